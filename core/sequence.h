@@ -14,6 +14,7 @@ struct MemoryUse {
 class Snapshot {
 public:
     int64_t position() const { return static_cast<int64_t>(tokens_.size()); }
+    const std::vector<int32_t>& tokens() const { return tokens_; }
     int64_t bytes() const;  // of states and tails; pages are shared with the sequence
 
 private:

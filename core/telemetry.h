@@ -18,6 +18,7 @@ enum class Site : uint8_t {
     picks,         // moe  [top_k] expert numbers, as floats
     pick_weights,  // moe  [top_k]
 };
+inline constexpr int kSites = 7;
 std::string_view name(Site site);
 
 struct Reading {

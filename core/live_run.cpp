@@ -1,0 +1,307 @@
+#include "core/live_run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/chat_template.h"
+
+namespace klp {
+
+namespace {
+
+int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+constexpr int64_t kMostReadingsWaiting = 4096;        // of a screen that does not draw; text is never dropped
+constexpr int64_t kPictureEvery = 1'000'000'000 / 15;  // ns
+
+}  // namespace
+
+struct LiveRun::Loaded {
+    Loaded(OpenedModel opened, int64_t budget)
+        : card(std::move(opened.card)), model(std::move(opened.model)), sequence(model, card->context), ws(model->backend()), pool(budget), tracer(card->config) {
+        ws.tap = &tracer;
+    }
+    std::shared_ptr<const RunCard> card;
+    std::shared_ptr<const Model> model;
+    Sequence sequence;
+    Workspace ws;
+    SnapshotPool pool;
+    Tracer tracer;
+    std::vector<int32_t> stop, marker;  // ids that end an answer; what opens one
+    int32_t end_of_turn = -1;
+};
+
+LiveRun::LiveRun(Opener open) : open_(std::move(open)), thread_([this](std::stop_token stop) { loop(stop); }) {}
+
+LiveRun::~LiveRun() {
+    thread_.request_stop();
+    cancel();
+    thread_.join();
+}
+
+void LiveRun::post(Command command) {
+    const std::lock_guard lock(mutex_);
+    commands_.push_back(std::move(command));
+    ++posted_;
+    wake_.notify_one();
+}
+
+void LiveRun::cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_until_ = posted_;
+    cancel_ = true;
+}
+
+void LiveRun::watch(const Interest& interest) {
+    const std::lock_guard lock(mutex_);
+    interest_ = interest;
+}
+
+std::vector<Event> LiveRun::drain() {
+    const std::lock_guard lock(mutex_);
+    waiting_readings_ = 0;
+    if (dropped_ > 0) events_.push_back(EventsDropped{std::exchange(dropped_, 0)});
+    return std::exchange(events_, {});
+}
+
+void LiveRun::emit(Event event) {
+    const std::lock_guard lock(mutex_);
+    if (std::holds_alternative<Readings>(event) && ++waiting_readings_ > kMostReadingsWaiting) {
+        ++dropped_;
+        return;
+    }
+    events_.push_back(std::move(event));
+}
+
+void LiveRun::fail(Error error, std::string advice, int answer) { emit(Trouble{std::move(error), std::move(advice), answer}); }
+
+void LiveRun::loop(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        Command command;
+        {
+            std::unique_lock lock(mutex_);
+            if (!wake_.wait(lock, stop, [&] { return !commands_.empty(); })) return;
+            command = std::move(commands_.front());
+            commands_.pop_front();
+            cancel_ = ++begun_ <= cancelled_until_;
+        }
+        const auto* answer = std::get_if<MakeAnswer>(&command);
+        try {
+            std::visit([&](const auto& c) { handle(c); }, command);
+        } catch (const std::exception& e) {
+            // What the sequence holds is not known any more; what was said is on the screen and in the file.
+            const bool memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
+            fail({Error::device, memory ? "there is no memory left" : e.what()}, "The text is kept. Load the model again, on the CPU if the GPU failed.",
+                 answer ? answer->answer : -1);
+            at_.reset();
+            emit(Unloaded{});
+        }
+        emit(PhaseChanged{at_ ? Phase::ready : Phase::empty});
+    }
+}
+
+bool LiveRun::ready(int answer) {
+    if (at_) return true;
+    fail({Error::usage, "no model is loaded"}, "Load one first.", answer);
+    return false;
+}
+
+void LiveRun::handle(const LoadModel& c) {
+    at_.reset();  // two models may not fit
+    emit(Unloaded{});
+    emit(PhaseChanged{Phase::loading});
+    emit(Loading{c.model, 0});
+    LoadOptions options;
+    options.cancel = &cancel_;
+    options.progress = [&](double fraction) { emit(Loading{c.model, fraction}); };
+    auto opened = open_(c, options);
+    if (!opened) return fail(opened.error());
+    if (!opened->card->tokenizer) return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model), so it can be measured but not talked to"});
+    const Tokenizer& tokenizer = *opened->card->tokenizer;
+    auto marker = generation_prompt(tokenizer);
+    if (!marker) return fail(marker.error());
+
+    at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
+    at_->marker = std::move(*marker);
+    const ModelConfig& config = at_->card->config;
+    for (int id : config.eos_token_ids) at_->stop.push_back(id);
+    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {  // what Kimi's models end with
+        if (const auto id = tokenizer.special(name); id && *id < config.vocab_size) at_->stop.push_back(*id);
+    }
+    at_->end_of_turn = tokenizer.special("<|im_end|>").value_or(at_->stop.empty() ? -1 : at_->stop[0]);
+    emit(klp::Loaded{at_->card});
+    say_snapshots();
+}
+
+void LiveRun::handle(const UnloadModel&) {
+    at_.reset();
+    emit(Unloaded{});
+}
+
+Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {
+    const Tokenizer& tokenizer = *at_->card->tokenizer;
+    std::vector<int32_t> all;
+    for (const Part& part : line) {
+        if (part.role == "assistant") {
+            all.insert(all.end(), at_->marker.begin(), at_->marker.end());
+            const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
+            all.insert(all.end(), ids.begin(), ids.end());
+            if (!part.open && at_->end_of_turn >= 0) all.push_back(at_->end_of_turn);
+            continue;
+        }
+        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text});
+        if (!ids) return tl::unexpected(ids.error());
+        all.insert(all.end(), ids->begin(), ids->end());
+    }
+    if (marker && !(line.back().role == "assistant" && line.back().open)) all.insert(all.end(), at_->marker.begin(), at_->marker.end());
+    return all;
+}
+
+Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
+    Sequence& sequence = at_->sequence;
+    const std::vector<int32_t> before = sequence.tokens();
+    auto move = at_->pool.go(sequence, target, at_->ws, &cancel_, [&](int64_t done, int64_t total) {
+        emit(PhaseChanged{Phase::prefill, done, total});
+        if (done > 0) at_->tracer.trim();
+    });
+    if (!move) {
+        at_->tracer.finish();
+        return move;
+    }
+    const auto same = std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin();
+    if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(target.size())) {
+        emit(PromptFed{same, {target.begin() + same, target.end()}});
+    }
+    publish_readings();
+    return move;
+}
+
+void LiveRun::publish_readings() {
+    for (Tracer::Row& row : at_->tracer.finish()) emit(Readings{row.position, std::move(row.values)});
+}
+
+void LiveRun::picture_state() {
+    std::optional<std::pair<int, int>> wanted;
+    {
+        const std::lock_guard lock(mutex_);
+        wanted = interest_.state;
+    }
+    if (!wanted || now() - pictured_ < kPictureEvery) return;
+    const TraceShape& shape = at_->card->shape;
+    const auto [layer, head] = *wanted;
+    if (!shape.has(Site::beta, layer) || head < 0 || head >= shape.kda_heads) return;
+    pictured_ = now();
+    const std::vector<float> all = at_->sequence.state(layer, "S");
+    const int64_t size = int64_t{shape.value_dim} * shape.key_dim;
+    StatePicture picture{layer, head, at_->sequence.position(), shape.value_dim, shape.key_dim, {}};
+    picture.values.assign(all.begin() + head * size, all.begin() + (head + 1) * size);
+    emit(std::move(picture));
+}
+
+void LiveRun::say_snapshots() { emit(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
+
+void LiveRun::handle(const MakeAnswer& c) {
+    if (!ready(c.answer)) return;
+    Sequence& sequence = at_->sequence;
+    const auto end_here = [&](Error error, std::string advice = "") { fail(std::move(error), std::move(advice), c.answer); };
+    if (c.line.empty()) return end_here({Error::usage, "there is nothing to answer"});
+    auto target = tokens_of(c.line, true);
+    if (!target) return end_here(target.error());
+    if (const auto n = static_cast<int64_t>(target->size()); n >= sequence.context()) {
+        return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
+                        "Rewind or begin a new chat.");
+    }
+    const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
+    const size_t tail = goes_on ? 1 : at_->marker.size();  // left for generate()
+    const std::span<const int32_t> line(*target);
+    {
+        const std::lock_guard lock(mutex_);
+        for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
+    }
+    auto move = stand(line.first(line.size() - tail));
+    if (!move) return end_here(move.error());
+    if (!goes_on) at_->pool.keep(sequence);
+    emit(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
+    emit(PhaseChanged{Phase::decoding});
+
+    int top = 0;
+    const auto look_at_interest = [&] {
+        const std::lock_guard lock(mutex_);
+        for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
+        top = interest_.top;
+    };
+    const Tokenizer& tokenizer = *at_->card->tokenizer;
+    GenerateOptions options;
+    options.sampling = c.sampling;
+    options.budget = c.predict;
+    options.stop = at_->stop;
+    options.cancel = &cancel_;
+    options.on_token = [&](const TokenEvent& token) {
+        publish_readings();
+        picture_state();
+        look_at_interest();
+        TokenMade made{.answer = c.answer, .position = token.position, .id = token.id, .nanoseconds = token.nanoseconds, .probability = token.probability};
+        if (!tokenizer.is_special(token.id)) made.text = std::string(tokenizer.bytes(token.id));
+        if (top > 0) {
+            made.entropy = entropy(at_->ws.logits);
+            made.rank = rank_of(at_->ws.logits, token.id);
+            made.top = Sampler::top(at_->ws.logits, top);
+        }
+        made.memory = sequence.memory();
+        emit(std::move(made));
+        return true;
+    };
+    auto generated = generate(sequence, line.last(tail), at_->ws, options);
+    if (!generated) return end_here(generated.error());
+    AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
+    if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
+        done.closed = at_->end_of_turn >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->end_of_turn, 1}, at_->ws).has_value();
+    }
+    publish_readings();
+    pictured_ = 0;  // the last state is always shown
+    picture_state();
+    done.prompt_tokens = move->replayed + generated->prompt_tokens;
+    done.prefill_ns = move->nanoseconds + generated->prefill_ns;
+    done.first_token_ns = move->nanoseconds + generated->first_token_ns;
+    done.decode_ns = generated->decode_ns;
+    done.move = *move;
+    done.phases = generated->decode_phases;
+    done.memory = sequence.memory();
+    emit(done);
+    at_->pool.keep(sequence);
+    say_snapshots();
+}
+
+void LiveRun::handle(const GoTo& c) {
+    if (!ready()) return;
+    auto target = tokens_of(c.line, false);
+    if (!target) return fail(target.error());
+    auto move = stand(*target);
+    if (!move) return fail(move.error());
+    emit(Moved{*move, at_->sequence.position()});
+    pictured_ = 0;
+    picture_state();
+}
+
+void LiveRun::handle(const AskCost& c) {
+    if (!ready()) return;
+    auto target = tokens_of(c.line, false);
+    if (!target) return fail(target.error());
+    emit(CostKnown{c.request, at_->pool.cost(at_->sequence, *target)});
+}
+
+void LiveRun::handle(const SetSnapshotBudget& c) {
+    if (!at_) return;
+    at_->pool.set_budget(c.bytes);
+    say_snapshots();
+}
+
+void LiveRun::handle(const StartRace&) {
+    if (!ready()) return;
+}
+
+void LiveRun::handle(const ProbeAttention&) {
+    if (!ready()) return;
+}
+
+}  // namespace klp

@@ -1,0 +1,195 @@
+// The engine's thread: what is asked of it, what it says, and what it keeps.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "core/checkpoint.h"
+#include "core/live_run.h"
+#include "core/scripted_run.h"
+
+namespace klp {
+namespace {
+
+Result<OpenedModel> open_demo(const LoadModel& what, const LoadOptions& options) {
+    auto folder = find_model(what.model);
+    if (!folder) return tl::unexpected(folder.error());
+    auto checkpoint = open_checkpoint(*folder);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    auto backend = make_backend("cpu", 1);
+    auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);
+    if (!model) return tl::unexpected(model.error());
+    auto card = std::make_shared<RunCard>();
+    card->name = "demo", card->config = checkpoint->config, card->shape = TraceShape(checkpoint->config), card->tokenizer = checkpoint->tokenizer;
+    return OpenedModel{card, *model};
+}
+
+class RunTest : public ::testing::Test {
+protected:
+    RunTest() : run_(open_demo) {}
+    // Everything up to and with the first event of this kind; fails the test after a minute.
+    template <class T>
+    std::vector<Event> until() {
+        std::vector<Event> all;
+        for (const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1); std::chrono::steady_clock::now() < end;) {
+            for (Event& e : run_.drain()) waiting_.push_back(std::move(e));
+            while (!waiting_.empty()) {
+                all.push_back(std::move(waiting_.front()));
+                waiting_.pop_front();
+                if (std::holds_alternative<T>(all.back())) return all;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        ADD_FAILURE() << "it never came";
+        return all;
+    }
+    template <class T>
+    static std::vector<T> only(const std::vector<Event>& events) {
+        std::vector<T> out;
+        for (const Event& e : events)
+            if (const T* t = std::get_if<T>(&e)) out.push_back(*t);
+        return out;
+    }
+    void load() {
+        run_.post(LoadModel{});
+        ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
+    }
+    static MakeAnswer ask(std::vector<Part> line, int64_t predict = 8) {
+        MakeAnswer c{.answer = 7, .line = std::move(line), .predict = predict};
+        c.sampling.temperature = 0;
+        return c;
+    }
+    LiveRun run_;
+    std::deque<Event> waiting_;
+};
+
+TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
+    Interest all;
+    for (bool& s : all.sites) s = true;
+    all.top = 5;
+    all.state = {{1, 2}};
+    run_.watch(all);
+    load();
+    run_.post(ask({{"user", "Hello"}}));
+    const auto events = until<AnswerDone>();
+    const auto tokens = only<TokenMade>(events);
+    const auto readings = only<Readings>(events);
+    const auto fed = only<PromptFed>(events);
+    ASSERT_FALSE(tokens.empty());
+    ASSERT_FALSE(fed.empty());
+    EXPECT_EQ(fed[0].first, 0);
+    int64_t prompt = 0;
+    for (const PromptFed& f : fed) prompt += static_cast<int64_t>(f.ids.size());
+    EXPECT_EQ(tokens[0].position, prompt);
+    ASSERT_EQ(tokens[0].top.size(), 5u);
+    EXPECT_EQ(tokens[0].rank, 0) << "greedy";
+    EXPECT_EQ(tokens[0].top[0].id, tokens[0].id);
+    EXPECT_GE(static_cast<int64_t>(readings.size()), prompt + static_cast<int64_t>(tokens.size()));
+    for (size_t i = 0; i < readings.size(); ++i) EXPECT_EQ(readings[i].position, static_cast<int64_t>(i));
+    EXPECT_FALSE(only<StatePicture>(events).empty());
+    for (const TokenMade& t : tokens) EXPECT_EQ(t.answer, 7);
+}
+
+TEST_F(RunTest, TheSameLineAgainComesFromASnapshotAndSaysTheSame) {
+    load();
+    run_.post(ask({{"user", "Hello"}}));
+    const auto first = until<AnswerDone>();
+    std::vector<int32_t> ids;
+    for (const TokenMade& t : only<TokenMade>(first)) ids.push_back(t.id);
+    run_.post(ask({{"user", "Hello"}}));
+    const auto again = until<AnswerDone>();
+    std::vector<int32_t> same;
+    for (const TokenMade& t : only<TokenMade>(again)) same.push_back(t.id);
+    EXPECT_EQ(ids, same);
+    const AnswerDone done = only<AnswerDone>(again)[0];
+    EXPECT_EQ(done.move.replayed, 0);
+    EXPECT_GT(done.move.restored_bytes, 0);
+}
+
+TEST_F(RunTest, AnOpenAnswerGoesOnAsIfItHadNeverStopped) {
+    load();
+    run_.post(ask({{"user", "Tell me a story."}}, 12));
+    std::vector<int32_t> ids;
+    for (const TokenMade& t : only<TokenMade>(until<AnswerDone>())) ids.push_back(t.id);
+    ASSERT_EQ(ids.size(), 12u);
+    run_.post(ask({{"user", "Tell me a story."}, {"assistant", "", {ids.begin(), ids.begin() + 5}, true}}, 7));
+    std::vector<int32_t> rest(ids.begin(), ids.begin() + 5);
+    for (const TokenMade& t : only<TokenMade>(until<AnswerDone>())) rest.push_back(t.id);
+    EXPECT_EQ(ids, rest);
+}
+
+TEST_F(RunTest, CancelStopsWhatRunsAndWhatWaits) {
+    load();
+    MakeAnswer endless = ask({{"user", "Tell me a story."}}, 60000);
+    endless.sampling.temperature = 50;  // a stop token once in four thousand
+    run_.post(endless);
+    run_.post(endless);
+    until<TokenMade>();
+    run_.cancel();
+    EXPECT_EQ(only<AnswerDone>(until<AnswerDone>())[0].end, Generation::End::cancelled);
+    const AnswerDone second = only<AnswerDone>(until<AnswerDone>())[0];
+    EXPECT_EQ(second.end, Generation::End::cancelled);
+    EXPECT_EQ(second.tokens, 0);
+}
+
+TEST_F(RunTest, GoingBackCostsWhatWasSaid) {
+    load();
+    run_.post(ask({{"user", "Hello"}}));
+    std::vector<int32_t> ids;
+    for (const TokenMade& t : only<TokenMade>(until<AnswerDone>())) ids.push_back(t.id);
+    run_.post(AskCost{3, {{"user", "Hello"}}});
+    const CostKnown cost = only<CostKnown>(until<CostKnown>())[0];
+    EXPECT_EQ(cost.request, 3);
+    EXPECT_EQ(cost.move.replayed, 0);
+    run_.post(GoTo{{{"user", "Hello"}}});
+    const Moved moved = only<Moved>(until<Moved>())[0];
+    EXPECT_EQ(moved.move.restored_bytes, cost.move.restored_bytes);
+}
+
+TEST_F(RunTest, WhatCannotBeDoneIsSaid) {
+    run_.post(ask({{"user", "Hello"}}));
+    EXPECT_EQ(only<Trouble>(until<Trouble>())[0].answer, 7);
+    run_.post(LoadModel{.model = "/no/such/folder"});
+    EXPECT_NE(only<Trouble>(until<Trouble>())[0].error.message.find("/no/such/folder"), std::string::npos);
+    run_.post(LoadModel{.context = 16});
+    until<Loaded>();
+}
+
+TEST(Trace, EntropyAndRankAreThoseOfTheDistribution) {
+    std::vector<float> z(1003);
+    for (size_t i = 0; i < z.size(); ++i) z[i] = 5 * std::sin(static_cast<float>(i * i % 977));
+    double Z = 0, H = 0;
+    for (float v : z) Z += std::exp(double(v));
+    for (float v : z) H -= std::exp(double(v)) / Z * (v - std::log(Z));
+    EXPECT_NEAR(entropy(z), H, 1e-4);
+    int best = 0;
+    for (size_t i = 0; i < z.size(); ++i)
+        if (z[i] > z[static_cast<size_t>(best)]) best = static_cast<int>(i);
+    EXPECT_EQ(rank_of(z, best), 0);
+    std::vector<float> one{-1e30f, 3, -1e30f};
+    EXPECT_NEAR(entropy(one), 0, 1e-5);
+}
+
+TEST(Trace, EveryReadingHasAPlaceOfItsOwn) {
+    const TraceShape s = scripted_card()->shape;
+    EXPECT_EQ(s.size(), 3 * 4 * 32 + 3 * 3 * 4 + 4 + 3 * 2 * 2);
+    EXPECT_FALSE(s.has(Site::beta, 3));
+    EXPECT_TRUE(s.has(Site::log_sum_exp, 3));
+    EXPECT_FALSE(s.has(Site::picks, 0)) << "dense";
+    EXPECT_FALSE(s.has(Site::beta, 99));
+    Tracer tracer(scripted_card()->config);
+    const std::vector<float> beta{1, 2, 3, 4};
+    tracer.want(Site::beta, true);
+    EXPECT_TRUE(tracer.wants(Site::beta, 1));
+    EXPECT_FALSE(tracer.wants(Site::state_norm, 1));
+    tracer.take({Site::beta, 1, 0, 5, beta});
+    tracer.take({Site::beta, 1, 0, 4, beta});
+    const auto rows = tracer.finish();
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].position, 4);
+    EXPECT_EQ(s.of(Site::beta, 1, rows[0].values)[2], 3);
+    EXPECT_TRUE(std::isnan(s.of(Site::beta, 0, rows[0].values)[2]));
+}
+
+}  // namespace
+}  // namespace klp
