@@ -4,29 +4,15 @@
 #include <chrono>
 #include <cmath>
 
-#include "core/checkpoint.h"
-#include "core/live_run.h"
+#include "app/opener.h"
 #include "core/scripted_run.h"
 
 namespace klp {
 namespace {
 
-Result<OpenedModel> open_demo(const LoadModel& what, const LoadOptions& options) {
-    auto folder = find_model(what.model);
-    if (!folder) return tl::unexpected(folder.error());
-    auto checkpoint = open_checkpoint(*folder);
-    if (!checkpoint) return tl::unexpected(checkpoint.error());
-    auto backend = make_backend("cpu", 1);
-    auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);
-    if (!model) return tl::unexpected(model.error());
-    auto card = std::make_shared<RunCard>();
-    card->name = "demo", card->config = checkpoint->config, card->shape = TraceShape(checkpoint->config), card->tokenizer = checkpoint->tokenizer;
-    return OpenedModel{card, *model};
-}
-
 class RunTest : public ::testing::Test {
 protected:
-    RunTest() : run_(open_demo) {}
+    RunTest() : run_(open_for_run) {}
     // Everything up to and with the first event of this kind; fails the test after a minute.
     template <class T>
     std::vector<Event> until() {
@@ -51,7 +37,7 @@ protected:
         return out;
     }
     void load() {
-        run_.post(LoadModel{});
+        run_.post(LoadModel{.device = "cpu", .threads = 1});
         ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
     }
     static MakeAnswer ask(std::vector<Part> line, int64_t predict = 8) {
@@ -153,6 +139,22 @@ TEST_F(RunTest, WhatCannotBeDoneIsSaid) {
     EXPECT_NE(only<Trouble>(until<Trouble>())[0].error.message.find("/no/such/folder"), std::string::npos);
     run_.post(LoadModel{.context = 16});
     until<Loaded>();
+}
+
+TEST(Opener, FillsTheCard) {
+    const auto opened = open_for_run({.device = "cpu", .threads = 1, .context = 100}, {});
+    ASSERT_TRUE(opened) << opened.error().message;
+    const RunCard& card = *opened->card;
+    EXPECT_EQ(card.name, "demo");
+    EXPECT_EQ(card.context, 100);
+    EXPECT_EQ(card.device.name, "cpu");
+    EXPECT_GT(card.weight_bytes, card.active_bytes);
+    EXPECT_GT(card.active_bytes, 0);
+    EXPECT_GT(card.shape.size(), 0);
+    EXPECT_TRUE(card.tokenizer);
+    EXPECT_EQ(card.recorded, "");
+    EXPECT_NE(card.twin, TwinKind::recorded);
+    EXPECT_EQ(open_for_run({.device = "abacus"}, {}).error().kind, Error::usage);
 }
 
 TEST(Trace, EntropyAndRankAreThoseOfTheDistribution) {

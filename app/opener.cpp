@@ -1,0 +1,38 @@
+#include "app/opener.h"
+
+#include <algorithm>
+
+#include "app/clock.h"
+#include "app/engine.h"
+
+namespace klp {
+
+Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& options) {
+    const int64_t start = now_ns();
+    auto checkpoint = open_folder(what.model);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    auto backend = make_backend(what.device, what.threads);
+    if (!backend) return tl::unexpected(backend.error());
+    auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);
+    if (!model) return tl::unexpected(model.error());
+
+    auto card = std::make_shared<RunCard>();
+    std::error_code none;
+    card->folder = std::filesystem::absolute(checkpoint->folder, none).string();
+    card->name = model_name(checkpoint->folder);
+    card->weights = main_type(*checkpoint->source);
+    card->device = (*backend)->info();
+    card->config = checkpoint->config;
+    card->shape = TraceShape(checkpoint->config);
+    card->tokenizer = checkpoint->tokenizer;
+    card->context = what.context > 0 ? std::min(what.context, checkpoint->config.model_max_length) : checkpoint->config.model_max_length;
+    card->weight_bytes = (*model)->weight_bytes();
+    card->active_bytes = (*model)->active_weight_bytes();
+    card->cache_value_bytes = cache_value_bytes(**model);
+    read_generation_defaults(checkpoint->folder, card->sampling, card->predict);
+    card->twin = std::filesystem::exists(checkpoint->folder / "twin" / "config.json", none) ? TwinKind::trained : TwinKind::synthetic;
+    card->load_ns = now_ns() - start;
+    return OpenedModel{std::move(card), std::move(*model)};
+}
+
+}  // namespace klp
