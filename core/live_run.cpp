@@ -12,7 +12,6 @@ namespace {
 int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr int64_t kMostReadingsWaiting = 4096;        // of a screen that does not draw; text is never dropped
-constexpr int64_t kPictureEvery = 1'000'000'000 / 15;  // ns
 
 }  // namespace
 
@@ -182,11 +181,13 @@ void LiveRun::publish_readings() {
 
 void LiveRun::picture_state() {
     std::optional<std::pair<int, int>> wanted;
+    int64_t every = 0;  // ns
     {
         const std::lock_guard lock(mutex_);
         wanted = interest_.state;
+        every = 1'000'000'000 / std::max(1, interest_.pictures);
     }
-    if (!wanted || now() - pictured_ < kPictureEvery) return;
+    if (!wanted || now() - pictured_ < every) return;
     const TraceShape& shape = at_->card->shape;
     const auto [layer, head] = *wanted;
     if (!shape.has(Site::beta, layer) || head < 0 || head >= shape.kda_heads) return;
@@ -211,6 +212,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
                         "Rewind or begin a new chat.");
     }
+    emit(AnswerBegun{c.answer, c.line, c.sampling});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
     const size_t tail = goes_on ? 1 : at_->marker.size();  // left for generate()
     const std::span<const int32_t> line(*target);
@@ -222,6 +224,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     if (!move) return end_here(move.error());
     if (!goes_on) at_->pool.keep(sequence);
     emit(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
+    const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
     emit(PhaseChanged{Phase::decoding});
 
     int top = 0;
@@ -253,9 +256,13 @@ void LiveRun::handle(const MakeAnswer& c) {
     };
     auto generated = generate(sequence, line.last(tail), at_->ws, options);
     if (!generated) return end_here(generated.error());
+    const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
     AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
     if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
         done.closed = at_->end_of_turn >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->end_of_turn, 1}, at_->ws).has_value();
+    }
+    if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
+        emit(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
     }
     publish_readings();
     pictured_ = 0;  // the last state is always shown

@@ -23,7 +23,7 @@ struct RunCard {
     DeviceInfo device;
     ModelConfig config;
     TraceShape shape;
-    std::shared_ptr<const Tokenizer> tokenizer;  // null in a replay: texts come with the tokens
+    std::shared_ptr<const Tokenizer> tokenizer;  // in a replay one that only knows the ids that occur, and encodes nothing
     int64_t context = 0;                         // tokens a sequence may hold
     int64_t weight_bytes = 0, active_bytes = 0;  // all, and what one decoded token reads
     int cache_value_bytes = 2;
@@ -83,7 +83,8 @@ using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, 
 struct Interest {
     bool sites[kSites] = {};
     int top = 0;                                        // most probable candidates of each token
-    std::optional<std::pair<int, int>> state;           // layer, head whose matrix is pictured, at most 15 times a second
+    std::optional<std::pair<int, int>> state;           // layer, head whose matrix is pictured
+    int pictures = 15;                                  // of it a second, at most
     bool operator==(const Interest&) const = default;
 };
 
@@ -99,6 +100,12 @@ struct Loaded {
     std::shared_ptr<const RunCard> card;
 };
 struct Unloaded {};
+// An answer begins: what it answers, so that a recording can show the talk it belongs to.
+struct AnswerBegun {
+    int answer = -1;
+    std::vector<Part> line;
+    Sampling sampling;
+};
 // A command that could not be done. `answer` >= 0: that answer ends here, what was said of it stays.
 struct Trouble {
     Error error;
@@ -178,7 +185,7 @@ struct EventsDropped {
     int64_t readings = 0;
 };
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
-                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped>;
+                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun>;
 
 class Run {
 public:

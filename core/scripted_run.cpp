@@ -48,6 +48,7 @@ std::vector<Event> scripted_answer(const RunCard& card, int answer, int64_t posi
     const int64_t prompt = 12;
     std::vector<int32_t> ids(static_cast<size_t>(prompt));
     for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i + 65);
+    events.push_back(AnswerBegun{answer, {{"user", "What does the gate do?"}}, {}});
     events.push_back(PhaseChanged{Phase::prefill, 0, prompt});
     events.push_back(PromptFed{position, ids});
     for (int64_t i = 0; i < prompt; ++i) events.push_back(scripted_readings(card.shape, position + i));

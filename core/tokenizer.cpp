@@ -278,6 +278,7 @@ private:
 
 struct Tokenizer::Impl {
     Vocabulary vocabulary;
+    std::map<int32_t, Piece> pieces;  // instead of it
     SpecialTokens specials;
     std::map<int32_t, std::string_view> names;  // of the specials, by id
     std::vector<size_t> name_sizes;             // distinct, longest first
@@ -311,6 +312,17 @@ Result<Tokenizer> Tokenizer::parse(std::string_view tiktoken, std::string_view c
     return Tokenizer(std::move(impl));
 }
 
+Tokenizer Tokenizer::of_pieces(std::map<int32_t, Piece> pieces) {
+    auto impl = std::make_unique<Impl>();
+    impl->pieces = std::move(pieces);
+    for (const auto& [id, piece] : impl->pieces) {
+        if (!piece.special) continue;
+        impl->specials.emplace(piece.bytes, id);
+        impl->names.emplace(id, piece.bytes);
+    }
+    return Tokenizer(std::move(impl));
+}
+
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
     constexpr int64_t kLargestFile = 256 << 20;  // a hundred times the 48B's
     const auto tiktoken = read_text(folder / "tiktoken.model", kLargestFile);
@@ -330,6 +342,7 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
+    if (impl_->vocabulary.size() == 0) return {};
     std::string repaired;
     if (utf8_valid_prefix(text) < text.size()) text = repaired = repair_utf8(text);
 
@@ -355,6 +368,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special
 
 std::string_view Tokenizer::bytes(int32_t id) const {
     if (id >= 0 && id < impl_->vocabulary.size()) return impl_->vocabulary.bytes(id);
+    if (const auto piece = impl_->pieces.find(id); piece != impl_->pieces.end()) return piece->second.bytes;
     const auto name = impl_->names.find(id);
     return name == impl_->names.end() ? std::string_view{} : name->second;
 }
@@ -366,7 +380,10 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool with_special) c
     return repair_utf8(all);
 }
 
-int Tokenizer::vocab_size() const { return impl_->names.empty() ? impl_->vocabulary.size() : impl_->names.rbegin()->first + 1; }
+int Tokenizer::vocab_size() const {
+    if (!impl_->pieces.empty()) return impl_->pieces.rbegin()->first + 1;
+    return impl_->names.empty() ? impl_->vocabulary.size() : impl_->names.rbegin()->first + 1;
+}
 bool Tokenizer::is_special(int32_t id) const { return impl_->names.contains(id); }
 std::optional<int32_t> Tokenizer::special(std::string_view name) const {
     const auto found = impl_->specials.find(name);

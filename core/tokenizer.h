@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,12 @@ public:
     static Result<Tokenizer> load(const std::filesystem::path& folder);
     // The same from memory; `config` may be empty, `folder` is for messages only.
     static Result<Tokenizer> parse(std::string_view tiktoken, std::string_view config, const std::filesystem::path& folder);
+    // One that only knows these ids (of a recording); it encodes nothing.
+    struct Piece {
+        std::string bytes;
+        bool special = false;
+    };
+    static Tokenizer of_pieces(std::map<int32_t, Piece> pieces);
     Tokenizer(Tokenizer&&) noexcept;
     Tokenizer& operator=(Tokenizer&&) noexcept;
     ~Tokenizer();

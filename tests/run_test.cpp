@@ -65,7 +65,7 @@ TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
     ASSERT_FALSE(fed.empty());
     EXPECT_EQ(fed[0].first, 0);
     int64_t prompt = 0;
-    for (const PromptFed& f : fed) prompt += static_cast<int64_t>(f.ids.size());
+    for (const PromptFed& f : fed) prompt += f.first < tokens[0].position ? static_cast<int64_t>(f.ids.size()) : 0;
     EXPECT_EQ(tokens[0].position, prompt);
     ASSERT_EQ(tokens[0].top.size(), 5u);
     EXPECT_EQ(tokens[0].rank, 0) << "greedy";
@@ -74,6 +74,35 @@ TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
     for (size_t i = 0; i < readings.size(); ++i) EXPECT_EQ(readings[i].position, static_cast<int64_t>(i));
     EXPECT_FALSE(only<StatePicture>(events).empty());
     for (const TokenMade& t : tokens) EXPECT_EQ(t.answer, 7);
+}
+
+TEST_F(RunTest, EventsTellTheWholeSequence) {
+    Interest interest;
+    interest.sites[static_cast<int>(Site::beta)] = true;
+    run_.watch(interest);
+    load();
+    std::vector<int32_t> told;  // as a screen adds them up
+    std::vector<Part> line;
+    for (const char* text : {"Hello", "Tell me a story."}) {
+        line.push_back({"user", text});
+        run_.post(ask(line, 12));
+        Part answer{.role = "assistant"};
+        for (const Event& e : until<AnswerDone>()) {
+            if (const auto* begun = std::get_if<AnswerBegun>(&e)) { EXPECT_EQ(begun->line.back().text, text); }
+            if (const auto* fed = std::get_if<PromptFed>(&e)) {
+                ASSERT_LE(fed->first, static_cast<int64_t>(told.size())) << "nothing is left out";
+                told.resize(static_cast<size_t>(fed->first));
+                told.insert(told.end(), fed->ids.begin(), fed->ids.end());
+            }
+            if (const auto* made = std::get_if<TokenMade>(&e)) {
+                ASSERT_EQ(made->position, static_cast<int64_t>(told.size()));
+                told.push_back(made->id);
+                answer.ids.push_back(made->id);
+            }
+            if (const auto* r = std::get_if<Readings>(&e)) { EXPECT_LT(r->position, static_cast<int64_t>(told.size())); }
+        }
+        line.push_back(answer);
+    }
 }
 
 TEST_F(RunTest, TheSameLineAgainComesFromASnapshotAndSaysTheSame) {

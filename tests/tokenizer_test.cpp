@@ -485,5 +485,16 @@ TEST(ChatTemplate, SaysWhichFieldOfAChatIsWrong) {
     EXPECT_THAT(render({.tools_json = "{}"}).error().message, HasSubstr("the list of tools is not a JSON array"));
 }
 
+TEST(Tokenizer, OfPiecesKnowsWhatItWasGiven) {
+    const Tokenizer t = Tokenizer::of_pieces({{7, {"ab", false}}, {9, {"<|im_end|>", true}}});
+    EXPECT_EQ(t.bytes(7), "ab");
+    EXPECT_EQ(t.bytes(8), "");
+    EXPECT_EQ(t.decode(std::vector<int32_t>{7, 9, 7}), "abab");
+    EXPECT_TRUE(t.is_special(9));
+    EXPECT_EQ(t.special("<|im_end|>"), 9);
+    EXPECT_EQ(t.vocab_size(), 10);
+    EXPECT_TRUE(t.encode("ab").empty());
+}
+
 }  // namespace
 }  // namespace klp
