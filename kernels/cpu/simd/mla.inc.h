@@ -26,7 +26,15 @@ inline void pair(const char* row, int64_t c, F& a, F& b) {
 
 // Rows that are not a whole number of pairs are widened to f32 first.
 inline bool direct(const Latents& cache) { return cache.W % (2 * kLanes) == 0; }
-inline bool split(const Latents& cache) { return cache.bf16 && direct(cache); }
+// Matrix tiles take rows as they are (mla_amx.inc.h). They work on 8 queries at least.
+inline bool tiles([[maybe_unused]] const Latents& cache) {
+#if defined(__AMX_BF16__)
+    return cache.bf16 && cache.H >= 4 && cache.W % 32 == 0 && cache.L % 64 == 0;
+#else
+    return false;
+#endif
+}
+inline bool split(const Latents& cache) { return cache.bf16 && direct(cache) && !tiles(cache); }
 inline int64_t row_bytes(const Latents& cache) { return cache.W * (cache.bf16 ? 2 : 4); }
 inline const char* row_of(const Latents& cache, int64_t n) {
     return reinterpret_cast<const char*>(cache.pages[n / cache.page]) + n % cache.page * row_bytes(cache);
@@ -265,7 +273,9 @@ void attend_block(const Attend& a, int64_t first, const Block& block, const char
     group(Size<1>{});
 }
 
-void attend(const Attend& a) {
+int64_t vectors_scratch(const Latents& cache) { return kBlock * padded(cache.W, kLatentStep) + 2 * kAttendLanes; }
+
+void attend_vectors(const Attend& a) {
     const Latents& cache = *a.cache;
     const int64_t ldv = padded(cache.L, kLatentStep), wide = padded(cache.W, kLatentStep);
     float *top = a.scratch, *sum = top + kAttendLanes, *widened = sum + kAttendLanes;
