@@ -1,6 +1,6 @@
 // MLA's attention over a bf16 latent cache on machines with matrix tiles (AMX), where arithmetic costs next to nothing beside reading the cache.
-// A tile takes 16 cached rows where they lie. bf16 alone would cost q~ and the weights of the softmax 8 bits each, so both go in as two bf16 numbers, high +
-// low: 8 queries fill the 16 columns of a tile, and what is left is an error of 2^-17. A part of mixers.cpp.
+// Tiles take 16 cached rows where they lie, for the scores as the left matrix and for the values as the right one. bf16 alone would cost q~ and the weights of
+// the softmax 8 bits each, so both go in as two bf16 numbers, high + low; what is left is an error of 2^-17. A part of mixers.cpp.
 #pragma once
 
 #include "kernels/cpu/simd/mla.inc.h"
@@ -12,28 +12,26 @@ namespace {
 #if defined(__AMX_BF16__)
 
 constexpr int64_t kTileBytes = 1024;
-constexpr int kHeads = 8;              // queries of a group
-constexpr int64_t kKeys = 128;         // cached rows of a block: they stay in the second-level cache
-constexpr int64_t kDeep = kKeys / 32;  // tiles of weights
-
-#define KLP_LOW_HALVES 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define KLP_HIGH_HALVES 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+constexpr int kHeads = 8;                // queries of a group
+constexpr int64_t kKeys = 128;           // cached rows of a block: they stay in the second-level cache
+constexpr int64_t kHeight = kKeys / 16;  // tiles of them
+constexpr int kAheadLines = 6;           // of the next block, for each tile of values: as many as memory delivers meanwhile
 
 inline U bits(F x) { return reinterpret_cast<U>(x); }
 inline F high(F x) { return round_bf16(x); }
 
 // A thread's memory for a call.
 struct TileWork {
-    int64_t groups, chunks, columns;  // queries / 8, W / 32, L / 16
+    int64_t groups, chunks, columns;  // queries / 8, W / 32, L / 32
     char* queries;                    // [group][chunk] tiles: 16 pairs of columns of the cache, by 8 queries high | low
-    float* sums;                      // [group][column] tiles: 8 queries high | low, by 16 columns of the cache in the order of interleave()
-    float *top, *total;               // [group][16]
-    char* values;                     // [kDeep][column] tiles: 16 pairs of cached rows, by 16 columns
+    float* sums;                      // [group][column] tiles: 8 queries' even columns of 32 | their odd columns
+    float *top, *fade;                // [group][8]
+    float* total;                     // [group][8][16], over the lanes
+    char* weights;                    // [group][kHeight] pairs of tiles, high and low: 8 queries with 0 at the odd columns | at the even ones, by 16 rows
     float* scores;                    // [kKeys][16]
-    float* weights;                   // [kKeys / 2][16]: 8 queries of an even row | of the next
-    char* packed;                     // [kDeep] tiles: 8 queries high | low, by 16 pairs of rows
+    char* edge;                       // [16] rows: the last ones, and zeros behind them
 
-    TileWork(const Latents& cache, int64_t queries_, float* scratch) : groups((queries_ + kHeads - 1) / kHeads), chunks(cache.W / 32), columns(cache.L / 16) {
+    TileWork(const Latents& cache, int64_t queries_, float* scratch) : groups((queries_ + kHeads - 1) / kHeads), chunks(cache.W / 32), columns(cache.L / 32) {
         char* base = reinterpret_cast<char*>(scratch);  // null: only the size is wanted
         const auto take = [&](int64_t n) {
             bytes += n;
@@ -42,10 +40,11 @@ struct TileWork {
         const auto floats = [&take](int64_t n) { return reinterpret_cast<float*>(take(n * 4)); };
         queries = take(groups * chunks * kTileBytes);
         sums = floats(groups * columns * 256);
-        top = floats(groups * 16), total = floats(groups * 16);
-        values = take(kDeep * columns * kTileBytes);
-        scores = floats(kKeys * 16), weights = floats(kKeys * 8);
-        packed = take(kDeep * kTileBytes);
+        weights = take(groups * kHeight * 2 * kTileBytes);
+        scores = floats(kKeys * 16);
+        edge = take(16 * row_bytes(cache));
+        total = floats(groups * kHeads * 16);
+        top = floats(groups * kHeads), fade = floats(groups * kHeads);
     }
     int64_t bytes = 0;
 };
@@ -70,46 +69,40 @@ void pack_queries(const Attend& a, const TileWork& w) {
         }
 }
 
-// Pairs of rows for products over rows: columns 0-3, 8-11, 16-19, 24-27 of each 32 go into one tile and the others into the next, as the instructions have it.
-void interleave(const TileWork& w, const Block& block, int64_t L, Stream& stream) {
-    for (int64_t p = 0; p < padded(block.n, 32) / 2; ++p) {
-        const char* row = block.rows + 2 * p * block.stride;
-        char* to = w.values + p / 16 * w.columns * kTileBytes + p % 16 * 64;
-        for (int64_t c = 0; c < L; c += 32, to += 2 * kTileBytes) {
-            const __m512i zero = _mm512_setzero_si512();  // for rows that are not there: whatever lies in the page might be NaN
-            const __m512i a = 2 * p < block.n ? _mm512_loadu_si512(row + c * 2) : zero;
-            const __m512i b = 2 * p + 1 < block.n ? _mm512_loadu_si512(row + block.stride + c * 2) : zero;
-            _mm512_store_si512(to, _mm512_unpacklo_epi16(a, b));
-            _mm512_store_si512(to + kTileBytes, _mm512_unpackhi_epi16(a, b));
-            stream.go();
-        }
+// Tiles of 16 cached rows. Behind the last row anything may lie, NaNs too: the last rows, where they do not fill a tile, come from a copy with zeros behind.
+struct Rows {
+    const char *rows, *edge;
+    int64_t stride, whole, tiles;
+    Rows(const TileWork& w, const Block& block) : rows(block.rows), edge(w.edge), stride(block.stride), whole(block.n / 16), tiles((block.n + 15) / 16) {
+        if (whole == tiles) return;
+        const auto there = static_cast<size_t>((block.n - whole * 16) * stride);
+        __builtin_memcpy(w.edge, rows + whole * 16 * stride, there);
+        __builtin_memset(w.edge + there, 0, static_cast<size_t>(16 * stride) - there);
     }
-}
+    const char* tile(int64_t t) const { return t < whole ? rows + t * 16 * stride : edge; }
+};
 
-// scores[row]: 8 queries with their high parts | with their low parts. Four sums at a time hide each other's latency; behind the last row they repeat it.
-void tile_scores(const TileWork& w, const char* queries, const Block& block, Stream& stream) {
-    const int64_t last = (block.n - 1) / 16;
-    for (int64_t r = 0; r <= last; r += 4) {
-        const char* rows[4];
-        for (int i = 0; i < 4; ++i) rows[i] = block.rows + at_most(r + i, last) * 16 * block.stride;
+// scores[row]: 8 queries with their high parts | with their low parts. Four sums at a time hide each other's latency; behind the last tile they repeat it.
+void tile_scores(const TileWork& w, const char* queries, const Rows& rows) {
+    for (int64_t t = 0; t < rows.tiles; t += 4) {
+        const char* from[4];
+        for (int i = 0; i < 4; ++i) from[i] = rows.tile(at_most(t + i, rows.tiles - 1));
         _tile_zero(0);
         _tile_zero(1);
         _tile_zero(2);
         _tile_zero(3);
         for (int64_t c = 0; c < w.chunks; ++c) {
             _tile_loadd(6, queries + c * kTileBytes, 64);
-            _tile_loadd(4, rows[0] + c * 64, block.stride);
+            _tile_loadd(4, from[0] + c * 64, rows.stride);
             _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(5, rows[1] + c * 64, block.stride);
+            _tile_loadd(5, from[1] + c * 64, rows.stride);
             _tile_dpbf16ps(1, 5, 6);
-            stream.go(), stream.go(), stream.go();
-            _tile_loadd(4, rows[2] + c * 64, block.stride);
+            _tile_loadd(4, from[2] + c * 64, rows.stride);
             _tile_dpbf16ps(2, 4, 6);
-            _tile_loadd(5, rows[3] + c * 64, block.stride);
+            _tile_loadd(5, from[3] + c * 64, rows.stride);
             _tile_dpbf16ps(3, 5, 6);
-            stream.go(), stream.go(), stream.go();
         }
-        float* to = w.scores + r * 256;
+        float* to = w.scores + t * 256;
         _tile_stored(0, to, 64);
         _tile_stored(1, to + 256, 64);
         _tile_stored(2, to + 512, 64);
@@ -117,77 +110,83 @@ void tile_scores(const TileWork& w, const char* queries, const Block& block, Str
     }
 }
 
-// Scores to weights e^(score - largest), packed for the tiles; what was summed up so far fades where a larger score came. Returns that factor for each lane.
-F soften(const Attend& a, const TileWork& w, int64_t group, int64_t first, const Block& block) {
-    const int64_t pairs = (block.n + 1) / 2, query = a.query + group * kHeads;
-    float *top = w.top + group * 16, *total = w.total + group * 16;
-    F best = load(top);
-    const bool hidden = a.seen + query / a.heads < first + 2 * pairs || block.n % 2;  // some rows lie in the future, or there is no last one
-    for (int64_t p = 0; p < pairs; ++p) {
-        const F even = load(w.scores + 2 * p * 16), odd = load(w.scores + (2 * p + 1) * 16);
-        F s = __builtin_shufflevector(even, odd, KLP_LOW_HALVES) + __builtin_shufflevector(even, odd, KLP_HIGH_HALVES);
-        if (hidden)
-            for (int i = 0; i < 16; ++i) {
-                const int64_t r = 2 * p + i / kHeads;
-                if (r >= block.n || first + r >= a.seen + (query + i % kHeads) / a.heads) s[i] = -__builtin_inff();
-            }
-        store(w.weights + p * 16, s);
-        best = max(s, best);
+// Scores to weights e^(score - largest), packed for the tiles; what was summed up so far is to fade where a larger score came.
+void soften(const Attend& a, const TileWork& w, int64_t group, int64_t first, const Block& block) {
+    const int64_t tiles = (block.n + 15) / 16, query = a.query + group * kHeads;
+    const bool hidden = a.seen + query / a.heads < first + tiles * 16 || block.n % 16;  // some rows lie in the future, or are not there
+    I lane;
+    for (int i = 0; i < 16; ++i) lane[i] = i;
+    int32_t seen[kHeads];  // rows of the block
+    F best[kHeads];
+    for (int i = 0; i < kHeads; ++i) {
+        seen[i] = static_cast<int32_t>(at_most(a.seen + (query + i) / a.heads - first, block.n));
+        best[i] = splat(kLowest);
     }
-    const F other = __builtin_shufflevector(best, best, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    best = max(best, other);
-    const F fade = exp(load(top) - best);
-    F sum = load(total) * fade;
-    for (int64_t d = 0; d * 16 < pairs; ++d) {
+    for (int64_t t = 0; t < tiles; ++t) {
+        float* scores = w.scores + t * 256;
         F tile[16];
-        for (int64_t i = 0; i < 16; ++i) {
-            const int64_t p = d * 16 + i;
-            F e{};
-            if (p < pairs) e = exp(load(w.weights + p * 16) - best);
-            sum += e;
-            const F h = high(e), l = high(e - h);
-            tile[i] = reinterpret_cast<F>(bits(__builtin_shufflevector(h, l, KLP_LOW_HALVES)) >> 16 | bits(__builtin_shufflevector(h, l, KLP_HIGH_HALVES)));
-        }
+        for (int i = 0; i < 16; ++i) tile[i] = load(scores + i * 16);
         transpose(tile);
-        for (int64_t i = 0; i < 16; ++i) store(reinterpret_cast<float*>(w.packed + d * kTileBytes) + i * 16, tile[i]);
+        for (int i = 0; i < kHeads; ++i) {
+            F s = tile[i] + tile[kHeads + i];
+            if (hidden) s = lane + static_cast<int32_t>(t * 16) < splat(seen[i]) ? s : splat(-__builtin_inff());
+            best[i] = max(s, best[i]);
+            store(scores + i * 16, s);
+        }
     }
-    store(top, best), store(total, sum);
-    return fade;
+    float *top = w.top + group * kHeads, now[16] = {}, before[16] = {};
+    for (int i = 0; i < kHeads; ++i) {
+        const float highest_now = highest(best[i]);
+        before[i] = top[i], now[i] = highest_now > top[i] ? highest_now : top[i], top[i] = now[i];
+    }
+    float fade[16];
+    store(fade, exp(load(before) - load(now)));
+    for (int i = 0; i < kHeads; ++i) {
+        F total = load(w.total + (group * kHeads + i) * 16) * fade[i];
+        w.fade[group * kHeads + i] = fade[i];
+        for (int64_t t = 0; t < tiles; ++t) {
+            const F e = exp(load(w.scores + t * 256 + i * 16) - now[i]), h = high(e), l = high(e - h);
+            float *to = reinterpret_cast<float*>(w.weights + (group * kHeight + t) * 2 * kTileBytes), *low = to + 256;
+            store(to + i * 16, reinterpret_cast<F>(bits(h) >> 16)), store(to + (kHeads + i) * 16, h);
+            store(low + i * 16, reinterpret_cast<F>(bits(l) >> 16)), store(low + (kHeads + i) * 16, l);
+            total += e;
+        }
+        store(w.total + (group * kHeads + i) * 16, total);
+    }
 }
 
-// sums = sums * fade + weights^T rows
-void tile_gather(const TileWork& w, float* sums, F fade, int64_t deep, Stream& stream) {
-    float factor[16];
-    store(factor, fade);
-    bool fades = false;
-    for (int i = 0; i < 16; ++i) fades |= factor[i] != 1;
-    for (int64_t c = 0; fades && c < w.columns; ++c)
-        for (int i = 0; i < 16; ++i) store(sums + c * 256 + i * 16, load(sums + c * 256 + i * 16) * factor[i]);
-    settle();
-    for (int64_t c = 0; c < w.columns; c += 4) {
-        float* to = sums + c * 256;
+// sums = sums * fade
+void fade_sums(const TileWork& w, int64_t group) {
+    float* sums = w.sums + group * w.columns * 256;
+    for (int i = 0; i < kHeads; ++i) {
+        const float fade = w.fade[group * kHeads + i];
+        if (fade == 1) continue;
+        for (int64_t c = 0; c < w.columns; ++c)
+            for (int64_t at : {c * 256 + i * 16, c * 256 + (kHeads + i) * 16}) store(sums + at, load(sums + at) * fade);
+    }
+}
+
+// sums += weights rows
+void tile_gather(const TileWork& w, int64_t group, const Rows& rows, Stream& stream) {
+    const char* weights = w.weights + group * kHeight * 2 * kTileBytes;
+    for (int64_t c = 0; c < w.columns; c += 2) {
+        float* to = w.sums + (group * w.columns + c) * 256;
         _tile_loadd(0, to, 64);
         _tile_loadd(1, to + 256, 64);
-        _tile_loadd(2, to + 512, 64);
-        _tile_loadd(3, to + 768, 64);
-        for (int64_t d = 0; d < deep; ++d) {
-            const char* values = w.values + (d * w.columns + c) * kTileBytes;
-            _tile_loadd(4, w.packed + d * kTileBytes, 64);
-            _tile_loadd(6, values, 64);
+        for (int64_t t = 0; t < rows.tiles; ++t) {
+            const char* from = rows.tile(t) + c * 64;
+            _tile_loadd(4, weights + t * 2 * kTileBytes, 64);
+            _tile_loadd(5, weights + (t * 2 + 1) * kTileBytes, 64);
+            _tile_loadd(6, from, rows.stride);
             _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(7, values + kTileBytes, 64);
+            _tile_loadd(7, from + 64, rows.stride);
             _tile_dpbf16ps(1, 4, 7);
-            for (int i = 0; i < 16; ++i) stream.go();
-            _tile_loadd(6, values + 2 * kTileBytes, 64);
-            _tile_dpbf16ps(2, 4, 6);
-            _tile_loadd(7, values + 3 * kTileBytes, 64);
-            _tile_dpbf16ps(3, 4, 7);
-            for (int i = 0; i < 16; ++i) stream.go();
+            _tile_dpbf16ps(0, 5, 6);
+            _tile_dpbf16ps(1, 5, 7);
+            for (int i = 0; i < kAheadLines; ++i) stream.go();
         }
         _tile_stored(0, to, 64);
         _tile_stored(1, to + 256, 64);
-        _tile_stored(2, to + 512, 64);
-        _tile_stored(3, to + 768, 64);
     }
 }
 
@@ -195,20 +194,22 @@ void attend_tiles(const Attend& a) {
     const Latents& cache = *a.cache;
     const TileWork w(cache, a.queries, a.scratch);
     pack_queries(a, w);
-    for (int64_t i = 0; i < w.groups * 16; ++i) w.top[i] = kLowest, w.total[i] = 0;
+    for (int64_t i = 0; i < w.groups * kHeads; ++i) w.top[i] = kLowest;
+    __builtin_memset(w.total, 0, static_cast<size_t>(w.groups * kHeads * 64));
     __builtin_memset(w.sums, 0, static_cast<size_t>(w.groups * w.columns * kTileBytes));
     shape_tiles(64, 16);
     for (int64_t n = a.first, count; n < a.last; n += count) {
         count = at_most(at_most(kKeys, a.last - n), cache.page - n % cache.page);
         const Block block{row_of(cache, n), row_bytes(cache), count};
+        const Rows rows(w, block);
         Stream stream{n + count < a.last ? row_of(cache, n + count) : block.rows, 64};
-        interleave(w, block, cache.L, stream);
         for (int64_t g = 0; g < w.groups; ++g) {
             settle();
-            tile_scores(w, w.queries + g * w.chunks * kTileBytes, block, stream);
-            const F fade = soften(a, w, g, n, block);
-            tile_gather(w, w.sums + g * w.columns * 256, fade, padded(count, 32) / 32, stream);
-            stream.step = 0;
+            tile_scores(w, w.queries + g * w.chunks * kTileBytes, rows);
+            soften(a, w, g, n, block);
+            if (n > a.first) fade_sums(w, g);
+            settle();
+            tile_gather(w, g, rows, stream);
         }
     }
     _tile_release();
@@ -216,12 +217,12 @@ void attend_tiles(const Attend& a) {
     const int64_t ldv = padded(cache.L, kLatentStep);
     for (int64_t i = 0; i < a.queries; ++i) {
         const int64_t g = i / kHeads, lane = i % kHeads;
-        a.top[i] = w.top[g * 16 + lane], a.sum[i] = w.total[g * 16 + lane] + w.total[g * 16 + lane + kHeads];
-        for (int64_t c = 0; c < w.columns; c += 2) {
+        a.top[i] = w.top[i], a.sum[i] = sum(load(w.total + i * 16));
+        for (int64_t c = 0; c < w.columns; ++c) {
             const float* s = w.sums + (g * w.columns + c) * 256 + lane * 16;
-            const F x = load(s) + load(s + kHeads * 16), y = load(s + 256) + load(s + 256 + kHeads * 16);
-            store(a.values + i * ldv + c * 16, __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23));
-            store(a.values + i * ldv + c * 16 + 16, __builtin_shufflevector(x, y, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31));
+            const F even = load(s), odd = load(s + kHeads * 16);
+            store(a.values + i * ldv + c * 32, __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+            store(a.values + i * ldv + c * 32 + 16, __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
         }
     }
 }
