@@ -63,7 +63,7 @@ std::vector<Event> LiveRun::drain() {
     return std::exchange(events_, {});
 }
 
-void LiveRun::emit(Event event) {
+void LiveRun::tell(Event event) {
     const std::lock_guard lock(mutex_);
     if (std::holds_alternative<Readings>(event) && ++waiting_readings_ > kMostReadingsWaiting) {
         ++dropped_;
@@ -72,7 +72,7 @@ void LiveRun::emit(Event event) {
     events_.push_back(std::move(event));
 }
 
-void LiveRun::fail(Error error, std::string advice, int answer) { emit(Trouble{std::move(error), std::move(advice), answer}); }
+void LiveRun::fail(Error error, std::string advice, int answer) { tell(Trouble{std::move(error), std::move(advice), answer}); }
 
 void LiveRun::loop(std::stop_token stop) {
     while (!stop.stop_requested()) {
@@ -93,9 +93,9 @@ void LiveRun::loop(std::stop_token stop) {
             fail({Error::device, memory ? "there is no memory left" : e.what()}, "The text is kept. Load the model again, on the CPU if the GPU failed.",
                  answer ? answer->answer : -1);
             at_.reset();
-            emit(Unloaded{});
+            tell(Unloaded{});
         }
-        emit(PhaseChanged{at_ ? Phase::ready : Phase::empty});
+        tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
     }
 }
 
@@ -107,12 +107,12 @@ bool LiveRun::ready(int answer) {
 
 void LiveRun::handle(const LoadModel& c) {
     at_.reset();  // two models may not fit
-    emit(Unloaded{});
-    emit(PhaseChanged{Phase::loading});
-    emit(Loading{c.model, 0});
+    tell(Unloaded{});
+    tell(PhaseChanged{Phase::loading});
+    tell(Loading{c.model, 0});
     LoadOptions options;
     options.cancel = &cancel_;
-    options.progress = [&](double fraction) { emit(Loading{c.model, fraction}); };
+    options.progress = [&](double fraction) { tell(Loading{c.model, fraction}); };
     auto opened = open_(c, options);
     if (!opened) return fail(opened.error());
     if (!opened->card->tokenizer) return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model), so it can be measured but not talked to"});
@@ -128,13 +128,13 @@ void LiveRun::handle(const LoadModel& c) {
         if (const auto id = tokenizer.special(name); id && *id < config.vocab_size) at_->stop.push_back(*id);
     }
     at_->end_of_turn = tokenizer.special("<|im_end|>").value_or(at_->stop.empty() ? -1 : at_->stop[0]);
-    emit(klp::Loaded{at_->card});
+    tell(klp::Loaded{at_->card});
     say_snapshots();
 }
 
 void LiveRun::handle(const UnloadModel&) {
     at_.reset();
-    emit(Unloaded{});
+    tell(Unloaded{});
 }
 
 Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {
@@ -160,7 +160,7 @@ Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
     Sequence& sequence = at_->sequence;
     const std::vector<int32_t> before = sequence.tokens();
     auto move = at_->pool.go(sequence, target, at_->ws, &cancel_, [&](int64_t done, int64_t total) {
-        emit(PhaseChanged{Phase::prefill, done, total});
+        tell(PhaseChanged{Phase::prefill, done, total});
         if (done > 0) at_->tracer.trim();
     });
     if (!move) {
@@ -169,14 +169,14 @@ Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
     }
     const auto same = std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin();
     if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(target.size())) {
-        emit(PromptFed{same, {target.begin() + same, target.end()}});
+        tell(PromptFed{same, {target.begin() + same, target.end()}});
     }
     publish_readings();
     return move;
 }
 
 void LiveRun::publish_readings() {
-    for (Tracer::Row& row : at_->tracer.finish()) emit(Readings{row.position, std::move(row.values)});
+    for (Tracer::Row& row : at_->tracer.finish()) tell(Readings{row.position, std::move(row.values)});
 }
 
 void LiveRun::picture_state() {
@@ -196,10 +196,10 @@ void LiveRun::picture_state() {
     const int64_t size = int64_t{shape.value_dim} * shape.key_dim;
     StatePicture picture{layer, head, at_->sequence.position(), shape.value_dim, shape.key_dim, {}};
     picture.values.assign(all.begin() + head * size, all.begin() + (head + 1) * size);
-    emit(std::move(picture));
+    tell(std::move(picture));
 }
 
-void LiveRun::say_snapshots() { emit(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
+void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
 
 void LiveRun::handle(const MakeAnswer& c) {
     if (!ready(c.answer)) return;
@@ -212,7 +212,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
                         "Rewind or begin a new chat.");
     }
-    emit(AnswerBegun{c.answer, c.line, c.sampling});
+    tell(AnswerBegun{c.answer, c.line, c.sampling});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
     const size_t tail = goes_on ? 1 : at_->marker.size();  // left for generate()
     const std::span<const int32_t> line(*target);
@@ -223,9 +223,9 @@ void LiveRun::handle(const MakeAnswer& c) {
     auto move = stand(line.first(line.size() - tail));
     if (!move) return end_here(move.error());
     if (!goes_on) at_->pool.keep(sequence);
-    emit(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
+    tell(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
     const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
-    emit(PhaseChanged{Phase::decoding});
+    tell(PhaseChanged{Phase::decoding});
 
     int top = 0;
     const auto look_at_interest = [&] {
@@ -251,7 +251,7 @@ void LiveRun::handle(const MakeAnswer& c) {
             made.top = Sampler::top(at_->ws.logits, top);
         }
         made.memory = sequence.memory();
-        emit(std::move(made));
+        tell(std::move(made));
         return true;
     };
     auto generated = generate(sequence, line.last(tail), at_->ws, options);
@@ -262,7 +262,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         done.closed = at_->end_of_turn >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->end_of_turn, 1}, at_->ws).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
-        emit(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
+        tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
     }
     publish_readings();
     pictured_ = 0;  // the last state is always shown
@@ -274,7 +274,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     done.move = *move;
     done.phases = generated->decode_phases;
     done.memory = sequence.memory();
-    emit(done);
+    tell(done);
     at_->pool.keep(sequence);
     say_snapshots();
 }
@@ -285,7 +285,7 @@ void LiveRun::handle(const GoTo& c) {
     if (!target) return fail(target.error());
     auto move = stand(*target);
     if (!move) return fail(move.error());
-    emit(Moved{*move, at_->sequence.position()});
+    tell(Moved{*move, at_->sequence.position()});
     pictured_ = 0;
     picture_state();
 }
@@ -294,7 +294,7 @@ void LiveRun::handle(const AskCost& c) {
     if (!ready()) return;
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
-    emit(CostKnown{c.request, at_->pool.cost(at_->sequence, *target)});
+    tell(CostKnown{c.request, at_->pool.cost(at_->sequence, *target)});
 }
 
 void LiveRun::handle(const SetSnapshotBudget& c) {

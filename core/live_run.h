@@ -30,7 +30,7 @@ public:
 private:
     struct Loaded;  // model, sequence, workspace, snapshots, tracer
     void loop(std::stop_token stop);
-    void emit(Event event);
+    void tell(Event event);
     void fail(Error error, std::string advice = "", int answer = -1);
 
     void handle(const LoadModel& c);

@@ -3,7 +3,6 @@
 
 #include "kernels/cpu/simd/kda.inc.h"
 #include "kernels/cpu/simd/mla.inc.h"
-#include "kernels/cpu/simd/mla_amx.inc.h"
 #include "kernels/cpu/simd/mla_prefill.inc.h"
 
 namespace klp {
@@ -15,7 +14,6 @@ const Mixers KLP_JOIN(kMixers_, KLP_ISA){
     .kda_scratch = KdaWork::floats,
     .kda = kda,
     .absorb = absorb,
-    .attend_scratch = attend_scratch,
     .attend = attend,
     .merge = merge,
     .widen = widen_rows,

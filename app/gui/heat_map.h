@@ -1,0 +1,76 @@
+// A grid of numbers as colours: one QImage, scaled without smoothing, with labels, a legend, a cell under the cursor and a chosen cell. Values that are not
+// numbers are hatched. Where cells are smaller than a pixel the largest magnitude of those below it is drawn.
+#pragma once
+
+#include <QImage>
+#include <QWidget>
+#include <functional>
+#include <vector>
+
+namespace klp::gui {
+
+struct HeatScale {
+    enum class Kind { sequential, diverging } kind = Kind::sequential;
+    float low = 0, high = 1;  // diverging: symmetric around 0, high counts
+    bool log = false;         // sequential only; low > 0
+    QString unit;             // stands at the legend
+    std::vector<std::pair<float, QString>> ticks;  // of the legend; empty: low and high
+};
+
+class HeatMap : public QWidget {
+    Q_OBJECT
+public:
+    explicit HeatMap(QWidget* parent = nullptr);
+
+    void set_values(int rows, int columns, std::vector<float> values);  // row-major
+    void set_scale(HeatScale scale);
+    const HeatScale& scale() const { return scale_; }
+    // Labels of single rows and columns; as many are drawn as fit. Empty functions: none.
+    void set_labels(std::function<QString(int)> row, std::function<QString(int)> column, QString rows_are = {}, QString columns_are = {});
+    void set_groups(std::vector<int> first_rows);  // a line is drawn above each of these rows
+    void set_chosen(int row, int column);          // -1: none
+    void set_empty(QString sentence) { empty_ = std::move(sentence), update(); }  // shown while there are no values
+    void set_square(bool on) { square_ = on, update(); }                          // cells as high as wide
+
+    int rows() const { return rows_; }
+    int columns() const { return columns_; }
+    float value(int row, int column) const { return values_[static_cast<size_t>(row) * static_cast<size_t>(columns_) + static_cast<size_t>(column)]; }
+    // Says what a cell is, for tooltips and screen readers: "layer 1, head 2, channel 17: half-life 533 tokens".
+    std::function<QString(int row, int column, float value)> describe;
+
+    QSize minimumSizeHint() const override { return {160, 80}; }
+    QSize sizeHint() const override { return {480, 240}; }
+
+signals:
+    void hovered(int row, int column);  // -1, -1 when left
+    void clicked(int row, int column);  // also Enter on the cell of the keyboard
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    bool event(QEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    QRect grid() const;  // where the cells are
+    QPoint cell_at(QPointF position) const;
+    QRectF rect_of(int row, int column) const;
+    void colour();
+    void point_at(int row, int column);
+    double place(float value) const;  // 0 .. 1 along the colours
+
+    int rows_ = 0, columns_ = 0;
+    std::vector<float> values_;
+    HeatScale scale_;
+    std::function<QString(int)> row_label_, column_label_;
+    QString rows_are_, columns_are_, empty_;
+    std::vector<int> groups_;
+    QPoint chosen_{-1, -1}, hover_{-1, -1};  // x column, y row
+    QImage image_;
+    bool stale_ = true, square_ = false, has_nan_ = false;
+};
+
+}  // namespace klp::gui

@@ -1,0 +1,31 @@
+// klp-gui, the desktop program: flags, the engine's thread, the window; wiring and nothing else.
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QSettings>
+
+#include "app/gui/main_window.h"
+#include "app/opener.h"
+
+int main(int argc, char** argv) {
+    QCoreApplication::setOrganizationName("klp");
+    QCoreApplication::setApplicationName("klp-gui");
+    QCoreApplication::setApplicationVersion(KLP_VERSION);
+    QApplication app(argc, argv);
+    QGuiApplication::setDesktopFileName("klp-gui");
+
+    QCommandLineParser flags;
+    flags.setApplicationDescription("Kimi Linear Playground: chat with a Kimi Linear model and watch its memory work.");
+    flags.addHelpOption();
+    flags.addVersionOption();
+    flags.addOption({{"m", "model"}, "Load this model at once: a folder, or the name of a model; \"demo\" is the embedded one.", "model"});
+    flags.addOption({"device", "auto, cpu, cuda, cuda:N.", "device", "auto"});
+    flags.process(app);
+
+    klp::gui::apply_theme(app, static_cast<klp::gui::ThemeChoice>(QSettings().value("theme", 0).toInt()));
+    klp::gui::Session session(std::make_unique<klp::LiveRun>(klp::open_for_run));
+    klp::gui::Chats chats(session);
+    klp::gui::MainWindow window(session, chats);
+    window.show();
+    if (flags.isSet("model")) window.load_model(flags.value("model"));
+    return QApplication::exec();
+}

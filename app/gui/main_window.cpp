@@ -1,0 +1,275 @@
+#include "app/gui/main_window.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QMenuBar>
+#include <QSettings>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+#include "app/gui/banner.h"
+#include "app/gui/chat_view.h"
+#include "app/gui/run_bar.h"
+#include "app/gui/vitals.h"
+
+namespace klp::gui {
+
+namespace {
+constexpr int kLayoutVersion = 1;  // of saved layouts: raised when docks come or go
+}
+
+MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
+    setWindowTitle("Kimi Linear Playground");
+    setDockNestingEnabled(true);
+    setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    setTabPosition(Qt::RightDockWidgetArea, QTabWidget::North);
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+
+    auto* centre = new QWidget(this);
+    auto* column = new QVBoxLayout(centre);
+    column->setContentsMargins(8, 8, 8, 8);
+    banner_ = new Banner(centre);
+    column->addWidget(banner_);
+    column->addWidget(new ChatView(session, chats, centre), 1);
+    setCentralWidget(centre);
+
+    run_bar_ = new RunBar(session, this);
+    auto* bar = new QToolBar("Run bar", this);
+    bar->setObjectName("run-bar");
+    bar->setMovable(false);
+    bar->toggleViewAction()->setEnabled(false);
+    bar->addWidget(run_bar_);
+    addToolBar(bar);
+    connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
+
+    vitals_ = new Vitals(session, this);
+    statusBar()->addPermanentWidget(vitals_, 1);
+    statusBar()->setSizeGripEnabled(false);
+
+    connect(&session, &Session::noticed, banner_, &Banner::say);
+    connect(&session, &Session::troubled, this, [this](const Trouble& t) {
+        if (t.error.kind != Error::interrupted) banner_->say(QString::fromStdString(t.error.message), QString::fromStdString(t.advice), true);
+    });
+
+    make_panels();
+    make_menus();
+    resize(1440, 900);
+    if (!restore_layout()) apply_layout("explore");
+}
+
+MainWindow::~MainWindow() = default;
+
+QMenu* MainWindow::menu(const QString& name) {
+    for (QAction* a : menuBar()->actions())
+        if (a->text().remove('&') == name) return a->menu();
+    return menuBar()->addMenu("&" + name);
+}
+
+QAction* MainWindow::add_action(const QString& where, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what) {
+    auto* action = new QAction(text, this);
+    action->setObjectName(id);
+    action->setShortcut(key);
+    connect(action, &QAction::triggered, this, [what] { what(); });
+    menu(where)->addAction(action);
+    actions_[id] = action;
+    return action;
+}
+
+QAction* MainWindow::action(const QString& id) const {
+    const auto it = actions_.find(id);
+    return it == actions_.end() ? nullptr : it->second;
+}
+
+void MainWindow::make_menus() {
+    for (const char* name : {"File", "Chat", "View", "Capture", "Run", "Help"}) menu(name);
+    add_action("File", "embedded", "Load the embedded demo model", QKeySequence("Ctrl+D"), [this] { load_model(""); });
+    add_action("File", "open", "Open a model folder…", QKeySequence("Ctrl+O"), [this] {
+        const QString folder = QFileDialog::getExistingDirectory(this, "A folder with config.json and safetensors");
+        if (!folder.isEmpty()) load_model(folder);
+    });
+    add_action("File", "unload", "Unload the model", QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
+    menu("File")->addSeparator();
+    add_action("File", "quit", "Quit", QKeySequence("Ctrl+Q"), [this] { close(); });
+
+    Selection& sel = session_.selection();
+    int key = 1;
+    for (const PanelRow& row : panels()) {
+        const QString id = row.info.id;
+        add_action("View", "show-" + id, row.info.title, QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
+    }
+    menu("View")->addSeparator();
+    QMenu* layouts = menu("View")->addMenu("Layouts");
+    key = 1;
+    for (const auto& [id, text] : {std::pair("explore", "Explore (default)"), {"chat", "Chat only"}, {"monitor", "Monitor"}, {"present", "Present"}}) {
+        QAction* a = add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
+        menu("View")->removeAction(a);
+        layouts->addAction(a);
+    }
+    QMenu* themes = menu("View")->addMenu("Theme");
+    auto* group = new QActionGroup(this);
+    int choice = 0;
+    for (const char* name : {"System", "Light", "Dark"}) {
+        QAction* a = themes->addAction(name);
+        a->setCheckable(true);
+        a->setShortcut(QKeySequence(QString("Ctrl+Alt+%1").arg(QString("SLD")[choice])));
+        a->setChecked(QSettings().value("theme", 0).toInt() == choice);
+        group->addAction(a);
+        connect(a, &QAction::triggered, this, [choice] {
+            QSettings().setValue("theme", choice);
+            apply_theme(*qApp, static_cast<ThemeChoice>(choice));
+        });
+        ++choice;
+    }
+    QAction* freeze = add_action("View", "freeze", "Freeze views", QKeySequence("Ctrl+Space"), [this] { session_.set_frozen(!session_.frozen()); });
+    freeze->setCheckable(true);
+    connect(&session_, &Session::frozen_changed, freeze, &QAction::setChecked);
+    menu("View")->addSeparator();
+    add_action("View", "token-before", "Token before", QKeySequence("Alt+Left"), [this, &sel] { sel.set_token(std::max<int64_t>(0, session_.current_token() - 1)); });
+    add_action("View", "token-behind", "Token behind", QKeySequence("Alt+Right"), [this, &sel] {
+        const int64_t next = session_.current_token() + 1;
+        sel.set_token(next >= session_.trace().size() ? Selection::kNewest : next);
+    });
+    add_action("View", "follow", "Follow the newest token", QKeySequence("Alt+End"), [&sel] { sel.set_token(Selection::kNewest); });
+    const auto step = [this, &sel](int layers, int heads) {
+        const RunCard* card = session_.card();
+        if (!card) return;
+        const int L = card->config.num_hidden_layers, H = std::max(1, card->config.kda_heads);
+        sel.set_head((sel.layer() + layers + L) % L, (sel.head() + heads + H) % H);
+    };
+    add_action("View", "head-before", "Head before", QKeySequence("Alt+["), [step] { step(0, -1); });
+    add_action("View", "head-behind", "Head behind", QKeySequence("Alt+]"), [step] { step(0, 1); });
+    add_action("View", "layer-before", "Layer before", QKeySequence("Alt+Up"), [step] { step(-1, 0); });
+    add_action("View", "layer-behind", "Layer behind", QKeySequence("Alt+Down"), [step] { step(1, 0); });
+
+    add_action("Chat", "stop", "Stop", QKeySequence("Esc"), [this] {
+        if (session_.busy())
+            session_.cancel();
+        else
+            session_.selection().set_token(Selection::kNewest);
+    });
+    add_action("Run", "race", "Race against the full-attention twin", QKeySequence("Ctrl+Shift+R"), [this] {
+        show_panel("race");
+        session_.post(StartRace{});
+    });
+    add_action("Help", "about", "About", {}, [this] {
+        session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
+                     "Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later.", false);
+    });
+}
+
+QDockWidget* MainWindow::add_dock(const QString& id, const QString& title, QWidget* content, Qt::DockWidgetArea area, const QKeySequence& key) {
+    auto* dock = new QDockWidget(title, this);
+    dock->setObjectName("dock-" + id);
+    dock->setWidget(content);
+    addDockWidget(area, dock);
+    docks_[id] = dock;
+    QAction* toggle = dock->toggleViewAction();
+    toggle->setShortcut(key);
+    menu("View")->addAction(toggle);
+    actions_["dock-" + id] = toggle;
+    return dock;
+}
+
+void MainWindow::make_panels() {
+    QDockWidget* before = nullptr;
+    for (const PanelRow& row : panels()) {
+        Panel* panel = row.make(session_, row.info);
+        auto* dock = new QDockWidget(row.info.title, this);
+        dock->setObjectName(QString("dock-") + row.info.id);
+        dock->setWidget(panel);
+        // Docked, the tab is the title; floating, the window's frame is.
+        dock->setTitleBarWidget(new QWidget(dock));
+        connect(dock, &QDockWidget::topLevelChanged, dock, [dock](bool floating) {
+            QWidget* old = dock->titleBarWidget();
+            dock->setTitleBarWidget(floating ? nullptr : new QWidget(dock));
+            delete old;
+        });
+        connect(panel, &Panel::detach_asked, dock, [dock] {
+            dock->setFloating(!dock->isFloating());
+            dock->show();
+        });
+        addDockWidget(Qt::RightDockWidgetArea, dock);
+        if (before) tabifyDockWidget(before, dock);
+        before = dock;
+        docks_[row.info.id] = dock;
+        panels_[row.info.id] = panel;
+    }
+}
+
+void MainWindow::show_panel(const QString& id) {
+    QDockWidget* dock = docks_.at(id);
+    dock->show();
+    dock->raise();
+}
+
+Panel* MainWindow::panel(const QString& id) const { return panels_.at(id); }
+
+void MainWindow::apply_layout(const QString& name) {
+    const bool lenses = name != "chat";
+    QDockWidget* before = nullptr;
+    for (const PanelRow& row : panels()) {
+        QDockWidget* dock = docks_.at(row.info.id);
+        dock->setFloating(false);
+        addDockWidget(Qt::RightDockWidgetArea, dock);
+        if (before) tabifyDockWidget(before, dock);
+        before = dock;
+        dock->setVisible(lenses);
+    }
+    if (lenses) docks_.at("decay")->raise();
+    const bool roomy = width() >= 1360;
+    const auto place = [&](const char* id, Qt::DockWidgetArea area, bool on) {
+        if (const auto it = docks_.find(id); it != docks_.end()) {
+            it->second->setFloating(false);
+            addDockWidget(area, it->second);
+            it->second->setVisible(on);
+        }
+    };
+    place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
+    place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor");
+    const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * 43 / 100;
+    if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
+    if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
+    if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
+    QFont font = QApplication::font();
+    if (name == "present") font.setPointSizeF(font.pointSizeF() * 1.4);
+    setFont(font);
+}
+
+void MainWindow::save_layout() const {
+    QSettings settings;
+    settings.setValue("window/geometry", saveGeometry());
+    settings.setValue("window/docks", saveState(kLayoutVersion));
+}
+
+bool MainWindow::restore_layout() {
+    const QSettings settings;
+    if (!settings.contains("window/docks")) return false;
+    restoreGeometry(settings.value("window/geometry").toByteArray());
+    return restoreState(settings.value("window/docks").toByteArray(), kLayoutVersion);
+}
+
+void MainWindow::load_model(const QString& model) {
+    LoadModel load;
+    load.model = model.toStdString();
+    session_.cancel();
+    session_.post(load);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+    QMainWindow::resizeEvent(event);
+    vitals_->set_narrow(width() < 1100);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    session_.cancel();
+    save_layout();
+    QMainWindow::closeEvent(event);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,94 @@
+// What the window shows: one run, what came from it, and what is selected. Drains the run 30 times a second and tells everybody; knows no widget.
+#pragma once
+
+#include <QObject>
+#include <QTimer>
+#include <map>
+
+#include "app/gui/selection.h"
+#include "app/gui/trace_store.h"
+#include "core/run.h"
+
+namespace klp::gui {
+
+class Session : public QObject {
+    Q_OBJECT
+public:
+    explicit Session(std::unique_ptr<Run> run, QObject* parent = nullptr);
+    ~Session() override;
+
+    // Another source of tokens (a recording, the engine again); everything shown begins anew.
+    void set_run(std::unique_ptr<Run> run);
+    Run& run() { return *run_; }
+    void post(Command command) { run_->post(std::move(command)); }
+    void cancel() { run_->cancel(); }
+
+    const RunCard* card() const { return trace_.card(); }  // null: no model
+    bool live() const { return card() && card()->recorded.empty(); }
+    PhaseChanged phase() const { return phase_; }
+    bool busy() const { return phase_.phase != Phase::empty && phase_.phase != Phase::ready; }
+    const Loading& loading() const { return loading_; }
+    const TraceStore& trace() const { return trace_; }
+    Selection& selection() { return selection_; }
+    MemoryUse memory() const { return memory_; }  // of the sequence, now
+    SequenceBytes twin_memory() const;            // of the all-MLA twin at the same length, computed
+    const SnapshotsKept& snapshots() const { return snapshots_; }
+    double tokens_per_second() const { return speed_; }  // over the last second of decoding; NaN before the first
+    int64_t dropped() const { return dropped_; }
+
+    // The token everybody looks at: the selected one, or the newest that was read.
+    int64_t current_token() const;
+    std::span<const float> current_readings() const { return trace_.readings(current_token()); }
+
+    // What a visible panel needs; an empty Interest takes it back.
+    void set_interest(const void* who, const Interest& interest);
+    bool frozen() const { return frozen_; }
+    void set_frozen(bool on);
+
+    // Where a click on a rejected candidate goes: who keeps the conversation makes a branch that goes on with `id` at `position`.
+    void ask_fork(int64_t position, int32_t id) { emit fork_asked(position, id); }
+    // A sentence for people, and what to do about it; shown where it is not in the way.
+    void say(const QString& what, const QString& advice = {}, bool bad = true) { emit noticed(what, advice, bad); }
+
+    void tick();  // drains now; the timer does it 30 times a second
+
+signals:
+    void card_changed();
+    void phase_changed();
+    void loading_changed();
+    void frozen_changed(bool on);
+    void snapshots_changed();
+    void prompt_fed(const klp::PromptFed& event);
+    void token_made(const klp::TokenMade& event);
+    void answer_done(const klp::AnswerDone& event);
+    void troubled(const klp::Trouble& event);
+    void moved(const klp::Moved& event);
+    void cost_known(const klp::CostKnown& event);
+    void state_pictured(const klp::StatePicture& event);
+    void race_point(const klp::RacePoint& event);
+    void race_done(const klp::RaceDone& event);
+    void attention_pictured(const klp::AttentionPicture& event);
+    void drained();  // once a tick in which anything came: the time to draw
+    void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
+    void fork_asked(qint64 position, qint32 id);
+    void noticed(const QString& what, const QString& advice, bool bad);
+
+private:
+    void take(Event& event);
+    void measure_speed(const TokenMade& event);
+
+    std::unique_ptr<Run> run_;
+    QTimer timer_;
+    TraceStore trace_;
+    Selection selection_;
+    PhaseChanged phase_;
+    Loading loading_;
+    MemoryUse memory_;
+    SnapshotsKept snapshots_;
+    std::map<const void*, Interest> interests_;
+    double speed_ = 0, window_ns_ = 0;
+    int64_t window_tokens_ = 0, dropped_ = 0;
+    bool frozen_ = false;
+};
+
+}  // namespace klp::gui

@@ -1,0 +1,121 @@
+#include "app/gui/theme.h"
+
+#include <QFontDatabase>
+#include <QStyleFactory>
+#include <algorithm>
+#include <cmath>
+
+namespace klp::gui {
+
+namespace {
+
+Theme make(bool dark) {
+    Theme t;
+    t.dark = dark;
+    const auto c = [&](const char* on_dark, const char* on_light) { return QColor(dark ? on_dark : on_light); };
+    t.window = c("#14161b", "#f3f4f7"), t.panel = c("#1a1d24", "#ffffff"), t.raised = c("#242933", "#e9ecf2"), t.border = c("#323947", "#d3d8e2");
+    t.grid = c("#2a303b", "#e4e8ef"), t.text = c("#e8ebf1", "#1a1e26"), t.muted = c("#9ba5b6", "#586173"), t.accent = c("#5cb0f2", "#1666ad");
+    t.hybrid = c("#35c9b4", "#0b7d78"), t.twin = c("#ff9d66", "#bd4a17"), t.third = c("#b79cf5", "#6a45bd");
+    t.good = c("#6fcf8a", "#1d7a3e"), t.warn = c("#f0c05a", "#8f6200"), t.bad = c("#ff7b72", "#b3261e");
+    t.series = {t.hybrid, t.twin, t.third, c("#f0c05a", "#8f6200"), c("#5cb0f2", "#1666ad"), c("#e58ab8", "#a2306c")};
+    return t;
+}
+
+QPalette palette_of(const Theme& t) {
+    QPalette p;
+    const auto both = [&](QPalette::ColorRole role, const QColor& colour, const QColor& disabled) {
+        p.setColor(role, colour);
+        p.setColor(QPalette::Disabled, role, disabled);
+    };
+    QColor faint = t.muted;
+    faint.setAlphaF(0.6f);
+    both(QPalette::Window, t.window, t.window), both(QPalette::Base, t.panel, t.window), both(QPalette::AlternateBase, t.raised, t.raised);
+    both(QPalette::Button, t.raised, t.raised), both(QPalette::ToolTipBase, t.raised, t.raised), both(QPalette::ToolTipText, t.text, t.text);
+    both(QPalette::WindowText, t.text, faint), both(QPalette::Text, t.text, faint), both(QPalette::ButtonText, t.text, faint);
+    both(QPalette::BrightText, t.bad, t.bad), both(QPalette::PlaceholderText, t.muted, faint);
+    both(QPalette::Highlight, t.accent, t.border), both(QPalette::HighlightedText, t.dark ? QColor("#0d1117") : QColor("#ffffff"), t.muted);
+    both(QPalette::Link, t.accent, faint), both(QPalette::LinkVisited, t.third, faint);
+    p.setColor(QPalette::Light, t.raised.lighter(115)), p.setColor(QPalette::Midlight, t.raised), p.setColor(QPalette::Mid, t.border);
+    p.setColor(QPalette::Dark, t.border.darker(115)), p.setColor(QPalette::Shadow, t.dark ? QColor("#000000") : QColor("#aab1bf"));
+    return p;
+}
+
+// A path through OKLab: lightness, chroma and hue are interpolated, so equal steps look equal. Out-of-gamut chroma is reduced.
+struct Stop {
+    double at, lightness, chroma, hue;
+};
+QRgb colour_at(double L, double C, double hue) {
+    for (;; C *= 0.97) {
+        const double a = C * std::cos(hue * M_PI / 180), b = C * std::sin(hue * M_PI / 180);
+        const double l = std::pow(L + 0.3963377774 * a + 0.2158037573 * b, 3), m = std::pow(L - 0.1055613458 * a - 0.0638541728 * b, 3),
+                     s = std::pow(L - 0.0894841775 * a - 1.2914855480 * b, 3);
+        const double rgb[3] = {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+                               -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s};
+        const bool inside = std::all_of(rgb, rgb + 3, [](double v) { return v > -1e-4 && v < 1.0001; });
+        if (!inside && C > 1e-3) continue;
+        const auto byte = [](double v) {
+            v = std::clamp(v, 0.0, 1.0);
+            return static_cast<int>(std::lround(255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * std::pow(v, 1 / 2.4) - 0.055)));
+        };
+        return qRgb(byte(rgb[0]), byte(rgb[1]), byte(rgb[2]));
+    }
+}
+std::array<QRgb, 256> path(std::initializer_list<Stop> stops) {
+    std::array<QRgb, 256> out{};
+    for (int i = 0; i < 256; ++i) {
+        const double x = i / 255.0;
+        auto b = stops.begin() + 1;
+        while (b + 1 != stops.end() && x > b->at) ++b;
+        const auto a = b - 1;
+        const double f = (x - a->at) / (b->at - a->at);
+        out[static_cast<size_t>(i)] =
+            colour_at(a->lightness + f * (b->lightness - a->lightness), a->chroma + f * (b->chroma - a->chroma), a->hue + f * (b->hue - a->hue));
+    }
+    return out;
+}
+
+const QPalette& started_with() {
+    static const QPalette palette = QApplication::palette();
+    return palette;
+}
+
+}  // namespace
+
+const Theme& theme_of(const QPalette& palette) {
+    static const Theme dark = make(true), light = make(false);
+    return palette.color(QPalette::Window).lightness() < 128 ? dark : light;
+}
+
+void apply_theme(QApplication& app, ThemeChoice choice) {
+    const QPalette& system = started_with();
+    const bool dark = choice == ThemeChoice::dark || (choice == ThemeChoice::system && system.color(QPalette::Window).lightness() < 128);
+    QApplication::setStyle(QStyleFactory::create("Fusion"));
+    const Theme& t = theme_of(dark ? QPalette(Qt::black) : QPalette(Qt::white));
+    QApplication::setPalette(palette_of(t));
+    if (QFontDatabase::families().contains("Inter") && app.font().family().contains(QRegularExpression("DejaVu|Sans Serif", QRegularExpression::CaseInsensitiveOption))) {
+        QFont font("Inter");
+        font.setPointSizeF(app.font().pointSizeF());
+        QApplication::setFont(font);
+    }
+    app.setStyleSheet(QString("QToolTip { color: %1; background: %2; border: 1px solid %3; padding: 4px; }"
+                              "QMainWindow::separator { background: %4; width: 4px; height: 4px; }"
+                              "QMainWindow::separator:hover { background: %5; }"
+                              "QTabBar::tab { padding: 5px 9px; border: 0; background: transparent; color: %6; }"
+                              "QTabBar::tab:selected { color: %1; border-bottom: 2px solid %5; }"
+                              "QTabBar::tab:hover { color: %1; }"
+                              "QStatusBar::item { border: 0; }")
+                          .arg(t.text.name(), t.raised.name(), t.border.name(), t.window.name(), t.accent.name(), t.muted.name()));
+}
+
+const std::array<QRgb, 256>& sequential_map() {
+    static const auto map = path({{0, .20, .07, 300}, {.25, .38, .11, 268}, {.5, .56, .10, 210}, {.75, .75, .13, 160}, {1, .95, .15, 105}});
+    return map;
+}
+
+const std::array<QRgb, 256>& diverging_map(bool dark) {
+    static const auto on_dark = path({{0, .86, .11, 225}, {.25, .60, .13, 245}, {.5, .22, .01, 260}, {.5001, .22, .01, 40}, {.75, .62, .15, 45}, {1, .90, .12, 80}});
+    static const auto on_light = path({{0, .32, .13, 262}, {.25, .60, .12, 240}, {.5, .97, .005, 220}, {.5001, .97, .005, 60}, {.75, .68, .15, 50}, {1, .38, .13, 30}});
+    return dark ? on_dark : on_light;
+}
+
+}  // namespace klp::gui

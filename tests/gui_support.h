@@ -1,0 +1,68 @@
+// For tests of widgets: an application without a screen, with settings and data of its own, and a session that plays scripts.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <QApplication>
+#include <QSettings>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "app/gui/session.h"
+#include "app/gui/theme.h"
+#include "core/scripted_run.h"
+
+namespace klp::gui {
+
+// One application for the whole program, made before the first test.
+class GuiEnvironment : public ::testing::Environment {
+public:
+    void SetUp() override {
+        qputenv("QT_QPA_PLATFORM", "offscreen");
+        qputenv("XDG_RUNTIME_DIR", home_.path().toUtf8());
+        QStandardPaths::setTestModeEnabled(true);
+        QCoreApplication::setOrganizationName("klp");
+        QCoreApplication::setApplicationName("klp-test");
+        QSettings::setDefaultFormat(QSettings::IniFormat);
+        QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, home_.path());
+        app_ = std::make_unique<QApplication>(argc_, argv_);
+        apply_theme(*app_, ThemeChoice::dark);
+    }
+    void TearDown() override { app_.reset(); }
+
+private:
+    QTemporaryDir home_;
+    int argc_ = 1;
+    char name_[9] = "gui_test";
+    char* argv_[2] = {name_, nullptr};
+    std::unique_ptr<QApplication> app_;
+};
+
+// A session over a scripted run, with a model loaded.
+struct ScriptedSession {
+    ScriptedSession() {
+        auto run = std::make_unique<ScriptedRun>();
+        script = run.get();
+        session = std::make_unique<Session>(std::move(run));
+        script->play({Loaded{card}, PhaseChanged{Phase::ready}});
+        session->tick();
+    }
+    void answer(int64_t tokens, int number = 1) {
+        script->play(scripted_answer(*card, number, session->trace().size(), tokens));
+        session->tick();
+    }
+    std::shared_ptr<const RunCard> card = scripted_card();
+    ScriptedRun* script = nullptr;
+    std::unique_ptr<Session> session;
+};
+
+// Different colours in a picture, counted up to 1000: an empty one has few.
+inline int colours_in(const QImage& image) {
+    QSet<QRgb> seen;
+    for (int y = 0; y < image.height(); ++y)
+        for (int x = 0; x < image.width() && seen.size() < 1000; ++x) seen.insert(image.pixel(x, y));
+    return static_cast<int>(seen.size());
+}
+
+}  // namespace klp::gui

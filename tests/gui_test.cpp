@@ -1,0 +1,167 @@
+// The window and what all lenses share: models under a tester, panels drawn without a screen, keys, names for screen readers.
+#include <QAbstractItemModelTester>
+#include <QAccessible>
+#include <QDockWidget>
+#include <QMenuBar>
+
+#include "app/gui/heat_map.h"
+#include "app/gui/line_chart.h"
+#include "app/gui/main_window.h"
+#include "tests/gui_support.h"
+
+namespace klp::gui {
+namespace {
+
+const auto* const environment = ::testing::AddGlobalTestEnvironment(new GuiEnvironment);
+
+TEST(TraceStore, KeepsNumbersOfAllTokensAndReadingsOfTheNewest) {
+    ScriptedSession s;
+    s.answer(40);
+    const TraceStore& trace = s.session->trace();
+    ASSERT_EQ(trace.size(), 52);
+    EXPECT_FALSE(trace.row(3).made);
+    EXPECT_TRUE(trace.row(12).made);
+    EXPECT_EQ(trace.row(12).text, " The");
+    EXPECT_GT(trace.row(40).state_norm_p95, trace.row(40).state_norm);
+    EXPECT_EQ(trace.readings(20).size(), static_cast<size_t>(trace.shape().size()));
+    EXPECT_EQ(trace.newest_readings(), 51);
+    EXPECT_EQ(trace.top(20).size(), 8u);
+
+    TraceStore small(20 * (trace.shape().size() * 4 + 64));
+    small.begin(s.card);
+    for (int64_t p = 0; p < 100; ++p) small.read(scripted_readings(s.card->shape, p));
+    EXPECT_TRUE(small.readings(79).empty());
+    EXPECT_FALSE(small.readings(80).empty());
+}
+
+TEST(TraceStore, GoingBackForgetsWhatComesAfter) {
+    ScriptedSession s;
+    s.answer(40);
+    s.session->selection().set_token(45);
+    s.script->play({PromptFed{20, {1, 2}}});
+    s.session->tick();
+    EXPECT_EQ(s.session->trace().size(), 22);
+    EXPECT_TRUE(s.session->trace().readings(20).empty());
+    EXPECT_EQ(s.session->selection().token(), Selection::kNewest);
+}
+
+TEST(Session, AsksOnlyForWhatIsLookedAt) {
+    ScriptedSession s;
+    Interest a, b;
+    a.sites[0] = true, a.top = 4, b.top = 9;
+    s.session->set_interest(&a, a);
+    s.session->set_interest(&b, b);
+    EXPECT_TRUE(s.script->interest.sites[0]);
+    EXPECT_EQ(s.script->interest.top, 9);
+    s.session->set_interest(&b, {});
+    EXPECT_EQ(s.script->interest.top, 4);
+}
+
+TEST(Tables, AreModelsAndCsv) {
+    TableDataModel model;
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    model.set({{"a", "b"}, {{1, "x, \"y\""}, {2.5, "z"}}});
+    EXPECT_EQ(model.rowCount(), 2);
+    model.set({{"a", "b"}, {{3, "x"}, {4, "y"}}});
+    model.set({{"a"}, {}});
+    EXPECT_EQ(to_csv({{"a", "b"}, {{1, "x, \"y\""}}}), "a,b\r\n1,\"x, \"\"y\"\"\"\r\n");
+}
+
+TEST(HeatMap, HatchesWhatIsNoNumberAndFollowsKeys) {
+    HeatMap map;
+    map.resize(300, 200);
+    std::vector<float> v(12, 0.5f);
+    v[5] = NAN;
+    map.set_values(3, 4, v);
+    map.describe = [](int r, int c, float) { return QString("%1 %2").arg(r).arg(c); };
+    std::pair<int, int> clicked{-1, -1};
+    QObject::connect(&map, &HeatMap::clicked, [&](int r, int c) { clicked = {r, c}; });
+    map.show();
+    QTest::keyClick(&map, Qt::Key_Right);
+    QTest::keyClick(&map, Qt::Key_Down);
+    QTest::keyClick(&map, Qt::Key_Return);
+    EXPECT_EQ(clicked, std::pair(1, 1));
+    EXPECT_GT(colours_in(map.grab().toImage()), 3);
+}
+
+TEST(LineChart, DrawsAndThins) {
+    QList<QPointF> points;
+    for (int i = 0; i < 100'000; ++i) points.push_back({double(i), i == 54'321 ? 9.0 : std::sin(i * 0.01)});
+    const auto few = thinned(points);
+    EXPECT_LE(few.size(), 600);
+    EXPECT_TRUE(few.contains(QPointF(54'321, 9)));
+    LineChart chart;
+    chart.resize(400, 200);
+    chart.set_axes({"tokens", true, 1, 1e5}, {"bytes", true, 1e-3, 10});
+    chart.set_series(0, "one", Qt::red, points);
+    chart.show();
+    EXPECT_GT(colours_in(chart.grab().toImage()), 5);
+}
+
+class WindowTest : public ::testing::Test {
+protected:
+    WindowTest() : chats(*s.session), window(*s.session, chats) { window.show(); }
+    ScriptedSession s;
+    Chats chats;
+    MainWindow window;
+};
+
+TEST_F(WindowTest, EveryLensOpensByItsKeyAndDraws) {
+    for (const PanelRow& row : panels()) {
+        window.show_panel(row.info.id);
+        QTest::qWait(1);
+        EXPECT_TRUE(window.panel(row.info.id)->isVisible()) << row.info.id;
+    }
+    s.answer(30);
+    for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
+        apply_theme(*qApp, choice);
+        for (const QSize size : {QSize(1440, 900), QSize(1024, 640)}) {
+            window.resize(size);
+            for (const PanelRow& row : panels()) {
+                window.show_panel(row.info.id);
+                QTest::qWait(5);
+                EXPECT_GT(colours_in(window.panel(row.info.id)->grab().toImage()), 3) << row.info.id;
+            }
+        }
+    }
+}
+
+TEST_F(WindowTest, EveryActionHasAKeyOfItsOwn) {
+    QSet<QString> keys;
+    for (const QAction* a : window.findChildren<QAction*>()) {
+        if (a->shortcut().isEmpty()) continue;
+        EXPECT_FALSE(keys.contains(a->shortcut().toString())) << a->shortcut().toString().toStdString();
+        keys.insert(a->shortcut().toString());
+    }
+    EXPECT_GT(keys.size(), 20);
+}
+
+TEST_F(WindowTest, EverythingFocusableHasAName) {
+    for (const QWidget* w : window.findChildren<QWidget*>()) {
+        if (w->focusPolicy() == Qt::NoFocus || !w->isVisibleTo(&window)) continue;
+        if (QString(w->metaObject()->className()).startsWith("QTab") || w->objectName().startsWith("qt_")) continue;
+        QAccessibleInterface* face = QAccessible::queryAccessibleInterface(const_cast<QWidget*>(w));
+        ASSERT_NE(face, nullptr);
+        EXPECT_FALSE(face->text(QAccessible::Name).isEmpty() && w->accessibleName().isEmpty())
+            << w->metaObject()->className() << " " << w->objectName().toStdString() << " in " << w->parentWidget()->metaObject()->className();
+    }
+}
+
+TEST_F(WindowTest, LayoutsAreSavedAndComeBack) {
+    window.apply_layout("chat");
+    EXPECT_FALSE(window.panel("decay")->isVisible());
+    window.close();
+    MainWindow again(*s.session, chats);
+    again.show();
+    EXPECT_FALSE(again.panel("decay")->isVisible());
+    again.apply_layout("explore");
+    EXPECT_TRUE(again.panel("decay")->isVisible());
+}
+
+TEST_F(WindowTest, IsUsableAtTheSmallestSize) {
+    EXPECT_LE(window.minimumSizeHint().width(), 1024);
+    EXPECT_LE(window.minimumSizeHint().height(), 640);
+}
+
+}  // namespace
+}  // namespace klp::gui
