@@ -67,13 +67,15 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     model->mixer_type_ = mixer_type(*source);
     model->cache_type_ = model->mixer_type_ == DType::f32 ? DType::f32 : DType::bf16;
 
+    constexpr double kFetching = 0.9;  // of the time that loading takes
+    source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
     Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
     model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
     for (int i = 0; i < config.num_hidden_layers && load.error.empty(); ++i) {
         if (options.cancel && *options.cancel) return klp::fail(Error::interrupted, "loading " + source->path() + " was interrupted");
         std::shared_ptr<const TokenMixer> mixer = make_mixer(config.layer_kinds[static_cast<size_t>(i)], i, load);
         model->layers_.push_back({std::move(mixer), make_ffn(i, load)});
-        if (options.progress) options.progress(double(i + 1) / config.num_hidden_layers);
+        if (options.progress) options.progress(kFetching + (1 - kFetching) * double(i + 1) / config.num_hidden_layers);
     }
     model->final_norm_ = {load.vector("model.norm.weight", {config.hidden_size}), config.rms_norm_eps};
     model->lm_head_ = config.tie_word_embeddings ? model->embed_ : load.matrix("lm_head.weight", config.vocab_size, config.hidden_size);

@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <unordered_map>
 
 #include "core/json.h"
@@ -221,12 +224,28 @@ public:
         const Tensor* t = look_up(name);
         return t ? &files_[t->file] : nullptr;
     }
-    void read_ahead() const {  // only where the page cache can hold the model beside what else there is
-        size_t bytes = 0;
-        for (const Mapping& m : mappings_) bytes += m.bytes().size();
-        const auto memory = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    void read_ahead() const {
         for (const Mapping& m : mappings_)
-            if (bytes < memory / 2 && !m.bytes().empty()) madvise(const_cast<std::byte*>(m.bytes().data()), m.bytes().size(), MADV_WILLNEED);
+            if (fits() && !m.bytes().empty()) madvise(const_cast<std::byte*>(m.bytes().data()), m.bytes().size(), MADV_WILLNEED);
+    }
+    void fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const override {
+        if (!fits()) return;
+        constexpr size_t kPiece = size_t{4} << 20;
+        std::vector<std::span<const std::byte>> pieces;
+        for (const Mapping& m : mappings_)
+            for (size_t at = 0; at < m.bytes().size(); at += kPiece) pieces.push_back(m.bytes().subspan(at, std::min(kPiece, m.bytes().size() - at)));
+        std::atomic<size_t> next{0}, done{0};
+        const auto work = [&](const std::function<void(double)>& report) {
+            for (size_t i; !(cancel && *cancel) && (i = next++) < pieces.size();) {
+                touch(pieces[i]);
+                ++done;
+                if (report) report(double(done) / double(pieces.size()));
+            }
+        };
+        std::vector<std::thread> others;
+        for (size_t i = 1; i < std::min<size_t>(std::thread::hardware_concurrency(), pieces.size()); ++i) others.emplace_back(work, nullptr);
+        work(progress);
+        for (std::thread& other : others) other.join();
     }
 
     const std::string& path() const override { return path_; }
@@ -257,6 +276,21 @@ private:
         const std::byte* data;
         size_t file;
     };
+    // Whether memory can hold the model beside what else there is.
+    bool fits() const {
+        int64_t bytes = 0, available = 0;
+        for (const Mapping& m : mappings_) bytes += static_cast<int64_t>(m.bytes().size());
+        std::ifstream file("/proc/meminfo");
+        for (std::string line; std::getline(file, line);)
+            if (line.starts_with("MemAvailable:")) available = std::atoll(line.c_str() + 13) * 1024;
+        return bytes < available / 2;
+    }
+    static void touch(std::span<const std::byte> bytes) {  // starts at a page
+#ifdef MADV_POPULATE_READ
+        if (madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_POPULATE_READ) == 0) return;
+#endif
+        for (size_t at = 0; at < bytes.size(); at += 4096) static_cast<void>(*static_cast<const volatile std::byte*>(&bytes[at]));
+    }
     static std::vector<int64_t> without_ones(std::vector<int64_t> shape) {
         std::erase(shape, 1);
         return shape;

@@ -1,6 +1,8 @@
 // Names to weights. A source keeps its file mapped for as long as anybody holds it.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,9 @@ public:
     // wrong. The last dimension that is not 1 is `in`, the others fold into `out`. Data may lie at any byte: read it unaligned.
     virtual Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const = 0;
     virtual bool has(const std::string& name) const = 0;
+    // Brings the whole source into memory with all cores, so that the first tokens need not wait for its pages; does nothing where that leaves little memory to
+    // others. `progress` (may be empty) is called by this thread alone; ends early once *cancel (may be null) is set.
+    virtual void fetch(const std::function<void(double fraction)>& /*progress*/, const std::atomic<bool>* /*cancel*/) const {}
 };
 
 // A Hugging Face folder (model.safetensors, or shards named by model.safetensors.index.json), mapped read-only. Every header is checked before anything is
