@@ -118,6 +118,92 @@ void moe(benchmark::State& state, DType type, int64_t T, int64_t D, int64_t F, i
     measure(state, type, experts_bytes + 4.0 * E * D, 2.0 * T * D * (3 * F * (top_k + 1) + E), T, run);
 }
 
+// `states` of so many sequences take turns: more than a cache holds where one token is measured.
+void kda(benchmark::State& state, int64_t T, int H, int K, int R) {
+    const int64_t HK = int64_t{H} * K, state_floats = HK * K, states = T == 1 ? (int64_t{1} << 27) / state_floats : 1;
+    Weights low_rank(DType::bf16, HK, R, 2 * HK * R * 2);
+    std::vector<float> S(states * state_floats), tail(3 * 3 * HK), conv(3 * HK * 4, 0.25f), A_log(H), dt_bias(HK), o_norm(K, 1.f);
+    const std::vector<float> x = waves(T * (3 * HK + 2 * R + H));
+    std::vector<float> y(T * HK);
+    KdaSegment segment{0, T, nullptr, tail.data()};
+    const Kda op{.H = H,
+                 .K = K,
+                 .V = K,
+                 .C = 4,
+                 .R_f = R,
+                 .R_g = R,
+                 .x = {x.data(), {T, 3 * HK + 2 * R + H}},
+                 .conv = conv.data(),
+                 .A_log = A_log.data(),
+                 .dt_bias = dt_bias.data(),
+                 .f_b = low_rank.next(),
+                 .g_b = low_rank.next(),
+                 .o_norm = {o_norm.data(), 1e-5f},
+                 .segments = {&segment, 1},
+                 .y = {y.data(), {T, HK}}};
+    int64_t turn = 0;
+    const auto run = [&] {
+        segment.state = S.data() + turn * state_floats;
+        turn = (turn + 1) % states;
+        device().kda(op);
+    };
+    run();
+    for (float v : y) {
+        if (!std::isfinite(v)) return state.SkipWithError("the answer is not finite");
+    }
+    measure(state, DType::f32, 2.0 * 4 * state_floats + 2 * op.f_b.bytes(), 2.0 * T * (3 * state_floats + 2 * HK * R), T,
+            run);  // the state is read and written
+}
+
+void mla(benchmark::State& state, int64_t T, int64_t past, int H, int L) {
+    constexpr int N = 128, R = 64, V = 128;
+    const int64_t W = L + R, page_bytes = kMlaPage * W * 2, pages = (past + T + kMlaPage - 1) / kMlaPage;
+    const int64_t caches = T == 1 ? std::max<int64_t>((int64_t{1} << 29) / (pages * page_bytes), 1) : 1;
+    Weights kv_b(DType::bf16, int64_t{H} * (N + V), L, 0);
+    const std::vector<float> x = waves(T * (int64_t{H} * (N + R) + W)), norm(L, 1.f);
+    std::vector<float> y(T * H * V), row = waves(W);
+    std::vector<std::byte> cache(caches * pages * page_bytes);
+    for (size_t at = 0; at < cache.size(); at += W * 2) encode(DType::bf16, row.data(), W, cache.data() + at);
+    std::vector<std::byte*> at(pages);
+    MlaSegment segment{0, T, past, at};
+    const Mla op{.H = H,
+                 .nope = N,
+                 .rope = R,
+                 .V = V,
+                 .L = L,
+                 .x = {x.data(), {T, int64_t{H} * (N + R) + W}},
+                 .norm = {norm.data(), 1e-5f},
+                 .kv_b = kv_b.next(),
+                 .scale = 0.07f,
+                 .cache_type = DType::bf16,
+                 .segments = {&segment, 1},
+                 .y = {y.data(), {T, int64_t{H} * V}}};
+    int64_t turn = 0;
+    const auto run = [&] {
+        for (int64_t p = 0; p < pages; ++p) at[p] = cache.data() + (turn * pages + p) * page_bytes;
+        turn = (turn + 1) % caches;
+        device().mla(op);
+    };
+    run();
+    for (float v : y) {
+        if (!std::isfinite(v)) return state.SkipWithError("the answer is not finite");
+    }
+    const double pairs = T * (past + T / 2.0);
+    measure(state, DType::f32, 2.0 * W * (past + T) + op.kv_b.bytes(), 2.0 * H * (pairs * (N + R + V) + static_cast<double>(past + T) * (N + V) * L), T, run);
+}
+
+void add_mixers() {
+    const auto add = [](const std::string& name, auto body) {
+        benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
+    };
+    add("kda/decode/8x128", [](benchmark::State& s) { kda(s, 1, 8, 128, 128); });
+    add("kda/prefill512/8x128", [](benchmark::State& s) { kda(s, 512, 8, 128, 128); });
+    for (int64_t past : {0, 4096, 16384}) {
+        if (past) add("mla/decode@" + std::to_string(past) + "/8x512", [past](benchmark::State& s) { mla(s, 1, past, 8, 512); });
+        add("mla/prefill512@" + std::to_string(past) + "/8x512", [past](benchmark::State& s) { mla(s, 512, past, 8, 512); });
+    }
+}
+
 void add_products() {
     for (const DTypeInfo& row : dtypes()) {
         const DType type = row.type;
@@ -149,6 +235,7 @@ int main(int argc, char** argv) {
     benchmark::AddCustomContext("limits", "read " + number(l.read_gb_s) + " GB/s, f32 " + number(l.f32_gflops) + ", bf16 " + number(l.bf16_gflops) + ", int8 " +
                                               number(l.int8_gops) + " GFLOP/s");
     klp::add_products();
+    klp::add_mixers();
     benchmark::RunSpecifiedBenchmarks();
     return 0;
 }

@@ -61,7 +61,7 @@ public:
             if (s.count == 0) continue;
             const int64_t total = s.past + s.count;
             KLP_CHECK(static_cast<int64_t>(s.pages.size()) * kMlaPage >= total);
-            Plan p{.segment = &s, .cache = {s.pages.data(), kMlaPage, L, W, a.cache_type == DType::bf16}};
+            Plan p{.segment = &s, .cache = {s.pages.data(), kMlaPage, L, W, H, a.cache_type == DType::bf16}};
             rows += s.count;
             if (absorbs(a, s)) {
                 p.queries = s.count * H, p.blocks = (p.queries + kAttendQueries - 1) / kAttendQueries;
@@ -97,11 +97,13 @@ public:
         for (const Plan& p : absorbed) prepared = std::max(prepared, products_.prepared_bytes(a_.kv_b.type, p.segment->count, L));
         for (int64_t keys = 1; keys <= kKeys && !expanded.empty(); ++keys) prepared = std::max(prepared, products_.prepared_bytes(a_.kv_b.type, keys, L));
         const int64_t turned = a_.rope_theta != 0 ? std::max(longest_absorbed, longest_share) * R : 0;
+        int64_t attend = 0;
+        for (const Plan& p : absorbed) attend = std::max(attend, mixers_.attend_scratch(p.cache, std::min(p.queries, kAttendQueries)));
         memory.resize(threads);
         for (Memory& m : memory) {
             m.row = arena.take<float>(std::max(W, 4 * L)), m.turn = arena.take<float>(R), m.turned = arena.take<float>(turned);
             m.prepared = arena.take<std::byte>(static_cast<int64_t>(prepared));
-            if (!absorbed.empty()) m.attend = arena.take<float>(attend_scratch(W));
+            if (!absorbed.empty()) m.attend = arena.take<float>(attend);
             if (expanded.empty()) continue;
             m.latents = arena.take<float>(kKeys * W), m.kv = arena.take<float>(kKeys * kv_stride), m.scores = arena.take<float>(kKeys * kExpandTile);
             m.tiles = arena.take<float>(longest_share * (N + R)), m.values = arena.take<float>(longest_share * V);

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/simd/kda.inc.h"
 #include "kernels/cpu/simd/mla.inc.h"
+#include "kernels/cpu/simd/mla_amx.inc.h"
 #include "kernels/cpu/simd/mla_prefill.inc.h"
 
 namespace klp {
@@ -14,6 +15,7 @@ const Mixers KLP_JOIN(kMixers_, KLP_ISA){
     .kda_scratch = KdaWork::floats,
     .kda = kda,
     .absorb = absorb,
+    .attend_scratch = attend_scratch,
     .attend = attend,
     .merge = merge,
     .widen = widen_rows,

@@ -50,6 +50,7 @@ struct Latents {                              // the cache of one segment
     const std::byte* const* pages = nullptr;  // of `page` rows each
     int64_t page = 0;
     int64_t L = 0, W = 0;  // W = L + R
+    int64_t H = 0;         // heads
     bool bf16 = false;     // else f32
 };
 inline constexpr int64_t kAttendQueries = 64;  // most queries of a call
@@ -79,7 +80,7 @@ struct Attend {
     int64_t query = 0, heads = 0, seen = 0;
     float *top = nullptr, *sum = nullptr;  // [queries]: largest score, sum of e^(score - top)
     float* values = nullptr;               // [queries, padded(L)]: sum of e^(score - top) c
-    float* scratch = nullptr;              // attend_scratch(W) floats
+    float* scratch = nullptr;              // attend_scratch(cache, queries) floats, 64-byte aligned
 };
 // Parts of one query over several ranges to its answer in the latent space; returns log sum e^score.
 struct Merge {
@@ -123,6 +124,7 @@ struct Mixers {
     int64_t (*kda_scratch)(int64_t K, int64_t V, int64_t C);
     void (*kda)(const KdaBlock&);
     void (*absorb)(const Absorb&);
+    int64_t (*attend_scratch)(const Latents&, int64_t queries);
     void (*attend)(const Attend&);
     float (*merge)(const Merge&);
     void (*widen)(const Latents&, int64_t first, int64_t last, float* out);  // rows of W floats
@@ -131,8 +133,5 @@ struct Mixers {
     void (*expand_end)(const ExpandEnds&);
 };
 const Mixers& mixers_of(Isa isa);
-
-// Floats of Attend::scratch.
-inline constexpr int64_t attend_scratch(int64_t W) { return kLatentStep * (W + kLatentStep) + 2 * kAttendLanes; }
 
 }  // namespace klp

@@ -26,7 +26,15 @@ inline void pair(const char* row, int64_t c, F& a, F& b) {
 
 // Rows that are not a whole number of pairs are widened to f32 first.
 inline bool direct(const Latents& cache) { return cache.W % (2 * kLanes) == 0; }
-inline bool split(const Latents& cache) { return cache.bf16 && direct(cache); }
+// Matrix tiles take rows as they are (mla_amx.inc.h). They work on 8 queries at least.
+inline bool tiles([[maybe_unused]] const Latents& cache) {
+#if defined(__AMX_BF16__)
+    return cache.bf16 && cache.H >= 4 && cache.W % 32 == 0 && cache.L % 64 == 0;
+#else
+    return false;
+#endif
+}
+inline bool split(const Latents& cache) { return cache.bf16 && direct(cache) && !tiles(cache); }
 inline int64_t row_bytes(const Latents& cache) { return cache.W * (cache.bf16 ? 2 : 4); }
 inline const char* row_of(const Latents& cache, int64_t n) {
     return reinterpret_cast<const char*>(cache.pages[n / cache.page]) + n % cache.page * row_bytes(cache);
@@ -70,11 +78,31 @@ inline void from_split(float* x, int64_t n) {
 // --- absorb ---
 
 inline float scale_of_block(const char* block) {
+#if defined(__AVX2__)
+    uint16_t half;
+    __builtin_memcpy(&half, block, 2);
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+#else
     uint16_t half[kLanes] = {};
     __builtin_memcpy(half, block, 2);
     return from_f16(half)[0];
+#endif
 }
-typedef int8_t Bytes __attribute__((vector_size(kLanes)));
+// kLanes bytes as whole numbers: g++ makes the plain conversion of vectors byte by byte.
+template <bool is_signed>
+inline I widen_bytes(const char* p) {
+#if defined(__AVX512F__)
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return reinterpret_cast<I>(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+#elif defined(__AVX2__)
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    return reinterpret_cast<I>(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+#else
+    I out;
+    for (int i = 0; i < kLanes; ++i) out[i] = is_signed ? static_cast<int8_t>(p[i]) : static_cast<uint8_t>(p[i]);
+    return out;
+#endif
+}
 
 void decode_row(DType type, const char* w, int64_t n, float* out) {
     switch (type) {
@@ -87,15 +115,15 @@ void decode_row(DType type, const char* w, int64_t n, float* out) {
             break;
         case DType::q8_0:
             for (int64_t i = 0; i < n; i += 32, w += 34)
-                for (int j = 0; j < 32; j += kLanes) store(out + i + j, __builtin_convertvector(load_as<Bytes>(w + 2 + j), F) * scale_of_block(w));
+                for (int j = 0; j < 32; j += kLanes) store(out + i + j, to_float(widen_bytes<true>(w + 2 + j)) * scale_of_block(w));
             break;
         case DType::q4_0:
             for (int64_t i = 0; i < n; i += 32, w += 18) {
                 const float scale = scale_of_block(w);
-                for (int j = 0; j < 16; ++j) {
-                    const int both = static_cast<uint8_t>(w[2 + j]);
-                    out[i + j] = static_cast<float>((both & 15) - 8) * scale;
-                    out[i + 16 + j] = static_cast<float>((both >> 4) - 8) * scale;
+                for (int j = 0; j < 16; j += kLanes) {
+                    const I both = widen_bytes<false>(w + 2 + j);
+                    store(out + i + j, to_float((both & 15) - 8) * scale);
+                    store(out + i + 16 + j, to_float((both >> 4) - 8) * scale);
                 }
             }
             break;
@@ -265,7 +293,9 @@ void attend_block(const Attend& a, int64_t first, const Block& block, const char
     group(Size<1>{});
 }
 
-void attend(const Attend& a) {
+int64_t vectors_scratch(const Latents& cache) { return kBlock * padded(cache.W, kLatentStep) + 2 * kAttendLanes; }
+
+void attend_vectors(const Attend& a) {
     const Latents& cache = *a.cache;
     const int64_t ldv = padded(cache.L, kLatentStep), wide = padded(cache.W, kLatentStep);
     float *top = a.scratch, *sum = top + kAttendLanes, *widened = sum + kAttendLanes;
