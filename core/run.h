@@ -184,6 +184,7 @@ struct AttentionPicture {
 struct EventsDropped {
     int64_t readings = 0;
 };
+// Recordings number them: a new one comes last.
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
                            StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun>;
 
