@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "app/format.h"
 #include "app/lenses.h"
@@ -154,6 +155,15 @@ int repl(const ChatOptions& options, Terminal& terminal) {
 }
 
 }  // namespace
+
+void apply(const SamplingFlags& flags, Sampling& s) {
+    s.temperature = flags.temperature.value_or(s.temperature);
+    s.top_k = flags.top_k.value_or(s.top_k);
+    s.top_p = flags.top_p.value_or(s.top_p);
+    s.min_p = flags.min_p.value_or(s.min_p);
+    s.repeat_penalty = flags.repeat_penalty.value_or(s.repeat_penalty);
+    s.seed = flags.seed ? *flags.seed : std::random_device{}();
+}
 
 int chat(const ChatOptions& options, Terminal& terminal) {
     const bool one = options.prompt || (!terminal.input && !options.interactive);

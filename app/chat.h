@@ -14,6 +14,8 @@ struct SamplingFlags {
     std::optional<uint64_t> seed;  // else a new one for each run; --stats and /stats name it
 };
 
+void apply(const SamplingFlags& flags, Sampling& sampling);  // over what the model suggests
+
 struct ChatOptions {
     EngineOptions engine;
     SamplingFlags sampling;

@@ -7,6 +7,7 @@
 #include "app/chat.h"
 #include "app/commands.h"
 #include "app/format.h"
+#include "core/replay_run.h"
 
 namespace {
 
@@ -33,17 +34,21 @@ void add_engine(CLI::App& app, EngineOptions& o) {
     app.add_option("-t,--threads", o.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
 }
 
+void add_sampling(CLI::App& app, SamplingFlags& o) {
+    app.add_option("--temp", o.temperature, "temperature; 0: greedy")->check(between(0, 100));
+    app.add_option("--top-k", o.top_k, "only the best K tokens; 0: all")->check(between(0, kTokens));
+    app.add_option("--top-p", o.top_p, "the fewest tokens that reach this probability")->check(between(0, 1));
+    app.add_option("--min-p", o.min_p, "nothing below this share of the best")->check(between(0, 1));
+    app.add_option("--repeat-penalty", o.repeat_penalty, "against the last tokens; 1: none")->check(between(0.01, 100));
+    app.add_option("-s,--seed", o.seed, "of the sampler; without it another one each time")->check(between(0, 1.8e19));
+}
+
 void add_chat(CLI::App& app, ChatOptions& o) {
     add_engine(app, o.engine);
     app.add_option("-p,--prompt", o.prompt, "one question, one answer");
     app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal");
     app.add_option("--system", o.system, "system prompt");
-    app.add_option("--temp", o.sampling.temperature, "temperature; 0: greedy")->check(between(0, 100));
-    app.add_option("--top-k", o.sampling.top_k, "only the best K tokens; 0: all")->check(between(0, kTokens));
-    app.add_option("--top-p", o.sampling.top_p, "the fewest tokens that reach this probability")->check(between(0, 1));
-    app.add_option("--min-p", o.sampling.min_p, "nothing below this share of the best")->check(between(0, 1));
-    app.add_option("--repeat-penalty", o.sampling.repeat_penalty, "against the last tokens; 1: none")->check(between(0.01, 100));
-    app.add_option("-s,--seed", o.sampling.seed, "of the sampler; without it another one each time")->check(between(0, 1.8e19));
+    add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
@@ -58,6 +63,7 @@ int run(int argc, char** argv) {
         "  klp -p \"Hello, who are you?\"          one answer\n"
         "  echo Hello | klp --stats              the same from a pipe, with speed and memory\n"
         "  klp info                              what the model is made of\n"
+        "  klp run -p \"Tell me a story.\" -o story.klprun && klp replay story.klprun\n"
         "  klp bench --depth 0,4096 --baseline   speed, against the all-MLA twin\n"
         "Exit codes: 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted.");
     app.set_version_flag("--version", "klp " KLP_VERSION);
@@ -130,6 +136,33 @@ int run(int argc, char** argv) {
     sub->add_option("source", quantize.source, "folder, or name of a model")->required();
     sub->add_option("out", quantize.out, "folder to make")->required();
     sub->add_option("--type", quantize.type, "f32, f16, bf16, q8_0, q4_0")->required();
+
+    RunOptions run;
+    sub = subcommand("run", "answers to given questions, recorded", run, run_command);
+    add_engine(*sub, run.engine);
+    auto* prompts = sub->add_option("-p,--prompt", run.prompts, "a question; again for the next turn")->take_all();
+    sub->add_option("--turns", run.turns, "or a file with one question a line")->excludes(prompts);
+    sub->add_option("-o,--out", run.out, "recording to make (.klprun)");
+    sub->add_option("--system", run.system, "system prompt");
+    add_sampling(*sub, run.sampling);
+    sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
+    sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
+    sub->add_option("--title", run.title, "of the recording; without it the first question");
+    sub->add_option("--about", run.about, "one sentence about it");
+    sub->add_option("--state", run.state, "LAYER.HEAD whose matrix is pictured; without it the first KDA head");
+    sub->add_option("--pictures", run.pictures, "of it a second, at most")->capture_default_str()->check(between(1, 100000));
+    sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
+
+    ReplayOptions replay;
+    sub = subcommand("replay", "a recording's text at the pace it was made", replay, replay_command);
+    sub->add_option("file", replay.file, "recording (.klprun)")->required();
+    sub->add_option("--speed", replay.speed, "times as fast, 0.25 to 16")->capture_default_str()->check(between(ReplayRun::kSlowest, ReplayRun::kFastest));
+    sub->add_flag("--stats", replay.stats, "what was recorded, where, and how fast, on stderr");
+
+    ExportOptions exported;
+    sub = subcommand("export", "a recording's numbers as arrays or tables", exported, export_command);
+    sub->add_option("file", exported.file, "recording (.klprun)")->required();
+    sub->add_option("-o,--out", exported.out, "file to make: .npz for NumPy, .csv or .json")->required();
 
     DoctorOptions doctor;
     sub = subcommand("doctor", "the machine, the terminal, and what falls back and why", doctor, doctor_command);

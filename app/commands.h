@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "app/engine.h"
+#include "app/chat.h"
 
 namespace klp {
 
@@ -58,5 +58,30 @@ struct DoctorOptions {
     bool json = false;
 };
 int doctor_command(const DoctorOptions& options, Terminal& terminal);
+
+struct RunOptions {
+    EngineOptions engine;
+    SamplingFlags sampling;
+    std::vector<std::string> prompts;  // one turn each
+    std::string turns;                 // or a file with one a line
+    std::string system, out, title, about, state;
+    int pictures = 15;
+    int64_t context = 0;
+    std::optional<int64_t> predict;
+    bool stats = false;
+};
+int run_command(const RunOptions& options, Terminal& terminal);
+
+struct ReplayOptions {
+    std::string file;
+    double speed = 1;
+    bool stats = false;
+};
+int replay_command(const ReplayOptions& options, Terminal& terminal);
+
+struct ExportOptions {
+    std::string file, out;  // .npz, .csv or .json
+};
+int export_command(const ExportOptions& options, Terminal& terminal);
 
 }  // namespace klp

@@ -1,7 +1,5 @@
 #include "app/session.h"
 
-#include <random>
-
 #include "app/format.h"
 
 namespace klp {
@@ -20,13 +18,7 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
 
     Sampling& s = session->sampling;
     read_generation_defaults(session->engine.checkpoint.folder, s, session->predict);
-    const SamplingFlags& flags = options.sampling;
-    s.temperature = flags.temperature.value_or(s.temperature);
-    s.top_k = flags.top_k.value_or(s.top_k);
-    s.top_p = flags.top_p.value_or(s.top_p);
-    s.min_p = flags.min_p.value_or(s.min_p);
-    s.repeat_penalty = flags.repeat_penalty.value_or(s.repeat_penalty);
-    s.seed = flags.seed ? *flags.seed : std::random_device{}();
+    apply(options.sampling, s);
     session->predict = options.predict.value_or(std::max<int64_t>(1, session->predict));
     session->talk.set_system(options.system);
     return session;

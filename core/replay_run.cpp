@@ -8,6 +8,7 @@ namespace klp {
 namespace {
 
 constexpr int64_t kReadingsADrain = 4096;       // while seeking
+constexpr int64_t kReading = 700'000'000;       // ns before the next question
 constexpr int64_t kLongestNap = 1'000'000'000;  // ns between two drains that count: after a longer sleep it goes on where it stood
 
 }  // namespace
@@ -19,14 +20,17 @@ ReplayRun::Clock ReplayRun::steady_clock() {
 ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : recording_(std::move(recording)), clock_(std::move(clock)) {
     const Recording& r = *recording_;
     due_.reserve(r.size());
-    int64_t due = 0, next_token = 0, length = 0;
+    int64_t clock_time = 0, due = 0, last_token = 0, length = 0;  // what is stretched inside an answer is not stretched again by the next token's wait
     for (size_t i = 0; i < r.size(); ++i) {
-        if (i > 0) due += std::clamp<int64_t>(r.nanoseconds(i) - r.nanoseconds(i - 1), 0, kLongestWait);
+        if (r.is<AnswerBegun>(i)) clock_time = beginnings_.empty() ? due : due + kReading;
+        if (i > 0) clock_time += std::clamp<int64_t>(r.nanoseconds(i) - r.nanoseconds(i - 1), 0, kLongestWait);
+        due = std::max(due, clock_time);
         if (r.is<TokenMade>(i)) {
             if (auto e = r.event(i)) {
-                due = std::max(due, next_token);
-                next_token = due + 1'000'000'000 / kPace;
-                length = std::get<TokenMade>(*e).position + 1;
+                const auto& token = std::get<TokenMade>(*e);
+                due = std::max(due, last_token + std::clamp<int64_t>(token.nanoseconds, 1'000'000'000 / kPace, kLongestWait));
+                last_token = due;
+                length = token.position + 1;
                 made_.push_back(i);
             }
         } else if (r.is<PromptFed>(i)) {

@@ -40,7 +40,7 @@ public:
     int64_t duration() const { return due_.empty() ? 0 : due_.back(); }
     const Recording& recording() const { return *recording_; }
 
-    // What nobody can follow is stretched and what nobody wants to wait for is cut: at speed 1 no more than kPace tokens a second, no pause above a second.
+    // What nobody can follow is stretched and what nobody wants to wait for is cut: at speed 1 no more than kPace tokens a second, no wait above a second.
     static constexpr int64_t kPace = 30, kLongestWait = 1'000'000'000;
     static Clock steady_clock();
 

@@ -368,6 +368,74 @@ TEST_F(Cli, AQuantisedCheckpointIsTheSameModelInFewerBytes) {
     EXPECT_EQ(klp({"-m", out, "-n", "4", "-p", "hi"}).code, 0);
 }
 
+TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
+    const std::string file = (home() / "run.klprun").string();
+    const Words record{"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "-p", "Hi", "-p", "More", "-o", file, "--title", "Two turns", "--stats"};
+    const Outcome made = klp(record);
+    ASSERT_EQ(made.code, 0) << made.err;
+    EXPECT_TRUE(made.out.starts_with("> Hi\n")) << made.out;
+    EXPECT_THAT(made.out, HasSubstr("\n> More\n"));
+    EXPECT_THAT(made.err, HasSubstr("run.klprun: "));
+    const Outcome again = klp(record);
+    EXPECT_EQ(again.code, 1);
+    EXPECT_EQ(sentences(again.err), 1);
+    EXPECT_THAT(again.err, HasSubstr("exists already"));
+
+    const Outcome played = klp({"replay", file, "--speed", "16", "--stats"});
+    EXPECT_EQ(played.code, 0);
+    EXPECT_EQ(played.out, made.out) << "what was said is what is replayed";
+    EXPECT_THAT(played.err, HasSubstr("Two turns"));
+    EXPECT_THAT(played.err, HasSubstr("24 tokens"));
+
+    const std::string csv = (home() / "run.csv").string(), json = (home() / "run.json").string(), npz = (home() / "run.npz").string();
+    for (const std::string& out : {csv, json, npz}) EXPECT_EQ(klp({"export", file, "-o", out}).code, 0) << out;
+    const auto parsed = nlohmann::json::parse(std::ifstream(json));
+    EXPECT_EQ(parsed["recording"]["title"], "Two turns");
+    const auto& tokens = parsed["tokens"];
+    std::ifstream table(csv);
+    std::string line;
+    size_t lines = 0;
+    while (std::getline(table, line)) lines += line.ends_with('\r') || !table.eof();
+    EXPECT_GE(lines, tokens.size() + 1) << "a head and a line for each; texts may hold line ends";
+    int64_t position = 0;
+    for (const auto& t : tokens) {
+        EXPECT_EQ(t["position"], position++) << "nothing was left out";
+        EXPECT_TRUE(t.contains("log_decay")) << position;
+    }
+    // The zip: ids.npy begins with its header, whose shape is the number of tokens.
+    std::ifstream in(npz, std::ios::binary);
+    const std::string zip(std::istreambuf_iterator<char>(in), {});
+    const size_t ids = zip.find("ids.npy\x93NUMPY");
+    ASSERT_NE(ids, zip.npos);
+    EXPECT_THAT(zip.substr(ids, 120), HasSubstr("'descr': '<i4', 'fortran_order': False, 'shape': (" + std::to_string(tokens.size()) + ",)"));
+    const size_t data = zip.find('\n', ids) + 1;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+        int32_t id = 0;
+        std::memcpy(&id, zip.data() + data + 4 * i, 4);
+        EXPECT_EQ(tokens[i]["id"], id);
+    }
+
+    EXPECT_EQ(klp({"export", file, "-o", (home() / "run.txt").string()}).code, 2);
+    EXPECT_EQ(klp({"export", file, "-o", (home() / "none/run.csv").string()}).code, 1);
+    EXPECT_EQ(klp({"replay", json}).code, 1);
+    EXPECT_EQ(klp({"run", "-m", model()}).code, 2);
+    EXPECT_EQ(klp({"run", "-m", model(), "-p", "x", "--state", "0.99"}).code, 2);
+    EXPECT_EQ(klp({"run", "-m", "/none", "-p", "x"}).code, 3);
+    EXPECT_EQ(klp({"run", "-m", model(), "-p", "x", "--device", "abacus"}).code, 2);
+}
+
+TEST_F(Cli, AnInterruptedRecordingIsWhole) {
+    const std::string file = (home() / "cut.klprun").string();
+    Klp program({"run", "-m", model(), "-n", "1000000", "--temp", "50", "-t", "1", "-p", "Hi", "-o", file});
+    ASSERT_TRUE(program.wait_for_output());
+    program.interrupt();
+    const Outcome cut = program.finish();
+    EXPECT_EQ(cut.code, 130);
+    const Outcome out = klp({"export", file, "-o", (home() / "cut.csv").string()});
+    EXPECT_EQ(out.code, 0);
+    EXPECT_THAT(out.err, Not(HasSubstr("damaged")));
+}
+
 TEST_F(Cli, TheReplWorksThroughAPipe) {
     const Outcome got =
         klp(chat({"-i", "--plain"}), "hello\n/undo\n/branch\n/nwe\n/gates 0.0\n/mem\n/set temp 0.5\n/set temp nan\n\"\"\"two\nlines\"\"\"\n/context\n/quit\n");

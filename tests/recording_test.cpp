@@ -445,19 +445,20 @@ TEST_F(Replay, PlaysAtItsPace) {
         const auto wait = [&](double shown) {
             for (int i = 0; i < 100; ++i) now_ += static_cast<int64_t>(shown / speed / 100), screen.take(run->drain());
         };
-        wait(1e9 / 30 * 4.9);
+        wait(1e9 / 30 * 5.5);
         EXPECT_EQ(run->token(), 5) << speed;
         EXPECT_EQ(screen.answer, "01234");
         EXPECT_EQ(screen.phase, Phase::decoding);
         wait(1e9 / 30 * 2);
         EXPECT_EQ(run->token(), 7);
-        wait(1e9 / 30 * 60);
+        wait(1e9 / 30 * 120);
         EXPECT_FALSE(run->playing());
         EXPECT_EQ(run->token(), 30);
         EXPECT_EQ(screen.phase, Phase::ready);
         EXPECT_EQ(screen.question, "two again");
         EXPECT_EQ(screen.ids.size(), 30u);
         EXPECT_TRUE(screen.done);
+        EXPECT_NEAR(static_cast<double>(run->duration()), 30 * 1e9 / 30 + 2 * 0.7e9, 0.1e9) << "tokens, and two moments to read";
     }
     const auto run = replay();
     run->set_speed(1000);
