@@ -1,12 +1,11 @@
 // klp doctor: the machine, the terminal, and what falls back and why. Bug reports paste it.
 #include <unistd.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/machine.h"
 #include "kernels/cpu/limits.h"
 
 namespace klp {
@@ -14,20 +13,6 @@ namespace klp {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The value of the first line "key : value" of a file such as /proc/cpuinfo.
-std::string proc_value(const char* path, std::string_view key) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-        if (!line.starts_with(key)) continue;
-        const size_t colon = line.find(':');
-        if (colon == std::string::npos) continue;
-        const size_t first = line.find_first_not_of(" \t", colon + 1);
-        return first == std::string::npos ? "" : line.substr(first);
-    }
-    return "";
-}
-int64_t meminfo_bytes(std::string_view key) { return std::atoll(proc_value("/proc/meminfo", key).c_str()) * 1024; }
 
 }  // namespace
 
@@ -40,14 +25,14 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     for (Isa isa : supported_isas()) isas.push_back(name(isa));
     const auto demo = find_model("");
     const char* forced = std::getenv("KLP_ISA");
-    const std::string cpu = proc_value("/proc/cpuinfo", "model name");
+    const Machine machine = this_machine();
     const Canvas& canvas = terminal.canvas;
     const Limits limits = measure_limits(options.threads);
 
     Json out{{"version", KLP_VERSION},
              {"cpu",
-              {{"model", cpu},
-               {"cores", std::thread::hardware_concurrency()},
+              {{"model", machine.cpu},
+               {"cores", machine.cores},
                {"instructions", name(best_isa())},
                {"supported", isas},
                {"forced", forced ? Json(forced) : Json()}}},
@@ -57,7 +42,7 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
                {"f32_gflops", limits.f32_gflops},
                {"bf16_gflops", limits.bf16_gflops},
                {"int8_gops", limits.int8_gops}}},
-             {"memory_bytes", {{"total", meminfo_bytes("MemTotal")}, {"available", meminfo_bytes("MemAvailable")}}},
+             {"memory_bytes", {{"total", machine.memory}, {"available", machine.available}}},
              {"device",
               {{"name", device.name}, {"hardware", device.hardware}, {"detail", device.detail}, {"why", device.why}, {"memory_bytes", device.memory_bytes}}},
              {"terminal",
@@ -75,12 +60,12 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     for (const auto& isa : isas) supported += (supported.empty() ? "" : ", ") + isa.get<std::string>();
     Table table({"", ""});
     table.add({"klp", KLP_VERSION});
-    table.add({"CPU", (cpu.empty() ? "unknown" : cpu) + ", " + plural(std::thread::hardware_concurrency(), "core")});
+    table.add({"CPU", machine.cpu + ", " + plural(machine.cores, "core")});
     table.add({"instructions", std::string(name(best_isa())) + (forced ? " (KLP_ISA=" + std::string(forced) + ")" : ", the best of " + supported)});
     table.add({"reads", fixed(limits.read_gb_s, 1) + " GB/s with " + plural(limits.threads, "thread")});
     table.add({"products", "f32 " + short_number(limits.f32_gflops) + ", bf16 " + (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") +
                                ", int8 " + short_number(limits.int8_gops) + " Gop/s"});
-    table.add({"memory", bytes_text(meminfo_bytes("MemTotal")) + ", " + bytes_text(meminfo_bytes("MemAvailable")) + " available"});
+    table.add({"memory", bytes_text(machine.memory) + ", " + bytes_text(machine.available) + " available"});
     table.add({"device", device.name + ", " + device.hardware + (device.detail.empty() ? "" : ", " + device.detail)});
     table.add({"terminal", (terminal.output ? std::to_string(canvas.width) + " columns" : std::string("stdout is no terminal")) +
                                ", colour: " + std::string(name(canvas.colour)) + ", " + (canvas.unicode ? "UTF-8" : "ASCII")});

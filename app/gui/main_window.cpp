@@ -7,6 +7,7 @@
 #include <QFileDialog>
 #include <QMenuBar>
 #include <QSettings>
+#include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
 #include <QVBoxLayout>
@@ -14,6 +15,7 @@
 #include "app/gui/banner.h"
 #include "app/gui/chat_view.h"
 #include "app/gui/run_bar.h"
+#include "app/gui/start_page.h"
 #include "app/gui/vitals.h"
 
 namespace klp::gui {
@@ -35,7 +37,17 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     column->setContentsMargins(8, 8, 8, 8);
     banner_ = new Banner(centre);
     column->addWidget(banner_);
-    column->addWidget(new ChatView(session, chats, centre), 1);
+    auto* pages = new QStackedWidget(centre);
+    auto* start = new StartPage(this_machine(), {}, pages);
+    auto* chat = new ChatView(session, chats, pages);
+    pages->addWidget(start);
+    pages->addWidget(chat);
+    connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
+    connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(&session, &Session::card_changed, pages, [pages, start, chat, &session] {
+        pages->setCurrentWidget(session.card() ? static_cast<QWidget*>(chat) : start);
+    });
+    column->addWidget(pages, 1);
     setCentralWidget(centre);
 
     run_bar_ = new RunBar(session, this);

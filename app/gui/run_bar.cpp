@@ -78,7 +78,9 @@ void RunBar::refresh() {
     model_->setAccessibleName("Model: " + model_->text());
     if (card) {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
-        device_->setText(QString::fromStdString(card->device.name) + (card->device.why.empty() ? "" : "  ⚠"));
+        const QString why = QString::fromStdString(card->device.why);
+        device_->setText(QString::fromStdString(card->device.name) +
+                         (why.isEmpty() ? QString() : "  ·  " + fontMetrics().elidedText(why, Qt::ElideRight, std::max(120, width() / 4))));
         device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail));
         model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
                                                   bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));

@@ -1,6 +1,7 @@
 #include "app/gui/theme.h"
 
 #include <QFontDatabase>
+#include <QRegularExpression>
 #include <QStyleFactory>
 #include <algorithm>
 #include <cmath>
@@ -21,6 +22,8 @@ Theme make(bool dark) {
     return t;
 }
 
+QColor on_accent(const Theme& t) { return t.dark ? QColor("#0d1117") : QColor("#ffffff"); }
+
 QPalette palette_of(const Theme& t) {
     QPalette p;
     const auto both = [&](QPalette::ColorRole role, const QColor& colour, const QColor& disabled) {
@@ -33,11 +36,64 @@ QPalette palette_of(const Theme& t) {
     both(QPalette::Button, t.raised, t.raised), both(QPalette::ToolTipBase, t.raised, t.raised), both(QPalette::ToolTipText, t.text, t.text);
     both(QPalette::WindowText, t.text, faint), both(QPalette::Text, t.text, faint), both(QPalette::ButtonText, t.text, faint);
     both(QPalette::BrightText, t.bad, t.bad), both(QPalette::PlaceholderText, t.muted, faint);
-    both(QPalette::Highlight, t.accent, t.border), both(QPalette::HighlightedText, t.dark ? QColor("#0d1117") : QColor("#ffffff"), t.muted);
+    both(QPalette::Highlight, t.accent, t.border), both(QPalette::HighlightedText, on_accent(t), t.muted);
     both(QPalette::Link, t.accent, faint), both(QPalette::LinkVisited, t.third, faint);
     p.setColor(QPalette::Light, t.raised.lighter(115)), p.setColor(QPalette::Midlight, t.raised), p.setColor(QPalette::Mid, t.border);
     p.setColor(QPalette::Dark, t.border.darker(115)), p.setColor(QPalette::Shadow, t.dark ? QColor("#000000") : QColor("#aab1bf"));
     return p;
+}
+
+// Fusion with quieter frames: flat buttons, round corners, thin scroll bars.
+QString style_sheet(const Theme& t) {
+    QString sheet = R"(
+        QToolTip { color: $text; background: $raised; border: 1px solid $border; padding: 4px; }
+        QMainWindow::separator { background: $window; width: 4px; height: 4px; }
+        QMainWindow::separator:hover { background: $accent; }
+        QTabBar::tab { padding: 6px 10px; border: 0; border-bottom: 2px solid transparent; background: transparent; color: $muted; }
+        QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
+        QTabBar::tab:hover { color: $text; }
+        QTabBar::tab:focus { color: $accent; }
+        QStatusBar::item { border: 0; }
+        QToolBar { border: 0; border-bottom: 1px solid $border; background: $window; spacing: 0; padding: 0; }
+        QMenuBar { background: $window; }
+        QMenuBar::item { padding: 4px 8px; background: transparent; }
+        QMenuBar::item:selected { background: $raised; border-radius: 4px; }
+        QMenu { background: $panel; border: 1px solid $border; padding: 4px; }
+        QMenu::item { padding: 5px 24px 5px 18px; border-radius: 4px; }
+        QMenu::item:selected { background: $accent; color: $on_accent; }
+        QMenu::item:disabled { color: $muted; }
+        QMenu::separator { height: 1px; background: $border; margin: 4px 6px; }
+        QToolButton, QPushButton { border: 1px solid $border; border-radius: 5px; padding: 3px 9px; background: $raised; color: $text; }
+        QToolButton:hover, QPushButton:hover { border-color: $accent; }
+        QToolButton:pressed, QPushButton:pressed { background: $border; }
+        QToolButton:checked, QPushButton:checked { background: $accent; color: $on_accent; border-color: $accent; }
+        QToolButton:focus, QPushButton:focus { border-color: $accent; }
+        QToolButton:disabled, QPushButton:disabled { color: $muted; }
+        QToolButton[autoRaise="true"] { background: transparent; border-color: transparent; color: $muted; padding: 3px 6px; }
+        QToolButton[autoRaise="true"]:hover, QToolButton[autoRaise="true"]:focus { border-color: $border; color: $text; }
+        QToolButton[autoRaise="true"]:checked { background: $accent; color: $on_accent; }
+        QToolButton[popupMode="2"] { padding-right: 16px; }
+        QToolButton::menu-indicator { subcontrol-position: right center; subcontrol-origin: padding; right: 4px; }
+        QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
+        QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox { border: 1px solid $border; border-radius: 5px; padding: 3px 5px; background: $panel; selection-background-color: $accent; selection-color: $on_accent; }
+        QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }
+        QProgressBar { border: 0; border-radius: 4px; background: $raised; text-align: center; color: $text; }
+        QProgressBar::chunk { border-radius: 4px; background: $hybrid; }
+        QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
+        QScrollBar:horizontal { height: 10px; background: transparent; margin: 0; }
+        QScrollBar::handle { background: $border; border-radius: 4px; min-height: 28px; min-width: 28px; margin: 1px; }
+        QScrollBar::handle:hover { background: $muted; }
+        QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+        QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+        QTableView, QTreeView, QListView { border: 1px solid $border; border-radius: 5px; background: $panel; alternate-background-color: $window; gridline-color: $grid; }
+        QHeaderView::section { background: $raised; color: $muted; border: 0; border-right: 1px solid $border; padding: 4px 6px; }
+        QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
+        QDockWidget::title { background: $window; padding: 6px 8px 2px 8px; color: $muted; }
+    )";
+    const std::pair<const char*, QColor> names[] = {{"$on_accent", on_accent(t)}, {"$window", t.window}, {"$panel", t.panel},   {"$raised", t.raised}, {"$border", t.border},
+                                                    {"$grid", t.grid},           {"$text", t.text},     {"$muted", t.muted},   {"$accent", t.accent}, {"$hybrid", t.hybrid}};
+    for (const auto& [name, colour] : names) sheet.replace(name, colour.name());
+    return sheet;
 }
 
 // A path through OKLab: lightness, chroma and hue are interpolated, so equal steps look equal. Out-of-gamut chroma is reduced.
@@ -97,14 +153,7 @@ void apply_theme(QApplication& app, ThemeChoice choice) {
         font.setPointSizeF(app.font().pointSizeF());
         QApplication::setFont(font);
     }
-    app.setStyleSheet(QString("QToolTip { color: %1; background: %2; border: 1px solid %3; padding: 4px; }"
-                              "QMainWindow::separator { background: %4; width: 4px; height: 4px; }"
-                              "QMainWindow::separator:hover { background: %5; }"
-                              "QTabBar::tab { padding: 5px 9px; border: 0; background: transparent; color: %6; }"
-                              "QTabBar::tab:selected { color: %1; border-bottom: 2px solid %5; }"
-                              "QTabBar::tab:hover { color: %1; }"
-                              "QStatusBar::item { border: 0; }")
-                          .arg(t.text.name(), t.raised.name(), t.border.name(), t.window.name(), t.accent.name(), t.muted.name()));
+    app.setStyleSheet(style_sheet(t));
 }
 
 const std::array<QRgb, 256>& sequential_map() {

@@ -64,6 +64,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     twin_ = label("Twin", "What the full-attention twin would hold for the same tokens (computed, in whole pages)");
     process_ = label("Process memory", "Resident memory of this program, mapped weights included");
     load_ = label("Load", "CPU time of this program over the last second, of all cores");
+    row->addStretch(1);
     telemetry_ = label("Telemetry", "Readings that came faster than they could be drawn and were left out");
     connect(&session_, &Session::drained, this, [this] {
         if (!timer_.isActive()) timer_.start(100);

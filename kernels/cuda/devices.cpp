@@ -7,9 +7,10 @@ namespace klp {
 CudaDevices cuda_devices() {
     CudaDevices found;
     const cudaError_t status = cudaGetDeviceCount(&found.count);
-    if (status != cudaSuccess) return {0, cudaGetErrorString(status)};
     int driver = 0;
     cudaDriverGetVersion(&driver);
+    if (driver == 0) return {0, "no NVIDIA driver is installed"};
+    if (status != cudaSuccess) return {0, cudaGetErrorString(status)};
     for (int i = 0; i < found.count; ++i) {
         cudaDeviceProp device{};
         if (cudaGetDeviceProperties(&device, i) != cudaSuccess) continue;
