@@ -35,7 +35,7 @@ public:
     }
     const Layer& layer(int i) const { return layers_[static_cast<size_t>(i)]; }
 
-    bool wants(Site site, int) const override { return on_ && site != Site::log_sum_exp && site != Site::pick_weights; }
+    bool wants(Site site, int) const override { return on_ && site != Site::log_sum_exp && site != Site::pick_weights && site != Site::projections; }
     void take(const Reading& reading) override;
 
 private:

@@ -51,6 +51,8 @@ std::string_view name(Site site) {
             return "moe.picks";
         case Site::pick_weights:
             return "moe.pick_weights";
+        case Site::projections:
+            return "mixer.projections";
     }
     return "";
 }

@@ -70,6 +70,10 @@ struct Step {
     bool wants(Site site) const { return tap && tap->wants(site, layer); }
     // Room for one row of `width` values a token if somebody watches this site of this layer, else nullptr; handed to the tap when the layer is done.
     float* watch(Site site, int64_t width);
+    // The same for rows that the layer holds anyway until it is done.
+    void show(Site site, Out<2> rows) {
+        if (wants(site)) watched.push_back({site, rows.data, rows.dim[1]});
+    }
     void publish();  // called by the model after each layer
 
     struct Watched {

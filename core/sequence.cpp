@@ -167,4 +167,22 @@ std::vector<float> Sequence::state(int layer, std::string_view name) const {
     return {};
 }
 
+std::vector<float> Sequence::cache(int layer, int64_t first, int64_t count) const {
+    const auto row_bytes = static_cast<size_t>(model_->mixer(layer).state().row_bytes);
+    if (row_bytes == 0) return {};
+    const DType type = model_->cache_type();
+    const int64_t width = static_cast<int64_t>(row_bytes) / info(type).bytes * info(type).block;
+    std::vector<float> values(static_cast<size_t>(count * width));
+    std::vector<std::byte> rows;
+    for (int64_t at = first; at < first + count;) {
+        const int64_t n = std::min(first + count - at, kMlaPage - at % kMlaPage);
+        rows.resize(static_cast<size_t>(n) * row_bytes);
+        const std::byte* page = layers_[static_cast<size_t>(layer)].pages[static_cast<size_t>(at / kMlaPage)]->as();
+        model_->backend().download(rows.data(), page + static_cast<size_t>(at % kMlaPage) * row_bytes, rows.size());
+        decode(type, rows.data(), n * width, values.data() + (at - first) * width);
+        at += n;
+    }
+    return values;
+}
+
 }  // namespace klp

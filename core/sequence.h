@@ -52,6 +52,8 @@ public:
     MemoryUse memory() const;
     // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"); empty where the layer has none of this name.
     std::vector<float> state(int layer, std::string_view name) const;
+    // Cached rows first .. first + count - 1 of an MLA layer as floats, [count, L + rope]; empty where the layer has no cache.
+    std::vector<float> cache(int layer, int64_t first, int64_t count) const;
 
 private:
     friend class Model;

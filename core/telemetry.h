@@ -17,8 +17,9 @@ enum class Site : uint8_t {
     log_sum_exp,   // mla  [H]
     picks,         // moe  [top_k] expert numbers, as floats
     pick_weights,  // moe  [top_k]
+    projections,   // kda, mla: the row of x that the op of ops.h is given; for probes only
 };
-inline constexpr int kSites = 7;
+inline constexpr int kSites = 7;  // those that a row of readings keeps (trace.h)
 std::string_view name(Site site);
 
 struct Reading {

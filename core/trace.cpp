@@ -71,7 +71,7 @@ int TraceShape::width(Site site) const {
 }
 
 int64_t TraceShape::offset(Site site, int layer) const {
-    if (layer < 0 || layer >= static_cast<int>(rank_.size())) return -1;
+    if (static_cast<int>(site) >= kSites || layer < 0 || layer >= static_cast<int>(rank_.size())) return -1;
     const auto l = static_cast<size_t>(layer);
     int64_t rank = rank_[l];
     if (site == Site::picks || site == Site::pick_weights) {

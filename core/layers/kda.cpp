@@ -41,6 +41,7 @@ public:
 
         // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x)
         step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
+        step.show(Site::projections, p);
 
         // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g)
         std::vector<KdaSegment> segments;

@@ -38,6 +38,7 @@ public:
 
         // q | c^ | k_r  =  W RMSNorm(x)
         step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
+        step.show(Site::projections, p);
 
         // append c | k_r to the cache;   y = softmax(q K^T scale) V over all of it
         std::vector<std::vector<std::byte*>> pages;

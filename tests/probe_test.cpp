@@ -1,0 +1,264 @@
+// Which past tokens a head reads: the weights, put together again, are what the head really put out.
+#include "core/probe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "core/checkpoint.h"
+#include "kernels/naive.h"
+#include "tests/checkpoints.h"
+
+namespace klp {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using testing::HasSubstr;
+
+struct Case {
+    std::string name;
+    ModelConfig config;  // or, where the name is a folder, the folder's
+    DType type = DType::f32;
+    std::string device = "cpu";
+    friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name << " on " << c.device; }
+};
+
+ModelConfig narrow_values(const char* of) {
+    ModelConfig c = shape(of);
+    c.kda_value_dim = 5, c.v_head_dim = 7;
+    return c;
+}
+ModelConfig bounded() {
+    ModelConfig c = shape("tiny");
+    c.gate_lower_bound = -5, c.short_conv_kernel_size = 3;
+    return c;
+}
+ModelConfig rotated() {
+    ModelConfig c = shape("tiny");
+    c.mla_use_nope = false;
+    return c;
+}
+std::vector<Case> cases() {
+    return {{"narrow_values", narrow_values("tiny-spec"), DType::f32, "naive"},
+            {"narrow_values", narrow_values("tiny"), DType::f32, "cpu"},
+            {"bounded_gates", bounded(), DType::f32, "cpu"},
+            {"rope", rotated(), DType::f32, "cpu"},
+            {"bf16", shape("tiny"), DType::bf16, "cpu"},
+            {"q8_0", shape("tiny"), DType::q8_0, "cpu"},
+            {"embedded", {}, DType::bf16, "cpu"}};
+}
+
+class EveryModel : public testing::TestWithParam<Case> {
+protected:
+    void SetUp() override {
+        const Case& c = GetParam();
+        auto on = make_backend(c.device, 2);
+        ASSERT_TRUE(on);
+        ModelConfig config = c.config;
+        std::shared_ptr<const WeightSource> source;
+        if (c.name == "embedded") {
+            auto checkpoint = open_checkpoint(std::filesystem::path(KLP_SOURCE_DIR) / "resources/models/demo");
+            ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+            config = checkpoint->config, source = checkpoint->source;
+        } else {
+            source = synthetic_weights(config, c.type, 3);
+        }
+        auto loaded = Model::load(*on, config, source);
+        ASSERT_TRUE(loaded) << loaded.error().message;
+        model = *loaded;
+        std::mt19937 random(5);
+        for (int i = 0; i < 300; ++i) ids.push_back(static_cast<int32_t>(random() % static_cast<unsigned>(config.vocab_size)));
+    }
+    Result<HeadReads> probe_at(int64_t position, int layer, int head, int64_t window = kProbeWindow) {
+        return probe(model, pool, {std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, window});
+    }
+    std::vector<int> layers(const char* kind) const {
+        std::vector<int> found;
+        for (int i = 0; i < model->config().num_hidden_layers; ++i)
+            if (model->config().layer_kinds[static_cast<size_t>(i)] == kind) found.push_back(i);
+        return found;
+    }
+    // The output of a head before its norm, S^T q, from the state that the engine itself keeps.
+    std::vector<double> read(const Sequence& sequence, int layer, int head, std::span<const double> with) const {
+        const int64_t K = model->config().kda_key_dim, V = model->config().kda_value_dim;
+        const std::vector<float> S = sequence.state(layer, "S");
+        std::vector<double> o(static_cast<size_t>(V));
+        for (int64_t j = 0; j < V; ++j)
+            for (int64_t i = 0; i < K; ++i) o[static_cast<size_t>(j)] += S[static_cast<size_t>((head * V + j) * K + i)] * with[static_cast<size_t>(i)];
+        return o;
+    }
+    std::shared_ptr<const Model> model;
+    SnapshotPool pool{int64_t{1} << 30};
+    Ids ids;
+};
+
+double length(std::span<const double> v) { return std::sqrt(naive::dot(v, v)); }
+
+// The truth is the engine's own state in f32: after 300 tokens a few hundred roundings of 6e-8 each, so 1e-4 of the output is wide.
+TEST_P(EveryModel, WeightsTimesValuesAreTheHeadsOutput) {
+    const int64_t K = model->config().kda_key_dim, V = model->config().kda_value_dim;
+    Workspace ws(model->backend());
+    for (int layer : layers("kda"))
+        for (int head = 0; head < model->config().kda_heads; ++head)
+            for (int64_t first : {0, 1, 2, 130}) {  // windows that begin inside the convolution's first taps, and far inside
+                Sequence sequence(model);
+                ASSERT_TRUE(sequence.feed(std::span(ids).first(static_cast<size_t>(first)), ws));
+                const Sequence before = sequence.fork();
+                const auto rows = delta_rows(sequence, std::span(ids).subspan(static_cast<size_t>(first)), layer, head, ws);
+                ASSERT_TRUE(rows);
+                ASSERT_EQ(rows->tokens(), 300 - first);
+                const Unrolled unrolled = unroll(*rows);
+                const std::vector<double> real = read(sequence, layer, head, std::span(rows->q).last(static_cast<size_t>(K)));
+                std::vector<double> wrong = read(before, layer, head, unrolled.rest);
+                for (int64_t t = 0; t < rows->tokens(); ++t)
+                    for (int64_t j = 0; j < V; ++j) wrong[static_cast<size_t>(j)] += unrolled.weights[static_cast<size_t>(t)] * rows->v[static_cast<size_t>(t * V + j)];
+                for (size_t j = 0; j < wrong.size(); ++j) wrong[j] -= real[j];
+                EXPECT_LT(length(wrong), 1e-4 * length(real)) << "layer " << layer << " head " << head << " from " << first;
+            }
+}
+
+TEST_P(EveryModel, AProbeOfAStateIsTheUnrolledRule) {
+    const int layer = layers("kda").back(), head = model->config().kda_heads - 1;
+    Workspace ws(model->backend());
+    for (int64_t position : {0, 3, 140}) {
+        Sequence sequence(model);
+        const auto rows = delta_rows(sequence, std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, ws);
+        ASSERT_TRUE(rows);
+        const Unrolled all = unroll(*rows);
+        const auto whole = probe_at(position, layer, head);
+        ASSERT_TRUE(whole);
+        EXPECT_TRUE(whole->implicit);
+        EXPECT_EQ(whole->position, position);
+        EXPECT_EQ(whole->first, 0);
+        EXPECT_EQ(whole->weights, all.weights);
+        EXPECT_EQ(whole->decay_only, all.decay_only);
+        EXPECT_EQ(whole->before, 0);
+        EXPECT_FLOAT_EQ(whole->weights.back(), whole->decay_only.back()) << "nothing came after it";
+        if (position < 100) continue;
+        const auto late = probe_at(position, layer, head, 40);
+        ASSERT_TRUE(late);
+        EXPECT_EQ(late->first, position - 39);
+        ASSERT_EQ(late->weights.size(), 40u);
+        EXPECT_GT(late->before, 0);
+        // Another cut into chunks is another order of sums.
+        for (size_t i = 0; i < 40; ++i) EXPECT_NEAR(late->weights[i], whole->weights[static_cast<size_t>(position - 39) + i], 2e-3 * (1 + std::abs(late->weights[i])));
+    }
+}
+
+// Keys expanded from latents that are normalised here, not read from the cache: the formula of ops.h word for word. And the sum of exponentials is the engine's.
+TEST_P(EveryModel, WeightsOfACacheAreTheSoftmaxOfTheFormula) {
+    struct Recorder final : Tap {
+        int layer = 0;
+        std::vector<std::vector<float>> rows;
+        std::vector<float> log_sum_exp;
+        bool wants(Site site, int l) const override { return l == layer && (site == Site::projections || site == Site::log_sum_exp); }
+        void take(const Reading& r) override {
+            if (r.site == Site::projections) rows.emplace_back(r.values.begin(), r.values.end());
+            if (r.site == Site::log_sum_exp) log_sum_exp.assign(r.values.begin(), r.values.end());
+        }
+    } tap;
+    const ModelConfig& c = model->config();
+    tap.layer = layers("mla").back();
+    const std::string attn = "model.layers." + std::to_string(tap.layer) + ".self_attn.";
+    const int64_t H = c.num_attention_heads, nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim;
+    Workspace ws(model->backend());
+    ws.tap = &tap;
+    Sequence sequence(model);
+    constexpr int64_t N = 290;
+    ASSERT_TRUE(sequence.feed(std::span(ids).first(N), ws));
+    const auto kv_b = model->source().find(attn + "kv_b_proj.weight", {H * head_rows, L});
+    const auto norm = model->source().find(attn + "kv_a_layernorm.weight", {L});
+    ASSERT_TRUE(kv_b && norm);
+    const std::vector<float> norm_weight = floats(*norm);
+    const auto part = [](const std::vector<float>& row, int64_t first, int64_t n) { return naive::Numbers(row.begin() + first, row.begin() + first + n); };
+    for (int64_t h = 0; h < H; ++h) {
+        naive::Numbers scores;
+        const naive::Numbers q_n = part(tap.rows.back(), h * (nope + rope), nope);
+        naive::Numbers q_r = part(tap.rows.back(), h * (nope + rope) + nope, rope);
+        if (!c.mla_use_nope) naive::rotate(q_r, N - 1, c.rope_theta);
+        for (int64_t s = 0; s < N; ++s) {
+            const auto& row = tap.rows[static_cast<size_t>(s)];
+            const naive::Numbers latent = naive::rms_norm(part(row, H * (nope + rope), L), {norm_weight.data(), c.kv_a_layernorm_eps});
+            naive::Numbers k_r = part(row, H * (nope + rope) + L, rope);
+            if (!c.mla_use_nope) naive::rotate(k_r, s, c.rope_theta);
+            const naive::Numbers k_n = naive::matvec(kv_b->rows(h * head_rows, nope), latent);
+            scores.push_back((naive::dot(q_n, k_n) + naive::dot(q_r, k_r)) / std::sqrt(static_cast<double>(nope + rope)));
+        }
+        double sum = 0;
+        for (double s : scores) sum += std::exp(s);
+        const auto reads = probe_at(N - 1, tap.layer, static_cast<int>(h));
+        ASSERT_TRUE(reads) << reads.error().message;
+        EXPECT_FALSE(reads->implicit);
+        EXPECT_EQ(reads->first, 0);
+        ASSERT_EQ(reads->weights.size(), static_cast<size_t>(N));
+        // A bf16 cache rounds c by 2^-9 and bf16 and q8_0 weights round the query: scores of a few units move by hundredths.
+        const double slack = model->cache_type() == DType::f32 ? 1e-4 : 0.05;
+        EXPECT_NEAR(std::log(sum), tap.log_sum_exp[static_cast<size_t>(h)], slack);
+        double all = 0;
+        for (int64_t s = 0; s < N; ++s) {
+            const double truth = std::exp(scores[static_cast<size_t>(s)]) / sum;
+            EXPECT_NEAR(reads->weights[static_cast<size_t>(s)], truth, slack * truth + 1e-7);
+            all += reads->weights[static_cast<size_t>(s)];
+        }
+        EXPECT_NEAR(all, 1, 1e-5);
+    }
+}
+
+TEST_P(EveryModel, TheReplayFromASnapshotSeesTheSame) {
+    const int kda = layers("kda").front(), mla = layers("mla").front();
+    const auto state = probe_at(280, kda, 0, 50), cache = probe_at(280, mla, 0);
+    ASSERT_TRUE(state && cache);
+    Workspace ws(model->backend());
+    Sequence live(model);
+    ASSERT_TRUE(live.feed(std::span(ids).first(200), ws));
+    pool.keep(live);
+    std::vector<int64_t> totals;
+    const auto again = probe(model, pool, {std::span(ids).first(281), mla, 0}, nullptr, [&](int64_t done, int64_t total) {
+        EXPECT_LT(done, total);
+        totals.push_back(total);
+    });
+    ASSERT_TRUE(again);
+    for (int64_t total : totals) EXPECT_EQ(total, 81);
+    EXPECT_EQ(live.position(), 200);
+    const auto same = probe_at(280, kda, 0, 50);
+    ASSERT_TRUE(same);
+    const double slack = GetParam().type == DType::f32 ? 1e-4 : 0.1;  // rounded activations may round the other way
+    for (size_t i = 0; i < 50; ++i) EXPECT_NEAR(same->weights[i], state->weights[i], slack * (0.1 + std::abs(state->weights[i])));
+    for (size_t i = 0; i < 281; ++i) EXPECT_NEAR(again->weights[i], cache->weights[i], slack * (0.01 + cache->weights[i]));
+}
+
+INSTANTIATE_TEST_SUITE_P(Probe, EveryModel, testing::ValuesIn(cases()), [](const auto& c) { return c.param.name + "_" + c.param.device; });
+
+TEST(Probe, UnrollsByHand) {
+    // K = 1, q = k = 1: the state is one number, s <- (1 - beta) alpha s + beta v.
+    DeltaRows rows{1, 1, {1, 1, 1}, {1, 1, 1}, {0.5, 0.5, 0.5}, {7, 8, 9}, {1, 0.5, 0.25}};
+    const Unrolled u = unroll(rows);
+    EXPECT_EQ(u.weights, (std::vector<float>{0.75 * 0.5 * 0.5 * 0.5 * 1, 0.75 * 0.5 * 0.5, 0.25}));
+    EXPECT_EQ(u.decay_only, (std::vector<float>{0.25, 0.25, 0.25}));
+    EXPECT_EQ(u.rest, (std::vector<double>{0})) << "beta 1 has overwritten all";
+    EXPECT_TRUE(unroll({1, 1}).weights.empty());
+}
+
+TEST(Probe, RefusesWhatIsNotThereAndStopsWhenAsked) {
+    auto on = make_backend("cpu", 1);
+    const ModelConfig config = shape("tiny");
+    const auto model = *Model::load(*on, config, synthetic_weights(config, DType::f32, 1));
+    SnapshotPool pool(1 << 20);
+    const Ids ids(700, 7);
+    for (auto [layer, head] : {std::pair(-1, 0), {4, 0}, {0, 2}, {3, -1}}) {
+        const auto reads = probe(model, pool, {ids, layer, head});
+        ASSERT_FALSE(reads);
+        EXPECT_EQ(reads.error().kind, Error::usage);
+        EXPECT_THAT(reads.error().message, HasSubstr("layer " + std::to_string(layer)));
+    }
+    EXPECT_FALSE(probe(model, pool, {{}, 0, 0}));
+    std::atomic<bool> cancel = false;
+    const auto stopped = probe(model, pool, {ids, 0, 0}, &cancel, [&](int64_t done, int64_t) { cancel = done > 0; });
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().kind, Error::interrupted);
+}
+
+}  // namespace
+}  // namespace klp
