@@ -11,7 +11,8 @@ namespace {
 
 int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-constexpr int64_t kMostReadingsWaiting = 4096;        // of a screen that does not draw; text is never dropped
+constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
+constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
 }  // namespace
 
@@ -42,6 +43,7 @@ void LiveRun::post(Command command) {
     const std::lock_guard lock(mutex_);
     commands_.push_back(std::move(command));
     ++posted_;
+    if (probing_) cancel_ = true;
     wake_.notify_one();
 }
 
@@ -82,7 +84,8 @@ void LiveRun::loop(std::stop_token stop) {
             if (!wake_.wait(lock, stop, [&] { return !commands_.empty(); })) return;
             command = std::move(commands_.front());
             commands_.pop_front();
-            cancel_ = ++begun_ <= cancelled_until_;
+            probing_ = std::holds_alternative<ProbeAttention>(command);
+            cancel_ = ++begun_ <= cancelled_until_ || (probing_ && !commands_.empty());
         }
         const auto* answer = std::get_if<MakeAnswer>(&command);
         try {
@@ -307,8 +310,16 @@ void LiveRun::handle(const StartRace&) {
     if (!ready()) return;
 }
 
-void LiveRun::handle(const ProbeAttention&) {
+void LiveRun::handle(const ProbeAttention& c) {
     if (!ready()) return;
+    const std::span<const int32_t> tokens(at_->sequence.tokens());
+    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
+    const int64_t begin = now();
+    auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
+        if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+    });
+    if (!reads) return reads.error().kind == Error::interrupted ? void() : fail(reads.error());
+    tell(AttentionPicture{c.layer, c.head, reads->position, reads->first, reads->implicit, std::move(reads->weights), std::move(reads->decay_only), reads->before});
 }
 
 }  // namespace klp

@@ -53,6 +53,7 @@ private:
     Opener open_;
     std::unique_ptr<Loaded> at_;
     std::atomic<bool> cancel_ = false;
+    bool probing_ = false;  // guarded by mutex_
     int64_t pictured_ = 0;  // ns
 
     std::mutex mutex_;

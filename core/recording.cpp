@@ -312,16 +312,23 @@ void fields(A& a, RaceDone& e) {
 template <class A>
 void fields(A& a, AttentionPicture& e) {
     place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), flag(a, e.implicit);
-    uint64_t n = e.weights.size();
-    if constexpr (A::reads) {
-        n = a.unsigned_();
-        a.must(n <= a.left() / 2);
-        if (!a.ok) return;
-        e.weights.resize(n);
-    } else {
-        a.unsigned_(n);
-    }
-    a.halves(e.weights);
+    const auto some = [&](std::vector<float>& values) {
+        uint64_t n = values.size();
+        if constexpr (A::reads) {
+            n = a.unsigned_();
+            a.must(n <= a.left() / 2);
+            if (!a.ok) return;
+            values.resize(n);
+        } else {
+            a.unsigned_(n);
+        }
+        a.halves(values);
+    };
+    some(e.weights);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    some(e.decay_only), a.exact(e.before);
+    if constexpr (A::reads) a.must(e.decay_only.empty() || e.decay_only.size() == e.weights.size());
 }
 template <class A>
 void fields(A& a, EventsDropped& e) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/generate.h"
+#include "core/probe.h"
 #include "core/snapshot_pool.h"
 #include "core/tokenizer.h"
 #include "core/trace.h"
@@ -72,10 +73,12 @@ struct SetSnapshotBudget {
 struct StartRace {
     int64_t context = 4096;
 };
-// Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer.
+// Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding tokens
+// again, so a probe that is under way gives way to whatever is asked next, without a word.
 struct ProbeAttention {
     int layer = 0, head = 0;
-    int64_t position = 0;
+    int64_t position = 0;  // one that is not fed yet: the newest
+    int64_t window = kProbeWindow;  // tokens back, of a KDA layer
 };
 using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, StartRace, ProbeAttention>;
 
@@ -180,6 +183,8 @@ struct AttentionPicture {
     int64_t first = 0;     // of the earliest weight
     bool implicit = false;  // of a KDA head: the unrolled delta rule, signed, not summing to one
     std::vector<float> weights;
+    std::vector<float> decay_only;  // implicit: as if no later write had removed anything
+    float before = 0;               // implicit: what comes from before `first`, as a share of the output's length
 };
 struct EventsDropped {
     int64_t readings = 0;

@@ -53,7 +53,7 @@ std::vector<Event> one_of_each() {
     Readings readings = scripted_readings(c->shape, 9);
     for (float& v : std::span(readings.values).subspan(static_cast<size_t>(c->shape.offset(Site::state_norm, c->shape.layers(Site::state_norm)[0])), 2))
         v = NAN;
-    const int kda = c->shape.layers(Site::beta)[0], mla = c->shape.layers(Site::log_sum_exp)[0];
+    const int kda = c->shape.layers(Site::beta)[0];
     StatePicture picture{kda, 1, 9, c->shape.value_dim, c->shape.key_dim, {}};
     for (int i = 0; i < picture.rows * picture.columns; ++i) picture.values.push_back(std::sin(static_cast<float>(i)));
     TokenMade made{3, 9, 42, "\xe2\x82", 123456789, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}, memory};
@@ -74,7 +74,7 @@ std::vector<Event> one_of_each() {
             picture,
             RacePoint{4096, 1.5, 2.5, memory, memory},
             RaceDone{TwinKind::trained, "memory"},
-            AttentionPicture{mla, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}},
+            AttentionPicture{kda, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}, {1, 0.5f, 0, 0, 0.125f}, 0.0625f},
             EventsDropped{5},
             AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling}};
 }
@@ -116,6 +116,8 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(std::get<AnswerBegun>(again[17]).line[0].text, "Füße\n");
     EXPECT_EQ(std::get<AnswerBegun>(again[17]).sampling.seed, UINT64_MAX - 1);
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).weights, (std::vector<float>{0.5f, -0.25f, 0, 0, 0.125f}));
+    EXPECT_EQ(std::get<AttentionPicture>(again[15]).decay_only, (std::vector<float>{1, 0.5f, 0, 0, 0.125f}));
+    EXPECT_EQ(std::get<AttentionPicture>(again[15]).before, 0.0625f);
 
     const auto& before = std::get<Readings>(events[7]).values;
     const auto& after = std::get<Readings>(again[7]).values;
@@ -558,6 +560,26 @@ TEST_F(Replay, GoingBackCostsOneAnswer) {
     const auto events = run->drain();
     EXPECT_LT(events.size(), 40u) << "the second answer, and nothing of the first";
     EXPECT_TRUE(std::get_if<PromptFed>(&events[0]));
+}
+
+TEST(Recording, APictureOfAttentionThatEndsWithItsWeightsIsRead) {
+    TempFolder folder;
+    AttentionPicture picture = std::get<AttentionPicture>(one_of_each()[15]);
+    write(folder / "a", {picture});
+    std::string bytes = read_bytes(folder / "a");
+    size_t at = 12, length = 0;  // of the last record
+    for (size_t next = at; next < bytes.size(); next += 8 + length) std::memcpy(&length, &bytes[at = next], 4);
+    length -= 1 + 2 * picture.decay_only.size() + sizeof picture.before;
+    bytes.resize(at + 8 + length);
+    const uint32_t sum = crc32(std::string_view(bytes).substr(at + 8));
+    std::memcpy(&bytes[at], &length, 4), std::memcpy(&bytes[at + 4], &sum, 4);
+    write_bytes(folder / "old", bytes);
+    const auto r = open(folder / "old");
+    EXPECT_EQ(r->damage(), "");
+    const auto e = r->event(r->size() - 1);
+    ASSERT_TRUE(e);
+    EXPECT_EQ(std::get<AttentionPicture>(*e).weights, picture.weights);
+    EXPECT_TRUE(std::get<AttentionPicture>(*e).decay_only.empty());
 }
 
 TEST_F(Replay, LoopsWhenAsked) {

@@ -161,6 +161,51 @@ TEST_F(RunTest, GoingBackCostsWhatWasSaid) {
     EXPECT_EQ(moved.move.restored_bytes, cost.move.restored_bytes);
 }
 
+TEST_F(RunTest, AProbeShowsWhatAHeadReadsAndDisturbsNothing) {
+    Interest interest;
+    interest.sites[static_cast<int>(Site::beta)] = true;
+    run_.watch(interest);
+    load();
+    const std::vector<Part> line{{"user", "Tell me a story."}};
+    run_.post(ask(line, 12));
+    Part answer{.role = "assistant", .open = true};
+    for (const TokenMade& t : only<TokenMade>(until<AnswerDone>())) answer.ids.push_back(t.id);
+    until<PhaseChanged>();
+    for (int layer : {0, 3}) {
+        run_.post(ProbeAttention{layer, 1, 9});
+        const auto events = until<PhaseChanged>();
+        EXPECT_TRUE(only<Readings>(events).empty());
+        ASSERT_EQ(only<AttentionPicture>(events).size(), 1u);
+        const AttentionPicture picture = only<AttentionPicture>(events)[0];
+        EXPECT_EQ(picture.implicit, layer == 0);
+        EXPECT_EQ(picture.position, 9);
+        EXPECT_EQ(picture.weights.size(), 10u);
+        EXPECT_EQ(picture.decay_only.size(), layer == 0 ? 10u : 0u);
+    }
+    run_.post(ProbeAttention{3, 0, int64_t{1} << 40});
+    const AttentionPicture newest = only<AttentionPicture>(until<AttentionPicture>())[0];
+    EXPECT_EQ(static_cast<int64_t>(newest.weights.size()), newest.position + 1);
+
+    run_.post(GoTo{{line[0], answer}});
+    EXPECT_EQ(only<Moved>(until<Moved>())[0].position, newest.position) << "all but what closed the turn";
+    run_.post(ProbeAttention{99, 0, 3});
+    EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage);
+}
+
+TEST_F(RunTest, AProbeGivesWay) {
+    load();
+    std::string long_text;
+    for (int i = 0; i < 400; ++i) long_text += "one two three four five six ";
+    run_.post(ask({{"user", long_text}}, 4));
+    until<AnswerDone>();
+    until<PhaseChanged>();
+    for (int i = 0; i < 5; ++i) run_.post(ProbeAttention{0, i % 4, int64_t{1} << 40});  // as by somebody who goes through the heads
+    run_.post(ask({{"user", "Hello"}}, 4));
+    const auto events = until<AnswerDone>();
+    EXPECT_LT(only<AttentionPicture>(events).size(), 5u);
+    EXPECT_TRUE(only<Trouble>(events).empty());
+}
+
 TEST_F(RunTest, WhatCannotBeDoneIsSaid) {
     run_.post(ask({{"user", "Hello"}}));
     EXPECT_EQ(only<Trouble>(until<Trouble>())[0].answer, 7);
