@@ -117,45 +117,55 @@ void multiply_amx_bf16(const Multiply& a, int64_t x_bytes) {
     _tile_release();
 }
 
-// 16 rows against one panel, group by group: exact sums in a tile, then in f32 with both scales. w: int8 values of a group each w_step bytes.
-inline void amx_quant_tile(TileRows w, int64_t w_step, const float* w_scales, int64_t w_groups, int64_t groups, const QuantPanel& x, float* c) {
-    alignas(64) int32_t sums[4][kTile * kPanel];
-    __m512 acc[kTile];
-#pragma GCC unroll 16
-    for (int r = 0; r < kTile; ++r) acc[r] = _mm512_setzero_ps();
-    const auto group = [&](int64_t g, const int32_t* dot) {
-        const __m512 scale = _mm512_loadu_ps(x.scales + g * kPanel);
-#pragma GCC unroll 16
-        for (int r = 0; r < kTile; ++r) {
-            acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(dot + r * kPanel)), _mm512_mul_ps(scale, _mm512_set1_ps(w_scales[r * w_groups + g])),
-                                     acc[r]);
-        }
-    };
+// Groups of 16 rows against one panel: exact sums of each in a tile, then in f32 with both scales. What a tile stores can be loaded only after it has left the
+// store buffer, so that the sums of some groups are made while those of the groups before are scaled.
+constexpr int64_t kGroups = 8;  // at a time
+struct GroupSums {
+    alignas(64) int32_t sums[kGroups][kTile * kPanel];
+    const float *w_scales = nullptr, *x_scales = nullptr;  // of the first group
+    int64_t w_stride = 0, groups = 0;                      // w_scales from row to row
+    bool first = false, last = false;                      // of a tile of y
+    int64_t row = 0, panel = 0;                            // that tile's
+};
+
+// w: int8 values of a group each w_step bytes; x: of a group each 8 * kPanel.
+inline void sum_groups(TileRows w, int64_t w_step, const int32_t* x, GroupSums& to, Ahead& ahead) {
     int64_t g = 0;
-    for (; g + 2 <= groups; g += 2) {
+    for (; g + 2 <= to.groups; g += 2) {
+        ahead.step();
         _tile_zero(0);
         _tile_loadd(4, w.at + g * w_step, w.stride);
-        _tile_loadd(6, x.values + g * 8 * kPanel, 64);
+        _tile_loadd(6, x + g * 8 * kPanel, 64);
         _tile_dpbssd(0, 4, 6);
-        _tile_stored(0, sums[g & 2], 64);
         _tile_zero(1);
         _tile_loadd(5, w.at + (g + 1) * w_step, w.stride);
-        _tile_loadd(7, x.values + (g + 1) * 8 * kPanel, 64);
+        _tile_loadd(7, x + (g + 1) * 8 * kPanel, 64);
         _tile_dpbssd(1, 5, 7);
-        _tile_stored(1, sums[(g & 2) + 1], 64);
-        group(g, sums[g & 2]);
-        group(g + 1, sums[(g & 2) + 1]);
+        _tile_stored(0, to.sums[g], 64);
+        _tile_stored(1, to.sums[g + 1], 64);
     }
-    if (g < groups) {
+    if (g < to.groups) {
         _tile_zero(0);
         _tile_loadd(4, w.at + g * w_step, w.stride);
-        _tile_loadd(6, x.values + g * 8 * kPanel, 64);
+        _tile_loadd(6, x + g * 8 * kPanel, 64);
         _tile_dpbssd(0, 4, 6);
-        _tile_stored(0, sums[g & 2], 64);
-        group(g, sums[g & 2]);
+        _tile_stored(0, to.sums[g], 64);
+    }
+}
+inline void scale_groups(const GroupSums& from, float* c) {
+    __m512 acc[kTile];
+#pragma GCC unroll 16
+    for (int r = 0; r < kTile; ++r) acc[r] = from.first ? _mm512_setzero_ps() : _mm512_load_ps(c + r * kTileWidth);
+    for (int64_t g = 0; g < from.groups; ++g) {
+        const __m512 scale = _mm512_loadu_ps(from.x_scales + g * kPanel);
+#pragma GCC unroll 16
+        for (int r = 0; r < kTile; ++r) {
+            acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(from.sums[g] + r * kPanel)),
+                                     _mm512_mul_ps(scale, _mm512_set1_ps(from.w_scales[r * from.w_stride + g])), acc[r]);
+        }
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < kTile; ++r) _mm512_storeu_ps(c + r * kTileWidth, acc[r]);
+    for (int r = 0; r < kTile; ++r) _mm512_store_ps(c + r * kTileWidth, acc[r]);
 }
 
 // The scales of a row.
@@ -181,7 +191,8 @@ inline void row_of_nibbles(const char* w, int64_t groups, char* out) {
 void multiply_amx_quants(const Multiply& a, int64_t x_bytes) {
     alignas(64) char buffer[kBuffer];
     alignas(64) float scales[kRowBlock * kQuantBlock];
-    alignas(64) float c[kRowBlock * kTileWidth];
+    alignas(64) float c[kTile * kTileWidth];
+    GroupSums sums[2];
     const bool q8 = a.type == DType::q8_0;
     const int64_t w_bytes = weight_row_bytes(a.type, a.in), block_bytes = q8 ? Q8::kBytes : Q4::kBytes, groups = a.in / 32;
     const int64_t panels = (a.last - a.first + kPanel - 1) / kPanel;
@@ -212,17 +223,26 @@ void multiply_amx_quants(const Multiply& a, int64_t x_bytes) {
                 }
             }
             settle();
-            Ahead ahead(a, a.rows * w_bytes, (block + rows) * w_bytes, kRowBlock * w_bytes, panels * tiles);
+            Ahead ahead(a, a.rows * w_bytes, (block + rows) * w_bytes, kRowBlock * w_bytes, panels * tiles * ((n + 1) / 2));
+            const auto finish = [&](const GroupSums& s) {
+                scale_groups(s, c);
+                if (s.last) store_tile(c, a, block + s.row, rows - s.row < kTile ? rows - s.row : kTile, s.panel, 1, g > 0);
+            };
+            const int64_t w_step = q8 ? Q8::kBytes : 32;
+            int64_t turn = 0;
             for (int64_t p = 0; p < panels; ++p) {
-                QuantPanel xs = quant_panel(x + p * x_bytes, a.in);
-                xs.values += g * 8 * kPanel;
-                xs.scales += g * kPanel;
-                for (int64_t i = 0; i < tiles; ++i) {
-                    ahead.step();
-                    amx_quant_tile(t[i], q8 ? Q8::kBytes : 32, scales + i * kTile * n, n, n, xs, c + i * kTile * kTileWidth);
-                }
-                store_tile(c, a, block, rows, p, 1, g > 0);
+                const QuantPanel xs = quant_panel(x + p * x_bytes, a.in);
+                for (int64_t i = 0; i < tiles; ++i)
+                    for (int64_t k = 0; k < n; k += kGroups, ++turn) {
+                        GroupSums& s = sums[turn % 2];
+                        s.w_scales = scales + i * kTile * n + k, s.w_stride = n, s.x_scales = xs.scales + (g + k) * kPanel;
+                        s.groups = n - k < kGroups ? n - k : kGroups, s.first = k == 0, s.last = k + s.groups == n;
+                        s.row = i * kTile, s.panel = p;
+                        sum_groups({t[i].at + k * w_step, t[i].stride}, w_step, xs.values + (g + k) * 8 * kPanel, s, ahead);
+                        if (turn > 0) finish(sums[(turn - 1) % 2]);
+                    }
             }
+            finish(sums[(turn - 1) % 2]);
         }
     }
     _tile_release();

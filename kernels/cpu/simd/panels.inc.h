@@ -100,6 +100,23 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
     }
 }
 
+// Weights that come next, fetched into L2 a few lines at a time while these are multiplied: the rest of this call's, or the beginning of the next call's.
+struct Ahead {
+    const char* at;
+    int64_t lines, share;
+    // `done`: bytes of a's weights up to the end of the present block; `block`: of such a block; `steps`: calls of step() that are coming.
+    Ahead(const Multiply& a, int64_t all, int64_t done, int64_t block, int64_t steps) {
+        const bool more = done < all;
+        const int64_t there = more ? all - done : a.next_bytes;
+        at = static_cast<const char*>(more ? a.w : a.next) + (more ? done : 0);
+        lines = (there < block ? there : block) / 64;
+        share = lines / steps + 1;
+    }
+    void step() {
+        for (int64_t i = 0; i < share && lines > 0; ++i, --lines, at += 64) __builtin_prefetch(at, 0, 2);
+    }
+};
+
 // --- tiles: R rows by P panels, c [row][kMaxPanels * 16] --------------------------------------------------------------------------------------
 
 constexpr int kTileWidth = kMaxPanels * kPanel;
@@ -137,13 +154,14 @@ inline I dot_step(I sum, I w, I x) {
 
 // w: packed lanes and scales of rows, from the slice's first group on; x as quant_panel has it, the slice's too.
 template <int R, int P>
-inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_groups, int64_t groups, const QuantPanel* x, float* c, bool first) {
+inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_groups, int64_t groups, const QuantPanel* x, float* c, bool first, Ahead& ahead) {
     constexpr int kN = P * kVectors, kSteps = 32 / kPack;
     F acc[R][kN];
     for (int r = 0; r < R; ++r) {
         for (int v = 0; v < kN; ++v) acc[r][v] = first ? F{} : load(c + r * kTileWidth + v * kLanes);
     }
     for (int64_t g = 0; g < groups; ++g) {
+        ahead.step();
         I dot[R][kN];
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
@@ -218,23 +236,6 @@ inline void widen_blocks(const char* w, int64_t groups, int32_t* values, float* 
         __builtin_memcpy(scales + b, s, static_cast<size_t>((groups - b) * 4));
     }
 }
-
-// Weights that come next, fetched into L2 a few lines at a time while these are multiplied: the rest of this call's, or the beginning of the next call's.
-struct Ahead {
-    const char* at;
-    int64_t lines, share;
-    // `done`: bytes of a's weights up to the end of the present block; `block`: of such a block; `steps`: calls of step() that are coming.
-    Ahead(const Multiply& a, int64_t all, int64_t done, int64_t block, int64_t steps) {
-        const bool more = done < all;
-        const int64_t there = more ? all - done : a.next_bytes;
-        at = static_cast<const char*>(more ? a.w : a.next) + (more ? done : 0);
-        lines = (there < block ? there : block) / 64;
-        share = lines / steps + 1;
-    }
-    void step() {
-        for (int64_t i = 0; i < share && lines > 0; ++i, --lines, at += 64) __builtin_prefetch(at, 0, 2);
-    }
-};
 
 // --- y -------------------------------------------------------------------------------------------------------------------------------------
 

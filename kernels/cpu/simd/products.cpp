@@ -231,8 +231,7 @@ struct QuantTiles {
     Ahead& ahead;
     template <int R>
     void run(int64_t r) const {
-        ahead.step();
-        tile_quants<R, P>(w + r * w_groups * (32 / kPack), scales + r * w_groups, w_groups, groups, x, c + r * kTileWidth, first);
+        tile_quants<R, P>(w + r * w_groups * (32 / kPack), scales + r * w_groups, w_groups, groups, x, c + r * kTileWidth, first, ahead);
     }
 };
 
@@ -275,7 +274,8 @@ void multiply_panels(const Multiply& a) {
                         break;
                 }
             }
-            Ahead ahead(a, a.rows * w_bytes, (r + rows) * w_bytes, kRowBlock * w_bytes, tiles * ((n + slice - 1) / slice) * (rows / 8 + 1));
+            const int64_t slices = quants ? n : (n + slice - 1) / slice;  // tile_quants looks ahead at each group
+            Ahead ahead(a, a.rows * w_bytes, (r + rows) * w_bytes, kRowBlock * w_bytes, tiles * slices * (rows / 8 + 1));
             for (int64_t tile = 0, p = 0; tile < tiles; ++tile) {
                 const int64_t wide = (panels - p) / (tiles - tile);  // panels are shared out evenly: 4 are 2 + 2, not 3 + 1
                 for (int64_t s = 0; s < n; s += slice) {
