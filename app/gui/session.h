@@ -30,6 +30,7 @@ public:
     const Loading& loading() const { return loading_; }
     const TraceStore& trace() const { return trace_; }
     Selection& selection() { return selection_; }
+    const Selection& selection() const { return selection_; }
     MemoryUse memory() const { return memory_; }  // of the sequence, now
     SequenceBytes twin_memory() const;            // of the all-MLA twin at the same length, computed
     const SnapshotsKept& snapshots() const { return snapshots_; }

@@ -1,0 +1,109 @@
+#include "app/gui/panels/half_life.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "app/format.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr float kLn2 = std::numbers::ln2_v<float>;
+const QChar kMinus(0x2212);
+
+}  // namespace
+
+float half_life(float g) {
+    if (std::isnan(g)) return g;
+    return g >= 0 ? std::numeric_limits<float>::infinity() : kLn2 / -g;
+}
+
+QString half_life_text(float tokens) {
+    if (std::isinf(tokens)) return "∞";
+    if (tokens > 1e6f) return "> 1M";
+    if (tokens < 0.001f) return "< 0.001";
+    return QString::fromStdString(tokens < 99.95f && tokens >= 9.995f ? fixed(tokens, 1) : short_number(tokens));
+}
+
+QString alpha_text(float g) {
+    if (std::isnan(g)) return "n/a";
+    const float alpha = std::exp(g);
+    if (g < 0 && alpha > 0.999995f) return "> 0.99999";
+    return QString::number(double(alpha), 'f', 5);
+}
+
+QString log_decay_text(float g) {
+    if (std::isnan(g)) return "n/a";
+    if (std::isinf(g)) return kMinus + QString("∞");
+    if (g == 0) return "0";
+    return (g < 0 ? QString(kMinus) : QString()) + QString::number(double(std::abs(g)), 'g', 3);
+}
+
+const std::array<QString, 6>& band_names() {
+    static const std::array<QString, 6> names{"syllable", "phrase", "sentence", "paragraph", "page", "document"};
+    return names;
+}
+
+QString band_of(float tokens) {
+    if (std::isnan(tokens)) return {};
+    return band_names()[static_cast<size_t>(std::upper_bound(kBandBorders.begin(), kBandBorders.end(), tokens) - kBandBorders.begin())];
+}
+
+HeatScale scale_of(Gate gate) {
+    HeatScale scale;
+    if (gate == Gate::alpha) {
+        scale.unit = "α";
+        scale.ticks = {{0.f, "0"}, {0.25f, "0.25"}, {0.5f, "0.5"}, {0.75f, "0.75"}, {1.f, "1"}};
+        return scale;
+    }
+    scale.low = kShortest, scale.high = kLongest, scale.log = true;
+    if (gate == Gate::half_life) {
+        scale.unit = "tokens";
+        for (float border : kBandBorders)
+            scale.ticks.emplace_back(border, border < 1000 ? QString::number(int(border)) : QString("%1k").arg(int(border) / 1024));
+        scale.bands.assign(band_names().begin(), band_names().end());
+    } else {
+        scale.unit = "g";
+        for (const char* g : {"1", "0.1", "0.01", "0.001", "0.0001"}) scale.ticks.emplace_back(kLn2 / QString(g).toFloat(), kMinus + QString(g));
+    }
+    return scale;
+}
+
+float shown(Gate gate, float g) { return gate == Gate::alpha ? std::exp(g) : half_life(g); }
+
+GateForm gate_form(const ModelConfig& config) {
+    if (config.gate_lower_bound == 0) return {"softplus, unbounded below", "g = −e<sup>A</sup> · softplus(x + dt)"};
+    const QString bound = log_decay_text(config.gate_lower_bound);
+    return {QString("sigmoid, g > %1").arg(bound),
+            QString("g = %1 · sigmoid(e<sup>A</sup> · (x + dt)), half-lives above %2 tokens").arg(bound, half_life_text(half_life(config.gate_lower_bound)))};
+}
+
+float HalfLifeCounts::low(int bin) { return kShortest * std::exp2(static_cast<float>(bin) / kPerOctave); }
+
+void HalfLifeCounts::add(std::span<const float> log_decays) {
+    for (float g : log_decays) {
+        if (std::isnan(g)) {
+            ++unknown;
+            continue;
+        }
+        ++total;
+        if (g >= 0) {
+            ++infinite;
+            continue;
+        }
+        const float bin = kPerOctave * (std::log2(kLn2 / -g) - std::log2(kShortest));
+        ++bins[static_cast<size_t>(std::clamp(bin, 0.f, kBins - 1.f))];
+    }
+}
+
+float HalfLifeCounts::median() const {
+    if (total == 0) return std::numeric_limits<float>::quiet_NaN();
+    int below = 0;
+    for (int b = 0; b < kBins; ++b)
+        if ((below += bins[static_cast<size_t>(b)]) * 2 >= total) return std::sqrt(low(b) * low(b + 1));
+    return std::numeric_limits<float>::infinity();
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,66 @@
+#include "app/gui/panels/head_picker.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QSignalBlocker>
+
+#include "app/format.h"
+
+namespace klp::gui {
+
+std::optional<KdaHead> kda_head(const Session& session) {
+    const auto& layers = session.trace().shape().layers(Site::log_decay);
+    if (!session.card() || layers.empty()) return {};
+    const Selection& selected = session.selection();
+    const int heads = session.trace().shape().kda_heads;
+    const int layer =
+        *std::min_element(layers.begin(), layers.end(), [&](int a, int b) { return std::abs(a - selected.layer()) < std::abs(b - selected.layer()); });
+    return KdaHead{layer, std::clamp(selected.head(), 0, std::max(0, heads - 1))};
+}
+
+QString token_name(const Session& session, int64_t position) {
+    QString name = "token " + QString::fromStdString(grouped(position));
+    if (position < 0 || position >= session.trace().size()) return name;
+    const std::string text = session.trace().row(position).text;
+    if (text.empty()) return name;
+    QString shown = QString::fromStdString(harmless(text));
+    shown.replace('\n', "↵").replace('\t', "⇥");
+    if (shown.size() > 16) shown = shown.left(15) + "…";
+    return name + " “" + shown + "”";
+}
+
+HeadPicker::HeadPicker(Session& session, const QString& lens, QWidget* parent)
+    : QWidget(parent), session_(session), layer_(new QComboBox(this)), head_(new QComboBox(this)) {
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(4);
+    layer_->setAccessibleName(lens + ", layer");
+    layer_->setToolTip("KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses");
+    head_->setAccessibleName(lens + ", head");
+    head_->setToolTip("Head of this layer");
+    row->addWidget(layer_);
+    row->addWidget(head_);
+    connect(layer_, &QComboBox::activated, this, [this](int i) { session_.selection().set_layer(layers_[static_cast<size_t>(i)]); });
+    connect(head_, &QComboBox::activated, this, [this](int i) {
+        if (const auto now = kda_head(session_)) session_.selection().set_head(now->layer, i);
+    });
+}
+
+void HeadPicker::sync() {
+    const QSignalBlocker a(layer_), b(head_);
+    const TraceShape& shape = session_.trace().shape();
+    const std::vector<int> layers = session_.card() ? shape.layers(Site::log_decay) : std::vector<int>{};
+    if (layers != layers_ || head_->count() != (layers.empty() ? 0 : shape.kda_heads)) {
+        layers_ = layers;
+        layer_->clear(), head_->clear();
+        for (int l : layers_) layer_->addItem(QString("Layer %1").arg(l));
+        for (int h = 0; h < shape.kda_heads && !layers_.empty(); ++h) head_->addItem(QString("Head %1").arg(h));
+    }
+    setEnabled(!layers_.empty());
+    if (const auto now = kda_head(session_)) {
+        layer_->setCurrentIndex(static_cast<int>(std::lower_bound(layers_.begin(), layers_.end(), now->layer) - layers_.begin()));
+        head_->setCurrentIndex(now->head);
+    }
+}
+
+}  // namespace klp::gui
