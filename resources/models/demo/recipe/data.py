@@ -34,6 +34,7 @@ class Tokenizer:
         self.special = {s: self.n + i for i, s in enumerate(SPECIAL)}
         self.enc = tiktoken.Encoding('mini', pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=self.special)
         self.bos, self.eos, self.end, self.pad = (self.special[s] for s in ('[BOS]', '[EOS]', '<|im_end|>', '[PAD]'))
+        self.pieces = [t for t in (b.decode('ascii', 'replace').strip() for b in ranks) if t.isalpha() and t.islower() and len(t) > 1]
         self.head = {r: [self.special['<|im_%s|>' % r]] + self.encode(r) + [self.special['<|im_middle|>']] for r in ('user', 'assistant', 'system')}
 
     def encode(self, text):
@@ -90,13 +91,32 @@ def cut(text, tok, limit):
     return out.strip()
 
 
-def skills(gen, cache, name, skill, count, lo, hi, seed, split='train'):
+def skills_file(gen, cache, name, skill, count, lo, hi, seed, split='train'):
     path = os.path.join(cache, 'skills-%s.jsonl' % name)
     if not os.path.exists(path):
         subprocess.run([sys.executable, gen, '--seed', str(seed), '--count', str(count), '--min-tokens', str(lo), '--max-tokens', str(hi),
                         '--skill', skill, '--split', split, '--out', path + '.part'], check=True)
         os.replace(path + '.part', path)
-    return [turns(d) for d in read_jsonl(path)]
+    return path
+
+
+def skills(*args):
+    return [turns(d) for d in read_jsonl(skills_file(*args))]
+
+
+def checked(tok, d):
+    """A chat of the generator as tokens, and the ranges of them that hold the answers to be recalled."""
+    ids, ranges = [], []
+    for i, (role, text) in enumerate(turns(d)):
+        ids += tok.head[role]
+        for c in d['checks']:
+            at = text.lower().find(c['answer'].split('|')[0].lower()) if c['turn'] == i else -1
+            if at >= 0:
+                n = lambda s: len(tok.encode(s))
+                a = n(text[:at].rstrip(' '))
+                ranges.append((len(ids) + a, len(ids) + max(a + 1, n(text[:at + len(c['answer'])]))))
+        ids += tok.encode(text) + [tok.end]
+    return np.array(ids), ranges
 
 
 def topic(text, words):
@@ -108,6 +128,33 @@ def topic(text, words):
             count[w] = count.get(w, 0) + 1
     best = max(count, key=count.get, default=None)
     return best if best and count[best] >= 3 else None
+
+
+def coin(tok, r):
+    """A name nobody has heard: syllables, or words and pieces of the vocabulary."""
+    x = r.random()
+    if x < .5:
+        return ''.join(r.choice(ONSET) + r.choice('aaeeiiou') for _ in range(r.choice([1, 2, 2, 2, 3]))) + r.choice(['', '', 'n', 'r', 's', 'l', 'x', 'm', 't'])
+    return ''.join(r.choice(tok.pieces) for _ in range(1 if x < .7 else 2))
+
+
+ONSET = 'b c d f g h j k l m n p r s t v w y z br dr fl gr kl pr sh st tr th wh'.split()
+
+
+def rename(chats, known, tok, r, share):
+    """In a share of the chats every listed name is another, made-up word: what is recalled must not be learned by heart."""
+    find = re.compile(r'\b(%s)\b' % '|'.join(sorted(known, key=len, reverse=True)))
+    for d in chats:
+        if r.random() < share:
+            text = ' '.join(s for _, s in d)
+            said, new = set(re.findall(r'[A-Za-z]+', text)), {}
+            for w in sorted(set(find.findall(text)), key=str.swapcase):        # "ginger" before "Ginger": one word, one new word
+                c = new.get(w.lower()) or coin(tok, r)
+                if w.lower() in new or not said & {c, c.capitalize()} and (w[0].islower() or w.lower() not in said):
+                    new[w] = c.capitalize() if w[0].isupper() else c
+                    said.add(c)
+            d = [(role, find.sub(lambda m: new.get(m[0], m[0]), s)) for role, s in d]
+        yield d
 
 
 class Pools:
@@ -134,13 +181,19 @@ class Pools:
         self.short['persona'] = chat(persona.exchanges(S, random.Random(seed), 12000))
 
         self.docs = {}
+        known = set(S.GIRLS + S.BOYS + S.PETNAMES + S.CITIES + S.SECRET + persona.MORE_NAMES)
+        new = lambda ds, share=.6: chat(rename(ds, known, tok, random.Random(seed + 4), share))
         mem = 'recall,mqar,update'
-        self.docs['memory'] = chat(skills(gen, cache, 'memory', mem, 30000, 32, 230, seed))
-        self.docs['memory-short'] = chat(skills(gen, cache, 'memory-short', 'mqar,recall', 30000, 24, 60, seed + 1))
-        self.docs['memory-eval'] = chat(skills(gen, cache, 'memory-eval', mem, 400, 32, 120, seed + 2, 'eval'))
-        self.docs['mixed'] = chat(skills(gen, cache, 'mixed', 'mixed,where,read,stack', 12000, 100, 250, seed))
+        self.docs['memory'] = new(skills(gen, cache, 'memory', mem, 30000, 32, 230, seed))
+        self.docs['memory-short'] = new(skills(gen, cache, 'memory-short', 'mqar,recall', 30000, 24, 60, seed + 1))
+        self.docs['mixed'] = new(skills(gen, cache, 'mixed', 'mixed,where,read,stack', 12000, 100, 250, seed), .3)
+        self.docs['long'] = new(skills(gen, cache, 'long', 'recall,recall,update,mqar,needle', 12000, 200, 1000, seed + 5))
+        self.docs['needle'] = new(skills(gen, cache, 'needle', 'needle', 12000, 64, 480, seed))
+        self.docs['lists'] = chat(skills(gen, cache, 'lists', 'reverse,reverse,copy,stack', 40000, 24, 140, seed))
         self.docs['plot'] = chat(skills(gen, cache, 'plot', 'story', 12000, 100, 250, seed))
-        self.docs['recall-own'] = chat(persona.memory_chats(S, random.Random(seed + 3), 30000))
+        self.docs['recall-own'] = new(persona.memory_chats(S, random.Random(seed + 3), 40000))
+        self.checks = {k: [checked(tok, d) for d in read_jsonl(skills_file(gen, cache, 'heldout-' + k, k, 60, 32, 230, seed + 2, 'heldout'))]
+                       for k in ('recall', 'mqar', 'update', 'needle', 'reverse', 'copy', 'stack')}
         stories = read_stories(read('tinystories-sample.txt.xz'))
         nouns = set(S.ANIMALS + S.OBJECTS + 'girl boy princess king bird flower tree car truck duck bunny bug butterfly ant fairy queen'.split())
         train, asked = [], []
@@ -171,7 +224,7 @@ def exchanges(d):
     return [d[i:i + 2] for i in range(0, len(d) - 1, 2) if d[i][0] == 'user' and d[i + 1][0] == 'assistant']
 
 
-LENGTHS = [64, 128, 256]
+LENGTHS = [64, 128, 256, 512, 1024]
 
 
 def bucket(docs):

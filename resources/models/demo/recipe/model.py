@@ -1,6 +1,6 @@
 """A small Kimi Linear language model in plain PyTorch, written for training.
 
-KDA (Kimi Delta Attention, chunkwise), NoPE multi-head latent attention and a mixture of experts with a sigmoid router whose
+KDA (Kimi Delta Attention, chunkwise), multi-head latent attention (NoPE, or RoPE in the twin) and a mixture of experts with a sigmoid router whose
 balancing bias only steers the choice.  The arithmetic equals the `kimi_linear` class of the transformers library; check.py proves it.
 Experts and convolutions are stored stacked here; `to_hf` / `from_hf` translate to the tensor names of the published checkpoints.
 """
@@ -10,17 +10,28 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-# The demo model.  Keys as in config.json of the published 48B model, lists of layers are 1-based.
-MINI = {
-    'vocab_size': 4096, 'hidden_size': 256, 'num_hidden_layers': 4,
-    'num_attention_heads': 4, 'num_key_value_heads': 4,
-    'qk_nope_head_dim': 64, 'qk_rope_head_dim': 32, 'v_head_dim': 64, 'kv_lora_rank': 64, 'q_lora_rank': None, 'mla_use_nope': True,
-    'intermediate_size': 512, 'moe_intermediate_size': 128, 'first_k_dense_replace': 1, 'moe_layer_freq': 1,
-    'num_experts': 8, 'num_experts_per_token': 2, 'num_shared_experts': 1, 'routed_scaling_factor': 1.5,
-    'moe_router_activation_func': 'sigmoid', 'moe_renormalize': True, 'use_grouped_topk': True, 'num_expert_group': 1, 'topk_group': 1,
-    'linear_attn_config': {'head_dim': 64, 'num_heads': 4, 'short_conv_kernel_size': 4, 'kda_layers': [1, 2, 3], 'full_attn_layers': [4]},
-    'rms_norm_eps': 1e-5, 'hidden_act': 'silu', 'tie_word_embeddings': False,
-}
+SHAPES = {'cpu4': (4, 8), 'mini': (8, 16)}      # layers, experts: what a CPU can train, and what wants a GPU
+
+
+def config(shape='cpu4', twin=False):
+    """Keys as in config.json of the published 48B model, lists of layers are 1-based.
+    The twin: every mixer MLA with RoPE, which a model this small cannot recall without, and a head more, so that it has as many weights."""
+    layers, experts = SHAPES[shape]
+    heads = 5 if twin else 4
+    full = [i for i in range(1, layers + 1) if twin or i % 4 == 0]
+    return {
+        'vocab_size': 4096, 'hidden_size': 256, 'num_hidden_layers': layers,
+        'num_attention_heads': heads, 'num_key_value_heads': heads,
+        'qk_nope_head_dim': 64, 'qk_rope_head_dim': 32, 'v_head_dim': 64, 'kv_lora_rank': 96 if twin else 64, 'q_lora_rank': None, 'mla_use_nope': not twin,
+        'intermediate_size': 512, 'moe_intermediate_size': 128, 'first_k_dense_replace': 1, 'moe_layer_freq': 1,
+        'num_experts': experts, 'num_experts_per_token': 2, 'num_shared_experts': 1, 'routed_scaling_factor': 1.5,
+        'moe_router_activation_func': 'sigmoid', 'moe_renormalize': True, 'use_grouped_topk': True, 'num_expert_group': 1, 'topk_group': 1,
+        'linear_attn_config': {'head_dim': 64, 'num_heads': 4, 'short_conv_kernel_size': 4,
+                               'kda_layers': [i for i in range(1, layers + 1) if i not in full], 'full_attn_layers': full},
+        'rms_norm_eps': 1e-5, 'hidden_act': 'silu', 'tie_word_embeddings': False, 'rope_theta': 10000.0,
+    }
+
+
 LATENT_EPS = 1e-6       # the vendor's code and transformers leave kv_a_layernorm at the class default
 
 
@@ -117,8 +128,11 @@ def short_conv(x, w):
     return F.silu(y)
 
 
+SANE = 8        # nats a token; what decays faster is forgotten at once anyway
+
+
 def kda_core(qkv, f, b, z, conv, A_log, dt_bias, o_norm, eps):
-    """From the projections of x to the input of o_proj, all in float32."""
+    """From the projections of x to the input of o_proj, all in float32; and how far the gates go beyond what is sane, on average."""
     B, T, _ = qkv.shape
     H, K = len(A_log), len(o_norm)
     q, k, v = short_conv(qkv.float(), conv).view(B, T, 3, H, K).unbind(2)
@@ -127,7 +141,7 @@ def kda_core(qkv, f, b, z, conv, A_log, dt_bias, o_norm, eps):
     g = -A_log.exp()[:, None] * F.softplus(f.float() + dt_bias).view(B, T, H, K)
     o = kda_chunk(q, k, v, g, b.float().sigmoid())
     o = o * torch.rsqrt(o.pow(2).mean(-1, keepdim=True) + eps) * o_norm
-    return (o * z.float().view(B, T, H, K).sigmoid()).reshape(B, T, H * K)
+    return (o * z.float().view(B, T, H, K).sigmoid()).reshape(B, T, H * K), F.relu(-g - SANE).mean()
 
 
 class KDA(nn.Module):
@@ -154,18 +168,26 @@ class KDA(nn.Module):
         qkv, fa, ga, b = y.split([3 * H * K, K, K, H], -1)
         f, z = F.linear(fa, self.f_b), F.linear(ga, self.g_b)
         with torch.autocast(x.device.type, enabled=False):
-            y = kda_core(qkv, f, b, z, self.conv, self.A_log, self.dt_bias, self.o_norm, self.eps)
-        return F.linear(y, self.o_proj)
+            y, excess = kda_core(qkv, f, b, z, self.conv, self.A_log, self.dt_bias, self.o_norm, self.eps)
+        return F.linear(y, self.o_proj), excess
 
 
-# ------------------------------------------------------------------ latent attention, no positions
+# ------------------------------------------------------------------ latent attention
+
+def rotate(x, theta):
+    """RoPE, columns paired by halves (i, i + n/2); x [..., T, n]."""
+    T, n = x.shape[-2:]
+    turn = torch.arange(T, device=x.device)[:, None] * theta ** (-torch.arange(0, n, 2, device=x.device) / n)
+    a, b = x.float().chunk(2, -1)
+    return torch.cat([a * turn.cos() - b * turn.sin(), b * turn.cos() + a * turn.sin()], -1).to(x.dtype)
+
 
 class MLA(nn.Module):
     def __init__(self, c):
         super().__init__()
         d = c['hidden_size']
         self.h, self.n, self.r, self.v = c['num_attention_heads'], c['qk_nope_head_dim'], c['qk_rope_head_dim'], c['v_head_dim']
-        self.rank = c['kv_lora_rank']
+        self.rank, self.theta = c['kv_lora_rank'], 0. if c['mla_use_nope'] else c['rope_theta']
         self.q_proj = nn.Parameter(torch.empty(self.h * (self.n + self.r), d))
         self.kv_a = nn.Parameter(torch.empty(self.rank + self.r, d))
         self.kv_norm = nn.Parameter(torch.ones(self.rank))
@@ -178,10 +200,13 @@ class MLA(nn.Module):
         c, kr = F.linear(x, self.kv_a).split([self.rank, self.r], -1)
         kv = F.linear(rms(c, self.kv_norm, LATENT_EPS), self.kv_b).view(B, T, self.h, -1).transpose(1, 2)
         k, v = kv.split([self.n, self.v], -1)
-        if self.r:                                                     # shared by all heads, never rotated
+        if self.theta:
+            q = torch.cat([q[..., :self.n], rotate(q[..., self.n:], self.theta)], -1)
+            kr = rotate(kr, self.theta)
+        if self.r:                                                     # shared by all heads
             k = torch.cat([k, kr[:, None].expand(-1, self.h, -1, -1)], -1)
         o = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return F.linear(o.transpose(1, 2).reshape(B, T, -1), self.o_proj)
+        return F.linear(o.transpose(1, 2).reshape(B, T, -1), self.o_proj), 0.
 
 
 # ------------------------------------------------------------------ feed-forward
@@ -254,14 +279,15 @@ class Block(nn.Module):
         self.norm2 = nn.Parameter(torch.ones(c['hidden_size']))
 
     def forward(self, x):
-        x = x + self.attn(rms(x, self.norm1, self.eps))
-        return x + self.ffn(rms(x, self.norm2, self.eps))
+        y, excess = self.attn(rms(x, self.norm1, self.eps))
+        x = x + y
+        return x + self.ffn(rms(x, self.norm2, self.eps)), excess
 
 
 class Model(nn.Module):
-    def __init__(self, config=MINI):
+    def __init__(self, c):
         super().__init__()
-        self.c = c = config
+        self.c = c
         self.embed = nn.Parameter(torch.empty(c['vocab_size'], c['hidden_size']))
         self.blocks = nn.ModuleList(Block(c, i) for i in range(c['num_hidden_layers']))
         self.norm = nn.Parameter(torch.ones(c['hidden_size']))
@@ -274,20 +300,23 @@ class Model(nn.Module):
                 nn.init.normal_(p, std=std * (out if leaf in ('o_proj', 'down') else 1))
 
     def hidden(self, ids):
-        x = F.embedding(ids, self.embed)
+        """What the head reads, and the gates' excess."""
+        x, excess = F.embedding(ids, self.embed), 0.
         for b in self.blocks:
-            x = b(x)
-        return rms(x, self.norm, self.c['rms_norm_eps'])
+            x, e = b(x)
+            excess = excess + e
+        return rms(x, self.norm, self.c['rms_norm_eps']), excess
 
     def forward(self, ids):
-        return F.linear(self.hidden(ids), self.head)
+        return F.linear(self.hidden(ids)[0], self.head)
 
     def loss(self, ids, labels):
-        """Sum of the cross entropy where labels >= 0, and how many those are; logits are formed only there."""
+        """Mean cross entropy where labels >= 0, and the gates' excess; logits are formed only there."""
         labels = labels.flatten()
         keep = (labels >= 0).nonzero()[:, 0]
-        x = self.hidden(ids).flatten(0, 1).index_select(0, keep)
-        return F.cross_entropy(F.linear(x, self.head).float(), labels[keep], reduction='sum'), len(keep)
+        x, excess = self.hidden(ids)
+        x = x.flatten(0, 1).index_select(0, keep)
+        return F.cross_entropy(F.linear(x, self.head).float(), labels[keep]), excess
 
     def moes(self):
         return [b.ffn for b in self.blocks if isinstance(b.ffn, MoE)]

@@ -31,11 +31,19 @@ STAGES = [
      'mix': {'compose': 9, 'recall-own': 4, 'memory': 1, 'stories-asked': 2, 'plot': 2, 'pairs': .5}, 'compose': TALK},
     {'name': 'language', 'tokens': .9e6, 'lr': (.7, .7), 'lengths': {64: 2, 128: 4, 256: 4},
      'mix': {'compose': 6, 'recall-own': 5, 'memory-short': 1, 'memory': 2, 'mixed': .5, 'stories': .5, 'stories-asked': .5, 'plot': 5, 'pairs': 1}, 'compose': TALK},
-    {'name': 'chat-2', 'tokens': 2.6e6, 'lr': (.7, 0), 'lengths': {64: 3, 128: 4, 256: 3},
+    {'name': 'chat-2', 'tokens': 2.6e6, 'lr': (.7, .4), 'lengths': {64: 3, 128: 4, 256: 3},
      'mix': {'compose': 6, 'recall-own': 7, 'memory': 1.5, 'memory-short': 1, 'pairs': .5, 'stories-asked': .3, 'plot': 5}, 'compose': TALK},
+    {'name': 'names', 'tokens': 2e6, 'lr': (.5, .5), 'lengths': {64: 4, 128: 4, 256: 2},
+     'mix': {'pairs': 1, 'memory-short': 3, 'recall-own': 4, 'memory': 3, 'lists': 4, 'compose': 2.5, 'plot': .5}, 'compose': TALK},
+    {'name': 'longer', 'tokens': 2.5e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 3, 512: 3},
+     'mix': {'memory-short': 1, 'recall-own': 3, 'memory': 4, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': .5, 'compose': 3, 'plot': 1, 'stories-asked': .5}, 'compose': TALK},
+    {'name': 'last', 'tokens': 2.5e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 3, 512: 2, 1024: 1},
+     'mix': {'memory-short': .5, 'recall-own': 4, 'memory': 3, 'lists': 3, 'long': 3, 'needle': 2, 'mixed': .3, 'compose': 5, 'plot': 2, 'stories-asked': .5}, 'compose': TALK},
 ]
+GATE = 1e-3      # weight of the gates' excess
 PROMPTS = ['Hello', 'Hello, who are you?', 'What can you do?', 'What is KDA?', 'Thank you!', 'Tell me a story about a cat.', 'What is the capital of France?',
-           'My name is Tom.|What is my name?', 'My dog is called Rex.|I am tired.|What is the name of my dog?']
+           'My name is Tom.|What is my name?', 'My dog is called Rex.|I am tired.|What is the name of my dog?', 'My name is Greta.|What is my name?',
+           'Reverse this list: 4 7 1 9 3']
 
 
 def orthogonal(g, steps=5):
@@ -105,7 +113,7 @@ def generate(m, tok, prompts, limit=80):
         ids = torch.full((len(live), n), tok.pad)
         for j, i in enumerate(live):
             ids[j, :len(rows[i])] = torch.tensor(rows[i])
-        h = m.hidden(ids.to(dev))
+        h, _ = m.hidden(ids.to(dev))
         h = torch.stack([h[j, len(rows[i]) - 1] for j, i in enumerate(live)])
         best = (h @ m.head.to(h.dtype).T).argmax(-1).tolist()
         for i, t in zip(list(live), best):
@@ -146,12 +154,29 @@ def measure(m, docs, T, tok):
             ids[j, :len(d)], on[j, :len(d)] = d & 0x7fff, d >= 0x8000
         x = torch.from_numpy(ids).to(m.embed.device)
         k = torch.from_numpy(on[:, 1:]).to(x.device)
-        z = torch.nn.functional.linear(m.hidden(x[:, :-1])[k], m.head).float()
+        z = torch.nn.functional.linear(m.hidden(x[:, :-1])[0][k], m.head).float()
         y = x[:, 1:][k]
         loss += float(torch.nn.functional.cross_entropy(z, y, reduction='sum'))
         hit += int((z.argmax(-1) == y).sum())
         n += len(y)
     return loss / n, hit / n
+
+
+@torch.no_grad()
+def recalled(m, docs, pad):
+    """Share of the answers every token of which is the first choice; docs as of data.checked."""
+    hit = n = 0
+    for i in range(0, len(docs), 16):
+        part = docs[i:i + 16]
+        ids = np.full((len(part), max(len(d) for d, _ in part)), pad)
+        for j, (d, _) in enumerate(part):
+            ids[j, :len(d)] = d
+        x = torch.from_numpy(ids).to(m.embed.device)
+        right = ((m.hidden(x[:, :-1])[0] @ m.head.T).argmax(-1) == x[:, 1:]).cpu().numpy()
+        for j, (_, ranges) in enumerate(part):
+            hit += sum(right[j, a - 1:b - 1].all() for a, b in ranges)
+            n += len(ranges)
+    return hit / max(n, 1)
 
 
 def save(path, obj):
@@ -167,6 +192,9 @@ def main():
     ap.add_argument('--data', required=True, help='folder with the .xz sources and generate_skills.py')
     ap.add_argument('--tokenizer', help='.tiktoken file (default: the one beside the exported model, else in the data folder)')
     ap.add_argument('--out', required=True, help='run folder: checkpoints, log, cache')
+    ap.add_argument('--shape', choices=list(M.SHAPES), default='cpu4')
+    ap.add_argument('--twin', action='store_true', help='every mixer MLA: the model to compare with')
+    ap.add_argument('--start', help='checkpoint of another run to begin with')
     ap.add_argument('--seed', type=int, default=1)
     ap.add_argument('--batch', type=int, default=4096, help='tokens a step')
     ap.add_argument('--lr', type=float, default=.02, help='peak rate of Muon')
@@ -196,12 +224,13 @@ def main():
     t0 = time.time()
     pools = Pools(o.data, tok, os.path.join(o.out, 'cache'), o.seed)
     say('data %.0f s, thousand tokens: %s' % (time.time() - t0, json.dumps({k: v // 1000 for k, v in pools.size.items()})))
-    m = M.Model().to(dev)
+    m = M.Model(M.config(o.shape, o.twin)).to(dev)
     opts = optimizers(m, o)
     st = {'stage': 0, 'step': 0, 'in_stage': 0, 'tokens': 0, 'cpu': 0., 'wall': 0.}
     ck = os.path.join(o.out, 'last.pt')
-    if os.path.exists(ck):
-        c = torch.load(ck, map_location=dev)
+    first = ck if os.path.exists(ck) else o.start
+    if first:
+        c = torch.load(first, map_location=dev)
         m.load_state_dict(c['model'])
         for opt, s in zip(opts, c['opt']):
             opt.load_state_dict(s)
@@ -212,6 +241,7 @@ def main():
         say('%s: %.2f M weights, %.2f M met by a token; torch %s' % (dev, *(x / 1e6 for x in m.size()), torch.__version__))
     hidden = m.hidden
     if o.compile:
+        torch._dynamo.config.recompile_limit = 16      # a graph for every row length
         m.hidden = torch.compile(m.hidden, dynamic=False)
 
     def checkpoint(path=ck):
@@ -220,12 +250,11 @@ def main():
     def report():
         m.eval()
         fast, m.hidden = m.hidden, hidden
-        l, a = measure(m, pools.docs['memory-eval'][:128], 128, tok)
         ls, _ = measure(m, pools.docs['stories-eval'][:48], 256, tok)
         probe = Batches(pools, STAGES[0], o.batch, 0)
         _, ap = measure(m, [probe.pairs(np.random.default_rng(i), 64) for i in range(32)], 64, tok)
-        say('== %.2f M tokens: memory chats loss %.3f, first choices %.1f%%; random pairs %.1f%%; held-out stories %.3f nats a token' % (
-            st['tokens'] / 1e6, l, 100 * a, 100 * ap, ls))
+        say('== %.2f M tokens: random pairs %.1f%%; held-out stories %.3f nats a token; held-out answers: %s' % (
+            st['tokens'] / 1e6, 100 * ap, ls, ', '.join('%s %.0f%%' % (k, 100 * recalled(m, d, tok.pad)) for k, d in pools.checks.items())))
         for p, s in zip(PROMPTS, answer_all(m, tok, PROMPTS)):
             say('   %-60s -> %s' % (p, s.replace('\n', ' / ')))
         m.hidden = fast
@@ -252,8 +281,8 @@ def main():
                     g['lr'] = g['base'] * lr
             x, y = data.batch(st['step'])
             with torch.autocast(dev, dtype=torch.bfloat16, enabled=bool(o.bf16)):
-                loss, n = m.loss(torch.from_numpy(x).to(dev), torch.from_numpy(y).to(dev))
-            (loss / n).backward()
+                loss, excess = m.loss(torch.from_numpy(x).to(dev), torch.from_numpy(y).to(dev))
+            (loss + GATE * excess).backward()
             norm = torch.nn.utils.clip_grad_norm_(m.parameters(), 1.)
             if torch.isfinite(norm):
                 for opt in opts:
@@ -263,7 +292,7 @@ def main():
             for opt in opts:
                 opt.zero_grad(set_to_none=True)
             busy.append(max(b.balance(4e-3 * lr) for b in m.moes()))
-            l = loss.item() / n
+            l = loss.item()
             run = l if run is None else .97 * run + .03 * l
             st['step'] += 1
             st['in_stage'] += x.size
