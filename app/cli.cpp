@@ -122,6 +122,18 @@ int run(int argc, char** argv) {
     sub->add_flag("--baseline", bench.baseline, "also the all-MLA twin, in turn");
     sub->add_flag("--json", bench.json, "as a JSON object");
 
+    EvalOptions eval;
+    sub = subcommand("eval", "what a model recalls, by distance, on chats kept out of its training", eval, eval_command);
+    add_engine(*sub, eval.engine);
+    sub->add_flag("--twin", eval.twin, "also the trained all-MLA twin in its folder");
+    sub->add_option("--data", eval.data, "folder with the tasks; without it those of the embedded model");
+    sub->add_option("--items", eval.items, "of each task and size, at most")->capture_default_str()->check(between(1, 10000));
+    sub->add_option("--distance", eval.distances, "tokens between fact and question, with commas between")
+        ->delimiter(',')
+        ->capture_default_str()
+        ->check(between(0, kTokens));
+    sub->add_flag("--json", eval.json, "as a JSON object");
+
     InitOptions init;
     sub = subcommand("init", "a checkpoint with random weights", init, init_command);
     auto* shape = sub->add_option("--shape", init.shape, "a named shape; --list shows them");

@@ -40,6 +40,15 @@ struct BenchOptions {
 };
 int bench_command(const BenchOptions& options, Terminal& terminal);
 
+struct EvalOptions {
+    EngineOptions engine;
+    std::string data;  // folder; "": the one beside the embedded model
+    int items = 20;    // of each task and size
+    std::vector<int64_t> distances{0, 64, 256, 1024, 2048, 4096, 8192};
+    bool twin = false, json = false;
+};
+int eval_command(const EvalOptions& options, Terminal& terminal);
+
 struct InitOptions {
     std::string shape, config, out, type = "bf16";
     uint64_t seed = 0;

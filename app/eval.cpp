@@ -1,0 +1,361 @@
+// klp eval: what a model recalls over distance, on chats it was never trained on. Every answer is made greedily by the engine, token by token.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "app/format.h"
+#include "core/chat_template.h"
+#include "core/generate.h"
+#include "core/json.h"
+
+namespace klp {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+struct Task {
+    std::string name;
+    int size = 0;      // pairs or items; 0: there is nothing to count
+    bool far = false;  // asked at every distance, with other talk between
+    std::vector<Message> before;
+    std::vector<std::pair<std::string, std::string>> ask;  // question, what the answer must hold
+};
+struct Data {
+    std::vector<Task> tasks;
+    std::vector<std::vector<Message>> talk, chats;
+    std::vector<std::string> text, stories;
+};
+
+// Files of one JSON value a line, read into whatever `take` makes of them; the error names file and line.
+Result<void> read_lines(const fs::path& file, const std::function<void(const nlohmann::json&)>& take) {
+    constexpr int64_t kLimit = 1 << 26;
+    auto text = read_text(file, kLimit);
+    if (!text) return tl::unexpected(text.error());
+    int number = 0;
+    for (size_t at = 0; at < text->size();) {
+        const size_t end = std::min(text->find('\n', at), text->size());
+        const std::string where = file.string() + ":" + std::to_string(++number);
+        const auto line = std::string_view(*text).substr(at, end - at);
+        at = end + 1;
+        if (line.empty()) continue;
+        auto json = parse_json(line, where);
+        if (!json) return tl::unexpected(json.error());
+        try {
+            take(*json);
+        } catch (const nlohmann::json::exception&) {
+            return fail(Error::model, where + " is not what klp eval reads there");
+        }
+    }
+    return {};
+}
+
+Message message(const std::string& role, const std::string& content) { return {.role = role, .content = content}; }
+
+Result<Data> read_data(const fs::path& folder) {
+    Data data;
+    auto read = read_lines(folder / "tasks.jsonl", [&](const nlohmann::json& j) {
+        Task t{j.at("task"), j.value("size", 0), j.at("far"), {}, {}};
+        for (const auto& m : j.at("before")) t.before.push_back(message(m.at("role"), m.at("content")));
+        for (const auto& a : j.at("ask")) t.ask.emplace_back(a.at(0), a.at(1));
+        if (t.name == "needle") (void)t.before.at(1);
+        data.tasks.push_back(std::move(t));
+    });
+    if (read) read = read_lines(folder / "talk.jsonl", [&](const auto& j) { data.talk.push_back({message("user", j.at(0)), message("assistant", j.at(1))}); });
+    if (read) read = read_lines(folder / "text.jsonl", [&](const auto& j) { data.text.push_back(j.template get<std::string>()); });
+    if (read) read = read_lines(folder / "stories.jsonl", [&](const auto& j) { data.stories.push_back(j.template get<std::string>()); });
+    if (read) {
+        read = read_lines(folder / "chats.jsonl", [&](const auto& j) {
+            data.chats.emplace_back();
+            for (const auto& m : j) data.chats.back().push_back(message(m.at(0), m.at(1)));
+        });
+    }
+    if (!read) return tl::unexpected(read.error());
+    if (data.talk.empty() || data.text.empty()) return fail(Error::model, folder.string() + ": talk.jsonl and text.jsonl must not be empty");
+    return data;
+}
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+// Whether the answer holds these words, in any case, not as parts of longer ones.
+bool holds(const std::string& answer, const std::string& words) {
+    const std::string text = lower(answer), part = lower(words);
+    const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+        if ((at == 0 || !inside(at - 1)) && !inside(at + part.size())) return true;
+    }
+    return false;
+}
+
+struct Score {
+    int right = 0, asked = 0;
+    double share() const { return asked ? double(right) / asked : NAN; }
+};
+struct Perplexity {
+    double nats = 0;
+    int64_t tokens = 0;
+    double value() const { return tokens ? std::exp(nats / double(tokens)) : NAN; }
+};
+struct Figures {
+    std::string model;
+    std::map<std::pair<std::string, int64_t>, Score> far;    // task, distance in tokens
+    std::map<std::pair<std::string, int64_t>, Score> sizes;  // task, pairs or items
+    Perplexity stories, chats;
+};
+
+// One model under examination.
+class Examinee {
+public:
+    Examinee(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const Data& data)
+        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), ws_(model_->backend()) {}
+
+    Result<void> begin() {
+        auto prompt = generation_prompt(tokenizer_);
+        if (!prompt) return tl::unexpected(prompt.error());
+        answer_ = *prompt;
+        for (const char* name : {"<|im_end|>", "[EOS]"}) {
+            if (const auto id = tokenizer_.special(name)) stop_.push_back(*id);
+        }
+        return {};
+    }
+
+    // The task at each distance; `turn` says where in the talk to begin, so that not every task meets the same.
+    Result<void> examine(const Task& task, size_t turn, const std::vector<int64_t>& distances, Figures& out) {
+        if (task.name == "needle") return examine_needle(task, turn, distances, out);
+        Sequence sequence(model_);
+        for (const Message& m : task.before) {
+            if (auto fed = feed(sequence, m); !fed) return fed;
+        }
+        if (task.size) {
+            if (auto asked = ask(sequence, task, out.sizes[{task.name, task.size}]); !asked) return asked;
+        }
+        if (!task.far) return {};
+        const int64_t start = sequence.position();
+        size_t next = turn * 17, passed = 0;  // exchanges in a row that were too long
+        for (const int64_t distance : distances) {
+            while (sequence.position() - start < distance) {
+                const auto& exchange = data_.talk[next++ % data_.talk.size()];
+                std::vector<int32_t> ids;
+                for (const Message& m : exchange) {
+                    auto more = encode_message(tokenizer_, m);
+                    if (!more) return tl::unexpected(more.error());
+                    ids.insert(ids.end(), more->begin(), more->end());
+                }
+                constexpr int64_t kOver = 48;  // tokens at most that the distance is overstepped
+                const bool fits = static_cast<int64_t>(ids.size()) <= distance - (sequence.position() - start) + kOver;
+                if (!fits && ++passed < data_.talk.size()) continue;
+                passed = 0;
+                if (auto fed = sequence.feed(ids, ws_, &g_interrupted); !fed) return fed;
+            }
+            if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
+        }
+        return {};
+    }
+
+    Result<void> read(const std::string& story, Perplexity& out) {
+        std::vector<int32_t> ids = tokenizer_.encode(story);
+        if (const auto bos = tokenizer_.special("[BOS]")) ids.insert(ids.begin(), *bos);
+        if (const auto eos = tokenizer_.special("[EOS]")) ids.push_back(*eos);
+        return measure(ids, std::vector<bool>(ids.size(), true), out);
+    }
+    // What the assistant says, given the rest.
+    Result<void> read(const std::vector<Message>& chat, Perplexity& out) {
+        std::vector<int32_t> ids;
+        std::vector<bool> counts;
+        for (const Message& m : chat) {
+            auto more = encode_message(tokenizer_, m);
+            if (!more) return tl::unexpected(more.error());
+            ids.insert(ids.end(), more->begin(), more->end());
+            counts.resize(counts.size() + std::min(answer_.size(), more->size()), false);  // <|im_assistant|>assistant<|im_middle|>
+            counts.resize(ids.size(), m.role == "assistant");
+        }
+        return measure(ids, counts, out);
+    }
+
+private:
+    Result<void> feed(Sequence& sequence, const Message& m) {
+        auto ids = encode_message(tokenizer_, m);
+        if (!ids) return tl::unexpected(ids.error());
+        return sequence.feed(*ids, ws_, &g_interrupted);
+    }
+
+    // Every question on a fork of its own: none knows of the others.
+    Result<void> ask(const Sequence& at, const Task& task, Score& score) {
+        for (const auto& [question, wanted] : task.ask) {
+            Sequence sequence = at.fork();
+            if (auto fed = feed(sequence, message("user", question)); !fed) return fed;
+            GenerateOptions how;
+            how.sampling.temperature = 0;
+            how.stop = stop_;
+            how.cancel = &g_interrupted;
+            how.budget = static_cast<int64_t>(tokenizer_.encode(wanted).size()) + 32;
+            auto answer = generate(sequence, answer_, ws_, how);
+            if (!answer) return tl::unexpected(answer.error());
+            if (answer->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted");
+            score.right += holds(tokenizer_.decode(answer->tokens), wanted);
+            ++score.asked;
+        }
+        return {};
+    }
+
+    // One message: a few sentences, the needle, and as much text as the distance says.
+    Result<void> examine_needle(const Task& task, size_t turn, const std::vector<int64_t>& distances, Figures& out) {
+        for (const int64_t distance : distances) {
+            size_t next = turn * 37;
+            const auto sentence = [&] { return data_.text[next++ % data_.text.size()]; };
+            std::string text = "Here is a long text.";
+            for (int i = 0; i < 3; ++i) text += " " + sentence();
+            text += " " + task.before[0].content;
+            std::string behind;
+            for (int64_t tokens = 0; tokens < distance;) {
+                behind += " " + sentence();
+                tokens = static_cast<int64_t>(behind.size()) * 10 / 37;  // characters of a token, nearly; the exact count at the end
+                if (tokens >= distance) tokens = static_cast<int64_t>(tokenizer_.encode(behind).size());
+            }
+            Sequence sequence(model_);
+            if (auto fed = feed(sequence, message("user", text + behind)); !fed) return fed;
+            if (auto fed = feed(sequence, task.before[1]); !fed) return fed;
+            if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
+        }
+        return {};
+    }
+
+    Result<void> measure(const std::vector<int32_t>& ids, const std::vector<bool>& counts, Perplexity& out) {
+        Sequence sequence(model_);
+        if (static_cast<int64_t>(ids.size()) > sequence.context())
+            return fail(Error::failure, "a text of " + grouped(static_cast<int64_t>(ids.size())) + " tokens does not fit in the context of " + grouped(sequence.context()));
+        const auto vocabulary = static_cast<size_t>(model_->config().vocab_size);
+        for (size_t at = 0; at + 1 < ids.size(); at += kPrefillChunk) {
+            if (g_interrupted) return fail(Error::interrupted, "interrupted");
+            const size_t rows = std::min<size_t>(kPrefillChunk, ids.size() - 1 - at);
+            const Feed feed{&sequence, std::span(ids).subspan(at, rows)};
+            model_->forward({&feed, 1}, ws_, /*all_rows=*/true);
+            for (size_t i = 0; i < rows; ++i) {
+                if (!counts[at + i + 1]) continue;
+                const auto row = std::span(ws_.logits).subspan(i * vocabulary, vocabulary);
+                const double top = *std::max_element(row.begin(), row.end());
+                double sum = 0;
+                for (float x : row) sum += std::exp(x - top);
+                out.nats += top + std::log(sum) - row[static_cast<size_t>(ids[at + i + 1])];
+                ++out.tokens;
+            }
+        }
+        return {};
+    }
+
+    std::shared_ptr<const Model> model_;
+    const Tokenizer& tokenizer_;
+    const Data& data_;
+    Workspace ws_;
+    std::vector<int32_t> answer_, stop_;
+};
+
+Result<void> examine_all(Examinee& examinee, const Data& data, const EvalOptions& options, const Terminal& terminal, Figures& out) {
+    if (auto begun = examinee.begin(); !begun) return begun;
+    Progress progress(terminal, "examining " + out.model);
+    std::map<std::pair<std::string, int>, int> taken;
+    for (size_t i = 0; i < data.tasks.size(); ++i) {
+        const Task& task = data.tasks[i];
+        progress.show(double(i) / double(data.tasks.size()));
+        const int number = taken[{task.name, task.size}]++;
+        if (number >= options.items) continue;
+        if (auto done = examinee.examine(task, static_cast<size_t>(number), options.distances, out); !done) return done;
+    }
+    for (const auto& story : data.stories) {
+        if (auto done = examinee.read(story, out.stories); !done) return done;
+    }
+    for (const auto& chat : data.chats) {
+        if (auto done = examinee.read(chat, out.chats); !done) return done;
+    }
+    return {};
+}
+
+// Rows are tasks and models, columns distances or sizes.
+std::string table_text(const std::vector<Figures>& all, std::map<std::pair<std::string, int64_t>, Score> Figures::* which, const char* head) {
+    std::vector<int64_t> columns;
+    std::vector<std::string> tasks;
+    for (const auto& [key, score] : all[0].*which) {
+        if (std::find(columns.begin(), columns.end(), key.second) == columns.end()) columns.push_back(key.second);
+        if (std::find(tasks.begin(), tasks.end(), key.first) == tasks.end()) tasks.push_back(key.first);
+    }
+    if (tasks.empty()) return "";
+    std::sort(columns.begin(), columns.end());
+    std::vector<std::string> row{head, "model"};
+    for (int64_t c : columns) row.push_back(grouped(c));
+    Table table(row);
+    for (const auto& task : tasks) {
+        for (const Figures& f : all) {
+            row = {&f == &all[0] ? task : "", f.model};
+            for (int64_t c : columns) {
+                const auto found = (f.*which).find({task, c});
+                row.push_back(found == (f.*which).end() ? "" : percent_text(found->second.share()));
+            }
+            table.add(row);
+        }
+    }
+    return table.text();
+}
+
+}  // namespace
+
+int eval_command(const EvalOptions& options, Terminal& terminal) {
+    auto engine = open_engine(options.engine, terminal);
+    if (!engine) return report(engine.error());
+    auto tokenizer = need_tokenizer(engine->checkpoint);
+    if (!tokenizer) return report(tokenizer.error());
+    fs::path folder = options.data;
+    if (folder.empty()) {
+        auto demo = find_model("");
+        if (!demo) return report(demo.error());
+        folder = *demo / "eval";
+    }
+    const auto data = read_data(folder);
+    if (!data) return report(data.error());
+
+    EvalOptions how = options;
+    std::sort(how.distances.begin(), how.distances.end());
+    std::vector<std::pair<std::string, std::shared_ptr<const Model>>> models{{engine->name, engine->model}};
+    if (options.twin) {
+        auto twin = engine->model->all_mla_twin(engine->checkpoint.folder);
+        if (!twin) return report(twin.error());
+        if ((*twin)->twin() != TwinKind::trained) return report({Error::model, (engine->checkpoint.folder / "twin").string() + " holds no trained twin"});
+        models.emplace_back("twin", *twin);
+    }
+    std::vector<Figures> all;
+    for (const auto& [name, model] : models) {
+        all.emplace_back().model = name;
+        Examinee examinee(model, **tokenizer, *data);
+        if (auto done = examine_all(examinee, *data, how, terminal, all.back()); !done) return report(done.error());
+    }
+
+    if (options.json) {
+        Json out = Json::array();
+        for (const Figures& f : all) {
+            Json far = Json::array(), sizes = Json::array();
+            for (const auto& [key, s] : f.far) far.push_back({{"task", key.first}, {"distance", key.second}, {"right", s.right}, {"asked", s.asked}});
+            for (const auto& [key, s] : f.sizes) sizes.push_back({{"task", key.first}, {"size", key.second}, {"right", s.right}, {"asked", s.asked}});
+            out.push_back({{"model", f.model},
+                           {"by_distance", far},
+                           {"by_size", sizes},
+                           {"perplexity", {{"stories", f.stories.value()}, {"chats", f.chats.value()}}},
+                           {"tokens", {{"stories", f.stories.tokens}, {"chats", f.chats.tokens}}}});
+        }
+        put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+        return 0;
+    }
+    std::string out = table_text(all, &Figures::far, "tokens between");
+    if (const std::string sizes = table_text(all, &Figures::sizes, "pairs or items"); !sizes.empty()) out += "\n" + sizes;
+    Table table({"perplexity", "stories", "chats"});
+    for (const Figures& f : all) table.add({f.model, fixed(f.stories.value(), 2), fixed(f.chats.value(), 2)});
+    put(out + "\n" + table.text());
+    return 0;
+}
+
+}  // namespace klp
