@@ -238,7 +238,7 @@ def bucket(docs):
 
 
 class Batches:
-    """mix: {pool: share of rows}; lengths: {T: share of tokens}.  'compose' joins exchanges, 'pairs' are random-token lookups."""
+    """mix: {pool: share of rows}; lengths: {T: share of tokens}.  'compose' joins exchanges, 'pairs' and 'spans' are random-token lookups."""
     def __init__(self, pools, stage, tokens, seed):
         self.p, self.tokens, self.seed = pools, tokens, seed
         self.T = list(stage['lengths'])
@@ -248,7 +248,7 @@ class Batches:
         for T in self.T:
             w = {}
             for k, share in stage['mix'].items():
-                if k in ('pairs', 'compose'):
+                if k in ('pairs', 'spans', 'compose'):
                     w[k] = share
                 elif pools.by_length[k][T]:
                     n = {t: len(v) for t, v in pools.by_length[k].items() if t in self.T}
@@ -278,6 +278,22 @@ class Batches:
             out.append(d)
             n += len(d)
 
+    def spans(self, r, T):
+        """The same with keys of one or two tokens and values of one to four: what is read goes on where the last token stood."""
+        tok = self.p.tok
+        h, sep = tok.head, [tok.encode(x) for x in (' is', ':', ' has', ' means')][r.integers(4)]
+        stop = tok.encode([',', '.', ';'][r.integers(3)])
+        out = lambda n: [int(x) for x in r.choice(self.p.common if r.random() < .5 else tok.n, n, replace=False)]
+        kv, n = [], 0
+        while n < (T - 12) * .45 or not kv:
+            kv.append((out(r.integers(1, 3)), out(r.integers(1, 5))))
+            n += sum(map(len, kv[-1])) + 2
+        ids = h['user'] + [x for k, v in kv for x in k + sep + v + stop] + [tok.end] + h['assistant']
+        while len(ids) + 6 < T:
+            k, v = kv[r.integers(len(kv))]
+            ids += k + sep + [x | LOSS for x in v] + [stop[0] | LOSS]
+        return np.array(ids, np.uint16)
+
     def pairs(self, r, T):
         """Associative lookup over random tokens, written as a chat: key value key value ... then the keys again."""
         tok = self.p.tok
@@ -304,8 +320,8 @@ class Batches:
         on = np.zeros((rows, T + 1), bool)
         for i in range(rows):
             k = names[r.choice(len(names), p=w)]
-            if k == 'pairs':
-                d = self.pairs(r, T)
+            if k in ('pairs', 'spans'):
+                d = getattr(self, k)(r, T)
             elif k == 'compose':
                 d = self.compose(r, T)
             else:
