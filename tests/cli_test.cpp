@@ -255,6 +255,49 @@ TEST_F(Cli, FiguresAreAlsoJson) {
     }
 }
 
+TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {
+    const auto folder = home() / "eval";
+    std::filesystem::create_directories(folder);
+    const auto put = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
+    put("tasks.jsonl", R"({"task": "recall", "far": true, "before": [{"role": "user", "content": "a is b"}], "ask": [["a?", "b"], ["and a?", "b"]]})"
+                       "\n"
+                       R"({"task": "needle", "far": true, "before": [{"role": "user", "content": "x."}, {"role": "assistant", "content": "y"}], "ask": [["x?", "x"]]})"
+                       "\n"
+                       R"({"task": "reverse", "size": 2, "far": false, "before": [], "ask": [["1 2", "2 1"]]})"
+                       "\n");
+    put("talk.jsonl", "[\"hi\", \"hello\"]\n[\"a line that is far too long to fit in\", \"the few tokens that are left between the two of them\"]\n");
+    put("text.jsonl", "\"One.\"\n\"Two.\"\n");
+    put("stories.jsonl", "\"A story.\"\n");
+    put("chats.jsonl", "[[\"user\", \"hi\"], [\"assistant\", \"hello\"]]\n");
+    const Words words{"eval", "-m", model(), "-t", "1", "--data", folder.string()};
+    const auto with = [&](const Words& more) {
+        Words all = words;
+        all.insert(all.end(), more.begin(), more.end());
+        return klp(all);
+    };
+    const Outcome json = with({"--distance", "40,0", "--json"});
+    ASSERT_EQ(json.code, 0) << json.err;
+    const auto got = nlohmann::json::parse(json.out);
+    ASSERT_EQ(got.size(), 1u);
+    std::map<std::string, int> asked;
+    for (const auto& row : got[0]["by_distance"]) asked[row["task"].get<std::string>() + row["distance"].dump()] = row["asked"];
+    EXPECT_EQ(asked, (std::map<std::string, int>{{"recall0", 2}, {"recall40", 2}, {"needle0", 1}, {"needle40", 1}}));
+    EXPECT_EQ(got[0]["by_size"][0]["asked"], 1);
+    EXPECT_EQ(got[0]["tokens"]["chats"], 6);  // five letters and the end of the turn
+    const double perplexity = got[0]["perplexity"]["stories"];
+    EXPECT_TRUE(perplexity > 100 && perplexity < 1000) << perplexity << " of 264 tokens, none known";
+    EXPECT_THAT(with({"--distance", "0"}).out, HasSubstr("recall"));
+
+    const Outcome twin = with({"--twin"});
+    EXPECT_EQ(twin.code, 3);
+    EXPECT_THAT(twin.err, HasSubstr("no trained twin"));
+    put("talk.jsonl", "[\"hi\", \"hello\"]\n[\"hi\"]\n");
+    const Outcome broken = with({});
+    EXPECT_EQ(broken.code, 3);
+    EXPECT_THAT(broken.err, HasSubstr("talk.jsonl:2 "));
+    EXPECT_EQ(sentences(broken.err), 1);
+}
+
 TEST_F(Cli, AFlagAndAPipeAskTheSame) {
     const Outcome flag = klp(chat({"-p", "hello"})), pipe = klp(chat(), "hello\n");
     EXPECT_EQ(flag.code, 0) << flag.err;
