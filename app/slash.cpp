@@ -6,6 +6,7 @@
 
 #include "app/format.h"
 #include "app/lenses.h"
+#include "core/prompts.h"
 
 namespace klp {
 
@@ -244,6 +245,41 @@ void lens(Session& session, const std::string& which, const Words& args) {
     put(name.layer < 0 ? gates_overview(session.watch, config, table, canvas) : gates_of_head(session.watch, config, name, table, canvas));
 }
 
+Result<std::vector<Starter>> starters() {
+    auto file = find_prompts();
+    if (!file) return tl::unexpected(file.error());
+    return read_prompts(*file);
+}
+
+void list_prompts(Session& session) {
+    const auto all = starters();
+    if (!all) return note("klp: " + all.error().message);
+    Table table({"", "prompt", "lens"});
+    int number = 0;
+    for (const Starter& s : *all) table.add({std::to_string(++number), s.title, s.lens});
+    put(table.text(session.terminal.canvas.width));
+    say(session, "/prompt N begins anew and runs one of them.");
+}
+
+void run_prompt(Session& session, const Words& args) {
+    const auto all = starters();
+    if (!all) return note("klp: " + all.error().message);
+    size_t number = 0;
+    if (args.empty() || !parse(args[0], number) || number < 1 || number > all->size())
+        return note("klp: /prompt N runs one of the " + std::to_string(all->size()) + " prompts; /prompts lists them");
+    const Starter& starter = (*all)[number - 1];
+    const int left = session.talk.branch();
+    session.talk.set_system(starter.system);
+    report_move(session, session.talk.restart(session.ws), left);
+    for (const auto& turn : starter.turns) {
+        put("\n" + bold(wrapped("> " + one_line(turn), session.terminal.canvas.width), session.terminal.canvas));
+        const auto answer = session.ask(turn, /*stream=*/true);
+        show_outcome(session, answer);
+        if (!answer || g_interrupted || output_failed()) return;
+    }
+    say(session, "Watch: " + starter.watch);
+}
+
 struct Command {
     const char* name;
     const char* arguments;
@@ -284,6 +320,8 @@ const std::vector<Command>& commands() {
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},
         {"experts", "[L] [table]", "which experts worked", [](auto& s, auto& args, auto&) { lens(s, "experts", args); }},
+        {"prompts", "", "short conversations that show something", [](auto& s, auto&, auto&) { list_prompts(s); }},
+        {"prompt", "N", "begin anew with one of them", [](auto& s, auto& args, auto&) { run_prompt(s, args); }},
         {"quit", "", "leave (also Ctrl-D)", [](auto& s, auto&, auto&) { s.quit = true; }},
     };
     return all;

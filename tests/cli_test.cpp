@@ -488,6 +488,13 @@ TEST_F(Cli, TheReplWorksThroughAPipe) {
     EXPECT_THAT(got.out, Not(HasSubstr("\x1b")));
 }
 
+TEST_F(Cli, APromptBeginsAnewAndSaysWhatToWatch) {
+    const Outcome got = klp(chat({"-i", "--plain"}), "hello\n/prompts\n/prompt 1\n/prompt 21\n/quit\n");
+    EXPECT_EQ(got.code, 0);
+    EXPECT_THAT(got.out, AllOf(HasSubstr("20 "), HasSubstr("branch 2"), HasSubstr("> Hello"), HasSubstr("Watch: ")));
+    EXPECT_THAT(got.err, HasSubstr("runs one of the 20 prompts"));
+}
+
 TEST_F(Cli, EveryLensHasAPictureAndATable) {
     for (const char* lens : {"/gates", "/gates 0.1", "/state 1.0", "/experts"}) {
         const Outcome picture = klp(chat({"-i", "--plain"}), std::string("hello\n") + lens + "\n"),

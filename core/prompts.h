@@ -1,0 +1,25 @@
+// The starters of resources/prompts.json: short conversations that show something, for the terminal's /prompts and for any other front.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace klp {
+
+struct Starter {
+    std::string title, system;
+    std::vector<std::string> turns;   // what the user says, at least one
+    std::string watch;                // one sentence: what to look at meanwhile
+    std::string lens;                 // where: decay, state, memory, race, experts, logits or attention
+    std::vector<std::string> expect;  // what the embedded model's greedy answer to the last turn holds
+};
+
+// The error names file and field.
+Result<std::vector<Starter>> read_prompts(const std::filesystem::path& file);
+// The file beside the models of this installation.
+Result<std::filesystem::path> find_prompts();
+
+}  // namespace klp

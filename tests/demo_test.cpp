@@ -1,0 +1,134 @@
+// The embedded model and its twin: transformers' logits, and the prompts that show something.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/checkpoint_writer.h"
+#include "core/conversation.h"
+#include "core/prompts.h"
+
+namespace klp {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kSource = KLP_SOURCE_DIR, kDemo = kSource / "resources/models/demo";
+
+// --- transformers' logits (tests/golden/make_demo_golden.py) ----------------------------------------------------------
+
+template <class T>
+std::vector<T> tensor(const fs::path& file, const std::string& name) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    const auto entry = nlohmann::json::parse(bytes.substr(8, header)).at(name);
+    const size_t first = entry["data_offsets"][0], last = entry["data_offsets"][1];
+    std::vector<T> values((last - first) / sizeof(T));
+    std::memcpy(values.data(), bytes.data() + 8 + header + first, last - first);
+    return values;
+}
+
+class EveryDemo : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryDemo, AnswersWhatTransformersAnswers) {
+    const fs::path folder = GetParam() == "demo" ? kDemo : kDemo / "twin", golden = kSource / "tests/golden/demo" / (GetParam() + ".safetensors");
+    std::string pattern = (fs::temp_directory_path() / "klp-demo-XXXXXX").string();
+    const fs::path home = mkdtemp(pattern.data());
+    ASSERT_TRUE(quantize_checkpoint(folder, home / "f32", DType::f32));  // the same weights, and nothing rounded behind them
+    auto checkpoint = open_checkpoint(home / "f32");
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    auto on = make_backend("cpu", 2);
+    auto model = Model::load(*on, checkpoint->config, checkpoint->source);
+    ASSERT_TRUE(model) << model.error().message;
+    const auto vocabulary = static_cast<size_t>(checkpoint->config.vocab_size);
+    Workspace ws(**on);
+    int64_t tokens = 0;
+    for (const std::string chat : {"0", "1", "2"}) {
+        const auto ids = tensor<int32_t>(golden, "tokens." + chat);
+        const auto logits = tensor<float>(golden, "logits." + chat), sums = tensor<float>(golden, "sums." + chat);
+        Sequence sequence(*model);
+        const Feed feed{&sequence, ids};
+        (*model)->forward({&feed, 1}, ws, /*all_rows=*/true);
+        double worst = 0;
+        for (size_t t = 0; t < ids.size(); ++t) {
+            const float* row = ws.logits.data() + t * vocabulary;
+            for (size_t i = 0; i < vocabulary / 64; ++i) worst = std::max(worst, std::abs(double(row[64 * i]) - logits[t * (vocabulary / 64) + i]));
+            double sum = 0;
+            for (size_t i = 0; i < vocabulary; ++i) sum += std::exp(double(row[i]));
+            worst = std::max(worst, std::abs(std::log(sum) - sums[t]));
+        }
+        EXPECT_LE(worst, 1e-3) << "chat " << chat;
+        tokens += static_cast<int64_t>(ids.size());
+    }
+    EXPECT_GE(tokens, 200);
+    fs::remove_all(home);
+}
+
+std::vector<std::string> demos() {
+    std::vector<std::string> names{"demo"};
+    if (fs::exists(kDemo / "twin/config.json")) names.push_back("twin");
+    return names;
+}
+INSTANTIATE_TEST_SUITE_P(All, EveryDemo, testing::ValuesIn(demos()), [](const auto& p) { return p.param; });
+
+// --- prompts.json -----------------------------------------------------------------------------------------------------
+
+TEST(Prompts, EachOfThemWorksWithTheEmbeddedModel) {
+    const auto starters = read_prompts(kSource / "resources/prompts.json");
+    ASSERT_TRUE(starters) << starters.error().message;
+    EXPECT_EQ(starters->size(), 20u);
+    auto checkpoint = open_checkpoint(kDemo);
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    auto on = make_backend("cpu", 2);
+    auto model = Model::load(*on, checkpoint->config, checkpoint->source);
+    ASSERT_TRUE(model) << model.error().message;
+    Workspace ws(**on);
+    std::set<std::string> titles;
+    for (const Starter& s : *starters) {
+        EXPECT_TRUE(titles.insert(s.title).second) << s.title << " is there twice";
+        auto talk = Conversation::begin(*model, checkpoint->tokenizer);
+        ASSERT_TRUE(talk);
+        talk->set_system(s.system);
+        for (const auto& turn : s.turns) {
+            GenerateOptions greedy;
+            greedy.sampling.temperature = 0;
+            ASSERT_TRUE(talk->ask(turn, ws, greedy)) << s.title;
+        }
+        for (const auto& words : s.expect) EXPECT_THAT(talk->node(talk->tip()).text, testing::HasSubstr(words)) << s.title;
+    }
+}
+
+TEST(Prompts, WhatIsWrongIsNamedWithItsField) {
+    std::string pattern = (fs::temp_directory_path() / "klp-prompts-XXXXXX").string();
+    const fs::path home = mkdtemp(pattern.data());
+    const std::string good = R"("title": "t", "turns": ["hi"], "watch": "w.", "lens": "decay", "expect": ["x"])";
+    const std::pair<std::string, std::string> cases[] = {
+        {"{}", "the file is not a list"},
+        {"[1]", "[0] is not an object"},
+        {"[{" + good + R"(}, {"title": 3}])", "[1].title is not a text"},
+        {R"([{"title": "t", "watch": "w.", "lens": "decay", "turns": [], "expect": ["x"]}])", "[0].turns is not a list of texts"},
+        {R"([{"title": "t", "watch": "w.", "lens": "colour", "turns": ["hi"], "expect": ["x"]}])", "[0].lens is no lens: 'colour'"},
+        {"[{", "is not valid JSON"},
+    };
+    for (const auto& [text, sentence] : cases) {
+        std::ofstream(home / "prompts.json") << text;
+        const auto read = read_prompts(home / "prompts.json");
+        ASSERT_FALSE(read) << text;
+        EXPECT_THAT(read.error().message, testing::AllOf(testing::HasSubstr("prompts.json"), testing::HasSubstr(sentence)));
+    }
+    std::ofstream(home / "prompts.json") << "[{" << good << R"(, "system": "s"}])";
+    const auto read = read_prompts(home / "prompts.json");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->at(0).system, "s");
+    fs::remove_all(home);
+}
+
+}  // namespace
+}  // namespace klp
