@@ -1,6 +1,7 @@
 // klp-gui, the desktop program: flags, the engine's thread, the window; wiring and nothing else.
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QIcon>
 #include <QSettings>
 
 #include "app/gui/main_window.h"
@@ -11,7 +12,10 @@ int main(int argc, char** argv) {
     QCoreApplication::setApplicationName("klp-gui");
     QCoreApplication::setApplicationVersion(KLP_VERSION);
     QApplication app(argc, argv);
-    QGuiApplication::setDesktopFileName("klp-gui");
+    QGuiApplication::setDesktopFileName("org.klp.Playground");
+    QIcon icon;
+    for (int size : {48, 128, 256}) icon.addFile(QString(":/klp-%1.png").arg(size));
+    QGuiApplication::setWindowIcon(icon);
 
     QCommandLineParser flags;
     flags.setApplicationDescription("Kimi Linear Playground: chat with a Kimi Linear model and watch its memory work.");
