@@ -141,7 +141,7 @@ void ReplayRun::seek(int64_t token) {
     if (cursor_ >= goal_) arrive();
 }
 
-void ReplayRun::emit(size_t index) {
+void ReplayRun::tell(size_t index) {
     const Recording& r = *recording_;
     // Loading is over before a replay begins.
     if (r.is<Loading>(index) || r.is<Loaded>(index) || r.is<Unloaded>(index)) return;
@@ -151,14 +151,14 @@ void ReplayRun::emit(size_t index) {
 void ReplayRun::say_phase() {
     const auto next = std::lower_bound(phases_.begin(), phases_.end(), cursor_);
     if (playing_ && next != phases_.begin())
-        emit(*std::prev(next));
+        tell(*std::prev(next));
     else
         waiting_.push_back(PhaseChanged{Phase::ready});
 }
 
 void ReplayRun::arrive() {
     const auto next = std::lower_bound(pictures_.begin(), pictures_.end(), goal_);
-    if (next != pictures_.begin()) emit(*std::prev(next));
+    if (next != pictures_.begin()) tell(*std::prev(next));
     say_phase();
 }
 
@@ -168,7 +168,7 @@ std::vector<Event> ReplayRun::drain() {
         for (int64_t readings = 0; cursor_ < goal_ && readings < kReadingsADrain; ++cursor_) {
             if (r.is<PhaseChanged>(cursor_) || r.is<StatePicture>(cursor_)) continue;
             readings += r.is<Readings>(cursor_);
-            emit(cursor_);
+            tell(cursor_);
         }
         if (!seeking()) arrive();
         last_ = clock_();
@@ -178,7 +178,7 @@ std::vector<Event> ReplayRun::drain() {
         last_ = now;
         for (; cursor_ < r.size() && due_[cursor_] <= shown_; ++cursor_) {
             at_ += r.is<TokenMade>(cursor_) && std::binary_search(made_.begin(), made_.end(), cursor_);
-            emit(cursor_);
+            tell(cursor_);
         }
         goal_ = cursor_;
         if (cursor_ >= r.size()) {

@@ -52,7 +52,7 @@ private:
         bool fed = false;
     };
     size_t end_of(int64_t token) const;  // events that belong to this moment and all before
-    void emit(size_t index);
+    void tell(size_t index);
     void arrive();
     void say_phase();
     void refuse(std::string what, std::string advice, int answer = -1);

@@ -16,6 +16,7 @@
 #include "app/gui/chat_view.h"
 #include "app/gui/run_bar.h"
 #include "app/gui/start_page.h"
+#include "app/gui/timeline.h"
 #include "app/gui/vitals.h"
 
 namespace klp::gui {
@@ -71,6 +72,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
 
     make_panels();
     make_menus();
+    add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     resize(1440, 900);
     if (!restore_layout()) apply_layout("explore");
 }
