@@ -286,12 +286,16 @@ void TimelineView::draw_strip(QPainter& p, const QRect& area) const {
     const double each = x_of(1) - x_of(0);
     const QRect cells = area.adjusted(0, 0, 0, -4), origin(area.left(), area.bottom() - 2, area.width(), 3);
     if (each < 3) {
+        QImage line(area.width(), 2, QImage::Format_RGB32);  // colours, and where they come from
+        line.fill(t.window);
         for (int x = 0; x < area.width(); ++x) {
             const auto from = static_cast<int64_t>(position_of(x)), to = std::max(from + 1, static_cast<int64_t>(position_of(x + 1)));
             if (from >= size_) break;
-            p.fillRect(x, cells.top(), 1, cells.height(), QColor(colour(values.about(from, to).mean())));
-            p.fillRect(x, origin.top(), 1, origin.height(), session_.trace().row(from).made ? t.hybrid : t.muted);
+            line.setPixel(x, 0, colour(values.about(from, to).mean()));
+            line.setPixelColor(x, 1, session_.trace().row(from).made ? t.hybrid : t.muted);
         }
+        p.drawImage(cells, line, QRect(0, 0, area.width(), 1));
+        p.drawImage(origin, line, QRect(0, 1, area.width(), 1));
         return;
     }
     QFont small = font();
@@ -327,14 +331,14 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
         QColor band = track.colour;
         band.setAlphaF(0.30f);
         const auto stroke = [&] {
-            p.setPen(QPen(track.colour, dashed ? 1.0 : 1.5, dashed ? Qt::DashLine : Qt::SolidLine));
+            p.setPen(QPen(track.colour, dashed || each < 1 ? 1.0 : 1.5, dashed && each >= 1 ? Qt::DashLine : Qt::SolidLine));  // Qt strokes and dashes slowly
             if (line.size() == 1)
                 p.drawPoint(line[0]);
             else
                 p.drawPolyline(line);
             line.clear();
         };
-        p.setRenderHint(QPainter::Antialiasing, true);
+        p.setRenderHint(QPainter::Antialiasing, each >= 1);
         if (each >= 1) {
             for (int64_t i = from; i < to; ++i) {
                 const Pyramid::Summary s = values.over(i, i + 1);
@@ -385,8 +389,8 @@ void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
     const auto y_of = [&](int64_t b) { return area.bottom() - std::clamp(static_cast<double>(b) / top, 0.0, 1.0) * (area.height() - 1); };
     QPolygonF fixed, whole, twin;
     const int end = static_cast<int>(std::min<double>(area.width(), x_of(right)));
-    for (int x = 0; x <= end; ++x) {
-        const double at = position_of(x);
+    for (int i = 0, steps = std::max(1, end / 8); i <= steps; ++i) {
+        const double x = static_cast<double>(end) * i / steps, at = position_of(x);
         const SequenceBytes b = bytes(card->config, at);
         fixed << QPointF(x, y_of(b.state + b.conv)), whole << QPointF(x, y_of(b.total())), twin << QPointF(x, y_of(bytes(twin_, at).total()));
     }
