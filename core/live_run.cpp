@@ -14,6 +14,9 @@ int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std:
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
 constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
+// Whether a probe that is under way gives way to it.
+bool hurries(const Command& command) { return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command); }
+
 }  // namespace
 
 struct LiveRun::Loaded {
@@ -41,9 +44,9 @@ LiveRun::~LiveRun() {
 
 void LiveRun::post(Command command) {
     const std::lock_guard lock(mutex_);
+    if (probing_ && hurries(command)) cancel_ = true;
     commands_.push_back(std::move(command));
     ++posted_;
-    if (probing_) cancel_ = true;
     wake_.notify_one();
 }
 
@@ -85,7 +88,7 @@ void LiveRun::loop(std::stop_token stop) {
             command = std::move(commands_.front());
             commands_.pop_front();
             probing_ = std::holds_alternative<ProbeAttention>(command);
-            cancel_ = ++begun_ <= cancelled_until_ || (probing_ && !commands_.empty());
+            cancel_ = ++begun_ <= cancelled_until_ || (probing_ && std::any_of(commands_.begin(), commands_.end(), hurries));
         }
         const auto* answer = std::get_if<MakeAnswer>(&command);
         try {
@@ -318,7 +321,11 @@ void LiveRun::handle(const ProbeAttention& c) {
     auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
         if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
     });
-    if (!reads) return reads.error().kind == Error::interrupted ? void() : fail(reads.error());
+    const auto gave_way = [&] {
+        const std::lock_guard lock(mutex_);
+        return begun_ > cancelled_until_;
+    };
+    if (!reads) return reads.error().kind == Error::interrupted && gave_way() ? void() : fail(reads.error());
     tell(AttentionPicture{c.layer, c.head, reads->position, reads->first, reads->implicit, std::move(reads->weights), std::move(reads->decay_only), reads->before});
 }
 

@@ -74,7 +74,7 @@ struct StartRace {
     int64_t context = 4096;
 };
 // Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding tokens
-// again, so a probe that is under way gives way to whatever is asked next, without a word.
+// again, so a probe that is under way gives way to the next command (but AskCost, SetSnapshotBudget) without a word.
 struct ProbeAttention {
     int layer = 0, head = 0;
     int64_t position = 0;  // one that is not fed yet: the newest
