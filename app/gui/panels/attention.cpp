@@ -23,7 +23,7 @@ namespace klp::gui {
 namespace {
 
 QString text_of(int64_t n) { return QString::fromStdString(grouped(n)); }
-QString number(float w) { return QString::number(double(w), 'f', std::abs(w) < 0.01f ? 4 : 3); }
+QString number(float w) { return QString::number(double(w), 'f', std::abs(w) < 0.01f ? 4 : 3).replace('-', "−"); }
 
 // What one kind of memory reads, and how it is drawn. Places go from -1 to 1 and grow with the root of the weight, so that small ones are seen; their scale is
 // fixed: a softmax weight is 1 at most, and an implicit one K^-1/2, because q has that length and nothing on the way makes it longer.
@@ -59,6 +59,7 @@ public:
     WeightBars(const Reads& reads, const Session& session, QWidget* parent) : QWidget(parent), reads_(reads), session_(session) {
         setMouseTracking(true);
         setMinimumHeight(52);
+        setMaximumHeight(110);
         setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
     }
     std::function<void(int64_t)> hovered, clicked;  // a position, or -1
@@ -82,7 +83,7 @@ protected:
             const double y = std::clamp(zero - place * unit, double(g.top() + m.ascent() / 2), double(g.bottom() - m.ascent() / 2 + 1));
             p.drawText(QRectF(g.right() + 5, y - m.height() / 2.0, kRight - 6, m.height()), Qt::AlignLeft | Qt::AlignVCenter, text);
         };
-        const QString most = QString::number(double(reads_.bound), 'g', 2);
+        const QString most = QString::number(double(reads_.bound), 'g', 3);
         tick(1, (both ? "+" : "") + most);
         tick(0, "0");
         if (both)
@@ -178,13 +179,14 @@ public:
     }
     std::function<void(int64_t)> hovered, clicked;
     std::function<QString(int64_t)> describe;
-    void show(const Reads* reads) {
-        const bool other = !reads_ || !reads || reads->picture.position != position_;
-        reads_ = reads;
-        position_ = reads ? reads->picture.position : -1;
-        choose();
+    using Parts = std::vector<std::pair<int64_t, int64_t>>;  // positions [first, end), ascending; they may overlap
+    void show(const Reads& reads, const Parts& parts) {
+        const bool other = reads.picture.position != position_;
+        reads_ = &reads;
+        position_ = reads.shown() ? reads.picture.position : -1;
+        choose(parts);
         place();
-        if (other) verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+        if (other) bring(position_);
         viewport()->update();
     }
     QSize sizeHint() const override { return {400, 240}; }
@@ -194,7 +196,7 @@ protected:
         QPainter p(viewport());
         const Theme& t = theme_of(palette());
         p.fillRect(viewport()->rect(), t.panel);
-        if (!reads_) return;
+        if (!reads_ || !reads_->shown()) return;
         const int top = verticalScrollBar()->value();
         p.translate(0, -top);
         p.setFont(font());
@@ -219,6 +221,7 @@ protected:
             const auto light = [](const QColor& c) { return 0.299 * c.redF() + 0.587 * c.greenF() + 0.114 * c.blueF(); };
             QColor ink = std::abs(light(t.text) - light(under)) > std::abs(light(t.panel) - light(under)) ? t.text : t.panel;
             if (piece.control && ink == t.text) ink = t.muted;
+            if (piece.position > position_) ink = t.muted;  // it came later
             p.setPen(ink);
             p.drawText(piece.box, Qt::AlignCenter, piece.text);
             p.setBrush(Qt::NoBrush);
@@ -267,48 +270,34 @@ protected:
         } while (at->position < 0);
         hovered(at->position);
         setAccessibleDescription(describe(at->position));
-        QScrollBar* bar = verticalScrollBar();
-        if (at->box.top() < bar->value()) bar->setValue(at->box.top());
-        if (at->box.bottom() > bar->value() + viewport()->height()) bar->setValue(at->box.bottom() - viewport()->height());
+        bring(at->position);
     }
 
 private:
-    static constexpr int64_t kWhole = 4096;   // tokens: a longer context is shown in parts
-    static constexpr int64_t kAround = 24, kEnd = 512;
-    static constexpr size_t kPlaces = 12;
     struct Piece {
         int64_t position;  // -1: what is left out
         QString text;
         QRect box;
         bool control = false, ends_line = false;
     };
-    void choose() {
+    void bring(int64_t position) {  // into sight
+        const auto at = std::find_if(pieces_.begin(), pieces_.end(), [&](const Piece& p) { return p.position == position; });
+        if (at == pieces_.end()) return;
+        QScrollBar* bar = verticalScrollBar();
+        if (at->box.top() < bar->value()) bar->setValue(at->box.top() - at->box.height());
+        if (at->box.bottom() > bar->value() + viewport()->height()) bar->setValue(at->box.bottom() + at->box.height() - viewport()->height());
+    }
+    void choose(const Parts& parts) {
         pieces_.clear();
-        if (!reads_ || !session_.card()) return;
+        if (!session_.card()) return;
         const TraceStore& trace = session_.trace();
-        const int64_t n = std::min(position_ + 1, trace.size());
-        std::vector<std::pair<int64_t, int64_t>> parts;
-        if (n <= kWhole) {
-            parts.push_back({0, n});
-        } else {
-            const auto& w = reads_->picture.weights;
-            std::vector<size_t> order(w.size());
-            for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-            const size_t places = std::min(kPlaces, order.size());
-            std::partial_sort(order.begin(), order.begin() + static_cast<int64_t>(places), order.end(), [&](size_t a, size_t b) { return std::abs(w[a]) > std::abs(w[b]); });
-            for (size_t i = 0; i < places; ++i) {
-                const int64_t p = reads_->picture.first + static_cast<int64_t>(order[i]);
-                parts.push_back({std::max<int64_t>(0, p - kAround), std::min(n, p + kAround)});
-            }
-            parts.push_back({n - kEnd, n});
-            std::sort(parts.begin(), parts.end());
-        }
         const Tokenizer* tokenizer = session_.card()->tokenizer.get();
         const auto& ends = session_.card()->config.eos_token_ids;
+        pieces_.push_back({-1, reads_->what() + ":", {}, false, true});
         int64_t next = 0;
         for (const auto& [first, end] : parts) {
             if (first > next) pieces_.push_back({-1, QString("… %1 tokens …").arg(text_of(first - next)), {}, false, true});
-            for (next = std::max(next, first); next < end; ++next) {
+            for (next = std::max(next, first); next < std::min(end, trace.size()); ++next) {
                 const TokenRow& row = trace.row(next);
                 Piece piece{next, QString::fromStdString(repair_utf8(row.text)), {}};
                 piece.control = tokenizer && tokenizer->is_special(row.id);
@@ -388,18 +377,28 @@ public:
             column->addWidget(kind.bars, 2);
         }
         controls()->addStretch(1);
-        controls()->addWidget(new QLabel("Words:", this));
         words_ = new QComboBox(this);
         words_->setAccessibleName("Words are coloured by");
-        words_->setToolTip("Which of the two the words below are coloured by");
-        words_->addItems({"cache", "state"});
+        words_->setToolTip("Which memory's weights colour the words below");
+        words_->addItems({"words by both", "words by cache", "words by state"});
         controls()->addWidget(words_);
         connect(words_, &QComboBox::activated, this, [this] { drawn_ = false, refresh_soon(); });
 
-        text_ = new TokenText(session, body());
-        text_->setAccessibleName("The tokens of the context, coloured by weight");
-        text_->hovered = hovered, text_->clicked = clicked, text_->describe = describe;
-        column->addWidget(text_, 5);
+        auto* texts = new QHBoxLayout;
+        texts->setSpacing(6);
+        for (Kind& kind : kinds_) {
+            kind.text = new TokenText(session, body());
+            kind.text->setAccessibleName(QString("The words of the context, coloured by %1").arg(kind.implicit ? "the state" : "the cache"));
+            kind.text->hovered = hovered, kind.text->clicked = clicked, kind.text->describe = describe;
+            texts->addWidget(kind.text);
+        }
+        for (size_t k = 0; k < 2; ++k) {  // both show the same words
+            QScrollBar* to = kinds_[1 - k].text->verticalScrollBar();
+            connect(kinds_[k].text->verticalScrollBar(), &QScrollBar::valueChanged, to, [this, to](int y) {
+                if (words_->currentIndex() == 0) to->setValue(y);
+            });
+        }
+        column->addLayout(texts, 5);
         detail_ = new QLabel(body());
         detail_->setTextFormat(Qt::PlainText);
         detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
@@ -429,7 +428,8 @@ public:
     TableData table() const override {
         TableData data{{"position", "token", "cache weight", "state weight", "state weight, decay only"}, {}};
         const Reads &cache = kinds_[0].reads, &state = kinds_[1].reads;
-        for (int64_t p = 0, n = tokens(); p < n; ++p) {
+        const int64_t n = std::max(cache.shown() ? cache.last() : -1, state.shown() ? state.last() : -1) + 1;
+        for (int64_t p = 0; p < n; ++p) {
             std::vector<QVariant> row{qlonglong(p), word(p)};
             row.push_back(cache.has(p) ? QVariant(double(cache.weight(p))) : QVariant("n/a"));
             row.push_back(state.has(p) ? QVariant(double(state.weight(p))) : QVariant("n/a (before the window)"));
@@ -447,14 +447,15 @@ protected:
         const bool any = why.isEmpty();
         empty_->setVisible(!any);
         empty_->setText(why);
-        title_->setVisible(any), text_->setVisible(any), detail_->setVisible(any);
+        title_->setVisible(any), detail_->setVisible(any);
         for (Kind& kind : kinds_) {
             const bool on = any && kind.layer->count() > 0;
             kind.caption->setVisible(on), kind.bars->setVisible(on);
+            kind.text->setVisible(on && words_->currentIndex() != (kind.implicit ? 1 : 2));
         }
         if (!any) return;
         title_->setText(headline());
-        if (!std::exchange(drawn_, true)) draw();
+        if (!std::exchange(drawn_, true) || (tokens() != drawn_tokens_ && !session.busy())) draw();
         point();
     }
 
@@ -469,6 +470,7 @@ private:
         QLabel *name = nullptr, *caption = nullptr;
         QComboBox *layer = nullptr, *head = nullptr;
         WeightBars* bars = nullptr;
+        TokenText* text = nullptr;
         Reads reads;
         std::optional<Place> asked, answered;
     };
@@ -481,20 +483,18 @@ private:
             if (trace.row(p).made) return p;
         return trace.size() - 1;
     }
-    int64_t tokens() const {
-        int64_t n = 0;
-        for (const Kind& kind : kinds_)
-            if (kind.reads.shown()) n = std::max(n, kind.reads.last() + 1);
-        return n;
-    }
+    int64_t tokens() const { return session.trace().size(); }
     QString word(int64_t p) const {
         if (p < 0 || p >= session.trace().size()) return "?";
         const TokenRow& row = session.trace().row(p);
         std::string bytes = row.text;
         if (bytes.empty() && session.card() && session.card()->tokenizer) bytes = session.card()->tokenizer->bytes(row.id);
-        return QString::fromStdString(repair_utf8(bytes)).replace('\n', "↵");
+        return bytes.empty() ? QString("#%1").arg(row.id) : QString::fromStdString(repair_utf8(bytes)).replace('\n', "↵");
     }
-    QString quoted(int64_t p) const { return "“" + word(p) + "”"; }
+    QString quoted(int64_t p) const {
+        const QString text = word(p), bare = text.trimmed();
+        return "“" + (bare.isEmpty() ? text : bare) + "”";
+    }
 
     void forget(int64_t first) {
         for (Kind& kind : kinds_) {
@@ -579,6 +579,7 @@ private:
         return text;
     }
     void draw() {
+        drawn_tokens_ = tokens();
         for (Kind& kind : kinds_) {
             const Reads& reads = kind.reads;
             kind.bars->set_tokens(tokens());
@@ -589,18 +590,40 @@ private:
             int64_t strongest = reads.picture.first;
             for (int64_t p = strongest; p <= reads.last(); ++p)
                 if (std::abs(reads.weight(p)) > std::abs(reads.weight(strongest))) strongest = p;
-            QString text = QString("%1 · half of the weight within the last %2 · most on %3 (%4)")
-                               .arg(reads.what(), QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest), number(reads.weight(strongest)));
-            if (reads.picture.first > 0 && reads.picture.implicit) text += QString(" · before token %1: %2 of the output").arg(text_of(reads.picture.first), QString::fromStdString(percent_text(reads.picture.before)));
+            QString text = QString("%1: half of its weight on the last %2, most on %3 (%4)")
+                               .arg(kind.implicit ? "State" : "Cache", QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest), number(reads.weight(strongest)));
+            if (reads.picture.first > 0 && reads.picture.implicit) text += QString(", before token %1: %2 of the output").arg(text_of(reads.picture.first), QString::fromStdString(percent_text(reads.picture.before)));
             kind.caption->setText(text);
             kind.caption->setToolTip(kind.implicit
                 ? "o = Σ w v + what came before: the delta rule unrolled.<br>Bars: w, what this token still adds. Outlines: what it would add if no later token had overwritten anything.<br>"
                   "Negative: it is taken away. Scale: root, to K<sup>−½</sup>, the most there can be. Read from a replay of these tokens."
                 : "Softmax weights over the cache; they sum to 1. Scale: root, to 1. Read from a replay of this token.");
         }
-        const Kind& chosen = kinds_[static_cast<size_t>(words_->currentIndex())];
-        const Kind& other = kinds_[static_cast<size_t>(1 - words_->currentIndex())];
-        text_->show(chosen.reads.shown() ? &chosen.reads : other.reads.shown() ? &other.reads : nullptr);
+        const TokenText::Parts words = parts();
+        for (Kind& kind : kinds_) kind.text->show(kind.reads, words);
+    }
+    // A long context is shown where it is read most, where the reading token stands, and at its end.
+    TokenText::Parts parts() const {
+        constexpr int64_t kWhole = 4096, kAround = 24, kEnd = 256;
+        constexpr size_t kPlaces = 8;
+        const int64_t n = tokens();
+        if (n <= kWhole) return {{0, n}};
+        TokenText::Parts parts{{n - kEnd, n}};
+        for (const Kind& kind : kinds_) {
+            const int64_t reading = kind.reads.picture.position;
+            parts.push_back({std::max<int64_t>(0, reading - kEnd), std::min(n, reading + kAround)});
+            const auto& w = kind.reads.picture.weights;
+            std::vector<size_t> order(w.size());
+            for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+            const auto some = order.begin() + static_cast<int64_t>(std::min(kPlaces, order.size()));
+            std::partial_sort(order.begin(), some, order.end(), [&](size_t a, size_t b) { return std::abs(w[a]) > std::abs(w[b]); });
+            for (auto i = order.begin(); i != some; ++i) {
+                const int64_t p = kind.reads.picture.first + static_cast<int64_t>(*i);
+                parts.push_back({std::max<int64_t>(0, p - kAround), std::min(n, p + kAround)});
+            }
+        }
+        std::sort(parts.begin(), parts.end());
+        return parts;
     }
     QString sentence(int64_t p) const {
         if (p < 0) return {};
@@ -619,13 +642,13 @@ private:
         const int64_t p = session.selection().hovered();
         detail_->setText(p >= 0 && p < tokens() ? sentence(p) : "Point at a token for its weights; click to look from there.");
         for (Kind& kind : kinds_) kind.bars->update();
-        text_->viewport()->update();
+        for (Kind& kind : kinds_) kind.text->viewport()->update();
     }
 
     Kind kinds_[2];  // cache, state
     QLabel *title_ = nullptr, *detail_ = nullptr, *empty_ = nullptr;
     QComboBox* words_ = nullptr;
-    TokenText* text_ = nullptr;
+    int64_t drawn_tokens_ = 0;
     bool pending_ = false, given_up_ = false, drawn_ = false;
 };
 
