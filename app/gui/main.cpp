@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
 
     klp::gui::apply_theme(app, static_cast<klp::gui::ThemeChoice>(QSettings().value("theme", 0).toInt()));
     klp::gui::Session session(std::make_unique<klp::LiveRun>(klp::open_for_run));
-    klp::gui::Chats chats(session);
+    klp::gui::Chats chats(session, klp::gui::Chats::default_folder());
     klp::gui::MainWindow window(session, chats);
     window.show();
     if (flags.isSet("model")) window.load_model(flags.value("model"));

@@ -14,6 +14,7 @@
 
 #include "app/gui/banner.h"
 #include "app/gui/chat_view.h"
+#include "app/gui/conversations.h"
 #include "app/gui/run_bar.h"
 #include "app/gui/start_page.h"
 #include "app/gui/timeline.h"
@@ -38,17 +39,14 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     column->setContentsMargins(8, 8, 8, 8);
     banner_ = new Banner(centre);
     column->addWidget(banner_);
-    auto* pages = new QStackedWidget(centre);
-    auto* start = new StartPage(this_machine(), {}, pages);
-    auto* chat = new ChatView(session, chats, pages);
-    pages->addWidget(start);
-    pages->addWidget(chat);
+    chat_view_ = new ChatView(session, chats, centre);
+    column->addWidget(chat_view_, 1);
+    connect(chat_view_, &ChatView::open_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(chat_view_, &ChatView::embedded_asked, this, [this] { load_model(""); });
+    auto* start = new StartPage(this_machine(), {}, chat_view_);
     connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
     connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
-    connect(&session, &Session::card_changed, pages, [pages, start, chat, &session] {
-        pages->setCurrentWidget(session.card() ? static_cast<QWidget*>(chat) : start);
-    });
-    column->addWidget(pages, 1);
+    chat_view_->set_start_page(start);
     setCentralWidget(centre);
 
     run_bar_ = new RunBar(session, this);
@@ -72,6 +70,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
 
     make_panels();
     make_menus();
+    make_chat_menu();
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     resize(1440, 900);
     if (!restore_layout()) apply_layout("explore");
@@ -163,7 +162,7 @@ void MainWindow::make_menus() {
 
     add_action("Chat", "stop", "Stop", QKeySequence("Esc"), [this] {
         if (session_.busy())
-            session_.cancel();
+            chats_.stop();
         else
             session_.selection().set_token(Selection::kNewest);
     });
@@ -175,6 +174,45 @@ void MainWindow::make_menus() {
         session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
                      "Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later.", false);
     });
+}
+
+void MainWindow::make_chat_menu() {
+    conversations_ = new Conversations(session_, chats_, this);
+    QDockWidget* dock = add_dock("conversations", "Conversations", conversations_, Qt::LeftDockWidgetArea, QKeySequence("Ctrl+B"));
+    ChatView* view = chat_view_;
+    add_action("Chat", "new-chat", "New chat", QKeySequence("Ctrl+N"), [this, view] {
+        chats_.new_chat();
+        view->focus_composer();
+    });
+    add_action("Chat", "search", "Search the conversations", QKeySequence("Ctrl+K"), [this, dock] {
+        dock->show();
+        conversations_->focus_search();
+    });
+    add_action("Chat", "rename", "Rename the chat", QKeySequence("Ctrl+F2"), [this, dock] {
+        dock->show();
+        conversations_->rename_current();
+    });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "composer", "Write a message", QKeySequence("Ctrl+L"), [view] { view->focus_composer(); });
+    add_action("Chat", "send", "Send", QKeySequence("Ctrl+Return"), [view] { view->composer().send(); });
+    add_action("Chat", "regenerate", "Regenerate the last answer", QKeySequence("Ctrl+R"), [view] { view->regenerate_last(); });
+    add_action("Chat", "continue", "Continue the last answer", QKeySequence("Ctrl+Shift+Return"), [view] { view->go_on_last(); });
+    add_action("Chat", "edit-last", "Edit the last message", QKeySequence("Ctrl+E"), [view] { view->edit_last(); });
+    add_action("Chat", "fork", "Fork into a new chat", QKeySequence("Ctrl+Shift+F"), [view] { view->fork_last(); });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "undo-turn", "Undo the last turn", QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
+    add_action("Chat", "go-ahead", "Go ahead on this branch", QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
+    add_action("Chat", "restore", "Bring back what was removed last", QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
+    add_action("Chat", "newest", "Go to the newest message", QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });
+    QAction* quit = actions_.at("quit");
+    const auto in_file = [&](const char* id, const char* name, const char* key, std::function<void()> what) {
+        QAction* a = add_action("File", id, name, QKeySequence(key), std::move(what));
+        menu("File")->removeAction(a);
+        menu("File")->insertAction(quit, a);
+    };
+    in_file("export-chat", "Export the chat…", "Ctrl+Shift+E", [view] { view->ask_export(); });
+    in_file("import-chat", "Import a chat…", "Ctrl+Shift+I", [view] { view->ask_import(); });
+    menu("File")->insertSeparator(quit);
 }
 
 QDockWidget* MainWindow::add_dock(const QString& id, const QString& title, QWidget* content, Qt::DockWidgetArea area, const QKeySequence& key) {

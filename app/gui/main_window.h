@@ -10,6 +10,8 @@ class QStackedWidget;
 
 namespace klp::gui {
 
+class ChatView;
+class Conversations;
 class RunBar;
 class Vitals;
 class Banner;
@@ -30,6 +32,7 @@ public:
     // In the menu of this name, which is made when it is not there.
     QAction* add_action(const QString& menu, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what);
     void load_model(const QString& model);
+    ChatView& chat_view() { return *chat_view_; }
 
 protected:
     void closeEvent(QCloseEvent* event) override;
@@ -38,6 +41,7 @@ protected:
 private:
     void make_menus();
     void make_panels();
+    void make_chat_menu();
     void save_layout() const;
     bool restore_layout();
     QMenu* menu(const QString& name);
@@ -47,6 +51,8 @@ private:
     RunBar* run_bar_ = nullptr;
     Vitals* vitals_ = nullptr;
     Banner* banner_ = nullptr;
+    ChatView* chat_view_ = nullptr;
+    Conversations* conversations_ = nullptr;
     std::map<QString, QDockWidget*> docks_;
     std::map<QString, Panel*> panels_;
     std::map<QString, QAction*> actions_;
