@@ -58,6 +58,10 @@ void LiveRun::cancel() {
 
 void LiveRun::watch(const Interest& interest) {
     const std::lock_guard lock(mutex_);
+    if (interest.state && interest.state != interest_.state) {
+        look_ = true;
+        wake_.notify_one();
+    }
     interest_ = interest;
 }
 
@@ -81,18 +85,27 @@ void LiveRun::fail(Error error, std::string advice, int answer) { tell(Trouble{s
 
 void LiveRun::loop(std::stop_token stop) {
     while (!stop.stop_requested()) {
-        Command command;
+        std::optional<Command> command;
         {
             std::unique_lock lock(mutex_);
-            if (!wake_.wait(lock, stop, [&] { return !commands_.empty(); })) return;
-            command = std::move(commands_.front());
-            commands_.pop_front();
-            probing_ = std::holds_alternative<ProbeAttention>(command);
-            cancel_ = ++begun_ <= cancelled_until_ || (probing_ && std::any_of(commands_.begin(), commands_.end(), hurries));
+            if (!wake_.wait(lock, stop, [&] { return look_ || !commands_.empty(); })) return;
+            if (commands_.empty()) {
+                look_ = false;
+            } else {
+                command = std::move(commands_.front());
+                commands_.pop_front();
+                probing_ = std::holds_alternative<ProbeAttention>(*command);
+                cancel_ = ++begun_ <= cancelled_until_ || (probing_ && std::any_of(commands_.begin(), commands_.end(), hurries));
+            }
         }
-        const auto* answer = std::get_if<MakeAnswer>(&command);
+        const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
         try {
-            std::visit([&](const auto& c) { handle(c); }, command);
+            if (command) {
+                std::visit([&](const auto& c) { handle(c); }, *command);
+            } else if (at_ && at_->sequence.position() > 0) {  // another head is looked at while nothing goes on
+                pictured_ = 0;
+                picture_state();
+            }
         } catch (const std::exception& e) {
             // What the sequence holds is not known any more; what was said is on the screen and in the file.
             const bool memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
@@ -101,7 +114,7 @@ void LiveRun::loop(std::stop_token stop) {
             at_.reset();
             tell(Unloaded{});
         }
-        tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
+        if (command || !at_) tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
     }
 }
 

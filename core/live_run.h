@@ -63,6 +63,7 @@ private:
     int64_t waiting_readings_ = 0, dropped_ = 0;
     int64_t posted_ = 0, begun_ = 0, cancelled_until_ = 0;  // commands
     Interest interest_;
+    bool look_ = false;  // a state is wanted that was not pictured yet
     std::jthread thread_;  // the last member: it must not outlive what it uses
 };
 

@@ -76,6 +76,20 @@ TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
     for (const TokenMade& t : tokens) EXPECT_EQ(t.answer, 7);
 }
 
+TEST_F(RunTest, AnotherHeadIsPicturedWhileNothingGoesOn) {
+    Interest interest;
+    interest.state = {{1, 2}};
+    run_.watch(interest);
+    load();
+    run_.post(ask({{"user", "Hello"}}));
+    until<AnswerDone>();
+    interest.state = {{1, 3}};
+    run_.watch(interest);
+    const StatePicture picture = only<StatePicture>(until<StatePicture>()).back();
+    EXPECT_EQ(picture.head, 3);
+    EXPECT_GT(picture.position, 0);
+}
+
 TEST_F(RunTest, EventsTellTheWholeSequence) {
     Interest interest;
     interest.sites[static_cast<int>(Site::beta)] = true;
