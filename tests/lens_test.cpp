@@ -1,11 +1,15 @@
 // The lenses Decay and State: their numbers, their pictures, and that a refresh costs no more than what is new and what is drawn.
 #include <QAbstractButton>
+#include <QAbstractItemView>
 #include <QComboBox>
-#include <QLabel>
+#include <QFileInfo>
+#include <QTemporaryDir>
 
 #include "app/gui/heat_map.h"
 #include "app/gui/panel.h"
 #include "app/gui/panels/half_life.h"
+#include "app/gui/panels/norm_plots.h"
+#include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/token_window.h"
 #include "tests/gui_support.h"
 
@@ -202,6 +206,164 @@ TEST(Decay, BoundsItsWorkForTheLargestModel) {
         EXPECT_EQ(map->columns(), view == 3 ? 64 : 128);
         EXPECT_LE(map->pictured().width(), map->width());
         EXPECT_LE(map->pictured().height(), map->height());
+    }
+}
+
+TEST(StateMath, KnowsSpectraOfMatricesWithKnownOnes) {
+    std::vector<float> one(24), unit(36);  // a rank-one 4 x 6, and the identity
+    for (int r = 0; r < 4; ++r)
+        for (int c = 0; c < 6; ++c) one[static_cast<size_t>(6 * r + c)] = static_cast<float>((r + 1) * (c - 2));
+    for (size_t i = 0; i < 6; ++i) unit[7 * i] = -3;
+    const Spectrum a = spectrum(one, 4, 6), b = spectrum(unit, 6, 6), none = spectrum(std::vector<float>(36), 6, 6);
+    ASSERT_EQ(a.values.size(), 4u);
+    EXPECT_NEAR(a.values[0], norm(one), 1e-4);
+    EXPECT_NEAR(a.effective_rank, 1, 1e-4);
+    EXPECT_EQ(a.above, 1);
+    EXPECT_NEAR(b.effective_rank, 6, 1e-4);
+    EXPECT_EQ(b.above, 6);
+    EXPECT_TRUE(std::isnan(none.effective_rank));
+    EXPECT_EQ(none.above, 0);
+}
+
+TEST(StateMath, RoundsRangesUp) {
+    EXPECT_FLOAT_EQ(round_range(std::vector<float>{0.011f}), 0.015f);
+    EXPECT_FLOAT_EQ(round_range(std::vector<float>{-4, 1}), 1);
+    EXPECT_FLOAT_EQ(round_range(std::vector<float>{80, 80}), 100);
+    EXPECT_EQ(round_range(std::vector<float>{0, 0, NAN}), 0);
+}
+
+StatePicture picture_of(int layer, int head, int64_t position, float size) {
+    StatePicture p{layer, head, position, 32, 32, std::vector<float>(32 * 32)};
+    for (size_t i = 0; i < p.values.size(); ++i) p.values[i] = size * std::sin(static_cast<float>(i));
+    return p;
+}
+
+struct StateLens : Lens {
+    explicit StateLens(ScriptedSession& session) : Lens(session, "state"), s(session) {}
+    void show(StatePicture picture) {
+        s.script->play({std::move(picture)});
+        s.session->tick();
+        settle();
+    }
+    void press(const char* name) {
+        for (auto* b : panel->findChildren<QAbstractButton*>())
+            if (b->accessibleName() == name) return b->click(), settle();
+        FAIL() << "no button " << name;
+    }
+    ScriptedSession& s;
+};
+
+TEST(State, PicturesTheSelectedHead) {
+    ScriptedSession s;
+    StateLens lens(s);
+    EXPECT_EQ(s.script->interest.state, std::pair(0, 0));
+    EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::state_norm)]);
+    EXPECT_FALSE(s.script->interest.sites[static_cast<int>(Site::log_decay)]);
+    EXPECT_EQ(lens.map()->rows(), 0);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 32, 1));
+    ASSERT_EQ(lens.map()->rows(), 32);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f));
+    EXPECT_EQ(lens.panel->findChild<NormPlots*>()->series().size(), 4u);
+
+    s.session->selection().set_head(1, 2);
+    EXPECT_EQ(s.script->interest.state, std::pair(1, 2));
+    lens.show(picture_of(0, 0, 32, 5));  // late: of the head before
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f));
+    lens.show(picture_of(1, 2, 32, 2));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f));
+    EXPECT_EQ(lens.panel->table().rows.size(), 32u * 32u);
+
+    // An MLA layer has no state: the nearest that has one is shown.
+    s.session->selection().set_layer(3);
+    EXPECT_EQ(s.script->interest.state, std::pair(2, 2));
+}
+
+TEST(State, HoldsTwoAndShowsTheirDifference) {
+    ScriptedSession s;
+    StateLens lens(s);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 20, 1));
+    lens.press("State, hold a");
+    lens.show(picture_of(0, 0, 32, 3));
+    lens.choose("State, picture", 3);
+    EXPECT_EQ(lens.map()->rows(), 0) << "nothing is held as B";
+    lens.press("State, hold b");
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f));
+    lens.choose("State, picture", 1);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f));
+    lens.show(picture_of(0, 0, 33, 1));
+    lens.choose("State, picture", 4);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 0);
+    s.session->selection().set_head(2, 0);
+    lens.show(picture_of(2, 0, 33, 1));
+    EXPECT_EQ(lens.map()->rows(), 0) << "A is of another head";
+}
+
+TEST(State, ItsRangeOnlyGrowsAndStaysWhereLocked) {
+    ScriptedSession s;
+    StateLens lens(s);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 20, 0.9f));
+    EXPECT_FLOAT_EQ(lens.map()->scale().high, 1);
+    lens.show(picture_of(0, 0, 21, 0.1f));
+    EXPECT_FLOAT_EQ(lens.map()->scale().high, 1);
+    lens.press("State, lock range");
+    lens.show(picture_of(0, 0, 22, 40));
+    EXPECT_FLOAT_EQ(lens.map()->scale().high, 1);
+    lens.press("State, lock range");
+    EXPECT_FLOAT_EQ(lens.map()->scale().high, 50);
+}
+
+TEST(State, KeepsItsPictureWhenFrozen) {
+    ScriptedSession s;
+    StateLens lens(s);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 20, 1));
+    lens.panel->set_frozen(true);
+    lens.show(picture_of(0, 0, 21, 2));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f));
+    lens.panel->set_frozen(false);
+    lens.show(picture_of(0, 0, 22, 3));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 3 * std::sin(35.f));
+}
+
+TEST(State, ShowsAllLayersOfTheLargestModel) {
+    ScriptedSession s;
+    const auto card = card_of_48b();
+    s.script->play({Loaded{card}, PromptFed{0, std::vector<int32_t>(8, 7)}});
+    for (int64_t p = 0; p < 8; ++p) s.script->play({scripted_readings(card->shape, p)});
+    s.session->tick();
+    StateLens lens(s);
+    auto* norms = lens.panel->findChild<NormPlots*>();
+    EXPECT_EQ(norms->series().size(), 32u);
+    lens.choose("State, norms of", 1);
+    EXPECT_EQ(norms->series().size(), 20u);
+    emit norms->clicked(4, 3);
+    EXPECT_EQ(s.session->selection().layer(), card->shape.layers(Site::state_norm)[4]);
+    EXPECT_EQ(s.session->selection().token(), 3);
+    EXPECT_GT(colours_in(lens.panel->grab().toImage()), 10);
+}
+
+TEST(Lenses, AreNamedAndExported) {
+    ScriptedSession s;
+    s.answer(30);
+    QTemporaryDir folder;
+    for (const char* id : {"decay", "state"}) {
+        Lens lens(s, id);
+        if (std::string_view(id) == "state") s.script->play({picture_of(0, 0, 42, 1)}), s.session->tick(), lens.settle();
+        for (const QWidget* w : lens.panel->findChildren<QWidget*>()) {
+            if (w->focusPolicy() == Qt::NoFocus || w->objectName().startsWith("qt_") || qobject_cast<const QAbstractItemView*>(w)) continue;
+            EXPECT_FALSE(w->accessibleName().isEmpty()) << w->metaObject()->className();
+        }
+        for (const char* kind : {"png", "svg", "csv"}) {
+            const QString file = folder.filePath(QString("%1.%2").arg(id, kind));
+            EXPECT_EQ(kind == std::string_view("png")   ? lens.panel->export_png(file)
+                      : kind == std::string_view("svg") ? lens.panel->export_svg(file)
+                                                        : lens.panel->export_csv(file),
+                      QString());
+            EXPECT_GT(QFileInfo(file).size(), 1000) << file.toStdString();
+        }
     }
 }
 

@@ -1,20 +1,411 @@
+#include <QComboBox>
+#include <QElapsedTimer>
+#include <QFontDatabase>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
+#include <QTimer>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
 
+#include "app/format.h"
+#include "app/gui/heat_map.h"
 #include "app/gui/panels.h"
+#include "app/gui/panels/head_picker.h"
+#include "app/gui/panels/norm_plots.h"
+#include "app/gui/panels/spectrum_plot.h"
+#include "app/gui/panels/token_window.h"
 
 namespace klp::gui {
 
 namespace {
 
+constexpr int64_t kTokens = 512;     // of the norms
+constexpr int kSpectrumEvery = 250;  // ms
+constexpr int kPatience = 300;       // ms a head's picture stays while the next head's is on its way
+
+// A picture of one head, and the words for where it was taken: the tokens may be others later.
+struct Held {
+    KdaHead head;
+    int rows = 0, columns = 0;
+    QString after;
+    std::vector<float> values;
+    bool empty() const { return values.empty(); }
+};
+
+QString number(double v) { return std::isfinite(v) ? (v < 0 ? QString(QChar(0x2212)) : QString("+")) + QString::number(std::abs(v), 'g', 4) : QString("n/a"); }
+
+float median(std::span<const float> values, std::vector<float>& scratch) {
+    scratch.clear();
+    for (float v : values)
+        if (!std::isnan(v)) scratch.push_back(v);
+    if (scratch.empty()) return std::numeric_limits<float>::quiet_NaN();
+    const auto middle = scratch.begin() + static_cast<int64_t>(scratch.size() / 2);
+    std::nth_element(scratch.begin(), middle, scratch.end());
+    return *middle;
+}
+
 class StatePanel final : public Panel {
 public:
-    using Panel::Panel;
-    TableData table() const override { return {}; }
+    StatePanel(Session& session, const PanelInfo& info);
+    Interest interest() const override {
+        Interest i;
+        i.sites[static_cast<int>(Site::state_norm)] = i.sites[static_cast<int>(Site::update_norm)] = true;
+        if (const auto head = kda_head(session)) i.state = {head->layer, head->head};
+        return i;
+    }
+    TableData table() const override;
 
 protected:
-    void refresh() override {}
+    void refresh() override;
+
+private:
+    enum Show { now, a, b, b_less_a, now_less_a };
+    Show show() const { return static_cast<Show>(show_->currentIndex()); }
+    bool difference() const { return show() == b_less_a || show() == now_less_a; }
+    bool held() const { return frozen() || session.frozen(); }
+    void take(const StatePicture& picture);
+    void hold(Held& into, QPushButton* button, const char* name);
+    // What is to be shown; empty, and why.
+    Held wanted(QString& why) const;
+    void show_matrix();
+    void show_spectrum();
+    void show_norms();
+    void show_lines();
+    void begin();
+
+    QComboBox *show_, *norms_of_;
+    HeadPicker* picker_;
+    QPushButton *hold_a_, *hold_b_, *lock_;
+    HeatMap* map_;
+    SpectrumPlot* spectrum_;
+    NormPlots* norms_;
+    QLabel* line_;
+    QString hover_line_;
+
+    Held now_, a_, b_, drawn_;
+    float range_ = 0;                    // of the colours
+    std::pair<KdaHead, bool> range_of_;  // the head, and whether of a difference
+    bool matrix_stale_ = true, spectrum_stale_ = true;
+    QElapsedTimer spectrum_clock_, waiting_;
+    QTimer spectrum_later_;
+    std::optional<KdaHead> asked_;
+    TokenWindow window_{kTokens};
+    std::optional<int> window_layer_;  // -1: all
+    bool rescale_ = true;
 };
+
+StatePanel::StatePanel(Session& session, const PanelInfo& info)
+    : Panel(session, info),
+      show_(new QComboBox(this)),
+      norms_of_(new QComboBox(body())),
+      picker_(new HeadPicker(session, "State", this)),
+      hold_a_(new QPushButton("Hold A", this)),
+      hold_b_(new QPushButton("Hold B", this)),
+      lock_(new QPushButton("Lock range", this)),
+      map_(new HeatMap(body())),
+      spectrum_(new SpectrumPlot(body())),
+      norms_(new NormPlots(body())),
+      line_(new QLabel(body())) {
+    show_->addItems({"Now", "A", "B", "B − A", "Now − A"});
+    show_->setAccessibleName("State, picture");
+    show_->setToolTip("The state as it is now, one that was held, or the difference of two");
+    hold_a_->setToolTip("Keep the state as it is now as A");
+    hold_b_->setToolTip("Keep the state as it is now as B");
+    lock_->setCheckable(true);
+    lock_->setToolTip(
+        "Keep the range of the colours for all heads and pictures. Unlocked, a head's range only grows, in steps; "
+        "it covers all but the largest half percent of the numbers.");
+    controls()->addWidget(picker_);
+    controls()->addWidget(show_);
+    for (QPushButton* button : {hold_a_, hold_b_, lock_}) {
+        button->setAccessibleName(QString("State, %1").arg(button->text().toLower()));
+        controls()->addWidget(button);
+    }
+    controls()->addStretch(1);
+
+    auto* layout = new QVBoxLayout(body());
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(4);
+    auto* above = new QHBoxLayout;
+    above->setSpacing(10);
+    above->addWidget(map_, 5);
+    above->addWidget(spectrum_, 2);
+    layout->addLayout(above, 5);
+    line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+    line_->setTextFormat(Qt::PlainText);
+    line_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    line_->setFixedHeight(2 * QFontMetrics(line_->font()).lineSpacing());
+    line_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    line_->setFocusPolicy(Qt::NoFocus);
+    layout->addWidget(line_);
+    auto* head = new QHBoxLayout;
+    norms_of_->addItems({"Norms of this layer's heads", "Norms of all layers, median of heads"});
+    norms_of_->setAccessibleName("State, norms of");
+    norms_of_->setToolTip(
+        "Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
+        "Source: the engine's readings; in a long prompt |S| is read at the last token of a chunk only.");
+    head->addWidget(norms_of_);
+    auto* key = new QLabel("line |S| · area |ΔS|", body());
+    key->setForegroundRole(QPalette::PlaceholderText);
+    head->addWidget(key);
+    head->addStretch(1);
+    layout->addLayout(head);
+    layout->addWidget(norms_, 3);
+
+    map_->setAccessibleName("State matrix");
+    map_->set_square(true);
+    map_->describe = [](int row, int column, float value) { return QString("value %1, key %2: %3").arg(row).arg(column).arg(number(double(value))); };
+    connect(map_, &HeatMap::hovered, this, [this] { show_lines(); });
+    connect(map_, &HeatMap::clicked, this, [this](int, int column) { this->session.selection().set_channel(drawn_.head.layer, drawn_.head.head, column); });
+    spectrum_->on_hover = [this](const QString& text) {
+        hover_line_ = text;
+        show_lines();
+    };
+    connect(norms_, &NormPlots::hovered, this, [this](int index, qint64 position) {
+        this->session.selection().hover(index < 0 ? -1 : position);
+        hover_line_.clear();
+        if (index >= 0 && index < static_cast<int>(norms_->series().size())) {
+            const NormSeries& s = norms_->series()[static_cast<size_t>(index)];
+            const auto at = static_cast<size_t>(std::clamp<int64_t>(position - window_.first(), 0, static_cast<int64_t>(s.state.size()) - 1));
+            const auto text = [](float v, const char* why) { return std::isnan(v) ? QString("n/a (%1)").arg(why) : QString::number(double(v), 'g', 4); };
+            hover_line_ =
+                QString("%1 · %2\n|S| %3 · |ΔS| %4")
+                    .arg(s.name, token_name(this->session, position), text(s.state[at], "read at the end of a chunk only"), text(s.update[at], "not read"));
+        }
+        show_lines();
+    });
+    connect(norms_, &NormPlots::clicked, this, [this](int index, qint64 position) {
+        const auto& layers = this->session.trace().shape().layers(Site::state_norm);
+        Selection& selected = this->session.selection();
+        if (window_layer_ == -1)
+            selected.set_layer(layers[static_cast<size_t>(index)]);
+        else if (window_layer_)
+            selected.set_head(*window_layer_, index);
+        selected.set_token(position);
+    });
+    connect(show_, &QComboBox::activated, this, [this] {
+        matrix_stale_ = true;
+        refresh_soon();
+    });
+    connect(norms_of_, &QComboBox::activated, this, &StatePanel::refresh_soon);
+    connect(hold_a_, &QPushButton::clicked, this, [this] { hold(a_, hold_a_, "A"); });
+    connect(hold_b_, &QPushButton::clicked, this, [this] { hold(b_, hold_b_, "B"); });
+    connect(lock_, &QPushButton::toggled, this, [this] {
+        matrix_stale_ = true;
+        refresh_soon();
+    });
+    connect(&session, &Session::state_pictured, this, &StatePanel::take);
+    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) { window_.cut(e.first); });
+    connect(&session, &Session::card_changed, this, &StatePanel::begin);
+    connect(&session.selection(), &Selection::changed, this, &StatePanel::interest_changed);
+    spectrum_later_.setSingleShot(true);
+    connect(&spectrum_later_, &QTimer::timeout, this, &StatePanel::refresh_soon);
+    begin();
+}
+
+void StatePanel::begin() {
+    now_ = a_ = b_ = {};
+    asked_.reset(), window_layer_.reset();
+    matrix_stale_ = rescale_ = true;
+    range_ = 0;
+    lock_->setChecked(false);
+    picker_->sync();
+    interest_changed();
+}
+
+void StatePanel::take(const StatePicture& picture) {
+    const KdaHead head{picture.layer, picture.head};
+    if (!isVisible() || kda_head(session) != head || (held() && now_.head == head && !now_.empty())) return;
+    now_ = {head, picture.rows, picture.columns, "after " + token_name(session, picture.position - 1), picture.values};
+    matrix_stale_ = true;
+}
+
+void StatePanel::hold(Held& into, QPushButton* button, const char* name) {
+    if (now_.empty() || now_.head != kda_head(session))
+        return session.say("There is no picture to hold yet", "Send a message first: a state is pictured while tokens are made.", false);
+    into = now_;
+    button->setToolTip(QString("%1 is layer %2, head %3, %4. Click to keep the state as it is now instead.")
+                           .arg(name)
+                           .arg(into.head.layer)
+                           .arg(into.head.head)
+                           .arg(into.after));
+    matrix_stale_ = true;
+    refresh_soon();
+}
+
+Held StatePanel::wanted(QString& why) const {
+    const auto head = kda_head(session);
+    if (!session.card()) return why = "Load a model, and this shows what one of its heads remembers.", Held();
+    if (!head) return why = "This model has no KDA layers: it keeps every token in caches and has no state to look at.", Held();
+    const auto need = [&](const Held& held, const QString& name) {
+        if (held.empty())
+            why = name == "now" ? QString("Layer %1, head %2 has not been pictured yet: send a message.").arg(head->layer).arg(head->head)
+                                : QString("Nothing is held as %1 yet: the button Hold %1 keeps the state as it is now.").arg(name);
+        return !held.empty();
+    };
+    const bool has_now = !now_.empty() && (now_.head == *head || waiting_.elapsed() < kPatience);
+    const auto less = [&](const Held& x, const Held& y, const QString& x_is, const QString& y_is) {
+        if (x.head != y.head) {
+            why = QString("%1 is of layer %2, head %3, and %4 of layer %5, head %6: a difference needs two states of one head.")
+                      .arg(x_is)
+                      .arg(x.head.layer)
+                      .arg(x.head.head)
+                      .arg(y_is)
+                      .arg(y.head.layer)
+                      .arg(y.head.head);
+            return Held();
+        }
+        Held d = x;
+        for (size_t i = 0; i < d.values.size(); ++i) d.values[i] -= y.values[i];
+        d.after = x.after + " less " + QString(y.after).remove("after ");
+        return d;
+    };
+    switch (show()) {
+        case a:
+            return need(a_, "A") ? a_ : Held();
+        case b:
+            return need(b_, "B") ? b_ : Held();
+        case b_less_a:
+            return need(a_, "A") && need(b_, "B") ? less(b_, a_, "B", "A") : Held();
+        default:
+            break;
+    }
+    if (!has_now) {
+        need({}, "now");
+        return {};
+    }
+    if (show() == now) return now_;
+    return need(a_, "A") ? less(now_, a_, "The picture of now", "A") : Held();
+}
+
+void StatePanel::refresh() {
+    picker_->sync();
+    if (const auto head = kda_head(session); asked_ != head) {
+        asked_ = head;
+        waiting_.start();
+        matrix_stale_ = true;
+        if (head && now_.head != *head) QTimer::singleShot(kPatience + 20, this, [this] { matrix_stale_ = true, refresh_soon(); });
+    }
+    if (matrix_stale_) show_matrix();
+    show_spectrum();
+    show_norms();
+    show_lines();
+}
+
+void StatePanel::show_matrix() {
+    matrix_stale_ = false;
+    QString why;
+    drawn_ = wanted(why);
+    spectrum_stale_ = true;
+    if (drawn_.empty()) {
+        map_->set_empty(why);
+        map_->set_values(0, 0, {});
+        return;
+    }
+    if (!lock_->isChecked()) {
+        if (range_of_ != std::pair(drawn_.head, difference())) range_ = 0;
+        range_of_ = {drawn_.head, difference()};
+        range_ = std::max(range_, round_range(drawn_.values));
+    }
+    HeatScale scale;
+    scale.kind = HeatScale::Kind::diverging;
+    scale.high = range_ > 0 ? range_ : 1;
+    scale.unit = difference() ? "ΔS" : "S";
+    map_->set_scale(scale);
+    const auto label = [](int i) { return QString::number(i); };
+    if (map_->rows() != drawn_.rows) map_->set_labels(label, label, "value", "key");
+    map_->set_values(drawn_.rows, drawn_.columns, drawn_.values);
+    map_->set_chosen(-1, -1);
+}
+
+void StatePanel::show_spectrum() {
+    if (!spectrum_stale_) return;
+    if (drawn_.empty()) {
+        spectrum_stale_ = false;
+        return spectrum_->set_spectrum({});
+    }
+    if (spectrum_clock_.isValid() && spectrum_clock_.elapsed() < kSpectrumEvery) {
+        if (!spectrum_later_.isActive()) spectrum_later_.start(kSpectrumEvery);
+        return;
+    }
+    spectrum_clock_.start();
+    spectrum_stale_ = false;
+    spectrum_->set_spectrum(spectrum(drawn_.values, drawn_.rows, drawn_.columns));
+}
+
+void StatePanel::show_norms() {
+    const auto head = kda_head(session);
+    if (!head) {
+        norms_->set_empty({});
+        return norms_->set_series({}, 0, -1, -1, true);
+    }
+    const TraceShape shape = session.trace().shape();
+    const std::vector<int>& layers = shape.layers(Site::state_norm);
+    const bool all = norms_of_->currentIndex() == 1;
+    const int want = all ? -1 : head->layer;
+    const int n = all ? static_cast<int>(layers.size()) : shape.kda_heads;
+    if (window_layer_ != want) {
+        window_layer_ = want;
+        rescale_ = true;
+        window_.begin(2 * n, [shape, layers, want, n, scratch = std::vector<float>()](std::span<const float> readings, std::span<float> row) mutable {
+            for (int i = 0; i < n; ++i) {
+                const auto states = shape.of(Site::state_norm, want < 0 ? layers[static_cast<size_t>(i)] : want, readings);
+                const auto updates = shape.of(Site::update_norm, want < 0 ? layers[static_cast<size_t>(i)] : want, readings);
+                const auto k = static_cast<size_t>(i);
+                row[k] = want < 0 ? median(states, scratch) : states[k];
+                row[k + static_cast<size_t>(n)] = want < 0 ? median(updates, scratch) : updates[k];
+            }
+        });
+    }
+    if (window_.size() == 0 || !held()) window_.follow(session.trace());
+    std::vector<NormSeries> series(static_cast<size_t>(n));
+    for (int i = 0; i < n; ++i) {
+        NormSeries& s = series[static_cast<size_t>(i)];
+        s.name = all ? QString("Layer %1").arg(layers[static_cast<size_t>(i)]) : QString("Head %1").arg(i);
+        s.state.reserve(static_cast<size_t>(window_.size())), s.update.reserve(static_cast<size_t>(window_.size()));
+    }
+    for (int64_t p = window_.first(); p < window_.end(); ++p) {
+        const auto row = window_.row(p);
+        for (size_t i = 0; i < series.size(); ++i) series[i].state.push_back(row[i]), series[i].update.push_back(row[i + series.size()]);
+    }
+    norms_->set_empty("The norms of each token come with the next message.");
+    const int chosen = all ? static_cast<int>(std::lower_bound(layers.begin(), layers.end(), head->layer) - layers.begin()) : head->head;
+    norms_->set_series(std::move(series), window_.first(), chosen, session.selection().token(), std::exchange(rescale_, false));
+}
+
+void StatePanel::show_lines() {
+    if (!hover_line_.isEmpty()) return line_->setText(hover_line_);
+    if (drawn_.empty()) return line_->clear();
+    const QPoint cell = map_->hovered_cell();
+    const QString name = difference() ? "ΔS" : "S";
+    QString text = QString("layer %1 · head %2 · |%3| %4 · %5\n")
+                       .arg(drawn_.head.layer, 2)
+                       .arg(drawn_.head.head, 2)
+                       .arg(name)
+                       .arg(norm(drawn_.values), -6, 'g', 4)
+                       .arg(drawn_.after);
+    if (cell.x() >= 0) {
+        text += QString("value %1 · key %2 · %3 %4").arg(cell.y(), 3).arg(cell.x(), 3).arg(name, number(double(map_->value(cell.y(), cell.x()))));
+    } else {
+        const auto beyond = std::count_if(drawn_.values.begin(), drawn_.values.end(), [this](float v) { return std::abs(v) > map_->scale().high; });
+        text += QString("range ±%1%2, %3 beyond it")
+                    .arg(double(map_->scale().high), 0, 'g', 3)
+                    .arg(lock_->isChecked() ? " (locked)" : "", QString::fromStdString(plural(beyond, "number")));
+        if (session.selection().token() != Selection::kNewest && show() == now) text += " · states of past tokens are not kept: this is the newest";
+    }
+    line_->setText(text);
+}
+
+TableData StatePanel::table() const {
+    TableData data;
+    data.columns = {"layer", "head", "value", "key", difference() ? "ΔS" : "S"};
+    for (int row = 0; row < map_->rows(); ++row)
+        for (int column = 0; column < map_->columns(); ++column)
+            data.rows.push_back({drawn_.head.layer, drawn_.head.head, row, column, double(map_->value(row, column))});
+    return data;
+}
 
 }  // namespace
 

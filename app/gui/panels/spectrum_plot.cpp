@@ -1,0 +1,106 @@
+#include "app/gui/panels/spectrum_plot.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <cmath>
+
+#include "app/format.h"
+#include "app/gui/theme.h"
+
+namespace klp::gui {
+
+namespace {
+constexpr double kDecades = 4;
+}
+
+SpectrumPlot::SpectrumPlot(QWidget* parent) : QWidget(parent) {
+    setMouseTracking(true);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
+    setAccessibleName("Singular values");
+    setToolTip(
+        "Singular values σ of the matrix shown, as shares of the largest; fixed logarithmic axis. The effective rank is e<sup>H</sup>, "
+        "H the entropy of σ / Σσ. Computed here from the picture, four times a second at most.");
+}
+
+void SpectrumPlot::set_spectrum(Spectrum spectrum) {
+    spectrum_ = std::move(spectrum);
+    if (hover_ >= static_cast<int>(spectrum_.values.size())) hover_ = -1;
+    if (!spectrum_.values.empty()) {
+        setAccessibleDescription(QString("Effective rank %1 of %2, %3 above 1 percent of the largest")
+                                     .arg(QString::fromStdString(fixed(spectrum_.effective_rank, 1)))
+                                     .arg(spectrum_.values.size())
+                                     .arg(spectrum_.above));
+    }
+    update();
+}
+
+QRectF SpectrumPlot::plot() const {
+    const QFontMetrics m(font());
+    const double left = m.horizontalAdvance("0.001") + 6;
+    return {left, 2.0 * m.height() + 6, width() - left - 4, height() - 3.0 * m.height() - 10};
+}
+
+void SpectrumPlot::paintEvent(QPaintEvent*) {
+    if (spectrum_.values.empty()) return;
+    QPainter p(this);
+    const Theme& t = theme_of(palette());
+    const QFontMetrics m(font());
+    const QRectF r = plot();
+    const auto n = static_cast<double>(spectrum_.values.size());
+    const auto height_of = [&](double share) { return std::clamp(1 + std::log10(std::max(share, 1e-9)) / kDecades, 0.0, 1.0) * r.height(); };
+    QFont bold = font();
+    bold.setBold(true);
+    p.setFont(bold);
+    p.setPen(t.text);
+    p.drawText(QRectF(r.left(), 0, r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,
+               QString("Effective rank %1").arg(QString::fromStdString(fixed(spectrum_.effective_rank, 1))));
+    p.setFont(font());
+    p.setPen(t.muted);
+    p.drawText(QRectF(r.left(), m.height(), r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,
+               m.elidedText(QString("of %1; %2 above 1 %").arg(spectrum_.values.size()).arg(spectrum_.above), Qt::ElideRight, int(r.width())));
+    p.fillRect(r, t.panel);
+    for (int d = 0; d <= kDecades; ++d) {
+        const double y = r.bottom() - height_of(std::pow(10, -d));
+        p.setPen(d == 2 ? QPen(t.muted, 1, Qt::DashLine) : QPen(t.grid, 1));
+        p.drawLine(QPointF(r.left(), y), QPointF(r.right(), y));
+        p.setPen(t.muted);
+        p.drawText(QRectF(0, y - m.height() / 2.0, r.left() - 5, m.height()), Qt::AlignRight | Qt::AlignVCenter,
+                   d == 4 ? QString("1e−4") : QString::number(std::pow(10, -d)));
+    }
+    const double wide = r.width() / n;
+    for (size_t i = 0; i < spectrum_.values.size(); ++i) {
+        const double share = spectrum_.values[0] > 0 ? double(spectrum_.values[i]) / spectrum_.values[0] : 0, h = height_of(share);
+        const QColor colour = static_cast<int>(i) == hover_ ? t.accent : share > 0.01 ? t.hybrid : t.border;
+        p.fillRect(QRectF(r.left() + static_cast<double>(i) * wide, r.bottom() - h, std::max(1.0, wide > 3 ? wide - 1 : wide), h), colour);
+    }
+    p.setPen(t.muted);
+    p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter, "1");
+    p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignRight | Qt::AlignVCenter, QString::number(spectrum_.values.size()));
+    if (const QString name = "σ by rank"; m.horizontalAdvance(name) + 60 < r.width())
+        p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignCenter, name);
+}
+
+void SpectrumPlot::mouseMoveEvent(QMouseEvent* event) {
+    const QRectF r = plot();
+    const auto n = static_cast<int>(spectrum_.values.size());
+    const int at = n == 0 || !r.contains(event->position()) ? -1 : std::clamp(int((event->position().x() - r.left()) / r.width() * n), 0, n - 1);
+    if (at == hover_) return;
+    hover_ = at;
+    update();
+    if (!on_hover) return;
+    const auto value = [&](int i) { return double(spectrum_.values[static_cast<size_t>(i)]); };
+    on_hover(at < 0 ? QString()
+                    : QString("singular value %1 of %2: %3, %4 of the largest")
+                          .arg(at + 1)
+                          .arg(n)
+                          .arg(value(at), 0, 'g', 4)
+                          .arg(QString::fromStdString(percent_text(value(at) / value(0)))));
+}
+
+void SpectrumPlot::leaveEvent(QEvent*) {
+    hover_ = -1;
+    update();
+    if (on_hover) on_hover({});
+}
+
+}  // namespace klp::gui
