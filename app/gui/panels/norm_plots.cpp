@@ -41,7 +41,7 @@ int NormPlots::across() const {
     for (int columns = 1; columns <= n; ++columns) {
         const int rows = (n + columns - 1) / columns;
         const double shape = double(width()) / columns / std::max(1.0, double(height()) / rows);
-        const double unlike = std::abs(std::log(shape / 2.2)) + 0.8 * (columns * rows - n) / double(n);
+        const double unlike = std::abs(std::log(shape / 2.2)) + 1.2 * (columns * rows - n) / double(n);
         if (unlike < least) least = unlike, best = columns;
     }
     return best;
