@@ -43,7 +43,6 @@ void Sequence::reset() {
     Backend& on = model_->backend();
     layers_.clear();
     tokens_.clear();
-    kept_.clear();
     for (int i = 0; i < model_->config().num_hidden_layers; ++i) {
         LayerState layer;
         for (const StateSpec::Fixed& spec : model_->mixer(i).state().fixed) {
@@ -102,47 +101,13 @@ SnapshotPtr Sequence::snapshot() const {
 void Sequence::restore(const Snapshot& snapshot) {
     layers_ = copy_of(model_->backend(), snapshot.layers_);
     tokens_ = snapshot.tokens_;
-    // Kept snapshots that are not on the restored line can no longer be rewound to.
-    std::erase_if(kept_, [&](const SnapshotPtr& kept) {
-        return kept->position() > position() || !std::equal(kept->tokens_.begin(), kept->tokens_.end(), tokens_.begin());
-    });
 }
 
 Sequence Sequence::fork() const {
     Sequence twin(model_, context_);
     twin.layers_ = copy_of(model_->backend(), layers_);
     twin.tokens_ = tokens_;
-    twin.kept_ = kept_;
     return twin;
-}
-
-void Sequence::keep_snapshot() {
-    if (kept_.empty() || kept_.back()->position() < position()) kept_.push_back(snapshot());
-}
-
-const Snapshot* Sequence::nearest(int64_t position) const {
-    const Snapshot* best = nullptr;
-    for (const SnapshotPtr& kept : kept_)
-        if (kept->position() <= position) best = kept.get();
-    return best;
-}
-
-int64_t Sequence::rewind_cost(int64_t position) const {
-    if (position == this->position()) return 0;
-    const Snapshot* from = nearest(position);
-    return position - (from ? from->position() : 0);
-}
-
-Result<void> Sequence::rewind(int64_t position, Workspace& ws) {
-    if (position < 0 || position > this->position())
-        return fail(Error::failure, "cannot rewind to token " + std::to_string(position) + " of " + std::to_string(this->position()));
-    if (position == this->position()) return {};
-    const std::vector<int32_t> line(tokens_.begin(), tokens_.begin() + position);
-    if (const Snapshot* from = nearest(position))
-        restore(*from);
-    else
-        reset();
-    return feed(std::span(line).subspan(static_cast<size_t>(this->position())), ws);
 }
 
 MemoryUse Sequence::memory() const {

@@ -43,11 +43,6 @@ public:
     void restore(const Snapshot& snapshot);  // of this sequence or of another one of the same model
     Sequence fork() const;                   // a second sequence at the same position; pages are shared until one of them writes
     void reset();                            // position 0
-    // Back to an earlier position: restores the nearest kept snapshot before it and replays the tokens between.
-    Result<void> rewind(int64_t position, Workspace& ws);
-    void keep_snapshot();  // a point that rewinding may start from
-    // Tokens that a rewind to `position` would have to replay.
-    int64_t rewind_cost(int64_t position) const;
 
     MemoryUse memory() const;
     // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"); empty where the layer has none of this name.
@@ -58,12 +53,10 @@ public:
 private:
     friend class Model;
     void reserve(int64_t tokens);  // pages for so many more tokens; a shared last page is copied before it is written
-    const Snapshot* nearest(int64_t position) const;
     std::shared_ptr<const Model> model_;
     int64_t context_ = 0;
     std::vector<LayerState> layers_;
     std::vector<int32_t> tokens_;
-    std::vector<SnapshotPtr> kept_;  // in the order of their positions, all on this line
 };
 
 }  // namespace klp

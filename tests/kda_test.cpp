@@ -38,12 +38,12 @@ struct Problem {
     Floats x, conv, A_log, dt_bias, o_norm, state, tail;
     Matrix f_b, g_b;
 
-    Problem(Shape s, int64_t T, Gate gate = kOrdinary, uint64_t seed = 1)
+    Problem(Shape s, int64_t T, Gate gate = kOrdinary, uint64_t seed = 1, DType low_rank = DType::f32)
         : s(s),
           T(T),
           gate(gate),
-          f_b(normal(s.H * s.K * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.H * s.K, s.R_f),
-          g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g) {
+          f_b(normal(s.H * s.K * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.H * s.K, s.R_f, low_rank),
+          g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g, low_rank) {
         op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_f = s.R_f, op.R_g = s.R_g;
         const int64_t HK = s.H * s.K, HV = s.H * s.V;
         x = normal(T * op.width(), seed + 3);
@@ -236,6 +236,23 @@ TEST_P(KdaOnEveryCpu, EveryFormIsTheFormulaAtEveryLengthAndShape) {
             for (KdaForm form : kForms)
                 expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
                              name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T));
+        }
+}
+
+// f_a and g_a are sixty-fourths, the largest of each 32 is 127 of them: exact in bf16 and in int8, so that no type's rounding of x (ops.h) changes the answer.
+TEST_P(KdaOnEveryCpu, LowRankMapsMayBeOfAnyType) {
+    const Shape s{3, 32, 16, 4, 64, 32};
+    for (DType type : {DType::f16, DType::bf16, DType::q8_0, DType::q4_0})
+        for (int64_t T : {1, 2, 5, 16, 17, 64, 70}) {
+            Problem p(s, T, kOrdinary, T, type);
+            for (int64_t t = 0; t < T; ++t) {
+                float* x = p.x.data() + t * p.op.width() + p.op.conv_width();
+                for (int64_t i = 0; i < s.R_f + s.R_g; ++i) x[i] = static_cast<float>(i % 32 ? (t * 31 + i * 57) % 255 - 127 : 127) / 64;
+            }
+            const Outcome expected = p.run(*truth, KdaForm::automatic);
+            for (KdaForm form : kForms)
+                expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                             name_of(form) + " " + std::string(info(type).name) + " T " + std::to_string(T));
         }
 }
 

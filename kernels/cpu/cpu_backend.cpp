@@ -83,27 +83,7 @@ DType form(DType type) {
     return type;
 }
 
-extern const Products kProducts_portable;
-#if defined(__x86_64__)
-extern const Products kProducts_avx2, kProducts_avx512, kProducts_avx512_dot, kProducts_amx;
-#endif
-
-const Products& products_of(Isa isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-        case Isa::avx2:
-            return kProducts_avx2;
-        case Isa::avx512:
-            return kProducts_avx512;
-        case Isa::avx512_dot:
-            return kProducts_avx512_dot;
-        case Isa::amx:
-            return kProducts_amx;
-#endif
-        default:
-            return kProducts_portable;
-    }
-}
+KLP_TABLES(Products, products_of, kProducts_)
 
 CpuBackend::CpuBackend(int threads, Isa isa, std::string why) : isa_(isa), pool_(threads), products_(products_of(isa)), mixers_(mixers_of(isa)) {
     info_.name = "cpu";

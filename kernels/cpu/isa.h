@@ -1,6 +1,7 @@
 // Which instructions this machine has. One program holds the inner loops for all of them; KLP_ISA in the environment forces a lower one (tests, bug reports).
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +12,19 @@ enum class Isa { portable, avx2, avx512, avx512_dot, amx };  // avx512_dot: with
 std::string_view name(Isa isa);
 Isa best_isa();                     // of this machine, or the one KLP_ISA names if the machine has it
 std::vector<Isa> supported_isas();  // lowest first
+
+// Defines `const Type& function(Isa)`: the inner loops of one instruction set. Each of simd/*.cpp leaves a table of them, `table` with the set's name behind.
+#if defined(__x86_64__)
+#define KLP_TABLES(Type, function, table)                                                                                \
+    extern const Type table##portable, table##avx2, table##avx512, table##avx512_dot, table##amx;                        \
+    const Type& function(Isa isa) {                                                                                      \
+        constexpr const Type* all[] = {&table##portable, &table##avx2, &table##avx512, &table##avx512_dot, &table##amx}; \
+        return *all[static_cast<size_t>(isa)];                                                                           \
+    }
+#else
+#define KLP_TABLES(Type, function, table) \
+    extern const Type table##portable;    \
+    const Type& function(Isa) { return table##portable; }
+#endif
 
 }  // namespace klp

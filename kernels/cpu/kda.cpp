@@ -6,27 +6,7 @@
 
 namespace klp {
 
-extern const Mixers kMixers_portable;
-#if defined(__x86_64__)
-extern const Mixers kMixers_avx2, kMixers_avx512, kMixers_avx512_dot, kMixers_amx;
-#endif
-
-const Mixers& mixers_of(Isa isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-        case Isa::avx2:
-            return kMixers_avx2;
-        case Isa::avx512:
-            return kMixers_avx512;
-        case Isa::avx512_dot:
-            return kMixers_avx512_dot;
-        case Isa::amx:
-            return kMixers_amx;
-#endif
-        default:
-            return kMixers_portable;
-    }
-}
+KLP_TABLES(Mixers, mixers_of, kMixers_)
 
 namespace {
 

@@ -64,27 +64,7 @@ void measure_reading(Pool& pool, const Peaks& peaks, Limits& limits) {
 
 }  // namespace
 
-extern const Peaks kPeaks_portable;
-#if defined(__x86_64__)
-extern const Peaks kPeaks_avx2, kPeaks_avx512, kPeaks_avx512_dot, kPeaks_amx;
-#endif
-
-const Peaks& peaks_of(Isa isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-        case Isa::avx2:
-            return kPeaks_avx2;
-        case Isa::avx512:
-            return kPeaks_avx512;
-        case Isa::avx512_dot:
-            return kPeaks_avx512_dot;
-        case Isa::amx:
-            return kPeaks_amx;
-#endif
-        default:
-            return kPeaks_portable;
-    }
-}
+KLP_TABLES(Peaks, peaks_of, kPeaks_)
 
 Limits measure_limits(int threads, Isa isa) {
     const double start = now();
