@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     flags.addVersionOption();
     flags.addOption({{"m", "model"}, "Load this model at once: a folder, or the name of a model; \"demo\" is the embedded one.", "model"});
     flags.addOption({"device", "auto, cpu, cuda, cuda:N.", "device", "auto"});
+    flags.addPositionalArgument("file", "A recorded run (.klprun) to watch.", "[file]");
     flags.process(app);
 
     klp::gui::apply_theme(app, static_cast<klp::gui::ThemeChoice>(QSettings().value("theme", 0).toInt()));
@@ -31,5 +32,6 @@ int main(int argc, char** argv) {
     klp::gui::MainWindow window(session, chats);
     window.show();
     if (flags.isSet("model")) window.load_model(flags.value("model"));
+    if (!flags.positionalArguments().isEmpty()) window.open_recording(flags.positionalArguments().first());
     return QApplication::exec();
 }

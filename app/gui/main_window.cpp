@@ -10,11 +10,15 @@
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 
+#include "app/format.h"
 #include "app/gui/banner.h"
 #include "app/gui/chat_view.h"
 #include "app/gui/conversations.h"
+#include "app/gui/recorder.h"
+#include "app/gui/replay_bar.h"
 #include "app/gui/run_bar.h"
 #include "app/gui/start_page.h"
 #include "app/gui/timeline.h"
@@ -43,7 +47,8 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     column->addWidget(chat_view_, 1);
     connect(chat_view_, &ChatView::open_asked, this, [this] { actions_.at("open")->trigger(); });
     connect(chat_view_, &ChatView::embedded_asked, this, [this] { load_model(""); });
-    auto* start = new StartPage(this_machine(), {}, chat_view_);
+    auto* start = new StartPage(this_machine(), list_recordings(), chat_view_);
+    connect(start, &StartPage::recording_asked, this, &MainWindow::open_recording);
     connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
     connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
     chat_view_->set_start_page(start);
@@ -71,9 +76,11 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     make_panels();
     make_menus();
     make_chat_menu();
+    make_capture();
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     resize(1440, 900);
     if (!restore_layout()) apply_layout("explore");
+    replay_bar_->parentWidget()->hide();
 }
 
 MainWindow::~MainWindow() = default;
@@ -228,6 +235,70 @@ QDockWidget* MainWindow::add_dock(const QString& id, const QString& title, QWidg
     return dock;
 }
 
+void MainWindow::make_capture() {
+    recorder_ = new Recorder(session_, this);
+    replay_bar_ = new ReplayBar(session_, this);
+    addToolBarBreak();
+    auto* row = addToolBar("Replay");
+    row->setObjectName("replay-row");
+    row->setMovable(false);
+    row->toggleViewAction()->setVisible(false);
+    row->addWidget(replay_bar_);
+    connect(replay_bar_, &ReplayBar::replaying_changed, row, &QWidget::setVisible);
+
+    const auto choose = [this] {
+        const QString file = QFileDialog::getOpenFileName(this, "A recorded run", Recorder::folder(), "Recorded runs (*.klprun)");
+        if (!file.isEmpty()) open_recording(file);
+    };
+    QAction* record = add_action("Capture", "record", "Record", QKeySequence("Ctrl+Shift+K"), [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
+    record->setToolTip("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)");
+    add_action("Capture", "open-recording", "Replay a recording…", QKeySequence("Ctrl+Shift+O"), choose);
+    menu("Capture")->addSeparator();
+    std::vector<QAction*> while_replaying{
+        add_action("Capture", "replay-play", "Play or pause", QKeySequence("F8"), [this] { replay_bar_->play_or_pause(); }),
+        add_action("Capture", "replay-forward", "Token forward", QKeySequence("F9"), [this] { replay_bar_->step(1); }),
+        add_action("Capture", "replay-back", "Token back", QKeySequence("Shift+F9"), [this] { replay_bar_->step(-1); }),
+        add_action("Capture", "replay-faster", "Faster", QKeySequence("Ctrl+F9"), [this] { replay_bar_->change_speed(1); }),
+        add_action("Capture", "replay-slower", "Slower", QKeySequence("Ctrl+Shift+F9"), [this] { replay_bar_->change_speed(-1); }),
+        add_action("Capture", "replay-leave", "Leave the replay", QKeySequence("Ctrl+Shift+X"), [this] { replay_bar_->leave(true); })};
+
+    auto* button = new QToolButton(run_bar_);
+    button->setObjectName("record");
+    button->setDefaultAction(record);
+    button->setAccessibleName("Record");
+    run_bar_->extras()->addWidget(button);
+    auto* replay = new QToolButton(run_bar_);
+    replay->setText("Replay");
+    replay->setAccessibleName("Replay a recording");
+    replay->setToolTip("Watch a recorded run in the same lenses");
+    replay->setPopupMode(QToolButton::InstantPopup);
+    auto* list = new QMenu(replay);
+    connect(list, &QMenu::aboutToShow, this, [this, list, choose] {
+        list->clear();
+        for (const RecordingInfo& r : list_recordings()) list->addAction(r.title, this, [this, file = r.file] { open_recording(file); })->setToolTip(r.about);
+        list->addSeparator();
+        list->addAction("Another file…", this, choose);
+    });
+    replay->setMenu(list);
+    run_bar_->extras()->addWidget(replay);
+
+    const auto update = [this, record, while_replaying] {
+        const bool on = recorder_->recording();
+        record->setEnabled(on || session_.live());
+        record->setText(on ? "■ Stop recording, " + QString::fromStdString(bytes_text(recorder_->bytes())) : QString("● Record"));
+        for (QAction* a : while_replaying) a->setEnabled(replay_bar_->replaying());
+    };
+    connect(recorder_, &Recorder::changed, this, update);
+    connect(&session_, &Session::card_changed, this, update);
+    connect(replay_bar_, &ReplayBar::replaying_changed, this, update);
+    update();
+}
+
+void MainWindow::open_recording(const QString& file) {
+    recorder_->stop();
+    replay_bar_->open(file);
+}
+
 void MainWindow::make_panels() {
     QDockWidget* before = nullptr;
     for (const PanelRow& row : panels()) {
@@ -309,6 +380,7 @@ bool MainWindow::restore_layout() {
 void MainWindow::load_model(const QString& model) {
     LoadModel load;
     load.model = model.toStdString();
+    replay_bar_->leave(/*load_again=*/false);
     session_.cancel();
     session_.post(load);
 }
@@ -320,6 +392,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
     session_.cancel();
+    recorder_->stop();
     save_layout();
     QMainWindow::closeEvent(event);
 }

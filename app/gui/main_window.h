@@ -15,6 +15,8 @@ class Conversations;
 class RunBar;
 class Vitals;
 class Banner;
+class Recorder;
+class ReplayBar;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -33,6 +35,7 @@ public:
     QAction* add_action(const QString& menu, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what);
     void load_model(const QString& model);
     ChatView& chat_view() { return *chat_view_; }
+    void open_recording(const QString& file);
 
 protected:
     void closeEvent(QCloseEvent* event) override;
@@ -42,6 +45,7 @@ private:
     void make_menus();
     void make_panels();
     void make_chat_menu();
+    void make_capture();
     void save_layout() const;
     bool restore_layout();
     QMenu* menu(const QString& name);
@@ -53,6 +57,8 @@ private:
     Banner* banner_ = nullptr;
     ChatView* chat_view_ = nullptr;
     Conversations* conversations_ = nullptr;
+    Recorder* recorder_ = nullptr;
+    ReplayBar* replay_bar_ = nullptr;
     std::map<QString, QDockWidget*> docks_;
     std::map<QString, Panel*> panels_;
     std::map<QString, QAction*> actions_;

@@ -39,6 +39,7 @@ public:
     const std::vector<Candidate>& top(int64_t position) const;
     const TraceShape& shape() const { return shape_; }
     const RunCard* card() const { return card_.get(); }
+    const std::shared_ptr<const RunCard>& shared_card() const { return card_; }
     uint64_t version() const { return version_; }  // changes with every change
 
 private:

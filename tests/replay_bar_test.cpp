@@ -1,0 +1,230 @@
+// Recording while chatting, and watching it again through the same window.
+#include "app/gui/replay_bar.h"
+
+#include <QComboBox>
+#include <QDir>
+#include <QLabel>
+#include <QSlider>
+#include <QToolBar>
+#include <QToolButton>
+
+#include "app/gui/main_window.h"
+#include "app/gui/recorder.h"
+#include "app/gui/timeline.h"
+#include "core/checkpoint.h"
+#include "tests/gui_support.h"
+
+namespace klp::gui {
+namespace {
+
+const auto* const environment = ::testing::AddGlobalTestEnvironment(new GuiEnvironment);
+
+class RecordingTest : public ::testing::Test {
+protected:
+    void SetUp() override { QDir(Recorder::folder()).removeRecursively(); }
+    void TearDown() override { QDir(Recorder::folder()).removeRecursively(); }
+    static QString only_file() {
+        const QStringList files = QDir(Recorder::folder()).entryList({"*.klprun"});
+        EXPECT_EQ(files.size(), 1);
+        return files.isEmpty() ? QString() : Recorder::folder() + "/" + files[0];
+    }
+};
+
+TEST_F(RecordingTest, WhatIsRecordedIsWhatIsReplayed) {
+    ScriptedSession live;
+    QStringList notices;
+    QObject::connect(live.session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { notices << what; });
+    Recorder recorder(*live.session);
+    live.answer(20, 1);  // before it began
+    recorder.start();
+    ASSERT_TRUE(recorder.recording());
+    EXPECT_TRUE(live.script->interest.sites[static_cast<int>(Site::log_decay)]);
+    EXPECT_GT(live.script->interest.top, 0);
+    EXPECT_TRUE(live.script->interest.state);
+    live.answer(30, 2);
+    recorder.stop();
+    EXPECT_TRUE(live.script->interest == Interest{}) << "nothing is captured for nobody";
+    ASSERT_EQ(notices.size(), 1);
+    EXPECT_TRUE(notices[0].contains("Recorded 30 tokens")) << notices[0].toStdString();
+
+    ScriptedSession other;
+    ReplayBar bar(*other.session);
+    ASSERT_TRUE(bar.open(only_file()));
+    EXPECT_TRUE(bar.replaying());
+    EXPECT_FALSE(other.session->live());
+    bar.replay()->seek(bar.replay()->tokens());
+    other.session->tick();
+    const TraceStore &a = live.session->trace(), &b = other.session->trace();
+    ASSERT_EQ(a.size(), b.size());
+    for (int64_t p = 0; p < a.size(); ++p) {
+        EXPECT_EQ(a.row(p).id, b.row(p).id);
+        if (p >= 32) {
+            EXPECT_EQ(a.row(p).text, b.row(p).text) << p;
+        }
+        ASSERT_EQ(a.readings(p).size(), b.readings(p).size()) << p;
+        for (size_t i = 0; i < a.readings(p).size(); ++i) EXPECT_NEAR(a.readings(p)[i], b.readings(p)[i], std::abs(a.readings(p)[i]) * 0.037 + 1e-3);
+    }
+}
+
+TEST_F(RecordingTest, BegunInTheMiddleOfAnAnswerItHasTheWholeAnswer) {
+    ScriptedSession live;
+    Recorder recorder(*live.session);
+    std::vector<Event> events = scripted_answer(*live.card, 5, 0, 20);
+    const std::vector<Event> rest(events.begin() + 30, events.end());
+    events.resize(30);
+    live.script->play(events);
+    live.session->tick();
+    ASSERT_TRUE(live.session->busy());
+    recorder.start();
+    live.script->play(rest);
+    live.session->tick();
+    recorder.stop();
+    const auto recording = Recording::open(only_file().toStdString());
+    ASSERT_TRUE(recording);
+    int begun = 0, made = 0;
+    for (size_t i = 0; i < (*recording)->size(); ++i) begun += (*recording)->is<AnswerBegun>(i), made += (*recording)->is<TokenMade>(i);
+    EXPECT_EQ(begun, 1);
+    EXPECT_EQ(made, 20);
+}
+
+TEST_F(RecordingTest, EndsWithItsModelAndWithAFullDisk) {
+    ScriptedSession live;
+    Recorder recorder(*live.session);
+    recorder.start();
+    live.script->play({Unloaded{}});
+    live.session->tick();
+    EXPECT_FALSE(recorder.recording());
+    recorder.start();
+    EXPECT_FALSE(recorder.recording()) << "there is nothing to record";
+}
+
+TEST_F(RecordingTest, AFolderThatCannotBeMadeIsSaid) {
+    ScriptedSession live;
+    QString said;
+    QObject::connect(live.session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { said = what; });
+    const QString parent = QFileInfo(Recorder::folder()).path();
+    QDir().mkpath(parent);
+    QFile file(Recorder::folder());
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    Recorder(*live.session).start();
+    EXPECT_TRUE(said.contains(Recorder::folder())) << said.toStdString();
+    file.remove();
+}
+
+class ReplayWindow : public RecordingTest {
+protected:
+    ReplayWindow() : chats(*s.session), window(*s.session, chats), bar(*window.findChild<ReplayBar*>()), row(*window.findChild<QToolBar*>("replay-row")) {
+        window.show();
+    }
+    static QString shipped() { return list_recordings().at(0).file; }
+    void open() {
+        window.open_recording(shipped());
+        bar.replay()->pause();
+        QTest::qWait(1);
+    }
+    template <class W>
+    W* named(const QString& name) {
+        for (W* w : window.findChildren<W*>())
+            if (w->accessibleName() == name) return w;
+        ADD_FAILURE() << name.toStdString();
+        return nullptr;
+    }
+    ScriptedSession s;
+    Chats chats;
+    MainWindow window;
+    ReplayBar& bar;
+    QToolBar& row;
+};
+
+TEST_F(ReplayWindow, ShippedRecordingsAreListedAndSmall) {
+    const auto all = list_recordings();
+    ASSERT_GE(all.size(), 2u);
+    for (const RecordingInfo& r : all) {
+        EXPECT_FALSE(r.title.isEmpty());
+        EXPECT_TRUE(r.about.endsWith('.')) << "a sentence";
+        EXPECT_LT(QFileInfo(r.file).size(), 400 * 1024);
+        const auto recording = Recording::open(r.file.toStdString());
+        ASSERT_TRUE(recording);
+        EXPECT_EQ((*recording)->damage(), "");
+    }
+}
+
+TEST_F(ReplayWindow, TheRowIsThereOnlyWhileReplaying) {
+    EXPECT_FALSE(row.isVisible());
+    open();
+    EXPECT_TRUE(row.isVisible());
+    EXPECT_EQ(window.findChild<QLabel*>("badge")->text(), "REPLAY");
+    EXPECT_TRUE(window.action("replay-play")->isEnabled());
+    EXPECT_FALSE(window.action("record")->isEnabled());
+    window.action("replay-leave")->trigger();
+    EXPECT_FALSE(row.isVisible());
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_FALSE(window.action("replay-play")->isEnabled());
+}
+
+TEST_F(ReplayWindow, PlaysStepsScrubsAndChangesSpeed) {
+    open();
+    const auto* slider = named<QSlider>("Position in the recording, in tokens");
+    EXPECT_EQ(slider->maximum(), bar.replay()->tokens());
+    window.action("replay-forward")->trigger();
+    window.action("replay-forward")->trigger();
+    EXPECT_EQ(bar.replay()->token(), 2);
+    EXPECT_EQ(slider->value(), 2);
+    window.action("replay-back")->trigger();
+    EXPECT_EQ(bar.replay()->token(), 1);
+    const_cast<QSlider*>(slider)->setValue(20);
+    s.session->tick();
+    EXPECT_EQ(bar.replay()->token(), 20);
+    int64_t made = 0;
+    for (int64_t p = 0; p < s.session->trace().size(); ++p) made += s.session->trace().row(p).made;
+    EXPECT_EQ(made, 20) << "the lenses know as many";
+    window.action("replay-faster")->trigger();
+    EXPECT_EQ(bar.replay()->speed(), 2);
+    window.action("replay-slower")->trigger();
+    window.action("replay-slower")->trigger();
+    EXPECT_EQ(bar.replay()->speed(), 0.5);
+    QTest::mouseClick(named<QToolButton>("Play"), Qt::LeftButton);
+    EXPECT_TRUE(bar.replay()->playing());
+    QTest::qWait(200);
+    EXPECT_GT(bar.replay()->token(), 20);
+    QTest::mouseClick(named<QToolButton>("Pause"), Qt::LeftButton);
+    EXPECT_FALSE(bar.replay()->playing());
+}
+
+TEST_F(ReplayWindow, EveryPanelIsDrivenByAShippedRecording) {
+    open();
+    for (const PanelRow& panel : panels()) {
+        window.show_panel(panel.info.id);
+        bar.replay()->seek(0), s.session->tick();
+        for (int64_t n = 0; n < bar.replay()->tokens(); n += 20) bar.replay()->seek(n), s.session->tick(), QTest::qWait(1);
+        EXPECT_GT(colours_in(window.panel(panel.info.id)->grab().toImage()), 3) << panel.info.id;
+    }
+    for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
+        apply_theme(*qApp, choice);
+        for (const QSize size : {QSize(1440, 900), QSize(1024, 640)}) {
+            window.resize(size);
+            QTest::qWait(5);
+            EXPECT_GT(colours_in(bar.grab().toImage()), 10);
+            EXPECT_LE(bar.geometry().right(), window.width());
+        }
+    }
+}
+
+TEST_F(ReplayWindow, AFileThatIsNoneIsSaidAndNothingChanges) {
+    s.answer(5);
+    QString said;
+    QObject::connect(s.session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { said = what; });
+    window.open_recording("/etc/hostname");
+    EXPECT_TRUE(said.contains("is not a recorded run")) << said.toStdString();
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_EQ(s.session->trace().size(), 17);
+}
+
+TEST_F(ReplayWindow, LoadingAModelEndsTheReplay) {
+    open();
+    window.load_model("/no/such/model");
+    EXPECT_FALSE(bar.replaying());
+}
+
+}  // namespace
+}  // namespace klp::gui
