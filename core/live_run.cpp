@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/chat_template.h"
+#include "core/race.h"
 
 namespace klp {
 
@@ -30,6 +31,8 @@ struct LiveRun::Loaded {
     Workspace ws;
     SnapshotPool pool;
     Tracer tracer;
+    std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
+    int64_t twin_bytes = 0;             // its weights that are not the model's
     std::vector<int32_t> stop, marker;  // ids that end an answer; what opens one
     int32_t end_of_turn = -1;
 };
@@ -322,8 +325,34 @@ void LiveRun::handle(const SetSnapshotBudget& c) {
     say_snapshots();
 }
 
-void LiveRun::handle(const StartRace&) {
+void LiveRun::handle(const StartRace& c) {
     if (!ready()) return;
+    const RunCard& card = *at_->card;
+    int64_t context = std::min(c.context, card.context);
+    tell(PhaseChanged{Phase::racing, 0, context});
+    const bool cpu = !card.device.name.starts_with("cuda");
+    if (!at_->twin) {
+        // A trained twin is mapped from its files; the mixers of a synthetic one are made in memory.
+        const int64_t bytes = card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes), free = available_memory();
+        if (cpu && free >= 0 && bytes > free / 4 * 3)
+            return fail({Error::device, "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free"},
+                        "Close other programs, or race a smaller model.");
+        auto twin = at_->model->all_mla_twin(card.folder);
+        if (!twin) return fail(twin.error());
+        at_->twin = *twin;
+        at_->twin_bytes = bytes;
+    }
+    context = std::min(context, at_->twin->config().model_max_length);
+    RaceOptions options;
+    options.cancel = &cancel_;
+    options.on_point = [&](const RacePoint& point) { tell(point); };
+    options.on_progress = [&](int64_t done, int64_t total) { tell(PhaseChanged{Phase::racing, done, total}); };
+    if (!cpu) options.available = {};  // what the system says is not the device's
+    auto end = race(at_->model, at_->twin, race_tokens(at_->sequence.tokens(), context, card.config.vocab_size), options);
+    const TwinKind kind = at_->twin->twin().value_or(TwinKind::synthetic);
+    if (at_->twin_bytes > available_memory() / 4) at_->twin.reset();
+    if (!end) return fail(end.error());
+    tell(RaceDone{kind, *end});
 }
 
 void LiveRun::handle(const ProbeAttention& c) {

@@ -1,19 +1,239 @@
+#include <QComboBox>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QPushButton>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
 
+#include "app/format.h"
+#include "app/gui/line_chart.h"
+#include "app/gui/memory_model.h"
 #include "app/gui/panels.h"
+#include "app/gui/text.h"
 
 namespace klp::gui {
 
 namespace {
 
+QString speed(double ns) { return text_of(short_number(1e9 / ns)); }
+
 class RacePanel final : public Panel {
 public:
-    using Panel::Panel;
-    TableData table() const override { return {}; }
+    RacePanel(Session& session, const PanelInfo& info) : Panel(session, info) {
+        auto* ask = new QLabel("up to", this);
+        controls()->addWidget(ask);
+        context_ = new QComboBox(this);
+        context_->setAccessibleName("Context to race to");
+        for (int64_t n : {4096, 16384, 65536, 0}) context_->addItem(n ? LineChart::tick_text(double(n), LineChart::Unit::tokens) : QString(), qlonglong(n));
+        ask->setBuddy(context_);
+        controls()->addWidget(context_);
+        start_ = new QPushButton("Start", this);
+        start_->setAccessibleName("Start or stop the race");
+        connect(start_, &QPushButton::clicked, this, [this] {
+            if (racing())
+                this->session.cancel();
+            else
+                this->session.post(StartRace{asked()});
+        });
+        controls()->addWidget(start_);
+        state_ = new QLabel(this);
+        state_->setAccessibleName("How far the race is");
+        state_->setWordWrap(true);
+        controls()->addWidget(state_, 1);
+
+        auto* column = new QVBoxLayout(body());
+        column->setContentsMargins(0, 0, 0, 0);
+        numbers_ = new QLabel(body());
+        numbers_->setTextFormat(Qt::RichText);
+        numbers_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+        numbers_->setAccessibleName("Tokens a second at the longest context so far");
+        column->addWidget(numbers_);
+        time_ = new LineChart(body());
+        time_->setAccessibleName("Time of a token by context");
+        column->addWidget(time_, 1);
+        memory_ = new LineChart(body());
+        memory_->setAccessibleName("Memory by context");
+        column->addWidget(memory_, 1);
+        note_ = new QLabel(body());
+        note_->setWordWrap(true);
+        note_->setForegroundRole(QPalette::PlaceholderText);
+        column->addWidget(note_);
+
+        connect(&session, &Session::phase_changed, this, [this] {
+            const bool on = racing();
+            if (on && !was_racing_) begin();
+            if (!on && was_racing_ && !ended_) end_ = "did not end", ended_ = true;  // its trouble is told elsewhere
+            was_racing_ = on;
+            refresh_soon();
+        });
+        connect(&session, &Session::race_point, this, [this](const RacePoint& p) {
+            if (ended_ || (!points_.empty() && p.context <= points_.back().context)) begin();  // of a replay, which has no phases
+            points_.push_back(p);
+        });
+        connect(&session, &Session::race_done, this, [this](const RaceDone& done) { ended_ = true, kind_ = done.twin, end_ = text_of(done.why); });
+        connect(&session, &Session::card_changed, this, [this] {
+            points_.clear(), end_.clear();
+            ended_ = false;
+            kind_ = this->session.card() ? (this->session.live() ? this->session.card()->twin : TwinKind::recorded) : TwinKind::computed;
+        });
+    }
+
+    TableData table() const override {
+        const QString twin = "twin (" + text_of(label(kind_)) + ")";
+        TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)", "twin's time / this model's",
+                     "this model (bytes)", "twin (bytes)"},
+                    {}};
+        for (const RacePoint& p : points_)
+            t.rows.push_back({qlonglong(p.context), p.hybrid_ns, p.twin_ns, 1e9 / p.hybrid_ns, 1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns, qlonglong(p.hybrid.total()),
+                              qlonglong(p.twin.total())});
+        return t;
+    }
 
 protected:
-    void refresh() override {}
+    void refresh() override {
+        const RunCard* card = session.card();
+        context_->setItemText(3, card ? text_of("all " + grouped(card->context)) : QStringLiteral("the model's limit"));
+        start_->setText(racing() ? "Stop" : !card || session.live() ? "Start" : "Show");
+        start_->setEnabled(card && (racing() || !session.busy()));
+        context_->setEnabled(card && !racing());
+        draw_state(card);
+        draw_numbers();
+        draw_charts(card);
+        draw_note(card);
+    }
+
+private:
+    bool racing() const { return session.phase().phase == Phase::racing; }
+    bool measured_now() const { return kind_ != TwinKind::recorded && kind_ != TwinKind::computed; }
+    int64_t asked() const {
+        const int64_t n = context_->currentData().toLongLong(), most = session.card() ? session.card()->context : 0;
+        return n > 0 ? std::min(n, most) : most;
+    }
+    void begin() {
+        points_.clear(), end_.clear();
+        ended_ = false;
+        tokens_ = session.trace().size();
+    }
+
+    void draw_state(const RunCard* card) {
+        QString text;
+        if (!card)
+            text = "Load a model to race it.";
+        else if (racing())
+            text = session.phase().done == 0 ? QStringLiteral("making the twin ready")
+                                             : text_of(grouped(session.phase().done) + " of " + grouped(session.phase().total) + " tokens, both in turn");
+        else if (ended_)
+            text = end_.isEmpty() ? QStringLiteral("done") : end_;
+        else if (session.busy())
+            text = "waits until the model is free";
+        if (state_->text() != text) state_->setText(text);
+    }
+
+    void draw_numbers() {
+        const Theme& t = theme();
+        QString html;
+        if (!points_.empty()) {
+            const RacePoint& p = points_.back();
+            const double ratio = p.twin_ns / p.hybrid_ns, bytes = double(p.hybrid.total()) / double(std::max<int64_t>(1, p.twin.total()));
+            const auto big = [&](const QColor& colour, const QString& number, const QString& name) {
+                return QString("<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>tokens/s</span><br/>"
+                               "<span style='color:%3'>%4</span></td>")
+                    .arg(colour.name(), number, t.muted.name(), name);
+            };
+            html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + text_of(label(kind_)));
+            const bool faster = ratio >= 1;
+            html += QString("<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at %5 tokens</span></td>")
+                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)), text_of(grouped(p.context)));
+            html += "</tr></table>";
+        }
+        if (html != shown_) numbers_->setText(shown_ = html);
+        numbers_->setVisible(!html.isEmpty());
+    }
+
+    void draw_charts(const RunCard* card) {
+        const Theme& t = theme();
+        double last = double(std::max<int64_t>(256, racing() ? session.phase().total : asked()));
+        if (!points_.empty()) last = std::max(last, double(points_.back().context));
+        if (!racing() && ended_ && !points_.empty()) last = double(points_.back().context);
+        const LineChart::Axis x{"tokens of context", true, 64, std::max(128.0, last), LineChart::Unit::tokens};
+        const bool now = measured_now();
+        const QString mine = now ? "this model" : "this model, recorded", twin = "twin: " + text_of(label(kind_));
+
+        double slowest = 0;
+        QList<QPointF> a, b, a_bytes, b_bytes;
+        for (const RacePoint& p : points_) {
+            slowest = std::max({slowest, p.hybrid_ns, p.twin_ns});
+            a << QPointF(double(p.context), p.hybrid_ns), b << QPointF(double(p.context), p.twin_ns);
+            a_bytes << QPointF(double(p.context), double(p.hybrid.total())), b_bytes << QPointF(double(p.context), double(p.twin.total()));
+        }
+        time_->set_axes(x, {"time of a token, median", false, 0, slowest > 0 ? slowest * 1.15 : 1e6, LineChart::Unit::nanoseconds});
+        time_->set_series(0, mine, t.hybrid, a, !now);
+        time_->set_series(1, twin, t.twin, b, !now);
+        time_->set_empty(card ? "Press Start: both models decode the same tokens in turn, at growing contexts." : "Load a model to race it against its full-attention twin.");
+
+        // What the shapes say, dashed, under what was measured.
+        QList<QPointF> mine_line, twin_line;
+        double most = 1024;
+        if (card) {
+            const SequenceBytes one = sequence_bytes(card->config, 1, card->cache_value_bytes);
+            const auto fixed = double(one.state + one.conv), slope = double(one.cache), twin_slope = double(sequence_bytes(all_mla(card->config), 1, card->cache_value_bytes).cache);
+            for (int i = 0; i <= 64; ++i) {
+                const double n = x.low * std::pow(x.high / x.low, i / 64.0);
+                mine_line << QPointF(n, fixed + slope * n), twin_line << QPointF(n, twin_slope * n);
+            }
+            most = std::max(mine_line.back().y(), twin_line.back().y());
+        }
+        for (const QPointF& p : a_bytes + b_bytes) most = std::max(most, p.y());
+        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});
+        memory_->set_series(0, mine, t.hybrid, a_bytes, !now);
+        memory_->set_series(1, twin, t.twin, b_bytes, !now);
+        memory_->set_series(2, "this model, computed", faded(t.hybrid), mine_line, true);
+        memory_->set_series(3, "twin, computed", faded(t.twin), twin_line, true);
+        memory_->set_empty("Memory by context follows from the shapes of a loaded model.");
+        std::vector<LineChart::Mark> marks;
+        if (card)
+            if (const int64_t c = crossover(card->config, card->cache_value_bytes); c >= 0 && double(c) < x.high)
+                marks.push_back({std::max(64.0, double(c)), text_of("less memory than the twin from " + grouped(c)), t.good});
+        memory_->set_marks(std::move(marks));
+    }
+    static QColor faded(QColor c) {
+        c.setAlphaF(0.55f);
+        return c;
+    }
+
+    void draw_note(const RunCard* card) {
+        QString text;
+        if (card) {
+            const int64_t n = points_.empty() ? session.trace().size() : tokens_;
+            switch (kind_) {
+                case TwinKind::trained:
+                    text = "The twin was trained as full attention. ";
+                    break;
+                case TwinKind::synthetic:
+                    text = "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its words are not. ";
+                    break;
+                case TwinKind::recorded:
+                    text = text_of("Recorded: " + card->recorded + ", not measured on this machine now. ");
+                    break;
+                case TwinKind::computed:
+                    break;
+            }
+            if (kind_ != TwinKind::recorded)
+                text += n > 0 ? text_of("Tokens: this conversation's " + grouped(n) + ", repeated.") : QStringLiteral("Tokens: random ones, as there is no conversation yet.");
+        }
+        if (note_->text() != text) note_->setText(text);
+    }
+
+    QComboBox* context_ = nullptr;
+    QPushButton* start_ = nullptr;
+    QLabel *state_ = nullptr, *numbers_ = nullptr, *note_ = nullptr;
+    LineChart *time_ = nullptr, *memory_ = nullptr;
+    std::vector<RacePoint> points_;
+    TwinKind kind_ = TwinKind::computed;
+    QString end_, shown_;  // why it ended; what the numbers say
+    bool ended_ = false, was_racing_ = false;
+    int64_t tokens_ = 0;  // of the conversation, when it began
 };
 
 }  // namespace
