@@ -64,6 +64,12 @@ void HeatMap::set_chosen(int row, int column) {
     update();
 }
 
+void HeatMap::set_dots(std::vector<QPoint> cells) {
+    if (dots_ == cells) return;
+    dots_ = std::move(cells);
+    update();
+}
+
 void HeatMap::set_empty(const QString& sentence) {
     if (empty_ == sentence) return;
     empty_ = sentence;
@@ -226,6 +232,16 @@ void HeatMap::paintEvent(QPaintEvent*) {
     p.drawImage(grid_, image_);
     draw_labels(p);
     draw_legend(p);
+    p.setRenderHint(QPainter::Antialiasing);
+    for (const QPoint& cell : dots_) {
+        if (cell.x() >= columns_ || cell.y() >= rows_) continue;
+        const QRectF r = rect_of(cell.y(), cell.x());
+        const double radius = std::clamp(std::min(r.width(), r.height()) / 5, 1.5, 4.0);
+        p.setPen(QPen(t.dark ? Qt::black : Qt::white, 1.5));
+        p.setBrush(t.accent);
+        p.drawEllipse(r.center(), radius, radius);
+    }
+    p.setRenderHint(QPainter::Antialiasing, false);
 
     const auto frame = [&](QPoint cell, const QColor& colour, double wide) {
         if (cell.x() < 0) return;

@@ -34,6 +34,7 @@ public:
     void set_labels(std::function<QString(int)> row, std::function<QString(int)> column, QString rows_are = {}, QString columns_are = {});
     void set_groups(std::vector<int> first_rows);  // a line is drawn above each of these rows
     void set_chosen(int row, int column);          // -1: none
+    void set_dots(std::vector<QPoint> cells);      // x column, y row: a dot in each of these
     void set_empty(const QString& sentence);       // shown while there are no values
     void set_square(bool on);                      // cells as high as wide
 
@@ -82,6 +83,7 @@ private:
     QString rows_are_, columns_are_, empty_;
     std::vector<int> groups_;
     QPoint chosen_{-1, -1}, hover_{-1, -1};  // x column, y row
+    std::vector<QPoint> dots_;
     bool square_ = false;
 
     bool unarranged_ = true, stale_ = true;

@@ -56,6 +56,7 @@ public:
         setRenderHint(QPainter::Antialiasing);
         setFrameShape(QFrame::NoFrame);
         setFocusPolicy(Qt::NoFocus);
+        viewport()->setFocusPolicy(Qt::NoFocus);
         viewport()->setMouseTracking(true);
         viewport()->setAutoFillBackground(false);
     }

@@ -1,19 +1,193 @@
+#include <QComboBox>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
 
+#include "app/format.h"
+#include "app/gui/heat_map.h"
+#include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
+#include "app/gui/panels/expert_load.h"
+#include "app/gui/text.h"
 
 namespace klp::gui {
 
 namespace {
 
+QString times(float load) { return std::isnan(load) ? QStringLiteral("n/a") : text_of(fixed(load, 2)) + "x"; }
+
 class ExpertsPanel final : public Panel {
 public:
-    using Panel::Panel;
-    TableData table() const override { return {}; }
+    ExpertsPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
+        auto* ask = new QLabel("load over the last", this);
+        controls()->addWidget(ask);
+        window_ = new QComboBox(this);
+        window_->setAccessibleName("Tokens that are counted");
+        for (int n : {32, 128, 512}) window_->addItem(QString("%1 tokens").arg(n), n);
+        window_->addItem(text_of("all kept (at most " + grouped(ExpertLoad::kKept) + ")"), qlonglong(ExpertLoad::kKept));
+        window_->setCurrentIndex(1);
+        ask->setBuddy(window_);
+        connect(window_, &QComboBox::activated, this, [this] { refresh_soon(); });
+        controls()->addWidget(window_);
+        controls()->addStretch(1);
+
+        auto* column = new QVBoxLayout(body());
+        column->setContentsMargins(0, 0, 0, 0);
+        map_ = new HeatMap(body());
+        map_->setAccessibleName("Load by layer and expert, in units of the balanced share");
+        map_->set_scale({HeatScale::Kind::sequential, 0, 4, false, "x balanced", {{0.f, "0"}, {1.f, "1 = balanced"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
+        map_->describe = [this](int row, int expert, float load) {
+            return text_of("layer " + std::to_string(load_.layer(row)) + ", expert " + std::to_string(expert) + ": " + times(load).toStdString() + " the balanced share, " +
+                           plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
+        };
+        connect(map_, &HeatMap::clicked, this, [this](int row, int expert) { this->session.selection().set_expert(load_.layer(row), expert); });
+        column->addWidget(map_, 3);
+        picks_ = new QLabel(body());
+        picks_->setWordWrap(true);
+        column->addWidget(picks_);
+        uneven_ = new LineChart(body());
+        uneven_->setAccessibleName("Imbalance by layer");
+        column->addWidget(uneven_, 1);
+        summary_ = new QLabel(body());
+        summary_->setWordWrap(true);
+        summary_->setForegroundRole(QPalette::PlaceholderText);
+        column->addWidget(summary_);
+
+        connect(&session, &Session::prompt_fed, this, [this](const PromptFed& fed) { load_.cut(fed.first); });
+        connect(&session, &Session::card_changed, this, [this] { load_.begin(this->session.trace().shape()); });
+        load_.begin(session.trace().shape());
+    }
+
+    Interest interest() const override {
+        Interest i;
+        i.sites[static_cast<int>(Site::picks)] = i.sites[static_cast<int>(Site::pick_weights)] = true;
+        return i;
+    }
+
+    TableData table() const override {
+        TableData t{{"layer", "expert", "picks", "times the balanced share", "picked by the selected token, weight", "layer: max / mean", "layer: standard deviation / mean"}, {}};
+        const auto chosen = picked();
+        for (int r = 0; r < load_.layers(); ++r) {
+            const ExpertLoad::Imbalance im = load_.imbalance(r);
+            for (int e = 0; e < load_.experts(); ++e) {
+                const auto at = std::find_if(chosen.begin(), chosen.end(), [&](const Pick& p) { return p.row == r && p.expert == e; });
+                t.rows.push_back({load_.layer(r), e, qlonglong(load_.picks(r, e)), double(load_.load(r, e)), at == chosen.end() ? QVariant(QString()) : QVariant(double(at->weight)),
+                                  double(im.peak), double(im.variation)});
+            }
+        }
+        return t;
+    }
 
 protected:
-    void refresh() override {}
+    void refresh() override {
+        const RunCard* card = session.card();
+        load_.follow(session.trace());
+        load_.count(window_->currentData().toLongLong());
+        const int rows = load_.layers(), experts = load_.experts();
+        const bool some = load_.tokens() > 0;
+        map_->set_empty(!card        ? "Load a model to see which experts its tokens meet."
+                        : rows == 0  ? "This model has no experts: every feed-forward layer is dense."
+                        : session.trace().size() == 0 ? "Send a message: every token picks its experts."
+                                     : "Picks are read while this lens is open: send a message, or regenerate the last one.");
+        uneven_->setVisible(some && rows > 1);
+        if (!some) {
+            map_->set_values(0, 0, {});
+            picks_->clear(), summary_->clear();
+            return;
+        }
+        std::vector<float> values;
+        for (int r = 0; r < rows; ++r)
+            for (int e = 0; e < experts; ++e) values.push_back(load_.load(r, e));
+        if (map_->rows() != rows || map_->columns() != experts)
+            map_->set_labels([this](int r) { return QString("layer %1").arg(load_.layer(r)); }, [](int e) { return QString::number(e); }, {}, "expert");
+        map_->set_values(rows, experts, std::move(values));
+        draw_picks();
+        draw_imbalance(rows);
+    }
+
+private:
+    struct Pick {
+        int row = 0, expert = 0;
+        float weight = 0;
+    };
+    // Of the selected token, or the newest.
+    std::vector<Pick> picked() const {
+        std::vector<Pick> out;
+        const TraceShape& shape = session.trace().shape();
+        const auto readings = session.current_readings();
+        for (int r = 0; r < load_.layers(); ++r) {
+            const auto experts = shape.of(Site::picks, load_.layer(r), readings), weights = shape.of(Site::pick_weights, load_.layer(r), readings);
+            for (size_t i = 0; i < experts.size(); ++i)
+                if (!std::isnan(experts[i])) out.push_back({r, static_cast<int>(experts[i]), weights[i]});
+        }
+        return out;
+    }
+
+    void draw_picks() {
+        const auto chosen = picked();
+        std::vector<QPoint> dots;
+        for (const Pick& p : chosen) dots.push_back({p.expert, p.row});
+        map_->set_dots(std::move(dots));
+        const int64_t at = session.current_token();
+        QString text;
+        if (chosen.empty()) {
+            text = at >= 0 ? text_of("Token " + grouped(at) + ": its picks were not read.") : QString();
+        } else {
+            text = text_of("Dots: the picks of token " + grouped(at) + " ") + "\u201c" + visible_token(session.trace().row(at).text) + "\u201d";
+            // One layer in words: the selected one where it has experts.
+            const int layer = session.selection().layer();
+            int row = 0;
+            for (int r = 0; r < load_.layers(); ++r)
+                if (load_.layer(r) == layer) row = r;
+            QStringList words;
+            for (const Pick& p : chosen)
+                if (p.row == row) words << text_of(std::to_string(p.expert) + " (" + percent_text(p.weight / sum_of(chosen, row)) + ")");
+            text += QString("; layer %1: %2").arg(load_.layer(row)).arg(words.join(", "));
+        }
+        if (picks_->text() != text) picks_->setText(text);
+        const int layer = session.selection().layer();
+        int row = -1;
+        for (int r = 0; r < load_.layers(); ++r)
+            if (load_.layer(r) == layer) row = r;
+        map_->set_chosen(row, row >= 0 ? session.selection().expert() : -1);
+    }
+    static float sum_of(const std::vector<Pick>& picks, int row) {
+        float sum = 0;
+        for (const Pick& p : picks)
+            if (p.row == row) sum += p.weight;
+        return std::max(sum, 1e-9f);
+    }
+
+    void draw_imbalance(int rows) {
+        const Theme& t = theme();
+        QList<QPointF> peak, variation;
+        int worst = 0, unused = 0;
+        float highest = 2;
+        for (int r = 0; r < rows; ++r) {
+            const ExpertLoad::Imbalance im = load_.imbalance(r);
+            peak << QPointF(load_.layer(r), double(im.peak)), variation << QPointF(load_.layer(r), double(im.variation));
+            if (im.peak > load_.imbalance(worst).peak) worst = r;
+            highest = std::max(highest, im.peak);
+            unused += im.unused;
+        }
+        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1))}, {"imbalance", false, 0, std::ceil(double(highest))});
+        uneven_->set_series(0, "busiest / mean", t.series[4], peak);
+        uneven_->set_series(1, "standard deviation / mean", t.series[3], variation);
+        uneven_->set_marks({{1, "balanced", t.muted, true}});
+        const ExpertLoad::Imbalance im = load_.imbalance(worst);
+        const QString text = text_of(plural(load_.tokens(), "token") + " counted. Most uneven: layer " + std::to_string(load_.layer(worst)) + ", where expert " + std::to_string(im.busiest) +
+                                     " met ") + times(im.peak) + text_of(" its share (standard deviation / mean " + fixed(im.variation, 2) + "). Experts nobody met: " +
+                                     std::to_string(unused) + " of " + std::to_string(rows * load_.experts()) + ".");
+        if (summary_->text() != text) summary_->setText(text);
+    }
+
+    ExpertLoad load_;
+    QComboBox* window_ = nullptr;
+    HeatMap* map_ = nullptr;
+    LineChart* uneven_ = nullptr;
+    QLabel *picks_ = nullptr, *summary_ = nullptr;
 };
 
 }  // namespace

@@ -1,19 +1,246 @@
+#include <QHBoxLayout>
+#include <QHeaderView>
 #include <QLabel>
+#include <QPainter>
+#include <QStyledItemDelegate>
+#include <QTableView>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
 
+#include "app/format.h"
+#include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
+#include "app/gui/text.h"
 
 namespace klp::gui {
 
 namespace {
 
+constexpr int kCandidates = 12;
+constexpr int64_t kTrack = 512;  // tokens of the entropy track
+
+struct CandidateRow {
+    int rank = 0;
+    int32_t id = 0;
+    QString text;
+    float probability = 0;
+    bool chosen = false;
+    bool operator==(const CandidateRow&) const = default;
+};
+
+class CandidateModel final : public QAbstractTableModel {
+public:
+    enum Column { rank, token, probability, id, kColumns };
+    static constexpr int kFraction = Qt::UserRole;  // of the bar, 0 .. 1
+    static constexpr int kChosen = Qt::UserRole + 1;
+    using QAbstractTableModel::QAbstractTableModel;
+
+    void set(std::vector<CandidateRow> rows) {
+        if (rows == rows_) return;
+        if (rows.size() != rows_.size()) {
+            beginResetModel();
+            rows_ = std::move(rows);
+            endResetModel();
+            return;
+        }
+        rows_ = std::move(rows);
+        emit dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+    }
+    const CandidateRow& row(int r) const { return rows_[static_cast<size_t>(r)]; }
+    const std::vector<CandidateRow>& rows() const { return rows_; }
+
+    int rowCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : static_cast<int>(rows_.size()); }
+    int columnCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : kColumns; }
+    QVariant data(const QModelIndex& index, int role) const override {
+        if (!index.isValid()) return {};
+        const CandidateRow& r = row(index.row());
+        if (role == kFraction) return r.probability;
+        if (role == kChosen) return r.chosen;
+        if (role == Qt::TextAlignmentRole) return QVariant(Qt::AlignVCenter | (index.column() == token || index.column() == probability ? Qt::AlignLeft : Qt::AlignRight));
+        if (role == Qt::ToolTipRole)
+            return r.chosen ? QStringLiteral("What was said.")
+                            : QString("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.").arg(r.text);
+        if (role == Qt::AccessibleTextRole && index.column() == token) return QString("%1, %2%3").arg(r.text, text_of(percent_text(r.probability)), r.chosen ? ", chosen" : "");
+        if (role != Qt::DisplayRole) return {};
+        switch (index.column()) {
+            case rank:
+                return r.rank + 1;
+            case token:
+                return r.chosen ? r.text + "  ← chosen" : r.text;
+            case probability:
+                return text_of(percent_text(r.probability));
+            case id:
+                return r.id;
+        }
+        return {};
+    }
+    QVariant headerData(int section, Qt::Orientation orientation, int role) const override {
+        static const char* const names[] = {"rank", "token", "probability", "id"};
+        if (orientation != Qt::Horizontal || role != Qt::DisplayRole || section >= kColumns) return {};
+        return QString(names[section]);
+    }
+
+private:
+    std::vector<CandidateRow> rows_;
+};
+
+// A bar behind the number.
+class BarDelegate final : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    void paint(QPainter* p, const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        QStyledItemDelegate::paint(p, option, {});
+        const Theme& t = theme_of(option.palette);
+        const bool chosen = index.data(CandidateModel::kChosen).toBool(), selected = option.state & QStyle::State_Selected;
+        const QString text = index.data().toString();
+        const int room = option.fontMetrics.horizontalAdvance("100 %") + 10;
+        QRect bar = option.rect.adjusted(4, 4, -room - 4, -4);
+        const double fraction = std::clamp(index.data(CandidateModel::kFraction).toDouble(), 0.0, 1.0);
+        if (selected) p->fillRect(option.rect, option.palette.highlight());
+        p->setRenderHint(QPainter::Antialiasing);
+        p->setPen(Qt::NoPen);
+        p->setBrush(t.raised);
+        p->drawRoundedRect(bar, 2, 2);
+        p->setBrush(chosen ? t.hybrid : t.muted);
+        p->drawRoundedRect(QRectF(bar.left(), bar.top(), std::max(2.0, fraction * bar.width()), bar.height()), 2, 2);
+        p->setPen(selected ? option.palette.highlightedText().color() : t.text);
+        p->drawText(QRect(bar.right() + 6, option.rect.top(), room, option.rect.height()), Qt::AlignLeft | Qt::AlignVCenter, text);
+    }
+};
+
 class LogitsPanel final : public Panel {
 public:
-    using Panel::Panel;
-    TableData table() const override { return {}; }
+    LogitsPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
+        auto* column = new QVBoxLayout(body());
+        column->setContentsMargins(0, 0, 0, 0);
+        about_token_ = new QLabel(body());
+        about_token_->setWordWrap(true);
+        column->addWidget(about_token_);
+        list_ = new QTableView(body());
+        list_->setAccessibleName("Candidates of the selected token: Enter branches with one");
+        list_->setModel(model_ = new CandidateModel(this));
+        list_->setItemDelegateForColumn(CandidateModel::probability, new BarDelegate(this));
+        list_->setSelectionBehavior(QAbstractItemView::SelectRows);
+        list_->setSelectionMode(QAbstractItemView::SingleSelection);
+        list_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+        list_->setShowGrid(false);
+        list_->setTabKeyNavigation(false);
+        list_->verticalHeader()->hide();
+        list_->verticalHeader()->setDefaultSectionSize(list_->fontMetrics().height() + 8);
+        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::rank, QHeaderView::ResizeToContents);
+        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::token, QHeaderView::Stretch);
+        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::probability, QHeaderView::Stretch);
+        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::id, QHeaderView::ResizeToContents);
+        list_->horizontalHeader()->setHighlightSections(false);
+        connect(list_, &QTableView::clicked, this, [this](const QModelIndex& i) { branch(i.row()); });
+        connect(list_, &QTableView::activated, this, [this](const QModelIndex& i) {
+            if (list_->hasFocus() && !clicked_) branch(i.row());
+        });
+        list_->viewport()->installEventFilter(this);
+        column->addWidget(list_, 3);
+        entropy_ = new LineChart(body());
+        entropy_->setAccessibleName("Entropy of the last tokens");
+        column->addWidget(entropy_, 2);
+    }
+
+    Interest interest() const override {
+        Interest i;
+        i.top = kCandidates;
+        return i;
+    }
+
+    TableData table() const override {
+        TableData t{{"position", "rank", "id", "token", "probability", "chosen", "entropy (nats)"}, {}};
+        if (at_ < 0 || at_ >= session.trace().size()) return t;
+        const double entropy = double(session.trace().row(at_).entropy);
+        for (const CandidateRow& r : model_->rows()) t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), r.chosen ? "chosen" : "", entropy});
+        return t;
+    }
 
 protected:
-    void refresh() override {}
+    // A click of the mouse may also count as an activation: it must not branch twice.
+    bool eventFilter(QObject* object, QEvent* event) override {
+        if (event->type() == QEvent::MouseButtonPress) clicked_ = true;
+        if (event->type() == QEvent::MouseButtonRelease || event->type() == QEvent::Leave) QMetaObject::invokeMethod(this, [this] { clicked_ = false; }, Qt::QueuedConnection);
+        return Panel::eventFilter(object, event);
+    }
+
+    void refresh() override {
+        const TraceStore& trace = session.trace();
+        at_ = looked_at();
+        std::vector<CandidateRow> rows;
+        QString about;
+        if (!session.card())
+            about = "Load a model to see what it could have said.";
+        else if (at_ < 0)
+            about = "Send a message: for each token of the answer this shows what else was likely.";
+        else
+            about = describe(rows);
+        model_->set(std::move(rows));
+        if (about_token_->text() != about) about_token_->setText(about);
+
+        const Theme& t = theme();
+        QList<QPointF> points;
+        const int64_t end = trace.size(), last = at_ >= 0 && at_ < end - kTrack ? at_ + kTrack / 2 : end, first = std::max<int64_t>(0, last - kTrack);
+        double high = 1;
+        for (int64_t p = first; p < std::min(last, end); ++p) {
+            const double e = double(trace.row(p).entropy);
+            if (std::isnan(e)) continue;
+            points << QPointF(double(p), e);
+            high = std::max(high, e);
+        }
+        entropy_->set_axes({"position", false, double(first), double(std::max(last - 1, first + 1))}, {"entropy, nats", false, 0, std::ceil(high)});
+        entropy_->set_series(0, "entropy", t.series[4], points);
+        entropy_->set_empty("Entropy is kept for tokens that are made while this lens is open.");
+        std::vector<LineChart::Mark> marks;
+        if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), text_of("token " + grouped(at_)), t.accent});
+        entropy_->set_marks(std::move(marks));
+    }
+
+private:
+    bool rows_empty() const { return model_->rows().empty(); }
+    // The selected token; else the newest that was made.
+    int64_t looked_at() const {
+        const TraceStore& trace = session.trace();
+        if (const int64_t p = session.selection().token(); p != Selection::kNewest) return p < trace.size() ? p : -1;
+        for (int64_t p = trace.size() - 1; p >= 0 && p >= trace.size() - 64; --p)
+            if (trace.row(p).made) return p;
+        return -1;
+    }
+
+    QString describe(std::vector<CandidateRow>& rows) const {
+        const TraceStore& trace = session.trace();
+        const TokenRow& row = trace.row(at_);
+        const auto& top = trace.top(at_);
+        const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
+        if (!row.made) return token + " was fed, not chosen: it has no candidates.";
+        if (top.empty()) return token + ": its candidates were not kept. They are kept for tokens that are made while this lens is open.";
+        for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
+        if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
+        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "; entropy " + fixed(row.entropy, 2) + " nats, as unsure as " +
+                               short_number(std::round(10 * std::exp(double(row.entropy))) / 10) + " equal choices.");
+    }
+    QString shown(int32_t id, const std::string& text) const {
+        const auto& tokenizer = session.card()->tokenizer;
+        const QString s = visible_token(text.empty() && tokenizer ? std::string(tokenizer->bytes(id)) : text);
+        return s.isEmpty() ? QString("id %1").arg(id) : s;
+    }
+
+    void branch(int r) {
+        if (r < 0 || r >= model_->rowCount() || at_ < 0) return;
+        const CandidateRow& row = model_->row(r);
+        if (row.chosen) return;
+        if (!session.live()) return session.say("A recording cannot branch.", "Load a model and send the message again to try another token.", false);
+        session.ask_fork(at_, row.id);
+    }
+
+    QLabel* about_token_ = nullptr;
+    QTableView* list_ = nullptr;
+    CandidateModel* model_ = nullptr;
+    LineChart* entropy_ = nullptr;
+    int64_t at_ = -1;
+    bool clicked_ = false;
 };
 
 }  // namespace
