@@ -202,9 +202,8 @@ TEST_P(MeasureLens, DrawsBeforeAndAfterDataInBothThemesAndSizes) {
                     RacePoint{128, 2e5, 1.9e5, {1 << 18, 1 << 14, 1 << 16}, {0, 0, 1 << 18}}, RaceDone{TwinKind::synthetic, ""}, PhaseChanged{Phase::ready}});
     s.session->tick();
     all();
-    QAbstractItemModelTester* tester = nullptr;
     TableDataModel model;
-    tester = new QAbstractItemModelTester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal, &model);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
     model.set(lens.panel->table());
     EXPECT_GT(model.rowCount(), 0);
     for (const auto& row : lens.panel->table().rows) EXPECT_EQ(static_cast<qsizetype>(row.size()), lens.panel->table().columns.size());
@@ -279,7 +278,9 @@ TEST(MemoryLens, FollowsTheModelThatIsLoadedUntilSomebodyChooses) {
     const TableData t = lens.panel->table();
     const SequenceBytes b = sequence_bytes(s.card->config, 512);
     for (const auto& row : t.rows)
-        if (row[1] == "now") EXPECT_EQ(row[5].toLongLong(), b.total());
+        if (row[1] == "now") {
+            EXPECT_EQ(row[5].toLongLong(), b.total());
+        }
     lens.choose("Shape", 2);
     EXPECT_FALSE(lens.words().contains("now, "));
 }
