@@ -3,9 +3,9 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
 #include <QSignalBlocker>
 #include <QSlider>
-#include <QStyle>
 #include <QToolButton>
 
 #include "app/format.h"
@@ -18,6 +18,37 @@ namespace {
 constexpr double kSpeeds[] = {0.25, 0.5, 1, 2, 4, 8, 16};
 constexpr int kOnce = 2;  // of these
 
+// The signs every player has, in the colour of the theme: the style's own are dark on dark.
+enum class Sign { play, pause, back, forward };
+QIcon icon_of(Sign sign, const QPalette& palette) {
+    QIcon icon;
+    for (const auto mode : {QIcon::Normal, QIcon::Disabled}) {
+        QPixmap picture(32, 32);
+        picture.fill(Qt::transparent);
+        QPainter p(&picture);
+        p.setRenderHint(QPainter::Antialiasing);
+        p.setPen(Qt::NoPen);
+        p.setBrush(palette.color(mode == QIcon::Normal ? QPalette::Normal : QPalette::Disabled, QPalette::ButtonText));
+        const auto triangle = [&](double base, double tip) { p.drawPolygon(QPolygonF{{base, 6}, {base, 26}, {tip, 16}}); };
+        switch (sign) {
+            case Sign::play:
+                triangle(9, 26);
+                break;
+            case Sign::pause:
+                p.drawRect(8, 6, 6, 20), p.drawRect(18, 6, 6, 20);
+                break;
+            case Sign::back:
+                p.drawRect(6, 6, 4, 20), triangle(26, 11);
+                break;
+            case Sign::forward:
+                p.drawRect(22, 6, 4, 20), triangle(6, 21);
+        }
+        p.end();
+        icon.addPixmap(picture, mode);
+    }
+    return icon;
+}
+
 QString where_text(int64_t token, int64_t tokens) { return QString::fromStdString(grouped(token) + " of " + plural(tokens, "token")); }
 
 }  // namespace
@@ -28,18 +59,17 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 2, 8, 4);
     row->setSpacing(6);
-    const auto button = [&](QStyle::StandardPixmap icon, const char* name, const char* tip, auto&& what) {
+    const auto button = [&](const char* name, const char* tip, auto&& what) {
         auto* b = new QToolButton(this);
-        b->setIcon(style()->standardIcon(icon));
         b->setAccessibleName(name);
         b->setToolTip(tip);
         connect(b, &QToolButton::clicked, this, what);
         row->addWidget(b);
         return b;
     };
-    play_ = button(QStyle::SP_MediaPlay, "Play", "Play or pause (F8)", [this] { play_or_pause(); });
-    back_ = button(QStyle::SP_MediaSeekBackward, "Token back", "One token back (Shift+F9)", [this] { step(-1); });
-    forward_ = button(QStyle::SP_MediaSeekForward, "Token forward", "One token forward (F9)", [this] { step(1); });
+    play_ = button("Play", "Play or pause (F8)", [this] { play_or_pause(); });
+    back_ = button("Token back", "One token back (Shift+F9)", [this] { step(-1); });
+    forward_ = button("Token forward", "One token forward (F9)", [this] { step(1); });
     slider_ = new QSlider(Qt::Horizontal, this);
     slider_->setAccessibleName("Position in the recording, in tokens");
     slider_->setToolTip("Drag to any token; the lenses show what was known there");
@@ -60,9 +90,10 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
         if (ReplayRun* run = replay()) run->set_speed(kSpeeds[i]);
     });
     row->addWidget(speed_);
-    loop_ = button(QStyle::SP_BrowserReload, "Again and again", "Begin again at the end", [this] {
+    loop_ = button("Again and again", "Begin again at the end", [this] {
         if (ReplayRun* run = replay()) run->set_loop(loop_->isChecked());
     });
+    loop_->setText("Loop");
     loop_->setCheckable(true);
     title_ = new QLabel(this);
     title_->setForegroundRole(QPalette::PlaceholderText);
@@ -75,6 +106,8 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     connect(leave_button, &QToolButton::clicked, this, [this] { leave(true); });
     row->addWidget(leave_button);
     connect(&session, &Session::drained, this, &ReplayBar::refresh);
+    QEvent fresh(QEvent::PaletteChange);
+    changeEvent(&fresh);
 }
 
 bool ReplayBar::open(const QString& file) {
@@ -134,10 +167,25 @@ void ReplayBar::step(int64_t tokens) {
 
 void ReplayBar::change_speed(int by) { speed_->setCurrentIndex(std::clamp(speed_->currentIndex() + by, 0, static_cast<int>(std::size(kSpeeds)) - 1)); }
 
+void ReplayBar::show_sign(bool playing) {
+    if (shown_ == playing) return;
+    shown_ = playing;
+    play_->setIcon(icon_of(playing ? Sign::pause : Sign::play, palette()));
+}
+
+void ReplayBar::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() != QEvent::PaletteChange) return;
+    shown_.reset();
+    show_sign(replay() && replay()->playing());
+    back_->setIcon(icon_of(Sign::back, palette()));
+    forward_->setIcon(icon_of(Sign::forward, palette()));
+}
+
 void ReplayBar::refresh() {
     const ReplayRun* run = replay();
     if (!run) return;
-    play_->setIcon(style()->standardIcon(run->playing() ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
+    show_sign(run->playing());
     play_->setAccessibleName(run->playing() ? "Pause" : "Play");
     back_->setEnabled(run->token() > 0);
     forward_->setEnabled(run->token() < run->tokens());

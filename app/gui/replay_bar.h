@@ -32,14 +32,19 @@ public:
 signals:
     void replaying_changed(bool on);
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void refresh();
+    void show_sign(bool playing);
     Session& session_;
     QToolButton *play_, *back_, *forward_, *loop_;
     QSlider* slider_;
     QComboBox* speed_;
     QLabel *title_, *where_;
     QString model_before_;
+    std::optional<bool> shown_;  // that it plays
 };
 
 }  // namespace klp::gui

@@ -266,7 +266,7 @@ void TimelineView::label(QPainter& p, const QRect& area, const QString& text, co
     const auto write = [&](const QString& s, int flags, const QColor& colour) {
         const QRect r = m.boundingRect(area.adjusted(5, 2, -5, -2), flags, s);
         QColor back = t.panel;
-        back.setAlphaF(0.75f);
+        back.setAlphaF(0.85f);
         p.fillRect(r.adjusted(-3, 0, 3, 0), back);
         p.setPen(colour);
         p.drawText(r, flags, s);
@@ -659,9 +659,9 @@ Timeline::Timeline(Session& session, QWidget* parent)
     where_->setTextFormat(Qt::PlainText);
     where_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     row->addWidget(where_, 1);
-    tint_->addItems({"colours: update norm (surprise)", "colours: entropy", "colours: probability"});
-    tint_->setAccessibleName("What the colours of the tokens show");
-    tint_->setToolTip("What the colours of the tokens show");
+    tint_->addItems({"update norm", "entropy", "probability"});
+    tint_->setAccessibleName("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
+    tint_->setToolTip("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
     connect(tint_, &QComboBox::currentIndexChanged, view_, [this](int i) { view_->set_tint(static_cast<TimelineView::Tint>(i)); });
     row->addWidget(tint_);
     for (const auto& [text, name, what] : {std::tuple("−", "Zoom out", 1 / 1.5), {"+", "Zoom in", 1.5}, {"All", "Show all tokens", 0.0}}) {
