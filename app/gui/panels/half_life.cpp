@@ -1,6 +1,7 @@
 #include "app/gui/panels/half_life.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -93,8 +94,11 @@ void HalfLifeCounts::add(std::span<const float> log_decays) {
             ++infinite;
             continue;
         }
-        const float bin = kPerOctave * (std::log2(kLn2 / -g) - std::log2(kShortest));
-        ++bins[static_cast<size_t>(std::clamp(bin, 0.f, kBins - 1.f))];
+        // The octave and its third, from the bits of the number.
+        const auto bits = std::bit_cast<uint32_t>(kLn2 / -g * (1 / kShortest));
+        const float m = std::bit_cast<float>((bits & 0x7FFFFFu) | 0x3F800000u);
+        const int bin = kPerOctave * (static_cast<int>(bits >> 23) - 127) + (m >= 1.25992105f) + (m >= 1.58740105f);
+        ++bins[static_cast<size_t>(std::clamp(bin, 0, kBins - 1))];
     }
 }
 
