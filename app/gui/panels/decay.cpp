@@ -2,15 +2,18 @@
 #include <QFontDatabase>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QStackedWidget>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "app/format.h"
 #include "app/gui/heat_map.h"
+#include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
 #include "app/gui/panels/half_life_plot.h"
 #include "app/gui/panels/head_picker.h"
+#include "app/gui/panels/retention.h"
 #include "app/gui/panels/token_window.h"
 
 namespace klp::gui {
@@ -48,15 +51,20 @@ private:
     QString why_nothing() const;
     void show_map(std::span<const float> readings);
     void show_waterfall();
+    void show_counts(std::span<const float> readings);
+    void show_retention();
     void show_line();
     void begin();  // another model
 
-    QComboBox *view_, *gate_;
+    QComboBox *view_, *gate_, *below_;
     HeadPicker* picker_;
     HeatMap* map_;
     QLabel *line_, *form_;
+    QStackedWidget* plots_;
     HalfLifePlot* plot_;
+    LineChart* left_;  // what is left of the pinned token
     QString plot_line_;
+    Retention retention_;
     TokenWindow window_{kWaterfall};
     std::optional<KdaHead> window_head_;
     const RunCard* card_ = nullptr;
@@ -69,11 +77,14 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     : Panel(session, info),
       view_(new QComboBox(this)),
       gate_(new QComboBox(this)),
+      below_(new QComboBox(body())),
       picker_(new HeadPicker(session, "Decay", this)),
       map_(new HeatMap(body())),
       line_(new QLabel(body())),
       form_(new QLabel(body())),
-      plot_(new HalfLifePlot(body())) {
+      plots_(new QStackedWidget(body())),
+      plot_(new HalfLifePlot(plots_)),
+      left_(new LineChart(plots_)) {
     view_->addItems({"Layer × channel, mean of heads", "Layer × channel, one head", "Head × channel", "Last 512 tokens, one head"});
     view_->setCurrentIndex(layers);
     view_->setAccessibleName("Decay, view");
@@ -99,10 +110,22 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     line_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     line_->setFocusPolicy(Qt::NoFocus);
     layout->addWidget(line_);
-    layout->addWidget(plot_, 1);
+    auto* head = new QHBoxLayout;
+    below_->addItems({"Half-lives", "What is left of the pinned token"});
+    below_->setAccessibleName("Decay, plot");
+    below_->setToolTip(
+        "Half-lives: how many channels have which, at the token shown. What is left: the product of α over the tokens after the pinned one, "
+        "for one head. Decay only; what later tokens overwrite is not in it.");
+    head->addWidget(below_);
     form_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    form_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     form_->setForegroundRole(QPalette::PlaceholderText);
-    layout->addWidget(form_);
+    head->addWidget(form_, 1);
+    layout->addLayout(head);
+    plots_->addWidget(plot_);
+    plots_->addWidget(left_);
+    plots_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    layout->addWidget(plots_, 1);
 
     map_->setAccessibleName("Decay map");
     map_->describe = [this](int row, int column, float) {
@@ -111,6 +134,23 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     };
     connect(view_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
     connect(gate_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
+    connect(below_, &QComboBox::activated, this, [this](int i) {
+        plots_->setCurrentIndex(i);
+        refresh_soon();
+    });
+    connect(left_, &LineChart::hovered, this, [this](double x) {
+        const auto& points = retention_.points();
+        plot_line_.clear();
+        if (!std::isnan(x) && points.size() > 1) {
+            const auto& p = points[static_cast<size_t>(std::clamp<int64_t>(std::llround(x) - points[0].position, 0, static_cast<int64_t>(points.size()) - 1))];
+            const auto share = [](float v) { return QString::fromStdString(percent_text(double(v))); };
+            plot_line_ = QString("%1, %2 later: %3\nleft: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)")
+                             .arg(token_name(this->session, points[0].position), QString::fromStdString(plural(p.position - points[0].position, "token")),
+                                  token_name(this->session, p.position), share(p.mean), share(p.slowest), share(p.chosen))
+                             .arg(this->session.selection().channel());
+        }
+        show_line();
+    });
     connect(map_, &HeatMap::hovered, this, [this](int row, int column) {
         if (view() == waterfall) this->session.selection().hover(row < 0 ? -1 : place(row, column).token);
         show_line();
@@ -126,7 +166,10 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
         show_line();
     };
     connect(&session, &Session::card_changed, this, &DecayPanel::begin);
-    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) { window_.cut(e.first); });
+    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) {
+        window_.cut(e.first);
+        retention_.cut(e.first);
+    });
     begin();
 }
 
@@ -215,6 +258,7 @@ void DecayPanel::refresh() {
         map_->set_empty(why_nothing());
         map_->set_values(0, 0, {});
         plot_->set_counts({}, {}, {}, {});
+        left_->drop_series(0);
         return show_line();
     }
     at_ = *head;
@@ -224,17 +268,47 @@ void DecayPanel::refresh() {
     else
         show_map(readings);
 
+    if (plots_->currentIndex() == 0)
+        show_counts(readings);
+    else
+        show_retention();
+    show_line();
+}
+
+void DecayPanel::show_counts(std::span<const float> readings) {
+    const TraceShape& shape = session.trace().shape();
     HalfLifeCounts all, one;
     for (int layer : shape.layers(Site::log_decay)) all.add(shape.of(Site::log_decay, layer, readings));
     const auto k = static_cast<size_t>(shape.key_dim);
-    one.add(some.subspan(static_cast<size_t>(at_.head) * k, k));
+    one.add(shape.of(Site::log_decay, at_.layer, readings).subspan(static_cast<size_t>(at_.head) * k, k));
     plot_->set_counts(all, one,
                       QString("%1 channels at %2, median %3 tokens; line: layer %4, head %5")
                           .arg(QString::fromStdString(grouped(all.total)), token_name(session, token_), half_life_text(all.median()))
                           .arg(at_.layer)
                           .arg(at_.head),
                       QString("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
-    show_line();
+}
+
+void DecayPanel::show_retention() {
+    const Selection& selected = session.selection();
+    left_->set_empty("Pin a token (a click on it in the chat, the timeline or the waterfall) to see how long it lasts.");
+    if (selected.token() == Selection::kNewest) return left_->drop_series(0);
+    const int channel = std::clamp(selected.channel(), 0, session.trace().shape().key_dim - 1);
+    if (!(frozen() || session.frozen()) || retention_.points().empty()) retention_.follow(session.trace(), selected.token(), at_, channel);
+    const auto& points = retention_.points();
+    int64_t wide = 32;  // grows in steps, so that the picture moves only when it must
+    while (wide < static_cast<int64_t>(points.size())) wide *= 2;
+    const auto first = static_cast<double>(points[0].position);
+    left_->set_axes({"token", false, first, first + static_cast<double>(wide)}, {"left", false, 0, 1});
+    const auto line = [&](int index, const QString& name, const QColor& colour, float Retention::Point::*value, bool dashed) {
+        QList<QPointF> all;
+        all.reserve(static_cast<qsizetype>(points.size()));
+        for (const auto& p : points) all.append({static_cast<double>(p.position), double(p.*value)});
+        left_->set_series(index, name, colour, thinned(all), dashed);
+    };
+    line(0, QString("layer %1, head %2, mean of channels").arg(at_.layer).arg(at_.head), theme().hybrid, &Retention::Point::mean, false);
+    line(1, "slowest tenth", theme().series[3], &Retention::Point::slowest, false);
+    line(2, QString("channel %1").arg(channel), theme().accent, &Retention::Point::chosen, true);
 }
 
 void DecayPanel::show_map(std::span<const float> readings) {
