@@ -368,7 +368,7 @@ void LiveRun::handle(const ProbeAttention& c) {
         return begun_ > cancelled_until_;
     };
     if (!reads) return reads.error().kind == Error::interrupted && gave_way() ? void() : fail(reads.error());
-    tell(AttentionPicture{c.layer, c.head, reads->position, reads->first, reads->implicit, std::move(reads->weights), std::move(reads->decay_only), reads->before});
+    for (HeadReads& r : *reads) tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
 }
 
 }  // namespace klp

@@ -90,116 +90,134 @@ struct Replay {
     }
 };
 
-Result<HeadReads> probe_kda(Replay& at) {
+using AllReads = std::vector<HeadReads>;
+
+Result<AllReads> probe_kda(Replay& at, int first_head, int heads) {
     const ModelConfig& c = at.sequence.model().config();
-    const int64_t K = c.kda_key_dim, V = c.kda_value_dim, h = at.what.head;
+    const int64_t K = c.kda_key_dim, V = c.kda_value_dim;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(at.what.tokens.size()) - at.what.window);
     if (auto stands = at.stand(first); !stands) return tl::unexpected(stands.error());
     const std::vector<float> state = at.sequence.state(at.what.layer, "S");
-    const auto rows = delta_rows(at.sequence, at.rest(), at.what.layer, at.what.head, at.ws, at.cancel, at.heard());
-    if (!rows) return tl::unexpected(rows.error());
-    Unrolled unrolled = unroll(*rows);
-
-    double rest = 0, all = 0;  // |S_0^T r|^2 and |o|^2
-    for (int64_t j = 0; j < V; ++j) {
-        double o = 0;
-        for (int64_t i = 0; i < K; ++i) o += state[static_cast<size_t>((h * V + j) * K + i)] * unrolled.rest[static_cast<size_t>(i)];
-        rest += o * o;
-        for (int64_t t = 0; t < rows->tokens(); ++t) o += unrolled.weights[static_cast<size_t>(t)] * rows->v[static_cast<size_t>(t * V + j)];
-        all += o * o;
-    }
-    HeadReads reads{.position = at.sequence.position() - 1, .first = first, .implicit = true};
-    reads.weights = std::move(unrolled.weights), reads.decay_only = std::move(unrolled.decay_only);
-    reads.before = all > 0 ? static_cast<float>(std::sqrt(rest / all)) : 0;
-    return reads;
+    AllReads all_reads;
+    const auto look = [&](int h, const DeltaRows& rows) {
+        Unrolled unrolled = unroll(rows);
+        double rest = 0, all = 0;  // |S_0^T r|^2 and |o|^2
+        for (int64_t j = 0; j < V; ++j) {
+            double o = 0;
+            for (int64_t i = 0; i < K; ++i) o += state[static_cast<size_t>((h * V + j) * K + i)] * unrolled.rest[static_cast<size_t>(i)];
+            rest += o * o;
+            for (int64_t t = 0; t < rows.tokens(); ++t) o += unrolled.weights[static_cast<size_t>(t)] * rows.v[static_cast<size_t>(t * V + j)];
+            all += o * o;
+        }
+        HeadReads reads{.head = h, .position = static_cast<int64_t>(at.what.tokens.size()) - 1, .first = first, .implicit = true};
+        reads.weights = std::move(unrolled.weights), reads.decay_only = std::move(unrolled.decay_only);
+        reads.before = all > 0 ? static_cast<float>(std::sqrt(rest / all)) : 0;
+        all_reads.push_back(std::move(reads));
+    };
+    auto fed = delta_rows(at.sequence, at.rest(), at.what.layer, first_head, heads, at.ws, look, at.cancel, at.heard());
+    if (!fed) return tl::unexpected(fed.error());
+    return all_reads;
 }
 
-Result<HeadReads> probe_mla(Replay& at) {
+Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
     const ModelConfig& c = at.sequence.model().config();
-    const ProbeRequest& what = at.what;
-    const int64_t nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim, h = what.head;
-    const int64_t N = static_cast<int64_t>(what.tokens.size());
+    const int64_t nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim;
+    const int64_t N = static_cast<int64_t>(at.what.tokens.size());
     if (auto stands = at.stand(N - 1); !stands) return tl::unexpected(stands.error());
-    HeadTap tap(what.layer, {{Site::projections, {h * (nope + rope), nope + rope}}});
+    HeadTap tap(at.what.layer, {{Site::projections, {first_head * (nope + rope), heads * (nope + rope)}}});
     if (auto fed = feed(at.sequence, at.rest(), at.ws, tap, at.cancel, at.heard()); !fed) return tl::unexpected(fed.error());
 
-    const auto w_uk = rows_of(at.sequence.model().source(), "model.layers." + std::to_string(what.layer) + ".self_attn.kv_b_proj.weight",
-                              {c.num_attention_heads * head_rows, L}, h * head_rows, nope);
-    if (!w_uk) return tl::unexpected(w_uk.error());
-    // query of the cached row c | k_r:  W_UK^T q_n | q_r
-    const std::vector<float>& q = tap.values[0];
-    Numbers query(static_cast<size_t>(L));
-    for (int64_t i = 0; i < nope; ++i)
-        for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += (*w_uk)[static_cast<size_t>(i * L + l)] * q[static_cast<size_t>(i)];
-    query.insert(query.end(), q.begin() + nope, q.end());
-    if (!c.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta);  // cached keys are rotated already
+    const std::string kv_b = "model.layers." + std::to_string(at.what.layer) + ".self_attn.kv_b_proj.weight";
+    AllReads all;
+    std::vector<Numbers> queries;
+    for (int h = first_head; h < first_head + heads; ++h) {
+        const auto w_uk = rows_of(at.sequence.model().source(), kv_b, {c.num_attention_heads * head_rows, L}, h * head_rows, nope);
+        if (!w_uk) return tl::unexpected(w_uk.error());
+        // query of the cached row c | k_r:  W_UK^T q_n | q_r
+        const auto q = tap.values[0].begin() + (h - first_head) * (nope + rope);
+        Numbers query(static_cast<size_t>(L));
+        for (int64_t i = 0; i < nope; ++i)
+            for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += (*w_uk)[static_cast<size_t>(i * L + l)] * q[i];
+        query.insert(query.end(), q + nope, q + nope + rope);
+        if (!c.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta);  // cached keys are rotated already
+        queries.push_back(std::move(query));
+        all.push_back({.head = h, .position = N - 1});
+        all.back().weights.reserve(static_cast<size_t>(N));
+    }
 
     const double scale = 1 / std::sqrt(static_cast<double>(nope + rope));
-    Numbers scores;
-    scores.reserve(static_cast<size_t>(N));
     for (int64_t first = 0; first < N; first += kMlaPage) {
         const int64_t count = std::min<int64_t>(kMlaPage, N - first);
-        const std::vector<float> rows = at.sequence.cache(what.layer, first, count);
-        for (int64_t n = 0; n < count; ++n) {
-            double score = 0;
-            for (int64_t i = 0; i < L + rope; ++i) score += query[static_cast<size_t>(i)] * rows[static_cast<size_t>(n * (L + rope) + i)];
-            scores.push_back(score * scale);
-        }
+        const std::vector<float> rows = at.sequence.cache(at.what.layer, first, count);
+        for (size_t h = 0; h < all.size(); ++h)
+            for (int64_t n = 0; n < count; ++n) {
+                double score = 0;
+                for (int64_t i = 0; i < L + rope; ++i) score += queries[h][static_cast<size_t>(i)] * rows[static_cast<size_t>(n * (L + rope) + i)];
+                all[h].weights.push_back(static_cast<float>(score * scale));
+            }
     }
-    const double top = *std::max_element(scores.begin(), scores.end());
-    double sum = 0;
-    for (double& s : scores) sum += s = std::exp(s - top);
-    HeadReads reads{.position = N - 1};
-    for (double s : scores) reads.weights.push_back(static_cast<float>(s / sum));
-    return reads;
+    for (HeadReads& reads : all) {
+        const float top = *std::max_element(reads.weights.begin(), reads.weights.end());
+        double sum = 0;
+        for (float w : reads.weights) sum += std::exp(static_cast<double>(w) - top);
+        for (float& w : reads.weights) w = static_cast<float>(std::exp(static_cast<double>(w) - top) / sum);
+    }
+    return all;
 }
 
 }  // namespace
 
-Result<DeltaRows> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int head, Workspace& ws, const std::atomic<bool>* cancel,
-                             const std::function<void(int64_t done)>& heard) {
+Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int first, int count, Workspace& ws,
+                        const std::function<void(int head, const DeltaRows&)>& each, const std::atomic<bool>* cancel,
+                        const std::function<void(int64_t done)>& heard) {
     const ModelConfig& c = sequence.model().config();
-    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, C = c.short_conv_kernel_size, h = head;
+    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, C = c.short_conv_kernel_size, T = static_cast<int64_t>(tokens.size());
     struct Stream {
         const char* name;
-        int64_t rows, row, width;  // of its convolution; the head's
-        int64_t column;            // of the head in q^ | k^ | v^
+        int64_t column, width;  // in q^ | k^ | v^; of a head
     };
-    const Stream streams[] = {{"q", H * K, h * K, K, h * K}, {"k", H * K, h * K, K, (H + h) * K}, {"v", H * V, h * V, V, 2 * H * K + h * V}};
+    const Stream streams[] = {{"q", 0, K}, {"k", H * K, K}, {"v", 2 * H * K, V}};
     const std::vector<float> tail = sequence.state(layer, "conv");
-    HeadTap tap(layer, {{Site::projections, {streams[0].column, K}},
-                        {Site::projections, {streams[1].column, K}},
-                        {Site::projections, {streams[2].column, V}},
-                        {Site::log_decay, {h * K, K}},
-                        {Site::beta, {h, 1}}});
-    if (auto fed = feed(sequence, tokens, ws, tap, cancel, heard); !fed) return tl::unexpected(fed.error());
+    HeadTap tap(layer, {{Site::projections, {streams[0].column + first * K, count * K}},
+                        {Site::projections, {streams[1].column + first * K, count * K}},
+                        {Site::projections, {streams[2].column + first * V, count * V}},
+                        {Site::log_decay, {first * K, count * K}},
+                        {Site::beta, {first, count}}});
+    if (auto fed = feed(sequence, tokens, ws, tap, cancel, heard); !fed) return fed;
 
-    DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
-    rows.beta.assign(tap.values[4].begin(), tap.values[4].end());
-    for (float g : tap.values[3]) rows.alpha.push_back(std::exp(static_cast<double>(g)));
-    Numbers* const into[] = {&rows.q, &rows.k, &rows.v};
-    for (size_t n = 0; n < 3; ++n) {
-        const Stream& s = streams[n];
-        const std::string name = "model.layers." + std::to_string(layer) + ".self_attn." + s.name + "_conv1d.weight";
-        const auto conv = rows_of(sequence.model().source(), name, {s.rows, 1, C}, s.row, s.width);
-        if (!conv) return tl::unexpected(conv.error());
-        const auto raw = [&](int64_t t, int64_t i) {  // what came before the first row stands in the tail
-            return t >= 0 ? tap.values[n][static_cast<size_t>(t * s.width + i)] : tail[static_cast<size_t>((t + C - 1) * (2 * H * K + H * V) + s.column + i)];
-        };
-        Numbers row(static_cast<size_t>(s.width));
-        for (int64_t t = 0; t < rows.tokens(); ++t) {
-            for (int64_t i = 0; i < s.width; ++i) {
-                double sum = 0;
-                for (int64_t j = 0; j < C; ++j) sum += (*conv)[static_cast<size_t>(i * C + j)] * raw(t - C + 1 + j, i);
-                row[static_cast<size_t>(i)] = naive::silu(sum);
-            }
-            if (n < 2) row = naive::l2_norm(row);
-            if (n == 0)
-                for (double& q : row) q /= std::sqrt(static_cast<double>(K));
-            into[n]->insert(into[n]->end(), row.begin(), row.end());
+    for (int64_t h = first; h < first + count; ++h) {
+        const int64_t nth = h - first;
+        DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
+        for (int64_t t = 0; t < T; ++t) {
+            rows.beta.push_back(tap.values[4][static_cast<size_t>(t * count + nth)]);
+            for (int64_t i = 0; i < K; ++i) rows.alpha.push_back(std::exp(static_cast<double>(tap.values[3][static_cast<size_t>((t * count + nth) * K + i)])));
         }
+        std::vector<double>* const into[] = {&rows.q, &rows.k, &rows.v};
+        for (size_t n = 0; n < 3; ++n) {
+            const auto& [stream, column, width] = streams[n];
+            const std::string name = "model.layers." + std::to_string(layer) + ".self_attn." + stream + "_conv1d.weight";
+            const auto conv = rows_of(sequence.model().source(), name, {H * width, 1, C}, h * width, width);
+            if (!conv) return tl::unexpected(conv.error());
+            const auto raw = [&, column = column, width = width](int64_t t, int64_t i) {  // what came before the first row stands in the tail
+                return t >= 0 ? tap.values[n][static_cast<size_t>((t * count + nth) * width + i)]
+                              : tail[static_cast<size_t>((t + C - 1) * (2 * H * K + H * V) + column + h * width + i)];
+            };
+            Numbers row(static_cast<size_t>(width));
+            for (int64_t t = 0; t < T; ++t) {
+                for (int64_t i = 0; i < width; ++i) {
+                    double sum = 0;
+                    for (int64_t j = 0; j < C; ++j) sum += (*conv)[static_cast<size_t>(i * C + j)] * raw(t - C + 1 + j, i);
+                    row[static_cast<size_t>(i)] = naive::silu(sum);
+                }
+                if (n < 2) row = naive::l2_norm(row);
+                if (n == 0)
+                    for (double& q : row) q /= std::sqrt(static_cast<double>(K));
+                into[n]->insert(into[n]->end(), row.begin(), row.end());
+            }
+        }
+        each(static_cast<int>(h), rows);
     }
-    return rows;
+    return {};
 }
 
 Unrolled unroll(const DeltaRows& rows) {
@@ -223,17 +241,18 @@ Unrolled unroll(const DeltaRows& rows) {
     return out;
 }
 
-Result<HeadReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel,
-                        const SnapshotPool::Progress& progress) {
+Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel,
+                       const SnapshotPool::Progress& progress) {
     const ModelConfig& c = model->config();
     const bool layer = what.layer >= 0 && what.layer < c.num_hidden_layers;
     const bool kda = layer && c.layer_kinds[static_cast<size_t>(what.layer)] == "kda";
     const int heads = kda ? c.kda_heads : c.num_attention_heads;
-    if (!layer || what.head < 0 || what.head >= heads)
+    if (!layer || what.head < -1 || what.head >= heads)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));
     if (what.tokens.empty()) return fail(Error::usage, "there is no token to look at yet");
     Replay at{what, pool, cancel, progress, Sequence(model), Workspace(model->backend())};
-    return kda ? probe_kda(at) : probe_mla(at);
+    const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
+    return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);
 }
 
 }  // namespace klp

@@ -18,9 +18,11 @@ struct DeltaRows {
     int64_t tokens() const { return static_cast<int64_t>(beta.size()); }
 };
 
-// Feeds the tokens and keeps what one head of a KDA layer is given for them. An interrupted feed leaves the sequence where it got to; `heard` may be empty.
-Result<DeltaRows> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int head, Workspace& ws, const std::atomic<bool>* cancel = nullptr,
-                             const std::function<void(int64_t done)>& heard = {});
+// Feeds the tokens and gives what heads [first, first + count) of a KDA layer are given for them, one head after the other. An interrupted feed leaves the
+// sequence where it got to; `heard` may be empty.
+Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int first, int count, Workspace& ws,
+                        const std::function<void(int head, const DeltaRows&)>& each, const std::atomic<bool>* cancel = nullptr,
+                        const std::function<void(int64_t done)>& heard = {});
 
 struct Unrolled {
     std::vector<float> weights;     // [T]
@@ -30,6 +32,7 @@ struct Unrolled {
 Unrolled unroll(const DeltaRows& rows);  // of the last row's output
 
 struct HeadReads {
+    int head = 0;
     int64_t position = 0;           // of the reading token
     int64_t first = 0;              // of the earliest weight; the last one is the reading token's own
     bool implicit = false;          // of a KDA head
@@ -39,11 +42,11 @@ struct HeadReads {
 
 struct ProbeRequest {
     std::span<const int32_t> tokens;  // of the sequence, the reading one last
-    int layer = 0, head = 0;
+    int layer = 0, head = -1;  // -1: every head
     int64_t window = kProbeWindow;  // KDA
 };
 // Feeds what it needs again into a sequence of its own, from the nearest snapshot. `cancel` and `progress` as in SnapshotPool::go. Errors: no such head, or interrupted.
-Result<HeadReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel = nullptr,
-                        const SnapshotPool::Progress& progress = {});
+Result<std::vector<HeadReads>> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel = nullptr,
+                                     const SnapshotPool::Progress& progress = {});
 
 }  // namespace klp

@@ -76,7 +76,7 @@ struct StartRace {
 // Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding tokens
 // again, so a probe that is under way gives way to the next command (but AskCost, SetSnapshotBudget) without a word.
 struct ProbeAttention {
-    int layer = 0, head = 0;
+    int layer = 0, head = -1;  // -1: every head, a picture of each
     int64_t position = 0;  // one that is not fed yet: the newest
     int64_t window = kProbeWindow;  // tokens back, of a KDA layer
 };

@@ -72,7 +72,19 @@ protected:
         for (int i = 0; i < 300; ++i) ids.push_back(static_cast<int32_t>(random() % static_cast<unsigned>(config.vocab_size)));
     }
     Result<HeadReads> probe_at(int64_t position, int layer, int head, int64_t window = kProbeWindow) {
-        return probe(model, pool, {std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, window});
+        auto all = probe(model, pool, {std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, window});
+        if (!all) return tl::unexpected(all.error());
+        EXPECT_EQ(all->size(), 1u);
+        return all->front();
+    }
+    static Result<DeltaRows> rows_of(Sequence& sequence, std::span<const int32_t> tokens, int layer, int head, Workspace& ws) {
+        DeltaRows one;
+        auto fed = delta_rows(sequence, tokens, layer, head, 1, ws, [&](int h, const DeltaRows& rows) {
+            EXPECT_EQ(h, head);
+            one = rows;
+        });
+        if (!fed) return tl::unexpected(fed.error());
+        return one;
     }
     std::vector<int> layers(const char* kind) const {
         std::vector<int> found;
@@ -106,7 +118,7 @@ TEST_P(EveryModel, WeightsTimesValuesAreTheHeadsOutput) {
                 Sequence sequence(model);
                 ASSERT_TRUE(sequence.feed(std::span(ids).first(static_cast<size_t>(first)), ws));
                 const Sequence before = sequence.fork();
-                const auto rows = delta_rows(sequence, std::span(ids).subspan(static_cast<size_t>(first)), layer, head, ws);
+                const auto rows = rows_of(sequence, std::span(ids).subspan(static_cast<size_t>(first)), layer, head, ws);
                 ASSERT_TRUE(rows);
                 ASSERT_EQ(rows->tokens(), 300 - first);
                 const Unrolled unrolled = unroll(*rows);
@@ -124,7 +136,7 @@ TEST_P(EveryModel, AProbeOfAStateIsTheUnrolledRule) {
     Workspace ws(model->backend());
     for (int64_t position : {0, 3, 140}) {
         Sequence sequence(model);
-        const auto rows = delta_rows(sequence, std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, ws);
+        const auto rows = rows_of(sequence, std::span(ids).first(static_cast<size_t>(position + 1)), layer, head, ws);
         ASSERT_TRUE(rows);
         const Unrolled all = unroll(*rows);
         const auto whole = probe_at(position, layer, head);
@@ -220,13 +232,32 @@ TEST_P(EveryModel, TheReplayFromASnapshotSeesTheSame) {
         totals.push_back(total);
     });
     ASSERT_TRUE(again);
+    ASSERT_EQ(again->size(), 1u);
     for (int64_t total : totals) EXPECT_EQ(total, 81);
     EXPECT_EQ(live.position(), 200);
     const auto same = probe_at(280, kda, 0, 50);
     ASSERT_TRUE(same);
     const double slack = GetParam().type == DType::f32 ? 1e-4 : 0.1;  // rounded activations may round the other way
     for (size_t i = 0; i < 50; ++i) EXPECT_NEAR(same->weights[i], state->weights[i], slack * (0.1 + std::abs(state->weights[i])));
-    for (size_t i = 0; i < 281; ++i) EXPECT_NEAR(again->weights[i], cache->weights[i], slack * (0.01 + cache->weights[i]));
+    for (size_t i = 0; i < 281; ++i) EXPECT_NEAR(again->front().weights[i], cache->weights[i], slack * (0.01 + cache->weights[i]));
+}
+
+TEST_P(EveryModel, AllHeadsAtOnceAreEachHeadAlone) {
+    for (const char* kind : {"kda", "mla"}) {
+        const int layer = layers(kind).back(), heads = *kind == 'k' ? model->config().kda_heads : model->config().num_attention_heads;
+        const auto all = probe(model, pool, {std::span(ids).first(100), layer, -1, 30});
+        ASSERT_TRUE(all);
+        ASSERT_EQ(static_cast<int>(all->size()), heads);
+        for (int h = 0; h < heads; ++h) {
+            const auto alone = probe_at(99, layer, h, 30);
+            ASSERT_TRUE(alone);
+            const HeadReads& reads = (*all)[static_cast<size_t>(h)];
+            EXPECT_EQ(reads.head, h);
+            EXPECT_EQ(reads.weights, alone->weights);
+            EXPECT_EQ(reads.decay_only, alone->decay_only);
+            EXPECT_EQ(reads.before, alone->before);
+        }
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Probe, EveryModel, testing::ValuesIn(cases()), [](const auto& c) { return c.param.name + "_" + c.param.device; });
@@ -247,7 +278,7 @@ TEST(Probe, RefusesWhatIsNotThereAndStopsWhenAsked) {
     const auto model = *Model::load(*on, config, synthetic_weights(config, DType::f32, 1));
     SnapshotPool pool(1 << 20);
     const Ids ids(700, 7);
-    for (auto [layer, head] : {std::pair(-1, 0), {4, 0}, {0, 2}, {3, -1}}) {
+    for (auto [layer, head] : {std::pair(-1, 0), {4, 0}, {0, 2}, {3, -2}}) {
         const auto reads = probe(model, pool, {ids, layer, head});
         ASSERT_FALSE(reads);
         EXPECT_EQ(reads.error().kind, Error::usage);

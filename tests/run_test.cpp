@@ -196,6 +196,10 @@ TEST_F(RunTest, AProbeShowsWhatAHeadReadsAndDisturbsNothing) {
         EXPECT_EQ(picture.weights.size(), 10u);
         EXPECT_EQ(picture.decay_only.size(), layer == 0 ? 10u : 0u);
     }
+    run_.post(ProbeAttention{1, -1, 9});
+    const auto each = only<AttentionPicture>(until<PhaseChanged>());
+    ASSERT_EQ(each.size(), 4u);
+    for (int h = 0; h < 4; ++h) EXPECT_EQ(each[static_cast<size_t>(h)].head, h);
     run_.post(ProbeAttention{3, 0, int64_t{1} << 40});
     const AttentionPicture newest = only<AttentionPicture>(until<AttentionPicture>())[0];
     EXPECT_EQ(static_cast<int64_t>(newest.weights.size()), newest.position + 1);
