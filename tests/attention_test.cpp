@@ -2,7 +2,8 @@
 #include <QComboBox>
 #include <QLabel>
 
-#include "app/gui/main_window.h"
+#include "app/gui/heat_map.h"
+#include "app/gui/panel.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {
@@ -33,8 +34,13 @@ protected:
         if (!c) return {};
         asked.push_back(*c);
         std::vector<Event> events;
-        if (fails) events.push_back(Trouble{{Error::interrupted, "stopped"}, "", -1});
-        if (!fails && !gives_way) events.push_back(picture_of(*c, window));
+        Trouble stopped;
+        stopped.error = {Error::interrupted, "stopped"};
+        if (fails) events.push_back(stopped);
+        if (!fails && !gives_way) {
+            EXPECT_EQ(c->head, -1);
+            for (int h = 0; h < 4; ++h) events.push_back(picture_of({c->layer, h, c->position}, window));
+        }
         events.push_back(PhaseChanged{Phase::ready});
         return events;
     }
@@ -117,17 +123,16 @@ TEST_F(AttentionTest, FollowsTheSelection) {
     EXPECT_EQ(asked[0].position, 20);
     session.selection().set_head(2, 3);
     settle();
-    ASSERT_EQ(asked.size(), 3u) << "only the state's head is another one";
+    ASSERT_EQ(asked.size(), 3u) << "only the state's layer is another one";
     EXPECT_EQ(asked[2].layer, 2);
-    EXPECT_EQ(asked[2].head, 3);
+    EXPECT_EQ(static_cast<QComboBox*>(named("State (KDA), head"))->currentIndex(), 3);
     auto* head = static_cast<QComboBox*>(named("Cache (MLA), head"));
     head->setCurrentIndex(1);
     emit head->activated(1);
     settle();
-    ASSERT_EQ(asked.size(), 4u);
-    EXPECT_EQ(asked[3].layer, 3);
-    EXPECT_EQ(asked[3].head, 1);
+    EXPECT_EQ(asked.size(), 3u) << "every head is known";
     EXPECT_EQ(session.selection().layer(), 3);
+    EXPECT_EQ(session.selection().head(), 1);
 }
 
 TEST_F(AttentionTest, AsksAgainForWhatGaveWayAndNotForWhatFailed) {
@@ -174,7 +179,13 @@ TEST_F(AttentionTest, DrawsShortAndLongContextsInBothThemes) {
         for (const QSize size : {QSize(620, 520), QSize(380, 300)}) {
             panel->resize(size);
             settle();
-            EXPECT_GT(colours_in(panel->grab().toImage()), 20);
+            for (int below : {3, 1, 2, 0}) {
+                auto* box = static_cast<QComboBox*>(named("Below the strips"));
+                box->setCurrentIndex(below);
+                emit box->activated(below);
+                settle();
+                EXPECT_GT(colours_in(panel->grab().toImage()), 20);
+            }
         }
     }
     answer(6000);
@@ -203,6 +214,25 @@ TEST_F(AttentionTest, KeysPointAndPin) {
     EXPECT_EQ(session.selection().token(), 0);
 }
 
+TEST_F(AttentionTest, AHeadIsChosenAmongAll) {
+    panel->show();
+    load();
+    answer(30);
+    auto* box = static_cast<QComboBox*>(named("Below the strips"));
+    box->setCurrentIndex(3);
+    emit box->activated(3);
+    settle();
+    auto* map = panel->findChild<HeatMap*>();
+    ASSERT_EQ(map->rows(), 8);
+    EXPECT_EQ(map->columns(), 42);
+    EXPECT_TRUE(map->describe(6, 40, 0).contains("State (KDA), layer 0, head 2")) << map->describe(6, 40, 0).toStdString();
+    emit map->clicked(6, 40);
+    EXPECT_EQ(session.selection().layer(), 0);
+    EXPECT_EQ(session.selection().head(), 2);
+    emit map->hovered(1, 17);
+    EXPECT_EQ(session.selection().hovered(), 17);
+}
+
 TEST_F(AttentionTest, ARecordingShowsWhatItHolds) {
     auto recorded = std::make_shared<RunCard>(*card);
     recorded->recorded = "2026-03-01, a machine";
@@ -215,7 +245,8 @@ TEST_F(AttentionTest, ARecordingShowsWhatItHolds) {
     play({picture_of({1, 2, 25})});
     EXPECT_TRUE(said().contains("State: half"));
     EXPECT_TRUE(said().contains("not in this recording"));
-    EXPECT_FALSE(named("State (KDA), head")->isEnabled());
+    EXPECT_FALSE(named("State (KDA), layer")->isEnabled());
+    EXPECT_EQ(static_cast<QComboBox*>(named("State (KDA), head"))->currentIndex(), 2);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "app/format.h"
+#include "app/gui/heat_map.h"
 #include "app/gui/panels.h"
 #include "core/utf8.h"
 
@@ -340,10 +341,19 @@ private:
 class AttentionPanel final : public Panel {
 public:
     AttentionPanel(Session& s, const PanelInfo& info) : Panel(s, info) {
-        auto* column = new QVBoxLayout(body());
+        auto* pages = new QVBoxLayout(body());
+        pages->setContentsMargins(0, 0, 0, 0);
+        picture_ = new QWidget(body());
+        pages->addWidget(picture_);
+        empty_ = new QLabel(body());
+        empty_->setAlignment(Qt::AlignCenter);
+        empty_->setWordWrap(true);
+        empty_->setForegroundRole(QPalette::PlaceholderText);
+        pages->addWidget(empty_);
+        auto* column = new QVBoxLayout(picture_);
         column->setContentsMargins(0, 0, 0, 0);
         column->setSpacing(3);
-        title_ = new QLabel(body());
+        title_ = new QLabel(picture_);
         title_->setTextFormat(Qt::PlainText);
         title_->setWordWrap(true);
         column->addWidget(title_);
@@ -363,14 +373,14 @@ public:
             controls()->addWidget(kind.layer);
             controls()->addWidget(kind.head);
             controls()->addSpacing(6);
-            connect(kind.layer, &QComboBox::activated, this, [this, &kind] { session.selection().set_head(kind.layer->currentData().toInt(), kind.head->currentIndex()); });
-            connect(kind.head, &QComboBox::activated, this, [this, &kind] { session.selection().set_head(kind.layer->currentData().toInt(), kind.head->currentIndex()); });
+            for (QComboBox* box : {kind.layer, kind.head})
+                connect(box, &QComboBox::activated, this, [this, &kind] { choose(kind, kind.head->currentIndex()); });
 
-            kind.caption = new QLabel(body());
+            kind.caption = new QLabel(picture_);
             kind.caption->setTextFormat(Qt::PlainText);
             kind.caption->setForegroundRole(QPalette::PlaceholderText);
             kind.caption->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-            kind.bars = new WeightBars(kind.reads, session, body());
+            kind.bars = new WeightBars(kind.reads, session, picture_);
             kind.bars->setAccessibleName(name + ", weight of each token");
             kind.bars->hovered = hovered, kind.bars->clicked = clicked, kind.bars->describe = describe;
             column->addWidget(kind.caption);
@@ -378,16 +388,18 @@ public:
         }
         controls()->addStretch(1);
         words_ = new QComboBox(this);
-        words_->setAccessibleName("Words are coloured by");
-        words_->setToolTip("Which memory's weights colour the words below");
-        words_->addItems({"words by both", "words by cache", "words by state"});
+        words_->setAccessibleName("Below the strips");
+        words_->setToolTip("The words, coloured by the weights of one memory or of each; or all heads of both layers");
+        words_->addItems({"words by both", "words by cache", "words by state", "all heads"});
         controls()->addWidget(words_);
         connect(words_, &QComboBox::activated, this, [this] { drawn_ = false, refresh_soon(); });
 
-        auto* texts = new QHBoxLayout;
+        texts_ = new QWidget(picture_);
+        auto* texts = new QHBoxLayout(texts_);
+        texts->setContentsMargins(0, 0, 0, 0);
         texts->setSpacing(6);
         for (Kind& kind : kinds_) {
-            kind.text = new TokenText(session, body());
+            kind.text = new TokenText(session, texts_);
             kind.text->setAccessibleName(QString("The words of the context, coloured by %1").arg(kind.implicit ? "the state" : "the cache"));
             kind.text->hovered = hovered, kind.text->clicked = clicked, kind.text->describe = describe;
             texts->addWidget(kind.text);
@@ -398,17 +410,24 @@ public:
                 if (words_->currentIndex() == 0) to->setValue(y);
             });
         }
-        column->addLayout(texts, 5);
-        detail_ = new QLabel(body());
+        column->addWidget(texts_, 5);
+        heads_ = new HeatMap(picture_);
+        heads_->setAccessibleName("All heads by token");
+        heads_->describe = [this](int row, int p, float) {
+            const auto [kind, head] = head_at(row);
+            const Reads reads{kind->heads[static_cast<size_t>(head)], kind->reads.bound};
+            return QString("%1 · token %2, %3: %4").arg(reads.what(), text_of(p), quoted(p), reads.has(p) ? number(reads.weight(p)) : "n/a (not looked at)");
+        };
+        connect(heads_, &HeatMap::hovered, this, [hovered](int, int p) { hovered(p); });
+        connect(heads_, &HeatMap::clicked, this, [this](int row, int) {
+            const auto [kind, head] = head_at(row);
+            choose(*kind, head);
+        });
+        column->addWidget(heads_, 5);
+        detail_ = new QLabel(picture_);
         detail_->setTextFormat(Qt::PlainText);
         detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
         column->addWidget(detail_);
-        empty_ = new QLabel(body());
-        empty_->setAlignment(Qt::AlignCenter);
-        empty_->setWordWrap(true);
-        empty_->setForegroundRole(QPalette::PlaceholderText);
-        column->addWidget(empty_, 20);
-
         connect(&session, &Session::card_changed, this, [this] { forget(0), fill(); });
         connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) { forget(e.first); });
         connect(&session, &Session::attention_pictured, this, &AttentionPanel::take);
@@ -418,7 +437,7 @@ public:
         connect(&session, &Session::phase_changed, this, [this] {
             if (session.phase().phase == Phase::ready) pending_ = false;
         });
-        connect(&session.selection(), &Selection::changed, this, [this] { given_up_ = false; });
+        connect(&session.selection(), &Selection::changed, this, [this] { given_up_ = drawn_ = false; });
         connect(&session.selection(), &Selection::hover_changed, this, [this] {
             if (isVisible()) point();
         });
@@ -447,15 +466,17 @@ protected:
         const bool any = why.isEmpty();
         empty_->setVisible(!any);
         empty_->setText(why);
-        title_->setVisible(any), detail_->setVisible(any);
+        picture_->setVisible(any);
+        const int below = words_->currentIndex();
+        heads_->setVisible(below == kHeads), texts_->setVisible(below != kHeads);
         for (Kind& kind : kinds_) {
-            const bool on = any && kind.layer->count() > 0;
+            const bool on = kind.layer->count() > 0;
             kind.caption->setVisible(on), kind.bars->setVisible(on);
-            kind.text->setVisible(on && words_->currentIndex() != (kind.implicit ? 1 : 2));
+            kind.text->setVisible(on && below != (kind.implicit ? 1 : 2));
         }
         if (!any) return;
-        title_->setText(headline());
         if (!std::exchange(drawn_, true) || (tokens() != drawn_tokens_ && !session.busy())) draw();
+        title_->setText(headline());
         point();
     }
 
@@ -471,7 +492,8 @@ private:
         QComboBox *layer = nullptr, *head = nullptr;
         WeightBars* bars = nullptr;
         TokenText* text = nullptr;
-        Reads reads;
+        Reads reads;                          // of the chosen head
+        std::vector<AttentionPicture> heads;  // of one layer and token; empty pictures where there is none
         std::optional<Place> asked, answered;
     };
 
@@ -500,6 +522,7 @@ private:
         for (Kind& kind : kinds_) {
             if (kind.reads.shown() && kind.reads.picture.position < first) continue;
             kind.reads.picture = {};
+            kind.heads.clear();
             kind.asked.reset(), kind.answered.reset();
         }
         given_up_ = false, drawn_ = false;
@@ -515,14 +538,13 @@ private:
             for (int h = 0; h < heads && !layers.empty(); ++h) kind.head->addItem(QString("head %1").arg(h));
             kind.reads.bound = kind.implicit && card && card->config.kda_key_dim > 0 ? 1 / std::sqrt(static_cast<float>(card->config.kda_key_dim)) : 1;
             for (QWidget* w : {static_cast<QWidget*>(kind.name), static_cast<QWidget*>(kind.layer), static_cast<QWidget*>(kind.head)}) w->setVisible(kind.layer->count() > 0);
-            for (QComboBox* box : {kind.layer, kind.head}) {
-                box->setEnabled(session.live());
-                box->setToolTip(session.live() || !card ? "" : "A recording has the heads that were looked at when it was made");
-            }
+            kind.layer->setEnabled(session.live());
+            kind.layer->setToolTip(session.live() || !card ? "" : "A recording has the layers that were looked at when it was made");
         }
     }
     // The chosen layer is of one kind; the other one keeps what it shows.
     void follow() {
+        if (!session.live()) return;
         for (Kind& kind : kinds_) {
             const int at = kind.layer->findData(session.selection().layer());
             if (at < 0) continue;
@@ -530,7 +552,17 @@ private:
             kind.head->setCurrentIndex(std::clamp(session.selection().head(), 0, std::max(0, kind.head->count() - 1)));
         }
     }
-    Place wanted(const Kind& kind) const { return {kind.layer->currentData().toInt(), kind.head->currentIndex(), token()}; }
+    void choose(const Kind& kind, int head) {
+        kind.head->setCurrentIndex(head);
+        drawn_ = false;
+        if (session.live()) session.selection().set_head(kind.layer->currentData().toInt(), head);
+        refresh_soon();
+    }
+    // Every head costs one replay; but a cache's weights are as many as its tokens, and of a very long one only the chosen head is worth its memory.
+    Place wanted(const Kind& kind) const {
+        const bool all = kind.implicit || token() < 32768;
+        return {kind.layer->currentData().toInt(), all ? -1 : kind.head->currentIndex(), token()};
+    }
 
     void ask() {
         if (!session.live() || frozen() || session.frozen() || session.trace().size() == 0) return;
@@ -550,17 +582,24 @@ private:
         Kind& kind = kinds_[picture.implicit ? 1 : 0];
         if (frozen() || picture.weights.empty()) return;
         if (session.live()) {
-            if (!kind.asked || kind.asked->layer != picture.layer || kind.asked->head != picture.head) return;
+            if (!kind.asked || kind.asked->layer != picture.layer || (kind.asked->head >= 0 && kind.asked->head != picture.head)) return;
             kind.answered = kind.asked;
+        } else {
+            kind.layer->setCurrentIndex(kind.layer->findData(picture.layer));
         }
-        kind.reads.picture = picture;
+        if (picture.head < 0 || picture.head >= kind.head->count()) return;
+        if (std::any_of(kind.heads.begin(), kind.heads.end(), [&](const auto& h) { return !h.weights.empty() && (h.layer != picture.layer || h.position != picture.position); }))
+            kind.heads.clear();
+        kind.heads.resize(static_cast<size_t>(kind.head->count()));
+        kind.heads[static_cast<size_t>(picture.head)] = picture;
+        if (!session.live() && kind.heads[static_cast<size_t>(kind.head->currentIndex())].weights.empty()) kind.head->setCurrentIndex(picture.head);
         drawn_ = false;
         refresh_soon();
     }
 
     QString why_empty() const {
         if (!session.card()) return "Load a model and ask it something: this lens shows which of the past tokens a head reads.";
-        if (kinds_[0].reads.shown() || kinds_[1].reads.shown()) return {};
+        if (!kinds_[0].heads.empty() || !kinds_[1].heads.empty()) return {};
         if (!session.live()) return "This recording holds no picture of attention: it takes the model to make one. Load a model to look at any head.";
         if (session.trace().size() == 0) return "Ask something: this lens shows which of the past tokens a head reads.";
         if (session.phase().phase == Phase::probing)
@@ -581,7 +620,9 @@ private:
     void draw() {
         drawn_tokens_ = tokens();
         for (Kind& kind : kinds_) {
-            const Reads& reads = kind.reads;
+            Reads& reads = kind.reads;
+            const auto head = static_cast<size_t>(kind.head->currentIndex());
+            reads.picture = head < kind.heads.size() ? kind.heads[head] : AttentionPicture{};
             kind.bars->set_tokens(tokens());
             if (!reads.shown()) {
                 kind.caption->setText(kind.name->text() + (session.live() ? ": …" : ": not in this recording"));
@@ -601,6 +642,33 @@ private:
         }
         const TokenText::Parts words = parts();
         for (Kind& kind : kinds_) kind.text->show(kind.reads, words);
+        if (words_->currentIndex() == kHeads) draw_heads();
+    }
+    void draw_heads() {
+        const int64_t n = tokens();
+        std::vector<float> places;
+        int rows = 0;
+        for (const Kind& kind : kinds_)
+            for (const AttentionPicture& picture : kind.heads) {
+                const Reads reads{picture, kind.reads.bound};
+                for (int64_t p = 0; p < n; ++p) places.push_back(reads.has(p) ? static_cast<float>(reads.place(reads.weight(p))) : NAN);
+                ++rows;
+            }
+        heads_->set_values(rows, static_cast<int>(n), std::move(places));
+        heads_->set_groups({static_cast<int>(kinds_[0].heads.size())});
+        HeatScale scale{.kind = HeatScale::Kind::diverging, .high = 1};
+        scale.ticks = {{-1.f, "−most"}, {-0.5f, "−¼"}, {0.f, "0"}, {0.5f, "¼"}, {1.f, "most"}};
+        heads_->set_scale(std::move(scale));
+        heads_->set_labels(
+            [this](int row) {
+                const auto [kind, head] = head_at(row);
+                return QString("%1%2 %3").arg(head == kind->head->currentIndex() ? "▸ " : "", kind->implicit ? "state" : "cache").arg(head);
+            },
+            [](int p) { return QString::number(p); }, {}, "token");
+    }
+    std::pair<const Kind*, int> head_at(int row) const {
+        const int caches = static_cast<int>(kinds_[0].heads.size());
+        return row < caches ? std::pair(&kinds_[0], row) : std::pair(&kinds_[1], row - caches);
     }
     // A long context is shown where it is read most, where the reading token stands, and at its end.
     TokenText::Parts parts() const {
@@ -645,7 +713,10 @@ private:
         for (Kind& kind : kinds_) kind.text->viewport()->update();
     }
 
-    Kind kinds_[2];  // cache, state
+    static constexpr int kHeads = 3;  // of words_
+    Kind kinds_[2];                   // cache, state
+    QWidget *picture_ = nullptr, *texts_ = nullptr;
+    HeatMap* heads_ = nullptr;
     QLabel *title_ = nullptr, *detail_ = nullptr, *empty_ = nullptr;
     QComboBox* words_ = nullptr;
     int64_t drawn_tokens_ = 0;
