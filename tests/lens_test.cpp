@@ -177,10 +177,10 @@ TEST(Decay, ShowsTheTokenThatIsLookedAt) {
 
     lens.choose("Decay, view", 3);
     ASSERT_EQ(lens.map()->rows(), 32);
-    ASSERT_EQ(lens.map()->columns(), 64);
+    ASSERT_EQ(lens.map()->columns(), 48);
     emit lens.map()->clicked(3, 25);
     EXPECT_EQ(s.session->selection().token(), 25);
-    EXPECT_EQ(lens.map()->value(0, 60), HeatMap::kBlank);
+    EXPECT_EQ(lens.map()->value(0, 45), HeatMap::kBlank);
     EXPECT_EQ(lens.panel->table().rows.size(), 32u * 42u);
 }
 
@@ -233,7 +233,7 @@ TEST(Decay, BoundsItsWorkForTheLargestModel) {
         const HeatMap* map = lens.map();
         EXPECT_GT(colours_in(lens.panel->grab().toImage()), 20);
         EXPECT_EQ(map->rows(), view == 2 ? 640 : view == 3 ? 128 : 20);
-        EXPECT_EQ(map->columns(), view == 3 ? 64 : 128);
+        EXPECT_EQ(map->columns(), view == 3 ? 48 : 128);
         EXPECT_LE(map->pictured().width(), map->width());
         EXPECT_LE(map->pictured().height(), map->height());
     }

@@ -16,6 +16,7 @@ namespace klp::gui {
 
 namespace {
 
+constexpr int kMarginal = 22;                             // pixels of the bars above and beside
 constexpr int kBar = 10, kBeforeBar = 10, kAfterBar = 5;  // pixels of the legend
 // log2 of x > 0, good to a hundredth: less than one colour of a scale of two octaves, and a tenth of the time of the exact one.
 inline float about_log2(float x) {
@@ -88,6 +89,11 @@ void HeatMap::set_square(bool on) {
     changed(true);
 }
 
+void HeatMap::set_marginals(bool on) {
+    marginals_ = on;
+    changed(true);
+}
+
 double HeatMap::place(float v) const {
     if (scale_.kind == HeatScale::Kind::diverging) return 0.5 + 0.5 * std::clamp(v / std::max(scale_.high, 1e-30f), -1.0f, 1.0f);
     if (scale_.log) {
@@ -118,7 +124,8 @@ void HeatMap::arrange() {
         if (text.size() > longest.size()) longest = text;
     const int left = (rows_are_.isEmpty() ? 0 : m.height() + 3) + (longest.isEmpty() ? 0 : m.horizontalAdvance(longest) + 9);
     const int under = (column_texts_.empty() ? 0 : m.height() + 5) + (columns_are_.isEmpty() && scale_.unit.isEmpty() ? 0 : m.height());
-    const int above = m.height() / 2 + 1, high = std::max(1, height() - above - under - 2);
+    const int marginal = marginals_ ? kMarginal : 0;
+    const int above = std::max(m.height() / 2 + 1, marginal), high = std::max(1, height() - above - under - 2);
 
     const auto marks = ticks();
     int wide = m.horizontalAdvance(scale_.unit) - kBar;
@@ -133,14 +140,14 @@ void HeatMap::arrange() {
         for (const QString& name : scale_.bands) wide = std::max(wide, m.horizontalAdvance(name));
     const int right = kBeforeBar + kBar + kAfterBar + wide + 2;
 
-    grid_ = {left + 1, above, std::max(1, width() - left - right - 2), high};
+    grid_ = {left + 1, above, std::max(1, width() - left - right - marginal - 2), high};
     if (square_ && rows_ > 0 && columns_ > 0) {
         const double exact = std::min(double(grid_.width()) / columns_, double(grid_.height()) / rows_);
         const double cell = exact >= 1 && std::floor(exact) > 0.88 * exact ? std::floor(exact) : exact;
         const QSize size(std::max(1, static_cast<int>(cell * columns_)), std::max(1, static_cast<int>(cell * rows_)));
         grid_ = {grid_.left() + (grid_.width() - size.width()) / 2, above, size.width(), size.height()};
     }
-    legend_ = {grid_.right() + 1 + kBeforeBar, grid_.top(), kBar, std::max(std::min(60, high), grid_.height())};
+    legend_ = {grid_.right() + 1 + kBeforeBar + marginal, grid_.top(), kBar, std::max(std::min(60, high), grid_.height())};
 }
 
 void HeatMap::colour(double ratio) {
@@ -246,6 +253,7 @@ void HeatMap::paintEvent(QPaintEvent*) {
     if (unarranged_) arrange();
     if (stale_ || image_.devicePixelRatio() != devicePixelRatioF()) colour(devicePixelRatioF());
     p.drawImage(grid_, image_);
+    if (marginals_) draw_marginals(p);
     draw_labels(p);
     draw_legend(p);
     p.setRenderHint(QPainter::Antialiasing);
@@ -262,6 +270,7 @@ void HeatMap::paintEvent(QPaintEvent*) {
     const auto frame = [&](QPoint cell, const QColor& colour, double wide) {
         if (cell.x() < 0) return;
         QRectF r = rect_of(cell.y(), cell.x());
+        if (std::min(r.width(), r.height()) < 8) wide = 1;
         if (r.width() < 5) r.adjust(-(5 - r.width()) / 2, 0, (5 - r.width()) / 2, 0);
         if (r.height() < 5) r.adjust(0, -(5 - r.height()) / 2, 0, (5 - r.height()) / 2);
         p.setPen(QPen(t.dark ? Qt::black : Qt::white, wide + 2));
@@ -284,6 +293,30 @@ void HeatMap::paintEvent(QPaintEvent*) {
     }
     frame(hover_, t.text, 1);
     focus();
+}
+
+void HeatMap::draw_marginals(QPainter& p) const {
+    std::vector<double> row_squares(static_cast<size_t>(rows_)), column_squares(static_cast<size_t>(columns_));
+    for (int r = 0; r < rows_; ++r)
+        for (int c = 0; c < columns_; ++c) {
+            const float v = value(r, c);
+            if (std::isnan(v) || v == kBlank) continue;
+            row_squares[static_cast<size_t>(r)] += double(v) * v;
+            column_squares[static_cast<size_t>(c)] += double(v) * v;
+        }
+    const QColor colour = theme_of(palette()).muted;
+    const auto length = [&](double squares, int n) { return std::min(1.0, std::sqrt(squares / n) / std::max(double(scale_.high), 1e-30)) * (kMarginal - 4); };
+    for (int r = 0; r < rows_; ++r) {
+        const QRectF cell = rect_of(r, columns_ - 1);
+        p.fillRect(
+            QRectF(cell.right() + 3, cell.top(), length(row_squares[static_cast<size_t>(r)], columns_), std::max(1.0, cell.height() - (cell.height() > 3))),
+            colour);
+    }
+    for (int c = 0; c < columns_; ++c) {
+        const QRectF cell = rect_of(0, c);
+        const double high = length(column_squares[static_cast<size_t>(c)], rows_);
+        p.fillRect(QRectF(cell.left(), cell.top() - 3 - high, std::max(1.0, cell.width() - (cell.width() > 3)), high), colour);
+    }
 }
 
 void HeatMap::draw_labels(QPainter& p) const {

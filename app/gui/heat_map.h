@@ -33,10 +33,12 @@ public:
     // Labels of single rows and columns; as many are drawn as fit. Empty functions: none.
     void set_labels(std::function<QString(int)> row, std::function<QString(int)> column, QString rows_are = {}, QString columns_are = {});
     void set_groups(std::vector<int> first_rows);  // a line is drawn above each of these rows
-    void set_chosen(int row, int column);          // -1: none
-    void set_dots(std::vector<QPoint> cells);      // x column, y row: a dot in each of these
-    void set_empty(const QString& sentence);       // shown while there are no values
-    void set_square(bool on);                      // cells as high as wide
+    // Bars above and beside: the root mean square of each column and row, over the magnitude that the scale ends at.
+    void set_marginals(bool on);
+    void set_chosen(int row, int column);      // -1: none
+    void set_dots(std::vector<QPoint> cells);  // x column, y row: a dot in each of these
+    void set_empty(const QString& sentence);   // shown while there are no values
+    void set_square(bool on);                  // cells as high as wide
 
     int rows() const { return rows_; }
     int columns() const { return columns_; }
@@ -73,6 +75,7 @@ private:
     QRectF rect_of(int row, int column) const;
     void point_at(int row, int column);
     double place(float value) const;  // 0 .. 1 along the colours
+    void draw_marginals(QPainter& p) const;
     void draw_labels(QPainter& p) const;
     void draw_legend(QPainter& p) const;
 
@@ -84,7 +87,7 @@ private:
     std::vector<int> groups_;
     QPoint chosen_{-1, -1}, hover_{-1, -1};  // x column, y row
     std::vector<QPoint> dots_;
-    bool square_ = false;
+    bool square_ = false, marginals_ = false;
 
     bool unarranged_ = true, stale_ = true;
     QRect grid_, legend_;

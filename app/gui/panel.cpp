@@ -126,7 +126,8 @@ void Panel::set_frozen(bool on) {
 void Panel::refresh_soon() {
     if (pending_ || !isVisible()) return;
     pending_ = true;
-    QTimer::singleShot(0, this, [this] {
+    // A table is read, not watched: it may be large, so it follows four times a second.
+    QTimer::singleShot(pages_->currentWidget() == table_ ? 250 : 0, this, [this] {
         pending_ = false;
         if (!isVisible()) return;
         refresh();

@@ -5,6 +5,7 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "app/format.h"
@@ -22,6 +23,13 @@ namespace {
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 constexpr int64_t kWaterfall = 512;  // tokens
+
+// Room for so many tokens: 32, 48, 64, 96 ... so that a picture moves only when it must.
+int64_t stepped(int64_t tokens) {
+    int64_t room = 32;
+    while (room < tokens) room += std::has_single_bit(static_cast<uint64_t>(room)) ? room / 2 : room / 3;
+    return room;
+}
 
 class DecayPanel final : public Panel {
 public:
@@ -177,7 +185,9 @@ void DecayPanel::begin() {
     card_ = session.card();
     window_head_.reset();
     token_ = -1;
+    map_->set_values(0, 0, {});
     plot_->forget();
+    left_->drop_series(0);
     picker_->sync();
     form_->clear();
     if (!card_ || session.trace().shape().layers(Site::log_decay).empty()) return;
@@ -190,7 +200,9 @@ QString DecayPanel::why_nothing() const {
     if (!session.card()) return "Load a model, and this map shows how fast each channel of its memory forgets.";
     if (session.trace().shape().layers(Site::log_decay).empty()) return "This model has no KDA layers: nothing in it decays.";
     const int64_t token = session.current_token();
+    if (token < 0 && !session.live()) return "Play the recording: each token brings a new set of gates.";
     if (token < 0) return "Send a message: each token brings a new set of gates.";
+    if (!session.live()) return QString("This recording holds no gates of %1.").arg(token_name(session, token));
     return QString("The gates of %1 are not known: they were fed before this lens asked for them, or are older than those that are kept.")
         .arg(token_name(session, token));
 }
@@ -253,8 +265,12 @@ void DecayPanel::refresh() {
     const auto head = kda_head(session);
     const auto readings = session.trace().readings(token_);
     const TraceShape& shape = session.trace().shape();
-    const auto some = head ? shape.of(Site::log_decay, head->layer, readings) : std::span<const float>();
-    if (some.empty() || std::isnan(some[0])) {
+    const auto& kda = shape.layers(Site::log_decay);
+    const bool known = head && !readings.empty() && std::any_of(kda.begin(), kda.end(), [&](int layer) {
+                           const auto gates = shape.of(Site::log_decay, layer, readings);
+                           return !std::all_of(gates.begin(), gates.end(), [](float g) { return std::isnan(g); });
+                       });
+    if (!known) {
         map_->set_empty(why_nothing());
         map_->set_values(0, 0, {});
         plot_->set_counts({}, {}, {}, {});
@@ -296,8 +312,7 @@ void DecayPanel::show_retention() {
     const int channel = std::clamp(selected.channel(), 0, session.trace().shape().key_dim - 1);
     if (!(frozen() || session.frozen()) || retention_.points().empty()) retention_.follow(session.trace(), selected.token(), at_, channel);
     const auto& points = retention_.points();
-    int64_t wide = 32;  // grows in steps, so that the picture moves only when it must
-    while (wide < static_cast<int64_t>(points.size())) wide *= 2;
+    const int64_t wide = stepped(static_cast<int64_t>(points.size()));
     const auto first = static_cast<double>(points[0].position);
     left_->set_axes({"token", false, first, first + static_cast<double>(wide)}, {"left", false, 0, 1});
     const auto line = [&](int index, const QString& name, const QColor& colour, float Retention::Point::*value, bool dashed) {
@@ -366,15 +381,14 @@ void DecayPanel::show_waterfall() {
         });
     }
     if (window_.size() == 0 || !(frozen() || session.frozen())) window_.follow(session.trace());
-    columns_ = 32;  // grows in steps, so that the picture moves only when it must
-    while (columns_ < window_.size()) columns_ *= 2;
+    columns_ = static_cast<int>(stepped(window_.size()));
     const Gate what = gate();
     std::vector<float> values(static_cast<size_t>(channels) * static_cast<size_t>(columns_), HeatMap::kBlank);
     for (int64_t p = window_.first(); p < window_.end(); ++p) {
         const auto row = window_.row(p);
         for (size_t c = 0; c < row.size(); ++c) values[c * static_cast<size_t>(columns_) + static_cast<size_t>(p - window_.first())] = shown(what, row[c]);
     }
-    const int64_t first = window_.first(), end = window_.end(), step = columns_ / 8;
+    const int64_t first = window_.first(), end = window_.end(), step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
     map_->set_labels([](int i) { return QString::number(i); },
                      [first, step, end](int i) { return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString(); },
                      "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));

@@ -19,8 +19,9 @@ void Retention::follow(const TraceStore& trace, int64_t anchor, KdaHead head, in
     }
     for (int64_t p = points_.back().position + 1; p <= trace.newest_readings(); ++p) {
         const auto all = shape.of(Site::log_decay, head.layer, trace.readings(p));
-        if (all.empty() || std::isnan(all[0])) return;
+        if (all.empty()) return;
         const auto gates = all.subspan(static_cast<size_t>(head.head) * k, k);
+        if (std::isnan(gates[0])) return;
         left_.resize(k);
         double mean = 0;
         for (size_t c = 0; c < k; ++c) {

@@ -156,6 +156,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
 
     map_->setAccessibleName("State matrix");
     map_->set_square(true);
+    map_->set_marginals(true);
     map_->describe = [](int row, int column, float value) { return QString("value %1, key %2: %3").arg(row).arg(column).arg(number(double(value))); };
     connect(map_, &HeatMap::hovered, this, [this] { show_lines(); });
     connect(map_, &HeatMap::clicked, this, [this](int, int column) { this->session.selection().set_channel(drawn_.head.layer, drawn_.head.head, column); });
@@ -206,7 +207,9 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
 }
 
 void StatePanel::begin() {
-    now_ = a_ = b_ = {};
+    now_ = a_ = b_ = drawn_ = {};
+    map_->set_values(0, 0, {});
+    norms_->set_series({}, 0, -1, -1, true);
     asked_.reset(), window_layer_.reset();
     matrix_stale_ = rescale_ = true;
     range_ = 0;
@@ -240,9 +243,7 @@ Held StatePanel::wanted(QString& why) const {
     if (!session.card()) return why = "Load a model, and this shows what one of its heads remembers.", Held();
     if (!head) return why = "This model has no KDA layers: it keeps every token in caches and has no state to look at.", Held();
     const auto need = [&](const Held& held, const QString& name) {
-        if (held.empty())
-            why = name == "now" ? QString("Layer %1, head %2 has not been pictured yet: send a message.").arg(head->layer).arg(head->head)
-                                : QString("Nothing is held as %1 yet: the button Hold %1 keeps the state as it is now.").arg(name);
+        if (held.empty()) why = QString("Nothing is held as %1 yet: the button Hold %1 keeps the state as it is now.").arg(name);
         return !held.empty();
     };
     const bool has_now = !now_.empty() && (now_.head == *head || waiting_.elapsed() < kPatience);
@@ -273,7 +274,9 @@ Held StatePanel::wanted(QString& why) const {
             break;
     }
     if (!has_now) {
-        need({}, "now");
+        const QString name = QString("layer %1, head %2").arg(head->layer).arg(head->head);
+        why =
+            session.live() ? QString("The state of %1 comes with the next message.").arg(name) : QString("This recording shows no state of %1 here.").arg(name);
         return {};
     }
     if (show() == now) return now_;
