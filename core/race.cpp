@@ -11,8 +11,9 @@ namespace {
 
 constexpr int64_t kFirst = 64;                         // tokens of the first point
 constexpr int64_t kUntimed = 2;                        // decode steps behind a prefill: they find its rows in the caches, not theirs
-constexpr int64_t kMostSteps = kFirst - kUntimed - 1;  // leaves a prefill for the first point
-constexpr double kPointNs = 300e6;                     // a point's steps should take about so long
+constexpr int64_t kSteps = kFirst - 1;                 // that are decoded before a point's context is reached: they leave a prefill for the first point
+constexpr int64_t kFewest = 8;                         // that are timed, however long they take
+constexpr double kPointNs = 300e6;                     // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
 constexpr int64_t kReserve = int64_t{64} << 20;        // bytes that stay free: scratch, and everybody else
 
 double now() { return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()); }
@@ -80,37 +81,45 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     Runner a(std::move(hybrid), total), b(std::move(twin), total);
     int64_t at = 0;  // tokens that both hold
     const auto cancelled = [&] { return options.cancel && *options.cancel; };
-    const auto stopped = [&] { return "stopped at " + std::to_string(at) + " tokens"; };
-    const auto feed = [&](Runner& r, int64_t n) { return r.sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)), r.ws, options.cancel); };
-
-    double pair_ns = kPointNs / 8;  // one token of each; not known before the first point
+    // These say false after a cancel.
+    const auto go = [&](Runner& r, int64_t n) -> Result<bool> {
+        if (cancelled()) return false;
+        auto fed = r.sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)), r.ws, options.cancel);
+        if (fed) return true;
+        return fed.error().kind == Error::interrupted ? Result<bool>(false) : tl::unexpected(fed.error());
+    };
+    const auto prefill = [&](int64_t to) -> Result<bool> {
+        while (at < to) {
+            const int64_t n = std::min(kPrefillChunk, to - at);
+            for (Runner* r : {&a, &b})
+                if (auto went = go(*r, n); !went || !*went) return went;
+            at += n;
+            if (options.on_progress) options.on_progress(at, total);
+        }
+        return true;
+    };
+    const auto decode = [&](int64_t to) -> Result<bool> {
+        a.ns.clear(), b.ns.clear();
+        const double since = now();
+        for (int64_t step = 0; at < to && (step < kUntimed + kFewest || now() - since < kPointNs); ++step, ++at) {
+            for (Runner* r : {step % 2 ? &b : &a, step % 2 ? &a : &b}) {
+                const double start = now();
+                if (auto went = go(*r, 1); !went || !*went) return went;
+                if (step >= kUntimed) r->ns.push_back(now() - start);
+            }
+        }
+        return true;
+    };
     for (const int64_t context : race_contexts(total)) {
         const int64_t more = a.bytes_at(context) + b.bytes_at(context) - a.sequence.memory().total() - b.sequence.memory().total();
         if (const int64_t free = options.available ? options.available() : -1; free >= 0 && more + kReserve > free)
             return "ended at " + std::to_string(at) + " tokens: " + std::to_string(context) + " need " + mib(more + kReserve) + " more and " + mib(free) + " are free";
-        const int64_t steps = kUntimed + std::clamp(static_cast<int64_t>(kPointNs / pair_ns), int64_t{8}, kMostSteps);
-        for (const int64_t prefill_to = context - steps; at < prefill_to;) {
-            const int64_t n = std::min(kPrefillChunk, prefill_to - at);
-            for (Runner* r : {&a, &b}) {
-                if (cancelled()) return stopped();
-                if (auto fed = feed(*r, n); !fed) return fed.error().kind == Error::interrupted ? Result<std::string>(stopped()) : tl::unexpected(fed.error());
-            }
-            at += n;
-            if (options.on_progress) options.on_progress(at, total);
-        }
-        a.ns.clear(), b.ns.clear();
-        for (int64_t step = 0; step < steps; ++step) {
-            for (Runner* r : {step % 2 ? &b : &a, step % 2 ? &a : &b}) {
-                if (cancelled()) return stopped();
-                const double start = now();
-                if (auto fed = feed(*r, 1); !fed) return fed.error().kind == Error::interrupted ? Result<std::string>(stopped()) : tl::unexpected(fed.error());
-                if (step >= kUntimed) r->ns.push_back(now() - start);
-            }
-            ++at;
-        }
-        const RacePoint point{context, median(a.ns), median(b.ns), a.sequence.memory(), b.sequence.memory()};
-        pair_ns = std::max(1.0, point.hybrid_ns + point.twin_ns);
-        if (options.on_point) options.on_point(point);
+        Result<bool> went = prefill(context - kSteps);
+        if (went && *went) went = decode(context);
+        if (went && *went) went = prefill(context);
+        if (!went) return tl::unexpected(went.error());
+        if (!*went) return "stopped at " + std::to_string(at) + " tokens";
+        if (options.on_point) options.on_point({context, median(a.ns), median(b.ns), a.sequence.memory(), b.sequence.memory()});
         if (options.on_progress) options.on_progress(at, total);
     }
     return std::string();

@@ -21,8 +21,8 @@ struct RaceOptions {
     std::function<void(int64_t done, int64_t total)> on_progress;  // tokens that both hold
     std::function<int64_t()> available = available_memory;          // before each point
 };
-// One point a context of race_contexts(tokens.size()): both prefill up to its last few tokens and decode those one at a time, A B, B A, A B, so that whatever else
-// the machine does hits both; the point is the median, with the memory of exactly so many tokens. Returns why it ended early: "" at the end, a sentence
+// One point a context of race_contexts(tokens.size()): both prefill up to its last 63 tokens and decode those one at a time (a slow model fewer of them), A B,
+// B A, A B, so that whatever else the machine does hits both; the point is the median, with the memory of exactly so many tokens. Returns why it ended early: "" at the end, a sentence
 // after a cancel or where the next point would not fit into memory. Errors are those of Sequence::feed.
 Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, std::span<const int32_t> tokens, const RaceOptions& options);
 

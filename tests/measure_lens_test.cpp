@@ -109,6 +109,8 @@ TEST(LineChart, TicksAreRoundInTheirUnit) {
     EXPECT_EQ(texts({"", true, 1, 1e5}, 6), "1 10 100 1000 10,000 100,000");
     EXPECT_EQ(texts({"", false, 0, 2.2}, 5), "0 0.5 1 1.5 2");
     EXPECT_EQ(texts({"", false, 3, 3}, 5), "3");
+    EXPECT_EQ(texts({"", false, 1, 3, Unit::count}, 12), "1 2 3");
+    EXPECT_EQ(texts({"", false, 3190, 3420, Unit::count}, 4), "3,200 3,300 3,400");
     EXPECT_LE(LineChart::ticks({"", false, 0, 1e18, Unit::bytes}, 5).size(), 5u);
 }
 

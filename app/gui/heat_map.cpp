@@ -261,8 +261,8 @@ void HeatMap::paintEvent(QPaintEvent*) {
         if (cell.x() >= columns_ || cell.y() >= rows_) continue;
         const QRectF r = rect_of(cell.y(), cell.x());
         const double radius = std::clamp(std::min(r.width(), r.height()) / 5, 1.5, 4.0);
-        p.setPen(QPen(t.dark ? Qt::black : Qt::white, 1.5));
-        p.setBrush(t.accent);
+        p.setPen(QPen(Qt::black, 1.5));
+        p.setBrush(Qt::white);
         p.drawEllipse(r.center(), radius, radius);
     }
     p.setRenderHint(QPainter::Antialiasing, false);

@@ -36,6 +36,8 @@ QString value_text(double value, LineChart::Unit unit) {
             return text_of(bytes_text(std::llround(value)));
         case LineChart::Unit::nanoseconds:
             return text_of(duration_text(value));
+        case LineChart::Unit::count:
+            return text_of(grouped(std::llround(value)));
         case LineChart::Unit::number:
             break;
     }
@@ -109,7 +111,7 @@ public:
                 at += w;
             }
         }
-        top += at > 0 ? row + 2 : m.height() / 2;
+        top += at > 0 ? row + m.height() / 2 - 1 : m.height() / 2;
         const double bottom = height() - (m.height() + 5) - (x.title.isEmpty() ? 0 : m.height());
         const int lines = std::clamp(static_cast<int>((bottom - top) / (m.height() * 1.7)), 2, 8);
         y_ticks_ = ticks(y, lines);
@@ -408,6 +410,8 @@ QString LineChart::tick_text(double v, Unit unit) {
             return v == 0 ? "0" : plain(bytes_text(std::llround(v)));
         case Unit::nanoseconds:
             return v == 0 ? "0" : plain(duration_text(v));
+        case Unit::count:
+            return text_of(grouped(std::llround(v)));
         case Unit::number:
             break;
     }

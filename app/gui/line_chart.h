@@ -13,7 +13,7 @@ namespace klp::gui {
 class LineChart : public QWidget {
     Q_OBJECT
 public:
-    enum class Unit { number, tokens, bytes, nanoseconds };  // how values are written: "64k", "1.5 MiB", "200 us"
+    enum class Unit { number, count, tokens, bytes, nanoseconds };  // how values are written: "0.25", "3,200", "64k", "1.5 MiB", "200 us"
     struct Axis {
         QString title;
         bool log = false;

@@ -101,7 +101,7 @@ protected:
         for (int r = 0; r < rows; ++r)
             for (int e = 0; e < experts; ++e) values.push_back(load_.load(r, e));
         if (map_->rows() != rows || map_->columns() != experts)
-            map_->set_labels([this](int r) { return QString("layer %1").arg(load_.layer(r)); }, [](int e) { return QString::number(e); }, {}, "expert");
+            map_->set_labels([this](int r) { return QString::number(load_.layer(r)); }, [](int e) { return QString::number(e); }, "layer", "expert");
         map_->set_values(rows, experts, std::move(values));
         draw_picks();
         draw_imbalance(rows);
@@ -172,10 +172,9 @@ private:
             highest = std::max(highest, im.peak);
             unused += im.unused;
         }
-        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1))}, {"imbalance", false, 0, std::ceil(double(highest))});
-        uneven_->set_series(0, "busiest / mean", t.series[4], peak);
-        uneven_->set_series(1, "standard deviation / mean", t.series[3], variation);
-        uneven_->set_marks({{1, "balanced", t.muted, true}});
+        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count}, {"imbalance", false, 0, std::ceil(double(highest))});
+        uneven_->set_series(0, "busiest / mean (balanced: 1)", t.series[4], peak);
+        uneven_->set_series(1, "deviation / mean (balanced: 0)", t.series[3], variation);
         const ExpertLoad::Imbalance im = load_.imbalance(worst);
         const QString text = text_of(plural(load_.tokens(), "token") + " counted. Most uneven: layer " + std::to_string(load_.layer(worst)) + ", where expert " + std::to_string(im.busiest) +
                                      " met ") + times(im.peak) + text_of(" its share (standard deviation / mean " + fixed(im.variation, 2) + "). Experts nobody met: " +

@@ -130,7 +130,7 @@ private:
                                              grouped(c.context) + " tokens of context, on " + c.device.name + " (" + c.device.hardware + ", " + c.device.detail + ").");
                     else
                         add(Level::info, "Opened a recording of " + c.name + ": " + c.recorded + ".");
-                    if (!c.device.why.empty()) add(Level::warning, "Device: " + c.device.why + ".");
+                    if (!c.device.why.empty()) add(Level::info, "Device: " + c.device.why + ".");
                 } else if constexpr (std::is_same_v<T, Unloaded>) {
                     add(Level::detail, std::string("No model is loaded."));
                 } else if constexpr (std::is_same_v<T, Loading>) {
@@ -141,8 +141,8 @@ private:
                     add(Level::detail, "Answer " + std::to_string(e.answer) + " begins: " + plural(static_cast<int64_t>(e.line.size()), "message") + ", temperature " +
                                            short_number(double(e.sampling.temperature)) + ", seed " + std::to_string(e.sampling.seed) + ".");
                 } else if constexpr (std::is_same_v<T, AnswerDone>) {
-                    const double made = double(e.tokens), decode = double(e.decode_ns) / 1e9, prefill = double(e.prefill_ns) / 1e9;
-                    add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " + short_number(decode > 0 ? made / decode : NAN) + " tokens/s, first after " +
+                    const double made = double(e.tokens - 1), decode = double(e.decode_ns) / 1e9, prefill = double(e.prefill_ns) / 1e9;
+                    add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " + short_number(decode > 0 && made > 0 ? made / decode : NAN) + " tokens/s, first after " +
                                          duration_text(double(e.first_token_ns)) + "; prompt " + plural(e.prompt_tokens, "token") + " at " +
                                          short_number(prefill > 0 ? double(e.prompt_tokens) / prefill : NAN) + " tokens/s; memory " + bytes_text(e.memory.total()) + "; ended by " +
                                          std::string(name(e.end)) + ".");

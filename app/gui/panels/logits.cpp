@@ -190,7 +190,8 @@ protected:
             points << QPointF(double(p), e);
             high = std::max(high, e);
         }
-        entropy_->set_axes({"position", false, double(first), double(std::max(last - 1, first + 1))}, {"entropy, nats", false, 0, std::ceil(high)});
+        const double from = points.isEmpty() ? double(first) : std::min(points.first().x(), double(last) - 17);  // where entropies begin
+        entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count}, {"entropy, nats", false, 0, std::ceil(high)});
         entropy_->set_series(0, "entropy", t.series[4], points);
         entropy_->set_empty("Entropy is kept for tokens that are made while this lens is open.");
         std::vector<LineChart::Mark> marks;

@@ -42,6 +42,7 @@ public:
         shape_ = new QComboBox(this);
         shape_->setAccessibleName("Shape whose memory is shown");
         shape_->setToolTip("The loaded model, or a shape: memory follows from the shapes alone, so no weights are needed");
+        shape_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
         shape_->addItem("loaded model");
         for (auto s = named_shapes().rbegin(); s != named_shapes().rend(); ++s) shape_->addItem(text_of(s->name), static_cast<int>(named_shapes().rend() - s) - 1);
         connect(shape_, &QComboBox::activated, this, [this] { chosen_ = true, refresh_soon(); });
@@ -84,6 +85,7 @@ public:
         layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
         layers_->setSelectionBehavior(QAbstractItemView::SelectRows);
         layers_->setMinimumHeight(80);
+        layers_->setToolTip("Bytes at the length of the slider. As MLA, multi-head: what the layer would hold as such, computed.");
         column->addWidget(layers_, 2);
         since_.start();
     }
@@ -124,7 +126,7 @@ private:
     // The combo's first row is the loaded model; without one the 48B stands in, until somebody chooses.
     void follow_card() {
         const RunCard* card = session.card();
-        const QString text = card ? text_of("loaded model: " + card->name) : "loaded model: none";
+        const QString text = card ? text_of(card->name + " (loaded)") : "no model is loaded";
         if (shape_->itemText(0) != text) {
             shape_->setItemText(0, text);
             if (!chosen_ || !card) shape_->setCurrentIndex(card ? 0 : 1);
@@ -237,7 +239,7 @@ private:
         const QString key = QString("%1 %2 %3").arg(s.name).arg(n).arg(s.loaded);
         if (key == layers_of_) return;
         layers_of_ = key;
-        TableData rows{{"layer", "mixer", "state", "tails", text_of("cache at " + count_text(n)), "as MLA, computed", "as multi-head, computed"}, {}};
+        TableData rows{{"layer", "mixer", "state", "tails", "cache", "as MLA", "multi-head"}, {}};
         for (int l = 0; l < s.config.num_hidden_layers; ++l) {
             ModelConfig one = s.config;
             one.num_hidden_layers = 1, one.layer_kinds = {s.config.layer_kinds[static_cast<size_t>(l)]};
@@ -247,6 +249,7 @@ private:
                                  text(sequence_bytes(all_mla(one), in_pages(n), s.value_bytes).total()), text(multi_head_bytes(one, in_pages(n), s.value_bytes))});
         }
         layer_rows_->set(std::move(rows));
+        layers_->setMaximumHeight(layers_->horizontalHeader()->sizeHint().height() + s.config.num_hidden_layers * layers_->verticalHeader()->defaultSectionSize() + 4);
     }
 
     QComboBox* shape_ = nullptr;
