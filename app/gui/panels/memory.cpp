@@ -214,7 +214,7 @@ private:
         if (now >= 0) marks.push_back({double(std::clamp(now, kShortest, kLongest)), text_of("now " + grouped(now)), t.text});
         if (const int64_t c = crossover(s.config, s.value_bytes); c >= 0)
             marks.push_back({double(std::clamp(c, kShortest, kLongest)), text_of("smaller than the twin from " + grouped(c)), t.good});
-        if (s.context > 0 && s.context < kLongest) marks.push_back({double(s.context), text_of("trained for " + grouped(s.context)), t.muted});
+        if (s.context > 0 && s.context < kLongest) marks.push_back({double(s.context), text_of("the model's limit " + grouped(s.context)), t.muted});
         marks.push_back({double(n), "what if", t.accent});
         chart_->set_marks(std::move(marks));
     }
