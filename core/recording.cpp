@@ -40,7 +40,7 @@ uint8_t to_byte(float g) {
     if (std::isnan(g)) return kNotKnown;
     if (g >= 0) return 0;
     const float place = (std::log2(-g) - kSmallest) * (253 / kOctaves);
-    return static_cast<uint8_t>(1 + std::clamp(std::lround(std::clamp(place, 0.f, 253.f)), 0l, 253l));
+    return static_cast<uint8_t>(1.5f + std::clamp(place, 0.f, 253.f));
 }
 
 const std::array<float, 256>& of_byte() {
@@ -181,11 +181,9 @@ template <class A>
 void fields(A& a, Error& e) {
     int kind = e.kind;
     a.number(kind), a.text(e.message);
-    e.kind = static_cast<Error::Kind>(kind);
     if constexpr (A::reads) {
-        const bool known = kind == Error::failure || kind == Error::usage || kind == Error::model || kind == Error::device || kind == Error::interrupted;
-        a.must(known);
-        if (!known) e.kind = Error::failure;
+        a.must(kind == Error::failure || kind == Error::usage || kind == Error::model || kind == Error::device || kind == Error::interrupted);
+        e.kind = a.ok ? static_cast<Error::Kind>(kind) : Error::failure;
     }
 }
 template <class A>

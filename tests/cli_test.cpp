@@ -458,6 +458,9 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
         EXPECT_EQ(tokens[i]["id"], id);
     }
 
+    std::ofstream(home() / "turns.txt") << "Hi\n\nMore\n";
+    const Outcome turns = klp({"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "--turns", (home() / "turns.txt").string()});
+    EXPECT_EQ(turns.out, made.out);
     EXPECT_EQ(klp({"export", file, "-o", (home() / "run.txt").string()}).code, 2);
     EXPECT_EQ(klp({"export", file, "-o", (home() / "none/run.csv").string()}).code, 1);
     EXPECT_EQ(klp({"replay", json}).code, 1);

@@ -188,6 +188,18 @@ TEST_F(TimelineTest, GoingBackIsDrawn) {
     view.grab();
 }
 
+TEST_F(TimelineTest, FrozenItStandsStillButForgetsWhatIsGone) {
+    s.answer(40);
+    s.session->set_frozen(true);
+    s.answer(40, 2);
+    EXPECT_EQ(view.view().second, 52);
+    s.script->play({PromptFed{20, {1}}});
+    s.session->tick();
+    EXPECT_EQ(view.view().second, 21);
+    view.grab();
+    s.session->set_frozen(false);
+}
+
 TEST_F(TimelineTest, AsksForWhatItShowsWhileVisible) {
     EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::update_norm)]);
     EXPECT_FALSE(s.script->interest.sites[static_cast<int>(Site::log_decay)]);

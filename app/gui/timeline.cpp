@@ -121,12 +121,12 @@ struct TimelineView::Track {
 TimelineView::TimelineView(Session& session, QWidget* parent)
     : QWidget(parent),
       session_(session),
-      speed_([this](int64_t i) { return speed_of(session_.trace().row(i)); }),
-      norm_([this](int64_t i) { return session_.trace().row(i).state_norm; }),
-      norm_p95_([this](int64_t i) { return session_.trace().row(i).state_norm_p95; }),
-      update_([this](int64_t i) { return session_.trace().row(i).update_norm; }),
-      entropy_([this](int64_t i) { return session_.trace().row(i).entropy; }),
-      probability_([this](int64_t i) { return session_.trace().row(i).probability; }) {
+      speed_([this](int64_t i) { return speed_of(row(i)); }),
+      norm_([this](int64_t i) { return row(i).state_norm; }),
+      norm_p95_([this](int64_t i) { return row(i).state_norm_p95; }),
+      update_([this](int64_t i) { return row(i).update_norm; }),
+      entropy_([this](int64_t i) { return row(i).entropy; }),
+      probability_([this](int64_t i) { return row(i).probability; }) {
     setObjectName("timeline-view");
     setAccessibleName("Timeline");
     setFocusPolicy(Qt::StrongFocus);
@@ -134,7 +134,7 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
     setAttribute(Qt::WA_OpaquePaintEvent);
     connect(&session, &Session::event_seen, this, &TimelineView::heard);
     connect(&session, &Session::drained, this, [this] {
-        if (!session_.frozen()) refresh();
+        if (!session_.frozen() || session_.trace().size() < size_) refresh();  // what is gone cannot be shown
     });
     connect(&session, &Session::card_changed, this, [this] {
         if (session_.card()) twin_ = all_mla(session_.card()->config);
@@ -292,7 +292,7 @@ void TimelineView::draw_strip(QPainter& p, const QRect& area) const {
             const auto from = static_cast<int64_t>(position_of(x)), to = std::max(from + 1, static_cast<int64_t>(position_of(x + 1)));
             if (from >= size_) break;
             line.setPixel(x, 0, colour(values.about(from, to).mean()));
-            line.setPixelColor(x, 1, session_.trace().row(from).made ? t.hybrid : t.muted);
+            line.setPixelColor(x, 1, row(from).made ? t.hybrid : t.muted);
         }
         p.drawImage(cells, line, QRect(0, 0, area.width(), 1));
         p.drawImage(origin, line, QRect(0, 1, area.width(), 1));
@@ -305,15 +305,16 @@ void TimelineView::draw_strip(QPainter& p, const QRect& area) const {
     const auto first = static_cast<int64_t>(std::max(0.0, std::floor(position_of(0))));
     const auto last = std::min(size_, static_cast<int64_t>(std::ceil(position_of(area.width()))) + 1);
     for (int64_t i = first; i < last; ++i) {
-        const TokenRow& row = session_.trace().row(i);
+        const TokenRow& token = row(i);
         const double left = x_of(static_cast<double>(i)), right = x_of(static_cast<double>(i + 1));
         const QRgb fill = colour(values.over(i, i + 1).mean());
         const QRectF cell(left, cells.top(), right - left - (each > 6 ? 1 : 0), cells.height());
         p.fillRect(cell, QColor(fill));
-        p.fillRect(QRectF(left, origin.top(), right - left, origin.height()), row.made ? t.hybrid : t.muted);
+        p.fillRect(QRectF(left, origin.top(), right - left, origin.height()), token.made ? t.hybrid : t.muted);
         if (each < 16 || cells.height() < m.height()) continue;
         p.setPen(qGray(fill) > 128 ? QColor("#0d1117") : QColor("#f4f6fa"));
-        p.drawText(cell.adjusted(3, 0, -2, 0), Qt::AlignVCenter | Qt::AlignLeft, m.elidedText(shown(row), Qt::ElideRight, static_cast<int>(cell.width()) - 4));
+        p.drawText(cell.adjusted(3, 0, -2, 0), Qt::AlignVCenter | Qt::AlignLeft,
+                   m.elidedText(shown(token), Qt::ElideRight, static_cast<int>(cell.width()) - 4));
     }
 }
 

@@ -86,6 +86,7 @@ private:
     double x_of(double position) const;
     double position_of(double x) const;
     const Pyramid& tint_values() const;
+    const TokenRow& row(int64_t i) const { return session_.trace().row(i); }
 
     Session& session_;
     Pyramid speed_, norm_, norm_p95_, update_, entropy_, probability_;
