@@ -1,0 +1,131 @@
+// What the desktop program costs: decoding with every lens in sight beside decoding alone, in turn in one run, and the time of a turn of its event loop at
+// 120 tokens a second. Runs without a screen:  klp_bench_desktop [tokens]
+#include <QApplication>
+#include <QDockWidget>
+#include <QElapsedTimer>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "app/gui/main_window.h"
+#include "app/opener.h"
+#include "core/scripted_run.h"
+
+namespace {
+
+using namespace klp;
+using namespace klp::gui;
+
+double median(std::vector<double> v) {
+    std::sort(v.begin(), v.end());
+    return v[v.size() / 2];
+}
+double percentile(std::vector<double> v, double p) {
+    std::sort(v.begin(), v.end());
+    return v[static_cast<size_t>(p * double(v.size() - 1))];
+}
+
+MakeAnswer endless(int64_t tokens) {
+    MakeAnswer ask{.answer = 1, .line = {{"user", "Tell me a long story.", {}, false}}, .predict = tokens};
+    ask.sampling.temperature = 50;  // hardly ever a stop token
+    ask.sampling.seed = 1;
+    return ask;
+}
+
+// Tokens a second of the answer, whoever drains.
+template <class Drain>
+double speed(Run& run, int64_t tokens, Drain&& drain) {
+    run.post(endless(tokens));
+    for (;;) {
+        for (const Event& e : drain())
+            if (const auto* done = std::get_if<AnswerDone>(&e)) return double(done->tokens) * 1e9 / double(done->decode_ns);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+    const QTemporaryDir home;
+    qputenv("XDG_CONFIG_HOME", home.path().toUtf8());
+    qputenv("XDG_DATA_HOME", home.path().toUtf8());
+    QElapsedTimer since_start;
+    since_start.start();
+    QApplication app(argc, argv);
+    const int64_t tokens = argc > 1 ? std::atoll(argv[1]) : 3000;
+    apply_theme(app, ThemeChoice::dark);
+
+    // The engine alone: nobody watches, nobody draws.
+    LiveRun alone(open_for_run);
+    const auto patient = [&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return alone.drain();
+    };
+    alone.post(LoadModel{});
+    while (true) {
+        const auto events = patient();
+        if (std::any_of(events.begin(), events.end(), [](const Event& e) { return std::holds_alternative<Loaded>(e); })) break;
+    }
+
+    // The window, with all lenses side by side in two columns.
+    Session session(std::make_unique<LiveRun>(open_for_run));
+    Chats chats(session);
+    MainWindow window(session, chats);
+    window.resize(1440, 900);
+    window.show();
+    QCoreApplication::processEvents();
+    std::printf("first picture          %6.0f ms after the start\n", double(since_start.nsecsElapsed()) / 1e6);
+    std::vector<Event> seen;
+    QObject::connect(&session, &Session::event_seen, [&](const Event& e) {
+        if (std::holds_alternative<AnswerDone>(e) || std::holds_alternative<Loaded>(e)) seen.push_back(e);
+    });
+    const auto drawing = [&] {
+        seen.clear();
+        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 10);
+        return seen;
+    };
+    session.post(LoadModel{});
+    while (drawing().empty()) {
+    }
+    const auto docks = window.findChildren<QDockWidget*>();
+    std::vector<double> by_itself, drawn, shown;
+    const auto rounds = [&](const char* what) {
+        by_itself.clear(), drawn.clear();
+        for (int round = 0; round < 5; ++round) {
+            by_itself.push_back(speed(alone, tokens, patient));
+            drawn.push_back(speed(session.run(), tokens, drawing));
+        }
+        std::printf("%s  %6.0f tokens/s alone, %6.0f with the window: %.1f %% lost\n", what, median(by_itself), median(drawn), 100 * (1 - median(drawn) / median(by_itself)));
+    };
+    rounds("one lens in sight    ");
+    for (QDockWidget* dock : docks) {
+        dock->setFloating(true);
+        dock->resize(640, 420);
+        dock->show();
+    }
+    rounds("every lens in sight  ");
+
+    // A turn of the event loop at 120 tokens a second, from a script.
+    auto script = std::make_unique<ScriptedRun>();
+    ScriptedRun* play = script.get();
+    session.set_run(std::move(script));
+    const auto card = scripted_card();
+    play->play({Loaded{card}, PhaseChanged{Phase::ready}});
+    session.tick();
+    QCoreApplication::processEvents();
+    play->play(scripted_answer(*card, 1, 0, 2000));
+    play->batch = 8;  // a token and its readings are two events: four tokens a turn, thirty turns a second
+    std::vector<double> turns;
+    for (int i = 0; i < 480; ++i) {
+        QElapsedTimer t;
+        t.start();
+        session.tick();
+        QCoreApplication::sendPostedEvents();
+        QCoreApplication::processEvents();
+        turns.push_back(double(t.nsecsElapsed()) / 1e6);
+    }
+    std::printf("a turn at 120 tokens/s %6.2f ms median, %.2f ms at p95, every lens in sight\n", median(turns), percentile(turns, .95));
+    return 0;
+}
