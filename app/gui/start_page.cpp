@@ -82,8 +82,10 @@ QWidget* StartPage::door(const QString& title, const QString& text, const QStrin
     row->setContentsMargins(16, 12, 16, 12);
     auto* texts = new QVBoxLayout;
     texts->setSpacing(3);
+    texts->addStretch(1);
     texts->addWidget(label(title, frame, 1.2));
     texts->addWidget(label(text, frame, 1, true));
+    texts->addStretch(1);
     row->addLayout(texts, 1);
     auto* buttons = new QVBoxLayout;
     buttons->setObjectName("more");

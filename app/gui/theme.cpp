@@ -77,6 +77,14 @@ QString style_sheet(const Theme& t) {
         QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
         QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox { border: 1px solid $border; border-radius: 5px; padding: 3px 5px; background: $panel; selection-background-color: $accent; selection-color: $on_accent; }
         QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }
+        QComboBox { border: 1px solid $border; border-radius: 5px; padding: 3px 8px; background: $raised; color: $text; }
+        QComboBox:hover, QComboBox:focus { border-color: $accent; }
+        QComboBox:disabled { color: $muted; background: $window; }
+        QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; selection-background-color: $accent; selection-color: $on_accent; padding: 3px; }
+        QTreeView::item, QListView::item { padding: 4px 2px; border-radius: 4px; }
+        QTreeView::item:selected, QListView::item:selected { background: $chosen; color: $text; }
+        QTreeView::item:hover, QListView::item:hover { background: $raised; }
+        QTreeView::branch { background: transparent; }
         QProgressBar { border: 0; border-radius: 4px; background: $raised; text-align: center; color: $text; }
         QProgressBar::chunk { border-radius: 4px; background: $hybrid; }
         QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
@@ -90,6 +98,9 @@ QString style_sheet(const Theme& t) {
         QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
         QDockWidget::title { background: $window; padding: 6px 8px 2px 8px; color: $muted; }
     )";
+    QColor chosen = t.accent;  // mixed into the panel: a name that is chosen stays readable
+    chosen = QColor::fromRgbF(0.28f * chosen.redF() + 0.72f * t.panel.redF(), 0.28f * chosen.greenF() + 0.72f * t.panel.greenF(), 0.28f * chosen.blueF() + 0.72f * t.panel.blueF());
+    sheet.replace("$chosen", chosen.name());
     const std::pair<const char*, QColor> names[] = {{"$on_accent", on_accent(t)}, {"$window", t.window}, {"$panel", t.panel},   {"$raised", t.raised}, {"$border", t.border},
                                                     {"$grid", t.grid},           {"$text", t.text},     {"$muted", t.muted},   {"$accent", t.accent}, {"$hybrid", t.hybrid}};
     for (const auto& [name, colour] : names) sheet.replace(name, colour.name());
