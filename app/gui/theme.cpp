@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+// The resources of a static library are found only once this was called, outside of any namespace.
+static void use_resources() { Q_INIT_RESOURCE(desktop); }
+
 namespace klp::gui {
 
 namespace {
@@ -75,10 +78,12 @@ QString style_sheet(const Theme& t) {
         QToolButton[popupMode="2"] { padding-right: 16px; }
         QToolButton::menu-indicator { subcontrol-position: right center; subcontrol-origin: padding; right: 4px; }
         QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
-        QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox { border: 1px solid $border; border-radius: 5px; padding: 3px 5px; background: $panel; selection-background-color: $accent; selection-color: $on_accent; }
-        QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }
+        QLineEdit, QSpinBox, QDoubleSpinBox { border: 1px solid $border; border-radius: 5px; padding: 3px 5px; background: $panel; selection-background-color: $accent; selection-color: $on_accent; }
+        QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }
         QComboBox { border: 1px solid $border; border-radius: 5px; padding: 3px 8px; background: $raised; color: $text; }
         QComboBox:hover, QComboBox:focus { border-color: $accent; }
+        QComboBox::drop-down { border: 0; width: 20px; }
+        QComboBox::down-arrow { image: url(:/arrow-$theme.png); width: 9px; height: 6px; }
         QComboBox:disabled { color: $muted; background: $window; }
         QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; selection-background-color: $accent; selection-color: $on_accent; padding: 3px; }
         QTreeView::item, QListView::item { padding: 4px 2px; border-radius: 4px; }
@@ -100,6 +105,7 @@ QString style_sheet(const Theme& t) {
     )";
     QColor chosen = t.accent;  // mixed into the panel: a name that is chosen stays readable
     chosen = QColor::fromRgbF(0.28f * chosen.redF() + 0.72f * t.panel.redF(), 0.28f * chosen.greenF() + 0.72f * t.panel.greenF(), 0.28f * chosen.blueF() + 0.72f * t.panel.blueF());
+    sheet.replace("$theme", t.dark ? "dark" : "light");
     sheet.replace("$chosen", chosen.name());
     const std::pair<const char*, QColor> names[] = {{"$on_accent", on_accent(t)}, {"$window", t.window}, {"$panel", t.panel},   {"$raised", t.raised}, {"$border", t.border},
                                                     {"$grid", t.grid},           {"$text", t.text},     {"$muted", t.muted},   {"$accent", t.accent}, {"$hybrid", t.hybrid}};
@@ -154,6 +160,7 @@ const Theme& theme_of(const QPalette& palette) {
 }
 
 void apply_theme(QApplication& app, ThemeChoice choice) {
+    use_resources();
     const QPalette& system = started_with();
     const bool dark = choice == ThemeChoice::dark || (choice == ThemeChoice::system && system.color(QPalette::Window).lightness() < 128);
     QApplication::setStyle(QStyleFactory::create("Fusion"));
