@@ -94,7 +94,7 @@ private:
         if (lines_.size() == kMost) lines_.pop_front();
         lines_.push_back({QDateTime::currentDateTime(), level, text});
         ++total_;
-        refresh_soon();
+        if (!frozen() && !session.frozen()) refresh_soon();
     }
     void add(Level level, const std::string& text) { add(level, text_of(text)); }
 

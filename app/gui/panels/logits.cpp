@@ -1,3 +1,4 @@
+#include <QElapsedTimer>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -28,6 +29,8 @@ struct CandidateRow {
     bool chosen = false;
     bool operator==(const CandidateRow&) const = default;
 };
+
+QString share_text(float p) { return p > 0 && p < 0.0005f ? QStringLiteral("< 0.1 %") : text_of(percent_text(double(p))); }
 
 class CandidateModel final : public QAbstractTableModel {
 public:
@@ -61,7 +64,7 @@ public:
         if (role == Qt::ToolTipRole)
             return r.chosen ? QStringLiteral("What was said.")
                             : QString("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.").arg(r.text);
-        if (role == Qt::AccessibleTextRole && index.column() == token) return QString("%1, %2%3").arg(r.text, text_of(percent_text(r.probability)), r.chosen ? ", chosen" : "");
+        if (role == Qt::AccessibleTextRole && index.column() == token) return QString("%1, %2%3").arg(r.text, share_text(r.probability), r.chosen ? ", chosen" : "");
         if (role != Qt::DisplayRole) return {};
         switch (index.column()) {
             case rank:
@@ -69,7 +72,7 @@ public:
             case token:
                 return r.chosen ? r.text + "  ← chosen" : r.text;
             case probability:
-                return text_of(percent_text(r.probability));
+                return share_text(r.probability);
             case id:
                 return r.id;
         }
@@ -94,7 +97,7 @@ public:
         const Theme& t = theme_of(option.palette);
         const bool chosen = index.data(CandidateModel::kChosen).toBool(), selected = option.state & QStyle::State_Selected;
         const QString text = index.data().toString();
-        const int room = option.fontMetrics.horizontalAdvance("100 %") + 10;
+        const int room = option.fontMetrics.horizontalAdvance("< 0.1 %") + 8;
         QRect bar = option.rect.adjusted(4, 4, -room - 4, -4);
         const double fraction = std::clamp(index.data(CandidateModel::kFraction).toDouble(), 0.0, 1.0);
         if (selected) p->fillRect(option.rect, option.palette.highlight());
@@ -134,10 +137,7 @@ public:
         list_->horizontalHeader()->setSectionResizeMode(CandidateModel::id, QHeaderView::ResizeToContents);
         list_->horizontalHeader()->setHighlightSections(false);
         connect(list_, &QTableView::clicked, this, [this](const QModelIndex& i) { branch(i.row()); });
-        connect(list_, &QTableView::activated, this, [this](const QModelIndex& i) {
-            if (list_->hasFocus() && !clicked_) branch(i.row());
-        });
-        list_->viewport()->installEventFilter(this);
+        connect(list_, &QTableView::activated, this, [this](const QModelIndex& i) { branch(i.row()); });
         column->addWidget(list_, 3);
         entropy_ = new LineChart(body());
         entropy_->setAccessibleName("Entropy of the last tokens");
@@ -159,13 +159,6 @@ public:
     }
 
 protected:
-    // A click of the mouse may also count as an activation: it must not branch twice.
-    bool eventFilter(QObject* object, QEvent* event) override {
-        if (event->type() == QEvent::MouseButtonPress) clicked_ = true;
-        if (event->type() == QEvent::MouseButtonRelease || event->type() == QEvent::Leave) QMetaObject::invokeMethod(this, [this] { clicked_ = false; }, Qt::QueuedConnection);
-        return Panel::eventFilter(object, event);
-    }
-
     void refresh() override {
         const TraceStore& trace = session.trace();
         at_ = looked_at();
@@ -220,7 +213,7 @@ private:
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
         return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "; entropy " + fixed(row.entropy, 2) + " nats, as unsure as " +
-                               short_number(std::round(10 * std::exp(double(row.entropy))) / 10) + " equal choices.");
+                               fixed(std::exp(double(row.entropy)), 1) + " equal choices.");
     }
     QString shown(int32_t id, const std::string& text) const {
         const auto& tokenizer = session.card()->tokenizer;
@@ -232,6 +225,9 @@ private:
         if (r < 0 || r >= model_->rowCount() || at_ < 0) return;
         const CandidateRow& row = model_->row(r);
         if (row.chosen) return;
+        // A double click is two clicks and an activation, and must branch once.
+        if (branched_.isValid() && branched_.elapsed() < QApplication::doubleClickInterval()) return;
+        branched_.start();
         if (!session.live()) return session.say("A recording cannot branch.", "Load a model and send the message again to try another token.", false);
         session.ask_fork(at_, row.id);
     }
@@ -241,7 +237,7 @@ private:
     CandidateModel* model_ = nullptr;
     LineChart* entropy_ = nullptr;
     int64_t at_ = -1;
-    bool clicked_ = false;
+    QElapsedTimer branched_;
 };
 
 }  // namespace

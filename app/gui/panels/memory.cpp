@@ -66,6 +66,7 @@ public:
         column->setContentsMargins(0, 0, 0, 0);
         numbers_ = new QLabel(body());
         numbers_->setTextFormat(Qt::RichText);
+        numbers_->setWordWrap(true);
         numbers_->setTextInteractionFlags(Qt::TextSelectableByMouse);
         numbers_->setAccessibleName("Bytes now and at the chosen length");
         column->addWidget(numbers_);

@@ -46,6 +46,7 @@ public:
         column->setContentsMargins(0, 0, 0, 0);
         numbers_ = new QLabel(body());
         numbers_->setTextFormat(Qt::RichText);
+        numbers_->setWordWrap(true);
         numbers_->setTextInteractionFlags(Qt::TextSelectableByMouse);
         numbers_->setAccessibleName("Tokens a second at the longest context so far");
         column->addWidget(numbers_);
@@ -98,6 +99,7 @@ protected:
         start_->setEnabled(card && (racing() || !session.busy()));
         context_->setEnabled(card && !racing());
         draw_state(card);
+        if (frozen() || session.frozen()) return;  // the race may be stopped all the same
         draw_numbers();
         draw_charts(card);
         draw_note(card);
