@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kLicence = "Text and numbers made by the model named here; use them as its licence allows.";
+constexpr int64_t kProbed = 32768;                    // tokens; beyond, looking at the past costs more than the answer
 constexpr auto kTick = std::chrono::milliseconds(2);  // between two drains
 
 // Questions and answers on stdout, as their events come.
@@ -151,6 +152,10 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     ask.predict = options.predict.value_or(std::max<int64_t>(1, card->predict));
     if (!options.system.empty()) ask.line.push_back({"system", options.system});
     Talk talk(terminal, turns->size() > 1);
+    std::vector<std::pair<int, int>> probed;  // a layer of each memory, and its heads
+    if (const auto& mla = card->shape.layers(Site::log_sum_exp); !mla.empty()) probed.emplace_back(mla.back(), card->shape.mla_heads);
+    if (card->shape.has(Site::beta, head->first)) probed.emplace_back(head->first, card->shape.kda_heads);
+    int64_t last_position = 0;
     Result<void> ended;
     for (const std::string& turn : *turns) {
         ask.line.push_back({"user", turn});
@@ -161,10 +166,21 @@ int run_command(const RunOptions& options, Terminal& terminal) {
             if (file) {
                 if (auto kept = file->append(e, now_ns() - begin); !kept) return tl::unexpected(kept.error());
             }
-            if (const auto* made = std::get_if<TokenMade>(&e)) answer.ids.push_back(made->id), answer.text += made->text;
+            if (const auto* made = std::get_if<TokenMade>(&e)) answer.ids.push_back(made->id), answer.text += made->text, last_position = made->position;
             return std::holds_alternative<AnswerDone>(e);
         });
         if (!ended || g_interrupted || output_failed()) break;
+        if (file && last_position < kProbed) {
+            // What was read when the word before the full stop was chosen; a recording without it is one all the same.
+            for (const auto& [layer, heads] : probed) {
+                run.post(ProbeAttention{layer, -1, std::max<int64_t>(0, last_position - 2)});
+                int waiting = heads;
+                (void)events_until([&](const Event& e) -> Result<bool> {
+                    if (const auto* picture = std::get_if<AttentionPicture>(&e); picture && file->append(e, now_ns() - begin)) --waiting;
+                    return waiting <= 0;
+                });
+            }
+        }
         ask.line.push_back(std::move(answer));
         ++ask.answer, ++ask.sampling.seed;
     }

@@ -74,19 +74,35 @@ void ReplayRun::post(Command command) {
     if (std::holds_alternative<LoadModel>(command)) return refuse("it runs no model", "Leave the replay first.");
     if (std::holds_alternative<UnloadModel>(command)) return waiting_.push_back(Unloaded{});
     if (const auto* c = std::get_if<ProbeAttention>(&command)) {
+        bool found = false;
         for (size_t i : attentions_) {
             auto e = recording_->event(i);
             if (!e) continue;
             const auto& picture = std::get<AttentionPicture>(*e);
-            if (picture.layer == c->layer && picture.head == c->head && picture.position == c->position) return waiting_.push_back(std::move(*e));
+            if (picture.layer != c->layer || picture.position != c->position || (c->head >= 0 && picture.head != c->head)) continue;
+            waiting_.push_back(std::move(*e));
+            found = true;
         }
-        return refuse("this head's attention was not captured", "Load a model to look at any head.");
+        if (!found) refuse("this head's attention was not captured", "Load a model to look at any head.");
+        return;
     }
     if (std::holds_alternative<StartRace>(command)) {
         if (races_.empty()) return refuse("no race was captured", "Load a model to run one on this machine.");
         for (size_t i : races_)
             if (auto e = recording_->event(i)) waiting_.push_back(std::move(*e));
         waiting_.push_back(RaceDone{TwinKind::recorded, ""});
+    }
+}
+
+void ReplayRun::watch(const Interest& interest) {
+    if (interest.state == watched_) return;
+    watched_ = interest.state;
+    if (!watched_) return;
+    // The newest picture of this head, for a lens that has just been opened.
+    for (auto i = std::lower_bound(pictures_.begin(), pictures_.end(), cursor_); i != pictures_.begin();) {
+        auto e = recording_->event(*--i);
+        if (!e || std::pair(std::get<StatePicture>(*e).layer, std::get<StatePicture>(*e).head) != *watched_) continue;
+        return waiting_.push_back(std::move(*e));
     }
 }
 

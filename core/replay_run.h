@@ -16,7 +16,7 @@ public:
 
     void post(Command command) override;
     void cancel() override { pause(); }
-    void watch(const Interest&) override {}  // everything that was captured is shown
+    void watch(const Interest& interest) override;  // everything that was captured is told anyway
     std::vector<Event> drain() override;
 
     void play();  // from the end: from the beginning
@@ -63,7 +63,8 @@ private:
     std::vector<size_t> made_, phases_, pictures_, attentions_, races_;  // events of these kinds
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
-    size_t cursor_ = 0, goal_ = 0;  // next event; events before the goal are told without waiting
+    std::optional<std::pair<int, int>> watched_;  // head whose state is looked at
+    size_t cursor_ = 0, goal_ = 0;                // next event; events before the goal are told without waiting
     int64_t at_ = 0, shown_ = 0, last_ = 0;
     double speed_ = 1;
     bool playing_ = false, loop_ = false;

@@ -582,6 +582,26 @@ TEST(Recording, APictureOfAttentionThatEndsWithItsWeightsIsRead) {
     EXPECT_TRUE(std::get<AttentionPicture>(*e).decay_only.empty());
 }
 
+TEST_F(Replay, ALensThatOpensGetsTheNewestPicture) {
+    const auto run = replay();
+    run->seek(20);
+    Screen screen = all_of(*run);
+    const auto newest = screen.picture;
+    ASSERT_TRUE(newest);
+    screen.picture.reset();
+    Interest interest;
+    const int layer = card()->shape.layers(Site::beta)[0];
+    interest.state = {{layer, 0}};
+    run->watch(interest);
+    screen.take(run->drain());
+    EXPECT_EQ(screen.picture, newest);
+    run->watch(interest);
+    EXPECT_TRUE(run->drain().empty()) << "once";
+    interest.state = {{layer, 1}};
+    run->watch(interest);
+    EXPECT_TRUE(run->drain().empty()) << "of this head there is none";
+}
+
 TEST_F(Replay, LoopsWhenAsked) {
     const auto run = replay();
     all_of(*run);
