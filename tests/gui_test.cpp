@@ -158,6 +158,15 @@ TEST_F(WindowTest, LayoutsAreSavedAndComeBack) {
     EXPECT_TRUE(again.panel("decay")->isVisible());
 }
 
+TEST_F(WindowTest, ABannerChangesItsColoursWithoutEnd) {
+    s.session->say("first", {}, true);
+    s.session->say("second", "advice", false);
+    apply_theme(*qApp, ThemeChoice::light);
+    s.session->say("third", {}, true);
+    apply_theme(*qApp, ThemeChoice::dark);
+    EXPECT_TRUE(window.findChild<QWidget*>("banner")->isVisible());
+}
+
 TEST_F(WindowTest, IsUsableAtTheSmallestSize) {
     EXPECT_LE(window.minimumSizeHint().width(), 1024);
     EXPECT_LE(window.minimumSizeHint().height(), 640);

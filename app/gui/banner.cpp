@@ -46,9 +46,10 @@ void Banner::say(const QString& what, const QString& advice, bool bad) {
 QString Banner::text() const { return what_->text(); }
 
 void Banner::paint() {
-    const Theme& t = theme_of(palette());
-    setStyleSheet(QString("QFrame#banner { background: %1; border: 1px solid %2; border-left: 4px solid %2; border-radius: 4px; }")
-                      .arg(t.raised.name(), (bad_ ? t.bad : t.accent).name()));
+    const Theme& t = theme_of(QApplication::palette());  // its own one is the style sheet's
+    const QString sheet = QString("QFrame#banner { background: %1; border: 1px solid %2; border-left: 4px solid %2; border-radius: 4px; }")
+                              .arg(t.raised.name(), (bad_ ? t.bad : t.accent).name());
+    if (styleSheet() != sheet) setStyleSheet(sheet);  // which changes the palette, which calls this
 }
 
 void Banner::changeEvent(QEvent* event) {
