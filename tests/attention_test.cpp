@@ -34,8 +34,6 @@ protected:
         if (!c) return {};
         asked.push_back(*c);
         std::vector<Event> events;
-        Trouble stopped;
-        stopped.error = {Error::interrupted, "stopped"};
         if (fails) events.push_back(stopped);
         if (!fails && !gives_way) {
             EXPECT_EQ(c->head, -1);
@@ -71,6 +69,7 @@ protected:
     std::shared_ptr<const RunCard> card = scripted_card();
     std::vector<ProbeAttention> asked;
     bool gives_way = false, fails = false;
+    const Trouble stopped{Error{Error::interrupted, "stopped"}, "", -1};
     int64_t window = kProbeWindow;
     ScriptedRun* run;
     Session session;

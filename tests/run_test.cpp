@@ -276,6 +276,7 @@ TEST(Trace, EveryReadingHasAPlaceOfItsOwn) {
     tracer.want(Site::beta, true);
     EXPECT_TRUE(tracer.wants(Site::beta, 1));
     EXPECT_FALSE(tracer.wants(Site::state_norm, 1));
+    EXPECT_FALSE(tracer.wants(Site::projections, 1)) << "only probes pay for it";
     tracer.take({Site::beta, 1, 0, 5, beta});
     tracer.take({Site::beta, 1, 0, 4, beta});
     const auto rows = tracer.finish();

@@ -52,7 +52,8 @@ const std::vector<PanelRow>& panels() {
           "Enter, on a candidate branches the conversation there and goes on with it; what was said stays as the other branch. Spaces are shown as ·, line ends as ⏎.</p>"},
          make_logits_panel},
         {{"attention", "Attention", "Which past tokens are read: by a cache, and by a state.",
-          "<p>MLA: softmax weights over the cache. KDA: the unrolled delta rule, the signed weight with which each past value enters the output.</p>"},
+          "<p>MLA: softmax weights over the cache, which sum to 1. KDA: the delta rule unrolled, o = Σ w<sub>i</sub> v<sub>i</sub>, backwards from r = q: "
+          "w = β k·r, then r ← α (r − w k). Signed, and not summing to 1.</p><p>From feeding these tokens again while the model rests; for a state the last 2,048.</p>"},
          make_attention_panel},
         {{"log", "Log", "What happened, in order.", "<p>Loads, prompts, answers, errors.</p>"}, make_log_panel},
     };
