@@ -33,20 +33,21 @@ Unrolled unroll(const DeltaRows& rows);  // of the last row's output
 
 struct HeadReads {
     int head = 0;
-    int64_t position = 0;           // of the reading token
-    int64_t first = 0;              // of the earliest weight; the last one is the reading token's own
-    bool implicit = false;          // of a KDA head
+    int64_t position = 0;                    // of the reading token
+    int64_t first = 0;                       // of the earliest weight; the last one is the reading token's own
+    bool implicit = false;                   // of a KDA head
     std::vector<float> weights, decay_only;  // decay_only: KDA
-    float before = 0;               // KDA: length of what the state of before `first` adds to the output, over the output's own
+    float before = 0;                        // KDA: length of what the state of before `first` adds to the output, over the output's own
 };
 
 struct ProbeRequest {
     std::span<const int32_t> tokens;  // of the sequence, the reading one last
-    int layer = 0, head = -1;  // -1: every head
-    int64_t window = kProbeWindow;  // KDA
+    int layer = 0, head = -1;         // -1: every head
+    int64_t window = kProbeWindow;    // KDA
 };
-// Feeds what it needs again into a sequence of its own, from the nearest snapshot. `cancel` and `progress` as in SnapshotPool::go. Errors: no such head, or interrupted.
-Result<std::vector<HeadReads>> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel = nullptr,
-                                     const SnapshotPool::Progress& progress = {});
+// Feeds what it needs again into a sequence of its own, from the nearest snapshot. `cancel` and `progress` as in SnapshotPool::go. Errors: no such head, or
+// interrupted.
+Result<std::vector<HeadReads>> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what,
+                                     const std::atomic<bool>* cancel = nullptr, const SnapshotPool::Progress& progress = {});
 
 }  // namespace klp

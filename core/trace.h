@@ -46,7 +46,7 @@ public:
     // Of a pass longer than this only the last rows are kept: a long prompt's readings would cost more than they show.
     static constexpr int64_t kRowsOfAPass = 512;
 
-    bool wants(Site site, int layer) const override { return shape.has(site, layer) && wanted_[static_cast<int>(site)]; }
+    bool wants(Site site, int layer) const override { return static_cast<int>(site) < kSites && wanted_[static_cast<int>(site)] && shape.has(site, layer); }
     void take(const Reading& reading) override;
 
     struct Row {

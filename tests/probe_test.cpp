@@ -125,7 +125,8 @@ TEST_P(EveryModel, WeightsTimesValuesAreTheHeadsOutput) {
                 const std::vector<double> real = read(sequence, layer, head, std::span(rows->q).last(static_cast<size_t>(K)));
                 std::vector<double> wrong = read(before, layer, head, unrolled.rest);
                 for (int64_t t = 0; t < rows->tokens(); ++t)
-                    for (int64_t j = 0; j < V; ++j) wrong[static_cast<size_t>(j)] += unrolled.weights[static_cast<size_t>(t)] * rows->v[static_cast<size_t>(t * V + j)];
+                    for (int64_t j = 0; j < V; ++j)
+                        wrong[static_cast<size_t>(j)] += unrolled.weights[static_cast<size_t>(t)] * rows->v[static_cast<size_t>(t * V + j)];
                 for (size_t j = 0; j < wrong.size(); ++j) wrong[j] -= real[j];
                 EXPECT_LT(length(wrong), 1e-4 * length(real)) << "layer " << layer << " head " << head << " from " << first;
             }
@@ -155,11 +156,13 @@ TEST_P(EveryModel, AProbeOfAStateIsTheUnrolledRule) {
         ASSERT_EQ(late->weights.size(), 40u);
         EXPECT_GT(late->before, 0);
         // Another cut into chunks is another order of sums.
-        for (size_t i = 0; i < 40; ++i) EXPECT_NEAR(late->weights[i], whole->weights[static_cast<size_t>(position - 39) + i], 2e-3 * (1 + std::abs(late->weights[i])));
+        for (size_t i = 0; i < 40; ++i)
+            EXPECT_NEAR(late->weights[i], whole->weights[static_cast<size_t>(position - 39) + i], 2e-3 * (1 + std::abs(late->weights[i])));
     }
 }
 
-// Keys expanded from latents that are normalised here, not read from the cache: the formula of ops.h word for word. And the sum of exponentials is the engine's.
+// Keys expanded from latents that are normalised here, not read from the cache: the formula of ops.h word for word. And the sum of exponentials is the
+// engine's.
 TEST_P(EveryModel, WeightsOfACacheAreTheSoftmaxOfTheFormula) {
     struct Recorder final : Tap {
         int layer = 0;

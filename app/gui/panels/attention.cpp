@@ -1,5 +1,5 @@
-// One token's reads of the past: the softmax weights of an MLA head and the implicit ones of a KDA head over the same tokens, as two strips of bars and as text.
-// A picture costs feeding tokens again, so it is asked for only while this lens is seen and the model rests.
+// One token's reads of the past: the softmax weights of an MLA head and the implicit ones of a KDA head over the same tokens, as two strips of bars and as
+// text. A picture costs feeding tokens again, so it is asked for only while this lens is seen and the model rests.
 #include <QAbstractScrollArea>
 #include <QComboBox>
 #include <QHBoxLayout>
@@ -117,7 +117,8 @@ protected:
             if (outline && reads_.picture.decay_only.empty()) break;
             const auto value = [&](int64_t at) { return outline ? reads_.decay_only(at) : reads_.weight(at); };
             if (wide >= 1) {
-                for (int64_t at = reads_.picture.first; at <= reads_.last(); ++at) bar(x_of(at) + (wide > 4 ? 1 : 0), std::max(1.0, wide - (wide > 4 ? 2 : 0)), value(at), outline);
+                for (int64_t at = reads_.picture.first; at <= reads_.last(); ++at)
+                    bar(x_of(at) + (wide > 4 ? 1 : 0), std::max(1.0, wide - (wide > 4 ? 2 : 0)), value(at), outline);
             } else {
                 for (int x = g.left(); x <= g.right(); ++x) {
                     const int64_t a = std::max(reads_.picture.first, position_at(x)), b = std::max(a + 1, position_at(x + 1));
@@ -537,7 +538,8 @@ private:
             const int heads = !card ? 0 : kind.implicit ? card->config.kda_heads : card->config.num_attention_heads;
             for (int h = 0; h < heads && !layers.empty(); ++h) kind.head->addItem(QString("head %1").arg(h));
             kind.reads.bound = kind.implicit && card && card->config.kda_key_dim > 0 ? 1 / std::sqrt(static_cast<float>(card->config.kda_key_dim)) : 1;
-            for (QWidget* w : {static_cast<QWidget*>(kind.name), static_cast<QWidget*>(kind.layer), static_cast<QWidget*>(kind.head)}) w->setVisible(kind.layer->count() > 0);
+            for (QWidget* w : {static_cast<QWidget*>(kind.name), static_cast<QWidget*>(kind.layer), static_cast<QWidget*>(kind.head)})
+                w->setVisible(kind.layer->count() > 0);
             kind.layer->setEnabled(session.live());
             kind.layer->setToolTip(session.live() || !card ? "" : "A recording has the layers that were looked at when it was made");
         }
@@ -588,7 +590,8 @@ private:
             kind.layer->setCurrentIndex(kind.layer->findData(picture.layer));
         }
         if (picture.head < 0 || picture.head >= kind.head->count()) return;
-        if (std::any_of(kind.heads.begin(), kind.heads.end(), [&](const auto& h) { return !h.weights.empty() && (h.layer != picture.layer || h.position != picture.position); }))
+        if (std::any_of(kind.heads.begin(), kind.heads.end(),
+                        [&](const auto& h) { return !h.weights.empty() && (h.layer != picture.layer || h.position != picture.position); }))
             kind.heads.clear();
         kind.heads.resize(static_cast<size_t>(kind.head->count()));
         kind.heads[static_cast<size_t>(picture.head)] = picture;
@@ -632,13 +635,17 @@ private:
             for (int64_t p = strongest; p <= reads.last(); ++p)
                 if (std::abs(reads.weight(p)) > std::abs(reads.weight(strongest))) strongest = p;
             QString text = QString("%1: half of its weight on the last %2, most on %3 (%4)")
-                               .arg(kind.implicit ? "State" : "Cache", QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest), number(reads.weight(strongest)));
-            if (reads.picture.first > 0 && reads.picture.implicit) text += QString(", before token %1: %2 of the output").arg(text_of(reads.picture.first), QString::fromStdString(percent_text(reads.picture.before)));
+                               .arg(kind.implicit ? "State" : "Cache", QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest),
+                                    number(reads.weight(strongest)));
+            if (reads.picture.first > 0 && reads.picture.implicit)
+                text += QString(", before token %1: %2 of the output")
+                            .arg(text_of(reads.picture.first), QString::fromStdString(percent_text(reads.picture.before)));
             kind.caption->setText(text);
-            kind.caption->setToolTip(kind.implicit
-                ? "o = Σ w v + what came before: the delta rule unrolled.<br>Bars: w, what this token still adds. Outlines: what it would add if no later token had overwritten anything.<br>"
-                  "Negative: it is taken away. Scale: root, to K<sup>−½</sup>, the most there can be. Read from a replay of these tokens."
-                : "Softmax weights over the cache; they sum to 1. Scale: root, to 1. Read from a replay of this token.");
+            kind.caption->setToolTip(
+                kind.implicit ? "o = Σ w v + what came before: the delta rule unrolled.<br>Bars: w, what this token still adds. Outlines: what it would add if "
+                                "no later token had overwritten anything.<br>"
+                                "Negative: it is taken away. Scale: root, to K<sup>−½</sup>, the most there can be. Read from a replay of these tokens."
+                              : "Softmax weights over the cache; they sum to 1. Scale: root, to 1. Read from a replay of this token.");
         }
         const TokenText::Parts words = parts();
         for (Kind& kind : kinds_) kind.text->show(kind.reads, words);
