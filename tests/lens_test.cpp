@@ -154,6 +154,8 @@ TEST(Decay, ShowsTheTokenThatIsLookedAt) {
     EXPECT_EQ(lens.map()->rows(), 0);
     s.answer(30);
     lens.settle();
+    EXPECT_EQ(lens.map()->rows(), 12) << "few heads: all of them";
+    lens.choose("Decay, view", 1);
     ASSERT_EQ(lens.map()->rows(), 3);
     ASSERT_EQ(lens.map()->columns(), 32);
     s.session->selection().set_channel(1, 2, 5);

@@ -305,7 +305,9 @@ void HeatMap::draw_marginals(QPainter& p) const {
             column_squares[static_cast<size_t>(c)] += double(v) * v;
         }
     const QColor colour = theme_of(palette()).muted;
-    const auto length = [&](double squares, int n) { return std::min(1.0, std::sqrt(squares / n) / std::max(double(scale_.high), 1e-30)) * (kMarginal - 4); };
+    const auto length = [&](double squares, int n) {
+        return std::min(1.0, 3 * std::sqrt(squares / n) / std::max(double(scale_.high), 1e-30)) * (kMarginal - 4);
+    };
     for (int r = 0; r < rows_; ++r) {
         const QRectF cell = rect_of(r, columns_ - 1);
         p.fillRect(

@@ -33,7 +33,7 @@ public:
     // Labels of single rows and columns; as many are drawn as fit. Empty functions: none.
     void set_labels(std::function<QString(int)> row, std::function<QString(int)> column, QString rows_are = {}, QString columns_are = {});
     void set_groups(std::vector<int> first_rows);  // a line is drawn above each of these rows
-    // Bars above and beside: the root mean square of each column and row, over the magnitude that the scale ends at.
+    // Bars above and beside: the root mean square of each column and row, full at a third of the magnitude that the scale ends at.
     void set_marginals(bool on);
     void set_chosen(int row, int column);      // -1: none
     void set_dots(std::vector<QPoint> cells);  // x column, y row: a dot in each of these

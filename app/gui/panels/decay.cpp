@@ -78,7 +78,8 @@ private:
     const RunCard* card_ = nullptr;
     KdaHead at_;
     int64_t token_ = -1;  // whose gates are shown
-    int columns_ = 0;     // of the waterfall
+    bool view_chosen_ = false;
+    int columns_ = 0;  // of the waterfall
 };
 
 DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
@@ -140,7 +141,10 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
         if (this->session.trace().shape().size() == 0) return QString();
         return said(place(row, column)).replace('\n', ", ").simplified();
     };
-    connect(view_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
+    connect(view_, &QComboBox::activated, this, [this] {
+        view_chosen_ = true;
+        refresh_soon();
+    });
     connect(gate_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
     connect(below_, &QComboBox::activated, this, [this](int i) {
         plots_->setCurrentIndex(i);
@@ -191,6 +195,9 @@ void DecayPanel::begin() {
     picker_->sync();
     form_->clear();
     if (!card_ || session.trace().shape().layers(Site::log_decay).empty()) return;
+    // Until somebody chooses: every head where all fit, else the layers of one.
+    const TraceShape& shape = session.trace().shape();
+    if (!view_chosen_) view_->setCurrentIndex(shape.layers(Site::log_decay).size() * static_cast<size_t>(shape.kda_heads) <= 48 ? heads : layers);
     const GateForm form = gate_form(card_->config);
     form_->setText("Gate: " + form.name);
     form_->setToolTip(form.formula + "<br>From config.json" + (card_->config.gate_lower_bound == 0 ? "." : ": linear_attn_config, gate_lower_bound."));
