@@ -3,6 +3,8 @@
 #include <fstream>
 #include <thread>
 
+#include "app/format.h"
+
 #include "kernels/cpu/isa.h"
 
 namespace klp {
@@ -41,6 +43,12 @@ Needs needs_of(const ModelConfig& config, const std::string& type, int64_t conte
     const DTypeInfo* row = find_dtype(type);
     if (row) needs.weights = count_parameters(config).total * row->bytes / row->block;
     return needs;
+}
+
+Result<void> check_fits(const std::string& name, int64_t bytes, const Machine& machine) {
+    if (machine.memory <= 0 || bytes <= machine.memory) return {};
+    return fail(Error::device, name + " needs " + bytes_text(bytes) + " of memory for its weights, and this machine has " + bytes_text(machine.memory) + ", of which " +
+                                   bytes_text(machine.available) + " are free");
 }
 
 }  // namespace klp

@@ -26,4 +26,7 @@ struct Needs {
 };
 Needs needs_of(const ModelConfig& config, const std::string& type, int64_t context);
 
+// Refuses what this machine can never hold, with the bytes; what only has to wait for free memory may try.
+Result<void> check_fits(const std::string& name, int64_t bytes, const Machine& machine);
+
 }  // namespace klp

@@ -4,6 +4,7 @@
 
 #include "app/clock.h"
 #include "app/engine.h"
+#include "app/machine.h"
 
 namespace klp {
 
@@ -11,6 +12,9 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     const int64_t start = now_ns();
     auto checkpoint = open_folder(what.model);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
+    int64_t bytes = 0;
+    for (const TensorInfo& tensor : checkpoint->source->tensors()) bytes += tensor.bytes;
+    if (auto fits = check_fits(model_name(checkpoint->folder), bytes, this_machine()); !fits) return tl::unexpected(fits.error());
     auto backend = make_backend(what.device, what.threads);
     if (!backend) return tl::unexpected(backend.error());
     auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);

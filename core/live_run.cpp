@@ -261,7 +261,10 @@ void LiveRun::handle(const MakeAnswer& c) {
     options.budget = c.predict;
     options.stop = at_->stop;
     options.cancel = &cancel_;
+    int64_t spent = 0;  // here, ns
+    at_->tracer.spent_ns = 0;
     options.on_token = [&](const TokenEvent& token) {
+        const int64_t begun = now();
         publish_readings();
         picture_state();
         look_at_interest();
@@ -274,6 +277,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         }
         made.memory = sequence.memory();
         tell(std::move(made));
+        spent += now() - begun;
         return true;
     };
     auto generated = generate(sequence, line.last(tail), at_->ws, options);
@@ -296,6 +300,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     done.move = *move;
     done.phases = generated->decode_phases;
     done.memory = sequence.memory();
+    if (done.decode_ns > 0) tell(TelemetryCost{std::min(1.0, double(spent + at_->tracer.spent_ns) / double(done.decode_ns))});
     tell(done);
     at_->pool.keep(sequence);
     say_snapshots();

@@ -333,6 +333,10 @@ void fields(A& a, EventsDropped& e) {
     a.number(e.readings);
 }
 template <class A>
+void fields(A& a, TelemetryCost& e) {
+    a.exact(e.share);
+}
+template <class A>
 void fields(A& a, AnswerBegun& e) {
     a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
 }

@@ -190,8 +190,12 @@ struct EventsDropped {
     int64_t readings = 0;
 };
 // Recordings number them: a new one comes last.
+// What watching took of the last answer's time: gathering readings and candidates, on the engine's thread.
+struct TelemetryCost {
+    double share = 0;  // 0 .. 1
+};
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
-                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun>;
+                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost>;
 
 class Run {
 public:

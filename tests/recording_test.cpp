@@ -76,7 +76,8 @@ std::vector<Event> one_of_each() {
             RaceDone{TwinKind::trained, "memory"},
             AttentionPicture{kda, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}, {1, 0.5f, 0, 0, 0.125f}, 0.0625f},
             EventsDropped{5},
-            AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling}};
+            AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling},
+            TelemetryCost{0.0125}};
 }
 
 TEST(Crc32, IsThatOfZip) {

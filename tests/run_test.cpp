@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "app/machine.h"
 #include "app/opener.h"
 #include "core/scripted_run.h"
 
@@ -284,6 +285,16 @@ TEST(Trace, EveryReadingHasAPlaceOfItsOwn) {
     EXPECT_EQ(rows[0].position, 4);
     EXPECT_EQ(s.of(Site::beta, 1, rows[0].values)[2], 3);
     EXPECT_TRUE(std::isnan(s.of(Site::beta, 0, rows[0].values)[2]));
+}
+
+TEST(Machine, RefusesOnlyWhatItCanNeverHold) {
+    Machine m;
+    m.memory = int64_t{16} << 30, m.available = int64_t{3} << 30;
+    EXPECT_TRUE(check_fits("a", int64_t{15} << 30, m));
+    const auto refused = check_fits("kimi", int64_t{92} << 30, m);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, Error::device);
+    EXPECT_EQ(refused.error().message, "kimi needs 92.0 GiB of memory for its weights, and this machine has 16.0 GiB, of which 3.0 GiB are free");
 }
 
 }  // namespace

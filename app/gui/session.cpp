@@ -4,7 +4,7 @@
 
 namespace klp::gui {
 
-Session::Session(std::unique_ptr<Run> run, QObject* parent) : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()) {
+Session::Session(std::unique_ptr<Run> run, QObject* parent) : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
     timer_.setInterval(33);
     connect(&timer_, &QTimer::timeout, this, &Session::tick);
     timer_.start();
@@ -44,7 +44,7 @@ void Session::take(Event& event) {
             } else if constexpr (std::is_same_v<T, Loaded>) {
                 trace_.begin(e.card);
                 memory_ = {};
-                speed_ = std::numeric_limits<double>::quiet_NaN();
+                speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 selection_.set_token(Selection::kNewest);
                 selection_.clamp(e.card->config.num_hidden_layers, std::max(1, e.card->config.kda_heads), std::max(1, e.card->config.kda_key_dim));
                 emit card_changed();
@@ -91,6 +91,8 @@ void Session::take(Event& event) {
                 emit attention_pictured(e);
             } else if constexpr (std::is_same_v<T, EventsDropped>) {
                 dropped_ += e.readings;
+            } else if constexpr (std::is_same_v<T, TelemetryCost>) {
+                telemetry_ = e.share;
             }
         },
         event);

@@ -36,6 +36,7 @@ public:
     const SnapshotsKept& snapshots() const { return snapshots_; }
     double tokens_per_second() const { return speed_; }  // over the last second of decoding; NaN before the first
     int64_t dropped() const { return dropped_; }
+    double telemetry_share() const { return telemetry_; }  // of the last answer's decoding time; NaN before the first
 
     // The token everybody looks at: the selected one, or the newest that was read.
     int64_t current_token() const;
@@ -87,7 +88,7 @@ private:
     MemoryUse memory_;
     SnapshotsKept snapshots_;
     std::map<const void*, Interest> interests_;
-    double speed_ = 0, window_ns_ = 0;
+    double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
     bool frozen_ = false;
 };

@@ -65,7 +65,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     process_ = label("Process memory", "Resident memory of this program, mapped weights included");
     load_ = label("Load", "CPU time of this program over the last second, of all cores");
     row->addStretch(1);
-    telemetry_ = label("Telemetry", "Readings that came faster than they could be drawn and were left out");
+    telemetry_ = label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
     connect(&session_, &Session::drained, this, [this] {
         if (!timer_.isActive()) timer_.start(100);
     });
@@ -100,7 +100,10 @@ void Vitals::refresh() {
         }
         busy_ticks_ = ticks, busy_at_ns_ = at;
     }
-    telemetry_->setText(session_.dropped() > 0 ? text(grouped(session_.dropped()) + " readings dropped") : QString());
+    std::string telemetry;
+    if (!std::isnan(session_.telemetry_share())) telemetry = "telemetry " + percent_text(session_.telemetry_share());
+    if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
+    telemetry_->setText(text(telemetry));
     timer_.setInterval(session_.busy() ? 100 : 1000);
 }
 
