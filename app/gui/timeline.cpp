@@ -271,7 +271,7 @@ void TimelineView::label(QPainter& p, const QRect& area, const QString& text, co
         p.setPen(colour);
         p.drawText(r, flags, s);
     };
-    write(text, Qt::AlignLeft | Qt::AlignTop, t.text);
+    write(m.elidedText(text, Qt::ElideRight, area.width() - 12), Qt::AlignLeft | Qt::AlignTop, t.text);
     if (m.horizontalAdvance(text) + m.horizontalAdvance(top) + 30 < area.width()) write(top, Qt::AlignRight | Qt::AlignTop, t.muted);
 }
 
