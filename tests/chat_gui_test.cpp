@@ -110,5 +110,476 @@ TEST_F(ChatFlow, StopsAndGoesOn) {
     EXPECT_FALSE(message(2).open);
 }
 
+TEST_F(ChatFlow, RegeneratesEditsAndBranches) {
+    type("Hello");
+    say("first");
+    QTest::mouseClick(on_card(2, "Regenerate"), Qt::LeftButton);
+    say("second");
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 3}));
+    EXPECT_EQ(message(2).text, "first");
+    QTest::mouseClick(on_card(3, "The branch before"), Qt::LeftButton);
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2}));
+    EXPECT_NE(view->messages().card(2), nullptr);
+
+    QTest::mouseClick(on_card(1, "Edit"), Qt::LeftButton);
+    ComposerText& composer = view->composer().text();
+    EXPECT_EQ(composer.toPlainText(), "Hello");
+    composer.selectAll();
+    type("Hi there");
+    ASSERT_EQ(asked().line.size(), 1u);
+    EXPECT_EQ(asked().line[0].text, "Hi there");
+    say("third");
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{4, 5}));
+    EXPECT_EQ(chats->chat().ends().size(), 3u);
+    EXPECT_TRUE(composer.document()->isEmpty());
+}
+
+TEST_F(ChatFlow, EditingTheLastByUpAndGivingItUp) {
+    type("Hello");
+    say("yes");
+    ComposerText& composer = view->composer().text();
+    composer.setFocus();
+    QTest::keyClick(&composer, Qt::Key_Up);
+    EXPECT_EQ(view->composer().editing(), 1);
+    EXPECT_EQ(composer.toPlainText(), "Hello");
+    QTest::keyClick(&composer, Qt::Key_Escape);
+    EXPECT_EQ(view->composer().editing(), 0);
+    EXPECT_TRUE(composer.document()->isEmpty());
+}
+
+TEST_F(ChatFlow, RewindsToAMessageAndToATokenAndUndoes) {
+    type("one");
+    say("1234");
+    type("two");
+    say("5678");
+    QTest::mouseClick(on_card(2, "Rewind here"), Qt::LeftButton);
+    EXPECT_EQ(chats->chat().tip(), 2);
+    ASSERT_TRUE(std::holds_alternative<GoTo>(s->script->commands.back()));
+    EXPECT_EQ(std::get<GoTo>(s->script->commands.back()).line.size(), 2u);
+    chats->go_ahead();
+    EXPECT_EQ(chats->chat().tip(), 4);
+
+    // The second token of the first answer is chosen anew by what follows it.
+    EXPECT_EQ(chats->place_of(1).id, 2);
+    EXPECT_EQ(chats->place_of(1).token, 1);
+    s->session->ask_fork(1, 77);
+    EXPECT_EQ(message(5).ids, (std::vector<int32_t>{300, 77}));
+    ASSERT_EQ(asked().line.size(), 2u);
+    EXPECT_TRUE(asked().line[1].open);
+    say("zz");
+    EXPECT_EQ(message(5).parent, 1);
+    EXPECT_EQ(message(2).text, "1234");
+
+    chats->choose(4);
+    chats->undo_turn();
+    EXPECT_EQ(chats->chat().tip(), 2);
+    EXPECT_EQ(view->composer().text().toPlainText(), "two");
+}
+
+TEST_F(ChatFlow, SaysWhatGoingSomewhereCosts) {
+    type("one");
+    say("1234");
+    QSignalSpy known(chats.get(), &Chats::cost_known);
+    const int request = chats->ask_cost(1);
+    ASSERT_GT(request, 0);
+    ASSERT_TRUE(std::holds_alternative<AskCost>(s->script->commands.back()));
+    s->script->play({CostKnown{std::get<AskCost>(s->script->commands.back()).request, {.restored_bytes = 225'280, .replayed = 37}}});
+    s->session->tick();
+    ASSERT_EQ(known.size(), 1);
+    EXPECT_EQ(Chats::cost_text({.restored_bytes = 225'280, .replayed = 37}), "restore 220 KiB + replay 37 tokens");
+    EXPECT_EQ(Chats::cost_text({}), "costs nothing: the memory stands there");
+}
+
+TEST_F(ChatFlow, ForksIntoAChatOfItsOwnAndRemovesWithACount) {
+    type("one");
+    say("1");
+    type("two");
+    say("2");
+    chats->fork(2);
+    EXPECT_EQ(chats->all().size(), 2u);
+    EXPECT_EQ(chats->chat().count(), 2);
+    EXPECT_EQ(message(2).ids.size(), 1u);
+    EXPECT_EQ(chats->chat().info().title, "one (fork)");
+    chats->open(chats->all()[1].get());
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    chats->remove(3);
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2}));
+    EXPECT_NE(said.back()[0].toString().indexOf("2 messages are hidden"), -1);
+    chats->restore_chat();
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2, 3, 4}));
+}
+
+TEST_F(ChatFlow, AnAnswerThatNeverBeganLeavesTheQuestion) {
+    type("one");
+    s->script->play({Trouble{{Error::failure, "the conversation needs 9 tokens and the context holds 8"}, "", asked().answer}, PhaseChanged{Phase::ready}});
+    s->session->tick();
+    EXPECT_EQ(chats->chat().line(), std::vector<int>{1});
+    EXPECT_TRUE(chats->can_answer());
+    chats->regenerate(1);
+    say("now");
+    EXPECT_EQ(message(3).text, "now");
+}
+
+TEST_F(ChatFlow, ADeviceThatFailsKeepsTheTextAndOffersTheCpu) {
+    type("one");
+    say("half an ans", false);
+    s->script->play({Trouble{{Error::device, "cuda:0: an illegal address"}, "The text is kept.", asked().answer}, Unloaded{}, PhaseChanged{Phase::empty}});
+    s->session->tick();
+    EXPECT_EQ(message(2).text, "half an ans");
+    EXPECT_TRUE(message(2).open);
+    EXPECT_FALSE(chats->answering());
+    auto* cpu = view->findChild<QPushButton*>("door-cpu");
+    ASSERT_TRUE(cpu->isVisible());
+    QTest::mouseClick(cpu, Qt::LeftButton);
+    ASSERT_TRUE(std::holds_alternative<LoadModel>(s->script->commands.back()));
+    EXPECT_EQ(std::get<LoadModel>(s->script->commands.back()).device, "cpu");
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    type("anybody?");
+    EXPECT_EQ(view->composer().text().toPlainText(), "anybody?");  // nothing is lost
+    EXPECT_NE(said.back()[0].toString().indexOf("No model"), -1);
+    s->script->play({Loaded{s->card}, PhaseChanged{Phase::ready}});
+    s->session->tick();
+    EXPECT_FALSE(cpu->isVisible());
+    chats->go_on(2);
+    say("wer");
+    EXPECT_EQ(message(2).text, "half an answer");
+}
+
+// --- Restarts, torn files, full disks ---------------------------------------------------------------------------------------------
+
+TEST_F(ChatFlow, TheTalkIsThereAfterARestart) {
+    start(home.path());
+    type("Remember me");
+    say("always");
+    chats->set_system("Be kind.");
+    Chats::Settings settings = chats->settings();
+    settings.preset = "Creative", settings.sampling.temperature = 1.25f, settings.predict = 321;
+    chats->set_settings(settings);
+    start(home.path());
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2}));
+    EXPECT_EQ(message(2).text, "always");
+    EXPECT_EQ(chats->chat().info().system, "Be kind.");
+    EXPECT_EQ(chats->settings().sampling.temperature, 1.25f);
+    EXPECT_EQ(chats->settings().predict, 321);
+    EXPECT_NE(view->messages().card(2), nullptr);
+    type("and me");
+    EXPECT_EQ(asked().line.size(), 4u);
+    EXPECT_EQ(asked().line[2].ids, message(2).ids);
+}
+
+TEST_F(ChatFlow, AKillInMidAnswerKeepsWhatWasSaid) {
+    start(home.path());
+    type("Go on");
+    say("so far", false);
+    QTest::qWait(1100);  // written once a second
+    QString file = QDir(home.path()).entryInfoList({"*.jsonl"}).value(0).filePath();
+    const QString copy = home.path() + "/../killed";
+    QDir().mkpath(copy);
+    QFile::remove(copy + "/a.jsonl");
+    QFile::copy(file, copy + "/a.jsonl");
+    QFile torn(copy + "/a.jsonl");
+    ASSERT_TRUE(torn.open(QIODevice::Append));
+    torn.write("{\"more\":{\"id\":2,\"te");
+    torn.close();
+    view.reset(), chats.reset();
+    s = std::make_unique<ScriptedSession>();
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    chats = std::make_unique<Chats>(*s->session, copy);
+    QTest::qWait(1);
+    ASSERT_EQ(said.size(), 1);
+    EXPECT_NE(said[0][0].toString().indexOf("could not be read"), -1);
+    EXPECT_EQ(message(2).text, "so far");
+    EXPECT_TRUE(message(2).open);
+    QDir(copy).removeRecursively();
+}
+
+TEST_F(ChatFlow, AFolderThatCannotBeWrittenIsSaidOnceAndNothingIsLost) {
+    QFile file(home.path() + "/file");
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    s = std::make_unique<ScriptedSession>();
+    view.reset();
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    chats = std::make_unique<Chats>(*s->session, home.path() + "/file/chats");
+    view = std::make_unique<ChatView>(*s->session, *chats);
+    QTest::qWait(1);
+    ASSERT_EQ(said.size(), 1);
+    type("one");
+    say("1");
+    EXPECT_EQ(said.size(), 1);
+    EXPECT_EQ(message(2).text, "1");
+}
+
+TEST_F(ChatFlow, ASecondWindowSaysSoAndKeepsItsWordsApart) {
+    start(home.path());
+    type("one");
+    say("1");
+    ScriptedSession other;
+    QSignalSpy said(other.session.get(), &Session::noticed);
+    Chats second(*other.session, home.path());
+    QTest::qWait(1);
+    ASSERT_EQ(said.size(), 1);
+    EXPECT_NE(said[0][0].toString().indexOf("Another window"), -1);
+    EXPECT_TRUE(second.send("two"));
+    EXPECT_EQ(said.size(), 2);
+    EXPECT_NE(said[1][0].toString().indexOf("copy"), -1);
+    EXPECT_EQ(second.chat().info().title, "one (copy)");
+    type("three");
+    say("3");
+    EXPECT_EQ(chats->chat().count(), 4);
+    EXPECT_EQ(QDir(home.path()).entryList({"*.jsonl"}).size(), 2);
+}
+
+TEST_F(ChatFlow, ExportsAndImports) {
+    type("one");
+    say("**1**");
+    const QString md = home.path() + "/a.md", json = home.path() + "/a.json";
+    EXPECT_EQ(chats->export_to(md), "");
+    EXPECT_EQ(chats->export_to(json), "");
+    EXPECT_NE(chats->export_to(home.path() + "/no/a.md").indexOf("no/a.md"), -1);
+    EXPECT_EQ(chats->import_from(json), "");
+    EXPECT_EQ(chats->all().size(), 2u);
+    EXPECT_EQ(message(2).text, "**1**");
+    EXPECT_NE(chats->import_from(md).indexOf("a.md"), -1);
+}
+
+TEST_F(ChatFlow, ARecordingIsShownAndTakesNoWords) {
+    type("mine");
+    say("yours");
+    auto card = std::make_shared<RunCard>(*s->card);
+    card->recorded = "yesterday, elsewhere";
+    s->script->play({Loaded{card}, AnswerBegun{5, {{"system", "s", {}, false}, {"user", "recorded?", {}, false}}, {}}});
+    s->script->play({TokenMade{.answer = 5, .position = 9, .id = 1, .text = "yes"}});
+    s->session->tick();
+    EXPECT_TRUE(chats->recorded());
+    EXPECT_EQ(message(1).text, "recorded?");
+    EXPECT_EQ(message(2).text, "yes");
+    const size_t commands = s->script->commands.size();
+    EXPECT_FALSE(chats->send("hello?"));
+    chats->regenerate(2), chats->go_on(2), chats->fork(2), chats->rewind(1), chats->remove(2);
+    EXPECT_EQ(s->script->commands.size(), commands);
+    s->script->play({Loaded{s->card}, PhaseChanged{Phase::ready}});
+    s->session->tick();
+    EXPECT_FALSE(chats->recorded());
+    EXPECT_EQ(message(2).text, "yours");
+}
+
+// --- What is drawn -------------------------------------------------------------------------------------------------------------------
+
+TEST(Blocks, CloseWhereTheyEndHoweverTheTextIsCut) {
+    const QString text = "# Title\nA paragraph\nof two lines.\n\n- one\n- two\n\n  still two\n\nAfter.\n```Python\ndef f():\n    return \"```\"\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd";
+    const auto all = [&](qsizetype step) {
+        BlockReader reader;
+        std::vector<Block> blocks;
+        for (qsizetype i = 0; i < text.size(); i += step)
+            for (Block& b : reader.push(QStringView(text).mid(i, step))) blocks.push_back(b);
+        for (Block& b : reader.finish()) blocks.push_back(b);
+        return blocks;
+    };
+    const std::vector<Block> whole = all(text.size());
+    ASSERT_EQ(whole.size(), 7u);
+    EXPECT_EQ(whole[0].text, "# Title");
+    EXPECT_EQ(whole[2].text, "- one\n- two\n\n  still two");
+    EXPECT_EQ(whole[4].kind, Block::Kind::code);
+    EXPECT_EQ(whole[4].language, "python");
+    EXPECT_EQ(whole[4].text, "def f():\n    return \"```\"");
+    for (qsizetype step = 1; step < 30; ++step) EXPECT_EQ(all(step), whole) << step;
+}
+
+TEST_F(ChatFlow, RendersBlocksOnceAndStreamsTheOpenOne) {
+    type("one");
+    say("**Bold** is\n\nfollowed by `co", false);
+    MessageCard* card = view->messages().card(2);
+    auto* prose = card->findChild<ProseBox*>();
+    ASSERT_NE(prose, nullptr);
+    EXPECT_EQ(prose->toPlainText(), "Bold is\nfollowed by `co");
+    say("de`\n\n```c\nint x;\n", false);
+    EXPECT_EQ(prose->toPlainText(), "Bold is\nfollowed by code");
+    auto* code = card->findChild<CodeBox*>();
+    ASSERT_NE(code, nullptr);
+    EXPECT_EQ(code->text(), "int x;\n");
+    say("```\nDone");
+    EXPECT_EQ(code->text(), "int x;");
+    for (QToolButton* b : code->findChildren<QToolButton*>()) QTest::mouseClick(b, Qt::LeftButton);
+    EXPECT_EQ(QApplication::clipboard()->text(), "int x;");
+    QTest::mouseClick(on_card(2, "Copy"), Qt::LeftButton);
+    EXPECT_EQ(QApplication::clipboard()->text(), "**Bold** is\n\nfollowed by `code`\n\n```c\nint x;\n```\nDone");
+    EXPECT_EQ(card->findChildren<ProseBox*>().size(), 2);
+    EXPECT_EQ(view->messages().card(2), card);
+}
+
+TEST_F(ChatFlow, NeverFetchesOrRunsWhatAModelSays) {
+    type("one");
+    say("<script>alert(1)</script> <img src=\"http://example.org/a.png\"> ![pixel](http://example.org/b.png) [here](javascript:x)\n\n<b>no</b>");
+    const QString shown = view->messages().card(2)->findChild<ProseBox*>()->toPlainText();
+    EXPECT_NE(shown.indexOf("<script>"), -1);
+    EXPECT_NE(shown.indexOf("<b>no</b>"), -1);
+    EXPECT_NE(shown.indexOf("![pixel](http://example.org/b.png)"), -1);
+    EXPECT_EQ(shown.indexOf(QChar::ObjectReplacementCharacter), -1);
+}
+
+TEST_F(ChatFlow, AClickOnAWordSelectsItsToken) {
+    type("one");
+    say("a **cat** and a cat");
+    auto* prose = view->messages().card(2)->findChild<ProseBox*>();
+    emit prose->word_clicked("cat", 1);
+    EXPECT_EQ(s->session->selection().token(), 16);  // a token a character
+    EXPECT_EQ(chats->place_of(16).token, 16);
+    ASSERT_EQ(prose->extraSelections().size(), 1);
+    EXPECT_EQ(prose->extraSelections()[0].cursor.selectedText(), "cat");
+    EXPECT_EQ(prose->extraSelections()[0].cursor.selectionStart(), 12);
+    s->session->selection().set_token(Selection::kNewest);
+    EXPECT_TRUE(prose->extraSelections().isEmpty());
+    s->script->play({PromptFed{0, {1, 2}}});  // the engine stands elsewhere
+    s->session->tick();
+    emit prose->word_clicked("cat", 1);
+    EXPECT_EQ(s->session->selection().token(), Selection::kNewest);
+}
+
+TEST_F(ChatFlow, ALongTalkIsAFewWidgets) {
+    std::string all = R"({"messages":[)";
+    for (int i = 0; i < 600; ++i) all += std::string(i ? "," : "") + R"({"role":")" + (i % 2 ? "assistant" : "user") + R"(","content":"Message number )" + std::to_string(i) + R"( and a few more words."})";
+    QFile file(home.path() + "/long.json");
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write((all + "]}").c_str());
+    file.close();
+    ASSERT_EQ(chats->import_from(file.fileName()), "");
+    EXPECT_EQ(chats->chat().line().size(), 600u);
+    MessageList& list = view->messages();
+    EXPECT_NE(list.card(600), nullptr);
+    EXPECT_EQ(list.card(1), nullptr);
+    QScrollBar& bar = *list.verticalScrollBar();
+    EXPECT_EQ(bar.value(), bar.maximum());
+    for (int i = 20; i >= 0; --i) {
+        bar.setValue(bar.maximum() * i / 20);
+        EXPECT_LE(list.cards(), MessageList::kMostCards);
+    }
+    EXPECT_NE(list.card(1), nullptr);
+    EXPECT_EQ(list.card(600), nullptr);
+    list.go_to_newest();
+    EXPECT_TRUE(list.card(600) && list.card(600)->isVisible());
+    EXPECT_LE(list.card(600)->geometry().bottom(), list.viewport()->height());
+}
+
+TEST_F(ChatFlow, StaysWhereOneReadsAndFollowsAtTheBottom) {
+    type("one");
+    std::string lines;
+    for (int i = 0; i < 80; ++i) lines += "line " + std::to_string(i) + "\n\n";
+    say(lines, false);
+    QScrollBar& bar = *view->messages().verticalScrollBar();
+    EXPECT_EQ(bar.value(), bar.maximum());
+    bar.setValue(100);
+    say(lines, false);
+    EXPECT_EQ(bar.value(), 100);
+    bool pill = false;
+    for (QToolButton* b : view->messages().findChildren<QToolButton*>()) pill = pill || (b->accessibleName().startsWith("Go to the newest") && b->isVisible());
+    EXPECT_TRUE(pill);
+    view->messages().go_to_newest();
+    say(lines);
+    EXPECT_EQ(bar.value(), bar.maximum());
+}
+
+TEST_F(ChatFlow, AttachesTextAndRefusesTheRest) {
+    QFile file(home.path() + "/notes.txt");
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write("alpha\n```\nbeta\n");
+    file.close();
+    view->composer().attach(file.fileName());
+    EXPECT_EQ(view->composer().text().toPlainText(), "notes.txt:\n````\nalpha\n```\nbeta\n````\n");
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    QFile binary(home.path() + "/x.bin");
+    ASSERT_TRUE(binary.open(QIODevice::WriteOnly));
+    binary.write(QByteArray("\x7f\0\xff", 3));
+    binary.close();
+    view->composer().attach(binary.fileName());
+    EXPECT_NE(said.back()[0].toString().indexOf("is not a text file"), -1);
+    view->composer().attach(home.path() + "/absent");
+    EXPECT_EQ(said.size(), 2);
+}
+
+TEST_F(ChatFlow, ConversationsAreATreeThatIsSearched) {
+    Conversations dock(*s->session, *chats);
+    ConversationsModel model(*chats);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    QObject::connect(chats.get(), &Chats::list_changed, &model, &ConversationsModel::refresh);
+    dock.show();
+    type("Cats and dogs");
+    say("meow");
+    chats->regenerate(2);
+    say("woof");
+    ASSERT_EQ(model.rowCount(), 1);
+    EXPECT_EQ(model.rowCount(model.index(0, 0)), 2);
+    EXPECT_TRUE(model.index(1, 0, model.index(0, 0)).data(ConversationsModel::kCurrent).toBool());
+    chats->new_chat();
+    type("Stars");
+    say("shine");
+    EXPECT_EQ(model.rowCount(), 2);
+    EXPECT_EQ(model.index(0, 0).data().toString(), "Stars");
+    model.set_search("WOOF");
+    ASSERT_EQ(model.rowCount(), 1);
+    EXPECT_EQ(model.index(0, 0).data().toString(), "Cats and dogs");
+    model.set_search("nowhere");
+    EXPECT_EQ(model.rowCount(), 0);
+    model.set_search("");
+    EXPECT_TRUE(model.setData(model.index(0, 0), "Suns", Qt::EditRole));
+    EXPECT_EQ(chats->chat().info().title, "Suns");
+    chats->remove_chat(&chats->chat());
+    EXPECT_EQ(model.rowCount(), 1);
+    chats->restore_chat();
+    EXPECT_EQ(model.rowCount(), 2);
+    s->script->play({SnapshotsKept{14, int64_t{580} << 20, int64_t{2} << 30}});
+    s->session->tick();
+    EXPECT_GT(colours_in(dock.grab().toImage()), 3);
+}
+
+TEST_F(ChatFlow, DrawsInBothThemesAndSizes) {
+    type("one");
+    say("# Title\n\nText with `code` and a list:\n\n1. a\n2. b\n\n```py\nprint(1)\n```\n");
+    for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
+        apply_theme(*qApp, choice);
+        for (const QSize size : {QSize(640, 700), QSize(330, 420)}) {
+            view->resize(size);
+            QTest::qWait(5);
+            EXPECT_GT(colours_in(view->grab().toImage()), 12);
+        }
+    }
+}
+
+// Two hundred thousand tokens: what is kept grows with the text and with nothing else.
+TEST_F(ChatFlow, ASoakKeepsWidgetsAndBuffersFlat) {
+    start(home.path());
+    constexpr int kAnswers = 100, kTokens = 2000;
+    int64_t position = 0;
+    for (int i = 0; i < kAnswers; ++i) {
+        if (i == 0)
+            ASSERT_TRUE(chats->send("Tell me everything"));
+        else
+            ASSERT_TRUE(chats->send("And then?"));
+        const int answer = asked().answer;
+        for (int t = 0; t < kTokens; t += 200) {
+            std::vector<Event> events;
+            for (int k = 0; k < 200; ++k) {
+                static const char* const kWords[] = {" The", " state", " keeps", " what", " the", " gate", " does", " not", " forget", ".\n\n"};
+                events.push_back(TokenMade{.answer = answer, .position = position++, .id = 300 + k % 100, .text = kWords[k % 10], .nanoseconds = 1000});
+            }
+            s->script->play(std::move(events));
+            s->session->tick();
+        }
+        s->script->play({AnswerDone{.answer = answer, .end = Generation::End::stop_token, .tokens = kTokens}, PhaseChanged{Phase::ready}});
+        s->session->tick();
+        s->script->commands.clear();
+        EXPECT_LE(view->messages().cards(), MessageList::kMostCards);
+        EXPECT_EQ(chats->chat().unsaved_bytes(), 0u);
+        if (i == 20) {
+            EXPECT_LT(view->findChildren<QObject*>().size(), 4000);
+        }
+    }
+    EXPECT_EQ(chats->chat().line().size(), size_t{2 * kAnswers});
+    EXPECT_LT(view->findChildren<QObject*>().size(), 4000);
+    int64_t text = 0;
+    for (int id : chats->chat().line()) text += static_cast<int64_t>(message(id).text.size());
+    const int64_t file = QFileInfo(QString::fromStdString(chats->chat().file().string())).size();
+    EXPECT_LT(file, 3 * text);
+}
+
 }  // namespace
 }  // namespace klp::gui

@@ -49,6 +49,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     system_->setFixedHeight(4 * fontMetrics().lineSpacing() + 12);
     system_->hide();
     column->addWidget(system_);
+    system_->installEventFilter(this);
     connect(system_button_, &QToolButton::toggled, this, [this](bool on) {
         system_->setVisible(on);
         if (on)
@@ -80,7 +81,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     };
     const auto load = [this](const char* device) {
         LoadModel load;
-        load.model = (chats_.failed_model().isEmpty() ? chats_.last_model() : chats_.failed_model()).toStdString(), load.device = device;
+        load.model = chats_.last_model().value_or(QString()).toStdString(), load.device = device;
         session_.post(load);
     };
     on_cpu_ = way("Load it on the CPU", "door-cpu", [load] { load("cpu"); });
@@ -102,15 +103,29 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
         refresh_door();
     });
     connect(&chats_, &Chats::info_changed, this, &ChatView::refresh_info);
+    connect(&session, &Session::card_changed, this, [this] {
+        if (session_.live()) focus_composer();
+    });
     refresh_line();
     refresh_info();
     refresh_door();
+}
+
+bool ChatView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == system_ && event->type() == QEvent::FocusOut) chats_.set_system(system_->toPlainText());
+    return QWidget::eventFilter(watched, event);
 }
 
 void ChatView::set_start_page(QWidget* page) {
     start_page_ = page;
     pages_->addWidget(page);
     refresh_line();
+}
+
+void ChatView::set_starters(QWidget* page) {
+    starters_ = page;
+    pages_->addWidget(page);
+    choose_page();
 }
 
 void ChatView::refresh_line() {
@@ -134,14 +149,15 @@ void ChatView::refresh_info() {
 }
 
 void ChatView::choose_page() {
-    const bool empty = chats_.chat().tip() == 0 && chats_.chat().children(0).empty();
-    pages_->setCurrentWidget(empty && !session_.card() && start_page_ ? start_page_ : messages_);
+    const bool empty = chats_.chat().tip() == 0 && chats_.chat().children(0).empty() && !chats_.recorded();
+    QWidget* page = !empty ? nullptr : session_.card() ? starters_ : start_page_;
+    pages_->setCurrentWidget(page ? page : messages_);
 }
 
 // No model: the talk can be read, and this is the way to go on with it.
 void ChatView::refresh_door() {
     choose_page();
-    const bool loading = session_.phase().phase == Phase::loading, failed = !chats_.failed_model().isEmpty(), known = !chats_.last_model().isEmpty();
+    const bool loading = session_.phase().phase == Phase::loading, failed = chats_.device_failed(), known = chats_.last_model().has_value();
     const bool start_page = start_page_ && pages_->currentWidget() == start_page_;
     door_->setVisible(!session_.card() && !loading && (failed || !start_page));
     door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more." : "No model is loaded. The conversations can be read; to go on, load one.");
@@ -158,9 +174,7 @@ int ChatView::last(const char* role) const {
     return 0;
 }
 
-void ChatView::focus_composer() {
-    composer_->text().setFocus();
-}
+void ChatView::focus_composer() { composer_->text().setFocus(); }
 
 void ChatView::regenerate_last() {
     if (chats_.chat().tip() > 0) chats_.regenerate(chats_.chat().tip());

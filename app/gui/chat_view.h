@@ -17,6 +17,8 @@ public:
 
     // Stands where the messages would, while there are none and no model is loaded. The view owns it.
     void set_start_page(QWidget* page);
+    // The same while there is a model.
+    void set_starters(QWidget* page);
     Composer& composer() { return *composer_; }
     MessageList& messages() { return *messages_; }
 
@@ -33,6 +35,9 @@ signals:
     void open_asked();      // a model folder
     void embedded_asked();  // the embedded model
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     void refresh_line();
     void refresh_info();
@@ -47,7 +52,7 @@ private:
     QPlainTextEdit* system_;
     QStackedWidget* pages_;
     MessageList* messages_;
-    QWidget *start_page_ = nullptr, *door_;
+    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_;
     QLabel* door_text_;
     QPushButton *again_, *on_cpu_, *embedded_, *open_;
     Composer* composer_;

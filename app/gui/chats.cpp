@@ -174,12 +174,16 @@ bool Chats::send(const QString& message) {
     return true;
 }
 
-void Chats::send_all(const QStringList& turns) {
-    if (turns.isEmpty() || !ready()) return;
+bool Chats::send_all(const QStringList& turns, const QString& system, const QString& title) {
+    if (turns.isEmpty() || !ready()) return false;
     new_chat();
+    ChatInfo info = current_->info();
+    info.title = title.toStdString(), info.system = system.toStdString();
+    info.preset = "Precise", info.sampling = Sampling{.temperature = 0};
+    current_->set_info(info);
+    emit info_changed();
     turns_ = turns;
-    const QString first = turns_.takeFirst();
-    if (!send(first)) turns_.clear();
+    return send(turns_.takeFirst());
 }
 
 void Chats::answer(int parent) {
@@ -555,7 +559,12 @@ Chats::Place Chats::place_of(int64_t position) const {
         const ChatMessage& m = current_->message(id);
         if (m.role != "assistant") continue;
         const int64_t first = first_position(id);
-        if (first >= 0 && position >= first && position <= first + static_cast<int64_t>(m.ids.size())) return {id, position - first};
+        if (first < 0 || position < first || position > first + static_cast<int64_t>(m.ids.size())) continue;
+        // The engine may stand on another line.
+        const TraceStore& trace = session_.trace();
+        const int64_t token = position - first, last = std::min(token, static_cast<int64_t>(m.ids.size()) - 1);
+        if (last >= 0 && (first + last >= trace.size() || trace.row(first + last).id != m.ids[static_cast<size_t>(last)])) return {};
+        return {id, token};
     }
     return {};
 }
@@ -575,6 +584,7 @@ std::vector<int64_t> Chats::token_offsets(int id) const {
         }
         offsets.push_back(offsets.back() + size);
     }
+    if (offsets.back() > static_cast<int64_t>(m.text.size())) return {};  // bytes that are no characters were replaced
     return offsets;
 }
 
@@ -594,7 +604,7 @@ void Chats::take_card() {
     }
     tokenizer_ = card ? card->tokenizer : nullptr;
     sound_.clear(), counted_.clear(), first_.clear();
-    if (card) failed_model_.clear(), last_model_ = text(card->folder);
+    if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
     const bool replay = card && !card->recorded.empty();
     if (replay && !recorded()) {
         before_recording_ = current_;
@@ -654,7 +664,7 @@ void Chats::take(const AnswerDone& e) {
 }
 
 void Chats::take(const Trouble& e) {
-    if (e.error.kind == Error::device) failed_model_ = last_model_;
+    if (e.error.kind == Error::device && last_model_) device_failed_ = true;
     if (!running_.chat || e.answer != running_.answer) {
         if (e.error.kind == Error::device) emit state_changed();
         return;

@@ -31,7 +31,7 @@ public:
     void open(const Chat* chat);
     // False: it cannot be sent now, and the sentence why was said.
     bool send(const QString& text);
-    void send_all(const QStringList& turns);  // one after the other, in a new chat
+    bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
     void stop();
     void regenerate(int id);                     // an answer, or a message without one
     void edit(int id, const QString& text);      // a message of a person, answered anew on a branch of its own
@@ -80,9 +80,8 @@ public:
     // Bytes of the answer's text before each of its tokens, and all; empty where nobody knows.
     std::vector<int64_t> token_offsets(int id) const;
 
-    // A device failed: what was loaded, so that it can be loaded on the CPU; "" when there is nothing to offer.
-    QString failed_model() const { return failed_model_; }
-    QString last_model() const { return last_model_; }
+    bool device_failed() const { return device_failed_; }  // since a model was loaded last
+    std::optional<QString> last_model() const { return last_model_; }  // its folder
 
 signals:
     void list_changed();              // chats or branches came, went, were renamed
@@ -135,7 +134,8 @@ private:
     QTimer save_timer_;
     int answers_ = 0, requests_ = 0, follow_request_ = 0;
     bool disk_said_ = false;
-    QString failed_model_, last_model_;
+    bool device_failed_ = false;
+    std::optional<QString> last_model_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     using Key = std::pair<const Chat*, int>;
     mutable std::map<Key, std::pair<size_t, bool>> sound_;  // of an answer with so many ids: do they spell its text

@@ -191,11 +191,13 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     none_->hide();
     column->addWidget(none_);
 
-    auto* pool = new QHBoxLayout;
     pool_ = new QLabel(this);
-    pool_->setWordWrap(true);
     pool_->setForegroundRole(QPalette::PlaceholderText);
-    pool->addWidget(pool_, 1);
+    column->addWidget(pool_);
+    auto* pool = new QHBoxLayout;
+    auto* most = new QLabel("Room for them", this);
+    most->setForegroundRole(QPalette::PlaceholderText);
+    pool->addWidget(most, 1);
     budget_ = new QComboBox(this);
     budget_->setObjectName("budget");
     budget_->setAccessibleName("Budget of the snapshots");
@@ -269,7 +271,7 @@ void Conversations::refresh_list() {
 
 void Conversations::refresh_pool() {
     const SnapshotsKept& kept = session_.snapshots();
-    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes) + " of") : QString("Snapshots: at most"));
+    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes)) : QString("No snapshots: no model"));
     pool_->setToolTip("Frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
 }
 

@@ -5,6 +5,7 @@
 #include <QCloseEvent>
 #include <QDockWidget>
 #include <QFileDialog>
+#include <QHBoxLayout>
 #include <QMenuBar>
 #include <QSettings>
 #include <QStackedWidget>
@@ -20,7 +21,9 @@
 #include "app/gui/recorder.h"
 #include "app/gui/replay_bar.h"
 #include "app/gui/run_bar.h"
+#include "app/gui/sampling.h"
 #include "app/gui/start_page.h"
+#include "app/gui/starters.h"
 #include "app/gui/timeline.h"
 #include "app/gui/vitals.h"
 
@@ -52,6 +55,13 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
     connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
     chat_view_->set_start_page(start);
+    if (auto file = find_prompts()) {
+        if (auto starters = read_prompts(*file)) {
+            auto* page = new Starters(chats, std::move(*starters), chat_view_);
+            connect(page, &Starters::lens_asked, this, &MainWindow::show_panel);
+            chat_view_->set_starters(page);
+        }
+    }
     setCentralWidget(centre);
 
     run_bar_ = new RunBar(session, this);
@@ -61,6 +71,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     bar->toggleViewAction()->setEnabled(false);
     bar->addWidget(run_bar_);
     addToolBar(bar);
+    run_bar_->extras()->addWidget(new SamplingButton(chats, run_bar_));
     connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
     connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
 

@@ -102,10 +102,16 @@ void BlockReader::take_line(const QString& line, std::vector<Block>& closed) {
 QString harmless_markdown(const QString& text) {
     QString out;
     out.reserve(text.size() + 8);
-    bool code = false;
+    bool code = false, lines_stay = true;  // in plain paragraphs a line's end is one: stories and poems come so
+    for (const QString& line : text.split('\n')) lines_stay = lines_stay && !is_list_item(line) && !is_table_row(line) && indent_of(line) < 4;
     for (qsizetype i = 0; i < text.size(); ++i) {
         if (text[i] == '`') code = !code;
-        if (!code && text[i] == '!' && i + 1 < text.size() && text[i + 1] == '[') out += QStringLiteral("!\\"); else out += text[i];
+        if (!code && text[i] == '!' && i + 1 < text.size() && text[i + 1] == '[')
+            out += QStringLiteral("!\\");
+        else if (lines_stay && text[i] == '\n')
+            out += QStringLiteral("  \n");
+        else
+            out += text[i];
     }
     return out;
 }

@@ -32,7 +32,7 @@ private:
     bool in_list_ = false, blank_ = false;  // within a list; the line before was blank
 };
 
-// What is rendered of a block: images become their text, so that nothing is looked up anywhere.
+// What is rendered of a block: images become their text, so that nothing is looked up anywhere; lines of a paragraph stay lines.
 QString harmless_markdown(const QString& text);
 
 // Comments, texts, numbers and keywords of common languages; one of no known name gets texts and numbers.

@@ -32,14 +32,25 @@ QFont code_font(const QFont& like) {
     return font;
 }
 
-// The n-th place of a word that is not part of a longer one, from 0; -1: there is none.
-qsizetype find_word(const QString& in, const QString& word, int n) {
-    for (qsizetype at = in.indexOf(word); at >= 0; at = in.indexOf(word, at + 1)) {
-        const bool begins = at == 0 || !in[at - 1].isLetterOrNumber(), ends = at + word.size() >= in.size() || !in[at + word.size()].isLetterOrNumber();
-        if (begins && ends && n-- == 0) return at;
+// Where a word stands that is not part of a longer one, from `from` on; -1: nowhere.
+qsizetype next_word(const QString& in, const QString& word, qsizetype from) {
+    for (qsizetype at = in.indexOf(word, from); at >= 0; at = in.indexOf(word, at + 1)) {
+        const qsizetype end = at + word.size();
+        if ((at == 0 || !in[at - 1].isLetterOrNumber()) && (end >= in.size() || !in[end].isLetterOrNumber())) return at;
     }
     return -1;
 }
+qsizetype find_word(const QString& in, const QString& word, int n) {  // the n-th, from 0
+    qsizetype at = next_word(in, word, 0);
+    while (at >= 0 && n-- > 0) at = next_word(in, word, at + 1);
+    return at;
+}
+int count_words(const QString& in, const QString& word, qsizetype before) {
+    int n = 0;
+    for (qsizetype at = next_word(in, word, 0); at >= 0 && at < before; at = next_word(in, word, at + 1)) ++n;
+    return n;
+}
+
 // Scrolls sideways only: up and down belongs to the list.
 class CodeText : public QPlainTextEdit {
 public:
@@ -51,12 +62,6 @@ public:
             QPlainTextEdit::wheelEvent(event);
     }
 };
-
-int count_words(const QString& in, const QString& word, qsizetype before) {
-    int n = 0;
-    for (qsizetype at = find_word(in, word, 0); at >= 0 && at < before; at = find_word(in, word, ++n)) {}
-    return n;
-}
 
 }  // namespace
 
@@ -289,8 +294,19 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         if (request != cost_request_) return;
         rewind_->setToolTip("Stand here again; what follows stays as a branch\n" + Chats::cost_text(move));
     });
+    colour();
     take_text();
     take_figures();
+}
+
+// What can be done stands back behind what was said.
+void MessageCard::colour() {
+    const Theme& t = theme_of(palette());
+    for (QToolButton* b : buttons_) {
+        QPalette p = palette();
+        p.setColor(QPalette::Active, QPalette::ButtonText, t.muted), p.setColor(QPalette::Inactive, QPalette::ButtonText, t.muted);
+        b->setPalette(p);
+    }
 }
 
 QToolButton* MessageCard::button(const QString& name, const QString& tip, std::function<void()> what) {
@@ -299,7 +315,6 @@ QToolButton* MessageCard::button(const QString& name, const QString& tip, std::f
     b->setToolTip(tip);
     b->setAutoRaise(true);
     b->setFocusPolicy(Qt::NoFocus);  // the card's menu has them for the keyboard
-    b->setForegroundRole(QPalette::PlaceholderText);
     connect(b, &QToolButton::clicked, this, [what] { what(); });
     buttons_.push_back(b);
     return b;
@@ -471,6 +486,7 @@ void MessageCard::paintEvent(QPaintEvent*) {
 
 void MessageCard::changeEvent(QEvent* event) {
     QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && siblings_) colour();
     if (event->type() == QEvent::FontChange && siblings_) {
         QFont bold = font(), small = font();
         bold.setBold(true);
@@ -561,7 +577,7 @@ void MessageCard::word_clicked(size_t segment, const QString& word, int n) {
     const int64_t byte = said.left(at).toUtf8().size();
     const auto behind = std::upper_bound(offsets.begin(), offsets.end(), byte) - offsets.begin();
     const int64_t position = first + behind - 1;
-    if (position < chats_.session().trace().size()) chats_.session().selection().set_token(position);
+    if (chats_.place_of(position).id == id_) chats_.session().selection().set_token(position);
 }
 
 void MessageCard::mark_token(int64_t token) {
@@ -573,11 +589,12 @@ void MessageCard::mark_token(int64_t token) {
         if (token + 1 < static_cast<int64_t>(offsets.size())) {
             const QString said = plain_text();
             at = QString::fromUtf8(chats_.chat().message(id_).text.data(), offsets[static_cast<size_t>(token)]).size();
-            while (at < said.size() && !said[at].isLetterOrNumber()) ++at;
+            const qsizetype behind = QString::fromUtf8(chats_.chat().message(id_).text.data(), offsets[static_cast<size_t>(token) + 1]).size();
+            while (at < behind && !said[at].isLetterOrNumber()) ++at;
             qsizetype begin = at, end = at;
-            while (begin > 0 && said[begin - 1].isLetterOrNumber()) --begin;
-            while (end < said.size() && said[end].isLetterOrNumber()) ++end;
-            word = said.mid(begin, end - begin);
+            while (at < behind && begin > 0 && said[begin - 1].isLetterOrNumber()) --begin;
+            while (at < behind && end < said.size() && said[end].isLetterOrNumber()) ++end;
+            word = said.mid(begin, end - begin);  // "" where the token is no part of a word
             at = begin;
         }
     }
