@@ -91,7 +91,8 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     column->addWidget(door_);
 
     composer_ = new Composer(chats, this);
-    composer_->tools()->addWidget(new SamplingButton(chats, composer_));
+    sampling_ = new SamplingButton(chats, {}, composer_);
+    composer_->tools()->addWidget(sampling_);
     column->addWidget(composer_);
 
     connect(messages_, &MessageList::edit_asked, composer_, &Composer::edit);
@@ -193,6 +194,21 @@ void ChatView::go_on_last() {
     if (tip > 0 && chats_.chat().message(tip).open) return chats_.go_on(tip);
     session_.say("The last answer is finished.", "Send another message, or rewind into it.", false);
 }
+
+void ChatView::step_branch(int by) {
+    const std::vector<int> line = chats_.chat().line();
+    for (auto id = line.rbegin(); id != line.rend(); ++id) {
+        const std::vector<int> all = chats_.chat().children(chats_.chat().message(*id).parent);
+        if (all.size() < 2) continue;
+        const auto at = std::find(all.begin(), all.end(), *id) - all.begin(), n = static_cast<std::ptrdiff_t>(all.size());
+        return chats_.choose(all[static_cast<size_t>((at + by + n) % n)]);
+    }
+    session_.say("This conversation has one branch.", "Regenerate an answer or edit a message to make another.", false);
+}
+
+void ChatView::show_system() { system_button_->toggle(); }
+
+void ChatView::show_sampling() { sampling_->show_settings(); }
 
 void ChatView::ask_export() {
     QString name = title_->text();

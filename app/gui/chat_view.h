@@ -10,6 +10,8 @@ class QStackedWidget;
 
 namespace klp::gui {
 
+class SamplingButton;
+
 class ChatView : public QWidget {
     Q_OBJECT
 public:
@@ -28,6 +30,9 @@ public:
     void edit_last();
     void fork_last();
     void go_on_last();
+    void step_branch(int by);  // at the last message that has others beside it
+    void show_system();
+    void show_sampling();
     void ask_export();
     void ask_import();
 
@@ -56,6 +61,7 @@ private:
     QLabel* door_text_;
     QPushButton *again_, *on_cpu_, *embedded_, *open_;
     Composer* composer_;
+    SamplingButton* sampling_;
 };
 
 }  // namespace klp::gui

@@ -589,7 +589,11 @@ std::vector<int64_t> Chats::token_offsets(int id) const {
 }
 
 void Chats::follow() {
-    if (!can_answer() || current_->tip() == 0) return;
+    if (!can_answer()) return;
+    if (current_->tip() == 0) {  // nothing was said here, so nothing is remembered
+        if (session_.trace().size() > 0) session_.post(GoTo{parts(*current_, 0, false)});
+        return;
+    }
     session_.post(AskCost{follow_request_ = ++requests_, parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
 }
 
@@ -664,7 +668,7 @@ void Chats::take(const AnswerDone& e) {
 }
 
 void Chats::take(const Trouble& e) {
-    if (e.error.kind == Error::device && last_model_) device_failed_ = true;
+    if (e.error.kind == Error::device && session_.live()) device_failed_ = true;
     if (!running_.chat || e.answer != running_.answer) {
         if (e.error.kind == Error::device) emit state_changed();
         return;

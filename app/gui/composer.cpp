@@ -27,7 +27,7 @@ ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
     setAccessibleName("Message");
     setFrameShape(NoFrame);
     setTabChangesFocus(true);
-    setPlaceholderText("Message");
+    setToolTip("Enter sends, Shift+Enter begins a new line, Up edits the last message");
     document()->setDocumentMargin(2);
     viewport()->setAutoFillBackground(false);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
@@ -126,6 +126,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     row->addSpacing(6);
     send_ = new QPushButton("Send", this);
     send_->setObjectName("send");
+    send_->setProperty("primary", true);
     send_->setAutoDefault(false);
     connect(send_, &QPushButton::clicked, this, [this] {
         if (chats_.answering())
@@ -226,7 +227,7 @@ void Composer::refresh() {
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
     text_->setPlaceholderText(chats_.recorded() ? "A recording plays here; load a model to talk"
-                              : card            ? "Message " + QString::fromStdString(card->name) + "   (Enter sends, Shift+Enter begins a new line)"
+                              : card            ? "Message " + QString::fromStdString(card->name)
                                                 : QString("Message   (no model is loaded)"));
 }
 
@@ -242,7 +243,7 @@ void Composer::count() {
     const int64_t needed = line + here, over = needed + 1 - card->context;
     const bool bad = over > 0;
     count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
-    count_->setText(bad ? text("cut " + plural(over, "token")) : here > 0 ? text("+" + plural(here, "token")) : text(plural(needed, "token")));
+    count_->setText(bad ? "cut " + text(plural(over, "token")) : (here > 0 ? "+" : "") + text(plural(here > 0 ? here : needed, "token")));
     count_->setToolTip(text(grouped(needed) + " of the context's " + grouped(card->context) + " tokens with this message" +
                             (bad ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat" : "; " + grouped(card->context - needed) + " are left for the answer")));
 }

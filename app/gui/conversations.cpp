@@ -276,7 +276,8 @@ void Conversations::refresh_pool() {
 }
 
 void Conversations::show_menu(const QPoint& at) {
-    const QModelIndex index = tree_->indexAt(at);
+    QModelIndex index = tree_->indexAt(at);
+    if (!index.isValid()) index = tree_->currentIndex();  // from the keyboard
     if (!index.isValid()) return;
     const auto* chat = reinterpret_cast<const Chat*>(index.data(ConversationsModel::kChat).value<quintptr>());
     const int end = index.data(ConversationsModel::kEnd).toInt();
@@ -284,7 +285,7 @@ void Conversations::show_menu(const QPoint& at) {
     menu->setAttribute(Qt::WA_DeleteOnClose);
     if (end == 0) {
         menu->addAction("&Rename", this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
-        menu->addAction("Re&move (its file stays)", this, [this, chat] { chats_.remove_chat(chat); });
+        menu->addAction("Re&move the chat (its file stays)", this, [this, chat] { chats_.remove_chat(chat); });
     } else {
         // What is this branch's alone: from below the last message that another branch has too.
         int own = end;

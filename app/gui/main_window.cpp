@@ -58,7 +58,10 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     if (auto file = find_prompts()) {
         if (auto starters = read_prompts(*file)) {
             auto* page = new Starters(chats, std::move(*starters), chat_view_);
-            connect(page, &Starters::lens_asked, this, &MainWindow::show_panel);
+            connect(page, &Starters::lens_asked, this, [this](const QString& id) {
+                show_panel(id);
+                chat_view_->focus_composer();
+            });
             chat_view_->set_starters(page);
         }
     }
@@ -71,7 +74,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     bar->toggleViewAction()->setEnabled(false);
     bar->addWidget(run_bar_);
     addToolBar(bar);
-    run_bar_->extras()->addWidget(new SamplingButton(chats, run_bar_));
+    run_bar_->extras()->addWidget(new SamplingButton(chats, "Preset: ", run_bar_));
     connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
     connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
 
@@ -220,6 +223,12 @@ void MainWindow::make_chat_menu() {
     menu("Chat")->addSeparator();
     add_action("Chat", "undo-turn", "Undo the last turn", QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
     add_action("Chat", "go-ahead", "Go ahead on this branch", QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
+    add_action("Chat", "branch-before", "The branch before", QKeySequence("Alt+PgUp"), [view] { view->step_branch(-1); });
+    add_action("Chat", "branch-behind", "The next branch", QKeySequence("Alt+PgDown"), [view] { view->step_branch(1); });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "system-prompt", "System prompt", QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
+    add_action("Chat", "sampling", "Sampling…", QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
+    add_action("Chat", "remove-chat", "Remove the chat (its file stays)", QKeySequence("Ctrl+Shift+Backspace"), [this] { chats_.remove_chat(&chats_.chat()); });
     add_action("Chat", "restore", "Bring back what was removed last", QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
     add_action("Chat", "newest", "Go to the newest message", QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });
     QAction* quit = actions_.at("quit");

@@ -294,19 +294,8 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         if (request != cost_request_) return;
         rewind_->setToolTip("Stand here again; what follows stays as a branch\n" + Chats::cost_text(move));
     });
-    colour();
     take_text();
     take_figures();
-}
-
-// What can be done stands back behind what was said.
-void MessageCard::colour() {
-    const Theme& t = theme_of(palette());
-    for (QToolButton* b : buttons_) {
-        QPalette p = palette();
-        p.setColor(QPalette::Active, QPalette::ButtonText, t.muted), p.setColor(QPalette::Inactive, QPalette::ButtonText, t.muted);
-        b->setPalette(p);
-    }
 }
 
 QToolButton* MessageCard::button(const QString& name, const QString& tip, std::function<void()> what) {
@@ -486,7 +475,6 @@ void MessageCard::paintEvent(QPaintEvent*) {
 
 void MessageCard::changeEvent(QEvent* event) {
     QFrame::changeEvent(event);
-    if (event->type() == QEvent::PaletteChange && siblings_) colour();
     if (event->type() == QEvent::FontChange && siblings_) {
         QFont bold = font(), small = font();
         bold.setBold(true);

@@ -94,7 +94,6 @@ private:
         CodeBox* code = nullptr;
     };
     QToolButton* button(const QString& text, const QString& tip, std::function<void()> what);
-    void colour();
     ProseBox& prose();
     void put(const Block& block, bool closed);
     void show_menu(const QPoint& at);

@@ -69,11 +69,12 @@ void forget_preset(const QString& name) {
     write_own(all);
 }
 
-SamplingButton::SamplingButton(Chats& chats, QWidget* parent) : QToolButton(parent), chats_(chats) {
+SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* parent) : QToolButton(parent), chats_(chats), label_(label) {
     setObjectName("sampling");
     setToolTip("How the next token is chosen: temperature, cuts, seed, length of an answer");
     popup_ = new QFrame(this, Qt::Popup);
-    popup_->setFrameShape(QFrame::StyledPanel);
+    popup_->setObjectName("sampling-popup");
+    popup_->setStyleSheet("QFrame#sampling-popup { background: palette(window); border: 1px solid palette(mid); }");
     popup_->setAccessibleName("Sampling settings");
     auto* form = new QFormLayout(popup_);
     form->setContentsMargins(14, 12, 14, 12);
@@ -85,6 +86,7 @@ SamplingButton::SamplingButton(Chats& chats, QWidget* parent) : QToolButton(pare
         box->setRange(0, top);
         box->setSingleStep(step);
         box->setDecimals(2);
+        box->setButtonSymbols(QAbstractSpinBox::NoButtons);
         box->setAccessibleName(label);
         box->setToolTip(tip);
         form->addRow(label, box);
@@ -95,6 +97,7 @@ SamplingButton::SamplingButton(Chats& chats, QWidget* parent) : QToolButton(pare
         auto* box = new QSpinBox(popup_);
         box->setRange(low, top);
         box->setGroupSeparatorShown(true);
+        box->setButtonSymbols(QAbstractSpinBox::NoButtons);
         box->setAccessibleName(label);
         box->setToolTip(tip);
         form->addRow(label, box);
@@ -118,6 +121,7 @@ SamplingButton::SamplingButton(Chats& chats, QWidget* parent) : QToolButton(pare
     });
     seed_ = new QSpinBox(popup_);
     seed_->setRange(0, 2'000'000'000);
+    seed_->setButtonSymbols(QAbstractSpinBox::NoButtons);
     seed_->setAccessibleName("Seed");
     seed_->setToolTip("The same seed, settings and conversation give the same answer");
     form->addRow("", seed_);
@@ -167,7 +171,7 @@ void SamplingButton::apply(const QString& name) {
     const uint64_t seed = static_cast<uint64_t>(seed_->value());
     bool found = false;
     for (const Preset& p : presets())
-        if (p.name == name) s.sampling = p.sampling, s.predict = p.predict, found = true;
+        if (p.name == name) s.sampling = p.sampling, s.predict = p.own ? p.predict : s.predict, found = true;
     if (name == kModels) {
         const RunCard* card = chats_.session().card();
         s.sampling = card ? card->sampling : Sampling{}, s.predict = card ? card->predict : 2048;
@@ -202,7 +206,7 @@ void SamplingButton::refresh() {
     random_->setChecked(s.random_seed);
     seed_->setEnabled(!s.random_seed);
     seed_->setValue(static_cast<int>(std::min<uint64_t>(s.sampling.seed, 2'000'000'000)));
-    setText(name + "  ▾");
+    setText(label_ + name + "  ▾");
     setAccessibleName("Sampling: " + name);
     setEnabled(!chats_.recorded());
     filling_ = false;

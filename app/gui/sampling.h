@@ -15,8 +15,8 @@ namespace klp::gui {
 struct Preset {
     QString name;
     Sampling sampling;
-    int64_t predict = 2048;
-    bool own = false;  // of this person, kept in the settings
+    int64_t predict = 0;  // tokens of an answer, of an own preset
+    bool own = false;     // of this person, kept in the settings
 };
 std::vector<Preset> presets();
 void keep_preset(const Preset& preset);
@@ -26,13 +26,16 @@ void forget_preset(const QString& name);
 class SamplingButton : public QToolButton {
     Q_OBJECT
 public:
-    explicit SamplingButton(Chats& chats, QWidget* parent = nullptr);
+    // `label` stands before the preset's name.
+    explicit SamplingButton(Chats& chats, const QString& label = {}, QWidget* parent = nullptr);
+
+    void show_settings();
 
 private:
     void refresh();
-    void show_settings();
     void apply(const QString& preset);
     Chats& chats_;
+    QString label_;
     QFrame* popup_;
     QComboBox* preset_;
     QDoubleSpinBox *temperature_, *top_p_, *min_p_, *penalty_;
