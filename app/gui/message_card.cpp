@@ -11,6 +11,8 @@
 #include <QPlainTextEdit>
 #include <QScrollBar>
 #include <QTextDocumentFragment>
+#include <QTextList>
+#include <QTextTable>
 #include <QToolButton>
 #include <cmath>
 
@@ -25,6 +27,14 @@ constexpr int kPad = 12, kGap = 8, kHeader = 26, kCodeHeader = 26;
 const auto kMarkdown = QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML;
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
+
+constexpr double kLeading = 118;  // per cent of a line's height
+QTextBlockFormat paragraph(double below) {
+    QTextBlockFormat format;
+    format.setLineHeight(kLeading, QTextBlockFormat::ProportionalHeight);
+    format.setBottomMargin(below);
+    return format;
+}
 
 QFont code_font(const QFont& like) {
     QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
@@ -74,6 +84,7 @@ ProseBox::ProseBox(QWidget* parent) : QTextBrowser(parent) {
     setOpenLinks(false);
     setUndoRedoEnabled(false);
     document()->setDocumentMargin(0);
+    document()->setIndentWidth(22);
     viewport()->setAutoFillBackground(false);
     setAccessibleName("Text of the message");
     setFocusPolicy(Qt::ClickFocus);
@@ -86,16 +97,62 @@ QVariant ProseBox::loadResource(int, const QUrl&) { return {}; }
 
 void ProseBox::set_plain(const QString& said) {
     setPlainText(said);
+    QTextCursor cursor(document());
+    cursor.select(QTextCursor::Document);
+    cursor.setBlockFormat(paragraph(0));
     open_at_ = document()->characterCount() - 1;
 }
 
 void ProseBox::add(const QString& markdown) {
     set_open({});
+    QTextDocument block;
+    block.setDefaultFont(font());
+    block.setMarkdown(harmless_markdown(markdown), kMarkdown);
     QTextCursor cursor(document());
     cursor.movePosition(QTextCursor::End);
-    if (!empty()) cursor.insertBlock(QTextBlockFormat(), QTextCharFormat());
-    cursor.insertFragment(QTextDocumentFragment::fromMarkdown(harmless_markdown(markdown), kMarkdown));
+    // A list brings a block of its own, and so does a table, behind which an empty one stands that the next block may have.
+    const QTextBlock first = block.firstBlock();
+    const bool own = first.textList() || QTextCursor(first).currentTable();
+    if (!empty() && !document()->lastBlock().text().isEmpty() && !own) cursor.insertBlock(QTextBlockFormat(), QTextCharFormat());
+    const int start = cursor.position();
+    cursor.insertFragment(QTextDocumentFragment(&block));
+    tidy(start, first.blockFormat());
     open_at_ = document()->characterCount() - 1;
+}
+
+// Distances, sizes and lines as the cards have them, not as the importer sets them; the first block's own format was lost on the way.
+void ProseBox::tidy(int start, const QTextBlockFormat& first) {
+    const Theme& t = theme_of(palette());
+    QTextTable* table = nullptr;
+    bool is_first = true;
+    for (QTextBlock b = document()->findBlock(start); b.isValid(); b = b.next()) {
+        QTextCursor cursor(b);
+        if (QTextTable* here = cursor.currentTable()) {
+            if (here != table) {
+                QTextTableFormat format = here->format();
+                format.setBorderCollapse(true);
+                format.setBorder(1), format.setBorderStyle(QTextFrameFormat::BorderStyle_Solid), format.setBorderBrush(t.border);
+                format.setCellPadding(5), format.setCellSpacing(0), format.setTopMargin(4), format.setBottomMargin(4);
+                here->setFormat(format);
+                table = here;
+            }
+            continue;
+        }
+        const QTextBlockFormat had = is_first && !b.textList() ? first : b.blockFormat();
+        is_first = false;
+        const int level = had.headingLevel(), quote = had.intProperty(QTextFormat::BlockQuoteLevel);
+        QTextBlockFormat format = b.textList() ? b.blockFormat() : QTextBlockFormat();
+        format.setLineHeight(b.text().isEmpty() ? 1 : kLeading, b.text().isEmpty() ? QTextBlockFormat::FixedHeight : QTextBlockFormat::ProportionalHeight);
+        format.setTopMargin(level > 0 && b.position() > 0 ? 10 : 0);
+        format.setBottomMargin(b.text().isEmpty() ? 0 : level > 0 ? 4 : b.textList() ? 3 : 7);
+        if (quote > 0) format.setLeftMargin(14 * quote);
+        cursor.setBlockFormat(format);
+        cursor.select(QTextCursor::BlockUnderCursor);
+        QTextCharFormat letters;
+        if (level > 0) letters.setProperty(QTextFormat::FontSizeAdjustment, std::max(0, 3 - level));
+        if (quote > 0) letters.setForeground(t.muted);
+        if (!letters.isEmpty()) cursor.mergeCharFormat(letters);
+    }
 }
 
 void ProseBox::set_open(const QString& said) {
@@ -109,7 +166,10 @@ void ProseBox::set_open(const QString& said) {
         cursor.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
         cursor.removeSelectedText();
         if (!said.isEmpty()) {
-            if (open_at_ > 0) cursor.insertBlock(QTextBlockFormat(), QTextCharFormat());
+            if (!document()->lastBlock().text().isEmpty())
+                cursor.insertBlock(paragraph(7), QTextCharFormat());
+            else
+                cursor.setBlockFormat(paragraph(7));
             cursor.setCharFormat({});
             cursor.insertText(said);
         }
@@ -210,8 +270,10 @@ void CodeBox::set_text(const QString& code) {
 
 int CodeBox::height_for(int width) {
     const int lines = edit_->document()->blockCount();
-    const bool wide = edit_->document()->idealWidth() > width - 2 * kPad;
-    return kCodeHeader + lines * edit_->fontMetrics().lineSpacing() + kPad + (wide ? edit_->horizontalScrollBar()->sizeHint().height() : 0);
+    qsizetype longest = 0;
+    for (QTextBlock b = edit_->document()->firstBlock(); b.isValid(); b = b.next()) longest = std::max<qsizetype>(longest, b.length());
+    const bool wide = edit_->fontMetrics().horizontalAdvance('0') * longest > width - 2 * kPad;
+    return kCodeHeader + lines * edit_->fontMetrics().lineSpacing() + kPad + (wide ? edit_->horizontalScrollBar()->sizeHint().height() + 4 : 0);
 }
 
 void CodeBox::resizeEvent(QResizeEvent*) {

@@ -38,6 +38,7 @@ protected:
 
 private:
     void ask_link(const QUrl& url);
+    void tidy(int start, const QTextBlockFormat& first);
     int open_at_ = 0;  // where the open block begins in the document
     QString open_;
     QPoint pressed_;
