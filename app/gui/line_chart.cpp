@@ -3,10 +3,13 @@
 #include <QChart>
 #include <QChartView>
 #include <QEvent>
+#include <QGraphicsScene>
 #include <QLegend>
 #include <QLineSeries>
 #include <QMouseEvent>
+#include <QPaintEngine>
 #include <QPainter>
+#include <QPixmap>
 #include <QVBoxLayout>
 #include <QValueAxis>
 #include <algorithm>
@@ -127,6 +130,10 @@ public:
         }
         const QRectF area(left, top, std::max(20.0, right - left), std::max(20.0, bottom - top));
         if (area != area_) chart()->setPlotArea(area_ = area);
+        lines_changed();
+    }
+    void lines_changed() {
+        stale_ = true;
         viewport()->update();
     }
 
@@ -135,12 +142,40 @@ protected:
         QChartView::resizeEvent(event);
         arrange();
     }
+    // Grid and lines are kept as a picture: marks and the cursor move far more often than they do. Exports to a file of vectors draw them anew.
+    void paintEvent(QPaintEvent*) override {
+        QPainter p(viewport());
+        p.setRenderHint(QPainter::Antialiasing);
+        if (p.paintEngine()->type() == QPaintEngine::SVG) {
+            draw_lines(&p);
+        } else {
+            const double ratio = p.device()->devicePixelRatio();
+            if (stale_ || picture_.size() != viewport()->size() * ratio) {
+                picture_ = QPixmap(viewport()->size() * ratio);
+                picture_.setDevicePixelRatio(ratio);
+                picture_.fill(Qt::transparent);
+                QPainter onto(&picture_);
+                draw_lines(&onto);
+                stale_ = false;
+            }
+            p.drawPixmap(0, 0, picture_);
+        }
+        draw_above(&p);
+    }
     void mouseMoveEvent(QMouseEvent* event) override { point_at(event->position()); }
     void leaveEvent(QEvent*) override { point_at({-1, -1}); }
     // Presses belong to whoever the chart lies on, not to Qt Charts' rubber bands.
     void mousePressEvent(QMouseEvent* event) override { event->ignore(); }
 
-    void drawBackground(QPainter* p, const QRectF&) override {
+private:
+    void draw_lines(QPainter* p) {
+        p->setRenderHint(QPainter::Antialiasing);
+        draw_frame(p);
+        const QRectF all = viewport()->rect();
+        scene()->render(p, all, all);
+    }
+
+    void draw_frame(QPainter* p) {
         const Theme& t = theme_of(palette());
         const QFontMetricsF m(small());
         p->setFont(small());
@@ -171,7 +206,7 @@ protected:
         }
     }
 
-    void drawForeground(QPainter* p, const QRectF&) override {
+    void draw_above(QPainter* p) {
         const Theme& t = theme_of(palette());
         p->setFont(small());
         if (!has_points()) {
@@ -182,7 +217,6 @@ protected:
         if (!std::isnan(cursor_) && has_points()) draw_cursor(p, t);
     }
 
-private:
     static constexpr double kSample = 18;  // of a line, in the legend
 
     QFont small() const {
@@ -297,6 +331,8 @@ private:
     };
     std::vector<Entry> legend_;
     QRectF area_;
+    QPixmap picture_;  // of frame and lines
+    bool stale_ = true;
     double cursor_ = kNone;
 };
 
@@ -321,14 +357,19 @@ void LineChart::set_series(int index, const QString& name, const QColor& colour,
     QLineSeries* s = view_->series[static_cast<size_t>(index)];
     if (s->name() != name) s->setName(name), moves = true;
     QPen pen(colour, 2, dashed ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin);
-    if (s->pen() != pen) s->setPen(pen);
+    const bool recoloured = s->pen() != pen;
+    if (recoloured) s->setPen(pen);
     QList<QPointF> ready = thinned(points);
     ready.removeIf([](const QPointF& p) { return !std::isfinite(p.x()) || !std::isfinite(p.y()); });
     for (QPointF& p : ready) p = {forward(view_->x, p.x()), forward(view_->y, p.y())};
     const bool dots = !dashed && !ready.isEmpty() && ready.size() <= 20;
     if (s->pointsVisible() != dots) s->setPointsVisible(dots);
-    s->replace(ready);
-    if (moves) view_->arrange();
+    const bool changed = s->points() != ready;
+    if (changed) s->replace(ready);
+    if (moves)
+        view_->arrange();
+    else if (changed || recoloured)
+        view_->lines_changed();
 }
 
 void LineChart::drop_series(int from) {

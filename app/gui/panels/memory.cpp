@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QSlider>
 #include <QTableView>
+#include <QTimer>
 #include <QVBoxLayout>
 #include <cmath>
 #include <limits>
@@ -88,7 +89,11 @@ public:
         layers_->setMinimumHeight(80);
         layers_->setToolTip("Bytes at the length of the slider. As MLA, multi-head: what the layer would hold as such, computed.");
         column->addWidget(layers_, 2);
-        since_.start();
+        since_.start(), pause_.start();
+        later_.setSingleShot(true);
+        connect(&later_, &QTimer::timeout, this, [this] {
+            if (!frozen() && !this->session.frozen()) refresh_soon();
+        });
     }
 
     TableData table() const override {
@@ -110,6 +115,9 @@ public:
 protected:
     void refresh() override {
         follow_card();
+        // Bytes grow slowly: while tokens come, a few pictures a second are enough.
+        if (session.busy() && !pause_.hasExpired(200)) return later_.start(200);
+        pause_.restart();
         const Subject s = subject();
         const Theme& t = theme();
         const int64_t n = asked(), now = s.loaded ? session.trace().size() : -1;
@@ -259,7 +267,8 @@ private:
     LineChart* chart_ = nullptr;
     QTableView* layers_ = nullptr;
     TableDataModel* layer_rows_ = nullptr;
-    QElapsedTimer since_;
+    QElapsedTimer since_, pause_;
+    QTimer later_;
     int64_t free_ = 0;  // bytes; -1 unknown
     bool chosen_ = false;
     QString shown_, layers_of_, lines_;
