@@ -9,12 +9,12 @@ namespace klp {
 
 namespace {
 
-constexpr int64_t kFirst = 64;                         // tokens of the first point
-constexpr int64_t kUntimed = 2;                        // decode steps behind a prefill: they find its rows in the caches, not theirs
-constexpr int64_t kSteps = kFirst - 1;                 // that are decoded before a point's context is reached: they leave a prefill for the first point
-constexpr int64_t kFewest = 8;                         // that are timed, however long they take
-constexpr double kPointNs = 300e6;                     // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
-constexpr int64_t kReserve = int64_t{64} << 20;        // bytes that stay free: scratch, and everybody else
+constexpr int64_t kFirst = 64;                   // tokens of the first point
+constexpr int64_t kUntimed = 2;                  // decode steps behind a prefill: they find its rows in the caches, not theirs
+constexpr int64_t kSteps = kFirst - 1;           // that are decoded before a point's context is reached: they leave a prefill for the first point
+constexpr int64_t kFewest = 8;                   // that are timed, however long they take
+constexpr double kPointNs = 300e6;               // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
+constexpr int64_t kReserve = int64_t{64} << 20;  // bytes that stay free: scratch, and everybody else
 
 double now() { return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()); }
 
@@ -113,7 +113,8 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     for (const int64_t context : race_contexts(total)) {
         const int64_t more = a.bytes_at(context) + b.bytes_at(context) - a.sequence.memory().total() - b.sequence.memory().total();
         if (const int64_t free = options.available ? options.available() : -1; free >= 0 && more + kReserve > free)
-            return "ended at " + std::to_string(at) + " tokens: " + std::to_string(context) + " need " + mib(more + kReserve) + " more and " + mib(free) + " are free";
+            return "ended at " + std::to_string(at) + " tokens: " + std::to_string(context) + " need " + mib(more + kReserve) + " more and " + mib(free) +
+                   " are free";
         Result<bool> went = prefill(context - kSteps);
         if (went && *went) went = decode(context);
         if (went && *went) went = prefill(context);

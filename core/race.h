@@ -16,14 +16,14 @@ int64_t available_memory();
 int64_t twin_mixer_bytes(const ModelConfig& config, int bytes_per_value);
 
 struct RaceOptions {
-    const std::atomic<bool>* cancel = nullptr;                      // looked at between tokens, and between chunks of a prefill
+    const std::atomic<bool>* cancel = nullptr;  // looked at between tokens, and between chunks of a prefill
     std::function<void(const RacePoint&)> on_point;
     std::function<void(int64_t done, int64_t total)> on_progress;  // tokens that both hold
-    std::function<int64_t()> available = available_memory;          // before each point
+    std::function<int64_t()> available = available_memory;         // before each point
 };
 // One point a context of race_contexts(tokens.size()): both prefill up to its last 63 tokens and decode those one at a time (a slow model fewer of them), A B,
-// B A, A B, so that whatever else the machine does hits both; the point is the median, with the memory of exactly so many tokens. Returns why it ended early: "" at the end, a sentence
-// after a cancel or where the next point would not fit into memory. Errors are those of Sequence::feed.
+// B A, A B, so that whatever else the machine does hits both; the point is the median, with the memory of exactly so many tokens. Returns why it ended early:
+// "" at the end, a sentence after a cancel or where the next point would not fit into memory. Errors are those of Sequence::feed.
 Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, std::span<const int32_t> tokens, const RaceOptions& options);
 
 }  // namespace klp

@@ -122,7 +122,11 @@ TEST(LineChart, DrawsMarksAndWhatIsUnderTheCursor) {
     chart.set_series(1, "two with a long name", Qt::blue, {{256, 4096}, {1 << 20, 1 << 20}}, true);
     chart.show();
     const QImage before = chart.grab().toImage();
-    chart.set_marks({{1000, "a crossover here", Qt::green}, {1100, "and now", Qt::white}, {1e6, "at the very right end", Qt::yellow}, {1e8, "a wall", Qt::red, true}, {1e12, "outside", Qt::red, true}});
+    chart.set_marks({{1000, "a crossover here", Qt::green},
+                     {1100, "and now", Qt::white},
+                     {1e6, "at the very right end", Qt::yellow},
+                     {1e8, "a wall", Qt::red, true},
+                     {1e12, "outside", Qt::red, true}});
     const QImage marked = chart.grab().toImage();
     EXPECT_NE(before, marked);
     double x = 0;

@@ -202,7 +202,8 @@ private:
             p->setPen(s->pen());
             p->drawLine(QPointF(place.left(), place.center().y()), QPointF(place.left() + kSample, place.center().y()));
             p->setPen(t.text);
-            p->drawText(place.adjusted(kSample + 5, 0, -8, 0), Qt::AlignLeft | Qt::AlignVCenter, m.elidedText(s->name(), Qt::ElideRight, place.width() - kSample - 11));
+            p->drawText(place.adjusted(kSample + 5, 0, -8, 0), Qt::AlignLeft | Qt::AlignVCenter,
+                        m.elidedText(s->name(), Qt::ElideRight, place.width() - kSample - 11));
         }
     }
 
@@ -299,7 +300,8 @@ private:
         p->drawRoundedRect(box, 3, 3);
         for (size_t i = 0; i < rows.size(); ++i) {
             p->setPen(rows[i].colour);
-            p->drawText(QRectF(box.left() + 6, box.top() + 3 + m.height() * static_cast<double>(i), wide, m.height()), Qt::AlignLeft | Qt::AlignVCenter, rows[i].text);
+            p->drawText(QRectF(box.left() + 6, box.top() + 3 + m.height() * static_cast<double>(i), wide, m.height()), Qt::AlignLeft | Qt::AlignVCenter,
+                        rows[i].text);
         }
     }
     // Of a series at x, between its neighbours; both as drawn. NaN outside of it.

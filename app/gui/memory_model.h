@@ -1,4 +1,5 @@
-// Bytes of a conversation by its length: of a model, of its all-MLA twin, of plain multi-head attention, and where they cross. Arithmetic on a config; no weights.
+// Bytes of a conversation by its length: of a model, of its all-MLA twin, of plain multi-head attention, and where they cross. Arithmetic on a config; no
+// weights.
 #pragma once
 
 #include <cstdint>

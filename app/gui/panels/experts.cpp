@@ -37,10 +37,11 @@ public:
         column->setContentsMargins(0, 0, 0, 0);
         map_ = new HeatMap(body());
         map_->setAccessibleName("Load by layer and expert, in units of the balanced share");
-        map_->set_scale({HeatScale::Kind::sequential, 0, 4, false, "x balanced", {{0.f, "0"}, {1.f, "1 = balanced"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
+        map_->set_scale(
+            {HeatScale::Kind::sequential, 0, 4, false, "x balanced", {{0.f, "0"}, {1.f, "1 = balanced"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
         map_->describe = [this](int row, int expert, float load) {
-            return text_of("layer " + std::to_string(load_.layer(row)) + ", expert " + std::to_string(expert) + ": " + times(load).toStdString() + " the balanced share, " +
-                           plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
+            return text_of("layer " + std::to_string(load_.layer(row)) + ", expert " + std::to_string(expert) + ": " + times(load).toStdString() +
+                           " the balanced share, " + plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
         };
         connect(map_, &HeatMap::clicked, this, [this](int row, int expert) { this->session.selection().set_expert(load_.layer(row), expert); });
         column->addWidget(map_, 3);
@@ -67,14 +68,16 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"layer", "expert", "picks", "times the balanced share", "picked by the selected token, weight", "layer: max / mean", "layer: standard deviation / mean"}, {}};
+        TableData t{{"layer", "expert", "picks", "times the balanced share", "picked by the selected token, weight", "layer: max / mean",
+                     "layer: standard deviation / mean"},
+                    {}};
         const auto chosen = picked();
         for (int r = 0; r < load_.layers(); ++r) {
             const ExpertLoad::Imbalance im = load_.imbalance(r);
             for (int e = 0; e < load_.experts(); ++e) {
                 const auto at = std::find_if(chosen.begin(), chosen.end(), [&](const Pick& p) { return p.row == r && p.expert == e; });
-                t.rows.push_back({load_.layer(r), e, qlonglong(load_.picks(r, e)), double(load_.load(r, e)), at == chosen.end() ? QVariant(QString()) : QVariant(double(at->weight)),
-                                  double(im.peak), double(im.variation)});
+                t.rows.push_back({load_.layer(r), e, qlonglong(load_.picks(r, e)), double(load_.load(r, e)),
+                                  at == chosen.end() ? QVariant(QString()) : QVariant(double(at->weight)), double(im.peak), double(im.variation)});
             }
         }
         return t;
@@ -87,10 +90,10 @@ protected:
         load_.count(window_->currentData().toLongLong());
         const int rows = load_.layers(), experts = load_.experts();
         const bool some = load_.tokens() > 0;
-        map_->set_empty(!card        ? "Load a model to see which experts its tokens meet."
-                        : rows == 0  ? "This model has no experts: every feed-forward layer is dense."
+        map_->set_empty(!card                         ? "Load a model to see which experts its tokens meet."
+                        : rows == 0                   ? "This model has no experts: every feed-forward layer is dense."
                         : session.trace().size() == 0 ? "Send a message: every token picks its experts."
-                                     : "Picks are read while this lens is open: send a message, or regenerate the last one.");
+                                                      : "Picks are read while this lens is open: send a message, or regenerate the last one.");
         uneven_->setVisible(some && rows > 1);
         if (!some) {
             map_->set_values(0, 0, {});
@@ -172,13 +175,16 @@ private:
             highest = std::max(highest, im.peak);
             unused += im.unused;
         }
-        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count}, {"imbalance", false, 0, std::ceil(double(highest))});
+        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count},
+                          {"imbalance", false, 0, std::ceil(double(highest))});
         uneven_->set_series(0, "busiest / mean (balanced: 1)", t.series[4], peak);
         uneven_->set_series(1, "deviation / mean (balanced: 0)", t.series[3], variation);
         const ExpertLoad::Imbalance im = load_.imbalance(worst);
-        const QString text = text_of(plural(load_.tokens(), "token") + " counted. Most uneven: layer " + std::to_string(load_.layer(worst)) + ", where expert " + std::to_string(im.busiest) +
-                                     " met ") + times(im.peak) + text_of(" its share (standard deviation / mean " + fixed(im.variation, 2) + "). Experts nobody met: " +
-                                     std::to_string(unused) + " of " + std::to_string(rows * load_.experts()) + ".");
+        const QString text = text_of(plural(load_.tokens(), "token") + " counted. Most uneven: layer " + std::to_string(load_.layer(worst)) +
+                                     ", where expert " + std::to_string(im.busiest) + " met ") +
+                             times(im.peak) +
+                             text_of(" its share (standard deviation / mean " + fixed(im.variation, 2) + "). Experts nobody met: " + std::to_string(unused) +
+                                     " of " + std::to_string(rows * load_.experts()) + ".");
         if (summary_->text() != text) summary_->setText(text);
     }
 

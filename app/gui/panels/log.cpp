@@ -49,7 +49,8 @@ public:
             controls()->addWidget(b);
             return b;
         };
-        connect(button("Copy", "Copy what is selected, or all that is shown"), &QPushButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(text()); });
+        connect(button("Copy", "Copy what is selected, or all that is shown"), &QPushButton::clicked, this,
+                [this] { QGuiApplication::clipboard()->setText(text()); });
         connect(button("Save…", "Write all that is shown to a text file"), &QPushButton::clicked, this, &LogPanel::save);
 
         auto* column = new QVBoxLayout(body());
@@ -126,8 +127,9 @@ private:
                 if constexpr (std::is_same_v<T, Loaded>) {
                     const RunCard& c = *e.card;
                     if (c.recorded.empty())
-                        add(Level::info, "Loaded " + c.name + " in " + duration_text(double(c.load_ns)) + ": " + c.weights + ", " + bytes_text(c.weight_bytes) + " of weights, " +
-                                             grouped(c.context) + " tokens of context, on " + c.device.name + " (" + c.device.hardware + ", " + c.device.detail + ").");
+                        add(Level::info, "Loaded " + c.name + " in " + duration_text(double(c.load_ns)) + ": " + c.weights + ", " + bytes_text(c.weight_bytes) +
+                                             " of weights, " + grouped(c.context) + " tokens of context, on " + c.device.name + " (" + c.device.hardware +
+                                             ", " + c.device.detail + ").");
                     else
                         add(Level::info, "Opened a recording of " + c.name + ": " + c.recorded + ".");
                     if (!c.device.why.empty()) add(Level::info, "Device: " + c.device.why + ".");
@@ -138,20 +140,22 @@ private:
                 } else if constexpr (std::is_same_v<T, Trouble>) {
                     add(e.error.kind == Error::interrupted ? Level::info : Level::error, e.error.message + (e.advice.empty() ? "." : ". " + e.advice));
                 } else if constexpr (std::is_same_v<T, AnswerBegun>) {
-                    add(Level::detail, "Answer " + std::to_string(e.answer) + " begins: " + plural(static_cast<int64_t>(e.line.size()), "message") + ", temperature " +
-                                           short_number(double(e.sampling.temperature)) + ", seed " + std::to_string(e.sampling.seed) + ".");
+                    add(Level::detail, "Answer " + std::to_string(e.answer) + " begins: " + plural(static_cast<int64_t>(e.line.size()), "message") +
+                                           ", temperature " + short_number(double(e.sampling.temperature)) + ", seed " + std::to_string(e.sampling.seed) + ".");
                 } else if constexpr (std::is_same_v<T, AnswerDone>) {
                     const double made = double(e.tokens - 1), decode = double(e.decode_ns) / 1e9, prefill = double(e.prefill_ns) / 1e9;
-                    add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " + short_number(decode > 0 && made > 0 ? made / decode : NAN) + " tokens/s, first after " +
+                    add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " +
+                                         short_number(decode > 0 && made > 0 ? made / decode : NAN) + " tokens/s, first after " +
                                          duration_text(double(e.first_token_ns)) + "; prompt " + plural(e.prompt_tokens, "token") + " at " +
-                                         short_number(prefill > 0 ? double(e.prompt_tokens) / prefill : NAN) + " tokens/s; memory " + bytes_text(e.memory.total()) + "; ended by " +
-                                         std::string(name(e.end)) + ".");
+                                         short_number(prefill > 0 ? double(e.prompt_tokens) / prefill : NAN) + " tokens/s; memory " +
+                                         bytes_text(e.memory.total()) + "; ended by " + std::string(name(e.end)) + ".");
                 } else if constexpr (std::is_same_v<T, Moved>) {
-                    add(Level::info, "Went to token " + grouped(e.position) + ": restored " + bytes_text(e.move.restored_bytes) + ", replayed " + plural(e.move.replayed, "token") + " in " +
-                                         duration_text(double(e.move.nanoseconds)) + ".");
+                    add(Level::info, "Went to token " + grouped(e.position) + ": restored " + bytes_text(e.move.restored_bytes) + ", replayed " +
+                                         plural(e.move.replayed, "token") + " in " + duration_text(double(e.move.nanoseconds)) + ".");
                 } else if constexpr (std::is_same_v<T, RacePoint>) {
-                    add(Level::detail, "Race at " + plural(e.context, "token") + ": " + duration_text(e.hybrid_ns) + " a token, twin " + duration_text(e.twin_ns) + "; memory " +
-                                           bytes_text(e.hybrid.total()) + ", twin " + bytes_text(e.twin.total()) + ".");
+                    add(Level::detail, "Race at " + plural(e.context, "token") + ": " + duration_text(e.hybrid_ns) + " a token, twin " +
+                                           duration_text(e.twin_ns) + "; memory " + bytes_text(e.hybrid.total()) + ", twin " + bytes_text(e.twin.total()) +
+                                           ".");
                 } else if constexpr (std::is_same_v<T, RaceDone>) {
                     add(Level::info, "Race done, twin: " + std::string(label(e.twin)) + (e.why.empty() ? "." : "; " + e.why + "."));
                 } else if constexpr (std::is_same_v<T, EventsDropped>) {

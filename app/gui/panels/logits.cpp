@@ -60,11 +60,14 @@ public:
         const CandidateRow& r = row(index.row());
         if (role == kFraction) return r.probability;
         if (role == kChosen) return r.chosen;
-        if (role == Qt::TextAlignmentRole) return QVariant(Qt::AlignVCenter | (index.column() == token || index.column() == probability ? Qt::AlignLeft : Qt::AlignRight));
+        if (role == Qt::TextAlignmentRole)
+            return QVariant(Qt::AlignVCenter | (index.column() == token || index.column() == probability ? Qt::AlignLeft : Qt::AlignRight));
         if (role == Qt::ToolTipRole)
             return r.chosen ? QStringLiteral("What was said.")
-                            : QString("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.").arg(r.text);
-        if (role == Qt::AccessibleTextRole && index.column() == token) return QString("%1, %2%3").arg(r.text, share_text(r.probability), r.chosen ? ", chosen" : "");
+                            : QString("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.")
+                                  .arg(r.text);
+        if (role == Qt::AccessibleTextRole && index.column() == token)
+            return QString("%1, %2%3").arg(r.text, share_text(r.probability), r.chosen ? ", chosen" : "");
         if (role != Qt::DisplayRole) return {};
         switch (index.column()) {
             case rank:
@@ -154,7 +157,8 @@ public:
         TableData t{{"position", "rank", "id", "token", "probability", "chosen", "entropy (nats)"}, {}};
         if (at_ < 0 || at_ >= session.trace().size()) return t;
         const double entropy = double(session.trace().row(at_).entropy);
-        for (const CandidateRow& r : model_->rows()) t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), r.chosen ? "chosen" : "", entropy});
+        for (const CandidateRow& r : model_->rows())
+            t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), r.chosen ? "chosen" : "", entropy});
         return t;
     }
 
@@ -184,7 +188,8 @@ protected:
             high = std::max(high, e);
         }
         const double from = points.isEmpty() ? double(first) : std::min(points.first().x(), double(last) - 17);  // where entropies begin
-        entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count}, {"entropy, nats", false, 0, std::ceil(high)});
+        entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count},
+                           {"entropy, nats", false, 0, std::ceil(high)});
         entropy_->set_series(0, "entropy", t.series[4], points);
         entropy_->set_empty("Entropy is kept for tokens that are made while this lens is open.");
         std::vector<LineChart::Mark> marks;
@@ -212,8 +217,8 @@ private:
         if (top.empty()) return token + ": its candidates were not kept. They are kept for tokens that are made while this lens is open.";
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
-        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "; entropy " + fixed(row.entropy, 2) + " nats, as unsure as " +
-                               fixed(std::exp(double(row.entropy)), 1) + " equal choices.");
+        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "; entropy " +
+                               fixed(row.entropy, 2) + " nats, as unsure as " + fixed(std::exp(double(row.entropy)), 1) + " equal choices.");
     }
     QString shown(int32_t id, const std::string& text) const {
         const auto& tokenizer = session.card()->tokenizer;

@@ -45,7 +45,8 @@ public:
         shape_->setToolTip("The loaded model, or a shape: memory follows from the shapes alone, so no weights are needed");
         shape_->setSizeAdjustPolicy(QComboBox::AdjustToContents);
         shape_->addItem("loaded model");
-        for (auto s = named_shapes().rbegin(); s != named_shapes().rend(); ++s) shape_->addItem(text_of(s->name), static_cast<int>(named_shapes().rend() - s) - 1);
+        for (auto s = named_shapes().rbegin(); s != named_shapes().rend(); ++s)
+            shape_->addItem(text_of(s->name), static_cast<int>(named_shapes().rend() - s) - 1);
         connect(shape_, &QComboBox::activated, this, [this] { chosen_ = true, refresh_soon(); });
         controls()->addWidget(shape_);
         auto* ask = new QLabel("what if it were", this);
@@ -97,13 +98,14 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"tokens", "what", "state (bytes)", "convolution tails (bytes)", "MLA cache (bytes)", "this model (bytes)", "all-MLA twin (bytes, computed)",
-                     "multi-head attention (bytes, computed)"},
+        TableData t{{"tokens", "what", "state (bytes)", "convolution tails (bytes)", "MLA cache (bytes)", "this model (bytes)",
+                     "all-MLA twin (bytes, computed)", "multi-head attention (bytes, computed)"},
                     {}};
         const Subject s = subject();
         const auto row = [&](int64_t n, const QString& what) {
             const SequenceBytes b = s.mine(n);
-            t.rows.push_back({qlonglong(n), what, qlonglong(b.state), qlonglong(b.conv), qlonglong(b.cache), qlonglong(b.total()), qlonglong(s.twin(n)), qlonglong(s.multi_head(n))});
+            t.rows.push_back({qlonglong(n), what, qlonglong(b.state), qlonglong(b.conv), qlonglong(b.cache), qlonglong(b.total()), qlonglong(s.twin(n)),
+                              qlonglong(s.multi_head(n))});
         };
         for (int64_t n = kShortest; n <= kLongest; n *= 2) row(n, "");
         if (s.loaded) row(this->session.trace().size(), "now");
@@ -155,18 +157,26 @@ private:
     int64_t asked() const { return std::llround(kShortest * std::exp2(double(slider_->value()) / kSteps) / kShortest) * kShortest; }
     bool on_gpu() const { return session.live() && session.card()->device.name.starts_with("cuda") && session.card()->device.memory_bytes > 0; }
     int64_t available() const { return on_gpu() ? session.card()->device.memory_bytes : available_memory(); }
-    QString source() const { return on_gpu() ? text_of("the memory of " + session.card()->device.name) : QStringLiteral("this machine's available memory (MemAvailable)"); }
+    QString source() const {
+        return on_gpu() ? text_of("the memory of " + session.card()->device.name) : QStringLiteral("this machine's available memory (MemAvailable)");
+    }
 
     void draw_numbers(const Subject& s, int64_t n, int64_t now, int64_t budget) {
         const Theme& t = theme();
         const auto bytes = [](int64_t b) { return text_of(bytes_text(b)); };
         const int64_t mine = s.mine(n).total();
-        QString html = QString("<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>%2<td align='right'>at %3</td><td align='right'>of this model</td>"
-                               "<td align='right'>fits here up to</td></tr>")
-                           .arg(t.muted.name(), now >= 0 ? text_of("<td align='right'>now, " + plural(now, "token") + "</td>") : "", text_of(plural(n, "token")));
+        QString html =
+            QString(
+                "<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>%2<td align='right'>at %3</td><td align='right'>of this "
+                "model</td>"
+                "<td align='right'>fits here up to</td></tr>")
+                .arg(t.muted.name(), now >= 0 ? text_of("<td align='right'>now, " + plural(now, "token") + "</td>") : "", text_of(plural(n, "token")));
         const auto row = [&](const QColor& colour, const QString& name, int64_t at_now, int64_t at_n, int64_t fixed, int64_t per_token) {
             const int64_t most = budget < 0 ? -1 : longest(fixed, per_token, budget);
-            const QString fits = free_ < 0 ? "n/a (unknown memory)" : most < 0 ? "nothing" : most > 1'000'000'000'000 ? "any length" : text_of(count_text(most) + " tokens");
+            const QString fits = free_ < 0                  ? "n/a (unknown memory)"
+                                 : most < 0                 ? "nothing"
+                                 : most > 1'000'000'000'000 ? "any length"
+                                                            : text_of(count_text(most) + " tokens");
             html += QString("<tr><td><span style='color:%1'>&#9632;</span> %2</td>").arg(colour.name(), name);
             if (now >= 0) html += QString("<td align='right'>%1</td>").arg(bytes(at_now));
             html += QString("<td align='right'><b>%1</b></td><td align='right'>%2</td><td align='right'>%3</td></tr>")
@@ -183,7 +193,8 @@ private:
         const ModelConfig c = all_mla(s.config);
         numbers_->setToolTip(QString("<p>This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.</p>"
                                      "<p>All-MLA twin: every layer keeps r<sub>kv</sub> + d<sub>rope</sub> = %4 + %5 values a token.</p>"
-                                     "<p>Multi-head attention: layers &times; heads &times; (d<sub>nope</sub> + d<sub>rope</sub> + d<sub>v</sub>) values a token = %6 &times; %7 &times; "
+                                     "<p>Multi-head attention: layers &times; heads &times; (d<sub>nope</sub> + d<sub>rope</sub> + d<sub>v</sub>) values a "
+                                     "token = %6 &times; %7 &times; "
                                      "(%8 + %9 + %10) = %11, at %12 bytes each.</p>")
                                  .arg(bytes(one.state), bytes(one.conv), bytes(one.cache))
                                  .arg(c.kv_lora_rank)
@@ -200,12 +211,14 @@ private:
 
     void draw_chart(const Subject& s, int64_t n, int64_t now, int64_t budget, const Theme& t) {
         const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes);
-        const auto fixed = double(one.state + one.conv), a_token = double(one.cache), twin_token = double(sequence_bytes(all_mla(s.config), 1, s.value_bytes).cache),
+        const auto fixed = double(one.state + one.conv), a_token = double(one.cache),
+                   twin_token = double(sequence_bytes(all_mla(s.config), 1, s.value_bytes).cache),
                    plain_token = double(multi_head_bytes(s.config, 1, s.value_bytes));
         const double low = std::exp2(std::floor(std::log2(std::max(1.0, std::min(fixed + a_token * kShortest, twin_token * kShortest)) / 1.5)));
         double high = std::exp2(std::ceil(std::log2(std::max(plain_token * kLongest, fixed + a_token * kLongest))));
         if (budget > 0 && double(budget) < high * 8) high = std::max(high, std::exp2(std::ceil(std::log2(double(budget) * 1.2))));
-        chart_->set_axes({"tokens of conversation", true, double(kShortest), double(kLongest), LineChart::Unit::tokens}, {"bytes", true, low, high, LineChart::Unit::bytes});
+        chart_->set_axes({"tokens of conversation", true, double(kShortest), double(kLongest), LineChart::Unit::tokens},
+                         {"bytes", true, low, high, LineChart::Unit::bytes});
         const auto line = [](double start, double slope) {
             QList<QPointF> points;
             for (double tokens = kShortest; tokens <= kLongest * 1.001; tokens *= std::exp2(0.125)) points << QPointF(tokens, start + slope * tokens);
@@ -255,10 +268,12 @@ private:
             const SequenceBytes b = sequence_bytes(one, in_pages(n), s.value_bytes);
             const auto text = [](int64_t bytes) { return bytes > 0 ? text_of(bytes_text(bytes)) : QStringLiteral("none"); };
             rows.rows.push_back({l, text_of(one.layer_kinds[0]).toUpper(), text(b.state), text(b.conv), text(b.cache),
-                                 text(sequence_bytes(all_mla(one), in_pages(n), s.value_bytes).total()), text(multi_head_bytes(one, in_pages(n), s.value_bytes))});
+                                 text(sequence_bytes(all_mla(one), in_pages(n), s.value_bytes).total()),
+                                 text(multi_head_bytes(one, in_pages(n), s.value_bytes))});
         }
         layer_rows_->set(std::move(rows));
-        layers_->setMaximumHeight(layers_->horizontalHeader()->sizeHint().height() + s.config.num_hidden_layers * layers_->verticalHeader()->defaultSectionSize() + 4);
+        layers_->setMaximumHeight(layers_->horizontalHeader()->sizeHint().height() +
+                                  s.config.num_hidden_layers * layers_->verticalHeader()->defaultSectionSize() + 4);
     }
 
     QComboBox* shape_ = nullptr;

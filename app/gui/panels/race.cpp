@@ -82,12 +82,12 @@ public:
 
     TableData table() const override {
         const QString twin = "twin (" + text_of(label(kind_)) + ")";
-        TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)", "twin's time / this model's",
-                     "this model (bytes)", "twin (bytes)"},
+        TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)",
+                     "twin's time / this model's", "this model (bytes)", "twin (bytes)"},
                     {}};
         for (const RacePoint& p : points_)
-            t.rows.push_back({qlonglong(p.context), p.hybrid_ns, p.twin_ns, 1e9 / p.hybrid_ns, 1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns, qlonglong(p.hybrid.total()),
-                              qlonglong(p.twin.total())});
+            t.rows.push_back({qlonglong(p.context), p.hybrid_ns, p.twin_ns, 1e9 / p.hybrid_ns, 1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns,
+                              qlonglong(p.hybrid.total()), qlonglong(p.twin.total())});
         return t;
     }
 
@@ -139,14 +139,19 @@ private:
             const RacePoint& p = points_.back();
             const double ratio = p.twin_ns / p.hybrid_ns, bytes = double(p.hybrid.total()) / double(std::max<int64_t>(1, p.twin.total()));
             const auto big = [&](const QColor& colour, const QString& number, const QString& name) {
-                return QString("<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>tokens/s</span><br/>"
-                               "<span style='color:%3'>%4</span></td>")
+                return QString(
+                           "<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>tokens/s</span><br/>"
+                           "<span style='color:%3'>%4</span></td>")
                     .arg(colour.name(), number, t.muted.name(), name);
             };
-            html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + text_of(label(kind_)));
+            html =
+                "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + text_of(label(kind_)));
             const bool faster = ratio >= 1;
-            html += QString("<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at %5 tokens</span></td>")
-                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)), text_of(grouped(p.context)));
+            html += QString(
+                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
+                        "%5 tokens</span></td>")
+                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
+                             text_of(grouped(p.context)));
             html += "</tr></table>";
         }
         if (html != shown_) numbers_->setText(shown_ = html);
@@ -172,14 +177,16 @@ private:
         time_->set_axes(x, {"time of a token, median", false, 0, slowest > 0 ? slowest * 1.15 : 1e6, LineChart::Unit::nanoseconds});
         time_->set_series(0, mine, t.hybrid, a, !now);
         time_->set_series(1, twin, t.twin, b, !now);
-        time_->set_empty(card ? "Press Start: both models decode the same tokens in turn, at growing contexts." : "Load a model to race it against its full-attention twin.");
+        time_->set_empty(card ? "Press Start: both models decode the same tokens in turn, at growing contexts."
+                              : "Load a model to race it against its full-attention twin.");
 
         // What the shapes say, dashed, under what was measured.
         QList<QPointF> mine_line, twin_line;
         double most = 1024;
         if (card) {
             const SequenceBytes one = sequence_bytes(card->config, 1, card->cache_value_bytes);
-            const auto fixed = double(one.state + one.conv), slope = double(one.cache), twin_slope = double(sequence_bytes(all_mla(card->config), 1, card->cache_value_bytes).cache);
+            const auto fixed = double(one.state + one.conv), slope = double(one.cache),
+                       twin_slope = double(sequence_bytes(all_mla(card->config), 1, card->cache_value_bytes).cache);
             for (int i = 0; i <= 64; ++i) {
                 const double n = x.low * std::pow(x.high / x.low, i / 64.0);
                 mine_line << QPointF(n, fixed + slope * n), twin_line << QPointF(n, twin_slope * n);
@@ -213,7 +220,9 @@ private:
                     text = "The twin was trained as full attention. ";
                     break;
                 case TwinKind::synthetic:
-                    text = "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its words are not. ";
+                    text =
+                        "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
+                        "words are not. ";
                     break;
                 case TwinKind::recorded:
                     text = text_of("Recorded: " + card->recorded + ", not measured on this machine now. ");
@@ -222,7 +231,8 @@ private:
                     break;
             }
             if (kind_ != TwinKind::recorded)
-                text += n > 0 ? text_of("Tokens: this conversation's " + grouped(n) + ", repeated.") : QStringLiteral("Tokens: random ones, as there is no conversation yet.");
+                text += n > 0 ? text_of("Tokens: this conversation's " + grouped(n) + ", repeated.")
+                              : QStringLiteral("Tokens: random ones, as there is no conversation yet.");
         }
         if (note_->text() != text) note_->setText(text);
     }
