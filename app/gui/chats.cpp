@@ -19,6 +19,7 @@ namespace {
 constexpr int kSaveEvery = 1000;          // ms, of an answer that grows
 constexpr int64_t kCheapReplay = 512;     // tokens the engine replays unasked when another branch is opened: one chunk
 constexpr int64_t kLargestImport = int64_t{256} << 20;
+const char* const kStarters = "Greedy";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
@@ -90,7 +91,7 @@ void Chats::load(const QString& folder) {
 
 std::unique_ptr<Chat> Chats::fresh() const {
     auto chat = std::make_unique<Chat>(folder_ ? folder_->new_file() : std::filesystem::path());
-    if (current_ && !recorded()) {  // it goes on with the settings of the chat before, not with its words
+    if (current_ && !recorded() && current_->info().preset != kStarters) {  // it goes on with the settings of the chat before, not with its words
         ChatInfo info;
         info.preset = current_->info().preset, info.sampling = current_->info().sampling;
         info.predict = current_->info().predict, info.random_seed = current_->info().random_seed;
@@ -179,7 +180,7 @@ bool Chats::send_all(const QStringList& turns, const QString& system, const QStr
     new_chat();
     ChatInfo info = current_->info();
     info.title = title.toStdString(), info.system = system.toStdString();
-    info.preset = "Precise", info.sampling = Sampling{.temperature = 0};
+    info.preset = kStarters, info.sampling = Sampling{.temperature = 0};
     current_->set_info(info);
     emit info_changed();
     turns_ = turns;

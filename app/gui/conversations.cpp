@@ -183,7 +183,6 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     tree_->setTextElideMode(Qt::ElideRight);
     tree_->setEditTriggers(QAbstractItemView::EditKeyPressed);
     tree_->setContextMenuPolicy(Qt::CustomContextMenu);
-    tree_->setUniformRowHeights(true);
     column->addWidget(tree_, 1);
     none_ = new QLabel("Nothing is found. Words are looked for in titles and in what was said.", this);
     none_->setWordWrap(true);

@@ -12,6 +12,13 @@ namespace klp::gui {
 
 namespace {
 constexpr int kEdge = 4, kBetween = 10, kWidest = 860;
+
+// Not at once: it may be this card's button that is being pressed.
+void retire(MessageCard* card) {
+    if (!card) return;
+    card->hide();
+    card->deleteLater();
+}
 }
 
 MessageList::MessageList(Chats& chats, QWidget* parent) : QAbstractScrollArea(parent), chats_(chats) {
@@ -49,7 +56,7 @@ void MessageList::set_line() {
     size_t same = 0;
     if (shown_ == &chats_.chat())
         while (same < line.size() && same < items_.size() && items_[same].id == line[same]) ++same;
-    for (size_t i = same; i < items_.size(); ++i) delete items_[i].card;
+    for (size_t i = same; i < items_.size(); ++i) retire(items_[i].card);
     items_.resize(same);
     shown_ = &chats_.chat();
     for (size_t i = same; i < line.size(); ++i) items_.push_back({.id = line[i], .height = guess(line[i])});
@@ -155,7 +162,7 @@ void MessageList::arrange() {
         for (Item& item : items_)
             if (item.card && item.used != clock_ && (!oldest || item.used < oldest->used)) oldest = &item;
         if (!oldest) break;
-        delete std::exchange(oldest->card, nullptr);
+        retire(std::exchange(oldest->card, nullptr));
     }
     place_pill();
     arranging_ = false;
