@@ -271,7 +271,7 @@ void Chats::rewind(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    if (can_answer() && id > 0) session_.post(GoTo{parts(*current_, id, false)});
+    if (can_answer()) session_.post(GoTo{parts(*current_, id, false)});
 }
 
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {

@@ -175,7 +175,7 @@ void MessageList::place_pill() {
     pill_->setGeometry((viewport()->width() - hint.width()) / 2, viewport()->height() - hint.height() - 8, hint.width(), hint.height());
     const Theme& t = theme_of(palette());
     const QString style = QString("QToolButton { background: %1; color: %2; border: 1px solid %3; border-radius: %4px; padding: 2px 10px; } QToolButton:hover { border-color: %5; }")
-                              .arg(t.raised.name(), t.text.name(), t.border.name()).arg(hint.height() / 2).arg(t.accent.name());
+                              .arg(t.raised.name(), t.text.name(), t.border.name()).arg(std::min(hint.height(), ahead_->sizeHint().height()) / 2 - 1).arg(t.accent.name());
     if (pill_->styleSheet() != style) pill_->setStyleSheet(style), ahead_->setStyleSheet(style);
     pill_->raise();
 }
