@@ -9,6 +9,7 @@
 #include <QMenu>
 #include <QPainter>
 #include <QSaveFile>
+#include <QScrollArea>
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QTableView>
@@ -105,13 +106,18 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
 
     pages_ = new QStackedWidget(this);
     body_ = new QWidget(pages_);
+    auto* room = new QScrollArea(pages_);  // a lens never makes the window larger than its screen
+    room->setWidget(body_);
+    room->setWidgetResizable(true);
+    room->setFrameShape(QFrame::NoFrame);
+    room->setFocusPolicy(Qt::NoFocus);
     table_ = new QTableView(pages_);
     table_->setAccessibleName(QString("%1 as a table").arg(info.title));
     table_->setSortingEnabled(true);
     table_->setAlternatingRowColors(true);
     table_->verticalHeader()->hide();
     table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    pages_->addWidget(body_);
+    pages_->addWidget(room);
     pages_->addWidget(table_);
     layout->addWidget(pages_, 1);
 
@@ -174,7 +180,7 @@ void Panel::show_table(bool on) {
         }
         update_table();
     }
-    pages_->setCurrentWidget(on ? static_cast<QWidget*>(table_) : body_);
+    pages_->setCurrentIndex(on ? 1 : 0);
 }
 
 void Panel::update_table() {
