@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     klp::gui::Session session(std::make_unique<klp::LiveRun>(klp::open_for_run));
     klp::gui::Chats chats(session, klp::gui::Chats::default_folder());
     klp::gui::MainWindow window(session, chats);
+    window.set_device(flags.value("device"));
     window.show();
     if (flags.isSet("model")) window.load_model(flags.value("model"));
     if (!flags.positionalArguments().isEmpty()) window.open_recording(flags.positionalArguments().first());

@@ -7,6 +7,7 @@
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QMenuBar>
+#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -92,7 +93,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     make_chat_menu();
     make_capture();
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
-    resize(1440, 900);
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
     if (!restore_layout()) apply_layout("explore");
     replay_bar_->parentWidget()->hide();
 }
@@ -400,6 +401,7 @@ bool MainWindow::restore_layout() {
 void MainWindow::load_model(const QString& model) {
     LoadModel load;
     load.model = model.toStdString();
+    load.device = device_.toStdString();
     replay_bar_->leave(/*load_again=*/false);
     session_.cancel();
     session_.post(load);

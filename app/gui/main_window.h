@@ -34,6 +34,7 @@ public:
     // In the menu of this name, which is made when it is not there.
     QAction* add_action(const QString& menu, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what);
     void load_model(const QString& model);
+    void set_device(const QString& device) { device_ = device; }  // that models are loaded onto from now on
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
 
@@ -52,6 +53,7 @@ private:
 
     Session& session_;
     Chats& chats_;
+    QString device_ = "auto";
     RunBar* run_bar_ = nullptr;
     Vitals* vitals_ = nullptr;
     Banner* banner_ = nullptr;

@@ -67,6 +67,8 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 8);
     layout->setSpacing(6);
+    layout->setSizeConstraint(QLayout::SetNoConstraint);  // a lens never makes the window larger than its screen
+    setMinimumSize(340, 220);
 
     auto* head = new QHBoxLayout;
     head->setSpacing(4);
@@ -106,7 +108,7 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
 
     pages_ = new QStackedWidget(this);
     body_ = new QWidget(pages_);
-    auto* room = new QScrollArea(pages_);  // a lens never makes the window larger than its screen
+    auto* room = new QScrollArea(pages_);
     room->setWidget(body_);
     room->setWidgetResizable(true);
     room->setFrameShape(QFrame::NoFrame);
