@@ -197,6 +197,12 @@ Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
     return move;
 }
 
+int LiveRun::capture_what_is_watched() {
+    const std::lock_guard lock(mutex_);
+    for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
+    return interest_.top;
+}
+
 void LiveRun::publish_readings() {
     for (Tracer::Row& row : at_->tracer.finish()) tell(Readings{row.position, std::move(row.values)});
 }
@@ -238,10 +244,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
     const size_t tail = goes_on ? 1 : at_->marker.size();  // left for generate()
     const std::span<const int32_t> line(*target);
-    {
-        const std::lock_guard lock(mutex_);
-        for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
-    }
+    int top = capture_what_is_watched();
     auto move = stand(line.first(line.size() - tail));
     if (!move) return end_here(move.error());
     if (!goes_on) at_->pool.keep(sequence);
@@ -249,12 +252,6 @@ void LiveRun::handle(const MakeAnswer& c) {
     const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
     tell(PhaseChanged{Phase::decoding});
 
-    int top = 0;
-    const auto look_at_interest = [&] {
-        const std::lock_guard lock(mutex_);
-        for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
-        top = interest_.top;
-    };
     const Tokenizer& tokenizer = *at_->card->tokenizer;
     GenerateOptions options;
     options.sampling = c.sampling;
@@ -267,13 +264,12 @@ void LiveRun::handle(const MakeAnswer& c) {
         const int64_t begun = now();
         publish_readings();
         picture_state();
-        look_at_interest();
+        top = capture_what_is_watched();
         TokenMade made{.answer = c.answer, .position = token.position, .id = token.id, .nanoseconds = token.nanoseconds, .probability = token.probability};
         if (!tokenizer.is_special(token.id)) made.text = std::string(tokenizer.bytes(token.id));
         if (top > 0) {
-            made.entropy = entropy(at_->ws.logits);
-            made.rank = rank_of(at_->ws.logits, token.id);
-            made.top = Sampler::top(at_->ws.logits, top);
+            Outlook outlook = look_at(at_->ws.logits, token.id, top);
+            made.entropy = outlook.entropy, made.rank = outlook.rank, made.top = std::move(outlook.top);
         }
         made.memory = sequence.memory();
         tell(std::move(made));
@@ -310,9 +306,10 @@ void LiveRun::handle(const GoTo& c) {
     if (!ready()) return;
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
+    capture_what_is_watched();
     auto move = stand(*target);
     if (!move) return fail(move.error());
-    tell(Moved{*move, at_->sequence.position()});
+    tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
     pictured_ = 0;
     picture_state();
 }

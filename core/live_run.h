@@ -45,6 +45,7 @@ private:
     Result<std::vector<int32_t>> tokens_of(const std::vector<Part>& line, bool marker) const;
     // Stands at these tokens, saying how far it is.
     Result<SnapshotPool::Move> stand(std::span<const int32_t> target);
+    int capture_what_is_watched();  // how many candidates are wanted
     void publish_readings();
     void picture_state();
     void say_snapshots();

@@ -276,6 +276,9 @@ void fields(A& a, AnswerDone& e) {
 template <class A>
 void fields(A& a, Moved& e) {
     fields(a, e.move), natural(a, e.position);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    fields(a, e.memory);
 }
 template <class A>
 void fields(A& a, CostKnown& e) {

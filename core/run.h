@@ -154,6 +154,7 @@ struct AnswerDone {
 struct Moved {  // after GoTo
     SnapshotPool::Move move;
     int64_t position = 0;
+    MemoryUse memory;
 };
 struct CostKnown {
     int request = 0;

@@ -111,33 +111,41 @@ std::vector<Tracer::Row> Tracer::finish() {
     return std::exchange(rows_, {});
 }
 
-// H = log Z - sum p (z - max) with Z = sum e^(z - max)
-float entropy(std::span<const float> logits) {
-    if (logits.empty()) return std::numeric_limits<float>::quiet_NaN();
+Outlook look_at(std::span<const float> logits, int32_t id, int n) {
+    Outlook out;
+    if (logits.empty()) return out;
+    // H = log Z - sum p (z - max) with Z = sum e^(z - max)
     float top = logits[0];
     for (float z : logits) top = std::max(top, z);
     float sums[16] = {}, parts[16] = {};
+    const auto add = [&](size_t lane, float z) {
+        const float d = z - top, e = exp_below_zero(d);
+        sums[lane] += e, parts[lane] += e * d;
+    };
     size_t i = 0;
-    for (; i + 16 <= logits.size(); i += 16) {
-        for (size_t j = 0; j < 16; ++j) {
-            const float d = logits[i + j] - top, e = exp_below_zero(d);
-            sums[j] += e, parts[j] += e * d;
-        }
-    }
-    for (; i < logits.size(); ++i) {
-        const float d = logits[i] - top, e = exp_below_zero(d);
-        sums[0] += e, parts[0] += e * d;
-    }
+    for (; i + 16 <= logits.size(); i += 16)
+        for (size_t j = 0; j < 16; ++j) add(j, logits[i + j]);
+    for (; i < logits.size(); ++i) add(0, logits[i]);
     double sum = 0, part = 0;
     for (int j = 0; j < 16; ++j) sum += sums[j], part += parts[j];
-    return static_cast<float>(std::log(sum) - part / sum);
-}
+    out.entropy = static_cast<float>(std::log(sum) - part / sum);
 
-int rank_of(std::span<const float> logits, int32_t id) {
     const float own = logits[static_cast<size_t>(id)];
-    int better = 0;
-    for (float z : logits) better += z > own;
-    return better;
+    for (float z : logits) out.rank += z > own;
+
+    // The best so far, best first: nearly every logit is below the last of them and costs one comparison.
+    n = std::min(n, static_cast<int>(logits.size()));
+    if (n <= 0) return out;
+    float bar = -std::numeric_limits<float>::infinity();
+    for (size_t v = 0; v < logits.size(); ++v) {
+        if (!(logits[v] > bar) && static_cast<int>(out.top.size()) == n) continue;
+        const auto at = std::upper_bound(out.top.begin(), out.top.end(), logits[v], [](float z, const Candidate& c) { return z > c.probability; });
+        out.top.insert(at, {static_cast<int32_t>(v), logits[v]});
+        if (static_cast<int>(out.top.size()) > n) out.top.pop_back();
+        if (static_cast<int>(out.top.size()) == n) bar = out.top.back().probability;
+    }
+    for (Candidate& c : out.top) c.probability = static_cast<float>(std::exp(double(c.probability - top)) / sum);
+    return out;
 }
 
 }  // namespace klp

@@ -63,9 +63,12 @@ private:
     std::vector<Row> rows_;
 };
 
-// Shannon entropy of softmax(logits) in nats, in single precision: one vectorised pass, good to 1e-4.
-float entropy(std::span<const float> logits);
-// How many ids are more probable than this one.
-int rank_of(std::span<const float> logits, int32_t id);
+// What softmax(logits) says, in single precision and one vectorised pass: cheap enough for every token.
+struct Outlook {
+    float entropy = 0;           // Shannon's, nats; good to 1e-4
+    int rank = 0;                // ids more probable than `id`
+    std::vector<Candidate> top;  // the `n` most probable, best first; of equal ones the lower id
+};
+Outlook look_at(std::span<const float> logits, int32_t id, int n);
 
 }  // namespace klp

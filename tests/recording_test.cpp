@@ -68,7 +68,7 @@ std::vector<Event> one_of_each() {
             made,
             readings,
             done,
-            Moved{move, 77},
+            Moved{move, 77, memory},
             CostKnown{8, move},
             SnapshotsKept{1, 2, 3},
             picture,

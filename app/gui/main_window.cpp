@@ -376,7 +376,7 @@ void MainWindow::apply_layout(const QString& name) {
     };
     place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
     place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor");
-    const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * 43 / 100;
+    const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * (roomy ? 43 : 50) / 100;
     if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
     if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);

@@ -1,5 +1,7 @@
 #include "app/gui/session.h"
 
+#include <algorithm>
+#include <ctime>
 #include <limits>
 
 namespace klp::gui {
@@ -24,7 +26,19 @@ void Session::set_run(std::unique_ptr<Run> run) {
     emit drained();
 }
 
+// What this thread did since the last tick was drawing. While the engine computes on the same cores the next tick waits until that is a fortieth of the time.
+void Session::pace() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    const int64_t now = int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+    const int64_t spent = now - std::exchange(drawn_ns_, now);
+    const bool shares = live() && card()->device.name == "cpu" && (phase_.phase == Phase::decoding || phase_.phase == Phase::racing);
+    const int interval = shares ? static_cast<int>(std::clamp<int64_t>(40 * spent / 1'000'000, 33, 250)) : 33;
+    if (interval != timer_.interval()) timer_.setInterval(interval);
+}
+
 void Session::tick() {
+    pace();
     std::vector<Event> events = run_->drain();
     if (events.empty()) return;
     for (Event& event : events) {
@@ -75,6 +89,7 @@ void Session::take(Event& event) {
                 memory_ = e.memory;
                 emit answer_done(e);
             } else if constexpr (std::is_same_v<T, Moved>) {
+                memory_ = e.memory;
                 emit moved(e);
             } else if constexpr (std::is_same_v<T, CostKnown>) {
                 emit cost_known(e);

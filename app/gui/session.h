@@ -1,4 +1,5 @@
-// What the window shows: one run, what came from it, and what is selected. Drains the run 30 times a second and tells everybody; knows no widget.
+// What the window shows: one run, what came from it, and what is selected. Drains the run and tells everybody, 30 times a second, or less often where drawing
+// would take more than a fortieth of the time from an engine on the same cores. Knows no widget.
 #pragma once
 
 #include <QObject>
@@ -52,7 +53,7 @@ public:
     // A sentence for people, and what to do about it; shown where it is not in the way.
     void say(const QString& what, const QString& advice = {}, bool bad = true) { emit noticed(what, advice, bad); }
 
-    void tick();  // drains now; the timer does it 30 times a second
+    void tick();  // drains now; the timer does it
 
 signals:
     void card_changed();
@@ -77,6 +78,7 @@ signals:
 
 private:
     void take(Event& event);
+    void pace();
     void measure_speed(const TokenMade& event);
 
     std::unique_ptr<Run> run_;
@@ -90,6 +92,7 @@ private:
     std::map<const void*, Interest> interests_;
     double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
+    int64_t drawn_ns_ = 0;  // CPU time of this thread at the last tick
     bool frozen_ = false;
 };
 

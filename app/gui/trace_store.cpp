@@ -103,10 +103,17 @@ void TraceStore::summarise(TokenRow& row, std::span<const float> values) {
     row.state_norm = quantile(gather(Site::state_norm), 0.5);
     row.state_norm_p95 = quantile(scratch_, 0.95);
     row.update_norm = quantile(gather(Site::update_norm), 0.5);
+    // Hundreds of channels a token: summed where they lie. A layer is captured whole or not at all.
     double sum = 0;
-    const auto& decays = gather(Site::log_decay);
-    for (float v : decays) sum += v;
-    row.mean_log_decay = decays.empty() ? kUnknown : static_cast<float>(sum / static_cast<double>(decays.size()));
+    int64_t count = 0;
+    for (int layer : shape_.layers(Site::log_decay)) {
+        const auto decays = shape_.of(Site::log_decay, layer, values);
+        if (decays.empty() || std::isnan(decays[0])) continue;
+        float part = 0;
+        for (float v : decays) part += v;
+        sum += part, count += static_cast<int64_t>(decays.size());
+    }
+    row.mean_log_decay = count == 0 ? kUnknown : static_cast<float>(sum / static_cast<double>(count));
 }
 
 }  // namespace klp::gui
