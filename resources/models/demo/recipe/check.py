@@ -36,14 +36,23 @@ def chunk():
             scale, *(float(t.detach().abs().max()) for t in (a - b, torch.cat([(p - q).flatten() for p, q in zip(ga, gb)]), a - f))))
 
 
+def talk(m, tok):
+    for a, s in zip(ASK, answer_all(m, tok, ASK, 220)):
+        print('> %s\n%s' % (a.replace('|', '\n  ... '), s))
+
+
 def folder(path):
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForCausalLM
+    with open(os.path.join(path, 'config.json')) as f:
+        own = json.load(f)
     w = load_file(os.path.join(path, 'model.safetensors'))
-    m = M.from_hf(M.Model(), w).eval()
+    m = M.from_hf(M.Model(own), w).eval()
     back = M.to_hf(m)
     assert set(back) == set(w) and all(torch.equal(back[k].to(w[k].dtype), w[k]) for k in w)
     tok = Tokenizer(os.path.join(path, 'tiktoken.model'))
+    if not own['mla_use_nope']:                         # transformers' class rotates nothing: tests/golden/make_demo_golden.py has the twin's check
+        return talk(m, tok)
     c = AutoConfig.from_pretrained(path)
     print('transformers reads', c.layer_types, c.mlp_layer_types)
     hf, info = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True, attn_implementation='eager')
@@ -70,8 +79,7 @@ def folder(path):
     with torch.no_grad():
         out = hf.generate(torch.tensor([p]), max_new_tokens=40, do_sample=False, eos_token_id=tok.end, pad_token_id=tok.pad)[0, len(p):].tolist()
     print('transformers, cached:', tok.decode(out))
-    for a, s in zip(ASK, answer_all(m, tok, ASK, 220)):
-        print('> %s\n%s' % (a.replace('|', '\n  ... '), s))
+    talk(m, tok)
     with open(os.path.join(path, 'tokenizer_config.json')) as f:
         t = json.load(f)
     try:

@@ -44,6 +44,8 @@ def main():
     m.load_state_dict(c['model'])
     os.makedirs(o.out, exist_ok=True)
     to = lambda n: os.path.join(o.out, n)
+    if not m.c['mla_use_nope'] and not o.tokenizer and not os.path.exists(to('tiktoken.model')):
+        o.tokenizer = to('../tiktoken.model')           # a twin lies in its model's folder
     if o.tokenizer:
         shutil.copyfile(o.tokenizer, to('tiktoken.model.part'))
         os.replace(to('tiktoken.model.part'), to('tiktoken.model'))
@@ -51,7 +53,7 @@ def main():
     ids = {'bos_token_id': sp['[BOS]'], 'eos_token_id': sp['<|im_end|>'], 'pad_token_id': sp['[PAD]']}
     put_json(to('config.json'), {'architectures': ['KimiLinearForCausalLM'], 'model_type': 'kimi_linear', 'dtype': 'bfloat16', **m.c,
                                  'model_max_length': 65536, 'initializer_range': .02, 'use_cache': True, 'num_nextn_predict_layers': 0,
-                                 'rope_theta': 10000.0, 'rope_scaling': None, **ids})
+                                 'rope_scaling': None, **ids})
     put_json(to('generation_config.json'), {**ids, 'eos_token_id': [sp['<|im_end|>'], sp['[EOS]']], 'do_sample': False, 'max_new_tokens': 256})
     put_json(to('tokenizer_config.json'), {
         'tokenizer_class': 'TikTokenTokenizer', 'bos_token': '[BOS]', 'eos_token': '[EOS]', 'pad_token': '[PAD]', 'model_max_length': 65536, 'clean_up_tokenization_spaces': False,

@@ -33,11 +33,11 @@ STAGES = [
      'mix': {'compose': 6, 'recall-own': 5, 'memory-short': 1, 'memory': 2, 'mixed': .5, 'stories': .5, 'stories-asked': .5, 'plot': 5, 'pairs': 1}, 'compose': TALK},
     {'name': 'chat-2', 'tokens': 2.6e6, 'lr': (.7, .4), 'lengths': {64: 3, 128: 4, 256: 3},
      'mix': {'compose': 6, 'recall-own': 7, 'memory': 1.5, 'memory-short': 1, 'pairs': .5, 'stories-asked': .3, 'plot': 5}, 'compose': TALK},
-    {'name': 'names', 'tokens': 2.5e6, 'lr': (.5, .5), 'lengths': {64: 4, 128: 4, 256: 2},
+    {'name': 'names', 'tokens': 1.8e6, 'lr': (.5, .5), 'lengths': {64: 4, 128: 4, 256: 2},
      'mix': {'pairs': .5, 'spans': 3, 'memory-short': 3, 'recall-own': 4, 'memory': 3, 'lists': 4, 'compose': 2.5, 'plot': .5}, 'compose': TALK},
-    {'name': 'longer', 'tokens': 3.5e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 3, 512: 3},
+    {'name': 'longer', 'tokens': 1.6e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 3, 512: 3},
      'mix': {'spans': 2, 'memory-short': 1, 'recall-own': 3, 'memory': 4, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': .5, 'compose': 3, 'plot': 1, 'stories-asked': .5}, 'compose': TALK},
-    {'name': 'last', 'tokens': 3.5e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 3, 512: 2, 1024: 1},
+    {'name': 'last', 'tokens': 1.7e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 3, 512: 2, 1024: 1},
      'mix': {'spans': .5, 'memory-short': .5, 'recall-own': 4, 'memory': 3, 'lists': 3, 'long': 3, 'needle': 2, 'mixed': .3, 'compose': 5, 'plot': 2, 'stories-asked': .5}, 'compose': TALK},
 ]
 GATE = 1e-3      # weight of the gates' excess
