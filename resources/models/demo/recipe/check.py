@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks of the recipe and of an exported folder.   python check.py [FOLDER]
 
-1. chunkwise KDA = the recurrence, values and gradients, float64, gates down to -50 a token
+1. chunkwise KDA = the recurrence, values and gradients, float64, gates down to -50 a token; the GPU's form of the experts = the CPU's
 2. our model = the `kimi_linear` class of transformers on the folder's weights, float32; cached generation gives the same greedy tokens
 3. the strongest decay met, and twenty greedy answers
 """
@@ -34,6 +34,14 @@ def chunk():
         f = M.kda_chunk(*(t.detach().float() for t in x)).double()
         print('gates to -%-4g largest difference: outputs %.1e, gradients %.1e, float32 outputs %.1e' % (
             scale, *(float(t.detach().abs().max()) for t in (a - b, torch.cat([(p - q).flatten() for p, q in zip(ga, gb)]), a - f))))
+
+
+def experts():
+    torch.manual_seed(2)
+    m = M.Model(M.config()).moes()[0]
+    x = torch.randn(50, 256)
+    w, idx = torch.rand(50, m.E).topk(2)
+    print('all experts with weights = the chosen ones: largest difference %.1e' % float((m.all(x, idx, w) - m.chosen(x, idx, w)).detach().abs().max()))
 
 
 def talk(m, tok):
@@ -92,5 +100,6 @@ def folder(path):
 
 if __name__ == '__main__':
     chunk()
+    experts()
     if len(sys.argv) > 1:
         folder(sys.argv[1])

@@ -9,6 +9,7 @@ import lzma
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 
@@ -92,10 +93,21 @@ def cut(text, tok, limit):
 
 
 def skills_file(gen, cache, name, skill, count, lo, hi, seed, split='train'):
+    """The generator's chats; many are made by several processes, each its own range."""
     path = os.path.join(cache, 'skills-%s.jsonl' % name)
     if not os.path.exists(path):
-        subprocess.run([sys.executable, gen, '--seed', str(seed), '--count', str(count), '--min-tokens', str(lo), '--max-tokens', str(hi),
-                        '--skill', skill, '--split', split, '--out', path + '.part'], check=True)
+        jobs, n = [], min(os.cpu_count(), -(-count // 15000))
+        for i in range(n):
+            first = count * i // n
+            jobs.append(subprocess.Popen([sys.executable, gen, '--seed', str(seed), '--start', str(first), '--count', str(count * (i + 1) // n - first), '--min-tokens', str(lo),
+                                          '--max-tokens', str(hi), '--skill', skill, '--split', split, '--out', '%s.part%d' % (path, i)]))
+        if any([j.wait() for j in jobs]):
+            raise RuntimeError('the generator failed for ' + name)
+        with open(path + '.part', 'wb') as f:
+            for i in range(n):
+                with open('%s.part%d' % (path, i), 'rb') as part:
+                    shutil.copyfileobj(part, f)
+                os.remove('%s.part%d' % (path, i))
         os.replace(path + '.part', path)
     return path
 
@@ -158,8 +170,9 @@ def rename(chats, known, tok, r, share):
 
 
 class Pools:
-    """All documents.  `short` are lists of exchanges to be joined to chats, `docs` are finished token arrays."""
-    def __init__(self, folder, tok, cache, seed=1):
+    """All documents.  `short` are lists of exchanges to be joined to chats, `docs` are finished token arrays.
+    far: four times as many memory chats, and some of up to 4,000 tokens, for the shape that a GPU trains."""
+    def __init__(self, folder, tok, cache, seed=1, far=False):
         os.makedirs(cache, exist_ok=True)
         here = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'generate_skills.py')
         gen = here if os.path.exists(here) else os.path.join(folder, 'generate_skills.py')
@@ -184,14 +197,17 @@ class Pools:
         known = set(S.GIRLS + S.BOYS + S.PETNAMES + S.CITIES + S.SECRET + persona.MORE_NAMES)
         new = lambda ds, share=.6: chat(rename(ds, known, tok, random.Random(seed + 4), share))
         mem = 'recall,mqar,update'
-        self.docs['memory'] = new(skills(gen, cache, 'memory', mem, 30000, 32, 230, seed))
-        self.docs['memory-short'] = new(skills(gen, cache, 'memory-short', 'mqar,recall', 30000, 24, 60, seed + 1))
+        more = 4 if far else 1
+        self.docs['memory'] = new(skills(gen, cache, 'memory', mem, 30000 * more, 32, 230, seed))
+        self.docs['memory-short'] = new(skills(gen, cache, 'memory-short', 'mqar,recall', 30000 * more, 24, 60, seed + 1))
         self.docs['mixed'] = new(skills(gen, cache, 'mixed', 'mixed,where,read,stack', 12000, 100, 250, seed), .3)
-        self.docs['long'] = new(skills(gen, cache, 'long', 'recall,recall,update,mqar,needle', 12000, 200, 1000, seed + 5))
-        self.docs['needle'] = new(skills(gen, cache, 'needle', 'needle', 12000, 64, 480, seed))
-        self.docs['lists'] = chat(skills(gen, cache, 'lists', 'reverse,reverse,copy,stack', 40000, 24, 140, seed))
+        self.docs['long'] = new(skills(gen, cache, 'long', 'recall,recall,update,mqar,needle', 12000 * more, 200, 1000, seed + 5))
+        if far:
+            self.docs['far'] = new(skills(gen, cache, 'far', 'recall,recall,update,mqar,needle,copy', 24000, 800, 4000, seed + 6))
+        self.docs['needle'] = new(skills(gen, cache, 'needle', 'needle', 12000 * more, 64, 480, seed))
+        self.docs['lists'] = chat(skills(gen, cache, 'lists', 'reverse,reverse,copy,stack', 40000 * more, 24, 140, seed))
         self.docs['plot'] = chat(skills(gen, cache, 'plot', 'story', 12000, 100, 250, seed))
-        self.docs['recall-own'] = new(persona.memory_chats(S, random.Random(seed + 3), 40000))
+        self.docs['recall-own'] = new(persona.memory_chats(S, random.Random(seed + 3), 40000 * more))
         self.checks = {k: [checked(tok, d) for d in read_jsonl(skills_file(gen, cache, 'heldout-' + k, k, 60, 32, 230, seed + 2, 'heldout'))]
                        for k in ('recall', 'mqar', 'update', 'needle', 'reverse', 'copy', 'stack')}
         stories = read_stories(read('tinystories-sample.txt.xz'))
@@ -224,7 +240,7 @@ def exchanges(d):
     return [d[i:i + 2] for i in range(0, len(d) - 1, 2) if d[i][0] == 'user' and d[i + 1][0] == 'assistant']
 
 
-LENGTHS = [64, 128, 256, 512, 1024]
+LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096]
 
 
 def bucket(docs):
@@ -240,7 +256,7 @@ def bucket(docs):
 class Batches:
     """mix: {pool: share of rows}; lengths: {T: share of tokens}.  'compose' joins exchanges, 'pairs' and 'spans' are random-token lookups."""
     def __init__(self, pools, stage, tokens, seed):
-        self.p, self.tokens, self.seed = pools, tokens, seed
+        self.p, self.stage, self.tokens, self.seed = pools, stage, tokens, seed
         self.T = list(stage['lengths'])
         self.pT = np.array([stage['lengths'][t] for t in self.T], float)
         self.pT /= self.pT.sum()

@@ -8,8 +8,10 @@ Progress is counted in tokens, never in wall time: a run may be stopped, killed 
 checkpoint with the same batches.  A CUDA device is used when there is one.
 """
 import argparse
+import concurrent.futures
 import json
 import math
+import multiprocessing
 import os
 import random
 import signal
@@ -39,6 +41,18 @@ STAGES = [
      'mix': {'spans': 2, 'memory-short': 1, 'recall-own': 3, 'memory': 4, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': .5, 'compose': 3, 'plot': 1, 'stories-asked': .5}, 'compose': TALK},
     {'name': 'last', 'tokens': 1.7e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 3, 512: 2, 1024: 1},
      'mix': {'spans': .5, 'memory-short': .5, 'recall-own': 4, 'memory': 3, 'lists': 3, 'long': 3, 'needle': 2, 'mixed': .3, 'compose': 5, 'plot': 2, 'stories-asked': .5}, 'compose': TALK},
+]
+# The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
+STAGES_GPU = [
+    {'name': 'lookup', 'tokens': 30e6, 'lr': (1, 1), 'lengths': {64: 3, 128: 1}, 'mix': {'pairs': 5, 'spans': 2, 'memory-short': 2, 'recall-own': 2}},
+    {'name': 'recall', 'tokens': 60e6, 'lr': (1, 1), 'lengths': {64: 2, 128: 4, 256: 4},
+     'mix': {'pairs': 1, 'spans': 2, 'memory-short': 2, 'memory': 3, 'recall-own': 3, 'lists': 4, 'compose': 3, 'plot': 1, 'stories': .5}, 'compose': TALK},
+    {'name': 'longer', 'tokens': 90e6, 'lr': (1, 1), 'lengths': {128: 2, 256: 3, 512: 3, 1024: 3},
+     'mix': {'spans': 2, 'memory': 4, 'recall-own': 3, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': 1, 'compose': 4, 'plot': 1, 'stories': .5, 'stories-asked': 1}, 'compose': TALK},
+    {'name': 'far', 'tokens': 70e6, 'lr': (1, .8), 'lengths': {256: 1, 512: 1, 1024: 2, 2048: 3, 4096: 3},
+     'mix': {'spans': 1, 'memory': 2, 'lists': 1, 'long': 4, 'needle': 2, 'far': 6, 'compose': 2}, 'compose': TALK},
+    {'name': 'last', 'tokens': 70e6, 'lr': (.8, 0), 'lengths': {64: 1, 128: 2, 256: 3, 512: 2, 1024: 2, 2048: 2},
+     'mix': {'memory': 3, 'recall-own': 4, 'lists': 3, 'long': 3, 'needle': 2, 'far': 2, 'mixed': .5, 'compose': 5, 'plot': 2, 'stories-asked': 1}, 'compose': TALK},
 ]
 GATE = 1e-3      # weight of the gates' excess
 PROMPTS = ['Hello', 'Hello, who are you?', 'What can you do?', 'What is KDA?', 'Thank you!', 'Tell me a story about a cat.', 'What is the capital of France?',
@@ -179,6 +193,30 @@ def recalled(m, docs, pad):
     return hit / max(n, 1)
 
 
+class Ahead:
+    """Batches of the next steps, made by other processes where there are cores for it; the same ones in any case."""
+    def __init__(self, workers):
+        self.pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context('fork')) if workers else None
+        self.due, self.data = {}, None
+
+    def get(self, data, step):
+        if not self.pool:
+            return data.batch(step)
+        if data is not self.data:
+            self.data, self.due = data, {}
+        for s in range(step, step + 2 * self.pool._max_workers):
+            if s not in self.due:
+                self.due[s] = self.pool.submit(batch_of, data.stage, data.tokens, data.seed, s)
+        return self.due.pop(step).result()
+
+
+POOLS = None            # what forked workers see
+
+
+def batch_of(stage, tokens, seed, step):
+    return Batches(POOLS, stage, tokens, seed).batch(step)
+
+
 def save(path, obj):
     torch.save(obj, path + '.part')
     os.replace(path + '.part', path)
@@ -222,8 +260,12 @@ def main():
     torch.manual_seed(o.seed)
     tok = Tokenizer(tokfile)
     t0 = time.time()
-    pools = Pools(o.data, tok, os.path.join(o.out, 'cache'), o.seed)
+    pools = Pools(o.data, tok, os.path.join(o.out, 'cache'), o.seed, far=o.shape != 'cpu4')
     say('data %.0f s, thousand tokens: %s' % (time.time() - t0, json.dumps({k: v // 1000 for k, v in pools.size.items()})))
+    global POOLS
+    POOLS = pools
+    ahead = Ahead(min(8, os.cpu_count() - 1) if dev == 'cuda' else 0)
+    stages = STAGES if o.shape == 'cpu4' else STAGES_GPU
     m = M.Model(M.config(o.shape, o.twin)).to(dev)
     opts = optimizers(m, o)
     st = {'stage': 0, 'step': 0, 'in_stage': 0, 'tokens': 0, 'cpu': 0., 'wall': 0.}
@@ -267,8 +309,8 @@ def main():
     saved = shown = time.time()
     cpu0, wall0 = cpu_shown, _ = time.process_time(), time.time()
     run, n_shown, busy, said = None, 0, [], st['tokens']
-    while st['stage'] < len(STAGES) and not stop:
-        stage = STAGES[st['stage']]
+    while st['stage'] < len(stages) and not stop:
+        stage = stages[st['stage']]
         total = stage['tokens'] * o.scale
         data = Batches(pools, stage, o.batch, o.seed * 1000 + st['stage'])
         say('-- stage %s: %.2f M tokens' % (stage['name'], total / 1e6))
@@ -279,7 +321,7 @@ def main():
             for opt in opts:
                 for g in opt.param_groups:
                     g['lr'] = g['base'] * lr
-            x, y = data.batch(st['step'])
+            x, y = ahead.get(data, st['step'])
             with torch.autocast(dev, dtype=torch.bfloat16, enabled=bool(o.bf16)):
                 loss, excess = m.loss(torch.from_numpy(x).to(dev), torch.from_numpy(y).to(dev))
             (loss + GATE * excess).backward()
