@@ -37,10 +37,10 @@ STAGES = [
      'mix': {'compose': 6, 'recall-own': 7, 'memory': 1.5, 'memory-short': 1, 'pairs': .5, 'stories-asked': .3, 'plot': 5}, 'compose': TALK},
     {'name': 'names', 'tokens': 1.8e6, 'lr': (.5, .5), 'lengths': {64: 4, 128: 4, 256: 2},
      'mix': {'pairs': .5, 'spans': 3, 'memory-short': 3, 'recall-own': 4, 'memory': 3, 'lists': 4, 'compose': 2.5, 'plot': .5}, 'compose': TALK},
-    {'name': 'longer', 'tokens': 1.6e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 3, 512: 3},
-     'mix': {'spans': 2, 'memory-short': 1, 'recall-own': 3, 'memory': 4, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': .5, 'compose': 3, 'plot': 1, 'stories-asked': .5}, 'compose': TALK},
-    {'name': 'last', 'tokens': 1.7e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 3, 512: 2, 1024: 1},
-     'mix': {'spans': .5, 'memory-short': .5, 'recall-own': 4, 'memory': 3, 'lists': 3, 'long': 3, 'needle': 2, 'mixed': .3, 'compose': 5, 'plot': 2, 'stories-asked': .5}, 'compose': TALK},
+    {'name': 'longer', 'tokens': 1.6e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 4, 512: 2},
+     'mix': {'spans': 1.5, 'memory-short': 2, 'recall-own': 3, 'memory': 5, 'lists': 4, 'long': 2.5, 'needle': 2, 'mixed': .3, 'compose': 4, 'plot': 2, 'stories-asked': .5, 'stories': .7}, 'compose': TALK},
+    {'name': 'last', 'tokens': 1.7e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 4, 512: 2, 1024: .5},
+     'mix': {'spans': .3, 'memory-short': 1, 'recall-own': 4, 'memory': 4, 'lists': 3, 'long': 2, 'needle': 1.5, 'mixed': .3, 'compose': 6, 'plot': 3, 'stories-asked': .7, 'stories': .7}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
