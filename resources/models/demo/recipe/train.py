@@ -9,10 +9,13 @@ checkpoint with the same batches.  A CUDA device is used when there is one.
 """
 import argparse
 import concurrent.futures
+import glob
+import hashlib
 import json
 import math
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import sys
@@ -37,10 +40,12 @@ STAGES = [
      'mix': {'compose': 6, 'recall-own': 7, 'memory': 1.5, 'memory-short': 1, 'pairs': .5, 'stories-asked': .3, 'plot': 5}, 'compose': TALK},
     {'name': 'names', 'tokens': 1.8e6, 'lr': (.5, .5), 'lengths': {64: 4, 128: 4, 256: 2},
      'mix': {'pairs': .5, 'spans': 3, 'memory-short': 3, 'recall-own': 4, 'memory': 3, 'lists': 4, 'compose': 2.5, 'plot': .5}, 'compose': TALK},
-    {'name': 'longer', 'tokens': 1.6e6, 'lr': (.5, .4), 'lengths': {64: 1, 128: 3, 256: 4, 512: 2},
-     'mix': {'spans': 1.5, 'memory-short': 2, 'recall-own': 3, 'memory': 5, 'lists': 4, 'long': 2.5, 'needle': 2, 'mixed': .3, 'compose': 4, 'plot': 2, 'stories-asked': .5, 'stories': .7}, 'compose': TALK},
-    {'name': 'last', 'tokens': 1.7e6, 'lr': (.4, 0), 'lengths': {64: 1, 128: 3, 256: 4, 512: 2, 1024: .5},
-     'mix': {'spans': .3, 'memory-short': 1, 'recall-own': 4, 'memory': 4, 'lists': 3, 'long': 2, 'needle': 1.5, 'mixed': .3, 'compose': 6, 'plot': 3, 'stories-asked': .7, 'stories': .7}, 'compose': TALK},
+    {'name': 'last', 'tokens': .44e6, 'lr': (.4, .1), 'lengths': {64: 1, 128: 3, 256: 4},
+     'mix': {'spans': .3, 'memory-short': 1, 'recall-own': 4, 'memory': 3, 'lists': 1.5, 'compose': 7, 'plot': 5, 'stories-asked': 1, 'stories': 1.5}, 'compose': TALK},
+    {'name': 'polish', 'tokens': .3e6, 'lr': (.25, 0), 'lengths': {64: 1, 128: 3, 256: 4},
+     'mix': {'spans': .3, 'memory-short': .5, 'recall-own': 4, 'memory': 2, 'compose': 6, 'plot': 9}, 'compose': TALK},
+    {'name': 'end', 'tokens': 1.2e6, 'lr': (.3, 0), 'lengths': {64: 1, 128: 3, 256: 4},
+     'mix': {'spans': .5, 'memory-short': 1, 'recall-own': 4, 'memory': 4, 'lists': 2, 'compose': 6, 'plot': 6}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
@@ -217,6 +222,25 @@ def batch_of(stage, tokens, seed, step):
     return Batches(POOLS, stage, tokens, seed).batch(step)
 
 
+def load_pools(o, tok, here):
+    """The tokenised documents; kept beside the run for as long as nothing that makes them changes."""
+    far, h = o.shape != 'cpu4', hashlib.sha256()
+    for f in [os.path.join(here, n) for n in ('data.py', 'persona.py')] + sorted(glob.glob(os.path.join(o.data, '*.*'))):
+        with open(f, 'rb') as x:
+            h.update(x.read())
+    kept = os.path.join(o.out, 'cache', 'pools-%d-%d-%s.pickle' % (o.seed, far, h.hexdigest()[:16]))
+    if not os.path.exists(kept):
+        pools = Pools(o.data, tok, os.path.join(o.out, 'cache'), o.seed, far)
+        pools.tok = None
+        with open(kept + '.part', 'wb') as x:
+            pickle.dump(pools, x)
+        os.replace(kept + '.part', kept)
+    with open(kept, 'rb') as x:
+        pools = pickle.load(x)
+    pools.tok = tok
+    return pools
+
+
 def save(path, obj):
     torch.save(obj, path + '.part')
     os.replace(path + '.part', path)
@@ -260,7 +284,7 @@ def main():
     torch.manual_seed(o.seed)
     tok = Tokenizer(tokfile)
     t0 = time.time()
-    pools = Pools(o.data, tok, os.path.join(o.out, 'cache'), o.seed, far=o.shape != 'cpu4')
+    pools = load_pools(o, tok, here)
     say('data %.0f s, thousand tokens: %s' % (time.time() - t0, json.dumps({k: v // 1000 for k, v in pools.size.items()})))
     global POOLS
     POOLS = pools
