@@ -99,8 +99,9 @@ void RunBar::refresh() {
     const bool recorded = card && !card->recorded.empty();
     badge_->setText(!card ? "NO MODEL" : recorded ? "REPLAY" : "LIVE");
     badge_->setToolTip(!card ? "" : recorded ? QString::fromStdString("Recorded: " + card->recorded) : "Everything shown is computed now, on this machine");
-    badge_->setStyleSheet(QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 3px 10px; font-weight: 600; }")
-                              .arg((!card ? t.raised : recorded ? t.warn : t.hybrid).name(), (!card ? t.muted : t.dark ? QColor("#0d1117") : QColor("#ffffff")).name()));
+    const QString look = QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 3px 10px; font-weight: 600; }")
+                             .arg((!card ? t.raised : recorded ? t.warn : t.hybrid).name(), (!card ? t.muted : t.dark ? QColor("#0d1117") : QColor("#ffffff")).name());
+    if (badge_->styleSheet() != look) badge_->setStyleSheet(look);
 }
 
 }  // namespace klp::gui

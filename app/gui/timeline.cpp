@@ -3,7 +3,6 @@
 #include <QAccessible>
 #include <QComboBox>
 #include <QHBoxLayout>
-#include <QLabel>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QToolButton>
@@ -13,6 +12,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -649,7 +649,7 @@ void TimelineView::hideEvent(QHideEvent* event) {
 // --- With its head ----------------------------------------------------------------------------------------------------
 
 Timeline::Timeline(Session& session, QWidget* parent)
-    : QWidget(parent), session_(session), view_(new TimelineView(session, this)), where_(new QLabel(this)), tint_(new QComboBox(this)) {
+    : QWidget(parent), session_(session), view_(new TimelineView(session, this)), where_(new Figure(this, false)), tint_(new QComboBox(this)) {
     setObjectName("timeline");
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(8, 2, 8, 6);
@@ -657,8 +657,6 @@ Timeline::Timeline(Session& session, QWidget* parent)
     auto* row = new QHBoxLayout;
     row->setSpacing(6);
     where_->setForegroundRole(QPalette::PlaceholderText);
-    where_->setTextFormat(Qt::PlainText);
-    where_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     row->addWidget(where_, 1);
     tint_->addItems({"update norm", "entropy", "probability"});
     tint_->setAccessibleName("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
@@ -693,7 +691,7 @@ void Timeline::refresh() {
     QString text = at >= 0 ? view_->describe(at) : QString();
     if (const auto [first, last] = sel.range(); first < last && sel.hovered() < 0)
         text = QString("%1 tokens chosen, %2 to %3").arg(last - first).arg(first).arg(last - 1);
-    where_->setText(where_->fontMetrics().elidedText(text, Qt::ElideRight, std::max(0, where_->width())));
+    where_->setText(text);
 }
 
 }  // namespace klp::gui

@@ -9,9 +9,10 @@
 #include "app/gui/session.h"
 
 class QComboBox;
-class QLabel;
 
 namespace klp::gui {
+
+class Figure;
 
 // Least, greatest and mean of any stretch of a long row of numbers, in a time that hardly grows with the stretch. NaNs do not count.
 class Pyramid {
@@ -113,7 +114,7 @@ private:
     void refresh();
     Session& session_;
     TimelineView* view_;
-    QLabel* where_;
+    Figure* where_;
     QComboBox* tint_;
 };
 

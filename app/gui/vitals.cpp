@@ -1,7 +1,6 @@
 #include "app/gui/vitals.h"
 
 #include <QHBoxLayout>
-#include <QLabel>
 #include <QProgressBar>
 #include <chrono>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -46,9 +46,10 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     row->setContentsMargins(4, 0, 4, 0);
     row->setSpacing(14);
     const auto label = [&](const char* name, const char* tip) {
-        auto* l = new QLabel(this);
+        auto* l = new Figure(this);
         l->setAccessibleName(name);
         l->setToolTip(tip);
+        l->setFixedWidth(1);
         row->addWidget(l);
         return l;
     };
@@ -75,7 +76,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
 }
 
 void Vitals::set_narrow(bool on) {
-    for (QLabel* l : {state_, cache_, process_, load_, telemetry_}) l->setVisible(!on);
+    for (Figure* l : {state_, cache_, process_, load_, telemetry_}) l->setVisible(!on);
 }
 
 void Vitals::refresh() {

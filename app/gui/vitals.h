@@ -5,10 +5,11 @@
 
 #include "app/gui/session.h"
 
-class QLabel;
 class QProgressBar;
 
 namespace klp::gui {
+
+class Figure;
 
 class Vitals : public QWidget {
     Q_OBJECT
@@ -19,7 +20,7 @@ public:
 private:
     void refresh();
     Session& session_;
-    QLabel *speed_, *context_, *state_, *cache_, *twin_, *process_, *load_, *telemetry_;
+    Figure *speed_, *context_, *state_, *cache_, *twin_, *process_, *load_, *telemetry_;
     QProgressBar* fullness_;
     QTimer timer_;
     int64_t busy_ticks_ = 0, busy_at_ns_ = 0;
