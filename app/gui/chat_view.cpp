@@ -126,12 +126,12 @@ void ChatView::set_start_page(QWidget* page) {
 void ChatView::set_starters(QWidget* page) {
     starters_ = page;
     pages_->addWidget(page);
-    choose_page();
+    refresh_door();
 }
 
 void ChatView::refresh_line() {
     messages_->set_line();
-    choose_page();
+    refresh_door();
     int turns = 0;
     for (int id : chats_.chat().line()) turns += chats_.chat().message(id).role == "user";
     turns_->setText(turns > 0 ? text(plural(turns, "turn")) : QString());
@@ -161,7 +161,8 @@ void ChatView::refresh_door() {
     const bool loading = session_.phase().phase == Phase::loading, failed = chats_.device_failed(), known = chats_.last_model().has_value();
     const bool start_page = start_page_ && pages_->currentWidget() == start_page_;
     door_->setVisible(!session_.card() && !loading && (failed || !start_page));
-    door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more." : "No model is loaded. The conversations can be read; to go on, load one.");
+    door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more."
+                               : "No model is loaded. The conversations can be read; to go on, load one.");
     on_cpu_->setVisible(failed);
     again_->setVisible(known);
     embedded_->setVisible(!failed && !known);
@@ -218,7 +219,8 @@ void ChatView::ask_export() {
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix("md");
-    connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) { dialog->setDefaultSuffix(filter.contains("json") ? "json" : "md"); });
+    connect(dialog, &QFileDialog::filterSelected, dialog,
+            [dialog](const QString& filter) { dialog->setDefaultSuffix(filter.contains("json") ? "json" : "md"); });
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
         const QString wrong = chats_.export_to(file);
         session_.say(wrong.isEmpty() ? "Written: " + file : wrong + ".", {}, !wrong.isEmpty());
