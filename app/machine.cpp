@@ -34,7 +34,7 @@ Machine this_machine() {
     m.cores = static_cast<int>(std::thread::hardware_concurrency());
     m.instructions = name(best_isa());
     m.memory = meminfo_bytes("MemTotal"), m.available = meminfo_bytes("MemAvailable");
-    if (const auto device = make_backend("auto", 1)) m.gpu = (*device)->info().why;
+    m.gpu = why_no_gpu();
     return m;
 }
 

@@ -9,10 +9,8 @@
 
 namespace klp {
 
-namespace {
-
-// Why a GPU is not used. There are no CUDA kernels yet: a device that is there is named, and not used.
-std::string why_no_cuda() {
+// There are no CUDA kernels yet: a device that is there is named, and not used.
+std::string why_no_gpu() {
 #if KLP_CUDA
     const CudaDevices found = cuda_devices();
     return found.count > 0 ? found.text + " is here, but this version computes on the CPU only" : "no CUDA device: " + found.text;
@@ -21,14 +19,12 @@ std::string why_no_cuda() {
 #endif
 }
 
-}  // namespace
-
 Result<std::shared_ptr<Backend>> make_backend(const std::string& device, int threads) {
     if (threads < 0) return fail(Error::usage, "threads: " + std::to_string(threads) + " is not a number of threads");
     if (device == "cpu") return std::make_shared<CpuBackend>(threads, best_isa(), "");
-    if (device == "auto") return std::make_shared<CpuBackend>(threads, best_isa(), why_no_cuda());
+    if (device == "auto") return std::make_shared<CpuBackend>(threads, best_isa(), why_no_gpu());
     if (device == "naive") return make_naive_backend();
-    if (device == "cuda" || device.starts_with("cuda:")) return fail(Error::device, "device " + device + ": " + why_no_cuda());
+    if (device == "cuda" || device.starts_with("cuda:")) return fail(Error::device, "device " + device + ": " + why_no_gpu());
     return fail(Error::usage, "device " + device + ": there are auto, cpu, cuda, cuda:N and naive");
 }
 

@@ -97,5 +97,7 @@ inline Buffer::~Buffer() {
 
 // "auto", "cpu", "cuda" or "cuda:N", and "naive" (float64, one formula after the other: the tests' truth). threads 0: all cores. auto falls back to the CPU and says why.
 Result<std::shared_ptr<Backend>> make_backend(const std::string& device, int threads = 0);
+// Why "auto" takes the CPU, without making a backend; "" where it takes a GPU.
+std::string why_no_gpu();
 
 }  // namespace klp
