@@ -3,15 +3,31 @@
 #include <QCommandLineParser>
 #include <QIcon>
 #include <QSettings>
+#include <cstdio>
+#include <cstdlib>
 
 #include "app/gui/main_window.h"
 #include "app/opener.h"
+
+namespace {
+
+// Qt aborts where it finds no screen.
+void no_screen(QtMsgType type, const QMessageLogContext&, const QString& text) {
+    if (type != QtFatalMsg) return void(std::fprintf(stderr, "%s\n", qPrintable(text)));
+    const QByteArray screen = qgetenv(qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY") ? "DISPLAY" : "WAYLAND_DISPLAY");
+    std::fprintf(stderr, "klp-gui: no window can be opened on the screen '%s'.\n", screen.constData());
+    std::_Exit(EXIT_FAILURE);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     QCoreApplication::setOrganizationName("klp");
     QCoreApplication::setApplicationName("klp-gui");
     QCoreApplication::setApplicationVersion(KLP_VERSION);
+    qInstallMessageHandler(no_screen);
     QApplication app(argc, argv);
+    qInstallMessageHandler(nullptr);
     QGuiApplication::setDesktopFileName("org.klp.Playground");
     QIcon icon;
     for (int size : {48, 128, 256}) icon.addFile(QString(":/klp-%1.png").arg(size));
