@@ -507,6 +507,7 @@ TEST_F(ChatFlow, AttachesTextAndRefusesTheRest) {
 
 TEST_F(ChatFlow, ConversationsAreATreeThatIsSearched) {
     Conversations dock(*s->session, *chats);
+    EXPECT_TRUE(dock.findChild<QLabel*>("none")->text().startsWith("No conversations yet"));
     ConversationsModel model(*chats);
     const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
     QObject::connect(chats.get(), &Chats::list_changed, &model, &ConversationsModel::refresh);

@@ -184,7 +184,8 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     tree_->setEditTriggers(QAbstractItemView::EditKeyPressed);
     tree_->setContextMenuPolicy(Qt::CustomContextMenu);
     column->addWidget(tree_, 1);
-    none_ = new QLabel("Nothing is found. Words are looked for in titles and in what was said.", this);
+    none_ = new QLabel(this);
+    none_->setObjectName("none");
     none_->setWordWrap(true);
     none_->setForegroundRole(QPalette::PlaceholderText);
     none_->hide();
@@ -263,6 +264,8 @@ void Conversations::rename_current() {
 
 void Conversations::refresh_list() {
     none_->setVisible(model_.rowCount() == 0);
+    none_->setText(search_->text().trimmed().isEmpty() ? "No conversations yet: what you say is kept here."
+                                                       : "Nothing is found. Words are looked for in titles and in what was said.");
     const QModelIndex at = model_.current();
     tree_->expandAll();
     if (at.isValid() && !tree_->hasFocus()) tree_->setCurrentIndex(at);
