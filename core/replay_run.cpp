@@ -45,6 +45,11 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
             }
         } else if (r.is<AnswerBegun>(i)) {
             beginnings_.push_back({i, length, length});
+            if (auto e = r.event(i)) unfinished_ = std::get<AnswerBegun>(*e).answer;
+        } else if (r.is<AnswerDone>(i)) {
+            unfinished_.reset();
+        } else if (r.is<Trouble>(i)) {
+            if (auto e = r.event(i); e && std::get<Trouble>(*e).answer >= 0) unfinished_.reset();
         } else if (r.is<Loaded>(i) || r.is<Unloaded>(i)) {
             if (!beginnings_.empty()) beginnings_.back().shortest = 0;
             length = 0;
@@ -172,6 +177,10 @@ void ReplayRun::say_phase() {
         waiting_.push_back(PhaseChanged{Phase::ready});
 }
 
+void ReplayRun::end() {
+    if (unfinished_) waiting_.push_back(Trouble{{Error::interrupted, "the recording ends here"}, "", *unfinished_});
+}
+
 void ReplayRun::arrive() {
     const auto next = std::lower_bound(pictures_.begin(), pictures_.end(), goal_);
     if (next != pictures_.begin()) tell(*std::prev(next));
@@ -187,6 +196,7 @@ std::vector<Event> ReplayRun::drain() {
             tell(cursor_);
         }
         if (!seeking()) arrive();
+        if (cursor_ >= r.size()) end();
         last_ = clock_();
     } else if (playing_) {
         const int64_t now = clock_();
@@ -198,6 +208,7 @@ std::vector<Event> ReplayRun::drain() {
         }
         goal_ = cursor_;
         if (cursor_ >= r.size()) {
+            end();
             if (loop_) {
                 seek(0);
             } else {

@@ -55,6 +55,7 @@ private:
     void tell(size_t index);
     void arrive();
     void say_phase();
+    void end();  // behind the last event
     void refuse(std::string what, std::string advice, int answer = -1);
 
     std::shared_ptr<const Recording> recording_;
@@ -64,6 +65,7 @@ private:
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
     std::optional<std::pair<int, int>> watched_;  // head whose state is looked at
+    std::optional<int> unfinished_;               // answer that the recording does not see the end of
     size_t cursor_ = 0, goal_ = 0;                // next event; events before the goal are told without waiting
     int64_t at_ = 0, shown_ = 0, last_ = 0;
     double speed_ = 1;

@@ -651,6 +651,14 @@ TEST_F(Replay, ATornRecordingSaysSoFirst) {
     write_bytes(folder_ / "torn", bytes.substr(0, bytes.size() / 2));
     ReplayRun run(open(folder_ / "torn"), [] { return 0; });
     EXPECT_EQ(all_of(run).troubles, 1);
+    run.seek(run.tokens());
+    std::vector<Trouble> ends;
+    while (run.seeking() || ends.empty())
+        for (const Event& e : run.drain())
+            if (const auto* trouble = std::get_if<Trouble>(&e)) ends.push_back(*trouble);
+    ASSERT_EQ(ends.size(), 1u) << "the answer that it was torn in ends";
+    EXPECT_EQ(ends[0].error.kind, Error::interrupted);
+    EXPECT_EQ(ends[0].answer, 2);
 }
 
 }  // namespace

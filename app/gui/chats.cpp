@@ -677,7 +677,7 @@ void Chats::take(const Trouble& e) {
     turns_.clear();
     AnswerStats stats = running_.before;
     stats.tokens = static_cast<int64_t>(running_.chat->message(running_.message).ids.size());
-    stats.end = e.error.kind == Error::interrupted ? "cancelled" : "error";
+    stats.end = e.error.kind != Error::interrupted ? "error" : recorded() ? "" : "cancelled";
     finish(true, stats);
 }
 
