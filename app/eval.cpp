@@ -35,7 +35,7 @@ struct Data {
 Result<void> read_lines(const fs::path& file, const std::function<void(const nlohmann::json&)>& take) {
     constexpr int64_t kLimit = 1 << 26;
     auto text = read_text(file, kLimit);
-    if (!text) return tl::unexpected(text.error());
+    if (!text) return fail(Error::failure, text.error().message);
     int number = 0;
     for (size_t at = 0; at < text->size();) {
         const size_t end = std::min(text->find('\n', at), text->size());
@@ -44,11 +44,11 @@ Result<void> read_lines(const fs::path& file, const std::function<void(const nlo
         at = end + 1;
         if (line.empty()) continue;
         auto json = parse_json(line, where);
-        if (!json) return tl::unexpected(json.error());
+        if (!json) return fail(Error::failure, json.error().message);
         try {
             take(*json);
         } catch (const nlohmann::json::exception&) {
-            return fail(Error::model, where + " is not what klp eval reads there");
+            return fail(Error::failure, where + " is not what klp eval reads there");
         }
     }
     return {};
@@ -75,7 +75,7 @@ Result<Data> read_data(const fs::path& folder) {
         });
     }
     if (!read) return tl::unexpected(read.error());
-    if (data.talk.empty() || data.text.empty()) return fail(Error::model, folder.string() + ": talk.jsonl and text.jsonl must not be empty");
+    if (data.talk.empty() || data.text.empty()) return fail(Error::failure, folder.string() + ": talk.jsonl and text.jsonl must not be empty");
     return data;
 }
 

@@ -293,7 +293,7 @@ TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {
     EXPECT_THAT(twin.err, HasSubstr("no trained twin"));
     put("talk.jsonl", "[\"hi\", \"hello\"]\n[\"hi\"]\n");
     const Outcome broken = with({});
-    EXPECT_EQ(broken.code, 3);
+    EXPECT_EQ(broken.code, 1);
     EXPECT_THAT(broken.err, HasSubstr("talk.jsonl:2 "));
     EXPECT_EQ(sentences(broken.err), 1);
 }

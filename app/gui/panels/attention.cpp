@@ -365,7 +365,8 @@ public:
             Kind& kind = kinds_[k];
             kind.implicit = k == 1;
             const QString name = k ? "State (KDA)" : "Cache (MLA)";
-            kind.name = new QLabel(name, this);
+            kind.name = new QLabel(k ? "State" : "Cache", this);
+            kind.name->setToolTip(name);
             kind.layer = new QComboBox(this);
             kind.layer->setAccessibleName(name + ", layer");
             kind.head = new QComboBox(this);
