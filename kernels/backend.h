@@ -79,6 +79,10 @@ public:
     // A weight of a mapped file, made ready for this device's ops; what it needs of its own is appended to `keep`. The CPU reads the mapping itself.
     virtual Weight adopt(const Weight& host, std::vector<Buffer>& keep) = 0;
 
+    // One forward pass lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
+    virtual void begin_pass() {}
+    virtual void end_pass() {}
+
     virtual void embed(const Embed&) = 0;
     virtual void linear(const Linear&) = 0;
     virtual void kda(const Kda&) = 0;

@@ -1,0 +1,65 @@
+// An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; moe.cu.
+#pragma once
+
+#include "kernels/cuda/device.h"
+
+namespace klp::cuda {
+
+class CudaBackend final : public Backend {
+public:
+    CudaBackend(int device, std::string why);
+    ~CudaBackend() override;
+    const DeviceInfo& info() const override { return info_; }
+
+    void upload(void* device, const void* host, size_t bytes) override;
+    void download(void* host, const void* device, size_t bytes) override;
+    void copy(void* to, const void* from, size_t bytes) override { stream_.copy(to, from, bytes); }
+    void zero(void* device, size_t bytes) override { stream_.zero(device, bytes); }
+    Weight adopt(const Weight& host, std::vector<Buffer>& keep) override;
+    void begin_pass() override { stream_.begin(); }
+    void end_pass() override { stream_.end(); }
+
+    void embed(const Embed&) override;
+    void linear(const Linear&) override;
+    void kda(const Kda&) override;
+    void mla(const Mla&) override;
+    void ffn(const Ffn&) override;
+    void moe(const Moe&) override;
+
+    const Stream& stream() const { return stream_; }
+
+private:
+    void* take(size_t bytes) override { return stream_.take(bytes, "a buffer"); }
+    void give_back(void* data, size_t) noexcept override { stream_.give_back(data); }
+
+    // Temporary memory of the op in progress, at the same addresses in every pass of the same shapes. Every op begins with fresh().
+    void fresh() { used_ = 0; }
+    template <class T>
+    T* temporary(int64_t n) {
+        return static_cast<T*>(temporary_bytes(static_cast<size_t>(n) * sizeof(T)));
+    }
+    void* temporary_bytes(size_t bytes);
+
+    // y = W norm(x), y += W norm(x): for the ops that are made of products too. x: [T, in], rows `x_stride` floats apart; y the same.
+    struct Product {
+        const float* x = nullptr;
+        int64_t x_stride = 0, T = 0;
+        Norm norm;
+        Matrix w;
+        float* y = nullptr;
+        int64_t y_stride = 0;
+        bool add = false;
+    };
+    void multiply(const Product& product);
+
+    DeviceInfo info_;
+    Stream stream_;
+    int processors_ = 1;  // SMs
+    std::vector<void*> blocks_;
+    size_t block_bytes_ = 0, used_ = 0;
+    std::byte* staging_ = nullptr;  // pinned
+};
+
+std::shared_ptr<Backend> make_backend(int device, std::string why);
+
+}  // namespace klp::cuda

@@ -1,0 +1,65 @@
+// Instructions that C++ has no words for (PTX ISA, "Warp-level matrix instructions" and "Asynchronous copy"), sm_80 and later; in the tests' simulation as plain
+// C++ with the same layout of fragments.
+#pragma once
+
+#include "kernels/cuda/device.h"
+
+namespace klp::cuda {
+
+// Two bf16 in a register, the lower index in the lower half.
+__device__ __forceinline__ uint32_t pack_bf16(float low, float high) { return uint32_t{to_bf16(low)} | uint32_t{to_bf16(high)} << 16; }
+
+// d += a b with a [16, 16] and b [16, 8] in bf16, d [16, 8] in f32, by a whole warp. With g = lane / 4 and c = 2 (lane % 4), a lane holds
+//   a[0] (g, c..c+1)  a[1] (g + 8, c..)  a[2] (g, c + 8..)  a[3] (g + 8, c + 8..)      (row, k)
+//   b[0] (c..c+1, g)  b[1] (c + 8.., g)                                               (k, column)
+//   d[0] (g, c)  d[1] (g, c + 1)  d[2] (g + 8, c)  d[3] (g + 8, c + 1)                 (row, column)
+__device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if KLP_SIMT
+    struct Fragments {
+        uint32_t a[4], b[2];
+    };
+    Fragments mine{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    std::memcpy(simt::slot(simt::lane()), &mine, sizeof mine);
+    simt::warp_barrier(0xffffffffu);
+    const auto of = [](int lane) { return static_cast<const Fragments*>(simt::slot(lane)); };
+    const auto half = [](uint32_t pair, int k) { return from_bf16(static_cast<uint16_t>(k % 2 ? pair >> 16 : pair)); };
+    const int g = simt::lane() / 4, c = simt::lane() % 4 * 2;
+    for (int i = 0; i < 4; ++i) {
+        const int row = g + i / 2 * 8, column = c + i % 2;
+        for (int k = 0; k < 16; ++k)
+            d[i] += half(of(row % 8 * 4 + k % 8 / 2)->a[row / 8 + k / 8 * 2], k) * half(of(column * 4 + k % 8 / 2)->b[k / 8], k);
+    }
+    simt::warp_barrier(0xffffffffu);
+#else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// 16 bytes from global to shared memory, both aligned to 16; zeros where `there` is false. Arrives with copies_arrived().
+__device__ __forceinline__ void copy_async(void* shared, const void* global, bool there = true) {
+#if KLP_SIMT
+    if (there)
+        std::memcpy(shared, global, 16);
+    else
+        std::memset(shared, 0, 16);
+#else
+    const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global), "r"(there ? 16 : 0));
+#endif
+}
+// Closes a group of copies; copies_arrived<N>: all but the last N groups of this thread are there (a __syncthreads makes them everybody's).
+__device__ __forceinline__ void copies_sent() {
+#if !KLP_SIMT
+    asm volatile("cp.async.commit_group;");
+#endif
+}
+template <int N>
+__device__ __forceinline__ void copies_arrived() {
+#if !KLP_SIMT
+    asm volatile("cp.async.wait_group %0;" ::"n"(N));
+#endif
+}
+
+}  // namespace klp::cuda

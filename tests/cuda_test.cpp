@@ -1,0 +1,86 @@
+// The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
+#include "tests/devices.h"
+
+namespace klp {
+namespace {
+
+using namespace test;
+
+std::vector<Device> raw_gpus() {  // whose ops take device pointers
+    std::vector<Device> all{{"simulated_gpu", [] { return cuda_on_cpu::make_backend(0, ""); }}};
+    if (make_backend("cuda")) all.push_back({"gpu", [] { return *make_backend("cuda"); }});
+    return all;
+}
+
+class EveryGpu : public testing::TestWithParam<Device> {
+protected:
+    std::shared_ptr<Backend> on = GetParam().make();
+
+    Buffer uploaded(const Floats& values) {
+        Buffer b = on->allocate(values.size() * sizeof(float));
+        on->upload(b.as(), values.data(), b.bytes());
+        return b;
+    }
+    Floats downloaded(const Buffer& b) {
+        Floats values(b.bytes() / sizeof(float));
+        on->download(values.data(), b.as(), b.bytes());
+        return values;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(All, EveryGpu, testing::ValuesIn(raw_gpus()), [](const auto& info) { return info.param.name; });
+
+TEST_P(EveryGpu, CopiesAndZeroesKeepTheirOrder) {
+    const Floats values = normal(3'000'000, 1);  // more than the pinned memory on the way holds
+    Buffer a = uploaded(values), b = on->allocate(a.bytes());
+    on->copy(b.as(), a.as(), a.bytes());
+    on->zero(a.as(), 40);
+    EXPECT_TRUE(identical(downloaded(b), values));
+    const Floats zeroed = downloaded(a);
+    EXPECT_EQ(zeroed[9], 0);
+    EXPECT_EQ(zeroed[10], values[10]);
+}
+
+// The same pass again and again, with other ids: the first is run as it is, the others as one graph.
+TEST_P(EveryGpu, APassThatComesAgainReadsWhatIsGivenAnew) {
+    constexpr int D = 24, V = 50;
+    const Floats values = normal(D * V, 2);
+    const Matrix table(values, V, D, DType::bf16);
+    std::vector<Buffer> keep;
+    const Weight w = on->adopt(table.w, keep);
+    Buffer x = on->allocate(3 * D * sizeof(float));
+    for (int pass = 0; pass < 6; ++pass) {
+        const int32_t ids[] = {pass, 2 * pass + 1, 49 - pass};
+        on->begin_pass();
+        on->embed({.ids = ids, .table = w, .x = {x.as<float>(), {3, D}}});
+        on->end_pass();
+        const Floats got = downloaded(x);
+        for (int t = 0; t < 3; ++t) {
+            Floats row(D);
+            decode(DType::bf16, table.w.row(ids[t]), D, row.data());
+            EXPECT_TRUE(identical(row, Floats(got.begin() + t * D, got.begin() + (t + 1) * D))) << "pass " << pass;
+        }
+    }
+}
+
+TEST_P(EveryGpu, ADownloadInAPassSeesWhatCameBefore) {
+    const Floats values = normal(64, 3);
+    Buffer a = uploaded(values), b = on->allocate(a.bytes());
+    on->begin_pass();
+    on->copy(b.as(), a.as(), a.bytes());
+    EXPECT_TRUE(identical(downloaded(b), values));
+    on->zero(b.as(), b.bytes());
+    on->end_pass();
+    EXPECT_EQ(downloaded(b), Floats(64));
+}
+
+TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {
+    try {
+        on->allocate(size_t{1} << 50);
+        FAIL();
+    } catch (const DeviceError& e) {
+        EXPECT_NE(std::string(e.what()).find("1125899906842624 bytes"), std::string::npos) << e.what();
+    }
+}
+
+}  // namespace
+}  // namespace klp

@@ -1,0 +1,275 @@
+#include <setjmp.h>
+#include <ucontext.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "cuda_runtime.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#define KLP_FIBER_ASAN 1
+#endif
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+namespace simt {
+namespace {
+
+constexpr size_t kStack = 128 << 10;
+
+enum class At { ready, block, warp, done };
+
+struct Fiber {
+    jmp_buf here;
+    ucontext_t begin;
+    std::unique_ptr<char[]> stack;
+    bool started = false;
+    At at = At::done;
+    unsigned mask = 0;
+    uint3 index{};
+    void* fake = nullptr;  // the address sanitizer's
+};
+
+std::vector<std::unique_ptr<Fiber>> fibers;  // kept from block to block: a new stack costs more than most kernels
+Fiber* self = nullptr;
+jmp_buf scheduler;
+const std::function<void()>* body = nullptr;
+const char* kernel = "";
+size_t count = 0;
+std::unique_ptr<unsigned char[]> shared_memory;
+alignas(16) unsigned char slots[32][32][64];
+int predicates = 0;
+#if KLP_FIBER_ASAN
+void* host_fake = nullptr;
+const void* host_stack = nullptr;
+size_t host_size = 0;
+#endif
+
+void fiber_main() {
+#if KLP_FIBER_ASAN
+    __sanitizer_finish_switch_fiber(nullptr, &host_stack, &host_size);
+#endif
+    for (;;) {
+        (*body)();
+        self->at = At::done;
+        Fiber* me = self;
+        if (_setjmp(me->here) == 0) {
+#if KLP_FIBER_ASAN
+            __sanitizer_start_switch_fiber(&me->fake, host_stack, host_size);
+#endif
+            _longjmp(scheduler, 1);
+        }
+#if KLP_FIBER_ASAN
+        __sanitizer_finish_switch_fiber(me->fake, &host_stack, &host_size);
+#endif
+    }
+}
+
+void resume(Fiber& f) {
+    self = &f;
+    threadIdx = f.index;
+    f.at = At::ready;
+    if (_setjmp(scheduler) == 0) {
+#if KLP_FIBER_ASAN
+        __sanitizer_start_switch_fiber(&host_fake, f.stack.get(), kStack);
+#endif
+        if (f.started) _longjmp(f.here, 1);
+        f.started = true;
+        setcontext(&f.begin);
+    }
+#if KLP_FIBER_ASAN
+    __sanitizer_finish_switch_fiber(host_fake, nullptr, nullptr);
+#endif
+}
+
+// Back to the scheduler until what this thread waits for has come.
+void wait(At at, unsigned mask = 0) {
+    Fiber* me = self;
+    me->at = at, me->mask = mask;
+    if (_setjmp(me->here) == 0) {
+#if KLP_FIBER_ASAN
+        __sanitizer_start_switch_fiber(&me->fake, host_stack, host_size);
+#endif
+        _longjmp(scheduler, 1);
+    }
+#if KLP_FIBER_ASAN
+    __sanitizer_finish_switch_fiber(me->fake, &host_stack, &host_size);
+#endif
+}
+
+// A warp's barrier opens when every lane of the mask that still runs stands at it.
+bool warp_open(size_t thread) {
+    const unsigned mask = fibers[thread]->mask;
+    const size_t first = thread / 32 * 32;
+    for (size_t l = 0; l < 32 && first + l < count; ++l) {
+        const Fiber& f = *fibers[first + l];
+        if ((mask >> l & 1) && f.at != At::done && !(f.at == At::warp && f.mask == mask)) return false;
+    }
+    return true;
+}
+
+void run_block(bool descending) {
+    for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready;
+    for (;;) {
+        bool moved = false;
+        for (size_t n = 0; n < count; ++n) {
+            const size_t i = descending ? count - 1 - n : n;
+            if (fibers[i]->at == At::ready) resume(*fibers[i]), moved = true;
+        }
+        size_t at_block = 0, at_warp = 0, done = 0;
+        for (size_t i = 0; i < count; ++i) {
+            at_block += fibers[i]->at == At::block, at_warp += fibers[i]->at == At::warp, done += fibers[i]->at == At::done;
+        }
+        if (done == count) return;
+        if (at_block + done == count) {
+            for (size_t i = 0; i < count; ++i)
+                if (fibers[i]->at == At::block) fibers[i]->at = At::ready;
+            continue;
+        }
+        for (size_t i = 0; i < count; ++i) {
+            if (fibers[i]->at != At::warp || !warp_open(i)) continue;
+            const unsigned mask = fibers[i]->mask;
+            for (size_t l = 0, first = i / 32 * 32; l < 32 && first + l < count; ++l) {
+                Fiber& f = *fibers[first + l];
+                if ((mask >> l & 1) && f.at == At::warp) f.at = At::ready, moved = true;
+            }
+        }
+        if (!moved) {
+            std::fprintf(stderr, "kernel %s, block (%u, %u, %u): %zu threads wait at __syncthreads and %zu at a warp operation for ever\n", kernel, blockIdx.x,
+                         blockIdx.y, blockIdx.z, at_block, at_warp);
+            std::abort();
+        }
+    }
+}
+
+}  // namespace
+
+void* shared() { return shared_memory.get(); }
+void block_barrier() { wait(At::block); }
+void warp_barrier(unsigned mask) { wait(At::warp, mask); }
+void* slot(int lane) { return slots[(threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) / 32][lane]; }
+
+void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std::function<void()>& thread) {
+    count = size_t{block.x} * block.y * block.z;
+    while (fibers.size() < count) {
+        auto f = std::make_unique<Fiber>();
+        f->stack = std::make_unique_for_overwrite<char[]>(kStack);
+        if (getcontext(&f->begin) != 0) std::abort();
+        f->begin.uc_stack = {.ss_sp = f->stack.get(), .ss_flags = 0, .ss_size = kStack};
+        f->begin.uc_link = nullptr;
+        makecontext(&f->begin, fiber_main, 0);
+        fibers.push_back(std::move(f));
+    }
+    for (unsigned z = 0, i = 0; z < block.z; ++z)
+        for (unsigned y = 0; y < block.y; ++y)
+            for (unsigned x = 0; x < block.x; ++x, ++i) fibers[i]->index = {x, y, z};
+    body = &thread, kernel = name, blockDim = block, gridDim = grid;
+    shared_memory = std::make_unique_for_overwrite<unsigned char[]>(shared_bytes);  // exactly so much: the address sanitizer sees what goes beyond
+    bool descending = false;
+    for (unsigned z = 0; z < grid.z; ++z)
+        for (unsigned y = 0; y < grid.y; ++y)
+            for (unsigned x = 0; x < grid.x; ++x, descending = !descending) {
+                blockIdx = {x, y, z};
+                std::memset(shared_memory.get(), 0xff, shared_bytes);
+                run_block(descending);
+            }
+}
+
+}  // namespace simt
+
+unsigned __ballot_sync(unsigned mask, int predicate) {
+    const int mine = predicate != 0;
+    std::memcpy(simt::slot(simt::lane()), &mine, sizeof mine);
+    simt::warp_barrier(mask);
+    unsigned votes = 0;
+    for (int l = 0; l < 32; ++l) {
+        int theirs = 0;
+        if (mask >> l & 1) std::memcpy(&theirs, simt::slot(l), sizeof theirs);
+        votes |= static_cast<unsigned>(theirs != 0) << l;
+    }
+    simt::warp_barrier(mask);
+    return votes;
+}
+
+int __syncthreads_or(int predicate) {
+    simt::block_barrier();
+    simt::predicates = 0;
+    simt::block_barrier();
+    simt::predicates |= predicate;
+    simt::block_barrier();
+    return simt::predicates;
+}
+
+// --- the runtime ----------------------------------------------------------------------------------------------------------
+
+struct SimtGraph {
+    std::vector<std::function<void()>> nodes;
+};
+
+namespace {
+
+SimtGraph* capturing = nullptr;
+
+cudaError_t now_or_later(std::function<void()> work) {
+    if (capturing)
+        capturing->nodes.push_back(std::move(work));
+    else
+        work();
+    return cudaSuccess;
+}
+
+}  // namespace
+
+cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread) {
+    const size_t threads = size_t{block.x} * block.y * block.z;
+    if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > 232448)
+        return cudaErrorInvalidConfiguration;
+    return now_or_later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
+}
+
+const char* cudaGetErrorString(cudaError_t e) {
+    switch (e) {
+        case cudaSuccess:
+            return "no error";
+        case cudaErrorMemoryAllocation:
+            return "out of memory";
+        case cudaErrorInvalidConfiguration:
+            return "invalid configuration argument";
+        default:
+            return "invalid argument";
+    }
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
+    *p = {"simulated", size_t{1} << 40, 9, 0, 3, 232448};  // few processors: kernels that spread over all of them meet every edge
+    return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) { return *free = *total = size_t{1} << 40, cudaSuccess; }
+cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
+    *at = bytes < size_t{1} << 40 ? ::operator new(bytes, std::align_val_t{256}, std::nothrow) : nullptr;
+    if (!*at) return cudaErrorMemoryAllocation;
+    std::memset(*at, 0xff, bytes);
+    return cudaSuccess;
+}
+cudaError_t cudaFreeAsync(void* at, cudaStream_t) { return ::operator delete(at, std::align_val_t{256}), cudaSuccess; }
+cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }
+cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+    return now_or_later([=] { std::memmove(to, from, bytes); });
+}
+cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t) {
+    return now_or_later([=] { std::memset(at, value, bytes); });
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) { return capturing = new SimtGraph, cudaSuccess; }
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) { return *graph = capturing, capturing = nullptr, cudaSuccess; }
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) { return *exec = new SimtGraph(*graph), cudaSuccess; }
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
+    for (const auto& node : exec->nodes) node();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return delete exec, cudaSuccess; }
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
