@@ -163,6 +163,7 @@ int run(int argc, char** argv) {
     sub->add_option("--about", run.about, "one sentence about it");
     sub->add_option("--state", run.state, "LAYER.HEAD whose matrix is pictured; without it the first KDA head");
     sub->add_option("--pictures", run.pictures, "of it a second, at most")->capture_default_str()->check(between(1, 100000));
+    sub->add_option("--race", run.race, "afterwards, race the model against its full-attention twin up to so many tokens")->check(between(64, kTokens));
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
 
     ReplayOptions replay;

@@ -77,6 +77,7 @@ struct RunOptions {
     int pictures = 15;
     int64_t context = 0;
     std::optional<int64_t> predict;
+    int64_t race = 0;  // tokens; 0: none
     bool stats = false;
 };
 int run_command(const RunOptions& options, Terminal& terminal);

@@ -184,6 +184,18 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         ask.line.push_back(std::move(answer));
         ++ask.answer, ++ask.sampling.seed;
     }
+    if (options.race > 0 && ended && !g_interrupted && !output_failed()) {
+        Progress progress(terminal, "racing");
+        run.post(StartRace{options.race});
+        ended = events_until([&](const Event& e) -> Result<bool> {
+            if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.show(double(at->done) / double(at->total));
+            if (const auto* point = std::get_if<RacePoint>(&e); point && options.stats)
+                note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) + " a token, twin " + duration_text(point->twin_ns));
+            if (file && (std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e)))
+                if (auto kept = file->append(e, now_ns() - begin); !kept) return tl::unexpected(kept.error());
+            return std::holds_alternative<RaceDone>(e);
+        });
+    }
     run.cancel();
     talk.end_line();
     if (file && ended) ended = file->flush();

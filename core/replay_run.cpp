@@ -21,9 +21,16 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
     const Recording& r = *recording_;
     due_.reserve(r.size());
     int64_t clock_time = 0, due = 0, last_token = 0, length = 0;  // what is stretched inside an answer is not stretched again by the next token's wait
+    of_race_.resize(r.size());
     for (size_t i = 0; i < r.size(); ++i) {
+        bool of_race = r.is<RacePoint>(i) || r.is<RaceDone>(i);
+        if (r.is<PhaseChanged>(i)) {
+            const auto e = r.event(i);
+            of_race = e && std::get<PhaseChanged>(*e).phase == Phase::racing;
+        }
+        of_race_[i] = of_race;
         if (r.is<AnswerBegun>(i)) clock_time = beginnings_.empty() ? due : due + kReading;
-        if (i > 0) clock_time += std::clamp<int64_t>(r.nanoseconds(i) - r.nanoseconds(i - 1), 0, kLongestWait);
+        if (i > 0 && !of_race) clock_time += std::clamp<int64_t>(r.nanoseconds(i) - r.nanoseconds(i - 1), 0, kLongestWait);
         due = std::max(due, clock_time);
         if (r.is<TokenMade>(i)) {
             if (auto e = r.event(i)) {
@@ -53,18 +60,18 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
         } else if (r.is<Loaded>(i) || r.is<Unloaded>(i)) {
             if (!beginnings_.empty()) beginnings_.back().shortest = 0;
             length = 0;
+        } else if (of_race) {
+            if (!r.is<PhaseChanged>(i)) races_.push_back(i);
         } else if (r.is<PhaseChanged>(i)) {
             phases_.push_back(i);
         } else if (r.is<StatePicture>(i)) {
             pictures_.push_back(i);
         } else if (r.is<AttentionPicture>(i)) {
             attentions_.push_back(i);
-        } else if (r.is<RacePoint>(i)) {
-            races_.push_back(i);
         }
         due_.push_back(due);
     }
-    waiting_.push_back(Loaded{r.header().card});
+    tell_card();
     if (!r.damage().empty()) waiting_.push_back(Trouble{{Error::failure, r.damage()}, ""});
     seek(0);
 }
@@ -93,10 +100,19 @@ void ReplayRun::post(Command command) {
     }
     if (std::holds_alternative<StartRace>(command)) {
         if (races_.empty()) return refuse("no race was captured", "Load a model to run one on this machine.");
-        for (size_t i : races_)
-            if (auto e = recording_->event(i)) waiting_.push_back(std::move(*e));
-        waiting_.push_back(RaceDone{TwinKind::recorded, ""});
+        tell_race();
     }
+}
+
+void ReplayRun::tell_card() {
+    waiting_.push_back(Loaded{recording_->header().card});
+    tell_race();
+}
+
+void ReplayRun::tell_race() {
+    for (size_t i : races_)
+        if (auto e = recording_->event(i)) waiting_.push_back(std::move(*e));
+    if (!races_.empty() && !recording_->is<RaceDone>(races_.back())) waiting_.push_back(RaceDone{TwinKind::recorded, "the recording ends here"});
 }
 
 void ReplayRun::watch(const Interest& interest) {
@@ -148,7 +164,7 @@ void ReplayRun::seek(int64_t token) {
             if (b->index < goal && b->length <= shortest) break;
         }
         if (b == beginnings_.rend()) {
-            waiting_.push_back(Loaded{recording_->header().card});
+            tell_card();
             cursor_ = 0;
         } else {
             waiting_.push_back(PromptFed{b->length, {}});
@@ -164,8 +180,8 @@ void ReplayRun::seek(int64_t token) {
 
 void ReplayRun::tell(size_t index) {
     const Recording& r = *recording_;
-    // Loading is over before a replay begins.
-    if (r.is<Loading>(index) || r.is<Loaded>(index) || r.is<Unloaded>(index)) return;
+    // Loading is over before a replay begins, and so is a race.
+    if (of_race_[index] || r.is<Loading>(index) || r.is<Loaded>(index) || r.is<Unloaded>(index)) return;
     if (auto e = r.event(index)) waiting_.push_back(std::move(*e));
 }
 

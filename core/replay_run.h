@@ -53,6 +53,8 @@ private:
     };
     size_t end_of(int64_t token) const;  // events that belong to this moment and all before
     void tell(size_t index);
+    void tell_card();  // and a race: it belongs to no moment of the talk
+    void tell_race();
     void arrive();
     void say_phase();
     void end();  // behind the last event
@@ -62,6 +64,7 @@ private:
     Clock clock_;
     std::vector<int64_t> due_;                                           // of each event, at speed 1
     std::vector<size_t> made_, phases_, pictures_, attentions_, races_;  // events of these kinds
+    std::vector<bool> of_race_;                                          // of each event
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
     std::optional<std::pair<int, int>> watched_;  // head whose state is looked at

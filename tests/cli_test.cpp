@@ -413,12 +413,13 @@ TEST_F(Cli, AQuantisedCheckpointIsTheSameModelInFewerBytes) {
 
 TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
     const std::string file = (home() / "run.klprun").string();
-    const Words record{"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "-p", "Hi", "-p", "More", "-o", file, "--title", "Two turns", "--stats"};
+    const Words record{"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "-p", "Hi", "-p", "More", "-o", file, "--title", "Two turns", "--stats", "--race", "64"};
     const Outcome made = klp(record);
     ASSERT_EQ(made.code, 0) << made.err;
     EXPECT_TRUE(made.out.starts_with("> Hi\n")) << made.out;
     EXPECT_THAT(made.out, HasSubstr("\n> More\n"));
     EXPECT_THAT(made.err, HasSubstr("run.klprun: "));
+    EXPECT_THAT(made.err, HasSubstr("64 tokens: "));
     const Outcome again = klp(record);
     EXPECT_EQ(again.code, 1);
     EXPECT_EQ(sentences(again.err), 1);

@@ -636,6 +636,12 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     const auto events = one_of_each();
     write(folder_ / "each", events);
     ReplayRun run(open(folder_ / "each"), [] { return 0; });
+    const auto races = [](const std::vector<Event>& all) {
+        return std::count_if(all.begin(), all.end(), [](const Event& e) { return std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e); });
+    };
+    EXPECT_EQ(races(run.drain()), 2) << "a race is there from the beginning";
+    run.seek(run.tokens());
+    while (run.seeking()) EXPECT_EQ(races(run.drain()), 0) << "and comes once";
     run.drain();
     const auto& picture = std::get<AttentionPicture>(events[15]);
     run.post(ProbeAttention{picture.layer, picture.head, picture.position});
@@ -643,7 +649,7 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     run.post(StartRace{});
     const auto race = run.drain();
     EXPECT_EQ(std::get<RacePoint>(race[0]).context, 4096);
-    EXPECT_EQ(std::get<RaceDone>(race[1]).twin, TwinKind::recorded);
+    EXPECT_EQ(std::get<RaceDone>(race[1]).twin, TwinKind::trained);
 }
 
 TEST_F(Replay, ATornRecordingSaysSoFirst) {

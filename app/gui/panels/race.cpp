@@ -76,12 +76,12 @@ public:
         connect(&session, &Session::card_changed, this, [this] {
             points_.clear(), end_.clear();
             ended_ = false;
-            kind_ = this->session.card() ? (this->session.live() ? this->session.card()->twin : TwinKind::recorded) : TwinKind::computed;
+            kind_ = this->session.card() ? this->session.card()->twin : TwinKind::computed;
         });
     }
 
     TableData table() const override {
-        const QString twin = "twin (" + text_of(label(kind_)) + ")";
+        const QString twin = "twin (" + twin_name() + ")";
         TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)",
                      "twin's time / this model's", "this model (bytes)", "twin (bytes)"},
                     {}};
@@ -95,9 +95,9 @@ protected:
     void refresh() override {
         const RunCard* card = session.card();
         context_->setItemText(3, card ? text_of("all " + grouped(card->context)) : QStringLiteral("the model's limit"));
-        start_->setText(racing() ? "Stop" : !card || session.live() ? "Start" : "Show");
-        start_->setEnabled(card && (racing() || !session.busy()));
-        context_->setEnabled(card && !racing());
+        start_->setText(racing() ? "Stop" : "Start");
+        start_->setEnabled(racing() || (session.live() && !session.busy()));
+        context_->setEnabled(session.live() && !racing());
         draw_state(card);
         if (frozen() || session.frozen()) return;  // the race may be stopped all the same
         draw_numbers();
@@ -107,7 +107,7 @@ protected:
 
 private:
     bool racing() const { return session.phase().phase == Phase::racing; }
-    bool measured_now() const { return kind_ != TwinKind::recorded && kind_ != TwinKind::computed; }
+    QString twin_name() const { return text_of(label(kind_)) + (session.live() || kind_ == TwinKind::recorded ? "" : ", recorded"); }
     int64_t asked() const {
         const int64_t n = context_->currentData().toLongLong(), most = session.card() ? session.card()->context : 0;
         return n > 0 ? std::min(n, most) : most;
@@ -126,7 +126,9 @@ private:
             text = session.phase().done == 0 ? QStringLiteral("making the twin ready")
                                              : text_of(grouped(session.phase().done) + " of " + grouped(session.phase().total) + " tokens, both in turn");
         else if (ended_)
-            text = end_.isEmpty() ? QStringLiteral("done") : end_;
+            text = !end_.isEmpty() ? end_ : session.live() ? QStringLiteral("done") : text_of("recorded " + card->recorded);
+        else if (!session.live())
+            text = "This recording holds no race: load a model to run one.";
         else if (session.busy())
             text = "waits until the model is free";
         if (state_->text() != text) state_->setText(text);
@@ -145,7 +147,7 @@ private:
                     .arg(colour.name(), number, t.muted.name(), name);
             };
             html =
-                "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + text_of(label(kind_)));
+                "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + twin_name());
             const bool faster = ratio >= 1;
             html += QString(
                         "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
@@ -164,8 +166,8 @@ private:
         if (!points_.empty()) last = std::max(last, double(points_.back().context));
         if (!racing() && ended_ && !points_.empty()) last = double(points_.back().context);
         const LineChart::Axis x{"tokens of context", true, 64, std::max(128.0, last), LineChart::Unit::tokens};
-        const bool now = measured_now();
-        const QString mine = now ? "this model" : "this model, recorded", twin = "twin: " + text_of(label(kind_));
+        const bool now = session.live();
+        const QString mine = now ? "this model" : "this model, recorded", twin = "twin: " + twin_name();
 
         double slowest = 0;
         QList<QPointF> a, b, a_bytes, b_bytes;
@@ -177,7 +179,8 @@ private:
         time_->set_axes(x, {"time of a token, median", false, 0, slowest > 0 ? slowest * 1.15 : 1e6, LineChart::Unit::nanoseconds});
         time_->set_series(0, mine, t.hybrid, a, !now);
         time_->set_series(1, twin, t.twin, b, !now);
-        time_->set_empty(card ? "Press Start: both models decode the same tokens in turn, at growing contexts."
+        time_->set_empty(card && !session.live() ? "This recording holds no race."
+                         : card ? "Press Start: both models decode the same tokens in turn, at growing contexts."
                               : "Load a model to race it against its full-attention twin.");
 
         // What the shapes say, dashed, under what was measured.
@@ -225,12 +228,12 @@ private:
                         "words are not. ";
                     break;
                 case TwinKind::recorded:
-                    text = text_of("Recorded: " + card->recorded + ", not measured on this machine now. ");
-                    break;
                 case TwinKind::computed:
                     break;
             }
-            if (kind_ != TwinKind::recorded)
+            if (!session.live())
+                text = points_.empty() ? "" : text + "Recorded: not measured on this machine now.";
+            else
                 text += n > 0 ? text_of("Tokens: this conversation's " + grouped(n) + ", repeated.")
                               : QStringLiteral("Tokens: random ones, as there is no conversation yet.");
         }
