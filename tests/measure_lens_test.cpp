@@ -65,10 +65,12 @@ struct Lens {
 TEST(MemoryModel, OfThe48BIsWhatTheReportAndAPencilSay) {
     const ModelConfig& c = shape("kimi-linear-48b");
     // 27 layers, 32 heads, keys 128 + 64, values 128, two bytes
-    EXPECT_EQ(multi_head_bytes(c, 1, 2), 27 * 32 * 320 * 2);
-    EXPECT_EQ(sequence_bytes(all_mla(c), 1).cache, 27 * 576 * 2);
+    const MemoryModel bytes = memory_model(c, 2);
+    EXPECT_EQ(bytes.multi_head.token, 27 * 32 * 320 * 2);
+    EXPECT_EQ(bytes.twin.token, 27 * 576 * 2);
     // state 20 * 32 * 128 * 128 * 4, tails 20 * 3 * 32 * 384 * 4, over 20 layers * 576 * 2 bytes: 1948.5
-    EXPECT_EQ(crossover(c, 2), 1949);
+    EXPECT_EQ(crossover(bytes.mine, bytes.twin), 1949);
+    EXPECT_EQ(bytes.mine.at(1000), sequence_bytes(c, 1000).total());
     const auto total = [&](const ModelConfig& m, int64_t n) { return sequence_bytes(m, n).total(); };
     EXPECT_GT(total(c, 1948), total(all_mla(c), 1948));
     EXPECT_LT(total(c, 1949), total(all_mla(c), 1949));
@@ -77,19 +79,20 @@ TEST(MemoryModel, OfThe48BIsWhatTheReportAndAPencilSay) {
 
 TEST(MemoryModel, KnowsModelsOfOneKind) {
     ModelConfig only_mla = all_mla(shape("tiny"));
-    EXPECT_EQ(crossover(only_mla, 2), -1);
+    EXPECT_EQ(crossover(memory_model(only_mla, 2).mine, memory_model(only_mla, 2).twin), -1);
     ModelConfig only_kda = shape("tiny");
     for (std::string& kind : only_kda.layer_kinds) kind = "kda";
     only_kda.kv_lora_rank = only_kda.num_attention_heads = only_kda.qk_nope_head_dim = only_kda.qk_rope_head_dim = only_kda.v_head_dim = 0;
-    EXPECT_EQ(sequence_bytes(only_kda, 1000).cache, 0);
-    EXPECT_GT(crossover(only_kda, 2), 0);
-    EXPECT_EQ(multi_head_bytes(only_kda, 1, 2), 4 * 2 * (32 + 16 + 32) * 2) << "heads as its twin would have";
+    const MemoryModel bytes = memory_model(only_kda, 2);
+    EXPECT_EQ(bytes.mine.token, 0);
+    EXPECT_GT(crossover(bytes.mine, bytes.twin), 0);
+    EXPECT_EQ(bytes.multi_head.token, 4 * 2 * (32 + 16 + 32) * 2) << "heads as its twin would have";
 }
 
 TEST(MemoryModel, SaysWhatFits) {
-    EXPECT_EQ(longest(100, 10, 1000), 90);
-    EXPECT_EQ(longest(100, 10, 99), -1);
-    EXPECT_EQ(longest(100, 0, 100), std::numeric_limits<int64_t>::max());
+    EXPECT_EQ(longest({100, 10}, 1000), 90);
+    EXPECT_EQ(longest({100, 10}, 99), -1);
+    EXPECT_EQ(longest({100, 0}, 100), std::numeric_limits<int64_t>::max());
     EXPECT_EQ(in_pages(0), 0);
     EXPECT_EQ(in_pages(257), 512);
 }
@@ -290,6 +293,39 @@ TEST(MemoryLens, FollowsTheModelThatIsLoadedUntilSomebodyChooses) {
         }
     lens.choose("Shape", 2);
     EXPECT_FALSE(lens.words().contains("now, "));
+}
+
+TEST(MemoryLens, ComparesWithWhatIsChosen) {
+    ScriptedSession s;
+    s.answer(500);
+    Lens lens(s, "memory");
+    const auto columns = [&] { return lens.named<QTableView>("Bytes of each layer")->model()->columnCount(); };
+    const auto compare = [&](Baseline with) {
+        s.session->set_baseline(with);
+        QTest::qWait(250);  // while tokens come, the lens draws a few times a second only
+        return lens.words();
+    };
+    QString words = compare({true, true});
+    EXPECT_TRUE(words.contains("all-MLA twin, computed") && words.contains("multi-head attention, computed")) << words.toStdString();
+    EXPECT_EQ(columns(), 7);
+    words = compare({false, true});
+    EXPECT_FALSE(words.contains("twin")) << words.toStdString();
+    EXPECT_TRUE(words.contains("multi-head attention is the smaller one")) << words.toStdString();
+    EXPECT_EQ(columns(), 6);
+    words = compare({false, false});
+    EXPECT_FALSE(words.contains("twin") || words.contains("multi-head") || words.contains("of this model")) << words.toStdString();
+    EXPECT_EQ(columns(), 5);
+}
+
+TEST(RaceLens, RunsOnlyAgainstTheTwin) {
+    ScriptedSession s;
+    s.session->set_baseline({false, true});
+    Lens lens(s, "race");
+    EXPECT_FALSE(lens.named<QPushButton>("Start")->isEnabled());
+    EXPECT_TRUE(lens.words().contains("no engine here runs multi-head attention"));
+    s.session->set_baseline({true, false});
+    Lens::settle();
+    EXPECT_TRUE(lens.named<QPushButton>("Start")->isEnabled());
 }
 
 TEST(RaceLens, StartsStopsAndSaysWhatItSaw) {

@@ -90,6 +90,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
 
     make_panels();
     make_menus();
+    make_baseline_menu();
     make_chat_menu();
     make_capture();
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
@@ -190,12 +191,65 @@ void MainWindow::make_menus() {
     });
     add_action("Run", "race", "Race against the full-attention twin", QKeySequence("Ctrl+Shift+R"), [this] {
         show_panel("race");
+        if (!session_.baseline().twin) session_.set_baseline({});
         session_.post(StartRace{});
     });
     add_action("Help", "about", "About", {}, [this] {
         session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
                      "Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later.", false);
     });
+}
+
+// What lenses, timeline and vitals compare the model with, at the run bar and in the View menu.
+void MainWindow::make_baseline_menu() {
+    auto* button = new QToolButton(run_bar_);
+    button->setObjectName("baseline");
+    button->setPopupMode(QToolButton::InstantPopup);
+    auto* choices = new QMenu("Compare with", button);
+    choices->setToolTipsVisible(true);
+    auto* group = new QActionGroup(this);
+    struct Choice {
+        const char *id, *button, *key, *tip;
+        Baseline baseline;
+    };
+    static const Choice kChoices[] = {
+        {"both", "twin, multi-head", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
+        {"twin", "twin", "Ctrl+Alt+T", "The same model with every mixer MLA, full attention over a small latent cache", {true, false}},
+        {"multi-head", "multi-head", "Ctrl+Alt+M", "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it", {false, true}},
+        {"none", "nothing", "Ctrl+Alt+N", "This model alone", {false, false}}};
+    for (const Choice& c : kChoices) {
+        QAction* a = add_action("View", QString("baseline-") + c.id, "", QKeySequence(c.key), [this, c] {
+            session_.set_baseline(c.baseline);
+            QSettings().setValue("baseline", c.id);
+        });
+        menu("View")->removeAction(a);
+        choices->addAction(a);
+        a->setToolTip(c.tip);
+        a->setCheckable(true);
+        group->addAction(a);
+        if (QSettings().value("baseline", "both") == c.id) session_.set_baseline(c.baseline);
+    }
+    const auto update = [this, button] {
+        const RunCard* card = session_.card();
+        const QString twin = QString("full-attention twin") + (card ? " (" + QString::fromUtf8(label(card->twin).data()) + ")" : "");
+        actions_.at("baseline-both")->setText("The " + twin + " and plain multi-head attention");
+        actions_.at("baseline-twin")->setText("The " + twin);
+        actions_.at("baseline-multi-head")->setText("Plain multi-head attention (computed)");
+        actions_.at("baseline-none")->setText("Nothing");
+        for (const Choice& c : kChoices) {
+            if (c.baseline != session_.baseline()) continue;
+            actions_.at(QString("baseline-") + c.id)->setChecked(true);
+            button->setText(QString("Compare: %1").arg(c.button));
+            button->setToolTip("What lenses, timeline and vitals compare the model with: " + actions_.at(QString("baseline-") + c.id)->text());
+        }
+        button->setAccessibleName(button->text());
+    };
+    connect(&session_, &Session::baseline_changed, this, update);
+    connect(&session_, &Session::card_changed, this, update);
+    update();
+    button->setMenu(choices);
+    menu("View")->addMenu(choices);
+    run_bar_->extras()->addWidget(button);
 }
 
 void MainWindow::make_chat_menu() {

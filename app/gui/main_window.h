@@ -45,6 +45,7 @@ protected:
 private:
     void make_menus();
     void make_panels();
+    void make_baseline_menu();
     void make_chat_menu();
     void make_capture();
     void save_layout() const;

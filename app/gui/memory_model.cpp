@@ -6,20 +6,23 @@
 
 namespace klp::gui {
 
-int64_t multi_head_bytes(const ModelConfig& config, int64_t tokens, int value_bytes) {
+MemoryModel memory_model(const ModelConfig& config, int value_bytes) {
     const ModelConfig c = all_mla(config);  // a model without MLA takes the heads that its twin would have
-    return int64_t{c.num_hidden_layers} * c.num_attention_heads * (c.qk_nope_head_dim + c.qk_rope_head_dim + c.v_head_dim) * tokens * value_bytes;
-}
-
-int64_t crossover(const ModelConfig& config, int value_bytes) {
     const SequenceBytes one = sequence_bytes(config, 1, value_bytes);
-    const int64_t fixed = one.state + one.conv, saved = sequence_bytes(all_mla(config), 1, value_bytes).cache - one.cache;
-    return fixed > 0 && saved > 0 ? fixed / saved + 1 : -1;
+    const int64_t head = c.qk_nope_head_dim + c.qk_rope_head_dim + c.v_head_dim;
+    return {{one.state + one.conv, one.cache},
+            {0, sequence_bytes(c, 1, value_bytes).cache},
+            {0, int64_t{c.num_hidden_layers} * c.num_attention_heads * head * value_bytes}};
 }
 
-int64_t longest(int64_t fixed, int64_t per_token, int64_t budget) {
-    if (fixed > budget) return -1;
-    return per_token > 0 ? (budget - fixed) / per_token : std::numeric_limits<int64_t>::max();
+int64_t crossover(const Growth& mine, const Growth& other) {
+    const int64_t saved = other.token - mine.token;
+    return mine.fixed > 0 && saved > 0 ? mine.fixed / saved + 1 : -1;
+}
+
+int64_t longest(const Growth& growth, int64_t budget) {
+    if (growth.fixed > budget) return -1;
+    return growth.token > 0 ? (budget - growth.fixed) / growth.token : std::numeric_limits<int64_t>::max();
 }
 
 int64_t in_pages(int64_t tokens) { return (tokens + kMlaPage - 1) / kMlaPage * kMlaPage; }

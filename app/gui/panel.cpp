@@ -128,6 +128,7 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     });
     connect(&session.selection(), &Selection::changed, this, &Panel::refresh_soon);
     connect(&session, &Session::card_changed, this, &Panel::refresh_soon);
+    connect(&session, &Session::baseline_changed, this, &Panel::refresh_soon);
 }
 
 Panel::~Panel() { session.set_interest(this, {}); }

@@ -122,10 +122,9 @@ void Session::measure_speed(const TokenMade& event) {
     if (window_ns_ > 0) speed_ = static_cast<double>(window_tokens_) * 1e9 / window_ns_;
 }
 
-SequenceBytes Session::twin_memory() const {
-    if (!card()) return {};
-    const int64_t pages = (trace_.size() + kMlaPage - 1) / kMlaPage;
-    return sequence_bytes(all_mla(card()->config), pages * kMlaPage, card()->cache_value_bytes);
+void Session::set_baseline(Baseline baseline) {
+    if (std::exchange(baseline_, baseline) == baseline) return;
+    emit baseline_changed();
 }
 
 int64_t Session::current_token() const {

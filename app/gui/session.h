@@ -12,6 +12,13 @@
 
 namespace klp::gui {
 
+// What the model is compared with, everywhere.
+struct Baseline {
+    bool twin = true;        // every mixer MLA
+    bool multi_head = true;  // plain multi-head attention: its memory only, for no engine here runs it
+    bool operator==(const Baseline&) const = default;
+};
+
 class Session : public QObject {
     Q_OBJECT
 public:
@@ -33,7 +40,8 @@ public:
     Selection& selection() { return selection_; }
     const Selection& selection() const { return selection_; }
     MemoryUse memory() const { return memory_; }  // of the sequence, now
-    SequenceBytes twin_memory() const;            // of the all-MLA twin at the same length, computed
+    Baseline baseline() const { return baseline_; }
+    void set_baseline(Baseline baseline);
     const SnapshotsKept& snapshots() const { return snapshots_; }
     double tokens_per_second() const { return speed_; }  // over the last second of decoding; NaN before the first
     int64_t dropped() const { return dropped_; }
@@ -60,6 +68,7 @@ signals:
     void phase_changed();
     void loading_changed();
     void frozen_changed(bool on);
+    void baseline_changed();
     void snapshots_changed();
     void prompt_fed(const klp::PromptFed& event);
     void token_made(const klp::TokenMade& event);
@@ -88,6 +97,7 @@ private:
     PhaseChanged phase_;
     Loading loading_;
     MemoryUse memory_;
+    Baseline baseline_;
     SnapshotsKept snapshots_;
     std::map<const void*, Interest> interests_;
     double speed_ = 0, window_ns_ = 0, telemetry_;

@@ -137,7 +137,7 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
         if (!session_.frozen() || session_.trace().size() < size_) refresh();  // what is gone cannot be shown
     });
     connect(&session, &Session::card_changed, this, [this] {
-        if (session_.card()) twin_ = all_mla(session_.card()->config);
+        if (session_.card()) bytes_ = memory_model(session_.card()->config, session_.card()->cache_value_bytes);
         stale_from_ = 0, all_ = true;
     });
     connect(&session.selection(), &Selection::changed, this, [this] {
@@ -146,7 +146,8 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
         update();
     });
     connect(&session.selection(), &Selection::hover_changed, this, qOverload<>(&QWidget::update));
-    if (session.card()) twin_ = all_mla(session.card()->config);
+    if (session.card()) bytes_ = memory_model(session.card()->config, session.card()->cache_value_bytes);
+    connect(&session, &Session::baseline_changed, this, [this] { stale_ = true, update(); });
     refresh();
 }
 
@@ -379,21 +380,19 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
 
 void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
     const Theme& t = theme_of(palette());
-    const RunCard* card = session_.card();
-    if (!card) return;
-    const auto bytes = [&](const ModelConfig& c, double tokens) {
-        const auto pages = static_cast<int64_t>(std::ceil(tokens / kMlaPage));
-        return sequence_bytes(c, pages * kMlaPage, card->cache_value_bytes);
-    };
+    if (!session_.card()) return;
+    const auto bytes = [](const Growth& growth, double tokens) { return growth.at(static_cast<int64_t>(std::ceil(tokens / kMlaPage)) * kMlaPage); };
+    const Baseline compared = session_.baseline();
+    const bool compares = compared.twin || compared.multi_head;
+    const Growth& other = compared.twin ? bytes_.twin : compared.multi_head ? bytes_.multi_head : bytes_.mine;  // both do not fit one scale
     const double right = std::min(static_cast<double>(size_), view().second);
-    const double top = ceiling(static_cast<double>(std::max(bytes(card->config, right).total(), bytes(twin_, right).total())) * 1.05);
+    const double top = ceiling(static_cast<double>(std::max(bytes(bytes_.mine, right), bytes(other, right))) * 1.05);
     const auto y_of = [&](int64_t b) { return area.bottom() - std::clamp(static_cast<double>(b) / top, 0.0, 1.0) * (area.height() - 1); };
-    QPolygonF fixed, whole, twin;
+    QPolygonF fixed, whole, baseline;
     const int end = static_cast<int>(std::min<double>(area.width(), x_of(right)));
     for (int i = 0, steps = std::max(1, end / 8); i <= steps; ++i) {
         const double x = static_cast<double>(end) * i / steps, at = position_of(x);
-        const SequenceBytes b = bytes(card->config, at);
-        fixed << QPointF(x, y_of(b.state + b.conv)), whole << QPointF(x, y_of(b.total())), twin << QPointF(x, y_of(bytes(twin_, at).total()));
+        fixed << QPointF(x, y_of(bytes_.mine.fixed)), whole << QPointF(x, y_of(bytes(bytes_.mine, at))), baseline << QPointF(x, y_of(bytes(other, at)));
     }
     const auto fill = [&](QPolygonF line, const QColor& colour, float alpha) {
         line << QPointF(end, area.bottom() + 1) << QPointF(0, area.bottom() + 1);
@@ -408,10 +407,13 @@ void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
     fill(fixed, t.hybrid, 0.35f);
     p.setPen(QPen(t.hybrid, 1.5));
     p.drawPolyline(whole);
-    p.setPen(QPen(t.twin, 1.5, Qt::DashLine));
-    p.drawPolyline(twin);
+    p.setPen(QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
+    if (compares) p.drawPolyline(baseline);
     p.setRenderHint(QPainter::Antialiasing, false);
-    label(p, area, "bytes: state + cache (filled), full-attention twin (dashed, computed)", QString::fromStdString(bytes_text(static_cast<int64_t>(top))));
+    label(p, area,
+          QString("bytes: state + cache (filled)%1")
+              .arg(compared.twin ? ", full-attention twin (dashed, computed)" : compares ? ", multi-head attention (dashed, computed)" : ""),
+          QString::fromStdString(bytes_text(static_cast<int64_t>(top))));
 }
 
 void TimelineView::render() {

@@ -6,6 +6,7 @@
 #include <QWidget>
 #include <optional>
 
+#include "app/gui/memory_model.h"
 #include "app/gui/session.h"
 
 class QComboBox;
@@ -92,7 +93,7 @@ private:
     Session& session_;
     Pyramid speed_, norm_, norm_p95_, update_, entropy_, probability_;
     Tint tint_ = Tint::update;
-    ModelConfig twin_;
+    MemoryModel bytes_;
     int64_t size_ = 0, stale_from_ = 0;
     double first_ = 0, span_ = 0;  // what is shown when it is not all
     bool all_ = true;

@@ -10,6 +10,7 @@
 
 #include "app/format.h"
 #include "app/gui/figure.h"
+#include "app/gui/memory_model.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -62,7 +63,9 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     row->addWidget(fullness_);
     state_ = label("State", "KDA states and convolution tails: the same however long the conversation");
     cache_ = label("Cache", "MLA latents: grows with every token, in pages of 256");
-    twin_ = label("Twin", "What the full-attention twin would hold for the same tokens (computed, in whole pages)");
+    baseline_ = label("Baseline",
+                      "What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
+                      "Which of them is shown is chosen at Compare in the run bar");
     process_ = label("Process memory", "Resident memory of this program, mapped weights included");
     load_ = label("Load", "CPU time of this program over the last second, of all cores");
     row->addStretch(1);
@@ -70,6 +73,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     connect(&session_, &Session::drained, this, [this] {
         if (!timer_.isActive()) timer_.start(100);
     });
+    connect(&session_, &Session::baseline_changed, this, &Vitals::refresh);
     connect(&timer_, &QTimer::timeout, this, &Vitals::refresh);
     timer_.start(100);
     refresh();
@@ -90,7 +94,13 @@ void Vitals::refresh() {
     fullness_->setValue(room > 0 ? static_cast<int>(1000 * n / room) : 0);
     state_->setText(text("state " + bytes_text(use.state + use.conv)));
     cache_->setText(text("cache " + bytes_text(use.cache)));
-    twin_->setText(text("twin " + bytes_text(session_.twin_memory().total())));
+    std::string baseline;
+    if (card) {
+        const MemoryModel model = memory_model(card->config, card->cache_value_bytes);
+        if (session_.baseline().twin) baseline = "twin " + bytes_text(model.twin.at(in_pages(n)));
+        if (session_.baseline().multi_head) baseline += (baseline.empty() ? "" : "   ") + ("multi-head " + bytes_text(model.multi_head.at(in_pages(n))));
+    }
+    baseline_->setText(text(baseline));
     process_->setText(text("RAM " + bytes_text(resident_bytes())));
     const int64_t at = now();
     if (at - busy_at_ns_ > 900'000'000) {

@@ -20,7 +20,7 @@ public:
 private:
     void refresh();
     Session& session_;
-    Figure *speed_, *context_, *state_, *cache_, *twin_, *process_, *load_, *telemetry_;
+    Figure *speed_, *context_, *state_, *cache_, *baseline_, *process_, *load_, *telemetry_;
     QProgressBar* fullness_;
     QTimer timer_;
     int64_t busy_ticks_ = 0, busy_at_ns_ = 0;

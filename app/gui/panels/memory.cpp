@@ -32,9 +32,7 @@ struct Subject {
     int64_t weight_bytes = 0, context = 0;
     bool loaded = false;
 
-    SequenceBytes mine(int64_t tokens) const { return sequence_bytes(config, in_pages(tokens), value_bytes); }
-    int64_t twin(int64_t tokens) const { return sequence_bytes(all_mla(config), in_pages(tokens), value_bytes).total(); }
-    int64_t multi_head(int64_t tokens) const { return multi_head_bytes(config, in_pages(tokens), value_bytes); }
+    MemoryModel bytes = memory_model(config, value_bytes);
 };
 
 class MemoryPanel final : public Panel {
@@ -103,14 +101,14 @@ public:
                     {}};
         const Subject s = subject();
         const auto row = [&](int64_t n, const QString& what) {
-            const SequenceBytes b = s.mine(n);
-            t.rows.push_back({qlonglong(n), what, qlonglong(b.state), qlonglong(b.conv), qlonglong(b.cache), qlonglong(b.total()), qlonglong(s.twin(n)),
-                              qlonglong(s.multi_head(n))});
+            const SequenceBytes b = sequence_bytes(s.config, in_pages(n), s.value_bytes);
+            t.rows.push_back({qlonglong(n), what, qlonglong(b.state), qlonglong(b.conv), qlonglong(b.cache), qlonglong(b.total()),
+                              qlonglong(s.bytes.twin.at(in_pages(n))), qlonglong(s.bytes.multi_head.at(in_pages(n)))});
         };
         for (int64_t n = kShortest; n <= kLongest; n *= 2) row(n, "");
         if (s.loaded) row(this->session.trace().size(), "now");
         row(asked(), "what if");
-        if (const int64_t n = crossover(s.config, s.value_bytes); n >= 0) row(n, "crossover");
+        if (const int64_t n = crossover(s.bytes.mine, s.bytes.twin); n >= 0) row(n, "crossover");
         return t;
     }
 
@@ -164,33 +162,35 @@ private:
     void draw_numbers(const Subject& s, int64_t n, int64_t now, int64_t budget) {
         const Theme& t = theme();
         const auto bytes = [](int64_t b) { return text_of(bytes_text(b)); };
-        const int64_t mine = s.mine(n).total();
-        QString html =
-            QString(
-                "<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>%2<td align='right'>at %3</td><td align='right'>of this "
-                "model</td>"
-                "<td align='right'>fits here up to</td></tr>")
-                .arg(t.muted.name(), now >= 0 ? text_of("<td align='right'>now, " + plural(now, "token") + "</td>") : "", text_of(plural(n, "token")));
-        const auto row = [&](const QColor& colour, const QString& name, int64_t at_now, int64_t at_n, int64_t fixed, int64_t per_token) {
-            const int64_t most = budget < 0 ? -1 : longest(fixed, per_token, budget);
+        const int64_t mine = s.bytes.mine.at(in_pages(n));
+        const Baseline compared = session.baseline();
+        const bool compares = compared.twin || compared.multi_head;
+        const auto cell = [](const QString& text, bool bold = false) { return QString(bold ? "<td align='right'><b>%1</b></td>" : "<td align='right'>%1</td>").arg(text); };
+        QString html = QString("<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>").arg(t.muted.name());
+        if (now >= 0) html += cell(text_of("now, " + plural(now, "token")));
+        html += cell(text_of("at " + plural(n, "token"))) + (compares ? cell("of this model") : "") + cell("fits here up to") + "</tr>";
+        const auto row = [&](const QColor& colour, const QString& name, const Growth& growth, int64_t held) {
+            const int64_t most = budget < 0 ? -1 : longest(growth, budget), at_n = growth.at(in_pages(n));
             const QString fits = free_ < 0                  ? "n/a (unknown memory)"
                                  : most < 0                 ? "nothing"
                                  : most > 1'000'000'000'000 ? "any length"
                                                             : text_of(count_text(most) + " tokens");
             html += QString("<tr><td><span style='color:%1'>&#9632;</span> %2</td>").arg(colour.name(), name);
-            if (now >= 0) html += QString("<td align='right'>%1</td>").arg(bytes(at_now));
-            html += QString("<td align='right'><b>%1</b></td><td align='right'>%2</td><td align='right'>%3</td></tr>")
-                        .arg(bytes(at_n), mine > 0 ? text_of(fixed_ratio(double(at_n) / double(mine))) : "n/a", fits);
+            if (now >= 0) html += cell(bytes(held));
+            html += cell(bytes(at_n), true);
+            if (compares) html += cell(mine > 0 ? text_of(fixed_ratio(double(at_n) / double(mine))) : "n/a");
+            html += cell(fits) + "</tr>";
         };
-        const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes), now_bytes = now >= 0 ? s.mine(now) : SequenceBytes{};
         const MemoryUse use = session.memory();
-        row(t.hybrid, "this model", s.loaded && use.total() > 0 ? use.total() : now_bytes.total(), mine, one.state + one.conv, one.cache);
-        row(t.twin, "all-MLA twin, computed", now >= 0 ? s.twin(now) : 0, s.twin(n), 0, sequence_bytes(all_mla(s.config), 1, s.value_bytes).cache);
-        row(t.third, "multi-head attention, computed", now >= 0 ? s.multi_head(now) : 0, s.multi_head(n), 0, multi_head_bytes(s.config, 1, s.value_bytes));
+        const int64_t held = in_pages(std::max<int64_t>(0, now));
+        row(t.hybrid, "this model", s.bytes.mine, s.loaded && use.total() > 0 ? use.total() : s.bytes.mine.at(held));
+        if (compared.twin) row(t.twin, "all-MLA twin, computed", s.bytes.twin, s.bytes.twin.at(held));
+        if (compared.multi_head) row(t.third, "multi-head attention, computed", s.bytes.multi_head, s.bytes.multi_head.at(held));
         html += "</table>";
         if (html == shown_) return;
         numbers_->setText(shown_ = html);
         const ModelConfig c = all_mla(s.config);
+        const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes);
         numbers_->setToolTip(QString("<p>This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.</p>"
                                      "<p>All-MLA twin: every layer keeps r<sub>kv</sub> + d<sub>rope</sub> = %4 + %5 values a token.</p>"
                                      "<p>Multi-head attention: layers &times; heads &times; (d<sub>nope</sub> + d<sub>rope</sub> + d<sub>v</sub>) values a "
@@ -204,38 +204,48 @@ private:
                                  .arg(c.qk_nope_head_dim)
                                  .arg(c.qk_rope_head_dim)
                                  .arg(c.v_head_dim)
-                                 .arg(text_of(grouped(multi_head_bytes(s.config, 1, 1))))
+                                 .arg(text_of(grouped(s.bytes.multi_head.token / s.value_bytes)))
                                  .arg(s.value_bytes));
     }
     static std::string fixed_ratio(double r) { return r >= 9.95 ? short_number(std::round(r)) + "x" : fixed(r, 2) + "x"; }
 
     void draw_chart(const Subject& s, int64_t n, int64_t now, int64_t budget, const Theme& t) {
-        const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes);
-        const auto fixed = double(one.state + one.conv), a_token = double(one.cache),
-                   twin_token = double(sequence_bytes(all_mla(s.config), 1, s.value_bytes).cache),
-                   plain_token = double(multi_head_bytes(s.config, 1, s.value_bytes));
-        const double low = std::exp2(std::floor(std::log2(std::max(1.0, std::min(fixed + a_token * kShortest, twin_token * kShortest)) / 1.5)));
-        double high = std::exp2(std::ceil(std::log2(std::max(plain_token * kLongest, fixed + a_token * kLongest))));
+        const Growth &mine = s.bytes.mine, &twin = s.bytes.twin, &multi_head = s.bytes.multi_head;
+        const double low = std::exp2(std::floor(std::log2(std::max(1.0, double(std::min(mine.at(kShortest), twin.at(kShortest))) / 1.5))));
+        double high = std::exp2(std::ceil(std::log2(double(std::max(multi_head.at(kLongest), mine.at(kLongest))))));
         if (budget > 0 && double(budget) < high * 8) high = std::max(high, std::exp2(std::ceil(std::log2(double(budget) * 1.2))));
         chart_->set_axes({"tokens of conversation", true, double(kShortest), double(kLongest), LineChart::Unit::tokens},
                          {"bytes", true, low, high, LineChart::Unit::bytes});
-        const auto line = [](double start, double slope) {
+        const auto line = [](const Growth& growth) {
             QList<QPointF> points;
-            for (double tokens = kShortest; tokens <= kLongest * 1.001; tokens *= std::exp2(0.125)) points << QPointF(tokens, start + slope * tokens);
+            for (double tokens = kShortest; tokens <= kLongest * 1.001; tokens *= std::exp2(0.125))
+                points << QPointF(tokens, double(growth.fixed) + double(growth.token) * tokens);
             return points;
         };
-        const QString lines = QString("%1 %2 %3 %4 %5 %6").arg(fixed).arg(a_token).arg(twin_token).arg(plain_token).arg(low).arg(t.dark);
+        const Baseline compared = session.baseline();
+        const QString lines = QString("%1 %2 %3 %4 %5 %6 %7%8")
+                                  .arg(mine.fixed)
+                                  .arg(mine.token)
+                                  .arg(twin.token)
+                                  .arg(multi_head.token)
+                                  .arg(low)
+                                  .arg(t.dark)
+                                  .arg(compared.twin)
+                                  .arg(compared.multi_head);
         if (lines != lines_) {
             lines_ = lines;
-            chart_->set_series(0, "this model", t.hybrid, line(fixed, a_token));
-            chart_->set_series(1, "all-MLA twin, computed", t.twin, line(0, twin_token), true);
-            chart_->set_series(2, "multi-head attention, computed", t.third, line(0, plain_token), true);
+            int i = 0;
+            chart_->set_series(i++, "this model", t.hybrid, line(mine));
+            if (compared.twin) chart_->set_series(i++, "all-MLA twin, computed", t.twin, line(twin), true);
+            if (compared.multi_head) chart_->set_series(i++, "multi-head attention, computed", t.third, line(multi_head), true);
+            chart_->drop_series(i);
         }
         std::vector<LineChart::Mark> marks;
         if (budget > 0) marks.push_back({double(budget), text_of("limit of this machine " + bytes_text(budget)), t.bad, true});
         if (now >= 0) marks.push_back({double(std::clamp(now, kShortest, kLongest)), text_of("now " + grouped(now)), t.text});
-        if (const int64_t c = crossover(s.config, s.value_bytes); c >= 0)
-            marks.push_back({double(std::clamp(c, kShortest, kLongest)), text_of("smaller than the twin from " + grouped(c)), t.good});
+        const int64_t crosses = compared.twin ? crossover(mine, twin) : compared.multi_head ? crossover(mine, multi_head) : -1;
+        if (crosses >= kShortest)
+            marks.push_back({double(std::min(crosses, kLongest)), text_of((compared.twin ? "smaller than the twin from " : "smaller from ") + grouped(crosses)), t.good});
         if (s.context > 0 && s.context < kLongest) marks.push_back({double(s.context), text_of("the model's limit " + grouped(s.context)), t.muted});
         marks.push_back({double(n), "what if", t.accent});
         chart_->set_marks(std::move(marks));
@@ -243,11 +253,12 @@ private:
 
     void say_limit(const Subject& s, int64_t budget) {
         QString text;
-        const int64_t c = crossover(s.config, s.value_bytes);
+        const Baseline compared = session.baseline();
+        const int64_t c = compared.twin ? crossover(s.bytes.mine, s.bytes.twin) : compared.multi_head ? crossover(s.bytes.mine, s.bytes.multi_head) : -1;
         if (c >= 0)
-            text = text_of("Below " + grouped(c) + " tokens the twin is the smaller one: a state is paid for at once, a cache token by token. ");
-        else
-            text = sequence_bytes(s.config, 1, s.value_bytes).state == 0 ? "All layers are MLA, so model and twin are the same. " : "";
+            text = text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") + " is the smaller one: a state is paid for at once, a cache token by token. ");
+        else if (compared.twin)
+            text = s.bytes.mine.fixed == 0 ? "All layers are MLA, so model and twin are the same. " : "";
         if (free_ < 0)
             text += "This system does not say how much memory is free, so no limit is drawn.";
         else if (budget <= 0)
@@ -258,18 +269,23 @@ private:
     }
 
     void draw_layers(const Subject& s, int64_t n) {
-        const QString key = QString("%1 %2 %3").arg(s.name).arg(n).arg(s.loaded);
+        const Baseline compared = session.baseline();
+        const QString key = QString("%1 %2 %3 %4%5").arg(s.name).arg(n).arg(s.loaded).arg(compared.twin).arg(compared.multi_head);
         if (key == layers_of_) return;
         layers_of_ = key;
-        TableData rows{{"layer", "mixer", "state", "tails", "cache", "as MLA", "multi-head"}, {}};
+        TableData rows{{"layer", "mixer", "state", "tails", "cache"}, {}};
+        if (compared.twin) rows.columns << "as MLA";
+        if (compared.multi_head) rows.columns << "multi-head";
         for (int l = 0; l < s.config.num_hidden_layers; ++l) {
             ModelConfig one = s.config;
             one.num_hidden_layers = 1, one.layer_kinds = {s.config.layer_kinds[static_cast<size_t>(l)]};
             const SequenceBytes b = sequence_bytes(one, in_pages(n), s.value_bytes);
+            const MemoryModel model = memory_model(one, s.value_bytes);
             const auto text = [](int64_t bytes) { return bytes > 0 ? text_of(bytes_text(bytes)) : QStringLiteral("none"); };
-            rows.rows.push_back({l, text_of(one.layer_kinds[0]).toUpper(), text(b.state), text(b.conv), text(b.cache),
-                                 text(sequence_bytes(all_mla(one), in_pages(n), s.value_bytes).total()),
-                                 text(multi_head_bytes(one, in_pages(n), s.value_bytes))});
+            std::vector<QVariant> row{l, text_of(one.layer_kinds[0]).toUpper(), text(b.state), text(b.conv), text(b.cache)};
+            if (compared.twin) row.push_back(text(model.twin.at(in_pages(n))));
+            if (compared.multi_head) row.push_back(text(model.multi_head.at(in_pages(n))));
+            rows.rows.push_back(std::move(row));
         }
         layer_rows_->set(std::move(rows));
         layers_->setMaximumHeight(layers_->horizontalHeader()->sizeHint().height() +

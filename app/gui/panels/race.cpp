@@ -96,7 +96,7 @@ protected:
         const RunCard* card = session.card();
         context_->setItemText(3, card ? text_of("all " + grouped(card->context)) : QStringLiteral("the model's limit"));
         start_->setText(racing() ? "Stop" : "Start");
-        start_->setEnabled(racing() || (session.live() && !session.busy()));
+        start_->setEnabled(racing() || (session.live() && !session.busy() && session.baseline().twin));
         context_->setEnabled(session.live() && !racing());
         draw_state(card);
         if (frozen() || session.frozen()) return;  // the race may be stopped all the same
@@ -131,6 +131,8 @@ private:
             text = "This recording holds no race: load a model to run one.";
         else if (session.busy())
             text = "waits until the model is free";
+        else if (!session.baseline().twin)
+            text = "Nothing to race: no engine here runs multi-head attention. Compare with the twin (run bar) to race it.";
         if (state_->text() != text) state_->setText(text);
     }
 
@@ -140,20 +142,22 @@ private:
         if (!points_.empty()) {
             const RacePoint& p = points_.back();
             const double ratio = p.twin_ns / p.hybrid_ns, bytes = double(p.hybrid.total()) / double(std::max<int64_t>(1, p.twin.total()));
+            const bool faster = ratio >= 1;
             const auto big = [&](const QColor& colour, const QString& number, const QString& name) {
                 return QString(
                            "<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>tokens/s</span><br/>"
                            "<span style='color:%3'>%4</span></td>")
                     .arg(colour.name(), number, t.muted.name(), name);
             };
-            html =
-                "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model") + big(t.twin, speed(p.twin_ns), "twin: " + twin_name());
-            const bool faster = ratio >= 1;
-            html += QString(
-                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
-                        "%5 tokens</span></td>")
-                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
-                             text_of(grouped(p.context)));
+            html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model");
+            if (session.baseline().twin) {
+                html += big(t.twin, speed(p.twin_ns), "twin: " + twin_name());
+                html += QString(
+                            "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
+                            "%5 tokens</span></td>")
+                            .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
+                                 text_of(grouped(p.context)));
+            }
             html += "</tr></table>";
         }
         if (html != shown_) numbers_->setText(shown_ = html);
@@ -170,43 +174,50 @@ private:
         const QString mine = now ? "this model" : "this model, recorded", twin = "twin: " + twin_name();
 
         double slowest = 0;
+        const Baseline compared = session.baseline();
         QList<QPointF> a, b, a_bytes, b_bytes;
         for (const RacePoint& p : points_) {
-            slowest = std::max({slowest, p.hybrid_ns, p.twin_ns});
+            slowest = std::max({slowest, p.hybrid_ns, compared.twin ? p.twin_ns : 0});
             a << QPointF(double(p.context), p.hybrid_ns), b << QPointF(double(p.context), p.twin_ns);
             a_bytes << QPointF(double(p.context), double(p.hybrid.total())), b_bytes << QPointF(double(p.context), double(p.twin.total()));
         }
         time_->set_axes(x, {"time of a token, median", false, 0, slowest > 0 ? slowest * 1.15 : 1e6, LineChart::Unit::nanoseconds});
         time_->set_series(0, mine, t.hybrid, a, !now);
-        time_->set_series(1, twin, t.twin, b, !now);
+        if (compared.twin)
+            time_->set_series(1, twin, t.twin, b, !now);
+        else
+            time_->drop_series(1);
         time_->set_empty(card && !session.live() ? "This recording holds no race."
                          : card ? "Press Start: both models decode the same tokens in turn, at growing contexts."
                               : "Load a model to race it against its full-attention twin.");
 
         // What the shapes say, dashed, under what was measured.
-        QList<QPointF> mine_line, twin_line;
         double most = 1024;
-        if (card) {
-            const SequenceBytes one = sequence_bytes(card->config, 1, card->cache_value_bytes);
-            const auto fixed = double(one.state + one.conv), slope = double(one.cache),
-                       twin_slope = double(sequence_bytes(all_mla(card->config), 1, card->cache_value_bytes).cache);
-            for (int i = 0; i <= 64; ++i) {
-                const double n = x.low * std::pow(x.high / x.low, i / 64.0);
-                mine_line << QPointF(n, fixed + slope * n), twin_line << QPointF(n, twin_slope * n);
-            }
-            most = std::max(mine_line.back().y(), twin_line.back().y());
-        }
+        int series = 0;
         for (const QPointF& p : a_bytes + b_bytes) most = std::max(most, p.y());
-        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});
-        memory_->set_series(0, mine, t.hybrid, a_bytes, !now);
-        memory_->set_series(1, twin, t.twin, b_bytes, !now);
-        memory_->set_series(2, "this model, computed", faded(t.hybrid), mine_line, true);
-        memory_->set_series(3, "twin, computed", faded(t.twin), twin_line, true);
-        memory_->set_empty("Memory by context follows from the shapes of a loaded model.");
         std::vector<LineChart::Mark> marks;
-        if (card)
-            if (const int64_t c = crossover(card->config, card->cache_value_bytes); c >= 0 && double(c) < x.high)
-                marks.push_back({std::max(64.0, double(c)), text_of("less memory than the twin from " + grouped(c)), t.good});
+        if (!points_.empty()) memory_->set_series(series++, mine, t.hybrid, a_bytes, !now);
+        if (!points_.empty() && compared.twin) memory_->set_series(series++, twin, t.twin, b_bytes, !now);
+        if (card) {
+            const MemoryModel bytes = memory_model(card->config, card->cache_value_bytes);
+            const auto line = [&](const Growth& growth, const QString& name, const QColor& colour) {
+                QList<QPointF> points;
+                for (int i = 0; i <= 64; ++i) {
+                    const double n = x.low * std::pow(x.high / x.low, i / 64.0);
+                    points << QPointF(n, double(growth.fixed) + double(growth.token) * n);
+                }
+                most = std::max(most, points.back().y());
+                memory_->set_series(series++, name, faded(colour), points, true);
+            };
+            line(bytes.mine, "this model, computed", t.hybrid);
+            if (compared.twin) line(bytes.twin, "twin, computed", t.twin);
+            if (compared.multi_head && !compared.twin) line(bytes.multi_head, "multi-head attention, computed", t.third);
+            const int64_t c = compared.twin ? crossover(bytes.mine, bytes.twin) : compared.multi_head ? crossover(bytes.mine, bytes.multi_head) : -1;
+            if (c >= 64 && double(c) < x.high) marks.push_back({double(c), text_of((compared.twin ? "less memory than the twin from " : "less memory from ") + grouped(c)), t.good});
+        }
+        memory_->drop_series(series);
+        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});
+        memory_->set_empty("Memory by context follows from the shapes of a loaded model.");
         memory_->set_marks(std::move(marks));
     }
     static QColor faded(QColor c) {
@@ -218,19 +229,11 @@ private:
         QString text;
         if (card) {
             const int64_t n = points_.empty() ? session.trace().size() : tokens_;
-            switch (kind_) {
-                case TwinKind::trained:
-                    text = "The twin was trained as full attention. ";
-                    break;
-                case TwinKind::synthetic:
-                    text =
-                        "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
-                        "words are not. ";
-                    break;
-                case TwinKind::recorded:
-                case TwinKind::computed:
-                    break;
-            }
+            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The twin was trained as full attention. ";
+            if (session.baseline().twin && kind_ == TwinKind::synthetic)
+                text =
+                    "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
+                    "words are not. ";
             if (!session.live())
                 text = points_.empty() ? "" : text + "Recorded: not measured on this machine now.";
             else
