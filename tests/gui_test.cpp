@@ -7,6 +7,7 @@
 #include "app/gui/heat_map.h"
 #include "app/gui/line_chart.h"
 #include "app/gui/main_window.h"
+#include "app/opener.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {
@@ -170,6 +171,36 @@ TEST_F(WindowTest, ABannerChangesItsColoursWithoutEnd) {
 TEST_F(WindowTest, IsUsableAtTheSmallestSize) {
     EXPECT_LE(window.minimumSizeHint().width(), 1024);
     EXPECT_LE(window.minimumSizeHint().height(), 640);
+}
+
+// As main() does it: the window is closed while the engine makes an answer that would not end before the test's time is up.
+TEST(Closing, InTheMiddleOfAnAnswerEndsTheEngineAndKeepsTheText) {
+    const QTemporaryDir home;
+    std::weak_ptr<const Model> model;
+    std::string said;
+    {
+        Session session(std::make_unique<LiveRun>([&](const LoadModel& what, const LoadOptions& options) {
+            auto opened = open_for_run(what, options);
+            if (opened) model = opened->model;
+            return opened;
+        }));
+        Chats chats(session, home.path());
+        MainWindow window(session, chats);
+        window.show();
+        window.load_model("");
+        ASSERT_TRUE(QTest::qWaitFor([&] { return session.live() && !session.busy(); }, 60'000));
+        chats.set_settings({.preset = "Hot", .sampling = {.temperature = 50}, .predict = session.card()->context / 2});  // hardly ever a stop token
+        ASSERT_TRUE(chats.send("Tell me everything."));
+        ASSERT_TRUE(QTest::qWaitFor([&] { return session.trace().size() > 40; }, 60'000));
+        ASSERT_TRUE(chats.answering());
+        QTimer::singleShot(0, &window, &QWidget::close);
+        QApplication::exec();  // ends with the last window
+        said = chats.chat().message(2).text;
+    }
+    EXPECT_TRUE(model.expired()) << "the engine's thread is gone, and with it whoever held the model";
+    EXPECT_FALSE(said.empty());
+    ScriptedSession next;
+    EXPECT_EQ(Chats(*next.session, home.path()).chat().message(2).text, said);
 }
 
 }  // namespace
