@@ -8,27 +8,58 @@ namespace {
 
 constexpr size_t kStaging = 8 << 20;  // pinned bytes on the way to or from the device
 
-int64_t padded(int64_t bytes) { return (bytes + 15) / 16 * 16; }
-
 bool quantised(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
 
 int64_t code_row(const Weight& w) {
-    if (w.type == DType::q8_0) return padded(w.in);
-    if (w.type == DType::q4_0) return padded(w.in / 2);
-    return padded(w.row_bytes());
+    const int64_t bytes = w.type == DType::q8_0 ? w.in : w.type == DType::q4_0 ? w.in / 2 : w.row_bytes();
+    return (bytes + 63) / 64 * 64;
+}
+
+int64_t scale_row(const Weight& w) { return quantised(w.type) ? code_row(w) / (w.type == DType::q8_0 ? 32 : 16) : 0; }
+
+// A row of a file's blocks (a scale, then codes) as device.h has it.
+void pack(const Weight& w, int64_t r, std::byte* codes, std::byte* scales) {
+    const std::byte* from = w.row(r);
+    if (!quantised(w.type)) {
+        std::memcpy(codes, from, static_cast<size_t>(w.row_bytes()));
+        std::memset(codes + w.row_bytes(), 0, static_cast<size_t>(code_row(w) - w.row_bytes()));
+        return;
+    }
+    const int words = w.type == DType::q8_0 ? 8 : 4, in_chunk = 16 / words;  // of a group; groups in a chunk
+    const int64_t groups = w.in / 32;
+    for (int64_t g = 0; g < scale_row(w); ++g) {
+        uint32_t word[8] = {};
+        uint16_t scale = 0;
+        if (g < groups) {
+            std::memcpy(&scale, from, 2);
+            std::memcpy(word, from + 2, static_cast<size_t>(words) * 4);
+            from += 2 + words * 4;
+        }
+        std::memcpy(scales + g * 2, &scale, 2);
+        std::byte* to = codes + g / in_chunk * 64 + g % in_chunk * words;
+        for (int c = 0; c < 4; ++c) {
+            if (words == 8) {
+                std::memcpy(to + c * 16, &word[c], 4);
+                std::memcpy(to + c * 16 + 4, &word[c + 4], 4);
+            } else {
+                const uint32_t signed_codes = g < groups ? word[c] ^ 0x88888888u : 0;  // 0..15 stands for -8..7
+                std::memcpy(to + c * 16, &signed_codes, 4);
+            }
+        }
+    }
 }
 
 }  // namespace
 
 Matrix matrix(const Weight& w) {
     if (!w) return {};
-    Matrix m{.out = w.out, .in = w.in, .stride = code_row(w), .type = w.type};
+    Matrix m{.out = w.out, .in = w.in, .stride = code_row(w), .type = w.type, .groups = static_cast<int32_t>(scale_row(w))};
     m.codes = reinterpret_cast<const unsigned char*>(w.data);
-    if (quantised(w.type)) m.scales = reinterpret_cast<const uint16_t*>(m.codes + m.stride * w.out);
+    if (m.groups) m.scales = reinterpret_cast<const uint16_t*>(m.codes + m.stride * w.out);
     return m;
 }
 
-int64_t device_bytes(const Weight& w) { return code_row(w) * w.out + (quantised(w.type) ? w.in / 32 * w.out * 2 : 0); }
+int64_t device_bytes(const Weight& w) { return (code_row(w) + scale_row(w) * 2) * w.out; }
 
 std::shared_ptr<Backend> make_backend(int device, std::string why) { return std::make_shared<CudaBackend>(device, std::move(why)); }
 
@@ -74,37 +105,22 @@ void CudaBackend::download(void* host, const void* device, size_t bytes) {
     }
 }
 
-// Codes and scales each in their own plane, rows padded: a warp then reads 16 aligned bytes a lane. Quantised blocks of a file are 34 and 18 bytes long.
 Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
     keep.push_back(allocate(static_cast<size_t>(device_bytes(host))));
     auto* const codes = keep.back().as<std::byte>();
-    const int64_t stride = code_row(host), groups = host.in / 32, row = host.row_bytes();
-    auto* const scales = codes + stride * host.out;
-    const bool planes = quantised(host.type);
-    const int64_t rows = std::max<int64_t>(1, static_cast<int64_t>(kStaging) / (stride + (planes ? groups * 2 : 0)));
+    const int64_t stride = code_row(host), scale_bytes = scale_row(host) * 2;
+    const int64_t rows = std::max<int64_t>(1, static_cast<int64_t>(kStaging) / (stride + scale_bytes));
     for (int64_t first = 0; first < host.out; first += rows) {
         const int64_t n = std::min(rows, host.out - first);
         std::vector<std::byte> big;  // a row wider than the staging memory
         std::byte* to = staging_;
-        if (static_cast<size_t>(n * (stride + groups * 2)) > kStaging) big.resize(static_cast<size_t>(n * (stride + groups * 2))), to = big.data();
-        std::byte* const to_scales = to + n * stride;
-        for (int64_t r = 0; r < n; ++r) {
-            const std::byte* from = host.row(first + r);
-            std::byte* code = to + r * stride;
-            if (!planes) {
-                std::memcpy(code, from, static_cast<size_t>(row));
-                std::memset(code + row, 0, static_cast<size_t>(stride - row));
-                continue;
-            }
-            const int bytes = klp::info(host.type).bytes - 2;  // of a block's codes
-            for (int64_t g = 0; g < groups; ++g, from += bytes + 2) {
-                std::memcpy(to_scales + (r * groups + g) * 2, from, 2);
-                std::memcpy(code + g * bytes, from + 2, static_cast<size_t>(bytes));
-            }
-        }
+        if (static_cast<size_t>(n * (stride + scale_bytes)) > kStaging) big.resize(static_cast<size_t>(n * (stride + scale_bytes))), to = big.data();
+        for (int64_t r = 0; r < n; ++r) pack(host, first + r, to + r * stride, to + n * stride + r * scale_bytes);
         check(cudaMemcpyAsync(codes + first * stride, to, static_cast<size_t>(n * stride), cudaMemcpyHostToDevice, stream_.handle()), "an upload");
-        if (planes)
-            check(cudaMemcpyAsync(scales + first * groups * 2, to_scales, static_cast<size_t>(n * groups * 2), cudaMemcpyHostToDevice, stream_.handle()), "an upload");
+        if (scale_bytes > 0)
+            check(cudaMemcpyAsync(codes + host.out * stride + first * scale_bytes, to + n * stride, static_cast<size_t>(n * scale_bytes),
+                                  cudaMemcpyHostToDevice, stream_.handle()),
+                  "an upload");
         stream_.wait();
     }
     return {codes, host.type, host.out, host.in};

@@ -51,6 +51,8 @@ private:
         bool add = false;
     };
     void multiply(const Product& product);
+    const float* normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm);  // [T, width], x itself where there is no norm
+    void feed_forward(const SwiGlu& w, const float* n, int64_t T, float* y);                                // y += down( silu(gate n) * (up n) )
 
     DeviceInfo info_;
     Stream stream_;

@@ -33,7 +33,8 @@ __device__ __forceinline__ float from_f16(uint16_t h) {
     return f;
 #else
     const uint32_t sign = uint32_t{h & 0x8000u} << 16, magnitude = uint32_t{h & 0x7fffu} << 13;
-    return (h & 0x7c00u) == 0x7c00u ? __uint_as_float(sign | magnitude | 0x7f800000u) : __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude) * 0x1p112f));
+    return (h & 0x7c00u) == 0x7c00u ? __uint_as_float(sign | magnitude | 0x7f800000u)
+                                    : __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude) * 0x1p112f));
 #endif
 }
 
@@ -67,20 +68,26 @@ __device__ __forceinline__ float block_sum(float v, float* space) {
 
 // --- matrices ---------------------------------------------------------------------------------------------------------------
 
-// A weight as adopt() leaves it: rows of codes, padded to 16 bytes, then for quantised types all rows of scales. A group is 32 values of a row.
+// A weight as adopt() leaves it. Rows are padded with zeros to chunks of 64 bytes, so that four lanes of 16 bytes read a chunk and no product needs a tail.
 //   f32, f16, bf16   the values
-//   q8_0             int8 codes, value = scale * code
-//   q4_0             a byte holds values i (low half) and i + 16 (high half) of a group of 32, as in the file; value = scale * table[code], table[c] = c - 8
+//   q8_0             two groups of 32 values a chunk, value = scale * code. Word h c of a group's eight (h = 0, 1; c = 0..3) is word 4c + 2s + h of the chunk,
+//   s
+//                    the group: lane c's 16 bytes are then what it holds of both groups in mma_s8().
+//   q4_0             four groups a chunk. A byte holds codes i (low half) and i + 16 (high half) of a group, both in two's complement; word c of group s is
+//   word
+//                    4c + s of the chunk.
+// Behind the rows of a quantised weight lie its rows of scales, one f16 a group, zero for groups that are padding.
 struct Matrix {
     const unsigned char* codes = nullptr;
-    const uint16_t* scales = nullptr;  // f16, [out, in / 32]; null where the codes are the values
+    const uint16_t* scales = nullptr;  // null where the codes are the values
     int64_t out = 0, in = 0;
-    int64_t stride = 0;  // bytes from row to row of codes
+    int64_t stride = 0;  // bytes from row to row of codes, a multiple of 64
     DType type = DType::f32;
-    int32_t unused[1] = {};  // no padding: arguments are compared byte by byte
+    int32_t groups = 0;  // scales from row to row
 
     __device__ const unsigned char* row(int64_t r) const { return codes + r * stride; }
     __device__ float at(int64_t r, int64_t i) const {
+        const int v = static_cast<int>(i % 32);
         switch (type) {
             case DType::f32:
                 return reinterpret_cast<const float*>(row(r))[i];
@@ -88,11 +95,13 @@ struct Matrix {
                 return from_f16(reinterpret_cast<const uint16_t*>(row(r))[i]);
             case DType::bf16:
                 return from_bf16(reinterpret_cast<const uint16_t*>(row(r))[i]);
-            case DType::q8_0:
-                return from_f16(scales[r * (in / 32) + i / 32]) * static_cast<float>(reinterpret_cast<const int8_t*>(row(r))[i]);
+            case DType::q8_0: {
+                const int64_t byte = i / 64 * 64 + v / 4 % 4 * 16 + i / 32 % 2 * 8 + v / 16 * 4 + v % 4;
+                return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(row(r)[byte]));
+            }
             case DType::q4_0: {
-                const int byte = row(r)[i / 32 * 16 + i % 16], code = i % 32 < 16 ? byte & 15 : byte >> 4;
-                return from_f16(scales[r * (in / 32) + i / 32]) * static_cast<float>(code - 8);
+                const int pair = row(r)[i / 128 * 64 + v % 16 / 4 * 16 + i / 32 % 4 * 4 + v % 4];
+                return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(v < 16 ? pair << 4 : pair & 0xf0) / 16);
             }
         }
         return 0;

@@ -37,6 +37,12 @@ __global__ void plain_product(const float* x, int64_t x_stride, Matrix w, float*
     if (lane == 0) y[t * y_stride + r] = add ? y[t * y_stride + r] + sum : sum;
 }
 
+// hidden = silu(gate) * up
+__global__ void swiglu_kernel(const float* gate, const float* up, int64_t n, float* hidden) {
+    const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+    if (i < n) hidden[i] = silu(gate[i]) * up[i];
+}
+
 }  // namespace
 
 void CudaBackend::embed(const Embed& a) {
@@ -44,28 +50,55 @@ void CudaBackend::embed(const Embed& a) {
     stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), matrix(a.table), a.x.data);
 }
 
+const float* CudaBackend::normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm) {
+    if (!norm.weight) {
+        KLP_CHECK(x_stride == width);
+        return x;
+    }
+    float* n = temporary<float>(T * width);
+    stream_.launch("norm", norm_kernel, {.x = T, .threads = 256}, x, x_stride, width, norm.weight, norm.eps, n);
+    return n;
+}
+
 void CudaBackend::multiply(const Product& p) {
     const float* x = p.x;
     int64_t stride = p.x_stride;
-    if (p.norm.weight) {
-        float* n = temporary<float>(p.T * p.w.in);
-        stream_.launch("norm", norm_kernel, {.x = p.T, .threads = 256}, p.x, p.x_stride, p.w.in, p.norm.weight, p.norm.eps, n);
-        x = n, stride = p.w.in;
-    }
+    if (p.norm.weight) x = normalised(p.x, p.x_stride, p.T, p.w.in, p.norm), stride = p.w.in;
     for (int64_t t = 0; t < p.T; t += 65535)
-        stream_.launch("plain_product", plain_product, {.x = (p.w.out + 3) / 4, .y = std::min<int64_t>(65535, p.T - t), .threads = 128}, x + t * stride, stride, p.w,
-                       p.y + t * p.y_stride, p.y_stride, p.add);
+        stream_.launch("plain_product", plain_product, {.x = (p.w.out + 3) / 4, .y = std::min<int64_t>(65535, p.T - t), .threads = 128}, x + t * stride, stride,
+                       p.w, p.y + t * p.y_stride, p.y_stride, p.add);
 }
 
 void CudaBackend::linear(const Linear& a) {
     fresh();
     int64_t column = 0;
     for (const Weight& w : a.w) {
-        multiply({.x = a.x.data, .x_stride = a.x.dim[1], .T = a.x.dim[0], .norm = a.norm, .w = matrix(w), .y = a.y.data + column, .y_stride = a.y.dim[1], .add = a.add});
+        multiply({.x = a.x.data,
+                  .x_stride = a.x.dim[1],
+                  .T = a.x.dim[0],
+                  .norm = a.norm,
+                  .w = matrix(w),
+                  .y = a.y.data + column,
+                  .y_stride = a.y.dim[1],
+                  .add = a.add});
         column += w.out;
     }
 }
 
-void CudaBackend::ffn(const Ffn&) { throw DeviceError("ffn is not written for CUDA yet"); }
+void CudaBackend::feed_forward(const SwiGlu& w, const float* n, int64_t T, float* y) {
+    const int64_t D = w.gate.in, F = w.gate.out;
+    float *gate = temporary<float>(T * F), *up = temporary<float>(T * F);
+    multiply({.x = n, .x_stride = D, .T = T, .w = matrix(w.gate), .y = gate, .y_stride = F});
+    multiply({.x = n, .x_stride = D, .T = T, .w = matrix(w.up), .y = up, .y_stride = F});
+    stream_.launch("swiglu", swiglu_kernel, {.x = (T * F + 255) / 256, .threads = 256}, gate, up, T * F, gate);
+    multiply({.x = gate, .x_stride = F, .T = T, .w = matrix(w.down), .y = y, .y_stride = D, .add = true});
+}
+
+void CudaBackend::ffn(const Ffn& a) {
+    fresh();
+    const int64_t T = a.x.dim[0], D = a.x.dim[1];
+    if (T == 0) return;
+    feed_forward(a.w, normalised(a.x.data, D, T, D, a.norm), T, a.y.data);
+}
 
 }  // namespace klp::cuda
