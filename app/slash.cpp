@@ -200,7 +200,7 @@ void stats(Session& session) {
     if (!session.last) return;
     put(session.cost_of(*session.last));
     const PhaseTimes& t = session.last->generation.decode_phases;
-    if (t.total() == 0) return;
+    if (t.total() == t.whole) return;  // nothing, or nothing but the sum
     say(session, "where the answer's time went:");
     const std::pair<const char*, int64_t> phases[] = {{"KDA", t.kda}, {"MLA", t.mla}, {"dense", t.dense}, {"MoE", t.moe}, {"head", t.head}, {"embed", t.embed}};
     for (const auto& [phase, ns] : phases) {

@@ -83,6 +83,28 @@ void Scratch::reset() {
 #endif
 }
 
+void Scratch::rewind() { block_ = used_ = 0; }
+
+void Scratch::download(std::vector<float>& to) const {
+    to.clear();
+    for (size_t b = 0; b < blocks_.size() && b <= block_; ++b) {
+        const size_t bytes = b < block_ ? blocks_[b].bytes() : used_;
+        to.resize(to.size() + bytes / sizeof(float));
+        on_.download(to.data() + to.size() - bytes / sizeof(float), blocks_[b].as(), bytes);
+    }
+}
+
+int64_t Scratch::place(const float* taken) const {
+    int64_t before = 0;
+    for (const Buffer& block : blocks_) {
+        const auto floats = static_cast<int64_t>(block.bytes() / sizeof(float));
+        if (taken >= block.as<float>() && taken < block.as<float>() + floats) return before + (taken - block.as<float>());
+        before += floats;
+    }
+    KLP_CHECK(!"memory that was not taken from here");
+    return -1;
+}
+
 int64_t Scratch::bytes() const {
     int64_t total = 0;
     for (const Buffer& block : blocks_) total += static_cast<int64_t>(block.bytes());
@@ -125,26 +147,35 @@ const float* Loader::vector(const std::string& name, const std::vector<int64_t>&
 
 float* Step::watch(Site site, int64_t width) {
     if (!wants(site)) return nullptr;
-    watched.push_back({site, scratch.floats(tokens * width), width});
+    watched.push_back({site, layer, readings.floats(tokens * width), width, true});
     return watched.back().values;
 }
 
 void Step::publish() {
-    std::vector<float> rows;
+    if (watched.empty()) return;
+    std::vector<float> all, shown;
+    readings.download(all);
     for (const Watched& w : watched) {
-        rows.resize(static_cast<size_t>(tokens * w.width));
-        on.download(rows.data(), w.values, rows.size() * sizeof(float));
+        std::span<float> rows;
+        if (w.reading) {
+            rows = {all.data() + readings.place(w.values), static_cast<size_t>(tokens * w.width)};
+        } else {
+            shown.resize(static_cast<size_t>(tokens * w.width));
+            on.download(shown.data(), w.values, shown.size() * sizeof(float));
+            rows = shown;
+        }
         if (w.site == Site::picks)  // the op writes expert numbers as int32
             for (float& v : rows) v = static_cast<float>(std::bit_cast<int32_t>(v));
         for (size_t s = 0; s < segments.size(); ++s)
             for (int64_t t = 0; t < segments[s].count; ++t)
                 tap->take({.site = w.site,
-                           .layer = layer,
+                           .layer = w.layer,
                            .sequence = static_cast<int>(s),
                            .position = segments[s].past + t,
                            .values = {rows.data() + (segments[s].first + t) * w.width, static_cast<size_t>(w.width)}});
     }
     watched.clear();
+    readings.rewind();
 }
 
 }  // namespace klp

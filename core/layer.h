@@ -42,8 +42,13 @@ public:
     explicit Scratch(Backend& on) : on_(on) {}
     Out<2> rows(int64_t rows, int64_t columns);
     float* floats(int64_t n);
-    void reset();  // everything taken is free again; blocks are merged so that the next pass fits into one
+    void reset();   // everything taken is free again; blocks are merged so that the next pass fits into one
+    void rewind();  // everything taken is free again, and memory stays as it is
     int64_t bytes() const;
+
+    // Everything taken, block behind block, as the host's memory; place(): where a pointer's floats stand in it.
+    void download(std::vector<float>& to) const;
+    int64_t place(const float* taken) const;
 
 private:
     Backend& on_;
@@ -62,6 +67,7 @@ struct Segment {
 struct Step {
     Backend& on;
     Scratch& scratch;
+    Scratch& readings;   // what taps are written to, apart from the rest so that one download brings all of them
     Tap* tap = nullptr;  // who watches; may be nobody
     std::span<const Segment> segments;
     int layer = 0;
@@ -72,14 +78,16 @@ struct Step {
     float* watch(Site site, int64_t width);
     // The same for rows that the layer holds anyway until it is done.
     void show(Site site, Out<2> rows) {
-        if (wants(site)) watched.push_back({site, rows.data, rows.dim[1]});
+        if (wants(site)) watched.push_back({site, layer, rows.data, rows.dim[1], false});
     }
-    void publish();  // called by the model after each layer
+    void publish();  // hands what was watched to the tap; called by the model
 
     struct Watched {
         Site site;
+        int layer;
         float* values;
         int64_t width;
+        bool reading;  // lies in `readings`
     };
     std::vector<Watched> watched = {};
 };

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "core/sequence.h"
 
@@ -40,6 +41,29 @@ DType mixer_type(const WeightSource& source) {
         if (tensor.name == "model.layers.0.self_attn.q_proj.weight") return tensor.type;
     return DType::f32;
 }
+
+// Readings of a long prompt are handed over layer by layer, since they are large; those of a few tokens all at once, since a device has to be waited for.
+constexpr int64_t kRowsAtOnce = 16;
+
+// What lies between begin_pass and end_pass; an exception ends it too.
+class Pass {
+public:
+    explicit Pass(Backend& on) : on_(on) { on_.begin_pass(); }
+    Pass(const Pass&) = delete;
+    ~Pass() {
+        try {
+            end();
+        } catch (const DeviceError&) {  // the first one is on its way
+        }
+    }
+    void end() {
+        if (std::exchange(open_, false)) on_.end_pass();
+    }
+
+private:
+    Backend& on_;
+    bool open_ = true;
+};
 
 }  // namespace
 
@@ -131,8 +155,10 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
     ws.times = {};
     int64_t since = now();
     ws.scratch.reset();
-    Step step{.on = *on_, .scratch = ws.scratch, .tap = ws.tap, .segments = segments, .tokens = T};
+    ws.readings.reset();
+    Step step{.on = *on_, .scratch = ws.scratch, .readings = ws.readings, .tap = ws.tap, .segments = segments, .tokens = T};
     const Out<2> x = ws.scratch.rows(T, D);
+    Pass pass(*on_);
     if (T > 0) {
         on_->embed({.ids = ids, .table = embed_, .x = x});
         charge(ws.times.embed, since);
@@ -141,7 +167,7 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
             charge(layer.mixer->kind() == "kda" ? ws.times.kda : ws.times.mla, since);
             layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
             charge(layer.ffn->kind() == "moe" ? ws.times.moe : ws.times.dense, since);
-            step.publish();
+            if (T > kRowsAtOnce) step.publish();
             ++step.layer;
         }
     }
@@ -165,12 +191,16 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
     if (R > 0) {
         const Out<2> logits = ws.scratch.rows(R, config_.vocab_size);
         on_->linear({.x = last, .norm = final_norm_, .w = {&lm_head_, 1}, .y = logits});
+        pass.end();
         on_->download(ws.logits.data(), logits.data, ws.logits.size() * sizeof(float));
         for (size_t r = 0; r < rows.size(); ++r)
             if (rows[r] < 0)
                 std::fill_n(ws.logits.begin() + static_cast<int64_t>(r) * config_.vocab_size, config_.vocab_size, std::numeric_limits<float>::quiet_NaN());
     }
+    pass.end();
+    step.publish();
     charge(ws.times.head, since);
+    if (on_->info().whole_passes) ws.times = {.whole = ws.times.total()};
 
     for (const Feed& feed : feeds) feed.sequence->tokens_.insert(feed.sequence->tokens_.end(), feed.tokens.begin(), feed.tokens.end());
 }

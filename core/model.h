@@ -32,8 +32,8 @@ struct Feed {
 
 // Scratch, taps and times of the thread that runs forward passes; not shared between threads.
 struct Workspace {
-    explicit Workspace(Backend& on) : scratch(on) {}
-    Scratch scratch;
+    explicit Workspace(Backend& on) : scratch(on), readings(on) {}
+    Scratch scratch, readings;
     Tap* tap = nullptr;
     PhaseTimes times;           // of the last pass
     std::vector<float> logits;  // of the last pass, [rows, vocab_size]

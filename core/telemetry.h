@@ -37,12 +37,12 @@ public:
     virtual void take(const Reading& reading) = 0;  // on the engine's thread; must not wait
 };
 
-// Nanoseconds of one forward pass by what they went to.
+// Nanoseconds of one forward pass by what they went to; all of them under `whole` where the device runs a pass as one (a CUDA graph).
 struct PhaseTimes {
-    int64_t embed = 0, kda = 0, mla = 0, dense = 0, moe = 0, head = 0;
-    int64_t total() const { return embed + kda + mla + dense + moe + head; }
+    int64_t embed = 0, kda = 0, mla = 0, dense = 0, moe = 0, head = 0, whole = 0;
+    int64_t total() const { return embed + kda + mla + dense + moe + head + whole; }
     PhaseTimes& operator+=(const PhaseTimes& o) {
-        embed += o.embed, kda += o.kda, mla += o.mla, dense += o.dense, moe += o.moe, head += o.head;
+        embed += o.embed, kda += o.kda, mla += o.mla, dense += o.dense, moe += o.moe, head += o.head, whole += o.whole;
         return *this;
     }
 };

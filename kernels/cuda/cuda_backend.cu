@@ -74,7 +74,8 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
              .detail = "compute " + std::to_string(p.major) + "." + std::to_string(p.minor) + ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, driver " +
                        std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10),
              .why = std::move(why),
-             .memory_bytes = static_cast<int64_t>(p.totalGlobalMem)};
+             .memory_bytes = static_cast<int64_t>(p.totalGlobalMem),
+             .whole_passes = true};
     check(cudaHostAlloc(reinterpret_cast<void**>(&staging_), kStaging, cudaHostAllocDefault), "allocating pinned memory");
 }
 
