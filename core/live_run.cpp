@@ -349,7 +349,7 @@ void LiveRun::handle(const StartRace& c) {
     options.cancel = &cancel_;
     options.on_point = [&](const RacePoint& point) { tell(point); };
     options.on_progress = [&](int64_t done, int64_t total) { tell(PhaseChanged{Phase::racing, done, total}); };
-    if (!cpu) options.available = {};  // what the system says is not the device's
+    if (!cpu) options.available = [&] { return at_->model->backend().free_bytes(); };
     auto end = race(at_->model, at_->twin, race_tokens(at_->sequence.tokens(), context, card.config.vocab_size), options);
     const TwinKind kind = at_->twin->twin().value_or(TwinKind::synthetic);
     if (at_->twin_bytes > available_memory() / 4) at_->twin.reset();

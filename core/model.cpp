@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/memory_plan.h"
 #include "core/sequence.h"
 
 namespace klp {
@@ -90,6 +91,14 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     model->source_ = source;
     model->mixer_type_ = mixer_type(*source);
     model->cache_type_ = model->mixer_type_ == DType::f32 ? DType::f32 : DType::bf16;
+
+    if (const int64_t free = on->free_bytes(); free >= 0) {
+        const MemoryPlan plan =
+            plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), kPrefillChunk, info(model->cache_type_).bytes);
+        if (plan.total() > free)
+            return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) + " of " +
+                                                std::to_string(on->info().memory_bytes >> 20) + " MiB free");
+    }
 
     constexpr double kFetching = 0.9;  // of the time that loading takes
     source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);

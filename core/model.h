@@ -20,6 +20,7 @@ std::string_view label(TwinKind kind);  // "trained twin", "same shapes, synthet
 
 struct LoadOptions {
     bool biased_router = false;                     // the vendor's biased-weights quirk
+    int64_t context = 4096;                         // tokens that must fit into a GPU's memory beside the weights
     std::atomic<bool>* cancel = nullptr;            // checked between tensors
     std::function<void(double fraction)> progress;  // may be empty
 };

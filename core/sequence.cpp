@@ -7,9 +7,16 @@ namespace klp {
 
 namespace {
 
+// Through the host where the memory is another device's.
 Buffer copy_of(Backend& on, const Buffer& from, size_t bytes) {
     Buffer to = on.allocate(from.bytes());
-    on.copy(to.as(), from.as(), bytes);
+    if (from.owner() == &on) {
+        on.copy(to.as(), from.as(), bytes);
+    } else {
+        std::vector<std::byte> host(bytes);
+        from.owner()->download(host.data(), from.as(), bytes);
+        on.upload(to.as(), host.data(), bytes);
+    }
     return to;
 }
 
@@ -17,7 +24,8 @@ std::vector<LayerState> copy_of(Backend& on, const std::vector<LayerState>& laye
     std::vector<LayerState> copies(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
         for (const Buffer& fixed : layers[i].fixed) copies[i].fixed.push_back(copy_of(on, fixed, fixed.bytes()));
-        copies[i].pages = layers[i].pages;
+        for (const auto& page : layers[i].pages)
+            copies[i].pages.push_back(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
     }
     return copies;
 }

@@ -36,6 +36,13 @@ struct DeviceInfo {
     bool whole_passes = false;  // runs what lies between begin_pass and end_pass as one: what a part of it took is not known
 };
 
+// What a device is doing, as far as it tells: what it does not is negative.
+struct DeviceLoad {
+    double busy = -1;  // 0 .. 1, of the last moments
+    int64_t memory_used = -1, memory_total = -1;  // bytes, of all programs
+    double clock_mhz = -1, watts = -1, celsius = -1;
+};
+
 class Backend;
 
 // Device memory and a share of its Backend, so that memory cannot outlive its device.
@@ -54,6 +61,7 @@ public:
         return static_cast<T*>(data_);
     }
     size_t bytes() const { return bytes_; }
+    Backend* owner() const { return owner_.get(); }
 
 private:
     void swap(Buffer& other) noexcept {
@@ -79,6 +87,11 @@ public:
     virtual void zero(void* device, size_t bytes) = 0;
     // A weight of a mapped file, made ready for this device's ops; what it needs of its own is appended to `keep`. The CPU reads the mapping itself.
     virtual Weight adopt(const Weight& host, std::vector<Buffer>& keep) = 0;
+
+    // Of memory that is not the host's: bytes that are free (-1: it is the host's), and bytes that adopt() will take.
+    virtual int64_t free_bytes() const { return -1; }
+    virtual int64_t adopted_bytes(const Weight& /*host*/) const { return 0; }
+    virtual DeviceLoad load() const { return {}; }  // any thread
 
     // One forward pass lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
     virtual void begin_pass() {}

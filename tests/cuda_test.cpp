@@ -1,4 +1,5 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
+#include "kernels/cuda/nvml.h"
 #include "tests/devices.h"
 
 namespace klp {
@@ -79,6 +80,23 @@ TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {
         FAIL();
     } catch (const DeviceError& e) {
         EXPECT_NE(std::string(e.what()).find("1125899906842624 bytes"), std::string::npos) << e.what();
+    }
+}
+
+// The driver's management library, played by a small one of our own (tests/fake_nvml.c).
+TEST(Nvml, ReadsWhatTheDriverSays) {
+    const DeviceLoad load = Nvml("0000:01:00.0", KLP_FAKE_NVML).read();
+    EXPECT_DOUBLE_EQ(load.busy, 0.42);
+    EXPECT_EQ(load.memory_used, int64_t{3} << 30);
+    EXPECT_EQ(load.memory_total, int64_t{8} << 30);
+    EXPECT_EQ(load.clock_mhz, 1830);
+    EXPECT_DOUBLE_EQ(load.watts, 123.456);
+    EXPECT_LT(load.celsius, 0);  // this driver has no such function
+}
+TEST(Nvml, WithoutDriverOrDeviceEverythingIsUnknown) {
+    for (const DeviceLoad& load : {Nvml("0000:01:00.0", "libof-no-driver.so").read(), Nvml("0000:02:00.0", KLP_FAKE_NVML).read()}) {
+        EXPECT_LT(load.busy, 0);
+        EXPECT_LT(load.memory_total, 0);
     }
 }
 

@@ -76,12 +76,18 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
              .why = std::move(why),
              .memory_bytes = static_cast<int64_t>(p.totalGlobalMem),
              .whole_passes = true};
+    if (char pci[32]; cudaDeviceGetPCIBusId(pci, sizeof pci, device) == cudaSuccess) nvml_.emplace(pci);
     check(cudaHostAlloc(reinterpret_cast<void**>(&staging_), kStaging, cudaHostAllocDefault), "allocating pinned memory");
 }
 
 CudaBackend::~CudaBackend() {
     cudaFreeHost(staging_);
     for (void* block : blocks_) stream_.give_back(block);
+}
+
+int64_t CudaBackend::free_bytes() const {
+    size_t free = 0, total = 0;
+    return cudaMemGetInfo(&free, &total) == cudaSuccess ? static_cast<int64_t>(free) : -1;
 }
 
 void CudaBackend::upload(void* device, const void* host, size_t bytes) {

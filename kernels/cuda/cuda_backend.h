@@ -1,7 +1,11 @@
 // An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; moe.cu.
 #pragma once
 
+#include <optional>
+
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/devices.h"
+#include "kernels/cuda/nvml.h"
 
 namespace klp::cuda {
 
@@ -16,6 +20,9 @@ public:
     void copy(void* to, const void* from, size_t bytes) override { stream_.copy(to, from, bytes); }
     void zero(void* device, size_t bytes) override { stream_.zero(device, bytes); }
     Weight adopt(const Weight& host, std::vector<Buffer>& keep) override;
+    int64_t free_bytes() const override;
+    int64_t adopted_bytes(const Weight& host) const override { return device_bytes(host); }
+    DeviceLoad load() const override { return nvml_ ? nvml_->read() : DeviceLoad{}; }
     void begin_pass() override { stream_.begin(); }
     void end_pass() override { stream_.end(); }
 
@@ -59,9 +66,8 @@ private:
     int processors_ = 1;  // SMs
     std::vector<void*> blocks_;
     size_t block_bytes_ = 0, used_ = 0;
+    std::optional<Nvml> nvml_;
     std::byte* staging_ = nullptr;  // pinned
 };
-
-std::shared_ptr<Backend> make_backend(int device, std::string why);
 
 }  // namespace klp::cuda

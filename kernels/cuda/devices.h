@@ -1,7 +1,10 @@
-// What CUDA sees on this machine, as a sentence for people. The only room that includes <cuda_runtime.h>.
+// The GPUs of this machine, without CUDA's headers.
 #pragma once
 
+#include <memory>
 #include <string>
+
+#include "kernels/backend.h"
 
 namespace klp {
 
@@ -10,5 +13,9 @@ struct CudaDevices {
     std::string text;  // "NVIDIA H200, 139 GiB, compute 9.0, driver 13.0", or why there is none
 };
 CudaDevices cuda_devices();
+
+namespace cuda {
+std::shared_ptr<Backend> make_backend(int device, std::string why);  // `why` this one; throws DeviceError
+}
 
 }  // namespace klp

@@ -25,8 +25,8 @@ constexpr size_t kStack = 128 << 10;
 enum class At { ready, block, warp, done };
 
 struct Fiber {
-    jmp_buf here;
-    ucontext_t begin;
+    jmp_buf here{};
+    ucontext_t begin{};
     std::unique_ptr<char[]> stack;
     bool started = false;
     At at = At::done;

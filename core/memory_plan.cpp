@@ -1,0 +1,43 @@
+#include "core/memory_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace klp {
+
+namespace {
+
+std::string size(int64_t bytes) {
+    char text[32];
+    const double mib = static_cast<double>(bytes) / (1 << 20);
+    std::snprintf(text, sizeof text, mib < 1024 ? "%.1f MiB" : "%.2f GiB", mib < 1024 ? mib : mib / 1024);
+    return text;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes) {
+    MemoryPlan plan{.context = context};
+    for (const TensorSpec& spec : tensor_specs(c)) {
+        int64_t values = 1;
+        for (int64_t d : spec.shape) values *= d;
+        // Vectors, convolutions and the router become f32 on every device.
+        const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
+        plan.weights += 4 * values;
+        if (!matrix) continue;
+        if (const auto found = source.find(spec.name, spec.shape)) plan.weights += on.adopted_bytes(*found) - 4 * values;
+    }
+    const SequenceBytes sequence = sequence_bytes(c, context, cache_value_bytes);
+    plan.state = sequence.state + sequence.conv, plan.cache = sequence.cache;
+    const int64_t HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
+    const int64_t widest = std::max<int64_t>({6 * HK + 4 * HV, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
+    plan.scratch = 4 * (pass * (4LL * c.hidden_size + 2 * widest) + c.vocab_size);
+    return plan;
+}
+
+std::string text(const MemoryPlan& p) {
+    return size(p.total()) + " (" + size(p.weights) + " weights, " + size(p.state) + " state, " + size(p.cache) + " cache of " + std::to_string(p.context) + " tokens, " +
+           size(p.scratch) + " scratch)";
+}
+
+}  // namespace klp
