@@ -15,8 +15,12 @@ int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std:
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
 constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
-// Whether a probe that is under way gives way to it.
-bool hurries(const Command& command) { return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command); }
+bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
+// Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from ending.
+bool hurries(const Command& command, size_t probe) {
+    if (probes(command)) return command.index() == probe;
+    return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command);
+}
 
 }  // namespace
 
@@ -47,7 +51,7 @@ LiveRun::~LiveRun() {
 
 void LiveRun::post(Command command) {
     const std::lock_guard lock(mutex_);
-    if (probing_ && hurries(command)) cancel_ = true;
+    if (probing_ && hurries(command, *probing_)) cancel_ = true;
     commands_.push_back(std::move(command));
     ++posted_;
     wake_.notify_one();
@@ -97,8 +101,9 @@ void LiveRun::loop(std::stop_token stop) {
             } else {
                 command = std::move(commands_.front());
                 commands_.pop_front();
-                probing_ = std::holds_alternative<ProbeAttention>(*command);
-                cancel_ = ++begun_ <= cancelled_until_ || (probing_ && std::any_of(commands_.begin(), commands_.end(), hurries));
+                probing_ = probes(*command) ? std::optional(command->index()) : std::nullopt;
+                cancel_ = ++begun_ <= cancelled_until_ ||
+                          (probing_ && std::any_of(commands_.begin(), commands_.end(), [&](const Command& next) { return hurries(next, *probing_); }));
             }
         }
         const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
@@ -216,13 +221,16 @@ void LiveRun::picture_state() {
         every = 1'000'000'000 / std::max(1, interest_.pictures);
     }
     if (!wanted || now() - pictured_ < every) return;
+    picture_state(at_->sequence, wanted->first, wanted->second, false);
+}
+
+void LiveRun::picture_state(const Sequence& sequence, int layer, int head, bool past) {
     const TraceShape& shape = at_->card->shape;
-    const auto [layer, head] = *wanted;
     if (!shape.has(Site::beta, layer) || head < 0 || head >= shape.kda_heads) return;
-    pictured_ = now();
-    const std::vector<float> all = at_->sequence.state(layer, "S");
+    if (!past) pictured_ = now();
+    const std::vector<float> all = sequence.state(layer, "S");
     const int64_t size = int64_t{shape.value_dim} * shape.key_dim;
-    StatePicture picture{layer, head, at_->sequence.position(), shape.value_dim, shape.key_dim, {}};
+    StatePicture picture{layer, head, sequence.position(), shape.value_dim, shape.key_dim, {}, past};
     picture.values.assign(all.begin() + head * size, all.begin() + (head + 1) * size);
     tell(std::move(picture));
 }
@@ -365,12 +373,35 @@ void LiveRun::handle(const ProbeAttention& c) {
     auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
         if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
     });
-    const auto gave_way = [&] {
-        const std::lock_guard lock(mutex_);
-        return begun_ > cancelled_until_;
-    };
-    if (!reads) return reads.error().kind == Error::interrupted && gave_way() ? void() : fail(reads.error());
+    if (!reads) return fail_probe(reads.error());
     for (HeadReads& r : *reads) tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
+}
+
+void LiveRun::handle(const ProbeState& c) {
+    if (!ready()) return;
+    const std::vector<int32_t>& tokens = at_->sequence.tokens();
+    const std::span<const int32_t> target(tokens.data(), static_cast<size_t>(std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()))));
+    Sequence sequence(at_->model);
+    if (at_->pool.cost(sequence, target).replayed > kProbeWindow) {
+        StatePicture none;
+        none.layer = c.layer, none.head = c.head, none.position = c.position + 1, none.past = true;
+        return tell(std::move(none));
+    }
+    Workspace ws(at_->model->backend());
+    const int64_t begin = now();
+    auto move = at_->pool.go(sequence, target, ws, &cancel_, [&](int64_t done, int64_t total) {
+        if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+    });
+    if (!move) return fail_probe(move.error());
+    picture_state(sequence, c.layer, c.head, true);
+}
+
+void LiveRun::fail_probe(Error error) {
+    if (error.kind == Error::interrupted) {
+        const std::lock_guard lock(mutex_);
+        if (begun_ > cancelled_until_) return;
+    }
+    fail(std::move(error));
 }
 
 }  // namespace klp

@@ -41,6 +41,7 @@ private:
     void handle(const SetSnapshotBudget& c);
     void handle(const StartRace& c);
     void handle(const ProbeAttention& c);
+    void handle(const ProbeState& c);
     // The tokens of a line; with `marker` an answer's opening follows the last message.
     Result<std::vector<int32_t>> tokens_of(const std::vector<Part>& line, bool marker) const;
     // Stands at these tokens, saying how far it is.
@@ -48,13 +49,15 @@ private:
     int capture_what_is_watched();  // how many candidates are wanted
     void publish_readings();
     void picture_state();
+    void picture_state(const Sequence& sequence, int layer, int head, bool past);
+    void fail_probe(Error error);  // says nothing of one that gave way
     void say_snapshots();
     bool ready(int answer = -1);
 
     Opener open_;
     std::unique_ptr<Loaded> at_;
     std::atomic<bool> cancel_ = false;
-    bool probing_ = false;  // guarded by mutex_
+    std::optional<size_t> probing_;  // kind of the probe that is under way or was last; guarded by mutex_
     int64_t pictured_ = 0;  // ns
 
     std::mutex mutex_;

@@ -98,6 +98,17 @@ void ReplayRun::post(Command command) {
         if (!found) refuse("this head's attention was not captured", "Load a model to look at any head.");
         return;
     }
+    if (const auto* c = std::get_if<ProbeState>(&command)) {
+        StatePicture nearest;
+        nearest.layer = c->layer, nearest.head = c->head, nearest.position = c->position + 1;
+        for (auto i = std::lower_bound(pictures_.begin(), pictures_.end(), cursor_); i != pictures_.begin() && nearest.values.empty();) {
+            auto e = recording_->event(*--i);
+            auto* picture = e ? &std::get<StatePicture>(*e) : nullptr;
+            if (picture && picture->layer == c->layer && picture->head == c->head && picture->position <= c->position + 1) nearest = std::move(*picture);
+        }
+        nearest.past = true;
+        return waiting_.push_back(std::move(nearest));
+    }
     if (std::holds_alternative<StartRace>(command)) {
         if (races_.empty()) return refuse("no race was captured", "Load a model to run one on this machine.");
         tell_race();

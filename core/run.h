@@ -80,7 +80,13 @@ struct ProbeAttention {
     int64_t position = 0;  // one that is not fed yet: the newest
     int64_t window = kProbeWindow;  // tokens back, of a KDA layer
 };
-using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, StartRace, ProbeAttention>;
+// The state of a head after the token at `position` of the current sequence, fed again from the nearest snapshot; it gives way as ProbeAttention does. The answer
+// is a StatePicture of the past: an empty one where there are more than kProbeWindow tokens to feed, in a replay the nearest one that was recorded.
+struct ProbeState {
+    int layer = 0, head = 0;
+    int64_t position = 0;
+};
+using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, StartRace, ProbeAttention, ProbeState>;
 
 // What visible panels need; the rest is neither computed nor copied.
 struct Interest {
@@ -168,6 +174,7 @@ struct StatePicture {
     int64_t position = 0;  // tokens fed when it was taken
     int rows = 0, columns = 0;  // V, K
     std::vector<float> values;  // V-first
+    bool past = false;          // the answer to ProbeState; not recorded
 };
 struct RacePoint {
     int64_t context = 0;

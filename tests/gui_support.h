@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QComboBox>
+#include <QLabel>
+#include <QRegularExpression>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "app/gui/session.h"
-#include "app/gui/theme.h"
+#include "app/gui/heat_map.h"
+#include "app/gui/panel.h"
 #include "core/scripted_run.h"
 
 namespace klp::gui {
@@ -55,6 +58,39 @@ struct ScriptedSession {
     std::shared_ptr<const RunCard> card = scripted_card();
     ScriptedRun* script = nullptr;
     std::unique_ptr<Session> session;
+};
+
+// A lens without its window.
+struct Lens {
+    Lens(ScriptedSession& s, const char* id) : session(*s.session) {
+        for (const PanelRow& row : panels())
+            if (std::string_view(row.info.id) == id) panel.reset(row.make(session, row.info));
+        panel->resize(620, 720);
+        panel->show();
+        settle();
+    }
+    static void settle() { QTest::qWait(5); }
+    template <class T>
+    T* named(const QString& name) {  // how its accessible name begins
+        for (T* w : panel->findChildren<T*>())
+            if (w->accessibleName().startsWith(name)) return w;
+        return nullptr;
+    }
+    void choose(const char* name, int index) {
+        auto* box = named<QComboBox>(name);
+        ASSERT_NE(box, nullptr) << "no box " << name;
+        box->setCurrentIndex(index);
+        emit box->activated(index);
+        settle();
+    }
+    HeatMap* map() { return panel->findChild<HeatMap*>(); }
+    QString words() {  // of all labels, without markup
+        QString all;
+        for (QLabel* l : panel->findChildren<QLabel*>()) all += l->text().remove(QRegularExpression("<[^>]*>")) + "\n";
+        return all;
+    }
+    Session& session;
+    std::unique_ptr<Panel> panel;
 };
 
 // Different colours in a picture, counted up to 1000: an empty one has few.

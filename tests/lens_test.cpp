@@ -1,12 +1,9 @@
 // The lenses Decay and State: their numbers, their pictures, and that a refresh costs no more than what is new and what is drawn.
 #include <QAbstractButton>
 #include <QAbstractScrollArea>
-#include <QComboBox>
 #include <QFileInfo>
 #include <QTemporaryDir>
 
-#include "app/gui/heat_map.h"
-#include "app/gui/panel.h"
 #include "app/gui/panels/half_life.h"
 #include "app/gui/panels/norm_plots.h"
 #include "app/gui/panels/retention.h"
@@ -18,33 +15,6 @@ namespace klp::gui {
 namespace {
 
 const auto* const environment = ::testing::AddGlobalTestEnvironment(new GuiEnvironment);
-
-const PanelRow& row_of(const char* id) {
-    for (const PanelRow& row : panels())
-        if (std::string_view(row.info.id) == id) return row;
-    std::abort();
-}
-
-// A lens without its window.
-struct Lens {
-    Lens(ScriptedSession& s, const char* id) : panel(row_of(id).make(*s.session, row_of(id).info)) {
-        panel->resize(620, 720);
-        panel->show();
-        settle();
-    }
-    static void settle() { QTest::qWait(5); }
-    void choose(const char* name, int index) {
-        for (auto* box : panel->findChildren<QComboBox*>())
-            if (box->accessibleName() == name) {
-                box->setCurrentIndex(index);
-                emit box->activated(index);
-                return settle();
-            }
-        FAIL() << "no box " << name;
-    }
-    HeatMap* map() { return panel->findChildren<HeatMap*>().front(); }
-    std::unique_ptr<Panel> panel;
-};
 
 std::shared_ptr<RunCard> card_of_48b() {
     auto card = std::make_shared<RunCard>(*scripted_card());
@@ -330,6 +300,70 @@ TEST(State, HoldsTwoAndShowsTheirDifference) {
     s.session->selection().set_head(2, 0);
     lens.show(picture_of(2, 0, 33, 1));
     EXPECT_EQ(lens.map()->rows(), 0) << "A is of another head";
+}
+
+TEST(State, AChosenTokensStateIsFedAgain) {
+    ScriptedSession s;
+    StateLens lens(s);
+    const auto asked = [&] {
+        int64_t n = 0;
+        for (const Command& c : s.script->commands) n += std::holds_alternative<ProbeState>(c);
+        return n;
+    };
+    const auto answer = [&](int64_t position, float size) {
+        StatePicture picture = picture_of(0, 0, position, size);
+        picture.past = true;
+        s.script->play({std::move(picture), PhaseChanged{Phase::ready}});
+        s.session->tick();
+        lens.settle();
+    };
+    s.answer(20);
+    lens.show(picture_of(0, 0, 32, 1));
+    s.session->selection().set_token(31);
+    lens.settle();
+    EXPECT_EQ(asked(), 0) << "the newest is there";
+    s.session->selection().set_token(12);
+    lens.settle();
+    ASSERT_EQ(asked(), 1);
+    EXPECT_EQ(std::get<ProbeState>(s.script->commands.back()).position, 12);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f)) << "until it comes the picture stays";
+    answer(13, 2);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f));
+    EXPECT_TRUE(lens.words().contains("after token 12")) << lens.words().toStdString();
+    lens.show(picture_of(0, 0, 33, 3));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f)) << "whatever is new";
+    lens.press("State, hold a");
+    s.session->selection().set_token(5);
+    lens.settle();
+    ASSERT_EQ(asked(), 2);
+    StatePicture none;
+    none.position = 6, none.past = true;
+    lens.show(none);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 3 * std::sin(35.f));
+    EXPECT_TRUE(lens.words().contains("this is the newest")) << lens.words().toStdString();
+    s.session->selection().set_token(Selection::kNewest);
+    lens.settle();
+    EXPECT_FALSE(lens.words().contains("this is the newest"));
+    lens.choose("State, picture", 1);
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f)) << "what was held is the chosen token's";
+}
+
+TEST(State, AChosenTokenWaitsUntilTheModelRests) {
+    ScriptedSession s;
+    StateLens lens(s);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 32, 1));
+    s.script->play({PhaseChanged{Phase::decoding}});
+    s.session->tick();
+    s.session->selection().set_token(12);
+    lens.settle();
+    const auto asked = [&] { return !s.script->commands.empty() && std::holds_alternative<ProbeState>(s.script->commands.back()); };
+    EXPECT_FALSE(asked());
+    EXPECT_TRUE(lens.words().contains("when the model rests")) << lens.words().toStdString();
+    s.script->play({PhaseChanged{Phase::ready}});
+    s.session->tick();
+    lens.settle();
+    EXPECT_TRUE(asked());
 }
 
 TEST(State, ItsRangeOnlyGrowsAndStaysWhereLocked) {

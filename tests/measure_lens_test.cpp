@@ -1,8 +1,6 @@
 // The lenses Memory, Race, Experts, Logits and Log, and the chart they draw with: their numbers against hand-made ones, their pictures, what clicks do.
 #include <QAbstractItemModelTester>
 #include <QAccessible>
-#include <QComboBox>
-#include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSlider>
@@ -10,10 +8,8 @@
 #include <cmath>
 #include <limits>
 
-#include "app/gui/heat_map.h"
 #include "app/gui/line_chart.h"
 #include "app/gui/memory_model.h"
-#include "app/gui/panel.h"
 #include "app/gui/panels/expert_load.h"
 #include "app/gui/text.h"
 #include "tests/gui_support.h"
@@ -28,37 +24,6 @@ const ModelConfig& shape(std::string_view name) {
         if (s.name == name) return s.config;
     std::abort();
 }
-
-// A lens without its window.
-struct Lens {
-    Lens(ScriptedSession& s, const char* id) : session(*s.session) {
-        for (const PanelRow& row : panels())
-            if (std::string_view(row.info.id) == id) panel.reset(row.make(session, row.info));
-        panel->resize(620, 560);
-        panel->show();
-        settle();
-    }
-    static void settle() { QTest::qWait(5); }
-    void choose(const char* name, int index) {
-        auto* box = named<QComboBox>(name);
-        box->setCurrentIndex(index);
-        emit box->activated(index);
-        settle();
-    }
-    template <class T>
-    T* named(const QString& name) {
-        for (T* w : panel->findChildren<T*>())
-            if (w->accessibleName().startsWith(name)) return w;
-        return nullptr;
-    }
-    QString words() {  // of all labels, without markup
-        QString all;
-        for (QLabel* l : panel->findChildren<QLabel*>()) all += l->text().remove(QRegularExpression("<[^>]*>")) + "\n";
-        return all;
-    }
-    Session& session;
-    std::unique_ptr<Panel> panel;
-};
 
 // --- numbers ------------------------------------------------------------------------------------------------------------
 

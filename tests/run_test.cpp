@@ -211,6 +211,33 @@ TEST_F(RunTest, AProbeShowsWhatAHeadReadsAndDisturbsNothing) {
     EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage);
 }
 
+TEST_F(RunTest, AStateOfThePastIsFedAgain) {
+    load();
+    Interest interest;
+    interest.state = {{1, 2}};
+    interest.pictures = 100'000;
+    run_.watch(interest);
+    run_.post(ask({{"user", "Tell me a story."}}, 12));
+    const auto seen = only<StatePicture>(until<AnswerDone>());
+    until<PhaseChanged>();
+    ASSERT_GT(seen.size(), 4u);
+    const StatePicture& then = seen[2];
+    run_.post(ProbeState{1, 2, then.position - 1});
+    const StatePicture again = only<StatePicture>(until<PhaseChanged>()).back();
+    EXPECT_TRUE(again.past);
+    EXPECT_EQ(again.position, then.position);
+    ASSERT_EQ(again.values.size(), then.values.size());
+    for (size_t i = 0; i < then.values.size(); ++i) ASSERT_NEAR(again.values[i], then.values[i], 1e-3) << i;
+    run_.post(SetSnapshotBudget{0});
+    std::string long_text;
+    for (int i = 0; i < 400; ++i) long_text += "one two three four five six ";
+    run_.post(ask({{"user", long_text}}, 2));
+    until<AnswerDone>();
+    until<PhaseChanged>();
+    run_.post(ProbeState{1, 2, 2100});
+    EXPECT_TRUE(only<StatePicture>(until<PhaseChanged>()).back().values.empty()) << "too far from any snapshot";
+}
+
 TEST_F(RunTest, AProbeGivesWay) {
     load();
     std::string long_text;

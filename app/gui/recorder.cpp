@@ -95,7 +95,7 @@ void Recorder::write_what_was() {
 
 void Recorder::take(const Event& event) {
     if (const auto* begun = std::get_if<AnswerBegun>(&event)) begun_ = *begun;
-    if (!file_) return;
+    if (const auto* picture = std::get_if<StatePicture>(&event); !file_ || (picture && picture->past)) return;
     tokens_ += std::holds_alternative<TokenMade>(event);
     (void)file_->append(event, now_ns() - begin_);  // a failure is said at the next flush
 }

@@ -29,6 +29,7 @@ constexpr int kPatience = 300;       // ms a head's picture stays while the next
 struct Held {
     KdaHead head;
     int rows = 0, columns = 0;
+    int64_t position = 0;  // tokens fed
     QString after;
     std::vector<float> values;
     bool empty() const { return values.empty(); }
@@ -66,6 +67,15 @@ private:
     bool difference() const { return show() == b_less_a || show() == now_less_a; }
     bool held() const { return frozen() || session.frozen(); }
     void take(const StatePicture& picture);
+    struct Place {
+        KdaHead head;
+        int64_t token = 0;
+        bool operator==(const Place&) const = default;
+    };
+    std::optional<Place> pinned() const;  // a chosen token that is not the newest
+    void ask_past();
+    const Held& current() const { return answered_ && answered_ == pinned() && !past_.empty() ? past_ : now_; }
+    QString source() const;  // of the picture of a chosen token
     void hold(Held& into, QPushButton* button, const char* name);
     // What is to be shown; empty, and why.
     Held wanted(QString& why) const;
@@ -84,7 +94,9 @@ private:
     QLabel* line_;
     QString hover_line_;
 
-    Held now_, a_, b_, drawn_;
+    Held now_, past_, a_, b_, drawn_;
+    std::optional<Place> asked_past_, answered_, drawn_for_;  // of past_
+    bool stopped_ = false;                                    // what was asked
     float range_ = 0;                    // of the colours
     std::pair<KdaHead, bool> range_of_;  // the head, and whether of a difference
     bool matrix_stale_ = true, spectrum_stale_ = true;
@@ -110,9 +122,9 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
       line_(new QLabel(body())) {
     show_->addItems({"Now", "A", "B", "B − A", "Now − A"});
     show_->setAccessibleName("State, picture");
-    show_->setToolTip("The state as it is now, one that was held, or the difference of two");
-    hold_a_->setToolTip("Keep the state as it is now as A");
-    hold_b_->setToolTip("Keep the state as it is now as B");
+    show_->setToolTip("The state as it is now, or after the chosen token; one that was held; or the difference of two");
+    hold_a_->setToolTip("Keep the state that Now shows as A");
+    hold_b_->setToolTip("Keep the state that Now shows as B");
     lock_->setCheckable(true);
     lock_->setToolTip(
         "Keep the range of the colours for all heads and pictures. Unlocked, a head's range only grows, in steps; "
@@ -198,7 +210,16 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         refresh_soon();
     });
     connect(&session, &Session::state_pictured, this, &StatePanel::take);
-    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) { window_.cut(e.first); });
+    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) {
+        window_.cut(e.first);
+        if (asked_past_ && asked_past_->token >= e.first) asked_past_.reset(), answered_.reset();
+    });
+    connect(&session, &Session::troubled, this, [this](const Trouble& t) {
+        if (t.answer < 0 && asked_past_ && answered_ != asked_past_) answered_ = asked_past_, past_ = {}, stopped_ = true;
+    });
+    connect(&session, &Session::phase_changed, this, [this] {
+        if (this->session.phase().phase == Phase::ready && answered_ != asked_past_) asked_past_.reset();  // it gave way, and is asked for again
+    });
     connect(&session, &Session::card_changed, this, &StatePanel::begin);
     connect(&session.selection(), &Selection::changed, this, &StatePanel::interest_changed);
     spectrum_later_.setSingleShot(true);
@@ -207,7 +228,8 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
 }
 
 void StatePanel::begin() {
-    now_ = a_ = b_ = drawn_ = {};
+    now_ = past_ = a_ = b_ = drawn_ = {};
+    asked_past_.reset(), answered_.reset();
     map_->set_values(0, 0, {});
     norms_->set_series({}, 0, -1, -1, true);
     asked_.reset(), window_layer_.reset();
@@ -220,16 +242,53 @@ void StatePanel::begin() {
 
 void StatePanel::take(const StatePicture& picture) {
     const KdaHead head{picture.layer, picture.head};
-    if (!isVisible() || kda_head(session) != head || (held() && now_.head == head && !now_.empty())) return;
-    now_ = {head, picture.rows, picture.columns, "after " + token_name(session, picture.position - 1), picture.values};
+    const Held held_now{head, picture.rows, picture.columns, picture.position, "after " + token_name(session, picture.position - 1), picture.values};
+    if (picture.past) {
+        const auto place = pinned();
+        if (!place || place->head != head || (session.live() && place->token + 1 != picture.position)) return;
+        answered_ = asked_past_ = place;
+        past_ = held_now;
+        stopped_ = false;
+    } else {
+        if (!isVisible() || kda_head(session) != head || (held() && now_.head == head && !now_.empty())) return;
+        now_ = held_now;
+    }
     matrix_stale_ = true;
 }
 
+std::optional<StatePanel::Place> StatePanel::pinned() const {
+    const auto head = kda_head(session);
+    const int64_t token = session.selection().token();
+    if (!head || token == Selection::kNewest || token >= session.trace().size()) return {};
+    if (now_.head == *head && now_.position == token + 1 && !session.busy()) return {};
+    return Place{*head, token};
+}
+
+void StatePanel::ask_past() {
+    const auto place = pinned();
+    if (!place || place == asked_past_ || held()) return;
+    if (session.live() && session.busy() && session.phase().phase != Phase::probing) return;
+    asked_past_ = place;
+    session.post(ProbeState{place->head.layer, place->head.head, place->token});
+}
+
+QString StatePanel::source() const {
+    const auto place = pinned();
+    if (!place) return {};
+    if (answered_ != place) return session.busy() && session.phase().phase != Phase::probing ? "the chosen token's comes when the model rests: this is the newest" : "looking back …";
+    if (past_.empty())
+        return stopped_ ? "stopped: this is the newest"
+               : session.live()
+                   ? QString::fromStdString("more than " + grouped(kProbeWindow) + " tokens from any snapshot to the chosen one: this is the newest")
+                   : "no state this early was recorded: this is the newest";
+    return session.live() ? "fed again from a snapshot" : past_.position == place->token + 1 ? "recorded" : "the nearest that was recorded";
+}
+
 void StatePanel::hold(Held& into, QPushButton* button, const char* name) {
-    if (now_.empty() || now_.head != kda_head(session))
+    if (current().empty() || current().head != kda_head(session))
         return session.say("There is no picture to hold yet", "Send a message first: a state is pictured while tokens are made.", false);
-    into = now_;
-    button->setToolTip(QString("%1 is layer %2, head %3, %4. Click to keep the state as it is now instead.")
+    into = current();
+    button->setToolTip(QString("%1 is layer %2, head %3, %4. Click to keep the state that Now shows instead.")
                            .arg(name)
                            .arg(into.head.layer)
                            .arg(into.head.head)
@@ -243,10 +302,11 @@ Held StatePanel::wanted(QString& why) const {
     if (!session.card()) return why = "Load a model, and this shows what one of its heads remembers.", Held();
     if (!head) return why = "This model has no KDA layers: it keeps every token in caches and has no state to look at.", Held();
     const auto need = [&](const Held& held, const QString& name) {
-        if (held.empty()) why = QString("Nothing is held as %1 yet: the button Hold %1 keeps the state as it is now.").arg(name);
+        if (held.empty()) why = QString("Nothing is held as %1 yet: the button Hold %1 keeps the state that Now shows.").arg(name);
         return !held.empty();
     };
-    const bool has_now = !now_.empty() && (now_.head == *head || waiting_.elapsed() < kPatience);
+    const Held& current = this->current();
+    const bool has_now = !current.empty() && (current.head == *head || waiting_.elapsed() < kPatience);
     const auto less = [&](const Held& x, const Held& y, const QString& x_is, const QString& y_is) {
         if (x.head != y.head) {
             why = QString("%1 is of layer %2, head %3, and %4 of layer %5, head %6: a difference needs two states of one head.")
@@ -279,8 +339,8 @@ Held StatePanel::wanted(QString& why) const {
             session.live() ? QString("The state of %1 comes with the next message.").arg(name) : QString("This recording shows no state of %1 here.").arg(name);
         return {};
     }
-    if (show() == now) return now_;
-    return need(a_, "A") ? less(now_, a_, "The picture of now", "A") : Held();
+    if (show() == now) return current;
+    return need(a_, "A") ? less(current, a_, "The picture of now", "A") : Held();
 }
 
 void StatePanel::refresh() {
@@ -291,7 +351,11 @@ void StatePanel::refresh() {
         matrix_stale_ = true;
         if (head && now_.head != *head) QTimer::singleShot(kPatience + 20, this, [this] { matrix_stale_ = true, refresh_soon(); });
     }
-    if (matrix_stale_) show_matrix();
+    ask_past();
+    const auto place = pinned();
+    if (std::exchange(drawn_for_, place) != place) matrix_stale_ = true;
+    // What was drawn stays until the chosen token's state is there.
+    if (matrix_stale_ && !(place && place == asked_past_ && place != answered_ && !drawn_.empty())) show_matrix();
     show_spectrum();
     show_norms();
     show_lines();
@@ -396,7 +460,7 @@ void StatePanel::show_lines() {
         text += QString("range ±%1%2, %3 beyond it")
                     .arg(double(map_->scale().high), 0, 'g', 3)
                     .arg(lock_->isChecked() ? " (locked)" : "", QString::fromStdString(plural(beyond, "number")));
-        if (session.selection().token() != Selection::kNewest && show() == now) text += " · states of past tokens are not kept: this is the newest";
+        if (const QString from = source(); !from.isEmpty() && (show() == now || show() == now_less_a)) text += " · " + from;
     }
     line_->setText(text);
 }
