@@ -1,9 +1,9 @@
-// Multi-head latent attention: every form on every instruction set against the formula, and the laws of a cache.
+// Multi-head latent attention: every form on every device against the formula, and the laws of a cache.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
-#include "tests/support.h"
+#include "tests/devices.h"
 
 namespace klp {
 namespace {
@@ -100,17 +100,20 @@ void expect_close(const Outcome& got, const Outcome& truth, double bound, const 
     EXPECT_LE(error(got.lse, truth.lse), bound) << where;
 }
 
-class MlaOnEveryCpu : public testing::TestWithParam<Isa> {
+class MlaEverywhere : public testing::TestWithParam<Device> {
 protected:
-    std::shared_ptr<Backend> on = cpu(GetParam());
+    std::shared_ptr<Backend> on = GetParam().make();
     std::shared_ptr<Backend> truth = make_naive_backend();
 };
+INSTANTIATE_TEST_SUITE_P(All, MlaEverywhere, testing::ValuesIn(devices()), [](const auto& info) { return info.param.name; });
+
+class MlaOnEveryCpu : public testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Isa, MlaOnEveryCpu, testing::ValuesIn(supported_isas()), [](const auto& info) { return std::string(name(info.param)); });
 
 // Two heads of width 1, two tokens, numbers for a person: scores 0 and ln 3 give weights 1/4 and 3/4.
 TEST(MlaOp, WeighsByHandOnEveryBackend) {
     std::vector<std::shared_ptr<Backend>> backends{make_naive_backend()};
-    for (Isa isa : supported_isas()) backends.push_back(cpu(isa));
+    for (const Device& device : devices()) backends.push_back(device.make());
     for (const auto& on : backends)
         for (MlaForm form : kForms) {
             Mla op;
@@ -133,7 +136,7 @@ TEST(MlaOp, WeighsByHandOnEveryBackend) {
         }
 }
 
-TEST_P(MlaOnEveryCpu, EveryFormIsTheFormula) {
+TEST_P(MlaEverywhere, EveryFormIsTheFormula) {
     for (const Shape& s : {Shape{1, 4, 2, 4, 6}, {2, 16, 8, 12, 32}, {5, 12, 4, 20, 28}, {8, 32, 32, 24, 64}, {32, 8, 8, 8, 32}, {20, 8, 32, 8, 128}})
         for (const Options& o : {Options{}, {.theta = 1e4f}, {.cache = DType::bf16}})
             for (int64_t T : {1, 2, 3, 15, 33, 70}) {
@@ -144,7 +147,7 @@ TEST_P(MlaOnEveryCpu, EveryFormIsTheFormula) {
             }
 }
 
-TEST_P(MlaOnEveryCpu, PagesMayEndAnywhere) {
+TEST_P(MlaEverywhere, PagesMayEndAnywhere) {
     for (const auto& [s, type] : {std::pair{Shape{2, 16, 16, 16, 48}, DType::f32}, {{2, 16, 16, 16, 48}, DType::bf16}, {{5, 16, 32, 16, 64}, DType::bf16}})
         for (int64_t past : {255, 256, 257, 513})
             for (int64_t count : {1, 2, 40}) {
@@ -155,7 +158,7 @@ TEST_P(MlaOnEveryCpu, PagesMayEndAnywhere) {
             }
 }
 
-TEST_P(MlaOnEveryCpu, TheShapeOfThe48BAtSomeDepth) {
+TEST_P(MlaEverywhere, TheShapeOfThe48BAtSomeDepth) {
     for (const Options& o : {Options{}, {.cache = DType::bf16}}) {
         const Problem p({4, 128, 64, 128, 512}, 300, o);
         const Outcome expected = run(*truth, p, MlaForm::automatic, {290, 9, 1});
@@ -164,7 +167,7 @@ TEST_P(MlaOnEveryCpu, TheShapeOfThe48BAtSomeDepth) {
 }
 
 // A rotated key may be rounded to its other neighbour than the truth's, 2^-8 of one of the score's columns.
-TEST_P(MlaOnEveryCpu, RotatedKeysAreRoundedOnce) {
+TEST_P(MlaEverywhere, RotatedKeysAreRoundedOnce) {
     const Problem p({2, 16, 16, 16, 32}, 120, {.cache = DType::bf16, .theta = 1e4f});
     const Outcome expected = run(*truth, p, MlaForm::automatic);
     for (MlaForm form : kForms) expect_close(run(*on, p, form), expected, 1.0 / 256, name_of(form));
@@ -172,7 +175,7 @@ TEST_P(MlaOnEveryCpu, RotatedKeysAreRoundedOnce) {
 
 // The answer is a sum of rounded terms: its relative error is that of one rounding, half a unit of bf16 (2^-9) or of int8 (1/254); twice that for the largest
 // of many. Expanded keys go through it as well, and a score's error is one of the answer times how far values differ: twice more.
-TEST_P(MlaOnEveryCpu, StoredWeightsCostWhatTheirProductsRound) {
+TEST_P(MlaEverywhere, StoredWeightsCostWhatTheirProductsRound) {
     for (const auto& [type, unit] : {std::pair{DType::f16, 2.5e-6}, {DType::bf16, 1.0 / 512}, {DType::q8_0, 1.0 / 254}, {DType::q4_0, 1.0 / 254}})
         for (DType cache : {DType::f32, DType::bf16}) {
             const Problem p({3, 32, 16, 32, 64}, 90, {.cache = cache, .weights = type});
@@ -181,7 +184,7 @@ TEST_P(MlaOnEveryCpu, StoredWeightsCostWhatTheirProductsRound) {
         }
 }
 
-TEST_P(MlaOnEveryCpu, AnySplitIsOneShot) {
+TEST_P(MlaEverywhere, AnySplitIsOneShot) {
     const Problem p({3, 16, 8, 12, 24}, 150);
     const Outcome expected = run(*truth, p, MlaForm::automatic);
     std::vector<std::vector<int64_t>> splits{{0, 1, 0, 2, 0, 147}};
@@ -191,7 +194,7 @@ TEST_P(MlaOnEveryCpu, AnySplitIsOneShot) {
 }
 
 // Scores of +-300: the largest wins, and nothing overflows.
-TEST_P(MlaOnEveryCpu, SharpScoresDoNotOverflow) {
+TEST_P(MlaEverywhere, SharpScoresDoNotOverflow) {
     const Problem p({2, 16, 8, 12, 32}, 140, {.sharpness = 100});
     const Outcome expected = run(*truth, p, MlaForm::automatic);
     for (MlaForm form : kForms) {
@@ -202,7 +205,7 @@ TEST_P(MlaOnEveryCpu, SharpScoresDoNotOverflow) {
 }
 
 // NoPE: what was said counts, not where. Rotated keys know their places.
-TEST_P(MlaOnEveryCpu, WithoutRotationTheOrderOfThePastDoesNotMatter) {
+TEST_P(MlaEverywhere, WithoutRotationTheOrderOfThePastDoesNotMatter) {
     const int64_t T = 300;
     std::vector<int64_t> order(T);
     std::iota(order.begin(), order.end(), 0);
@@ -216,7 +219,7 @@ TEST_P(MlaOnEveryCpu, WithoutRotationTheOrderOfThePastDoesNotMatter) {
         }
 }
 
-TEST_P(MlaOnEveryCpu, TheFutureNeverChangesThePast) {
+TEST_P(MlaEverywhere, TheFutureNeverChangesThePast) {
     const Shape s{5, 16, 32, 12, 64};
     for (DType type : {DType::f32, DType::bf16})
         for (int64_t from : {1, 15, 17, 32, 64, 99}) {
@@ -232,7 +235,7 @@ TEST_P(MlaOnEveryCpu, TheFutureNeverChangesThePast) {
         }
 }
 
-TEST_P(MlaOnEveryCpu, ABatchIsItsMembersAlone) {
+TEST_P(MlaEverywhere, ABatchIsItsMembersAlone) {
     const Shape s{4, 16, 32, 12, 64};
     const int64_t pasts[] = {0, 300, 5, 256, 17, 0}, counts[] = {5, 1, 0, 70, 1, 1};
     const size_t order[] = {3, 0, 5, 1, 4, 2};  // where each member's rows lie, one row nobody owns behind each
@@ -283,7 +286,7 @@ TEST_P(MlaOnEveryCpu, AnyNumberOfThreadsGivesTheSameBits) {
     }
 }
 
-TEST_P(MlaOnEveryCpu, RowsBehindTheNewOnesAreNotTouched) {
+TEST_P(MlaEverywhere, RowsBehindTheNewOnesAreNotTouched) {
     const Problem p({2, 16, 8, 12, 32}, 10);
     Cache cache(p.op, 10);
     const std::vector<std::byte> before = cache.memory[0];

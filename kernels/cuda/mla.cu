@@ -1,7 +1,296 @@
-#include "kernels/cuda/cuda_backend.h"
+// Multi-head latent attention: rows are appended to the cache, then each sequence takes one of two forms that give the same numbers.
+//   absorbed (decode)   W_UK is absorbed into the queries, the cache is read once as key and value of all heads, in items that are combined behind; W_UV follows
+//   expanded (prefill)  keys and values come out of the cached latents a block at a time
+// A decode pass is the same list of launches whatever the contexts: append, absorb, attend, combine.
+#include "kernels/cuda/mla.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
 
 namespace klp::cuda {
 
-void CudaBackend::mla(const Mla&) { throw DeviceError("mla is not written for CUDA yet"); }
+namespace {
+
+constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
+constexpr int kMaxSplits = 512;               // of a sequence's cache
+constexpr int64_t kShortestRange = 128;       // cached rows of an item: a shorter one would write as much as it reads
+constexpr int64_t kTemporary = 128 << 20;     // bytes that one group of parts may take
+
+// --- append -----------------------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ void store(float* at, float v) { *at = v; }
+__device__ __forceinline__ void store(uint16_t* at, float v) { *at = stored_bf16(v); }
+
+struct Append {
+    MlaShape shape;
+    const MlaPart* parts;
+    int64_t n;
+    std::byte* const* pages;
+    const float* x;
+    const float* weight;  // null: no norm
+    float eps;
+    int32_t unused;
+};
+
+// c | k_r of a new row into the cache; one block a row.
+template <class C>
+__global__ void append_kernel(Append a) {
+    __shared__ float space[32];
+    const MlaShape& s = a.shape;
+    const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, blockIdx.x);
+    const int64_t t = blockIdx.x - part.begin, position = part.past + t;
+    const float* x = a.x + (part.row + t) * s.width + int64_t{s.H} * (s.N + s.R);
+    C* const to = reinterpret_cast<C*>(a.pages[part.page + position / kMlaPage]) + position % kMlaPage * s.W;
+    float scale = 1;
+    if (a.weight) {
+        float sum = 0;
+        for (int64_t i = threadIdx.x; i < s.L; i += blockDim.x) sum += x[i] * x[i];
+        scale = rsqrtf(block_sum(sum, space) / static_cast<float>(s.L) + a.eps);
+    }
+    for (int64_t i = threadIdx.x; i < s.L; i += blockDim.x) store(to + i, a.weight ? x[i] * scale * a.weight[i] : x[i]);
+    for (int64_t i = threadIdx.x; i < s.R; i += blockDim.x) store(to + s.L + i, turned(x + s.L, i, s, position));
+}
+
+// --- absorb -----------------------------------------------------------------------------------------------------------------
+
+// Values i .. i + 7 of a row, zeros behind its end; i is a multiple of 8.
+__device__ __forceinline__ void load8(const Matrix& w, int64_t r, int64_t i, float (&v)[8]) {
+    const unsigned char* const row = w.row(r);
+    switch (w.type) {
+        case DType::f32: {
+            const float4 a = reinterpret_cast<const float4*>(row)[i / 4];
+            const float4 b = i + 4 < w.in ? reinterpret_cast<const float4*>(row)[i / 4 + 1] : make_float4(0, 0, 0, 0);
+            v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+            return;
+        }
+        case DType::f16:
+        case DType::bf16: {
+            const uint4 a = reinterpret_cast<const uint4*>(row)[i / 8];
+            const uint32_t pair[4] = {a.x, a.y, a.z, a.w};
+            for (int k = 0; k < 8; ++k) {
+                const auto half = static_cast<uint16_t>(k % 2 ? pair[k / 2] >> 16 : pair[k / 2]);
+                v[k] = w.type == DType::bf16 ? from_bf16(half) : from_f16(half);
+            }
+            return;
+        }
+        case DType::q8_0: {
+            const float scale = from_f16(w.scales[r * (w.in / 32) + i / 32]);
+            const uint2 a = reinterpret_cast<const uint2*>(row)[i / 8];
+            for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a.x : a.y) >> k % 4 * 8));
+            return;
+        }
+        case DType::q4_0: {
+            const float scale = from_f16(w.scales[r * (w.in / 32) + i / 32]);
+            const uint2 a = reinterpret_cast<const uint2*>(row)[i / 32 * 2 + i % 16 / 8];
+            for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int>((k < 4 ? a.x : a.y) >> (k % 4 * 8 + (i % 32 < 16 ? 0 : 4)) & 15) - 8);
+            return;
+        }
+    }
+}
+
+struct Absorb {
+    MlaShape shape;
+    const MlaPart* parts;
+    int64_t n, rows;
+    const float* x;
+    Matrix w;
+    void* q;  // [rows, H, pitch]
+};
+
+constexpr int kAbsorbRows = 4, kAbsorbColumns = 128, kAbsorbThreads = 128;
+
+// q~ = (q_n W_UK | q_r) scale: a block has a head, some rows and some columns; 16 lanes lie along the columns, 8 half warps share out the rows of W_UK.
+// Limit: W_UK is read once, 32 KB a block in flight at once.
+template <class Q>
+__global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
+    const MlaShape& s = a.shape;
+    float* const q = shared_memory<float>();  // [kAbsorbRows][N]
+    __shared__ float sums[kAbsorbThreads / 32][kAbsorbRows][kAbsorbColumns];
+    const int tid = static_cast<int>(threadIdx.x), chunks = (s.L + kAbsorbColumns - 1) / kAbsorbColumns;
+    const int64_t h = blockIdx.y, first = blockIdx.x / chunks * kAbsorbRows;
+    const int chunk = static_cast<int>(blockIdx.x % chunks), rows = static_cast<int>(min(int64_t{kAbsorbRows}, a.rows - first));
+    Q* const out = static_cast<Q*>(a.q) + (first * s.H + h) * s.pitch;
+    const int64_t stride = int64_t{s.H} * s.pitch;
+
+    for (int r = 0; r < kAbsorbRows; ++r) {
+        const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, min(first + r, a.rows - 1));
+        const int64_t t = min(first + r, a.rows - 1) - part.begin;
+        const float* const x = a.x + (part.row + t) * s.width + h * (s.N + s.R);
+        for (int i = tid; i < s.N; i += kAbsorbThreads) q[r * s.N + i] = x[i] * s.scale;
+        if (chunk == 0 && r < rows)
+            for (int i = tid; i < s.pitch - s.L; i += kAbsorbThreads) store(out + r * stride + s.L + i, i < s.R ? turned(x + s.N, i, s, part.past + t) * s.scale : 0);
+    }
+    __syncthreads();
+
+    const int column = chunk * kAbsorbColumns + tid % 16 * 8;
+    float sum[kAbsorbRows][8] = {};
+    if (column < s.L) {
+#pragma unroll 4
+        for (int i = tid / 16; i < s.N; i += kAbsorbThreads / 16) {
+            float w[8];
+            load8(a.w, h * (s.N + s.V) + i, column, w);
+            for (int r = 0; r < kAbsorbRows; ++r)
+                for (int k = 0; k < 8; ++k) sum[r][k] += q[r * s.N + i] * w[k];
+        }
+    }
+    for (int r = 0; r < kAbsorbRows; ++r)
+        for (int k = 0; k < 8; ++k) {
+            const float both = sum[r][k] + __shfl_xor_sync(0xffffffffu, sum[r][k], 16);
+            if (tid % 32 < 16) sums[tid / 32][r][tid % 16 * 8 + k] = both;
+        }
+    __syncthreads();
+    if (const int c = chunk * kAbsorbColumns + tid; c < s.L)
+        for (int r = 0; r < rows; ++r) {
+            float total = 0;
+            for (int warp = 0; warp < kAbsorbThreads / 32; ++warp) total += sums[warp][r][tid];
+            store(out + r * stride + c, total);
+        }
+}
+
+// --- combine ----------------------------------------------------------------------------------------------------------------
+
+struct Combine {
+    MlaShape shape;
+    const MlaPart* parts;
+    int64_t n;
+    const float *top, *sum, *values;
+    Matrix w;
+    float* y;
+    float* log_sum_exp;  // null: nobody watches
+    int64_t tile;
+};
+
+constexpr int kCombineThreads = 256, kCombineValues = 64;
+
+// y = W_UV (the items' sums, each at its weight); a block has a query and some of its values.
+__global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
+    const MlaShape& s = a.shape;
+    float* const latent = shared_memory<float>();  // [L]
+    __shared__ float weight[kMaxSplits];
+    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, chunks = (s.V + kCombineValues - 1) / kCombineValues;
+    const int64_t query = blockIdx.x / chunks, h = query % s.H;
+    const int first = static_cast<int>(blockIdx.x % chunks) * kCombineValues, last = min(first + kCombineValues, s.V);
+    const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, query / s.H);
+    const int64_t mine = query - part.begin * s.H, tiles = (part.count * s.H + a.tile - 1) / a.tile;
+    const int64_t at = (part.item + mine / a.tile) * a.tile + mine % a.tile, step = tiles * a.tile;  // of the first split; from split to split
+    const int splits = static_cast<int>(part.splits);
+
+    float top = -INFINITY, sum = 0;
+    for (int i = lane; i < splits; i += 32) top = fmaxf(top, a.top[at + i * step]);
+    top = warp_max(top);
+    for (int i = lane; i < splits; i += 32) {
+        const float of = a.sum[at + i * step];
+        sum += of == 0 ? 0 : of * exp2f(a.top[at + i * step] - top);  // no row was seen: 0
+    }
+    sum = warp_sum(sum);
+    for (int i = static_cast<int>(threadIdx.x); i < splits; i += kCombineThreads) weight[i] = a.sum[at + i * step] == 0 ? 0 : exp2f(a.top[at + i * step] - top) / sum;
+    __syncthreads();
+    for (int c = static_cast<int>(threadIdx.x); c < s.L; c += kCombineThreads) {
+        const float* const values = a.values + at * s.L + c;
+        float v = 0;
+#pragma unroll 8
+        for (int i = 0; i < splits; ++i) v += weight[i] * values[i * step * s.L];
+        latent[c] = v;
+    }
+    __syncthreads();
+    const int64_t row = part.row + mine / s.H;
+    for (int v = first + warp; v < last; v += kCombineThreads / 32) {
+        float y = 0;
+        for (int c = lane * 8; c < s.L; c += 256) {
+            float w[8];
+            load8(a.w, h * (s.N + s.V) + s.N + v, c, w);
+            for (int k = 0; k < 8; ++k) y += c + k < s.L ? w[k] * latent[c + k] : 0;
+        }
+        y = warp_sum(y);
+        if (lane == 0) a.y[row * s.H * s.V + h * s.V + v] = y;
+    }
+    if (a.log_sum_exp && first == 0 && threadIdx.x == 0) a.log_sum_exp[row * s.H + h] = (top + log2f(sum)) * kLn2;
+}
+
+}  // namespace
+
+void CudaBackend::mla(const Mla& a) {
+    KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
+    KLP_CHECK(a.cache_type == DType::f32 || a.cache_type == DType::bf16);
+    fresh();
+    std::vector<MlaPart> parts;
+    std::vector<std::byte*> pages;
+    MlaPart end;
+    for (const MlaSegment& s : a.segments) {
+        if (s.count == 0) continue;
+        KLP_CHECK(static_cast<int64_t>(s.pages.size()) * kMlaPage >= s.past + s.count);
+        parts.push_back({.row = s.first, .count = s.count, .past = s.past, .page = static_cast<int64_t>(pages.size()), .begin = end.begin});
+        pages.insert(pages.end(), s.pages.begin(), s.pages.begin() + (s.past + s.count + kMlaPage - 1) / kMlaPage);
+        end.begin += s.count;
+    }
+    if (parts.empty()) return;
+
+    const bool f32 = a.cache_type == DType::f32;
+    const Matrix w = matrix(a.kv_b);
+    std::byte* const* const table = stream_.give(std::span<std::byte* const>(pages));
+    const MlaPlan plan = attend_plan(a, processors_);
+    const int32_t pitch = static_cast<int32_t>((a.cache_width() + 15) / 16 * 16);
+    MlaShape shape{a.H, a.nope, a.rope, a.V, a.L, static_cast<int32_t>(a.cache_width()), pitch, a.scale * kLog2e, a.width(), nullptr};
+    if (a.rope_theta != 0) {
+        std::vector<double> frequency;
+        for (int i = 0; i < a.rope / 2; ++i) frequency.push_back(std::pow(double{a.rope_theta}, -2.0 * i / a.rope));
+        shape.frequency = stream_.give(std::span<const double>(frequency));
+    }
+
+    parts.push_back(end);
+    const auto n = static_cast<int64_t>(parts.size()) - 1;
+    const Append append{shape, stream_.give(std::span<const MlaPart>(parts)), n, table, a.x.data, a.norm.weight, a.norm.eps, 0};
+    stream_.launch("append", f32 ? append_kernel<float> : append_kernel<uint16_t>, {.x = end.begin, .threads = 128}, append);
+    parts.pop_back();
+
+    // Groups of parts whose queries and sums fit the temporary memory. Room is counted for contexts up to the next power of two, so that growing does not change
+    // the launches; a long part goes in pieces.
+    const int64_t row_bytes = int64_t{a.H} * pitch * static_cast<int64_t>(sizeof(float)), most_rows = std::max<int64_t>(kTemporary / 4 / row_bytes, 1);
+    const int64_t item_bytes = plan.tile * (int64_t{a.L} + 2) * static_cast<int64_t>(sizeof(float));
+    std::vector<MlaPart> group;
+    int64_t items = 0;
+    end = {};
+    const auto attend_group = [&] {
+        if (group.empty()) return;
+        const size_t mark = used_;
+        group.push_back(end);
+        const MlaPart* const given = stream_.give(std::span<const MlaPart>(group));
+        const auto of = static_cast<int64_t>(group.size()) - 1;
+        void* const q = plan.tensor ? static_cast<void*>(temporary<uint16_t>(end.begin * a.H * pitch)) : temporary<float>(end.begin * a.H * pitch);
+        float* const top = temporary<float>(items * plan.tile);
+        float* const sum = temporary<float>(items * plan.tile);
+        float* const values = temporary<float>(items * plan.tile * a.L);
+        stream_.launch("absorb", plan.tensor ? absorb_kernel<uint16_t> : absorb_kernel<float>,
+                       {.x = (end.begin + kAbsorbRows - 1) / kAbsorbRows * ((a.L + kAbsorbColumns - 1) / kAbsorbColumns),
+                        .y = a.H,
+                        .threads = kAbsorbThreads,
+                        .shared = kAbsorbRows * static_cast<size_t>(a.nope) * sizeof(float)},
+                       Absorb{shape, given, of, end.begin, a.x.data, w, q});
+        attend(stream_, plan, {shape, given, of, table, q, top, sum, values}, a.cache_type);
+        stream_.launch("combine", combine_kernel,
+                       {.x = end.begin * a.H * ((a.V + kCombineValues - 1) / kCombineValues), .threads = kCombineThreads, .shared = static_cast<size_t>(a.L) * sizeof(float)},
+                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile});
+        group.clear(), end = {}, items = 0;
+        used_ = mark;
+    };
+    for (const MlaPart& whole : parts) {
+        for (int64_t done = 0; done < whole.count; done += most_rows) {
+            MlaPart part = whole;
+            part.row += done, part.past += done, part.count = std::min(most_rows, whole.count - done);
+            const int64_t total = part.past + part.count, tiles = (part.count * a.H + plan.tile - 1) / plan.tile;
+            const int64_t wanted = std::clamp<int64_t>(plan.blocks / tiles, 1, kMaxSplits);
+            part.range = std::max(((total + wanted - 1) / wanted + 63) / 64 * 64, kShortestRange);
+            part.splits = (total + part.range - 1) / part.range;
+            const auto room = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(total)));
+            const int64_t most = std::min(wanted, (room + kShortestRange - 1) / kShortestRange) * tiles;
+            if ((items + most) * item_bytes + (end.begin + part.count) * row_bytes > kTemporary) attend_group();
+            part.begin = end.begin, part.item = end.item;
+            end.begin += part.count, end.item += part.splits * tiles, items += most;
+            group.push_back(part);
+        }
+    }
+    attend_group();
+}
 
 }  // namespace klp::cuda

@@ -1,0 +1,73 @@
+// What the parts of the MLA op share: mla.cu appends, absorbs and combines, mla_decode.cu attends in the latent space, mla_prefill.cu with keys and values expanded.
+#pragma once
+
+#include "kernels/cuda/cuda_backend.h"
+
+namespace klp::cuda {
+
+// Some consecutive rows of one sequence as the kernels see them. Lengths change with every token: parts are given, not arguments. Behind the last part stands one
+// more, whose `begin` and `item` are the totals.
+struct MlaPart {
+    int64_t row = 0;            // first row of x
+    int64_t count = 0, past = 0;
+    int64_t page = 0;           // its first page in the table of pages
+    int64_t begin = 0;          // rows of the parts before it
+    int64_t item = 0;           // items of work of the parts before it
+    int64_t range = 0, splits = 0;  // an item is a range of cached rows and a tile of queries; a query is a row and a head
+};
+
+struct MlaShape {
+    int32_t H, N, R, V, L, W;  // W = L + R, a cached row
+    int32_t pitch;             // of absorbed queries
+    float scale;               // of scores in base 2
+    int64_t width;             // of a row of x
+    const double* frequency;   // [R / 2] of RoPE; null: NoPE
+};
+
+// The part that the i-th of all rows (or items) belongs to.
+template <int64_t MlaPart::*First>
+__device__ inline const MlaPart& part_of(const MlaPart* parts, int64_t n, int64_t i) {
+    int64_t low = 0, high = n;
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        if (parts[middle].*First <= i)
+            low = middle;
+        else
+            high = middle;
+    }
+    return parts[low];
+}
+
+// The i-th value of a row's rope columns, turned by its position: halves are paired.
+__device__ inline float turned(const float* x, int64_t i, const MlaShape& a, int64_t position) {
+    if (!a.frequency) return x[i];
+    const int64_t half = a.R / 2, k = i < half ? i : i - half;
+    if (k >= half) return x[i];
+    const double angle = static_cast<double>(position) * a.frequency[k];
+    const float c = static_cast<float>(cos(angle)), s = static_cast<float>(sin(angle));
+    return i < half ? x[i] * c - x[i + half] * s : x[i] * c + x[i - half] * s;
+}
+
+// Not a number stays not a number.
+__device__ __forceinline__ uint16_t stored_bf16(float f) { return f == f ? to_bf16(f) : uint16_t{0x7fff}; }
+
+// Absorbed queries over the cache in their latent space: for each item and each query of its tile the largest score (base 2), the sum of weights relative to it,
+// and the sum of weighted latents.
+struct MlaAttend {
+    MlaShape shape;
+    const MlaPart* parts;
+    int64_t n;                      // parts
+    const std::byte* const* pages;
+    const void* q;                  // [rows, H, pitch] f32, or bf16 for the tensor cores
+    float *top, *sum;               // [items, tile]
+    float* values;                  // [items, tile, L]
+};
+struct MlaPlan {  // how items are made; a function of the shape and the device, never of the batch
+    int tile = 0;    // queries
+    int64_t blocks = 0;  // of the grid
+    bool tensor = false;
+};
+MlaPlan attend_plan(const Mla& a, int processors);
+void attend(Stream& stream, const MlaPlan& plan, const MlaAttend& a, DType cache);
+
+}  // namespace klp::cuda
