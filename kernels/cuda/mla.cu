@@ -1,6 +1,6 @@
 // Multi-head latent attention: rows are appended to the cache, then each sequence takes one of two forms that give the same numbers.
-//   absorbed (decode)   W_UK is absorbed into the queries, the cache is read once as key and value of all heads, in items that are combined behind; W_UV follows
-//   expanded (prefill)  keys and values come out of the cached latents a block at a time
+//   absorbed (decode)   W_UK is absorbed into the queries, the cache is read once as key and value of all heads, in items that are combined behind; W_UV
+//   follows expanded (prefill)  keys and values come out of the cached latents a block at a time
 // A decode pass is the same list of launches whatever the contexts: append, absorb, attend, combine.
 #include "kernels/cuda/mla.h"
 
@@ -13,9 +13,9 @@ namespace klp::cuda {
 namespace {
 
 constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
-constexpr int kMaxSplits = 512;               // of a sequence's cache
-constexpr int64_t kShortestRange = 128;       // cached rows of an item: a shorter one would write as much as it reads
-constexpr int64_t kTemporary = 128 << 20;     // bytes that one group of parts may take
+constexpr int kMaxSplits = 512;            // of a sequence's cache
+constexpr int64_t kShortestRange = 128;    // cached rows of an item: a shorter one would write as much as it reads
+constexpr int64_t kTemporary = 128 << 20;  // bytes that one group of parts may take
 
 // --- append -----------------------------------------------------------------------------------------------------------------
 
@@ -57,34 +57,27 @@ __global__ void append_kernel(Append a) {
 // Values i .. i + 7 of a row, zeros behind its end; i is a multiple of 8.
 __device__ __forceinline__ void load8(const Matrix& w, int64_t r, int64_t i, float (&v)[8]) {
     const unsigned char* const row = w.row(r);
-    switch (w.type) {
-        case DType::f32: {
-            const float4 a = reinterpret_cast<const float4*>(row)[i / 4];
-            const float4 b = i + 4 < w.in ? reinterpret_cast<const float4*>(row)[i / 4 + 1] : make_float4(0, 0, 0, 0);
-            v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
-            return;
-        }
-        case DType::f16:
-        case DType::bf16: {
-            const uint4 a = reinterpret_cast<const uint4*>(row)[i / 8];
-            const uint32_t pair[4] = {a.x, a.y, a.z, a.w};
-            for (int k = 0; k < 8; ++k) {
-                const auto half = static_cast<uint16_t>(k % 2 ? pair[k / 2] >> 16 : pair[k / 2]);
-                v[k] = w.type == DType::bf16 ? from_bf16(half) : from_f16(half);
-            }
-            return;
-        }
-        case DType::q8_0: {
-            const float scale = from_f16(w.scales[r * (w.in / 32) + i / 32]);
-            const uint2 a = reinterpret_cast<const uint2*>(row)[i / 8];
-            for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a.x : a.y) >> k % 4 * 8));
-            return;
-        }
-        case DType::q4_0: {
-            const float scale = from_f16(w.scales[r * (w.in / 32) + i / 32]);
-            const uint2 a = reinterpret_cast<const uint2*>(row)[i / 32 * 2 + i % 16 / 8];
-            for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int>((k < 4 ? a.x : a.y) >> (k % 4 * 8 + (i % 32 < 16 ? 0 : 4)) & 15) - 8);
-            return;
+    const int group = static_cast<int>(i % 32);
+    if (w.type == DType::f32) {
+        const float4 a = reinterpret_cast<const float4*>(row)[i / 4], b = reinterpret_cast<const float4*>(row)[i / 4 + 1];
+        v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+    } else if (w.type == DType::q8_0) {
+        const float scale = from_f16(w.scales[r * w.groups + i / 32]);
+        const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 64 * 16 + i / 32 % 2 * 2 + group / 16;
+        const uint32_t a = words[group / 4 % 4 * 4], b = words[group / 4 % 4 * 4 + 4];
+        for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a : b) >> k % 4 * 8));
+    } else if (w.type == DType::q4_0) {
+        const float scale = from_f16(w.scales[r * w.groups + i / 32]);
+        const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 128 * 16 + i / 32 % 4;
+        const int high = group < 16 ? 0 : 4;
+        const uint32_t a = words[group % 16 / 4 * 4] >> high, b = words[group % 16 / 4 * 4 + 4] >> high;
+        for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a : b) >> k % 4 * 8 << 4) / 16);
+    } else {
+        const uint4 a = reinterpret_cast<const uint4*>(row)[i / 8];
+        const uint32_t pair[4] = {a.x, a.y, a.z, a.w};
+        for (int k = 0; k < 8; ++k) {
+            const auto half = static_cast<uint16_t>(k % 2 ? pair[k / 2] >> 16 : pair[k / 2]);
+            v[k] = w.type == DType::bf16 ? from_bf16(half) : from_f16(half);
         }
     }
 }
@@ -119,7 +112,8 @@ __global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
         const float* const x = a.x + (part.row + t) * s.width + h * (s.N + s.R);
         for (int i = tid; i < s.N; i += kAbsorbThreads) q[r * s.N + i] = x[i] * s.scale;
         if (chunk == 0 && r < rows)
-            for (int i = tid; i < s.pitch - s.L; i += kAbsorbThreads) store(out + r * stride + s.L + i, i < s.R ? turned(x + s.N, i, s, part.past + t) * s.scale : 0);
+            for (int i = tid; i < s.pitch - s.L; i += kAbsorbThreads)
+                store(out + r * stride + s.L + i, i < s.R ? turned(x + s.N, i, s, part.past + t) * s.scale : 0);
     }
     __syncthreads();
 
@@ -158,54 +152,70 @@ struct Combine {
     Matrix w;
     float* y;
     float* log_sum_exp;  // null: nobody watches
-    int64_t tile;
+    int64_t tile, rows;
 };
 
-constexpr int kCombineThreads = 256, kCombineValues = 64;
+constexpr int kCombineThreads = 256, kCombineRows = 4, kCombineValues = 64;
 
-// y = W_UV (the items' sums, each at its weight); a block has a query and some of its values.
+// y = W_UV (the items' sums, each at its weight); a block has a head, some rows and some values.
+// Limit at one row: a head's sums, splits * L * 4 bytes, come out of the second-level cache through two blocks.
 __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
     const MlaShape& s = a.shape;
-    float* const latent = shared_memory<float>();  // [L]
+    float* const latent = shared_memory<float>();  // [kCombineRows][L, rounded up to 8]
     __shared__ float weight[kMaxSplits];
-    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, chunks = (s.V + kCombineValues - 1) / kCombineValues;
-    const int64_t query = blockIdx.x / chunks, h = query % s.H;
+    const int tid = static_cast<int>(threadIdx.x), lane = tid % 32, warp = tid / 32, chunks = (s.V + kCombineValues - 1) / kCombineValues,
+              pitch = (s.L + 7) / 8 * 8;
+    const int64_t h = blockIdx.y, from = blockIdx.x / chunks * kCombineRows;
     const int first = static_cast<int>(blockIdx.x % chunks) * kCombineValues, last = min(first + kCombineValues, s.V);
-    const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, query / s.H);
-    const int64_t mine = query - part.begin * s.H, tiles = (part.count * s.H + a.tile - 1) / a.tile;
-    const int64_t at = (part.item + mine / a.tile) * a.tile + mine % a.tile, step = tiles * a.tile;  // of the first split; from split to split
-    const int splits = static_cast<int>(part.splits);
+    const int rows = static_cast<int>(min(int64_t{kCombineRows}, a.rows - from));
+    int64_t row[kCombineRows] = {};  // of y
 
-    float top = -INFINITY, sum = 0;
-    for (int i = lane; i < splits; i += 32) top = fmaxf(top, a.top[at + i * step]);
-    top = warp_max(top);
-    for (int i = lane; i < splits; i += 32) {
-        const float of = a.sum[at + i * step];
-        sum += of == 0 ? 0 : of * exp2f(a.top[at + i * step] - top);  // no row was seen: 0
-    }
-    sum = warp_sum(sum);
-    for (int i = static_cast<int>(threadIdx.x); i < splits; i += kCombineThreads) weight[i] = a.sum[at + i * step] == 0 ? 0 : exp2f(a.top[at + i * step] - top) / sum;
-    __syncthreads();
-    for (int c = static_cast<int>(threadIdx.x); c < s.L; c += kCombineThreads) {
-        const float* const values = a.values + at * s.L + c;
-        float v = 0;
+    for (int r = 0; r < rows; ++r) {
+        const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, from + r);
+        const int64_t t = from + r - part.begin, query = t * s.H + h, tiles = (part.count * s.H + a.tile - 1) / a.tile;
+        const int64_t at = (part.item + query / a.tile) * a.tile + query % a.tile, step = tiles * a.tile;  // of the first split; from split to split
+        const int splits = static_cast<int>(part.splits);
+        row[r] = part.row + t;
+        float top = -INFINITY, sum = 0;
+        for (int i = lane; i < splits; i += 32) top = fmaxf(top, a.top[at + i * step]);
+        top = warp_max(top);
+        for (int i = lane; i < splits; i += 32) {
+            const float of = a.sum[at + i * step];
+            sum += of == 0 ? 0 : of * exp2f(a.top[at + i * step] - top);  // no row was seen: 0
+        }
+        sum = warp_sum(sum);
+        __syncthreads();
+        for (int i = tid; i < splits; i += kCombineThreads) weight[i] = a.sum[at + i * step] == 0 ? 0 : exp2f(a.top[at + i * step] - top) / sum;
+        __syncthreads();
+        for (int c = tid; c < pitch; c += kCombineThreads) {
+            const float* const values = a.values + at * s.L + c;
+            float v = 0;
+            if (c < s.L) {
 #pragma unroll 8
-        for (int i = 0; i < splits; ++i) v += weight[i] * values[i * step * s.L];
-        latent[c] = v;
+                for (int i = 0; i < splits; ++i) v += weight[i] * values[i * step * s.L];
+            }
+            latent[r * pitch + c] = v;
+        }
+        if (a.log_sum_exp && first == 0 && tid == 0) a.log_sum_exp[row[r] * s.H + h] = (top + log2f(sum)) * kLn2;
     }
+    for (int i = rows * pitch + tid; i < kCombineRows * pitch; i += kCombineThreads) latent[i] = 0;
     __syncthreads();
-    const int64_t row = part.row + mine / s.H;
     for (int v = first + warp; v < last; v += kCombineThreads / 32) {
-        float y = 0;
+        float y[kCombineRows] = {};
         for (int c = lane * 8; c < s.L; c += 256) {
             float w[8];
             load8(a.w, h * (s.N + s.V) + s.N + v, c, w);
-            for (int k = 0; k < 8; ++k) y += c + k < s.L ? w[k] * latent[c + k] : 0;
+            for (int r = 0; r < kCombineRows; ++r)
+                for (int k = 0; k < 8; ++k) y[r] += w[k] * latent[r * pitch + c + k];
         }
-        y = warp_sum(y);
-        if (lane == 0) a.y[row * s.H * s.V + h * s.V + v] = y;
+        // Four sums over the lanes in six exchanges: at the first two, lanes send what they will not go on with.
+        const float low = lane & 16 ? y[2] : y[0], high = lane & 16 ? y[3] : y[1];
+        const float even = low + __shfl_xor_sync(0xffffffffu, lane & 16 ? y[0] : y[2], 16),
+                    odd = high + __shfl_xor_sync(0xffffffffu, lane & 16 ? y[1] : y[3], 16);
+        const float mine = (lane & 8 ? odd : even) + __shfl_xor_sync(0xffffffffu, lane & 8 ? even : odd, 8);
+        const float whole = warp_sum(mine, 8);
+        if (const int r = lane / 8; lane % 8 == 0 && r < rows) a.y[(row[r] * s.H + h) * s.V + v] = whole;
     }
-    if (a.log_sum_exp && first == 0 && threadIdx.x == 0) a.log_sum_exp[row * s.H + h] = (top + log2f(sum)) * kLn2;
 }
 
 }  // namespace
@@ -244,8 +254,8 @@ void CudaBackend::mla(const Mla& a) {
     stream_.launch("append", f32 ? append_kernel<float> : append_kernel<uint16_t>, {.x = end.begin, .threads = 128}, append);
     parts.pop_back();
 
-    // Groups of parts whose queries and sums fit the temporary memory. Room is counted for contexts up to the next power of two, so that growing does not change
-    // the launches; a long part goes in pieces.
+    // Groups of parts whose queries and sums fit the temporary memory. Room is counted for contexts up to the next power of two, so that growing does not
+    // change the launches; a long part goes in pieces.
     const int64_t row_bytes = int64_t{a.H} * pitch * static_cast<int64_t>(sizeof(float)), most_rows = std::max<int64_t>(kTemporary / 4 / row_bytes, 1);
     const int64_t item_bytes = plan.tile * (int64_t{a.L} + 2) * static_cast<int64_t>(sizeof(float));
     std::vector<MlaPart> group;
@@ -269,8 +279,11 @@ void CudaBackend::mla(const Mla& a) {
                        Absorb{shape, given, of, end.begin, a.x.data, w, q});
         attend(stream_, plan, {shape, given, of, table, q, top, sum, values}, a.cache_type);
         stream_.launch("combine", combine_kernel,
-                       {.x = end.begin * a.H * ((a.V + kCombineValues - 1) / kCombineValues), .threads = kCombineThreads, .shared = static_cast<size_t>(a.L) * sizeof(float)},
-                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile});
+                       {.x = (end.begin + kCombineRows - 1) / kCombineRows * ((a.V + kCombineValues - 1) / kCombineValues),
+                        .y = a.H,
+                        .threads = kCombineThreads,
+                        .shared = kCombineRows * ((static_cast<size_t>(a.L) + 7) / 8 * 8) * sizeof(float)},
+                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile, end.begin});
         group.clear(), end = {}, items = 0;
         used_ = mark;
     };

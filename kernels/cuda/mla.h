@@ -1,18 +1,19 @@
-// What the parts of the MLA op share: mla.cu appends, absorbs and combines, mla_decode.cu attends in the latent space, mla_prefill.cu with keys and values expanded.
+// What the parts of the MLA op share: mla.cu appends, absorbs and combines, mla_decode.cu attends in the latent space, mla_prefill.cu with keys and values
+// expanded.
 #pragma once
 
 #include "kernels/cuda/cuda_backend.h"
 
 namespace klp::cuda {
 
-// Some consecutive rows of one sequence as the kernels see them. Lengths change with every token: parts are given, not arguments. Behind the last part stands one
-// more, whose `begin` and `item` are the totals.
+// Some consecutive rows of one sequence as the kernels see them. Lengths change with every token: parts are given, not arguments. Behind the last part stands
+// one more, whose `begin` and `item` are the totals.
 struct MlaPart {
-    int64_t row = 0;            // first row of x
+    int64_t row = 0;  // first row of x
     int64_t count = 0, past = 0;
-    int64_t page = 0;           // its first page in the table of pages
-    int64_t begin = 0;          // rows of the parts before it
-    int64_t item = 0;           // items of work of the parts before it
+    int64_t page = 0;               // its first page in the table of pages
+    int64_t begin = 0;              // rows of the parts before it
+    int64_t item = 0;               // items of work of the parts before it
     int64_t range = 0, splits = 0;  // an item is a range of cached rows and a tile of queries; a query is a row and a head
 };
 
@@ -51,19 +52,19 @@ __device__ inline float turned(const float* x, int64_t i, const MlaShape& a, int
 // Not a number stays not a number.
 __device__ __forceinline__ uint16_t stored_bf16(float f) { return f == f ? to_bf16(f) : uint16_t{0x7fff}; }
 
-// Absorbed queries over the cache in their latent space: for each item and each query of its tile the largest score (base 2), the sum of weights relative to it,
-// and the sum of weighted latents.
+// Absorbed queries over the cache in their latent space: for each item and each query of its tile the largest score (base 2), the sum of weights relative to
+// it, and the sum of weighted latents.
 struct MlaAttend {
     MlaShape shape;
     const MlaPart* parts;
-    int64_t n;                      // parts
+    int64_t n;  // parts
     const std::byte* const* pages;
-    const void* q;                  // [rows, H, pitch] f32, or bf16 for the tensor cores
-    float *top, *sum;               // [items, tile]
-    float* values;                  // [items, tile, L]
+    const void* q;     // [rows, H, pitch] f32, or bf16 for the tensor cores
+    float *top, *sum;  // [items, tile]
+    float* values;     // [items, tile, L]
 };
-struct MlaPlan {  // how items are made; a function of the shape and the device, never of the batch
-    int tile = 0;    // queries
+struct MlaPlan {         // how items are made; a function of the shape and the device, never of the batch
+    int tile = 0;        // queries
     int64_t blocks = 0;  // of the grid
     bool tensor = false;
 };

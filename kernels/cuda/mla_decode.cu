@@ -1,5 +1,5 @@
-// Attention in the latent space: the cache is read once, as key and as value of all heads. Blocks take items, a range of cached rows and a tile of queries each;
-// how a sequence is cut into ranges depends on nothing but itself.
+// Attention in the latent space: the cache is read once, as key and as value of all heads. Blocks take items, a range of cached rows and a tile of queries
+// each; how a sequence is cut into ranges depends on nothing but itself.
 #include "kernels/cuda/mla.h"
 
 namespace klp::cuda {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads, 2) attend_kernel(MlaAttend a) {
                 const bool sees = lane < rows && n + lane < seen[m];
                 const float largest = fmaxf(top[m], warp_max(sees ? score[m] : -INFINITY));
                 const float weight = sees ? exp2f(score[m] - largest) : 0, less = top[m] == largest ? 1 : exp2f(top[m] - largest);
-                sum[m] = sum[m] * less + warp_sum(weight), top[m] = largest;
+                sum[m] = sum[m] * less + weight, top[m] = largest;  // a lane's share
                 p[warp * kMine + m][lane] = weight;
                 if (lane == 0) shrink[warp * kMine + m] = less;
             }
@@ -90,8 +90,10 @@ __global__ void __launch_bounds__(kThreads, 2) attend_kernel(MlaAttend a) {
                 const int column = own + static_cast<int>(threadIdx.x) + c * kThreads;
                 if (column < s.L) a.values[(item * kQueries + j) * s.L + column] = values[j][c];
             }
-        if (lane == 0 && own == 0)
-            for (int m = 0; m < kMine; ++m) a.top[item * kQueries + warp * kMine + m] = top[m], a.sum[item * kQueries + warp * kMine + m] = sum[m];
+        for (int m = 0; m < kMine; ++m) {
+            const float whole = warp_sum(sum[m]);
+            if (lane == 0 && own == 0) a.top[item * kQueries + warp * kMine + m] = top[m], a.sum[item * kQueries + warp * kMine + m] = whole;
+        }
     }
 }
 
