@@ -1,7 +1,253 @@
-#include "kernels/cuda/cuda_backend.h"
+// Kimi Delta Attention: which form a segment takes, and the form for every shape: one kernel makes q, k, v and the gates of each token, one carries the state
+// from token to token, one norms the answers.
+#include "kernels/cuda/kda.h"
+
+#include <algorithm>
+
+#include "kernels/cuda/mma.h"
 
 namespace klp::cuda {
 
-void CudaBackend::kda(const Kda&) { throw DeviceError("kda is not written for CUDA yet"); }
+namespace {
+
+constexpr int kRows = 32;  // of the state, in a block of the recurrence
+
+__device__ const KdaRows& segment_of(const KdaRows* segments, int32_t n, int64_t row) {
+    int32_t low = 0;
+    while (n - low > 1) {
+        const int32_t middle = (low + n) / 2;
+        (segments[middle].start <= row ? low : n) = middle;
+    }
+    return segments[low];
+}
+
+// What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, |k|^2, 0.
+struct Records {
+    float* data;
+    int64_t K, V;  // padded
+
+    __host__ __device__ int64_t size() const { return 3 * K + V + 4; }
+    __device__ float* at(int64_t row, int32_t H, int64_t h) const { return data + (row * H + h) * size(); }
+};
+
+// A block for each token and head.
+__global__ void kda_prepare(KdaShape a, const KdaRows* segments, int32_t n, const float* f, Records records) {
+    __shared__ float space[32];
+    const int64_t row = blockIdx.x / a.H, h = blockIdx.x % a.H;
+    const KdaRows& s = segment_of(segments, n, row);
+    const int64_t t = row - s.start, out = (s.first + t) * a.H + h;
+    float *q = records.at(row, a.H, h), *k = q + records.K, *alpha = k + records.K, *v = alpha + records.K, *scalars = v + records.V;
+    const int64_t q_first = h * a.K, k_first = (int64_t{a.H} + h) * a.K, v_first = int64_t{2} * a.H * a.K + h * a.V;
+
+    float qq = 0, kk = 0, qk = 0;
+    const float A = expf(a.A_log[h]);
+    for (int64_t c = threadIdx.x; c < records.K; c += blockDim.x) {
+        q[c] = k[c] = alpha[c] = 0;
+        if (c >= a.K) continue;
+        q[c] = kda_conv(a, s, t, q_first + c), k[c] = kda_conv(a, s, t, k_first + c);
+        qq += q[c] * q[c], kk += k[c] * k[c], qk += q[c] * k[c];
+        const float g = kda_log_decay(f[row * a.H * a.K + q_first + c], A, a.dt_bias[q_first + c], a.lower_bound);
+        if (a.log_decay) a.log_decay[out * a.K + c] = g;
+        alpha[c] = expf(g);
+    }
+    for (int64_t c = threadIdx.x; c < records.V; c += blockDim.x) v[c] = c < a.V ? kda_conv(a, s, t, v_first + c) : 0;
+    qq = block_sum(qq, space), kk = block_sum(kk, space), qk = block_sum(qk, space);
+    const float q_scale = 1 / sqrtf((qq + kKdaEps) * static_cast<float>(a.K)), k_scale = 1 / sqrtf(kk + kKdaEps);
+    for (int64_t c = threadIdx.x; c < a.K; c += blockDim.x) q[c] *= q_scale, k[c] *= k_scale;
+    if (threadIdx.x == 0) {
+        const float beta = sigmoid(a.row(s.first + t)[a.conv_width() + a.R_f + a.R_g + h]);
+        scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = kk * k_scale * k_scale, scalars[3] = 0;
+        if (a.beta) a.beta[out] = beta;
+    }
+}
+
+// Token by token, the state in registers: 8 lanes share a row of it, lane l holds its values 32 j + 4 l .. + 3; a warp has 8 rows. The records of the tokens
+// ahead come to shared memory while these are worked on.
+//   a = S^T (alpha k),  b = S^T (alpha q) in one pass;  u = beta (v - a),  o = b + u (k.q);  S <- alpha S + k u^T
+template <int J, bool norms>
+__global__ void __launch_bounds__(128) kda_recurrent(KdaShape a, const KdaRows* segments, Records records, int32_t ahead, float* o, float* u, float* squares) {
+    const int slices = static_cast<int>(records.V / kRows);
+    const int64_t slice = blockIdx.x % slices, h = blockIdx.x / slices % a.H;
+    const KdaRows s = segments[blockIdx.x / slices / a.H];
+    const int lane = static_cast<int>(threadIdx.x) % 32, part = lane % 8;
+    const int64_t in_slice = threadIdx.x / 32 * 8 + lane / 8 * 2, first = slice * kRows + in_slice;  // this lane's two rows
+
+    float S[2][J][4];
+    for (int r = 0; r < 2; ++r)
+        for (int j = 0; j < J; ++j)
+            for (int i = 0; i < 4; ++i) {
+                const int64_t c = 32 * j + 4 * part + i;
+                S[r][j][i] = first + r < a.V && c < a.K ? s.state[(h * a.V + first + r) * a.K + c] : 0;
+            }
+
+    // A token in shared memory: q | k | alpha | v of these rows | scalars.
+    const int pieces = static_cast<int>(3 * records.K / 4) + kRows / 4 + 1, token = pieces * 4;
+    float* const shared = shared_memory<float>();
+    const auto fetch = [&](int64_t from, int side) {
+        for (int p = static_cast<int>(threadIdx.x); p < ahead * pieces; p += static_cast<int>(blockDim.x)) {
+            const int64_t t = from + p / pieces;
+            const int piece = p % pieces, behind = piece - static_cast<int>(3 * records.K / 4);
+            const int64_t at = behind < 0 ? 4 * piece : behind < kRows / 4 ? 3 * records.K + slice * kRows + 4 * behind : 3 * records.K + records.V;
+            if (t < s.count) copy_async(shared + (side * ahead + p / pieces) * token + piece * 4, records.at(s.start + t, a.H, h) + at);
+        }
+        copies_sent();
+    };
+    fetch(0, 0);
+    for (int64_t from = 0, side = 0; from < s.count; from += ahead, side ^= 1) {
+        fetch(from + ahead, static_cast<int>(side ^ 1));
+        copies_arrived<1>();
+        __syncthreads();
+        const int64_t until = slice * kRows + threadIdx.x / 32 * 8 < a.V ? min(from + ahead, s.count) : from;  // a warp whose rows are all padding has no work
+        for (int64_t t = from; t < until; ++t) {
+            const float* q = shared + (side * ahead + t - from) * token;
+            const float *k = q + records.K, *alpha = k + records.K, *v = alpha + records.K, *scalars = v + kRows;
+            float p[2] = {}, answer[2] = {};
+#pragma unroll
+            for (int j = 0; j < J; ++j) {
+                const float4 q4 = *reinterpret_cast<const float4*>(q + 32 * j + 4 * part), k4 = *reinterpret_cast<const float4*>(k + 32 * j + 4 * part);
+                const float4 a4 = *reinterpret_cast<const float4*>(alpha + 32 * j + 4 * part);
+#pragma unroll
+                for (int r = 0; r < 2; ++r) {
+                    float(&x)[4] = S[r][j];
+                    x[0] *= a4.x, x[1] *= a4.y, x[2] *= a4.z, x[3] *= a4.w;
+                    p[r] += x[0] * k4.x + x[1] * k4.y + x[2] * k4.z + x[3] * k4.w;
+                    answer[r] += x[0] * q4.x + x[1] * q4.y + x[2] * q4.z + x[3] * q4.w;
+                }
+            }
+            float change[2], square[2] = {};
+#pragma unroll
+            for (int r = 0; r < 2; ++r) {
+                change[r] = scalars[0] * (v[in_slice + r] - warp_sum(p[r], 8));
+                answer[r] = warp_sum(answer[r], 8) + change[r] * scalars[1];
+            }
+#pragma unroll
+            for (int j = 0; j < J; ++j) {
+                const float4 k4 = *reinterpret_cast<const float4*>(k + 32 * j + 4 * part);
+#pragma unroll
+                for (int r = 0; r < 2; ++r) {
+                    float(&x)[4] = S[r][j];
+                    x[0] += k4.x * change[r], x[1] += k4.y * change[r], x[2] += k4.z * change[r], x[3] += k4.w * change[r];
+                    if (norms) square[r] += x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + x[3] * x[3];
+                }
+            }
+#pragma unroll
+            for (int r = 0; r < 2; ++r) {
+                if (norms) square[r] = warp_sum(square[r], 8);
+                const int64_t at = ((s.start + t) * a.H + h) * a.V + first + r;
+                if (part != r || first + r >= a.V) continue;
+                o[at] = answer[r];
+                if (norms) u[at] = change[r], squares[at] = square[r];
+            }
+        }
+        __syncthreads();
+    }
+    copies_arrived<0>();
+
+    for (int r = 0; r < 2; ++r)
+        for (int j = 0; j < J; ++j)
+            for (int i = 0; i < 4; ++i) {
+                const int64_t c = 32 * j + 4 * part + i;
+                if (first + r < a.V && c < a.K) s.state[(h * a.V + first + r) * a.K + c] = S[r][j][i];
+            }
+}
+
+// y = RMSNorm(o; o_norm) * sigmoid(z), and the norms of state and update from those of their rows. A warp for each token and head.
+__global__ void kda_finish(KdaShape a, const KdaRows* segments, int32_t n, int64_t total, Records records, const float* z, const float* o, const float* u,
+                           const float* squares) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const int64_t index = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32, row = index / a.H, h = index % a.H;
+    if (row >= total) return;
+    const KdaRows& s = segment_of(segments, n, row);
+    const int64_t to = s.first + row - s.start;
+    float sum = 0, state = 0, update = 0;
+    for (int64_t v = lane; v < a.V; v += 32) {
+        const int64_t at = index * a.V + v;
+        sum += o[at] * o[at];
+        if (u) state += squares[at], update += u[at] * u[at];
+    }
+    const float scale = a.norm ? 1 / sqrtf(warp_sum(sum) / static_cast<float>(a.V) + a.eps) : 1;
+    for (int64_t v = lane; v < a.V; v += 32)
+        a.y[(to * a.H + h) * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * sigmoid(z[index * a.V + v]);
+    if (!u) return;
+    state = warp_sum(state), update = warp_sum(update);
+    if (lane != 0) return;
+    if (a.state_norm) a.state_norm[to * a.H + h] = sqrtf(state);
+    if (a.update_norm) a.update_norm[to * a.H + h] = sqrtf(records.at(row, a.H, h)[3 * records.K + records.V + 2] * update);
+}
+
+// The last C - 1 rows of tail and segment become the tail. A thread for each channel.
+__global__ void kda_tail(KdaShape a, const KdaRows* segments) {
+    const int64_t width = a.conv_width(), blocks = (width + blockDim.x - 1) / blockDim.x, c = blockIdx.x % blocks * blockDim.x + threadIdx.x;
+    const KdaRows& s = segments[blockIdx.x / blocks];
+    if (c >= width) return;
+    for (int i = 0; i < a.C - 1; ++i) s.tail[i * width + c] = kda_window(a, s, s.count, i, c);
+}
+
+int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+int64_t padded_key(int64_t K) {
+    int64_t n = 32;
+    while (n < K) n *= 2;
+    return n;
+}
+
+}  // namespace
+
+void CudaBackend::kda(const Kda& op) {
+    fresh();
+    KdaShape a{};
+    a.x = op.x.data, a.conv = op.conv, a.A_log = op.A_log, a.dt_bias = op.dt_bias, a.norm = op.o_norm.weight;
+    a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
+    a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
+    a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
+    std::vector<KdaRows> segments;
+    int64_t total = 0;
+    for (const KdaSegment& s : op.segments) {
+        if (s.count == 0) continue;
+        segments.push_back({s.state, s.tail, s.first, s.count, total, 0});
+        total += s.count;
+    }
+    if (segments.empty()) return;
+
+    // A product for each segment: what a token's bits are may depend on its own segment only.
+    const int64_t HK = int64_t{a.H} * a.K, HV = int64_t{a.H} * a.V;
+    float *f = temporary<float>(total * HK), *z = temporary<float>(total * HV);
+    for (const KdaRows& s : segments) {
+        const float* low_rank = a.x + s.first * a.width + a.conv_width();
+        multiply({.x = low_rank, .x_stride = a.width, .T = s.count, .w = matrix(op.f_b), .y = f + s.start * HK, .y_stride = HK});
+        multiply({.x = low_rank + a.R_f, .x_stride = a.width, .T = s.count, .w = matrix(op.g_b), .y = z + s.start * HV, .y_stride = HV});
+    }
+    const auto n = static_cast<int32_t>(segments.size());
+    const KdaRows* given = stream_.give(std::span<const KdaRows>(segments));
+    Records records{nullptr, padded_key(a.K), padded(a.V, kRows)};
+    records.data = temporary<float>(total * a.H * records.size());
+    stream_.launch("kda_prepare", kda_prepare, {.x = total * a.H, .threads = 128}, a, given, n, f, records);
+
+    const bool norms = a.state_norm || a.update_norm;
+    float *o = temporary<float>(total * HV), *u = norms ? temporary<float>(total * HV) : nullptr, *squares = norms ? temporary<float>(total * HV) : nullptr;
+    const int64_t token = (3 * records.K + kRows + 4) * static_cast<int64_t>(sizeof(float));
+    const auto ahead = static_cast<int32_t>(std::clamp<int64_t>((12 << 10) / token, 1, 8));
+    const Grid grid{.x = n * a.H * (records.V / kRows), .threads = 128, .shared = static_cast<size_t>(2 * ahead * token)};
+    const auto carry = [&]<int J>() {
+        stream_.launch("kda_recurrent", norms ? kda_recurrent<J, true> : kda_recurrent<J, false>, grid, a, given, records, ahead, o, u, squares);
+    };
+    switch (records.K / 32) {
+        case 1:
+            carry.template operator()<1>();
+            break;
+        case 2:
+            carry.template operator()<2>();
+            break;
+        case 4:
+            carry.template operator()<4>();
+            break;
+        case 8:
+            carry.template operator()<8>();
+            break;
+        default:
+            throw DeviceError("KDA with keys " + std::to_string(a.K) + " wide: the CUDA kernels take at most 256");
+    }
+    stream_.launch("kda_finish", kda_finish, {.x = (total * a.H + 3) / 4, .threads = 128}, a, given, n, total, records, z, o, u, squares);
+    if (a.C > 1) stream_.launch("kda_tail", kda_tail, {.x = n * ((a.conv_width() + 255) / 256), .threads = 256}, a, given);
+}
 
 }  // namespace klp::cuda

@@ -1,0 +1,44 @@
+// What the files of KDA share: kda.cu (any shape, token by token), kda_step.cu (one token of each sequence), kda_chunk.cu (64 tokens at a time).
+#pragma once
+
+#include "kernels/cuda/cuda_backend.h"
+
+namespace klp::cuda {
+
+// Kda of ops.h as an argument of kernels.
+struct KdaShape {
+    const float *x, *conv, *A_log, *dt_bias, *norm;  // norm null: none
+    float *y, *log_decay, *beta, *state_norm, *update_norm;
+    int64_t width;  // of a row of x
+    int32_t H, K, V, C, R_f, R_g;
+    float eps, lower_bound;
+
+    __host__ __device__ int64_t conv_width() const { return int64_t{2} * H * K + int64_t{1} * H * V; }
+    __device__ const float* row(int64_t r) const { return x + r * width; }
+};
+
+// A segment as it is given to kernels.
+struct KdaRows {
+    float *state, *tail;
+    int64_t first, count;  // rows of x
+    int64_t start;         // of its first row among the rows of all segments given with it
+    int64_t chunk;         // of its first chunk among theirs
+};
+
+// The convolution's window of channel c at the segment's token t: i = 0 the oldest of C.
+__device__ __forceinline__ float kda_window(const KdaShape& a, const KdaRows& s, int64_t t, int i, int64_t c) {
+    const int64_t at = t - (a.C - 1) + i;
+    return at < 0 ? s.tail[(at + a.C - 1) * a.conv_width() + c] : a.row(s.first + at)[c];
+}
+__device__ __forceinline__ float kda_conv(const KdaShape& a, const KdaRows& s, int64_t t, int64_t c) {
+    float sum = 0;
+    for (int i = 0; i < a.C; ++i) sum += kda_window(a, s, t, i, c) * a.conv[c * a.C + i];
+    return silu(sum);
+}
+// g of ops.h; A = exp(A_log).
+__device__ __forceinline__ float kda_log_decay(float f, float A, float dt_bias, float lower_bound) {
+    return lower_bound < 0 ? lower_bound * sigmoid(A * (f + dt_bias)) : -A * softplus(f + dt_bias);
+}
+inline constexpr float kKdaEps = 1e-6f;  // inside the root of L2Norm
+
+}  // namespace klp::cuda
