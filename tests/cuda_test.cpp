@@ -63,6 +63,40 @@ TEST_P(EveryGpu, APassThatComesAgainReadsWhatIsGivenAnew) {
     }
 }
 
+// A decoding sequence: every pass is the same list of launches, replayed as a graph, while the context crosses a page and the shares of the blocks grow.
+TEST_P(EveryGpu, AGrowingCacheIsReadByTheSameGraph) {
+    Mla op;
+    op.H = 5, op.nope = 16, op.rope = 64, op.V = 8, op.L = 512, op.scale = 0.1f, op.cache_type = DType::bf16;
+    constexpr int64_t kFirst = 250, kTokens = 12;
+    const Matrix kv_b(normal(op.H * (op.nope + op.V) * op.L, 4, 0.05f), op.H * (op.nope + op.V), op.L, DType::bf16);
+    std::vector<Buffer> keep;
+    op.kv_b = on->adopt(kv_b.w, keep);
+    const Floats past = normal(2 * kMlaPage * op.cache_width(), 6);
+    std::vector<std::byte> stored(past.size() * 2);
+    encode(DType::bf16, past.data(), static_cast<int64_t>(past.size()), stored.data());
+    const Buffer rows = uploaded(normal(kTokens * op.width(), 5)), x = on->allocate(op.width() * sizeof(float)), y = on->allocate(op.H * op.V * sizeof(float));
+    std::vector<Floats> answers[2];
+    for (const bool in_pass : {false, true}) {
+        const Buffer cache = on->allocate(stored.size());
+        on->upload(cache.as(), stored.data(), stored.size());
+        std::byte* const pages[] = {cache.as(), cache.as() + stored.size() / 2};
+        for (int64_t t = 0; t < kTokens; ++t) {
+            const MlaSegment segment{0, 1, kFirst + t, std::span(pages).first((kFirst + t) / kMlaPage + 1)};
+            Mla a = op;
+            a.x = {x.as<float>(), {1, op.width()}}, a.y = {y.as<float>(), {1, op.H * op.V}}, a.segments = {&segment, 1};
+            if (in_pass) on->begin_pass();
+            on->copy(x.as(), rows.as<float>() + t * op.width(), x.bytes());
+            on->mla(a);
+            if (in_pass) on->end_pass();
+            answers[in_pass].push_back(downloaded(y));
+        }
+    }
+    for (int64_t t = 0; t < kTokens; ++t) {
+        EXPECT_TRUE(identical(answers[0][t], answers[1][t])) << t;
+        EXPECT_TRUE(std::isfinite(answers[0][t][0]));
+    }
+}
+
 TEST_P(EveryGpu, ADownloadInAPassSeesWhatCameBefore) {
     const Floats values = normal(64, 3);
     Buffer a = uploaded(values), b = on->allocate(a.bytes());

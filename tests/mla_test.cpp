@@ -21,6 +21,7 @@ struct Options {
     float theta = 0;      // 0: NoPE
     float sharpness = 1;  // of the queries
     uint64_t seed = 1;
+    bool whole = false;  // queries and weights are -1, 0 or 1, scores a sixteenth in base 2: absorbed queries stay what they are when rounded to bf16
 };
 
 // A sequence of tokens. With a bf16 cache there is no norm and latents are bf16 already, so that nothing depends on which neighbour a number is rounded to.
@@ -38,18 +39,23 @@ struct Problem {
           options(o),
           kv_b(normal(s.H * (s.nope + s.V) * s.L, o.seed + 1, 1 / std::sqrt(static_cast<float>(s.L))), s.H * (s.nope + s.V), s.L, o.weights) {
         op.H = s.H, op.nope = s.nope, op.rope = s.rope, op.V = s.V, op.L = s.L;
+        if (o.whole) {
+            Floats w(kv_b.w.out * s.L);
+            for (size_t i = 0; const float v : normal(w.size(), o.seed + 1)) w[i++] = std::clamp(std::round(v / 2), -1.f, 1.f);
+            kv_b = Matrix(w, kv_b.w.out, s.L, o.weights);
+        }
         x = normal(T * op.width(), o.seed + 2);
         norm = normal(s.L, o.seed + 3, 0.1f, 1);
         for (int64_t t = 0; t < T; ++t)
             for (int64_t i = 0; i < op.width(); ++i) {
                 float& value = x[t * op.width() + i];
                 if (i < op.q_width())
-                    value *= o.sharpness;
+                    value = o.whole ? std::clamp(std::round(value), -1.f, 1.f) : value * o.sharpness;
                 else if (o.cache == DType::bf16)
                     value = bf16_to_float(float_to_bf16(value));
             }
         op.kv_b = kv_b.w;
-        op.scale = 1 / std::sqrt(static_cast<float>(s.nope + s.rope));
+        op.scale = o.whole ? std::log(2.f) / 16 : 1 / std::sqrt(static_cast<float>(s.nope + s.rope));
         op.rope_theta = o.theta, op.cache_type = o.cache;
     }
     Norm latent_norm() const { return options.cache == DType::f32 ? Norm{norm.data(), 1e-6f} : Norm{}; }
@@ -180,6 +186,33 @@ TEST_P(MlaEverywhere, TheShapeOfThe48BAtSomeDepth) {
         const std::vector<int64_t> pieces{290 - from, 9, 1};
         const Outcome expected = run(*truth, p, MlaForm::automatic, pieces, from);
         for (MlaForm form : kForms) expect_close(run(*on, p, form, pieces, from), expected, 1e-5, name_of(form));
+    }
+}
+
+// The cache of the 48B in its stored type, at any number of heads and wherever pages and what a block takes of the cache may end. With whole numbers nothing
+// before the softmax is rounded; behind it the weights or their sum are, as above.
+TEST_P(MlaEverywhere, StoredCachesEndAnywhere) {
+    struct Case {
+        int H;
+        int64_t past, count;
+    };
+    for (const auto& [H, past, count] : {Case{1, 0, 1},
+                                         {5, 31, 1},
+                                         {8, 32, 2},
+                                         {5, 127, 1},
+                                         {16, 128, 1},
+                                         {20, 129, 1},
+                                         {16, 255, 1},
+                                         {12, 256, 3},
+                                         {32, 257, 1},
+                                         {4, 900, 1},
+                                         {33, 130, 2},
+                                         {64, 383, 1},
+                                         {128, 5, 1}}) {
+        const Problem p({H, 16, 64, 8, 512}, past + count, {.cache = DType::bf16, .weights = DType::bf16, .whole = true});
+        const Outcome expected = run(*truth, p, MlaForm::automatic, {}, past), got = run(*on, p, MlaForm::absorbed, {}, past);
+        EXPECT_LE(error(got.lse, expected.lse), 1e-5) << "H " << H << " past " << past;
+        EXPECT_LE(error(got.y, expected.y), 4.0 / 512) << "H " << H << " past " << past;
     }
 }
 

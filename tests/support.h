@@ -54,6 +54,7 @@ struct Matrix {
         for (int64_t r = 0; r < out; ++r) encode(type, values.data() + r * in, in, bytes.data() + r * w.row_bytes());
     }
     Matrix(Matrix&&) = default;
+    Matrix& operator=(Matrix&&) = default;
     Matrix(const Matrix&) = delete;
 };
 

@@ -68,7 +68,7 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
     check(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties");
     int driver = 0;
     cudaDriverGetVersion(&driver);
-    processors_ = p.multiProcessorCount;
+    processors_ = p.multiProcessorCount, shared_ = p.sharedMemPerBlockOptin;
     info_ = {.name = "cuda:" + std::to_string(device),
              .hardware = p.name,
              .detail = "compute " + std::to_string(p.major) + "." + std::to_string(p.minor) + ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, driver " +

@@ -64,6 +64,7 @@ private:
     DeviceInfo info_;
     Stream stream_;
     int processors_ = 1;  // SMs
+    size_t shared_ = 0;   // bytes of shared memory that a block may have
     std::vector<void*> blocks_;
     size_t block_bytes_ = 0, used_ = 0;
     std::optional<Nvml> nvml_;

@@ -239,7 +239,7 @@ void CudaBackend::mla(const Mla& a) {
     const bool f32 = a.cache_type == DType::f32;
     const Matrix w = matrix(a.kv_b);
     std::byte* const* const table = stream_.give(std::span<std::byte* const>(pages));
-    const MlaPlan plan = attend_plan(a, processors_);
+    const MlaPlan plan = attend_plan(a, processors_, shared_);
     const int32_t pitch = static_cast<int32_t>((a.cache_width() + 15) / 16 * 16);
     MlaShape shape{a.H, a.nope, a.rope, a.V, a.L, static_cast<int32_t>(a.cache_width()), pitch, a.scale * kLog2e, a.width(), nullptr};
     if (a.rope_theta != 0) {
@@ -267,7 +267,8 @@ void CudaBackend::mla(const Mla& a) {
         group.push_back(end);
         const MlaPart* const given = stream_.give(std::span<const MlaPart>(group));
         const auto of = static_cast<int64_t>(group.size()) - 1;
-        void* const q = plan.tensor ? static_cast<void*>(temporary<uint16_t>(end.begin * a.H * pitch)) : temporary<float>(end.begin * a.H * pitch);
+        const int64_t numbers = (end.begin * a.H + plan.tile) * pitch;
+        void* const q = plan.tensor ? static_cast<void*>(temporary<uint16_t>(numbers)) : temporary<float>(numbers);
         float* const top = temporary<float>(items * plan.tile);
         float* const sum = temporary<float>(items * plan.tile);
         float* const values = temporary<float>(items * plan.tile * a.L);

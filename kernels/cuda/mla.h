@@ -59,16 +59,17 @@ struct MlaAttend {
     const MlaPart* parts;
     int64_t n;  // parts
     const std::byte* const* pages;
-    const void* q;     // [rows, H, pitch] f32, or bf16 for the tensor cores
+    const void* q;     // [rows, H, pitch] f32, or bf16 for the tensor cores; a tile's memory follows
     float *top, *sum;  // [items, tile]
     float* values;     // [items, tile, L]
 };
 struct MlaPlan {         // how items are made; a function of the shape and the device, never of the batch
     int tile = 0;        // queries
+    int stages = 0;      // of cached rows on their way
     int64_t blocks = 0;  // of the grid
     bool tensor = false;
 };
-MlaPlan attend_plan(const Mla& a, int processors);
+MlaPlan attend_plan(const Mla& a, int processors, size_t shared);  // bytes of shared memory that a block may have
 void attend(Stream& stream, const MlaPlan& plan, const MlaAttend& a, DType cache);
 
 }  // namespace klp::cuda

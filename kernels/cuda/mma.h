@@ -6,8 +6,17 @@
 
 namespace klp::cuda {
 
-// Two bf16 in a register, the lower index in the lower half.
-__device__ __forceinline__ uint32_t pack_bf16(float low, float high) { return uint32_t{to_bf16(low)} | uint32_t{to_bf16(high)} << 16; }
+// Two bf16 in a register, the lower index in the lower half; not a number stays not a number.
+__device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
+#if KLP_SIMT
+    const auto half = [](float f) { return f == f ? uint32_t{to_bf16(f)} : 0x7fffu; };
+    return half(low) | half(high) << 16;
+#else
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#endif
+}
 
 // d += a b with a [16, 16] and b [16, 8] in bf16, d [16, 8] in f32, by a whole warp. With g = lane / 4 and c = 2 (lane % 4), a lane holds
 //   a[0] (g, c..c+1)  a[1] (g + 8, c..)  a[2] (g, c + 8..)  a[3] (g + 8, c + 8..)      (row, k)
@@ -59,6 +68,30 @@ template <int N>
 __device__ __forceinline__ void copies_arrived() {
 #if !KLP_SIMT
     asm volatile("cp.async.wait_group %0;" ::"n"(N));
+#endif
+}
+
+// Four 8 x 8 matrices of 16-bit values out of shared memory, by a whole warp: lane l names row l % 8, 16 bytes, of matrix l / 8. With g = lane / 4 and
+// c = 2 (lane % 4), a lane gets of each matrix (g, c..c+1), or (c..c+1, g) of one that lies turned.
+template <bool turned = false>
+__device__ __forceinline__ void load_matrices(uint32_t (&m)[4], const void* row) {
+#if KLP_SIMT
+    std::memcpy(simt::slot(simt::lane()), &row, sizeof row);
+    simt::warp_barrier(0xffffffffu);
+    const auto at = [](int matrix, int r, int c) {
+        const uint16_t* values;
+        std::memcpy(&values, simt::slot(matrix * 8 + r), sizeof values);
+        return uint32_t{values[c]};
+    };
+    const int g = simt::lane() / 4, c = simt::lane() % 4 * 2;
+    for (int i = 0; i < 4; ++i) m[i] = turned ? at(i, c, g) | at(i, c + 1, g) << 16 : at(i, g, c) | at(i, g, c + 1) << 16;
+    simt::warp_barrier(0xffffffffu);
+#else
+    const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+    if constexpr (turned)
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at));
+    else
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at));
 #endif
 }
 
