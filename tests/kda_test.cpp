@@ -414,5 +414,113 @@ TEST_P(KdaOnEveryDevice, LongSegmentsKnowTheStatesNormAtTheEnd) {
     }
 }
 
+// --- GPUs: single tokens have a kernel of their own ---
+
+class KdaOnEveryGpu : public KdaOnEveryDevice {};
+INSTANTIATE_TEST_SUITE_P(On, KdaOnEveryGpu, testing::ValuesIn(gpus()), [](const auto& info) { return info.param.name; });
+
+TEST_P(KdaOnEveryGpu, AStepMovesTheStateByTheFormula) {
+    for (const Shape& s : {Shape{2, 32, 32}, Shape{1, 32, 70}, Shape{1, 64, 33}, Shape{1, 128, 128, 4, 128, 128}, Shape{1, 256, 40}})
+        for (const Gate& gate : kGates) {
+            const Problem p(s, 1, gate, static_cast<uint64_t>(s.K));
+            const Outcome got = p.run(*on, KdaForm::automatic), expected = p.run(*truth, KdaForm::automatic);
+            EXPECT_LE(error(got.state, expected.state), 1e-6) << "K " << s.K;
+            expect_close(got, expected, 1e-5, true, "K " + std::to_string(s.K));
+        }
+}
+
+TEST_P(KdaOnEveryGpu, ThousandsOfStepsStayWithTheFormula) {
+    for (const Gate& gate : {kOrdinary, kWeak, kOff, kStrong}) {
+        const int64_t T = simulated ? 200 : 4096;
+        const Problem p({1, 32, 20, 4, 8, 8}, T, gate);
+        expect_close(p.run(*on, KdaForm::automatic, std::vector<int64_t>(static_cast<size_t>(T), 1)), p.run(*truth, KdaForm::automatic), 1e-5, true,
+                     "A_log " + std::to_string(gate.A_log));
+    }
+}
+
+// Few sequences have a block for 32 rows of a head, many one for all of it: the same bits. Some have no token, and their rows are in no order.
+TEST_P(KdaOnEveryGpu, ABatchOfStepsIsItsMembersAlone) {
+    const Shape s{2, 32, 72};
+    const int64_t rows[] = {4, 0, -1, 7, 2, 5, -1, 1}, width = Problem(s, 0).op.width(), HV = s.H * s.V;
+    Floats x(8 * width, kNaN), y(8 * HV, kNaN), norms(8 * s.H, kNaN), updates(8 * s.H, kNaN);
+    std::vector<Problem> members;
+    std::vector<Floats> states, tails;
+    for (int64_t row : rows) {
+        Problem& m = members.emplace_back(s, row < 0 ? 0 : 1, kOrdinary, 5);
+        m.x = normal(m.x.size(), static_cast<uint64_t>(100 + row));
+        m.state = normal(m.state.size(), static_cast<uint64_t>(200 + row));
+        m.tail = normal(m.tail.size(), static_cast<uint64_t>(300 + row));
+        if (row >= 0) std::copy(m.x.begin(), m.x.end(), x.begin() + row * width);
+        states.push_back(m.state), tails.push_back(m.tail);
+    }
+    std::vector<KdaSegment> segments;
+    for (size_t i = 0; i < members.size(); ++i) segments.push_back({std::max<int64_t>(rows[i], 0), rows[i] < 0 ? 0 : 1, states[i].data(), tails[i].data()});
+    Kda a = members[0].op;
+    a.x = {x.data(), {8, width}}, a.y = {y.data(), {8, HV}}, a.segments = segments;
+    a.taps.state_norm = norms.data(), a.taps.update_norm = updates.data();
+    on->kda(a);
+    for (size_t i = 0; i < members.size(); ++i) {
+        const Outcome alone = members[i].run(*on, KdaForm::automatic);
+        EXPECT_TRUE(identical(states[i], alone.state)) << i;
+        EXPECT_TRUE(identical(tails[i], alone.tail)) << i;
+        if (rows[i] < 0) continue;
+        EXPECT_TRUE(identical(Floats(y.begin() + rows[i] * HV, y.begin() + (rows[i] + 1) * HV), alone.y)) << i;
+        EXPECT_TRUE(identical(Floats(norms.begin() + rows[i] * s.H, norms.begin() + (rows[i] + 1) * s.H), alone.state_norm)) << i;
+        EXPECT_TRUE(identical(Floats(updates.begin() + rows[i] * s.H, updates.begin() + (rows[i] + 1) * s.H), alone.update_norm)) << i;
+    }
+}
+
+// The memory of a GPU, used as an engine does: the same buffers in every pass, states that change places.
+TEST(KdaInPasses, AreReplayedWithTheStatesTheyAreGiven) {
+    for (const auto& make : {+[] { return cuda_on_cpu::make_backend(0, ""); }, +[] { return make_backend("cuda").value_or(nullptr); }}) {
+        const std::shared_ptr<Backend> on = make();
+        if (!on) continue;
+        const Shape s{2, 32, 40};
+        constexpr int kPasses = 6;
+        const Problem p(s, 2 * kPasses);  // two sequences that take turns with the rows
+        const int64_t width = p.op.width(), HV = s.H * s.V;
+        const auto uploaded = [&](const Floats& values) {
+            Buffer b = on->allocate(values.size() * sizeof(float));
+            on->upload(b.as(), values.data(), b.bytes());
+            return b;
+        };
+        const auto downloaded = [&](const Buffer& b) {
+            Floats values(b.bytes() / sizeof(float));
+            on->download(values.data(), b.as(), b.bytes());
+            return values;
+        };
+        const Buffer conv = uploaded(p.conv), A_log = uploaded(p.A_log), dt_bias = uploaded(p.dt_bias), o_norm = uploaded(p.o_norm);
+        std::vector<Buffer> keep;
+        Kda a = p.op;
+        a.conv = conv.as<float>(), a.A_log = A_log.as<float>(), a.dt_bias = dt_bias.as<float>(), a.o_norm.weight = o_norm.as<float>();
+        a.f_b = on->adopt(a.f_b, keep), a.g_b = on->adopt(a.g_b, keep);
+        const Buffer x = uploaded(Floats(static_cast<size_t>(2 * width))), y = uploaded(Floats(static_cast<size_t>(2 * HV)));
+        a.x = {x.as<float>(), {2, width}}, a.y = {y.as<float>(), {2, HV}};
+
+        Floats answers[2];
+        std::vector<Floats> ends[2];
+        for (bool passes : {false, true}) {
+            std::vector<Buffer> states, tails;
+            for (int i = 0; i < 2; ++i) states.push_back(uploaded(p.state)), tails.push_back(uploaded(p.tail));
+            for (int pass = 0; pass < kPasses; ++pass) {
+                on->upload(x.as(), p.x.data() + 2 * pass * width, x.bytes());
+                const int turn = pass % 3 == 1;
+                const KdaSegment segments[] = {{0, 1, states[turn].as<float>(), tails[turn].as<float>()},
+                                               {1, 1, states[1 - turn].as<float>(), tails[1 - turn].as<float>()}};
+                a.segments = segments;
+                if (passes) on->begin_pass();
+                on->kda(a);
+                if (passes) on->end_pass();
+                const Floats got = downloaded(y);
+                answers[passes].insert(answers[passes].end(), got.begin(), got.end());
+            }
+            for (int i = 0; i < 2; ++i) ends[passes].push_back(downloaded(states[i])), ends[passes].push_back(downloaded(tails[i]));
+        }
+        EXPECT_TRUE(identical(answers[0], answers[1]));
+        for (int i = 0; i < 4; ++i) EXPECT_TRUE(identical(ends[0][i], ends[1][i])) << i;
+        EXPECT_FALSE(identical(ends[1][0], ends[1][2]));
+    }
+}
+
 }  // namespace
 }  // namespace klp

@@ -83,6 +83,7 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
 CudaBackend::~CudaBackend() {
     cudaFreeHost(staging_);
     for (void* block : blocks_) stream_.give_back(block);
+    for (void* block : counter_blocks_) stream_.give_back(block);
 }
 
 int64_t CudaBackend::free_bytes() const {
@@ -131,6 +132,15 @@ Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
         stream_.wait();
     }
     return {codes, host.type, host.out, host.in};
+}
+
+unsigned* CudaBackend::counters(int64_t n) {
+    if (n > counters_) {
+        counters_ = std::max<int64_t>({n, 2 * counters_, 16384});
+        counter_blocks_.push_back(stream_.take(static_cast<size_t>(counters_) * sizeof(unsigned), "counters"));
+        stream_.zero(counter_blocks_.back(), static_cast<size_t>(counters_) * sizeof(unsigned));
+    }
+    return static_cast<unsigned*>(counter_blocks_.back());
 }
 
 void* CudaBackend::temporary_bytes(size_t bytes) {

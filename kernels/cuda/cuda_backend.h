@@ -9,6 +9,9 @@
 
 namespace klp::cuda {
 
+struct KdaShape;
+struct KdaRows;
+
 class CudaBackend final : public Backend {
 public:
     CudaBackend(int device, std::string why);
@@ -46,6 +49,8 @@ private:
         return static_cast<T*>(temporary_bytes(static_cast<size_t>(n) * sizeof(T)));
     }
     void* temporary_bytes(size_t bytes);
+    // n counters for kernels whose last block ends the work: 0 before a launch, and 0 again after it.
+    unsigned* counters(int64_t n);
 
     // y = W norm(x), y += W norm(x): for the ops that are made of products too. x: [T, in], rows `x_stride` floats apart; y the same.
     struct Product {
@@ -61,12 +66,15 @@ private:
     const float* normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm);  // [T, width], x itself where there is no norm
     void feed_forward(const SwiGlu& w, const float* n, int64_t T, float* y);                                // y += down( silu(gate n) * (up n) )
 
+    void kda_step(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments);
+
     DeviceInfo info_;
     Stream stream_;
     int processors_ = 1;  // SMs
     size_t shared_ = 0;   // bytes of shared memory that a block may have
-    std::vector<void*> blocks_;
+    std::vector<void*> blocks_, counter_blocks_;
     size_t block_bytes_ = 0, used_ = 0;
+    int64_t counters_ = 0;  // in the last block
     std::optional<Nvml> nvml_;
     std::byte* staging_ = nullptr;  // pinned
 };

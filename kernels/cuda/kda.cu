@@ -199,13 +199,19 @@ void CudaBackend::kda(const Kda& op) {
     a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
-    std::vector<KdaRows> segments;
+    std::vector<KdaRows> steps, segments;
     int64_t total = 0;
     for (const KdaSegment& s : op.segments) {
         if (s.count == 0) continue;
-        segments.push_back({s.state, s.tail, s.first, s.count, total, 0});
-        total += s.count;
+        const KdaRows rows{s.state, s.tail, s.first, s.count, total, 0};
+        if (kda_steps(a, rows)) {
+            steps.push_back(rows);
+        } else {
+            segments.push_back(rows);
+            total += s.count;
+        }
     }
+    if (!steps.empty()) kda_step(a, matrix(op.f_b), matrix(op.g_b), steps);
     if (segments.empty()) return;
 
     // A product for each segment: what a token's bits are may depend on its own segment only.

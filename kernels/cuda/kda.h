@@ -39,6 +39,8 @@ __device__ __forceinline__ float kda_conv(const KdaShape& a, const KdaRows& s, i
 __device__ __forceinline__ float kda_log_decay(float f, float A, float dt_bias, float lower_bound) {
     return lower_bound < 0 ? lower_bound * sigmoid(A * (f + dt_bias)) : -A * softplus(f + dt_bias);
 }
+// Whether kda_step takes the segment: one token, in the usual shape.
+bool kda_steps(const KdaShape& shape, const KdaRows& segment);
 inline constexpr float kKdaEps = 1e-6f;  // inside the root of L2Norm
 
 }  // namespace klp::cuda

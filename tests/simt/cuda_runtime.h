@@ -132,6 +132,10 @@ template <class T>
 T __ldg(const T* at) {
     return *at;
 }
+template <class T>
+T __ldcg(const T* at) {
+    return *at;
+}
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
 inline float __expf(float x) { return std::exp(x); }
 inline float __fdividef(float a, float b) { return a / b; }
