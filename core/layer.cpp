@@ -29,12 +29,6 @@ std::unique_ptr<TokenMixer> make_mixer(const std::string& kind, int layer, Loade
     return nullptr;
 }
 
-std::vector<std::string> mixer_kinds() {
-    std::vector<std::string> kinds;
-    for (const MixerRow& row : kMixers) kinds.emplace_back(row.kind);
-    return kinds;
-}
-
 std::string_view name(Site site) {
     switch (site) {
         case Site::log_decay:

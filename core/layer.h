@@ -128,6 +128,5 @@ struct Loader {
 
 std::unique_ptr<TokenMixer> make_mixer(const std::string& kind, int layer, Loader& load);
 std::unique_ptr<FeedForward> make_ffn(int layer, Loader& load);
-std::vector<std::string> mixer_kinds();  // every name of the table
 
 }  // namespace klp

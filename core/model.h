@@ -55,7 +55,6 @@ public:
 
     const ModelConfig& config() const { return config_; }
     Backend& backend() const { return *on_; }
-    std::shared_ptr<Backend> backend_ptr() const { return on_; }
     const WeightSource& source() const { return *source_; }
     DType cache_type() const { return cache_type_; }  // of the MLA cache: f32 for f32 checkpoints, else bf16
     const TokenMixer& mixer(int layer) const { return *layers_[layer].mixer; }

@@ -26,7 +26,6 @@ public:
     // Remembers where the sequence stands; the least recently used ones are dropped for the budget.
     void keep(const Sequence& sequence);
     void set_budget(int64_t bytes);
-    void clear() { kept_.clear(); }
     int64_t budget() const { return budget_; }
     int64_t bytes() const;
     int64_t count() const { return static_cast<int64_t>(kept_.size()); }

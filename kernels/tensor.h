@@ -86,7 +86,6 @@ struct View {
         for (int64_t d : dim) n *= d;
         return n;
     }
-    std::span<T> flat() const { return {data, static_cast<size_t>(size())}; }
     explicit operator bool() const { return data != nullptr; }
 };
 template <int R>
