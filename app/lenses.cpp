@@ -156,8 +156,8 @@ std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadNam
 std::string state_of_head(const Sequence& sequence, HeadName name, bool table, const Canvas& canvas) {
     const ModelConfig& config = sequence.model().config();
     const int V = config.kda_value_dim, K = config.kda_key_dim;
-    const std::vector<float> all = sequence.state(name.layer, "S");
-    const std::span<const float> S(all.data() + size_t(name.head) * size_t(V) * size_t(K), size_t(V) * size_t(K));
+    const std::vector<float> values = sequence.state(name.layer, "S", name.head);
+    const std::span<const float> S(values);
 
     double squares = 0;
     float low = 0, high = 0;

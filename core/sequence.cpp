@@ -129,12 +129,14 @@ MemoryUse Sequence::memory() const {
     return use;
 }
 
-std::vector<float> Sequence::state(int layer, std::string_view name) const {
+std::vector<float> Sequence::state(int layer, std::string_view name, std::optional<int> of) const {
     const StateSpec spec = model_->mixer(layer).state();
     for (size_t j = 0; j < spec.fixed.size(); ++j) {
         if (spec.fixed[j].name != name) continue;
-        std::vector<float> values(static_cast<size_t>(spec.fixed[j].values()));
-        model_->backend().download(values.data(), layers_[static_cast<size_t>(layer)].fixed[j].as(), values.size() * sizeof(float));
+        const int64_t all = spec.fixed[j].values(), n = of ? all / spec.fixed[j].shape[0] : all;
+        std::vector<float> values(static_cast<size_t>(n));
+        const float* from = layers_[static_cast<size_t>(layer)].fixed[j].as<float>() + (of ? *of * n : 0);
+        model_->backend().download(values.data(), from, values.size() * sizeof(float));
         return values;
     }
     return {};

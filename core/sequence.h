@@ -37,7 +37,6 @@ public:
     const std::vector<int32_t>& tokens() const { return tokens_; }
     int64_t context() const { return context_; }
     const Model& model() const { return *model_; }
-    std::shared_ptr<const Model> model_ptr() const { return model_; }
 
     SnapshotPtr snapshot() const;
     void restore(const Snapshot& snapshot);  // of this sequence or of another one of the same model
@@ -45,8 +44,9 @@ public:
     void reset();                            // position 0
 
     MemoryUse memory() const;
-    // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"); empty where the layer has none of this name.
-    std::vector<float> state(int layer, std::string_view name) const;
+    // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"), or row `of` of its first dimension alone (a head of S); empty where the
+    // layer has none of this name.
+    std::vector<float> state(int layer, std::string_view name, std::optional<int> of = {}) const;
     // Cached rows first .. first + count - 1 of an MLA layer as floats, [count, L + rope]; empty where the layer has no cache.
     std::vector<float> cache(int layer, int64_t first, int64_t count) const;
 
