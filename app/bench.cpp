@@ -3,10 +3,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "app/clock.h"
 #include "app/commands.h"
 #include "app/format.h"
 #include "core/sequence.h"
+#include "core/system.h"
 #include "kernels/cpu/limits.h"
 
 namespace klp {

@@ -42,7 +42,7 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
                {"f32_gflops", limits.f32_gflops},
                {"bf16_gflops", limits.bf16_gflops},
                {"int8_gops", limits.int8_gops}}},
-             {"memory_bytes", {{"total", machine.memory}, {"available", machine.available}}},
+             {"memory_bytes", {{"total", machine.memory.total}, {"available", machine.memory.available}}},
              {"device",
               {{"name", device.name}, {"hardware", device.hardware}, {"detail", device.detail}, {"why", device.why}, {"memory_bytes", device.memory_bytes}}},
              {"terminal",
@@ -65,7 +65,7 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     table.add({"reads", fixed(limits.read_gb_s, 1) + " GB/s with " + plural(limits.threads, "thread")});
     table.add({"products", "f32 " + short_number(limits.f32_gflops) + ", bf16 " + (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") +
                                ", int8 " + short_number(limits.int8_gops) + " Gop/s"});
-    table.add({"memory", bytes_text(machine.memory) + ", " + bytes_text(machine.available) + " available"});
+    table.add({"memory", bytes_text(machine.memory.total) + ", " + bytes_text(machine.memory.available) + " available"});
     table.add({"device", device.name + ", " + device.hardware + (device.detail.empty() ? "" : ", " + device.detail)});
     table.add({"terminal", (terminal.output ? std::to_string(canvas.width) + " columns" : std::string("stdout is no terminal")) +
                                ", colour: " + std::string(name(canvas.colour)) + ", " + (canvas.unicode ? "UTF-8" : "ASCII")});

@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "app/clock.h"
 #include "app/format.h"
+#include "core/system.h"
 
 namespace klp {
 

@@ -117,12 +117,9 @@ public:
         : model_(std::move(model)), tokenizer_(tokenizer), data_(data), ws_(model_->backend()) {}
 
     Result<void> begin() {
-        auto prompt = generation_prompt(tokenizer_);
-        if (!prompt) return tl::unexpected(prompt.error());
-        answer_ = *prompt;
-        for (const char* name : {"<|im_end|>", "[EOS]"}) {
-            if (const auto id = tokenizer_.special(name)) stop_.push_back(*id);
-        }
+        auto turn = turn_tokens(tokenizer_, model_->config());
+        if (!turn) return tl::unexpected(turn.error());
+        turn_ = std::move(*turn);
         return {};
     }
 
@@ -173,7 +170,7 @@ public:
             auto more = encode_message(tokenizer_, m);
             if (!more) return tl::unexpected(more.error());
             ids.insert(ids.end(), more->begin(), more->end());
-            counts.resize(counts.size() + std::min(answer_.size(), more->size()), false);  // <|im_assistant|>assistant<|im_middle|>
+            counts.resize(counts.size() + std::min(turn_.opening.size(), more->size()), false);  // <|im_assistant|>assistant<|im_middle|>
             counts.resize(ids.size(), m.role == "assistant");
         }
         return measure(ids, counts, out);
@@ -193,10 +190,10 @@ private:
             if (auto fed = feed(sequence, message("user", question)); !fed) return fed;
             GenerateOptions how;
             how.sampling.temperature = 0;
-            how.stop = stop_;
+            how.stop = turn_.stop;
             how.cancel = &g_interrupted;
             how.budget = static_cast<int64_t>(tokenizer_.encode(wanted).size()) + 32;
-            auto answer = generate(sequence, answer_, ws_, how);
+            auto answer = generate(sequence, turn_.opening, ws_, how);
             if (!answer) return tl::unexpected(answer.error());
             if (answer->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted");
             score.right += holds(tokenizer_.decode(answer->tokens), wanted);
@@ -230,7 +227,8 @@ private:
     Result<void> measure(const std::vector<int32_t>& ids, const std::vector<bool>& counts, Perplexity& out) {
         Sequence sequence(model_);
         if (static_cast<int64_t>(ids.size()) > sequence.context())
-            return fail(Error::failure, "a text of " + grouped(static_cast<int64_t>(ids.size())) + " tokens does not fit in the context of " + grouped(sequence.context()));
+            return fail(Error::failure,
+                        "a text of " + grouped(static_cast<int64_t>(ids.size())) + " tokens does not fit in the context of " + grouped(sequence.context()));
         const auto vocabulary = static_cast<size_t>(model_->config().vocab_size);
         for (size_t at = 0; at + 1 < ids.size(); at += kPrefillChunk) {
             if (g_interrupted) return fail(Error::interrupted, "interrupted");
@@ -254,7 +252,7 @@ private:
     const Tokenizer& tokenizer_;
     const Data& data_;
     Workspace ws_;
-    std::vector<int32_t> answer_, stop_;
+    TurnTokens turn_;
 };
 
 Result<void> examine_all(Examinee& examinee, const Data& data, const EvalOptions& options, const Terminal& terminal, Figures& out) {
@@ -278,7 +276,7 @@ Result<void> examine_all(Examinee& examinee, const Data& data, const EvalOptions
 }
 
 // Rows are tasks and models, columns distances or sizes.
-std::string table_text(const std::vector<Figures>& all, std::map<std::pair<std::string, int64_t>, Score> Figures::* which, const char* head) {
+std::string table_text(const std::vector<Figures>& all, std::map<std::pair<std::string, int64_t>, Score> Figures::*which, const char* head) {
     std::vector<int64_t> columns;
     std::vector<std::string> tasks;
     for (const auto& [key, score] : all[0].*which) {

@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/system.h"
 
 namespace klp {
 
 struct Machine {
-    std::string cpu;                    // the name it gives itself, "unknown" where it gives none
+    std::string cpu;  // the name it gives itself
     int cores = 0;
-    std::string instructions;           // "amx"
-    int64_t memory = 0, available = 0;  // bytes
-    std::string gpu;                    // why it is not used: what CUDA sees, or why it sees nothing; "" where it is used
+    std::string instructions;  // "amx"
+    SystemMemory memory;
+    std::string gpu;  // why it is not used: what CUDA sees, or why it sees nothing; "" where it is used
 };
 Machine this_machine();
 
@@ -27,6 +28,6 @@ struct Needs {
 Needs needs_of(const ModelConfig& config, const std::string& type, int64_t context);
 
 // Refuses what this machine can never hold, with the bytes; what only has to wait for free memory may try.
-Result<void> check_fits(const std::string& name, int64_t bytes, const Machine& machine);
+Result<void> check_fits(const std::string& name, int64_t bytes, const SystemMemory& memory);
 
 }  // namespace klp

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "app/clock.h"
 #include "app/engine.h"
 #include "app/machine.h"
+#include "core/system.h"
 
 namespace klp {
 
@@ -14,7 +14,7 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     int64_t bytes = 0;
     for (const TensorInfo& tensor : checkpoint->source->tensors()) bytes += tensor.bytes;
-    if (auto fits = check_fits(model_name(checkpoint->folder), bytes, this_machine()); !fits) return tl::unexpected(fits.error());
+    if (auto fits = check_fits(model_name(checkpoint->folder), bytes, system_memory()); !fits) return tl::unexpected(fits.error());
     auto backend = make_backend(what.device, what.threads);
     if (!backend) return tl::unexpected(backend.error());
     auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "app/clock.h"
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/opener.h"
 #include "core/crc32.h"
 #include "core/replay_run.h"
+#include "core/system.h"
 #include "core/utf8.h"
 
 namespace klp {

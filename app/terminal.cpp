@@ -14,8 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "app/clock.h"
 #include "app/format.h"
+#include "core/system.h"
 
 namespace klp {
 

@@ -212,6 +212,17 @@ Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt
 Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message) { return Parts().message(message).ids(tokenizer); }
 
 Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer) { return Parts().generation_prompt().ids(tokenizer); }
+Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config) {
+    auto opening = generation_prompt(tokenizer);
+    if (!opening) return tl::unexpected(opening.error());
+    TurnTokens turn{std::move(*opening), {config.eos_token_ids.begin(), config.eos_token_ids.end()}};
+    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {
+        const auto id = tokenizer.special(name);
+        if (id && *id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), *id) == turn.stop.end()) turn.stop.push_back(*id);
+    }
+    turn.end = tokenizer.special("<|im_end|>").value_or(turn.stop.empty() ? -1 : turn.stop[0]);
+    return turn;
+}
 
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors) {
     if (const auto sound = parse_json(json, name_for_errors); !sound) return fail(Error::failure, sound.error().message);

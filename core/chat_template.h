@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config.h"
 #include "core/tokenizer.h"
 
 namespace klp {
@@ -38,6 +39,13 @@ Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt
 // Only the ids that follow what is already in a sequence: one message, or the generation prompt. Two turns fed like this equal one long prompt.
 Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message);
 Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer);
+// What an answer is made of besides its text.
+struct TurnTokens {
+    std::vector<int32_t> opening;  // the generation prompt
+    std::vector<int32_t> stop;     // the ids that end an answer: the config's, and what Kimi's models end with
+    int32_t end = -1;              // closes a turn that ended otherwise; -1: there is none
+};
+Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config);
 // Messages from JSON, OpenAI style: {"messages": [...], "tools": [...], "add_generation_prompt": true} or the array of messages alone; content as string, list
 // of parts or null; arguments as string or object. `name_for_errors` stands in front of what is wrong: "chat.json: messages[2].role is not a text".
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors = "the chat");

@@ -1,13 +1,12 @@
 #include "core/conversation.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "core/system.h"
 
 namespace klp {
 
 namespace {
-
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // From so many tokens on, a message is fed apart from the answer's marker, so that regenerating can start behind it; below, replaying it costs less than the
 // extra pass.
@@ -21,17 +20,9 @@ Conversation::Conversation(std::shared_ptr<const Model> model, std::shared_ptr<c
 Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context,
                                          int64_t snapshot_budget) {
     Conversation c(std::move(model), std::move(tokenizer), context, snapshot_budget);
-    auto marker = generation_prompt(*c.tokenizer_);
-    if (!marker) return tl::unexpected(marker.error());
-    c.answer_prompt_ = std::move(*marker);
-    const ModelConfig& config = c.sequence_.model().config();
-    for (int id : config.eos_token_ids) c.stop_.push_back(id);
-    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {  // what Kimi's models end with
-        if (const auto id = c.tokenizer_->special(name); id && *id < config.vocab_size) c.stop_.push_back(*id);
-    }
-    std::sort(c.stop_.begin(), c.stop_.end());
-    c.stop_.erase(std::unique(c.stop_.begin(), c.stop_.end()), c.stop_.end());
-    c.end_of_turn_ = c.tokenizer_->special("<|im_end|>").value_or(c.stop_.empty() ? -1 : c.stop_[0]);
+    auto turn = turn_tokens(*c.tokenizer_, c.sequence_.model().config());
+    if (!turn) return tl::unexpected(turn.error());
+    c.turn_ = std::move(*turn);
     return c;
 }
 
@@ -46,7 +37,7 @@ Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspac
     if (!message) return tl::unexpected(message.error());
 
     const int base = tip_;
-    const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + answer_prompt_.size());
+    const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size());
     const int64_t used = sequence_.position(), limit = sequence_.context();
     if (used + needed > limit) {
         const std::string have =
@@ -60,17 +51,17 @@ Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspac
     SnapshotPtr behind_message;
     int64_t fed_apart = 0, apart_ns = 0;
     if (prompt.size() >= kLongMessage) {
-        const int64_t start = now();
+        const int64_t start = now_ns();
         if (auto fed = sequence_.feed(prompt, ws, options.cancel); !fed) {
             sequence_.restore(*back);
             return tl::unexpected(fed.error());
         }
-        apart_ns = now() - start;
+        apart_ns = now_ns() - start;
         fed_apart = static_cast<int64_t>(prompt.size());
         behind_message = sequence_.snapshot();
         prompt.clear();
     }
-    prompt.insert(prompt.end(), answer_prompt_.begin(), answer_prompt_.end());
+    prompt.insert(prompt.end(), turn_.opening.begin(), turn_.opening.end());
 
     // The tree gets its nodes only when there is an answer to hang below them.
     const size_t nodes_before = nodes_.size();
@@ -93,7 +84,7 @@ Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspac
 
 // The tip is the message to answer; `prompt` is what of it is not fed yet, with the answer's marker.
 Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options) {
-    if (options.stop.empty()) options.stop = stop_;
+    if (options.stop.empty()) options.stop = turn_.stop;
     Answer out;
     auto generated = generate(sequence_, prompt, ws, options);
     if (!generated) return tl::unexpected(generated.error());
@@ -104,7 +95,7 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     }
     out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
     if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
-        out.closed = end_of_turn_ >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&end_of_turn_, 1}, ws).has_value();
+        out.closed = turn_.end >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&turn_.end, 1}, ws).has_value();
     }
     const auto& all = sequence_.tokens();
     std::vector<int32_t> said(all.begin() + nodes_[static_cast<size_t>(tip_)].end, all.end());
@@ -121,7 +112,7 @@ Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOpt
     const int question = node(old).parent;
     auto moved = go_to(question, ws, options.cancel);
     if (!moved) return tl::unexpected(moved.error());
-    auto result = answer(answer_prompt_, ws, options);
+    auto result = answer(turn_.opening, ws, options);
     if (!result) {  // back to the old answer
         if (auto back = go_to(old, ws, nullptr); !back) return tl::unexpected(back.error());
         return result;
@@ -158,7 +149,7 @@ Result<Conversation::Move> Conversation::go_to(int target, Workspace& ws, Cancel
 
 Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel cancel) {
     Move move = cost(target);
-    const int64_t begin = now();
+    const int64_t begin = now_ns();
     const int start = start_of(target);
     if (start != tip_ || move.replayed > 0) {
         const SnapshotPtr back = node(tip_).memory ? node(tip_).memory : sequence_.snapshot();
@@ -180,7 +171,7 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
         }
     }
     tip_ = target;
-    move.nanoseconds = now() - begin;
+    move.nanoseconds = now_ns() - begin;
     return move;
 }
 

@@ -68,7 +68,6 @@ public:
     Move cost(int node) const;       // of going there now
     int64_t snapshot_bytes() const;  // of all frozen states
     const Sequence& sequence() const { return sequence_; }
-    const std::vector<int32_t>& stop_ids() const { return stop_; }
 
 private:
     Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget);
@@ -85,8 +84,7 @@ private:
     Sequence sequence_;
     int64_t budget_;
     std::string system_;
-    std::vector<int32_t> stop_, answer_prompt_;
-    int32_t end_of_turn_ = -1;
+    TurnTokens turn_;
     std::vector<Node> nodes_{Node{}};
     int tip_ = 0;
     std::vector<Branch> branches_{{1, 0, false}};

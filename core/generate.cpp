@@ -1,13 +1,12 @@
 #include "core/generate.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "core/system.h"
 
 namespace klp {
 
 namespace {
-
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double rate(int64_t tokens, int64_t nanoseconds) { return nanoseconds > 0 ? double(tokens) * 1e9 / double(nanoseconds) : 0; }
 
@@ -36,11 +35,11 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     const auto cancelled = [&] { return options.cancel && *options.cancel; };
     const auto is_stop = [&](int32_t id) { return std::find(options.stop.begin(), options.stop.end(), id) != options.stop.end(); };
 
-    const int64_t start = now(), before = sequence.position();
+    const int64_t start = now_ns(), before = sequence.position();
     if (prompt.empty()) return fail(Error::failure, "there is nothing to answer: the prompt has no tokens");
     auto fed = sequence.feed(prompt, ws, options.cancel);
     out.prompt_tokens = sequence.position() - before;
-    out.prefill_ns = now() - start;
+    out.prefill_ns = now_ns() - start;
     if (!fed) {
         if (fed.error().kind != Error::interrupted) return tl::unexpected(fed.error());
         out.end = Generation::End::cancelled;
@@ -48,12 +47,12 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     }
 
     for (int64_t pass_ns = out.prefill_ns;;) {
-        const int64_t start_of_pick = now();
+        const int64_t start_of_pick = now_ns();
         const std::span<const float> logits(ws.logits.data(), static_cast<size_t>(sequence.model().config().vocab_size));
         const int32_t id = sampler.pick(logits, sequence.tokens());
         if (id < 0) return fail(Error::failure, "the model's output is not a number at position " + std::to_string(sequence.position()));
-        const int64_t pick_ns = now() - start_of_pick;
-        if (out.tokens.empty()) out.first_token_ns = now() - start;
+        const int64_t pick_ns = now_ns() - start_of_pick;
+        if (out.tokens.empty()) out.first_token_ns = now_ns() - start;
         const bool stop = is_stop(id);
         bool enough = false;
         if (!stop) {
@@ -63,9 +62,9 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
         if (sequence.position() == sequence.context()) return out.end = stop ? Generation::End::stop_token : Generation::End::context, out;
 
         // The token becomes part of the sequence even when it is the last one: what was said is remembered.
-        const int64_t start_of_pass = now();
+        const int64_t start_of_pass = now_ns();
         if (auto next = sequence.feed({&id, 1}, ws); !next) return tl::unexpected(next.error());
-        pass_ns = now() - start_of_pass;
+        pass_ns = now_ns() - start_of_pass;
         out.decode_ns += pass_ns + pick_ns;
         ++out.decode_steps;
         out.decode_phases += ws.times;

@@ -1,16 +1,14 @@
 #include "core/live_run.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/chat_template.h"
 #include "core/race.h"
+#include "core/system.h"
 
 namespace klp {
 
 namespace {
-
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
 constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
@@ -26,7 +24,12 @@ bool hurries(const Command& command, size_t probe) {
 
 struct LiveRun::Loaded {
     Loaded(OpenedModel opened, int64_t budget)
-        : card(std::move(opened.card)), model(std::move(opened.model)), sequence(model, card->context), ws(model->backend()), pool(budget), tracer(card->config) {
+        : card(std::move(opened.card)),
+          model(std::move(opened.model)),
+          sequence(model, card->context),
+          ws(model->backend()),
+          pool(budget),
+          tracer(card->config) {
         ws.tap = &tracer;
     }
     std::shared_ptr<const RunCard> card;
@@ -37,8 +40,7 @@ struct LiveRun::Loaded {
     Tracer tracer;
     std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
     int64_t twin_bytes = 0;             // its weights that are not the model's
-    std::vector<int32_t> stop, marker;  // ids that end an answer; what opens one
-    int32_t end_of_turn = -1;
+    TurnTokens turn;
 };
 
 LiveRun::LiveRun(Opener open) : open_(std::move(open)), thread_([this](std::stop_token stop) { loop(stop); }) {}
@@ -142,19 +144,13 @@ void LiveRun::handle(const LoadModel& c) {
     options.progress = [&](double fraction) { tell(Loading{c.model, fraction}); };
     auto opened = open_(c, options);
     if (!opened) return fail(opened.error());
-    if (!opened->card->tokenizer) return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model), so it can be measured but not talked to"});
-    const Tokenizer& tokenizer = *opened->card->tokenizer;
-    auto marker = generation_prompt(tokenizer);
-    if (!marker) return fail(marker.error());
+    if (!opened->card->tokenizer)
+        return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model), so it can be measured but not talked to"});
+    auto turn = turn_tokens(*opened->card->tokenizer, opened->card->config);
+    if (!turn) return fail(turn.error());
 
     at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
-    at_->marker = std::move(*marker);
-    const ModelConfig& config = at_->card->config;
-    for (int id : config.eos_token_ids) at_->stop.push_back(id);
-    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {  // what Kimi's models end with
-        if (const auto id = tokenizer.special(name); id && *id < config.vocab_size) at_->stop.push_back(*id);
-    }
-    at_->end_of_turn = tokenizer.special("<|im_end|>").value_or(at_->stop.empty() ? -1 : at_->stop[0]);
+    at_->turn = std::move(*turn);
     tell(klp::Loaded{at_->card});
     say_snapshots();
 }
@@ -169,17 +165,17 @@ Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, b
     std::vector<int32_t> all;
     for (const Part& part : line) {
         if (part.role == "assistant") {
-            all.insert(all.end(), at_->marker.begin(), at_->marker.end());
+            all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
             const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
             all.insert(all.end(), ids.begin(), ids.end());
-            if (!part.open && at_->end_of_turn >= 0) all.push_back(at_->end_of_turn);
+            if (!part.open && at_->turn.end >= 0) all.push_back(at_->turn.end);
             continue;
         }
         auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text});
         if (!ids) return tl::unexpected(ids.error());
         all.insert(all.end(), ids->begin(), ids->end());
     }
-    if (marker && !(line.back().role == "assistant" && line.back().open)) all.insert(all.end(), at_->marker.begin(), at_->marker.end());
+    if (marker && !(line.back().role == "assistant" && line.back().open)) all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
     return all;
 }
 
@@ -220,19 +216,15 @@ void LiveRun::picture_state() {
         wanted = interest_.state;
         every = 1'000'000'000 / std::max(1, interest_.pictures);
     }
-    if (!wanted || now() - pictured_ < every) return;
+    if (!wanted || now_ns() - pictured_ < every) return;
     picture_state(at_->sequence, wanted->first, wanted->second, false);
 }
 
 void LiveRun::picture_state(const Sequence& sequence, int layer, int head, bool past) {
     const TraceShape& shape = at_->card->shape;
     if (!shape.has(Site::beta, layer) || head < 0 || head >= shape.kda_heads) return;
-    if (!past) pictured_ = now();
-    const std::vector<float> all = sequence.state(layer, "S");
-    const int64_t size = int64_t{shape.value_dim} * shape.key_dim;
-    StatePicture picture{layer, head, sequence.position(), shape.value_dim, shape.key_dim, {}, past};
-    picture.values.assign(all.begin() + head * size, all.begin() + (head + 1) * size);
-    tell(std::move(picture));
+    if (!past) pictured_ = now_ns();
+    tell(StatePicture{layer, head, sequence.position(), shape.value_dim, shape.key_dim, sequence.state(layer, "S", head), past});
 }
 
 void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
@@ -250,7 +242,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     }
     tell(AnswerBegun{c.answer, c.line, c.sampling});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
-    const size_t tail = goes_on ? 1 : at_->marker.size();  // left for generate()
+    const size_t tail = goes_on ? 1 : at_->turn.opening.size();  // left for generate()
     const std::span<const int32_t> line(*target);
     int top = capture_what_is_watched();
     auto move = stand(line.first(line.size() - tail));
@@ -264,12 +256,12 @@ void LiveRun::handle(const MakeAnswer& c) {
     GenerateOptions options;
     options.sampling = c.sampling;
     options.budget = c.predict;
-    options.stop = at_->stop;
+    options.stop = at_->turn.stop;
     options.cancel = &cancel_;
     int64_t spent = 0;  // here, ns
     at_->tracer.spent_ns = 0;
     options.on_token = [&](const TokenEvent& token) {
-        const int64_t begun = now();
+        const int64_t begun = now_ns();
         publish_readings();
         picture_state();
         top = capture_what_is_watched();
@@ -281,7 +273,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         }
         made.memory = sequence.memory();
         tell(std::move(made));
-        spent += now() - begun;
+        spent += now_ns() - begun;
         return true;
     };
     auto generated = generate(sequence, line.last(tail), at_->ws, options);
@@ -289,7 +281,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
     AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
     if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
-        done.closed = at_->end_of_turn >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->end_of_turn, 1}, at_->ws).has_value();
+        done.closed = at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
         tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
@@ -343,9 +335,10 @@ void LiveRun::handle(const StartRace& c) {
     const bool cpu = !card.device.name.starts_with("cuda");
     if (!at_->twin) {
         // A trained twin is mapped from its files; the mixers of a synthetic one are made in memory.
-        const int64_t bytes = card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes), free = available_memory();
+        const int64_t bytes = card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes), free = system_memory().available;
         if (cpu && free >= 0 && bytes > free / 4 * 3)
-            return fail({Error::device, "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free"},
+            return fail({Error::device,
+                         "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free"},
                         "Close other programs, or race a smaller model.");
         auto twin = at_->model->all_mla_twin(card.folder);
         if (!twin) return fail(twin.error());
@@ -360,7 +353,7 @@ void LiveRun::handle(const StartRace& c) {
     if (!cpu) options.available = [&] { return at_->model->backend().free_bytes(); };
     auto end = race(at_->model, at_->twin, race_tokens(at_->sequence.tokens(), context, card.config.vocab_size), options);
     const TwinKind kind = at_->twin->twin().value_or(TwinKind::synthetic);
-    if (at_->twin_bytes > available_memory() / 4) at_->twin.reset();
+    if (at_->twin_bytes > system_memory().available / 4) at_->twin.reset();
     if (!end) return fail(end.error());
     tell(RaceDone{kind, *end});
 }
@@ -369,9 +362,9 @@ void LiveRun::handle(const ProbeAttention& c) {
     if (!ready()) return;
     const std::span<const int32_t> tokens(at_->sequence.tokens());
     const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
-    const int64_t begin = now();
+    const int64_t begin = now_ns();
     auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
-        if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+        if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
     });
     if (!reads) return fail_probe(reads.error());
     for (HeadReads& r : *reads) tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
@@ -388,9 +381,9 @@ void LiveRun::handle(const ProbeState& c) {
         return tell(std::move(none));
     }
     Workspace ws(at_->model->backend());
-    const int64_t begin = now();
+    const int64_t begin = now_ns();
     auto move = at_->pool.go(sequence, target, ws, &cancel_, [&](int64_t done, int64_t total) {
-        if (now() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+        if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
     });
     if (!move) return fail_probe(move.error());
     picture_state(sequence, c.layer, c.head, true);

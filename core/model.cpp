@@ -1,22 +1,20 @@
 // The forward pass, and how a checkpoint becomes a model.
 #include "core/model.h"
 
-#include <chrono>
 #include <limits>
 #include <utility>
 
 #include "core/memory_plan.h"
 #include "core/sequence.h"
+#include "core/system.h"
 
 namespace klp {
 
 namespace {
 
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 // Adds the time since `since` to `phase` and starts the next one.
 void charge(int64_t& phase, int64_t& since) {
-    const int64_t t = now();
+    const int64_t t = now_ns();
     phase += t - since;
     since = t;
 }
@@ -162,7 +160,7 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
     const int64_t D = config_.hidden_size;
 
     ws.times = {};
-    int64_t since = now();
+    int64_t since = now_ns();
     ws.scratch.reset();
     ws.readings.reset();
     Step step{.on = *on_, .scratch = ws.scratch, .readings = ws.readings, .tap = ws.tap, .segments = segments, .tokens = T};

@@ -1,9 +1,7 @@
 #include "core/race.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <fstream>
 
 namespace klp {
 
@@ -13,10 +11,8 @@ constexpr int64_t kFirst = 64;                   // tokens of the first point
 constexpr int64_t kUntimed = 2;                  // decode steps behind a prefill: they find its rows in the caches, not theirs
 constexpr int64_t kSteps = kFirst - 1;           // that are decoded before a point's context is reached: they leave a prefill for the first point
 constexpr int64_t kFewest = 8;                   // that are timed, however long they take
-constexpr double kPointNs = 300e6;               // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
+constexpr int64_t kPointNs = 300'000'000;        // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
 constexpr int64_t kReserve = int64_t{64} << 20;  // bytes that stay free: scratch, and everybody else
-
-double now() { return static_cast<double>(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()); }
 
 double median(std::vector<double>& values) {
     const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
@@ -56,13 +52,6 @@ std::vector<int32_t> race_tokens(std::span<const int32_t> conversation, int64_t 
     return ids;
 }
 
-int64_t available_memory() {
-    std::ifstream file("/proc/meminfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with("MemAvailable:")) return std::atoll(line.c_str() + 13) * 1024;
-    return -1;
-}
-
 int64_t twin_mixer_bytes(const ModelConfig& config, int bytes_per_value) {
     int64_t values = 0;
     for (const TensorSpec& t : tensor_specs(all_mla(config))) {
@@ -100,12 +89,12 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     };
     const auto decode = [&](int64_t to) -> Result<bool> {
         a.ns.clear(), b.ns.clear();
-        const double since = now();
-        for (int64_t step = 0; at < to && (step < kUntimed + kFewest || now() - since < kPointNs); ++step, ++at) {
+        const int64_t since = now_ns();
+        for (int64_t step = 0; at < to && (step < kUntimed + kFewest || now_ns() - since < kPointNs); ++step, ++at) {
             for (Runner* r : {step % 2 ? &b : &a, step % 2 ? &a : &b}) {
-                const double start = now();
+                const int64_t start = now_ns();
                 if (auto went = go(*r, 1); !went || !*went) return went;
-                if (step >= kUntimed) r->ns.push_back(now() - start);
+                if (step >= kUntimed) r->ns.push_back(double(now_ns() - start));
             }
         }
         return true;

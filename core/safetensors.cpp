@@ -19,6 +19,7 @@
 #include <unordered_map>
 
 #include "core/json.h"
+#include "core/system.h"
 
 namespace klp {
 
@@ -278,12 +279,9 @@ private:
     };
     // Whether memory can hold the model beside what else there is.
     bool fits() const {
-        int64_t bytes = 0, available = 0;
+        int64_t bytes = 0;
         for (const Mapping& m : mappings_) bytes += static_cast<int64_t>(m.bytes().size());
-        std::ifstream file("/proc/meminfo");
-        for (std::string line; std::getline(file, line);)
-            if (line.starts_with("MemAvailable:")) available = std::atoll(line.c_str() + 13) * 1024;
-        return bytes < available / 2;
+        return bytes < system_memory().available / 2;
     }
     static void touch(std::span<const std::byte> bytes) {  // starts at a page
 #ifdef MADV_POPULATE_READ

@@ -1,13 +1,12 @@
 #include "core/snapshot_pool.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "core/system.h"
 
 namespace klp {
 
 namespace {
-
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 bool begins(std::span<const int32_t> target, const std::vector<int32_t>& tokens) {
     return tokens.size() <= target.size() && std::equal(tokens.begin(), tokens.end(), target.begin());
@@ -33,7 +32,7 @@ SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int3
 
 Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const int32_t> target, Workspace& ws, const std::atomic<bool>* cancel,
                                             const Progress& progress) {
-    const int64_t begin = now();
+    const int64_t begin = now_ns();
     Move move = cost(sequence, target);
     const int64_t from = static_cast<int64_t>(target.size()) - move.replayed;
     const bool goes_on = sequence.position() == from && begins(target, sequence.tokens());
@@ -58,7 +57,7 @@ Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const 
         }
         at += chunk;
     }
-    move.nanoseconds = now() - begin;
+    move.nanoseconds = now_ns() - begin;
     return move;
 }
 

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
+
+#include "core/system.h"
 
 namespace klp {
 
@@ -93,13 +94,13 @@ std::span<const float> TraceShape::of(Site site, int layer, std::span<const floa
 void Tracer::take(const Reading& r) {
     const int64_t at = shape.offset(r.site, r.layer);
     if (at < 0) return;
-    const auto begin = std::chrono::steady_clock::now();
+    const int64_t begin = now_ns();
     auto row = std::lower_bound(rows_.begin(), rows_.end(), r.position, [](const Row& a, int64_t p) { return a.position < p; });
     if (row == rows_.end() || row->position != r.position) {
         row = rows_.insert(row, {r.position, std::vector<float>(static_cast<size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN())});
     }
     std::copy(r.values.begin(), r.values.end(), row->values.begin() + at);
-    spent_ns += (std::chrono::steady_clock::now() - begin).count();
+    spent_ns += now_ns() - begin;
 }
 
 void Tracer::trim() {

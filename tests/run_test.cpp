@@ -321,8 +321,7 @@ TEST(Trace, EveryReadingHasAPlaceOfItsOwn) {
 }
 
 TEST(Machine, RefusesOnlyWhatItCanNeverHold) {
-    Machine m;
-    m.memory = int64_t{16} << 30, m.available = int64_t{3} << 30;
+    const SystemMemory m{.total = int64_t{16} << 30, .available = int64_t{3} << 30};
     EXPECT_TRUE(check_fits("a", int64_t{15} << 30, m));
     const auto refused = check_fits("kimi", int64_t{92} << 30, m);
     ASSERT_FALSE(refused);

@@ -4,9 +4,9 @@
 #include <QDir>
 #include <QStandardPaths>
 
-#include "app/clock.h"
 #include "app/format.h"
 #include "core/checkpoint.h"
+#include "core/system.h"
 
 namespace klp::gui {
 

@@ -111,7 +111,7 @@ QWidget* StartPage::card_of(const Machine& m) {
     column->setContentsMargins(16, 8, 16, 8);
     column->setSpacing(4);
     column->addWidget(label("This machine", frame, 1.2));
-    column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.available) + " of " + bytes_text(m.memory) +
+    column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.memory.available) + " of " + bytes_text(m.memory.total) +
                                  " memory free." + (m.gpu.empty() ? "" : " Runs on the CPU: " + m.gpu + ".")),
                             frame, 1, true));
     auto* grid = new QGridLayout;
@@ -133,7 +133,7 @@ QWidget* StartPage::card_of(const Machine& m) {
         for (const char* type : {"bf16", "q8_0", "q4_0"}) {
             const Needs needs = needs_of(shape.config, type, 131072);
             line({"Kimi-Linear-48B-A3B", type, text(bytes_text(needs.total())),
-                  needs.total() <= m.available ? QString("fits into memory") : text("needs " + bytes_text(needs.total() - m.available) + " more")},
+                  needs.total() <= m.memory.available ? QString("fits into memory") : text("needs " + bytes_text(needs.total() - m.memory.available) + " more")},
                  false);
         }
     }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <new>
 
 namespace klp {
@@ -22,17 +21,6 @@ void poison([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #ifdef KLP_POISON
     std::memset(data, 0xFF, bytes);
 #endif
-}
-
-std::string processor() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("model name")) {
-            const size_t at = line.find(": ");
-            if (at != std::string::npos) return line.substr(at + 2);
-        }
-    }
-    return "CPU";
 }
 
 }  // namespace

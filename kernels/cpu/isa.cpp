@@ -1,6 +1,7 @@
 #include "kernels/cpu/isa.h"
 
 #include <cstdlib>
+#include <fstream>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -96,6 +97,13 @@ Isa best_isa() {
         }
     }
     return isas.back();
+}
+
+std::string processor() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (const size_t at = line.find(": "); line.starts_with("model name") && at != std::string::npos) return line.substr(at + 2);
+    return "CPU";
 }
 
 }  // namespace klp

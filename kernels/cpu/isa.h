@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@ enum class Isa { portable, avx2, avx512, avx512_dot, amx };  // avx512_dot: with
 std::string_view name(Isa isa);
 Isa best_isa();                     // of this machine, or the one KLP_ISA names if the machine has it
 std::vector<Isa> supported_isas();  // lowest first
+std::string processor();            // the name it gives itself; "CPU" where it gives none
 
 // Defines `const Type& function(Isa)`: the inner loops of one instruction set. Each of simd/*.cpp leaves a table of them, `table` with the set's name behind.
 #if defined(__x86_64__)

@@ -154,7 +154,7 @@ private:
     }
     int64_t asked() const { return std::llround(kShortest * std::exp2(double(slider_->value()) / kSteps) / kShortest) * kShortest; }
     bool on_gpu() const { return session.live() && session.card()->device.name.starts_with("cuda") && session.card()->device.memory_bytes > 0; }
-    int64_t available() const { return on_gpu() ? session.card()->device.memory_bytes : available_memory(); }
+    int64_t available() const { return on_gpu() ? session.card()->device.memory_bytes : system_memory().available; }
     QString source() const {
         return on_gpu() ? text_of("the memory of " + session.card()->device.name) : QStringLiteral("this machine's available memory (MemAvailable)");
     }
