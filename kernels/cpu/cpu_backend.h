@@ -1,8 +1,6 @@
 // The CPU: inner loops of the best instruction set this machine has, and a pool of threads.
 #pragma once
 
-#include <atomic>
-
 #include "kernels/backend.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/pool.h"
@@ -35,21 +33,6 @@ private:
     size_t used_ = 0;  // of the last block
 };
 
-// Pieces of [0, n) for whichever thread comes next.
-class Pieces {
-public:
-    Pieces(int64_t n, int64_t piece) : n_(n), piece_(piece) {}
-    bool next(int64_t& first, int64_t& last) {
-        first = next_.fetch_add(piece_, std::memory_order_relaxed);
-        last = first + piece_ < n_ ? first + piece_ : n_;
-        return first < n_;
-    }
-
-private:
-    std::atomic<int64_t> next_{0};
-    int64_t n_, piece_;
-};
-
 // The type that stands for all types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and q4_0).
 DType form(DType type);
 
@@ -58,7 +41,6 @@ public:
     CpuBackend(int threads, Isa isa, std::string why = {});
     const DeviceInfo& info() const override { return info_; }
     Isa isa() const { return isa_; }
-    Pool& pool() { return pool_; }
 
     void upload(void* device, const void* host, size_t bytes) override;
     void download(void* host, const void* device, size_t bytes) override;

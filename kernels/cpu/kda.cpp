@@ -98,16 +98,11 @@ void CpuBackend::kda(const Kda& a) {
              arena_.take<std::byte>(static_cast<int64_t>(f_a)), arena_.take<std::byte>(static_cast<int64_t>(g_a))};
 
     const int64_t heads = std::clamp<int64_t>(a.H * segments / (2 * threads), 1, std::min(a.H, 4)), groups = (a.H + heads - 1) / heads;
-    Pieces tasks(segments * groups, 1);
-    pool_.run(
-        [&](int thread) {
-            for (int64_t task, end; tasks.next(task, end);)
-                if (const KdaSegment& s = a.segments[task / groups]; s.count > 0) {
-                    const int64_t first = task % groups * heads;
-                    some_heads(a, s, first, std::min<int64_t>(first + heads, a.H), work[thread], products_, mixers_);
-                }
-        },
-        threads);
+    pool_.run(segments * groups, 1, threads, [&](int thread, int64_t task, int64_t) {
+        const KdaSegment& s = a.segments[task / groups];
+        const int64_t head = task % groups * heads;
+        if (s.count > 0) some_heads(a, s, head, std::min<int64_t>(head + heads, a.H), work[thread], products_, mixers_);
+    });
 }
 
 }  // namespace klp

@@ -26,7 +26,7 @@ double peak(Pool& pool, double (*loop)(int64_t)) {
     do {
         std::atomic<double> operations{0};
         const double start = now();
-        pool.run([&](int) { operations.fetch_add(loop(150'000), std::memory_order_relaxed); });
+        pool.run(pool.size(), 1, 0, [&](int, int64_t, int64_t) { operations.fetch_add(loop(150'000), std::memory_order_relaxed); });
         best = std::max(best, operations.load() / (now() - start));
     } while (now() < until);
     return best / 1e9;
@@ -45,8 +45,8 @@ void measure_reading(Pool& pool, const Peaks& peaks, Limits& limits) {
     int64_t filled = 0;
     while (filled < most && now() - start < kFillSeconds) {
         const int64_t share = kStep / threads / 4096 * 4096;
-        pool.run([&](int thread) {
-            std::memset(data + filled + thread * share, thread + 1, static_cast<size_t>(thread + 1 < threads ? share : kStep - share * (threads - 1)));
+        pool.run(threads, 1, 0, [&](int, int64_t i, int64_t) {
+            std::memset(data + filled + i * share, static_cast<int>(i + 1), static_cast<size_t>(i + 1 < threads ? share : kStep - share * (threads - 1)));
         });
         filled += kStep;
     }
@@ -55,7 +55,8 @@ void measure_reading(Pool& pool, const Peaks& peaks, Limits& limits) {
     const double until = now() + kReadSeconds;
     do {
         const double pass = now();
-        pool.run([&](int thread) { sink.fetch_xor(peaks.read(data + thread * share, static_cast<size_t>(share)), std::memory_order_relaxed); });
+        pool.run(threads, 1, 0,
+                 [&](int, int64_t i, int64_t) { sink.fetch_xor(peaks.read(data + i * share, static_cast<size_t>(share)), std::memory_order_relaxed); });
         limits.read_gb_s = std::max(limits.read_gb_s, static_cast<double>(share * threads) / (now() - pass) / 1e9);
     } while (now() < until);
     limits.read_bytes = filled;

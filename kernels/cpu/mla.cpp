@@ -301,24 +301,17 @@ void CpuBackend::mla(const Mla& a) {
     attention.take(arena_, threads);
 
     const int64_t heads = a.H * static_cast<int64_t>(attention.absorbed.size());
-    Pieces appends(attention.rows, 8), absorbs(heads, 1), attends(attention.attend_tasks, 1), merges(heads, 1), expands(attention.expand_tasks, 1);
-    pool_.run(
-        [&](int thread) {
-            const Memory& m = attention.memory[thread];
-            const auto each = [&](Pieces& pieces, auto task) {
-                for (int64_t first, last; pieces.next(first, last);)
-                    for (int64_t i = first; i < last; ++i) task(i);
-            };
-            each(appends, [&](int64_t i) { attention.append(i, m); });
-            each(absorbs, [&](int64_t i) { attention.absorb(i, m); });
-            pool_.barrier();
-            each(attends, [&](int64_t i) { attention.attend(i, m); });
-            each(expands, [&](int64_t i) { attention.expand(i, m); });
-            if (heads == 0) return;
-            pool_.barrier();
-            each(merges, [&](int64_t i) { attention.merge(i, m); });
-        },
-        threads);
+    // Phases, each of pieces of `piece` tasks: a piece takes some microseconds.
+    const auto each = [&](int64_t n, int64_t piece, auto task) {
+        pool_.run(n, piece, threads, [&](int thread, int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) task(i, attention.memory[thread]);
+        });
+    };
+    each(attention.rows, 8, [&](int64_t i, const Memory& m) { attention.append(i, m); });
+    each(heads, 1, [&](int64_t i, const Memory& m) { attention.absorb(i, m); });
+    each(attention.attend_tasks, 1, [&](int64_t i, const Memory& m) { attention.attend(i, m); });
+    each(attention.expand_tasks, 1, [&](int64_t i, const Memory& m) { attention.expand(i, m); });
+    each(heads, 1, [&](int64_t i, const Memory& m) { attention.merge(i, m); });
 }
 
 }  // namespace klp

@@ -79,36 +79,20 @@ void CpuBackend::route(const Router& r, In<2> n, int32_t* picks, float* weights)
     auto* prepared = arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(DType::f32, T, D)));
     float* logits = arena_.take<float>(T * E);
     float* choice = arena_.take<float>(threads * E);
-    const int64_t groups = (T + kTokenGroup - 1) / kTokenGroup;
-    Pieces group_pieces(groups, 1), row_pieces(E, std::max<int64_t>(E / (threads * 4), 8)), token_pieces(T, kTokenGroup);
-    pool_.run(
-        [&](int thread) {
-            for (int64_t g, end; group_pieces.next(g, end);) {
-                const int64_t first = g * kTokenGroup, last = std::min(T, first + kTokenGroup);
-                products_.prepare({.type = DType::f32, .x = n.row(first), .stride = D, .in = D, .T = T, .first = first, .last = last, .prepared = prepared});
-            }
-            pool_.barrier();
-            for (int64_t first, last; row_pieces.next(first, last);) {
-                products_.multiply({.type = DType::f32,
-                                    .w = r.weight + first * D,
-                                    .rows = last - first,
-                                    .in = D,
-                                    .x = prepared,
-                                    .T = T,
-                                    .last = T,
-                                    .y = logits + first,
-                                    .stride = E});
-            }
-            pool_.barrier();
-            for (int64_t first, last; token_pieces.next(first, last);) {
-                for (int64_t t = first; t < last; ++t) {
-                    float* scores = logits + t * E;
-                    (r.softmax ? products_.softmax : products_.sigmoid)(scores, E, scores);
-                    choose(r, scores, choice + thread * E, picks + t * r.top_k, weights + t * r.top_k);
-                }
-            }
-        },
-        threads);
+    pool_.run(T, kTokenGroup, threads, [&](int, int64_t first, int64_t last) {
+        products_.prepare({.type = DType::f32, .x = n.row(first), .stride = D, .in = D, .T = T, .first = first, .last = last, .prepared = prepared});
+    });
+    pool_.run(E, std::max<int64_t>(E / (threads * 4), 8), threads, [&](int, int64_t first, int64_t last) {
+        products_.multiply(
+            {.type = DType::f32, .w = r.weight + first * D, .rows = last - first, .in = D, .x = prepared, .T = T, .last = T, .y = logits + first, .stride = E});
+    });
+    pool_.run(T, kTokenGroup, threads, [&](int thread, int64_t first, int64_t last) {
+        for (int64_t t = first; t < last; ++t) {
+            float* scores = logits + t * E;
+            (r.softmax ? products_.softmax : products_.sigmoid)(scores, E, scores);
+            choose(r, scores, choice + thread * E, picks + t * r.top_k, weights + t * r.top_k);
+        }
+    });
 }
 
 void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
@@ -142,87 +126,77 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
     }
     const int64_t down_piece = std::max<int64_t>(D / (threads * 4), 16) / 16 * 16;
     const auto n_tokens = static_cast<int64_t>(tokens.size());
-    Pieces x_pieces(n_tokens, 1), gate_pieces(static_cast<int64_t>(gates.size()), 1), hidden_pieces(n_tokens, 1), down_pieces(D, down_piece);
-
-    pool_.run(
-        [&](int) {
-            for (int64_t p, end; x_pieces.next(p, end);) {
-                const Task& task = tokens[p];
-                const Job& job = jobs[task.job];
-                if (task.first == task.last) continue;
-                products_.prepare({.type = job.w->gate.type,
-                                   .x = job.rows ? n.data : n.row(task.first),
-                                   .stride = D,
-                                   .index = job.rows ? job.rows + task.first : nullptr,
-                                   .in = D,
-                                   .T = job.count,
-                                   .first = task.first,
-                                   .last = task.last,
-                                   .prepared = job.x});
-            }
-            pool_.barrier();
-            for (int64_t p, end; gate_pieces.next(p, end);) {
-                const Task& task = gates[p];
-                const Job& job = jobs[task.job];
-                const int64_t F = job.w->gate.out, width = task.last - task.first;
-                const auto project = [&](const Weight& w, float* out, const Weight& next) {
-                    products_.multiply({.type = w.type,
-                                        .w = w.row(task.first),
-                                        .rows = width,
-                                        .in = D,
-                                        .x = job.x,
-                                        .T = job.count,
-                                        .last = job.count,
-                                        .y = out + task.first,
-                                        .stride = F,
-                                        .next = next.data,
-                                        .next_bytes = next.bytes()});
-                };
-                const Task* later = p + threads < static_cast<int64_t>(gates.size()) ? &gates[p + threads] : nullptr;  // if all threads are equally fast
-                project(job.w->gate, job.hidden, job.w->up.rows(task.first, width));
-                project(job.w->up, job.up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
-                for (int64_t i = 0; i < job.count; ++i) {
-                    float* hidden = job.hidden + i * F + task.first;
-                    products_.swiglu(hidden, job.up + i * F + task.first, job.scales ? job.scales[i] : 1.f, width, hidden);
-                }
-            }
-            pool_.barrier();
-            for (int64_t p, end; hidden_pieces.next(p, end);) {
-                Task task = tokens[p];
-                const Job& job = jobs[task.job];
-                const int64_t F = job.w->gate.out;
-                task.last = std::min(job.count, task.first + kTokenGroup);
-                products_.prepare({.type = job.w->down.type,
-                                   .x = job.hidden + task.first * F,
-                                   .stride = F,
-                                   .in = F,
-                                   .T = job.count,
-                                   .first = task.first,
-                                   .last = task.last,
-                                   .prepared = job.hidden_prepared});
-            }
-            pool_.barrier();
-            for (int64_t first, last; down_pieces.next(first, last);) {
-                for (size_t j = 0; j < jobs.size(); ++j) {
-                    const Job& job = jobs[j];
-                    const Weight &w = job.w->down, &next = jobs[j + 1 < jobs.size() ? j + 1 : j].w->down;
-                    products_.multiply({.type = w.type,
-                                        .w = w.row(first),
-                                        .rows = last - first,
-                                        .in = w.in,
-                                        .x = job.hidden_prepared,
-                                        .T = job.count,
-                                        .last = job.count,
-                                        .y = y.data + first,
-                                        .stride = D,
-                                        .index = job.rows,
-                                        .add = true,
-                                        .next = next.row(first),
-                                        .next_bytes = (last - first) * next.row_bytes()});
-                }
-            }
-        },
-        threads);
+    pool_.run(n_tokens, 1, threads, [&](int, int64_t i, int64_t) {
+        const Task& task = tokens[i];
+        const Job& job = jobs[task.job];
+        if (task.first == task.last) return;
+        products_.prepare({.type = job.w->gate.type,
+                           .x = job.rows ? n.data : n.row(task.first),
+                           .stride = D,
+                           .index = job.rows ? job.rows + task.first : nullptr,
+                           .in = D,
+                           .T = job.count,
+                           .first = task.first,
+                           .last = task.last,
+                           .prepared = job.x});
+    });
+    pool_.run(static_cast<int64_t>(gates.size()), 1, threads, [&](int, int64_t g, int64_t) {
+        const Task& task = gates[g];
+        const Job& job = jobs[task.job];
+        const int64_t F = job.w->gate.out, width = task.last - task.first;
+        const auto project = [&](const Weight& w, float* out, const Weight& next) {
+            products_.multiply({.type = w.type,
+                                .w = w.row(task.first),
+                                .rows = width,
+                                .in = D,
+                                .x = job.x,
+                                .T = job.count,
+                                .last = job.count,
+                                .y = out + task.first,
+                                .stride = F,
+                                .next = next.data,
+                                .next_bytes = next.bytes()});
+        };
+        const Task* later = g + threads < static_cast<int64_t>(gates.size()) ? &gates[g + threads] : nullptr;  // if all threads are equally fast
+        project(job.w->gate, job.hidden, job.w->up.rows(task.first, width));
+        project(job.w->up, job.up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
+        for (int64_t i = 0; i < job.count; ++i) {
+            float* hidden = job.hidden + i * F + task.first;
+            products_.swiglu(hidden, job.up + i * F + task.first, job.scales ? job.scales[i] : 1.f, width, hidden);
+        }
+    });
+    pool_.run(n_tokens, 1, threads, [&](int, int64_t i, int64_t) {
+        const Task& task = tokens[i];
+        const Job& job = jobs[task.job];
+        const int64_t F = job.w->gate.out;
+        products_.prepare({.type = job.w->down.type,
+                           .x = job.hidden + task.first * F,
+                           .stride = F,
+                           .in = F,
+                           .T = job.count,
+                           .first = task.first,
+                           .last = std::min(job.count, task.first + kTokenGroup),
+                           .prepared = job.hidden_prepared});
+    });
+    pool_.run(D, down_piece, threads, [&](int, int64_t first, int64_t last) {
+        for (size_t j = 0; j < jobs.size(); ++j) {
+            const Job& job = jobs[j];
+            const Weight &w = job.w->down, &next = jobs[j + 1 < jobs.size() ? j + 1 : j].w->down;
+            products_.multiply({.type = w.type,
+                                .w = w.row(first),
+                                .rows = last - first,
+                                .in = w.in,
+                                .x = job.hidden_prepared,
+                                .T = job.count,
+                                .last = job.count,
+                                .y = y.data + first,
+                                .stride = D,
+                                .index = job.rows,
+                                .add = true,
+                                .next = next.row(first),
+                                .next_bytes = (last - first) * next.row_bytes()});
+        }
+    });
 }
 
 void CpuBackend::ffn(const Ffn& a) {
@@ -231,7 +205,7 @@ void CpuBackend::ffn(const Ffn& a) {
     if (T == 0) return;
     arena_.reset();
     float* n = arena_.take<float>(T * D);
-    pool_.each(T, kTokenGroup, [&](int64_t first, int64_t last) { normalise(a.norm, a.x, first, last, n + first * D); });
+    pool_.run(T, kTokenGroup, 0, [&](int, int64_t first, int64_t last) { normalise(a.norm, a.x, first, last, n + first * D); });
     Job job{.w = &a.w, .count = T};
     run_jobs({&job, 1}, {n, {T, D}}, a.y);
 }
@@ -242,7 +216,7 @@ void CpuBackend::moe(const Moe& a) {
     if (T == 0) return;
     arena_.reset();
     float* n = arena_.take<float>(T * D);
-    pool_.each(T, kTokenGroup, [&](int64_t first, int64_t last) { normalise(a.norm, a.x, first, last, n + first * D); });
+    pool_.run(T, kTokenGroup, 0, [&](int, int64_t first, int64_t last) { normalise(a.norm, a.x, first, last, n + first * D); });
     int32_t* picks = a.taps.picks ? a.taps.picks : arena_.take<int32_t>(T * k);
     float* weights = a.taps.weights ? a.taps.weights : arena_.take<float>(T * k);
     route(a.router, {n, {T, D}}, picks, weights);
