@@ -1,9 +1,16 @@
 #include "kernels/cpu/pool.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels/tensor.h"
@@ -24,6 +31,27 @@ constexpr int kSpinsBeforeSleep = 3000;
 // Whoever waits for a thread that may not be running gives its core away after this many.
 constexpr int kSpinsBeforeYield = 500;
 
+using Ns = std::chrono::nanoseconds;
+constexpr Ns kLongWait = std::chrono::microseconds(100), kLongestPause = std::chrono::milliseconds(128);
+
+// Runs between two looks at what the caller has had of its core.
+constexpr int kRunsBetweenLooks = 32;
+
+Ns now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+Ns of(const timeval& t) { return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec); }
+
+// What a thread has had of a core, as seen by itself.
+struct Share {
+    std::thread::id thread;
+    Ns at{}, busy{};
+    long slept = 0, robbed = 0;  // how often it waited, and how often another took its core
+};
+Share share() {
+    rusage u{};
+    getrusage(RUSAGE_THREAD, &u);
+    return {std::this_thread::get_id(), now(), of(u.ru_utime) + of(u.ru_stime), u.ru_nvcsw, u.ru_nivcsw};
+}
+
 // What is to be claimed is one word: which run it is, how many threads may take part, and how many pieces nobody has claimed. A thread claims by counting down
 // exactly the word that it has read, so one that was held up in between cannot touch another run than the one it saw; and what belongs to a run is read
 // only by who holds a piece of it, for then the run cannot end.
@@ -36,6 +64,13 @@ int64_t unclaimed(uint64_t word) { return static_cast<int64_t>(word & kMostPiece
 int threads_of(uint64_t word) { return static_cast<int>(word >> kPieceBits & kMostThreads); }
 
 struct alignas(64) Worker {
+    Ns busy() {  // what it has had of a core
+        clockid_t clock;
+        timespec t{};
+        if (pthread_getcpuclockid(thread.native_handle(), &clock) == 0) clock_gettime(clock, &t);
+        return std::chrono::seconds(t.tv_sec) + Ns(t.tv_nsec);
+    }
+    Ns busy_before{};
     std::atomic<bool> asleep{false};
     std::mutex mutex;
     std::condition_variable wake;
@@ -51,6 +86,12 @@ struct Pool::State {
     void* data = nullptr;
     int64_t pieces = 0;
     uint64_t run = 0;
+    // Threads that may take part at present: fewer for a while when other programs want the cores.
+    int limit = 1;
+    bool gives_way = true;
+    Ns limited_until{}, limited_for{}, unlimited_since{};
+    Share callers{};
+    int runs = 0;
     int spins_before_sleep = kSpinsBeforeSleep, spins_before_yield = kSpinsBeforeYield;
     std::atomic<bool> stop{false};
     std::vector<Worker> workers;  // of threads 1, 2, ...
@@ -89,6 +130,52 @@ struct Pool::State {
         }
     }
 
+    // Waits for what others have claimed.
+    void wait_for(int64_t others, int threads) {
+        const auto finished = [&] { return done.load(std::memory_order_acquire) >= others; };
+        for (int spins = 0; spins < spins_before_yield; ++spins) {
+            if (finished()) return;
+            pause();
+        }
+        const auto yield_until = [&](Ns end) {
+            while (!finished() && now() < end) std::this_thread::yield();
+            return finished();
+        };
+        if (yield_until(now() + kLongWait)) return;
+        // A piece that takes long, or a thread that has lost its core? The latter shows in the time it had of one.
+        const Ns begin = now();
+        for (int i = 0; i < threads - 1; ++i) workers[static_cast<size_t>(i)].busy_before = workers[static_cast<size_t>(i)].busy();
+        yield_until(Ns::max());
+        const Ns end = now();
+        Ns worked = end - begin;
+        for (int i = 0; i < threads - 1; ++i) {
+            Worker& w = workers[static_cast<size_t>(i)];
+            if (!w.asleep.load()) worked = std::min(worked, w.busy() - w.busy_before);
+        }
+        if (const Ns lost = end - begin - worked; lost > kLongWait && gives_way) lost_core(lost, end);
+    }
+
+    // Whether the caller itself has lost its core since the last look.
+    void look() {
+        const Share last = std::exchange(callers, share());
+        if (callers.thread != last.thread || callers.slept != last.slept || callers.robbed == last.robbed) return;
+        if (const Ns lost = callers.at - last.at - (callers.busy - last.busy); lost > kLongWait) lost_core(lost, callers.at);
+    }
+
+    // A thread lost its core in the middle of a run, and all waited. The last of k threads saves 1 / (k - 1) of the time, at best: if what it can have saved
+    // since the last such wait is less than twice what was lost now, do without it for a while, each time for longer.
+    void lost_core(Ns lost, Ns at) {
+        const bool paid = at - lost - unlimited_since > 2 * lost * (limit - 1);
+        unlimited_since = at;
+        if (paid) {
+            limited_for /= 2;
+            return;
+        }
+        limited_for = std::min(std::max(2 * limited_for, 2 * lost), kLongestPause);
+        limited_until = at + limited_for;
+        --limit;
+    }
+
     void rouse(Worker& worker) {
         if (!worker.asleep.load() || !worker.asleep.exchange(false)) return;
         { const std::lock_guard lock(worker.mutex); }
@@ -96,11 +183,13 @@ struct Pool::State {
     }
 };
 
-Pool::Pool(int threads) : state_(std::make_unique<State>()) {
+Pool::Pool(int threads, bool gives_way) : state_(std::make_unique<State>()) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
     size_ = threads > 0 ? threads : cores > 0 ? cores : 1;
     if (size_ > static_cast<int>(kMostThreads)) size_ = static_cast<int>(kMostThreads);
     State& s = *state_;
+    s.limit = size_;
+    s.gives_way = gives_way && size_ <= cores;
     if (size_ > cores) s.spins_before_sleep = s.spins_before_yield = 50;  // the thread waited for needs the core that would be spinning
     s.workers = std::vector<Worker>(static_cast<size_t>(size_ - 1));
     for (int thread = 1; thread < size_; ++thread) s.workers[static_cast<size_t>(thread - 1)].thread = std::thread([&s, thread] { s.work(thread); });
@@ -114,6 +203,10 @@ Pool::~Pool() {
 
 void Pool::run_erased(Call call, void* data, int64_t pieces, int threads) {
     State& s = *state_;
+    if (s.limit < size_) {
+        if (const Ns at = now(); at >= s.limited_until) s.limit = size_, s.unlimited_since = at;
+        threads = std::min(threads, s.limit);
+    }
     if (threads == 1 || pieces <= 1) {
         for (int64_t i = 0; i < pieces; ++i) call(data, 0, i);
         return;
@@ -125,12 +218,8 @@ void Pool::run_erased(Call call, void* data, int64_t pieces, int threads) {
     s.claims.store(word(++s.run, threads, pieces));
     for (int thread = 1; thread < threads; ++thread) s.rouse(s.workers[static_cast<size_t>(thread - 1)]);
     const int64_t others = pieces - s.take(0);
-    for (int spins = 0; s.done.load(std::memory_order_acquire) < others; ++spins) {
-        if (spins < s.spins_before_yield)
-            pause();
-        else
-            std::this_thread::yield();
-    }
+    s.wait_for(others, threads);
+    if (s.gives_way && ++s.runs % kRunsBetweenLooks == 0) s.look();
 }
 
 }  // namespace klp
