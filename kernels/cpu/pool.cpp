@@ -1,6 +1,7 @@
 #include "kernels/cpu/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -32,7 +33,7 @@ constexpr int kSpinsBeforeSleep = 3000;
 constexpr int kSpinsBeforeYield = 500;
 
 using Ns = std::chrono::nanoseconds;
-constexpr Ns kLongWait = std::chrono::microseconds(100), kLongestPause = std::chrono::milliseconds(128);
+constexpr Ns kLongWait = std::chrono::microseconds(100), kTrial = std::chrono::milliseconds(16), kLongestPause = std::chrono::milliseconds(256);
 
 // Runs between two looks at what the caller has had of its core.
 constexpr int kRunsBetweenLooks = 32;
@@ -63,6 +64,16 @@ uint64_t word(uint64_t run, int threads, int64_t pieces) {
 int64_t unclaimed(uint64_t word) { return static_cast<int64_t>(word & kMostPieces); }
 int threads_of(uint64_t word) { return static_cast<int>(word >> kPieceBits & kMostThreads); }
 
+// Moves this thread away from a core that another thread of the pool runs on: a busy machine may well wake it there, and then takes a long time to notice.
+void leave(int core) {
+    if (sched_getcpu() != core) return;
+    cpu_set_t all, others;
+    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+    others = all;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+
 struct alignas(64) Worker {
     Ns busy() {  // what it has had of a core
         clockid_t clock;
@@ -89,10 +100,11 @@ struct Pool::State {
     // Threads that may take part at present: fewer for a while when other programs want the cores.
     int limit = 1;
     bool gives_way = true;
-    Ns limited_until{}, limited_for{}, unlimited_since{};
+    Ns limited_until{}, limited_for{}, trial_since{}, lost{};
     Share callers{};
     int runs = 0;
     int spins_before_sleep = kSpinsBeforeSleep, spins_before_yield = kSpinsBeforeYield;
+    std::atomic<int> callers_core{-1};
     std::atomic<bool> stop{false};
     std::vector<Worker> workers;  // of threads 1, 2, ...
 
@@ -127,6 +139,7 @@ struct Pool::State {
                 continue;
             }
             self.wake.wait(lock, [&] { return !self.asleep.load(); });
+            leave(callers_core.load(std::memory_order_relaxed));
         }
     }
 
@@ -152,32 +165,37 @@ struct Pool::State {
             Worker& w = workers[static_cast<size_t>(i)];
             if (!w.asleep.load()) worked = std::min(worked, w.busy() - w.busy_before);
         }
-        if (const Ns lost = end - begin - worked; lost > kLongWait && gives_way) lost_core(lost, end);
+        if (const Ns time = end - begin - worked; time > kLongWait && gives_way) lost_core(time, end);
     }
 
     // Whether the caller itself has lost its core since the last look.
     void look() {
         const Share last = std::exchange(callers, share());
         if (callers.thread != last.thread || callers.slept != last.slept || callers.robbed == last.robbed) return;
-        if (const Ns lost = callers.at - last.at - (callers.busy - last.busy); lost > kLongWait) lost_core(lost, callers.at);
+        if (const Ns time = callers.at - last.at - (callers.busy - last.busy); time > kLongWait) lost_core(time, callers.at);
     }
 
-    // A thread lost its core in the middle of a run, and all waited. The last of k threads saves 1 / (k - 1) of the time, at best: if what it can have saved
-    // since the last such wait is less than twice what was lost now, do without it for a while, each time for longer.
-    void lost_core(Ns lost, Ns at) {
-        const bool paid = at - lost - unlimited_since > 2 * lost * (limit - 1);
-        unlimited_since = at;
+    // A thread lost its core in the middle of a run, and all waited. The last of k threads saves 1 / (k - 1) of the time, at best: if that is less than twice
+    // what waiting cost, do without it for a while, each time for longer. Judged by no less than kTrial: a thread that wakes may need a moment to find a core.
+    void lost_core(Ns time, Ns at) {
+        lost += time;
+        const Ns trial = at - trial_since;
+        if (trial < kTrial) return;
+        const bool paid = trial - lost > 2 * lost * (limit - 1);
+        begin_trial(at);
         if (paid) {
             limited_for /= 2;
             return;
         }
-        limited_for = std::min(std::max(2 * limited_for, 2 * lost), kLongestPause);
+        limited_for = std::min(std::max(2 * limited_for, trial), kLongestPause);
         limited_until = at + limited_for;
         --limit;
     }
+    void begin_trial(Ns at) { trial_since = at, lost = {}; }
 
     void rouse(Worker& worker) {
         if (!worker.asleep.load() || !worker.asleep.exchange(false)) return;
+        callers_core.store(sched_getcpu(), std::memory_order_relaxed);
         { const std::lock_guard lock(worker.mutex); }
         worker.wake.notify_one();
     }
@@ -204,7 +222,7 @@ Pool::~Pool() {
 void Pool::run_erased(Call call, void* data, int64_t pieces, int threads) {
     State& s = *state_;
     if (s.limit < size_) {
-        if (const Ns at = now(); at >= s.limited_until) s.limit = size_, s.unlimited_since = at;
+        if (const Ns at = now(); at >= s.limited_until) s.limit = size_, s.begin_trial(at);
         threads = std::min(threads, s.limit);
     }
     if (threads == 1 || pieces <= 1) {
