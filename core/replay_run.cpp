@@ -1,7 +1,6 @@
 #include "core/replay_run.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace klp {
 
@@ -12,10 +11,6 @@ constexpr int64_t kReading = 700'000'000;       // ns before the next question
 constexpr int64_t kLongestNap = 1'000'000'000;  // ns between two drains that count: after a longer sleep it goes on where it stood
 
 }  // namespace
-
-ReplayRun::Clock ReplayRun::steady_clock() {
-    return [] { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
-}
 
 ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : recording_(std::move(recording)), clock_(std::move(clock)) {
     const Recording& r = *recording_;

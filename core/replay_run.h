@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/recording.h"
+#include "core/system.h"
 
 namespace klp {
 
@@ -12,7 +13,7 @@ class ReplayRun final : public Run {
 public:
     using Clock = std::function<int64_t()>;  // nanoseconds that only go forward
     // Begins paused, before the first token; one thread owns it.
-    explicit ReplayRun(std::shared_ptr<const Recording> recording, Clock clock = steady_clock());
+    explicit ReplayRun(std::shared_ptr<const Recording> recording, Clock clock = now_ns);
 
     void post(Command command) override;
     void cancel() override { pause(); }
@@ -42,7 +43,6 @@ public:
 
     // What nobody can follow is stretched and what nobody wants to wait for is cut: at speed 1 no more than kPace tokens a second, no wait above a second.
     static constexpr int64_t kPace = 30, kLongestWait = 1'000'000'000;
-    static Clock steady_clock();
 
 private:
     struct Beginning {  // of an answer
