@@ -69,7 +69,7 @@ KLP_TABLES(Peaks, peaks_of, kPeaks_)
 
 Limits measure_limits(int threads, Isa isa) {
     const double start = now();
-    Pool pool(threads, /*gives_way=*/false);
+    Pool pool(threads);
     const Peaks& peaks = peaks_of(isa);
     Limits limits{.isa = isa, .threads = pool.size()};
     limits.f32_gflops = peak(pool, peaks.f32);

@@ -1,17 +1,17 @@
 #include "kernels/cpu/pool.h"
 
-#include <pthread.h>
+#include <fcntl.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
+#include <cstring>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "kernels/tensor.h"
@@ -27,31 +27,16 @@ inline void pause() {
 #endif
 }
 
+using Ns = std::chrono::nanoseconds;
+Ns now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
 // A pause is 10 to 50 ns: about 100 us of spinning before a worker sleeps, longer than the gaps between the ops of one token.
 constexpr int kSpinsBeforeSleep = 3000;
-// Whoever waits for a thread that may not be running gives its core away after this many.
+// Whoever waits for a thread that may not be running gives its core away after this many, and looks after it after that.
 constexpr int kSpinsBeforeYield = 500;
-
-using Ns = std::chrono::nanoseconds;
-constexpr Ns kLongWait = std::chrono::microseconds(100), kTrial = std::chrono::milliseconds(16), kLongestPause = std::chrono::milliseconds(256);
-
-// Runs between two looks at what the caller has had of its core.
-constexpr int kRunsBetweenLooks = 32;
-
-Ns now() { return std::chrono::steady_clock::now().time_since_epoch(); }
-Ns of(const timeval& t) { return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec); }
-
-// What a thread has had of a core, as seen by itself.
-struct Share {
-    std::thread::id thread;
-    Ns at{}, busy{};
-    long slept = 0, robbed = 0;  // how often it waited, and how often another took its core
-};
-Share share() {
-    rusage u{};
-    getrusage(RUSAGE_THREAD, &u);
-    return {std::this_thread::get_id(), now(), of(u.ru_utime) + of(u.ru_stime), u.ru_nvcsw, u.ru_nivcsw};
-}
+constexpr Ns kLongWait = std::chrono::microseconds(100);
+// How long a thread stays away that lost its core to another program: about what the scheduler gives that one.
+constexpr Ns kRest = std::chrono::milliseconds(4);
 
 // What is to be claimed is one word: which run it is, how many threads may take part, and how many pieces nobody has claimed. A thread claims by counting down
 // exactly the word that it has read, so one that was held up in between cannot touch another run than the one it saw; and what belongs to a run is read
@@ -64,25 +49,62 @@ uint64_t word(uint64_t run, int threads, int64_t pieces) {
 int64_t unclaimed(uint64_t word) { return static_cast<int64_t>(word & kMostPieces); }
 int threads_of(uint64_t word) { return static_cast<int>(word >> kPieceBits & kMostThreads); }
 
-// Moves this thread away from a core that another thread of the pool runs on: a busy machine may well wake it there, and then takes a long time to notice.
+// --- cores: where the scheduler takes milliseconds to see what is wrong, the pool helps itself ---
+
+pid_t this_thread() {
+    static thread_local const pid_t id = gettid();
+    return id;
+}
+
+// Whether a thread of this process could run and has no core.
+bool lacks_core(pid_t thread) {
+    const auto had = [clock = static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3 | 6)] {  // as pthread_getcpuclockid makes it
+        timespec t{};
+        return clock_gettime(clock, &t) == 0 ? std::chrono::seconds(t.tv_sec) + Ns(t.tv_nsec) : Ns(-1);
+    };
+    const Ns before = had();
+    for (const Ns end = now() + std::chrono::microseconds(10); now() < end;) pause();
+    if (before < Ns(0) || had() != before) return false;
+    char path[64], text[256];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(thread));
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const ssize_t n = read(file, text, sizeof text - 1);
+    close(file);
+    text[n > 0 ? n : 0] = 0;
+    const char* name_end = std::strrchr(text, ')');
+    return name_end && std::strncmp(name_end, ") R", 3) == 0;
+}
+
+// Moves a thread to one core and leaves it free to move on.
+void move(pid_t thread, const cpu_set_t& all, const cpu_set_t& there) {
+    if (CPU_COUNT(&there) > 0 && sched_setaffinity(thread, sizeof there, &there) == 0) sched_setaffinity(thread, sizeof all, &all);
+}
+
+// A thread that waits for its core goes on with this one's.
+void fetch(pid_t thread) {
+    cpu_set_t all, here;
+    if (sched_getaffinity(thread, sizeof all, &all) != 0) return;
+    const int core = sched_getcpu();
+    CPU_ZERO(&here);
+    if (CPU_ISSET(core, &all)) CPU_SET(core, &here);
+    move(thread, all, here);
+}
+
+// This thread goes away from a core that another one of the pool runs on.
 void leave(int core) {
-    if (sched_getcpu() != core) return;
     cpu_set_t all, others;
-    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+    if (sched_getcpu() != core || sched_getaffinity(0, sizeof all, &all) != 0) return;
     others = all;
     CPU_CLR(core, &others);
-    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+    move(0, all, others);
 }
 
 struct alignas(64) Worker {
-    Ns busy() {  // what it has had of a core
-        clockid_t clock;
-        timespec t{};
-        if (pthread_getcpuclockid(thread.native_handle(), &clock) == 0) clock_gettime(clock, &t);
-        return std::chrono::seconds(t.tv_sec) + Ns(t.tv_nsec);
-    }
-    Ns busy_before{};
     std::atomic<bool> asleep{false};
+    std::atomic<bool> to_rest{false};  // lost its core: to sleep after the piece at hand
+    std::atomic<Ns> rests_until{Ns{}};
+    std::atomic<pid_t> id{0};
     std::mutex mutex;
     std::condition_variable wake;
     std::thread thread;
@@ -97,13 +119,10 @@ struct Pool::State {
     void* data = nullptr;
     int64_t pieces = 0;
     uint64_t run = 0;
-    // Threads that may take part at present: fewer for a while when other programs want the cores.
-    int limit = 1;
-    bool gives_way = true;
-    Ns limited_until{}, limited_for{}, trial_since{}, lost{};
-    Share callers{};
-    int runs = 0;
     int spins_before_sleep = kSpinsBeforeSleep, spins_before_yield = kSpinsBeforeYield;
+    bool crowded = false;  // more threads than cores: whoever waits for its core is no exception
+    std::atomic<pid_t> caller{0};
+    std::atomic<bool> caller_fetched{false};  // by one of them
     std::atomic<int> callers_core{-1};
     std::atomic<bool> stop{false};
     std::vector<Worker> workers;  // of threads 1, 2, ...
@@ -121,26 +140,42 @@ struct Pool::State {
     }
 
     void work(int thread) {
-        for (Worker& self = workers[static_cast<size_t>(thread - 1)];;) {
-            for (int spins = 0; spins < spins_before_sleep; ++spins) {
+        Worker& self = workers[static_cast<size_t>(thread - 1)];
+        self.id.store(this_thread());
+        for (;;) {
+            for (int spins = 0; spins < spins_before_sleep && !self.to_rest.load(std::memory_order_relaxed); ++spins) {
                 if (const int64_t taken = take(thread)) {
                     done.fetch_add(taken, std::memory_order_release);
                     spins = 0;
                 }
                 pause();
             }
-            // Sequentially consistent on both sides: the sleeper says that it sleeps and then looks for work, publish() writes the work and then looks for
+            if (self.to_rest.load()) {
+                self.to_rest.store(false);
+                self.rests_until.store(now() + kRest);
+            } else if (!crowded && lacks_core(caller.load()) && !caller_fetched.exchange(true)) {
+                fetch(caller.load());
+                self.rests_until.store(now() + kRest);
+            }
+            // Sequentially consistent on both sides: the sleeper says that it sleeps and then looks for work, run() writes the work and then looks for
             // sleepers; one of them sees the other.
             std::unique_lock lock(self.mutex);
             self.asleep.store(true);
             if (stop.load()) return;
-            if (const uint64_t seen = claims.load(); unclaimed(seen) > 0 && thread < threads_of(seen)) {
+            const uint64_t seen = claims.load();
+            if (unclaimed(seen) > 0 && thread < threads_of(seen) && now() >= self.rests_until.load()) {
                 self.asleep.store(false);
                 continue;
             }
             self.wake.wait(lock, [&] { return !self.asleep.load(); });
             leave(callers_core.load(std::memory_order_relaxed));
         }
+    }
+
+    void rouse(Worker& worker) {
+        if (!worker.asleep.load() || !worker.asleep.exchange(false)) return;
+        { const std::lock_guard lock(worker.mutex); }
+        worker.wake.notify_one();
     }
 
     // Waits for what others have claimed.
@@ -150,65 +185,27 @@ struct Pool::State {
             if (finished()) return;
             pause();
         }
-        const auto yield_until = [&](Ns end) {
-            while (!finished() && now() < end) std::this_thread::yield();
-            return finished();
-        };
-        if (yield_until(now() + kLongWait)) return;
-        // A piece that takes long, or a thread that has lost its core? The latter shows in the time it had of one.
-        const Ns begin = now();
-        for (int i = 0; i < threads - 1; ++i) workers[static_cast<size_t>(i)].busy_before = workers[static_cast<size_t>(i)].busy();
-        yield_until(Ns::max());
-        const Ns end = now();
-        Ns worked = end - begin;
-        for (int i = 0; i < threads - 1; ++i) {
-            Worker& w = workers[static_cast<size_t>(i)];
-            if (!w.asleep.load()) worked = std::min(worked, w.busy() - w.busy_before);
+        for (Ns look = now() + kLongWait; !finished();) {
+            std::this_thread::yield();
+            if (crowded || now() < look) continue;
+            for (int i = 0; i < threads - 1; ++i) {
+                Worker& worker = workers[static_cast<size_t>(i)];
+                if (worker.asleep.load() || !lacks_core(worker.id.load())) continue;
+                worker.to_rest.store(true);
+                fetch(worker.id.load());
+            }
+            look = now() + kLongWait;
         }
-        if (const Ns time = end - begin - worked; time > kLongWait && gives_way) lost_core(time, end);
-    }
-
-    // Whether the caller itself has lost its core since the last look.
-    void look() {
-        const Share last = std::exchange(callers, share());
-        if (callers.thread != last.thread || callers.slept != last.slept || callers.robbed == last.robbed) return;
-        if (const Ns time = callers.at - last.at - (callers.busy - last.busy); time > kLongWait) lost_core(time, callers.at);
-    }
-
-    // A thread lost its core in the middle of a run, and all waited. The last of k threads saves 1 / (k - 1) of the time, at best: if that is less than twice
-    // what waiting cost, do without it for a while, each time for longer. Judged by no less than kTrial: a thread that wakes may need a moment to find a core.
-    void lost_core(Ns time, Ns at) {
-        lost += time;
-        const Ns trial = at - trial_since;
-        if (trial < kTrial) return;
-        const bool paid = trial - lost > 2 * lost * (limit - 1);
-        begin_trial(at);
-        if (paid) {
-            limited_for /= 2;
-            return;
-        }
-        limited_for = std::min(std::max(2 * limited_for, trial), kLongestPause);
-        limited_until = at + limited_for;
-        --limit;
-    }
-    void begin_trial(Ns at) { trial_since = at, lost = {}; }
-
-    void rouse(Worker& worker) {
-        if (!worker.asleep.load() || !worker.asleep.exchange(false)) return;
-        callers_core.store(sched_getcpu(), std::memory_order_relaxed);
-        { const std::lock_guard lock(worker.mutex); }
-        worker.wake.notify_one();
     }
 };
 
-Pool::Pool(int threads, bool gives_way) : state_(std::make_unique<State>()) {
+Pool::Pool(int threads) : state_(std::make_unique<State>()) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
     size_ = threads > 0 ? threads : cores > 0 ? cores : 1;
     if (size_ > static_cast<int>(kMostThreads)) size_ = static_cast<int>(kMostThreads);
     State& s = *state_;
-    s.limit = size_;
-    s.gives_way = gives_way && size_ <= cores;
-    if (size_ > cores) s.spins_before_sleep = s.spins_before_yield = 50;  // the thread waited for needs the core that would be spinning
+    s.crowded = size_ > cores;
+    if (s.crowded) s.spins_before_sleep = s.spins_before_yield = 50;  // the thread waited for needs the core that would be spinning
     s.workers = std::vector<Worker>(static_cast<size_t>(size_ - 1));
     for (int thread = 1; thread < size_; ++thread) s.workers[static_cast<size_t>(thread - 1)].thread = std::thread([&s, thread] { s.work(thread); });
 }
@@ -221,10 +218,6 @@ Pool::~Pool() {
 
 void Pool::run_erased(Call call, void* data, int64_t pieces, int threads) {
     State& s = *state_;
-    if (s.limit < size_) {
-        if (const Ns at = now(); at >= s.limited_until) s.limit = size_, s.begin_trial(at);
-        threads = std::min(threads, s.limit);
-    }
     if (threads == 1 || pieces <= 1) {
         for (int64_t i = 0; i < pieces; ++i) call(data, 0, i);
         return;
@@ -233,11 +226,20 @@ void Pool::run_erased(Call call, void* data, int64_t pieces, int threads) {
     if (threads > pieces) threads = static_cast<int>(pieces);
     s.call = call, s.data = data, s.pieces = pieces;
     s.done.store(0, std::memory_order_relaxed);
+    s.caller.store(this_thread(), std::memory_order_relaxed);
+    if (s.caller_fetched.load(std::memory_order_relaxed)) s.caller_fetched.store(false, std::memory_order_relaxed);
     s.claims.store(word(++s.run, threads, pieces));
-    for (int thread = 1; thread < threads; ++thread) s.rouse(s.workers[static_cast<size_t>(thread - 1)]);
+    for (int i = 0; i < threads - 1; ++i) {
+        Worker& worker = s.workers[static_cast<size_t>(i)];
+        if (!worker.asleep.load()) continue;
+        const Ns rest = worker.rests_until.load();
+        if (rest != Ns{} && now() < rest) continue;
+        worker.rests_until.store(Ns{});
+        s.callers_core.store(sched_getcpu(), std::memory_order_relaxed);
+        s.rouse(worker);
+    }
     const int64_t others = pieces - s.take(0);
-    s.wait_for(others, threads);
-    if (s.gives_way && ++s.runs % kRunsBetweenLooks == 0) s.look();
+    if (others > 0) s.wait_for(others, threads);
 }
 
 }  // namespace klp

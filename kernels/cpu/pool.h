@@ -10,9 +10,7 @@ namespace klp {
 
 class Pool {
 public:
-    // 0: one for each core. A pool that gives way uses fewer threads for a while when other programs keep taking cores from it: whoever waits for a thread
-    // without a core is slower than with fewer threads.
-    explicit Pool(int threads, bool gives_way = true);
+    explicit Pool(int threads);  // 0: one for each core
     ~Pool();
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
