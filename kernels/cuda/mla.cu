@@ -13,14 +13,28 @@ namespace klp::cuda {
 namespace {
 
 constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
-constexpr int kMaxSplits = 512;            // of a sequence's cache
-constexpr int64_t kShortestRange = 128;    // cached rows of an item: a shorter one would write as much as it reads
-constexpr int64_t kTemporary = 128 << 20;  // bytes that one group of parts may take
+constexpr int kMaxSplits = 512;          // of a sequence's cache
+constexpr int64_t kShortestRange = 128;  // cached rows of an item: a shorter one would write as much as it reads
+#if KLP_SIMT
+constexpr int64_t kTemporary = 256 << 10;  // so little that the tests meet several groups and blocks
+#else
+constexpr int64_t kTemporary = 128 << 20;  // bytes that a group of parts, or half of a block of expanded rows, may take
+#endif
 
 // --- append -----------------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ void store(float* at, float v) { *at = v; }
 __device__ __forceinline__ void store(uint16_t* at, float v) { *at = stored_bf16(v); }
+
+// Cosine and sine of a new row's angles; one block a row.
+__global__ void turn_kernel(const MlaPart* parts, int64_t n, const double* frequency, int32_t half, float2* turn) {
+    const MlaPart& part = part_of<&MlaPart::begin>(parts, n, blockIdx.x);
+    const int64_t t = blockIdx.x - part.begin;
+    for (int i = static_cast<int>(threadIdx.x); i < half; i += static_cast<int>(blockDim.x)) {
+        const double angle = static_cast<double>(part.past + t) * frequency[i];
+        turn[(part.row + t) * half + i] = make_float2(static_cast<float>(cos(angle)), static_cast<float>(sin(angle)));
+    }
+}
 
 struct Append {
     MlaShape shape;
@@ -49,7 +63,7 @@ __global__ void append_kernel(Append a) {
         scale = rsqrtf(block_sum(sum, space) / static_cast<float>(s.L) + a.eps);
     }
     for (int64_t i = threadIdx.x; i < s.L; i += blockDim.x) store(to + i, a.weight ? x[i] * scale * a.weight[i] : x[i]);
-    for (int64_t i = threadIdx.x; i < s.R; i += blockDim.x) store(to + s.L + i, turned(x + s.L, i, s, position));
+    for (int i = static_cast<int>(threadIdx.x); i < s.R; i += static_cast<int>(blockDim.x)) store(to + s.L + i, turned(x + s.L, i, s, part.row + t));
 }
 
 // --- absorb -----------------------------------------------------------------------------------------------------------------
@@ -113,7 +127,7 @@ __global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
         for (int i = tid; i < s.N; i += kAbsorbThreads) q[r * s.N + i] = x[i] * s.scale;
         if (chunk == 0 && r < rows)
             for (int i = tid; i < s.pitch - s.L; i += kAbsorbThreads)
-                store(out + r * stride + s.L + i, i < s.R ? turned(x + s.N, i, s, part.past + t) * s.scale : 0);
+                store(out + r * stride + s.L + i, i < s.R ? turned(x + s.N, i, s, part.row + t) * s.scale : 0);
     }
     __syncthreads();
 
@@ -242,15 +256,19 @@ void CudaBackend::mla(const Mla& a) {
     const MlaPlan plan = attend_plan(a, processors_, shared_);
     const int32_t pitch = static_cast<int32_t>((a.cache_width() + 15) / 16 * 16);
     MlaShape shape{a.H, a.nope, a.rope, a.V, a.L, static_cast<int32_t>(a.cache_width()), pitch, a.scale * kLog2e, a.width(), nullptr};
-    if (a.rope_theta != 0) {
-        std::vector<double> frequency;
-        for (int i = 0; i < a.rope / 2; ++i) frequency.push_back(std::pow(double{a.rope_theta}, -2.0 * i / a.rope));
-        shape.frequency = stream_.give(std::span<const double>(frequency));
-    }
+    const MlaExpandPlan expansion = expand_plan(shape, rounds(a), shared_);
 
     parts.push_back(end);
     const auto n = static_cast<int64_t>(parts.size()) - 1;
-    const Append append{shape, stream_.give(std::span<const MlaPart>(parts)), n, table, a.x.data, a.norm.weight, a.norm.eps, 0};
+    const MlaPart* const given = stream_.give(std::span<const MlaPart>(parts));
+    if (a.rope_theta != 0) {
+        std::vector<double> frequency;
+        for (int i = 0; i < a.rope / 2; ++i) frequency.push_back(std::pow(double{a.rope_theta}, -2.0 * i / a.rope));
+        float2* const turn = temporary<float2>(a.x.dim[0] * (a.rope / 2));
+        stream_.launch("turn", turn_kernel, {.x = end.begin, .threads = 32}, given, n, stream_.give(std::span<const double>(frequency)), a.rope / 2, turn);
+        shape.turn = turn;
+    }
+    const Append append{shape, given, n, table, a.x.data, a.norm.weight, a.norm.eps, 0};
     stream_.launch("append", f32 ? append_kernel<float> : append_kernel<uint16_t>, {.x = end.begin, .threads = 128}, append);
     parts.pop_back();
 
@@ -260,6 +278,32 @@ void CudaBackend::mla(const Mla& a) {
     const int64_t item_bytes = plan.tile * (int64_t{a.L} + 2) * static_cast<int64_t>(sizeof(float));
     std::vector<MlaPart> group;
     int64_t items = 0;
+    const auto by_expansion = [&](const MlaPart& p) {
+        if (!expansion.possible || a.form != MlaForm::automatic) return expansion.possible && a.form == MlaForm::expanded;
+        // Multiply-adds decide: absorbed costs more for each pair of query and key, expanded pays (N + V) L for each cached row, and more launches.
+        const int64_t pairs = p.count * p.past + p.count * p.count / 2;
+        return p.count > 8 && (p.count > 64 || pairs * (2 * a.L - a.nope - a.V) > p.past * (a.nope + a.V) * a.L);
+    };
+    const auto expand_part = [&](const MlaPart& p) {
+        const size_t mark = used_;
+        const int64_t total = p.past + p.count, kv = int64_t{a.H} * (a.nope + a.V), keys = int64_t{a.H} * (a.nope + a.rope);
+        const int64_t bytes = 4 * (kv + a.cache_width()) + (expansion.tensor ? 2 * (keys + int64_t{a.H} * a.V) : 0);
+        const int64_t block = std::min(std::max<int64_t>(2 * kTemporary / bytes / 64, 1) * 64, (total + 63) / 64 * 64);
+        MlaExpand e{.shape = shape, .pages = table + p.page, .x = a.x.row(p.row), .count = p.count, .past = p.past, .y = a.y.row(p.row)};
+        if (shape.turn) e.shape.turn += p.row * (a.rope / 2);
+        if (a.taps.log_sum_exp) e.log_sum_exp = a.taps.log_sum_exp + p.row * a.H;
+        e.top = temporary<float>(p.count * a.H), e.sum = temporary<float>(p.count * a.H);
+        e.latents = temporary<float>(block * a.cache_width()), e.kv = temporary<float>(block * kv);
+        if (expansion.tensor) e.keys = temporary<uint16_t>(block * keys), e.values = temporary<uint16_t>(block * a.H * a.V);
+        const size_t of_block = used_;
+        for (e.first = 0; e.first < total; e.first = e.last, used_ = of_block) {
+            e.last = std::min(e.first + block, total);
+            widen(stream_, e, a.cache_type);
+            multiply({.x = e.latents, .x_stride = a.cache_width(), .T = e.last - e.first, .w = w, .y = e.kv, .y_stride = kv});
+            expand(stream_, expansion, e);
+        }
+        used_ = mark;
+    };
     end = {};
     const auto attend_group = [&] {
         if (group.empty()) return;
@@ -289,6 +333,10 @@ void CudaBackend::mla(const Mla& a) {
         used_ = mark;
     };
     for (const MlaPart& whole : parts) {
+        if (by_expansion(whole)) {
+            expand_part(whole);
+            continue;
+        }
         for (int64_t done = 0; done < whole.count; done += most_rows) {
             MlaPart part = whole;
             part.row += done, part.past += done, part.count = std::min(most_rows, whole.count - done);

@@ -22,7 +22,7 @@ struct MlaShape {
     int32_t pitch;             // of absorbed queries
     float scale;               // of scores in base 2
     int64_t width;             // of a row of x
-    const double* frequency;   // [R / 2] of RoPE; null: NoPE
+    const float2* turn;        // [rows of x, R / 2] cosine and sine of RoPE; null: NoPE
 };
 
 // The part that the i-th of all rows (or items) belongs to.
@@ -39,15 +39,19 @@ __device__ inline const MlaPart& part_of(const MlaPart* parts, int64_t n, int64_
     return parts[low];
 }
 
-// The i-th value of a row's rope columns, turned by its position: halves are paired.
-__device__ inline float turned(const float* x, int64_t i, const MlaShape& a, int64_t position) {
-    if (!a.frequency) return x[i];
-    const int64_t half = a.R / 2, k = i < half ? i : i - half;
-    if (k >= half) return x[i];
-    const double angle = static_cast<double>(position) * a.frequency[k];
-    const float c = static_cast<float>(cos(angle)), s = static_cast<float>(sin(angle));
-    return i < half ? x[i] * c - x[i + half] * s : x[i] * c + x[i - half] * s;
+// The i-th of the rope columns x of row `row`, turned by its position: halves are paired.
+__device__ __forceinline__ float turned(const float* x, int i, const MlaShape& a, int64_t row) {
+    const int half = a.R / 2, k = i < half ? i : i - half;
+    if (!a.turn || k >= half) return x[i];
+    const float2 t = a.turn[row * half + k];
+    return i < half ? x[i] * t.x - x[i + half] * t.y : x[i] * t.x + x[k] * t.y;
 }
+
+__device__ __forceinline__ float value_of(float v) { return v; }
+__device__ __forceinline__ float value_of(uint16_t v) { return from_bf16(v); }
+
+// Tensor cores round queries and weights to bf16, as a product with kv_b does where that is not stored in more.
+inline bool rounds(const Mla& a) { return a.cache_type == DType::bf16 && a.kv_b.type != DType::f32 && a.kv_b.type != DType::f16; }
 
 // Not a number stays not a number.
 __device__ __forceinline__ uint16_t stored_bf16(float f) { return f == f ? to_bf16(f) : uint16_t{0x7fff}; }
@@ -71,5 +75,26 @@ struct MlaPlan {         // how items are made; a function of the shape and the 
 };
 MlaPlan attend_plan(const Mla& a, int processors, size_t shared);  // bytes of shared memory that a block may have
 void attend(Stream& stream, const MlaPlan& plan, const MlaAttend& a, DType cache);
+
+// A block of cached rows, expanded, and the new rows of the same sequence that look at it. The first block begins at 0, the last ends behind the new rows.
+struct MlaExpand {
+    MlaShape shape;
+    const std::byte* const* pages;
+    const float* x;  // first new row
+    int64_t count, past;
+    int64_t first, last;      // the block
+    float* latents;           // [last - first, W]
+    float* kv;                // [last - first, H (N + V)]
+    uint16_t *keys, *values;  // for the tensor cores: [H, last - first, N + R] and [H, last - first, V]
+    float *top, *sum;         // [count, H] from block to block
+    float* y;                 // first new row
+    float* log_sum_exp;       // first new row; null: nobody watches
+};
+struct MlaExpandPlan {
+    bool possible = false, tensor = false;
+};
+MlaExpandPlan expand_plan(const MlaShape& s, bool rounds, size_t shared);
+void widen(Stream& stream, const MlaExpand& a, DType cache);                 // latents
+void expand(Stream& stream, const MlaExpandPlan& plan, const MlaExpand& a);  // y, once kv is there
 
 }  // namespace klp::cuda

@@ -16,9 +16,6 @@ constexpr int kColumns = 512;         // of a row at a time; blocks of one y own
 constexpr int kPitch = kColumns + 4;  // 16-byte reads of 8 rows meet in no bank
 constexpr int kThreads = 256;
 
-__device__ __forceinline__ float value_of(float v) { return v; }
-__device__ __forceinline__ float value_of(uint16_t v) { return from_bf16(v); }
-
 template <class C, int kQueries>
 __global__ void __launch_bounds__(kThreads, 2) attend_kernel(MlaAttend a) {
     constexpr int kMine = kQueries / (kThreads / 32);  // queries whose scores a warp computes
@@ -253,9 +250,7 @@ void launch_tensor(Stream& stream, const MlaPlan& plan, const MlaAttend& a) {
 }  // namespace
 
 MlaPlan attend_plan(const Mla& a, int processors, size_t shared) {
-    // Tensor cores round queries and weights to bf16, as a product with kv_b does where it is not stored in more than that.
-    const bool rounds = a.kv_b.type != DType::f32 && a.kv_b.type != DType::f16;
-    if (rounds && a.cache_type == DType::bf16 && a.cache_width() == kWide && a.L == kDeep)
+    if (rounds(a) && a.cache_width() == kWide && a.L == kDeep)
         return {.tile = a.H <= 8 ? 8 : a.H <= 16 ? 16 : 32, .stages = shared >= tensor_bytes<4, 3>() + 1024 ? 3 : 2, .blocks = processors, .tensor = true};
     return {.tile = a.H <= 8 ? 8 : 32, .blocks = 2 * processors};
 }
