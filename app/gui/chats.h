@@ -23,9 +23,7 @@ public:
     bool recorded() const { return current_ == recorded_.get(); }  // it shows a recording: there is nothing to say to it
     bool answering() const { return running_.chat != nullptr; }
     int answered_message() const { return running_.chat == current_ ? running_.message : 0; }  // of the current chat, growing now; 0: none
-    const Chat* answered_chat() const { return running_.chat; }
     bool can_answer() const { return session_.live() && !answering() && !recorded(); }
-    int turns_waiting() const { return static_cast<int>(turns_.size()); }
 
     void new_chat();
     void open(const Chat* chat);

@@ -25,7 +25,6 @@ void TraceStore::begin(std::shared_ptr<const RunCard> card) {
     shape_ = card_ ? card_->shape : TraceShape();
     rows_.clear(), frames_.clear(), candidates_.clear();
     newest_ = -1;
-    ++version_;
 }
 
 void TraceStore::fed(const PromptFed& event) {
@@ -41,7 +40,6 @@ void TraceStore::fed(const PromptFed& event) {
         row.nanoseconds = row.probability = row.entropy = row.state_norm = row.state_norm_p95 = row.update_norm = row.mean_log_decay = kUnknown;
         rows_.push_back(std::move(row));
     }
-    ++version_;
 }
 
 void TraceStore::made(const TokenMade& event) {
@@ -57,7 +55,6 @@ void TraceStore::made(const TokenMade& event) {
         candidates_.emplace_back(event.position, event.top);
         if (candidates_.size() > kCandidatesKept) candidates_.pop_front();
     }
-    ++version_;
 }
 
 void TraceStore::read(Readings&& event) {
@@ -71,7 +68,6 @@ void TraceStore::read(Readings&& event) {
         frames_.insert(at, Frame{event.position, std::move(event.values)});
     thin();
     newest_ = frames_.back().position;
-    ++version_;
 }
 
 void TraceStore::thin() {

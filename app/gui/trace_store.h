@@ -40,7 +40,6 @@ public:
     const TraceShape& shape() const { return shape_; }
     const RunCard* card() const { return card_.get(); }
     const std::shared_ptr<const RunCard>& shared_card() const { return card_; }
-    uint64_t version() const { return version_; }  // changes with every change
 
 private:
     void summarise(TokenRow& row, std::span<const float> values);
@@ -56,7 +55,6 @@ private:
     std::deque<Frame> frames_;                                            // ascending by position
     std::deque<std::pair<int64_t, std::vector<Candidate>>> candidates_;  // ascending by position, the newest ones
     int64_t newest_ = -1;
-    uint64_t version_ = 0;
     std::vector<float> scratch_;
 };
 
