@@ -273,7 +273,7 @@ void Conversations::refresh_list() {
 
 void Conversations::refresh_pool() {
     const SnapshotsKept& kept = session_.snapshots();
-    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes)) : QString("No snapshots: no model"));
+    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes)) : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
     pool_->setToolTip("Frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
 }
 

@@ -161,6 +161,7 @@ void ProseBox::set_open(const QString& said) {
     if (!open_.isEmpty() && said.startsWith(open_)) {
         cursor.movePosition(QTextCursor::End);
         cursor.insertText(said.mid(open_.size()));
+        settle();
     } else {
         cursor.setPosition(open_at_);
         cursor.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
@@ -175,6 +176,21 @@ void ProseBox::set_open(const QString& said) {
         }
     }
     open_ = said;
+}
+
+// A block is laid out anew with every token: of a long one, the lines that are full become a block of their own until it closes.
+void ProseBox::settle() {
+    constexpr int kLines = 12, kOpen = 3;
+    const QTextBlock block = document()->lastBlock();
+    if (block.layout()->lineCount() < kLines) return;
+    const int at = block.position() + block.layout()->lineAt(block.layout()->lineCount() - kOpen).textStart();
+    if (document()->characterAt(at - 1) != ' ') return;
+    QTextCursor cursor(document());
+    cursor.setPosition(at - 1);
+    cursor.setPosition(at, QTextCursor::KeepAnchor);
+    cursor.insertBlock(block.blockFormat());  // in the place of the space
+    cursor.movePosition(QTextCursor::PreviousBlock);
+    cursor.setBlockFormat(paragraph(0));
 }
 
 int ProseBox::height_for(int width) {
@@ -486,7 +502,10 @@ int MessageCard::lay_out(int width) {
     more_->setGeometry(right - more_->sizeHint().width(), 8, more_->sizeHint().width(), kHeader);
     right -= more_->sizeHint().width();
     int needed = 0;
-    const auto wanted = [&](QToolButton* b) { return b != more_ && (b != go_on_ || b->property("wanted").toBool()); };
+    const auto wanted = [&](QToolButton* b) {
+        if (chats_.recorded()) return b == buttons_.front();
+        return b != more_ && (b != go_on_ || b->property("wanted").toBool());
+    };
     for (QToolButton* b : buttons_) needed += wanted(b) ? b->sizeHint().width() : 0;
     const bool fits = right - needed >= room;
     for (auto it = buttons_.rbegin(); it != buttons_.rend(); ++it) {

@@ -37,6 +37,7 @@ protected:
     void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
+    void settle();
     void ask_link(const QUrl& url);
     void tidy(int start, const QTextBlockFormat& first);
     int open_at_ = 0;  // where the open block begins in the document

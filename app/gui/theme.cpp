@@ -87,10 +87,10 @@ QString style_sheet(const Theme& t) {
         QComboBox::down-arrow { image: url(:/arrow-$theme.png); width: 9px; height: 6px; }
         QComboBox:disabled { color: $muted; background: $window; }
         QComboBox QAbstractItemView { background: $panel; border: 1px solid $border; selection-background-color: $accent; selection-color: $on_accent; padding: 3px; }
-        QTreeView::item, QListView::item { padding: 4px 2px; border-radius: 4px; }
-        QTreeView::item:selected, QListView::item:selected { background: $chosen; color: $text; }
+        QTreeView::item, QListView::item { padding: 4px 2px; }
         QTreeView::item:hover, QListView::item:hover { background: $raised; }
         QTreeView::branch { background: transparent; }
+        QTreeView::item:selected, QListView::item:selected, QTreeView::branch:selected { background: $chosen; color: $text; }
         QProgressBar { border: 0; border-radius: 4px; background: $raised; text-align: center; color: $text; }
         QProgressBar::chunk { border-radius: 4px; background: $hybrid; }
         QScrollBar:vertical { width: 10px; background: transparent; margin: 0; }
