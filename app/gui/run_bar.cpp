@@ -7,6 +7,7 @@
 #include <QToolButton>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -27,7 +28,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     menu->addSeparator();
     menu->addAction("Unload", this, [this] { session_.post(UnloadModel{}); });
     model_->setMenu(menu);
-    device_ = new QLabel(this);
+    device_ = new Figure(this, false);  // gives way where there is little room
     device_->setObjectName("device");
     row->addWidget(model_);
     row->addWidget(device_);
@@ -79,15 +80,15 @@ void RunBar::refresh() {
     if (card) {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
-        device_->setText(QString::fromStdString(card->device.name) +
-                         (why.isEmpty() ? QString() : "  ·  " + fontMetrics().elidedText(why, Qt::ElideRight, std::max(120, width() / 4))));
+        device_->setText(QString::fromStdString(card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
         device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail));
         model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
                                                   bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
     } else {
-        device_->clear();
+        device_->setText({});
         model_->setToolTip("Choose a model");
     }
+    device_->setMaximumWidth(fontMetrics().horizontalAdvance(device_->text()) + 2);
     const bool loading = phase.phase == Phase::loading, prefill = phase.phase == Phase::prefill && phase.total > kPrefillChunk;
     progress_->setVisible(loading || prefill);
     if (loading) progress_->setRange(0, 100), progress_->setValue(static_cast<int>(100 * session_.loading().fraction));

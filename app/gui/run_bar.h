@@ -12,6 +12,8 @@ class QToolButton;
 
 namespace klp::gui {
 
+class Figure;
+
 class RunBar : public QWidget {
     Q_OBJECT
 public:
@@ -26,7 +28,8 @@ private:
     void refresh();
     Session& session_;
     QToolButton* model_ = nullptr;
-    QLabel *device_ = nullptr, *phase_ = nullptr, *badge_ = nullptr;
+    Figure* device_ = nullptr;
+    QLabel *phase_ = nullptr, *badge_ = nullptr;
     QProgressBar* progress_ = nullptr;
     QToolButton *stop_ = nullptr, *freeze_ = nullptr;
     QHBoxLayout* extras_ = nullptr;
