@@ -12,6 +12,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "app/gui/figure.h"
 #include "app/gui/heat_map.h"
 #include "app/gui/panel.h"
 #include "core/scripted_run.h"
@@ -86,7 +87,10 @@ struct Lens {
     HeatMap* map() { return panel->findChild<HeatMap*>(); }
     QString words() {  // of all labels, without markup
         QString all;
-        for (QLabel* l : panel->findChildren<QLabel*>()) all += l->text().remove(QRegularExpression("<[^>]*>")) + "\n";
+        for (QWidget* w : panel->findChildren<QWidget*>()) {
+            if (auto* label = qobject_cast<QLabel*>(w)) all += label->text().remove(QRegularExpression("<[^>]*>")) + "\n";
+            if (auto* figure = dynamic_cast<Figure*>(w)) all += figure->text() + "\n";
+        }
         return all;
     }
     Session& session;

@@ -148,6 +148,21 @@ TEST_F(WindowTest, EverythingFocusableHasAName) {
     }
 }
 
+TEST_F(WindowTest, LensesBehindATabCostNothing) {
+    window.show_panel("experts");
+    QTest::qWait(5);
+    EXPECT_TRUE(window.panel("experts")->in_sight());
+    EXPECT_FALSE(window.panel("decay")->in_sight());
+    const Interest& asked = s.script->interest;
+    EXPECT_TRUE(asked.sites[static_cast<int>(Site::picks)]);
+    EXPECT_FALSE(asked.sites[static_cast<int>(Site::log_decay)]);
+    EXPECT_EQ(asked.top, 0);
+    window.show_panel("decay");
+    QTest::qWait(5);
+    EXPECT_TRUE(asked.sites[static_cast<int>(Site::log_decay)]);
+    EXPECT_FALSE(asked.sites[static_cast<int>(Site::picks)]);
+}
+
 TEST_F(WindowTest, LayoutsAreSavedAndComeBack) {
     window.apply_layout("chat");
     EXPECT_FALSE(window.panel("decay")->isVisible());
@@ -169,6 +184,10 @@ TEST_F(WindowTest, ABannerChangesItsColoursWithoutEnd) {
 }
 
 TEST_F(WindowTest, IsUsableAtTheSmallestSize) {
+    auto card = std::make_shared<RunCard>(*s.card);
+    card->device.why = std::string(300, 'w');
+    s.script->play({Loaded{card}, PhaseChanged{Phase::racing, 1, 2}});
+    s.session->tick();
     EXPECT_LE(window.minimumSizeHint().width(), 1024);
     EXPECT_LE(window.minimumSizeHint().height(), 640);
 }

@@ -1,4 +1,4 @@
-// A line of text that changes many times a second: it paints itself and only ever grows, so that nothing around it is laid out anew, as a QLabel would make it.
+// Text that changes many times a second: it paints itself and only ever grows, so that nothing around it is laid out anew, as a QLabel would make it.
 #pragma once
 
 #include <QPainter>
@@ -9,9 +9,9 @@ namespace klp::gui {
 class Figure : public QWidget {
 public:
     // `grows`: as wide as its longest text so far; else as wide as there is room, with dots where it does not fit.
-    explicit Figure(QWidget* parent, bool grows = true) : QWidget(parent), grows_(grows) {
+    explicit Figure(QWidget* parent, bool grows = true, int lines = 1) : QWidget(parent), grows_(grows), lines_(lines) {
         setSizePolicy(grows ? QSizePolicy::Fixed : QSizePolicy::Expanding, QSizePolicy::Fixed);
-        setFixedHeight(fontMetrics().height() + 2);
+        setFixedHeight(high());
     }
     void setText(const QString& text) {
         if (text == text_) return;
@@ -21,18 +21,27 @@ public:
         update();
     }
     const QString& text() const { return text_; }
-    QSize sizeHint() const override { return {grows_ ? width() : 120, fontMetrics().height() + 2}; }
+    QSize sizeHint() const override { return {grows_ ? width() : 120, high()}; }
 
 protected:
     void paintEvent(QPaintEvent*) override {
         QPainter p(this);
         p.setPen(palette().color(foregroundRole()));
-        p.drawText(rect(), Qt::AlignLeft | Qt::AlignVCenter, fontMetrics().elidedText(text_, Qt::ElideRight, width() + 1));
+        const QStringList lines = text_.split('\n');
+        for (int i = 0; i < std::min<int>(lines_, static_cast<int>(lines.size())); ++i)
+            p.drawText(QRect(0, i * fontMetrics().height() + 1, width(), fontMetrics().height()), Qt::AlignLeft | Qt::AlignVCenter,
+                       fontMetrics().elidedText(lines[i], Qt::ElideRight, width() + 1));
+    }
+    void changeEvent(QEvent* event) override {
+        QWidget::changeEvent(event);
+        if (event->type() == QEvent::FontChange) setFixedHeight(high());
     }
 
 private:
+    int high() const { return lines_ * fontMetrics().height() + 2; }
     QString text_;
     bool grows_;
+    int lines_;
 };
 
 }  // namespace klp::gui

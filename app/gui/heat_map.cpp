@@ -3,6 +3,7 @@
 #include <QAccessible>
 #include <QHelpEvent>
 #include <QMouseEvent>
+#include <QPaintEngine>
 #include <QPainter>
 #include <QToolTip>
 #include <algorithm>
@@ -112,6 +113,7 @@ std::vector<std::pair<float, QString>> HeatMap::ticks() const {
 
 void HeatMap::arrange() {
     unarranged_ = false;
+    words_ = {};
     const QFontMetrics m(font());
     const auto texts = [&](const auto& label, int n) {
         std::vector<QString> all;
@@ -254,8 +256,7 @@ void HeatMap::paintEvent(QPaintEvent*) {
     if (stale_ || image_.devicePixelRatio() != devicePixelRatioF()) colour(devicePixelRatioF());
     p.drawImage(grid_, image_);
     if (marginals_) draw_marginals(p);
-    draw_labels(p);
-    draw_legend(p);
+    draw_words(p);
     p.setRenderHint(QPainter::Antialiasing);
     for (const QPoint& cell : dots_) {
         if (cell.x() >= columns_ || cell.y() >= rows_) continue;
@@ -293,6 +294,21 @@ void HeatMap::paintEvent(QPaintEvent*) {
     }
     frame(hover_, t.text, 1);
     focus();
+}
+
+void HeatMap::draw_words(QPainter& p) {
+    if (p.paintEngine()->type() == QPaintEngine::SVG) return draw_labels(p), draw_legend(p);
+    const double ratio = p.device()->devicePixelRatio();
+    if (words_.size() != size() * ratio) {
+        words_ = QPixmap(size() * ratio);
+        words_.setDevicePixelRatio(ratio);
+        words_.fill(Qt::transparent);
+        QPainter onto(&words_);
+        onto.setFont(font());
+        draw_labels(onto);
+        draw_legend(onto);
+    }
+    p.drawPixmap(0, 0, words_);
 }
 
 void HeatMap::draw_marginals(QPainter& p) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QImage>
+#include <QPixmap>
 #include <QWidget>
 #include <functional>
 #include <limits>
@@ -76,6 +77,7 @@ private:
     void point_at(int row, int column);
     double place(float value) const;  // 0 .. 1 along the colours
     void draw_marginals(QPainter& p) const;
+    void draw_words(QPainter& p);
     void draw_labels(QPainter& p) const;
     void draw_legend(QPainter& p) const;
 
@@ -94,6 +96,7 @@ private:
     bool bands_fit_ = false;
     std::vector<QString> row_texts_, column_texts_;
     QImage image_;
+    QPixmap words_;  // labels and legend, which change less often than values
 };
 
 }  // namespace klp::gui

@@ -171,6 +171,8 @@ private:
     void draw_lines(QPainter* p) {
         p->setRenderHint(QPainter::Antialiasing);
         draw_frame(p);
+        // Where points lie close, smooth lines cost much and show nothing.
+        p->setRenderHint(QPainter::Antialiasing, std::none_of(series.begin(), series.end(), [&](QLineSeries* s) { return s->count() > area_.width() / 3; }));
         const QRectF all = viewport()->rect();
         scene()->render(p, all, all);
     }
@@ -361,7 +363,7 @@ void LineChart::set_series(int index, const QString& name, const QColor& colour,
     QPen pen(colour, 2, dashed ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin);
     const bool recoloured = s->pen() != pen;
     if (recoloured) s->setPen(pen);
-    QList<QPointF> ready = thinned(points);
+    QList<QPointF> ready = thinned(points, std::clamp(width() / 2, 100, 600));
     ready.removeIf([](const QPointF& p) { return !std::isfinite(p.x()) || !std::isfinite(p.y()); });
     for (QPointF& p : ready) p = {forward(view_->x, p.x()), forward(view_->y, p.y())};
     const bool dots = !dashed && !ready.isEmpty() && ready.size() <= 20;

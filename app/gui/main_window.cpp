@@ -213,7 +213,7 @@ void MainWindow::make_baseline_menu() {
         Baseline baseline;
     };
     static const Choice kChoices[] = {
-        {"both", "twin, multi-head", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
+        {"both", "both", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
         {"twin", "twin", "Ctrl+Alt+T", "The same model with every mixer MLA, full attention over a small latent cache", {true, false}},
         {"multi-head", "multi-head", "Ctrl+Alt+M", "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it", {false, true}},
         {"none", "nothing", "Ctrl+Alt+N", "This model alone", {false, false}}};
@@ -388,6 +388,7 @@ void MainWindow::make_panels() {
             dock->setTitleBarWidget(floating ? nullptr : new QWidget(dock));
             delete old;
         });
+        connect(dock, &QDockWidget::visibilityChanged, panel, [panel](bool seen) { panel->set_behind(!seen); });
         connect(panel, &Panel::detach_asked, dock, [dock] {
             dock->setFloating(!dock->isFloating());
             dock->show();

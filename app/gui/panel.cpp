@@ -124,7 +124,7 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     layout->addWidget(pages_, 1);
 
     connect(&session, &Session::drained, this, [this] {
-        if (isVisible() && !frozen_ && !this->session.frozen()) refresh_soon();
+        if (in_sight() && !frozen_ && !this->session.frozen()) this->session.draw_in_turn(this, [this] { refresh_soon(); });
     });
     connect(&session.selection(), &Selection::changed, this, &Panel::refresh_soon);
     connect(&session, &Session::card_changed, this, &Panel::refresh_soon);
@@ -140,30 +140,36 @@ void Panel::set_frozen(bool on) {
 }
 
 void Panel::refresh_soon() {
-    if (pending_ || !isVisible()) return;
+    if (pending_ || !in_sight()) return;
     pending_ = true;
     // A table is read, not watched: it may be large, so it follows four times a second.
     QTimer::singleShot(pages_->currentWidget() == table_ ? 250 : 0, this, [this] {
         pending_ = false;
-        if (!isVisible()) return;
+        if (!in_sight()) return;
         refresh();
         if (pages_->currentWidget() == table_) update_table();
     });
 }
 
 void Panel::interest_changed() {
-    if (isVisible()) session.set_interest(this, interest());
+    session.set_interest(this, in_sight() ? interest() : Interest{});
+}
+
+void Panel::set_behind(bool on) {
+    behind_ = on;
+    interest_changed();
+    refresh_soon();
 }
 
 void Panel::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
-    session.set_interest(this, interest());
+    interest_changed();
     refresh_soon();
 }
 
 void Panel::hideEvent(QHideEvent* event) {
     QWidget::hideEvent(event);
-    session.set_interest(this, {});
+    interest_changed();
 }
 
 void Panel::changeEvent(QEvent* event) {

@@ -36,13 +36,16 @@ public:
     ~Panel() override;
     const PanelInfo& info() const { return info_; }
 
-    // What the engine must capture while this panel is visible.
+    // What the engine must capture while this panel is in sight.
     virtual Interest interest() const { return {}; }
     // The numbers behind the picture; asked for when the table is shown or exported.
     virtual TableData table() const = 0;
 
     bool frozen() const { return frozen_; }
     void set_frozen(bool on);
+    // Behind another tab a widget is visible to Qt and not to people.
+    bool in_sight() const { return isVisible() && !behind_; }
+    void set_behind(bool on);
     void show_table(bool on);
     // Writes what is drawn, twice as large as on the screen. Errors name the file.
     QString export_png(const QString& file);
@@ -53,7 +56,7 @@ signals:
     void detach_asked();
 
 protected:
-    // Draws what there is now. Called once a tick while visible and not frozen, when the selection or theme changes, and when shown.
+    // Draws what there is now. Called while in sight and not frozen (of all lenses in sight one a tick), when the selection or theme changes, and when shown.
     virtual void refresh() = 0;
     // Call when what interest() says has changed.
     void interest_changed();
@@ -78,7 +81,7 @@ private:
     QTableView* table_ = nullptr;
     QToolButton* freeze_ = nullptr;
     QToolButton* as_table_ = nullptr;
-    bool frozen_ = false, pending_ = false;
+    bool frozen_ = false, behind_ = false, pending_ = false;
 };
 
 // Every lens there is, in the order of its tabs.

@@ -21,8 +21,7 @@ void Session::set_run(std::unique_ptr<Run> run) {
     take(gone);
     Event empty = PhaseChanged{Phase::empty};
     take(empty);
-    Interest all;
-    set_interest(this, all);
+    send_interest();
     emit drained();
 }
 
@@ -40,12 +39,20 @@ void Session::pace() {
 void Session::tick() {
     pace();
     std::vector<Event> events = run_->drain();
-    if (events.empty()) return;
     for (Event& event : events) {
         emit event_seen(event);
         take(event);
     }
-    emit drained();
+    if (!events.empty()) emit drained();
+    while (!turns_.empty()) {
+        const auto [who, draw] = std::move(turns_.front());
+        turns_.pop_front();
+        if (who) return draw();
+    }
+}
+
+void Session::draw_in_turn(QObject* who, std::function<void()> draw) {
+    if (std::none_of(turns_.begin(), turns_.end(), [&](const auto& turn) { return turn.first == who; })) turns_.emplace_back(who, std::move(draw));
 }
 
 void Session::take(Event& event) {
@@ -136,6 +143,10 @@ void Session::set_interest(const void* who, const Interest& interest) {
         interests_.erase(who);
     else
         interests_[who] = interest;
+    send_interest();
+}
+
+void Session::send_interest() {
     Interest all;
     for (const auto& [_, i] : interests_) {
         for (int s = 0; s < kSites; ++s) all.sites[s] = all.sites[s] || i.sites[s];

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <QObject>
+#include <QPointer>
 #include <QTimer>
+#include <deque>
+#include <functional>
 #include <map>
 
 #include "app/gui/selection.h"
@@ -56,6 +59,9 @@ public:
     bool frozen() const { return frozen_; }
     void set_frozen(bool on);
 
+    // What may wait a little: of all who ask one draws a tick, in turn, so that many lenses in sight make no turn of the event loop longer.
+    void draw_in_turn(QObject* who, std::function<void()> draw);
+
     // Where a click on a rejected candidate goes: who keeps the conversation makes a branch that goes on with `id` at `position`.
     void ask_fork(int64_t position, int32_t id) { emit fork_asked(position, id); }
     // A sentence for people, and what to do about it; shown where it is not in the way.
@@ -89,6 +95,7 @@ private:
     void take(Event& event);
     void pace();
     void measure_speed(const TokenMade& event);
+    void send_interest();  // what all ask for together
 
     std::unique_ptr<Run> run_;
     QTimer timer_;
@@ -100,6 +107,7 @@ private:
     Baseline baseline_;
     SnapshotsKept snapshots_;
     std::map<const void*, Interest> interests_;
+    std::deque<std::pair<QPointer<QObject>, std::function<void()>>> turns_;
     double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
     int64_t drawn_ns_ = 0;  // CPU time of this thread at the last tick

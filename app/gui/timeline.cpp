@@ -13,6 +13,7 @@
 
 #include "app/format.h"
 #include "app/gui/figure.h"
+#include "app/gui/strokes.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -134,7 +135,7 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
     setAttribute(Qt::WA_OpaquePaintEvent);
     connect(&session, &Session::event_seen, this, &TimelineView::heard);
     connect(&session, &Session::drained, this, [this] {
-        if (!session_.frozen() || session_.trace().size() < size_) refresh();  // what is gone cannot be shown
+        if (!session_.frozen() || session_.trace().size() < size_) session_.draw_in_turn(this, [this] { refresh(); });  // what is gone cannot be shown
     });
     connect(&session, &Session::card_changed, this, [this] {
         if (session_.card()) bytes_ = memory_model(session_.card()->config, session_.card()->cache_value_bytes);
@@ -332,20 +333,15 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
         QPolygonF line;
         QColor band = track.colour;
         band.setAlphaF(0.30f);
-        const auto stroke = [&] {
-            p.setPen(QPen(track.colour, dashed || each < 1 ? 1.0 : 1.5, dashed && each >= 1 ? Qt::DashLine : Qt::SolidLine));  // Qt strokes and dashes slowly
-            if (line.size() == 1)
-                p.drawPoint(line[0]);
-            else
-                p.drawPolyline(line);
+        const auto draw_line = [&] {
+            stroke(p, line, QPen(track.colour, dashed ? 1.0 : 1.5, dashed && each >= 1 ? Qt::DashLine : Qt::SolidLine));
             line.clear();
         };
-        p.setRenderHint(QPainter::Antialiasing, each >= 1);
         if (each >= 1) {
             for (int64_t i = from; i < to; ++i) {
                 const Pyramid::Summary s = values.over(i, i + 1);
                 if (s.count == 0)
-                    stroke();
+                    draw_line();
                 else
                     line << QPointF(x_of(static_cast<double>(i) + 0.5), y_of(s.low));
             }
@@ -355,7 +351,7 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
                 if (a >= to) break;
                 const Pyramid::Summary s = values.about(a, b);
                 if (s.count == 0) {
-                    stroke();
+                    draw_line();
                     continue;
                 }
                 if (!dashed) {
@@ -365,8 +361,7 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
                 line << QPointF(x + 0.5, y_of(s.mean()));
             }
         }
-        stroke();
-        p.setRenderHint(QPainter::Antialiasing, false);
+        draw_line();
     };
     if (all.count > 0) {
         if (track.second) draw(*track.second, true);
@@ -402,14 +397,10 @@ void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
         p.drawPolygon(line);
         p.setBrush(Qt::NoBrush);
     };
-    p.setRenderHint(QPainter::Antialiasing, true);
     fill(whole, t.hybrid, 0.25f);
     fill(fixed, t.hybrid, 0.35f);
-    p.setPen(QPen(t.hybrid, 1.5));
-    p.drawPolyline(whole);
-    p.setPen(QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
-    if (compares) p.drawPolyline(baseline);
-    p.setRenderHint(QPainter::Antialiasing, false);
+    stroke(p, whole, QPen(t.hybrid, 1.5));
+    if (compares) stroke(p, baseline, QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
     label(p, area,
           QString("bytes: state + cache (filled)%1")
               .arg(compared.twin ? ", full-attention twin (dashed, computed)" : compares ? ", multi-head attention (dashed, computed)" : ""),

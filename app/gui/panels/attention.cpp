@@ -441,7 +441,7 @@ public:
         });
         connect(&session.selection(), &Selection::changed, this, [this] { given_up_ = drawn_ = false; });
         connect(&session.selection(), &Selection::hover_changed, this, [this] {
-            if (isVisible()) point();
+            if (in_sight()) point();
         });
         fill();
     }

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/heat_map.h"
 #include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
@@ -62,12 +63,14 @@ private:
     void show_counts(std::span<const float> readings);
     void show_retention();
     void show_line();
+    bool relabels(const QString& key) { return std::exchange(labels_, key) != key; }
     void begin();  // another model
 
     QComboBox *view_, *gate_, *below_;
     HeadPicker* picker_;
     HeatMap* map_;
-    QLabel *line_, *form_;
+    Figure* line_;
+    QLabel* form_;
     QStackedWidget* plots_;
     HalfLifePlot* plot_;
     LineChart* left_;  // what is left of the pinned token
@@ -80,6 +83,7 @@ private:
     int64_t token_ = -1;  // whose gates are shown
     bool view_chosen_ = false;
     int columns_ = 0;  // of the waterfall
+    QString labels_;   // what the map's labels say
 };
 
 DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
@@ -89,7 +93,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
       below_(new QComboBox(body())),
       picker_(new HeadPicker(session, "Decay", this)),
       map_(new HeatMap(body())),
-      line_(new QLabel(body())),
+      line_(new Figure(body(), false, 2)),
       form_(new QLabel(body())),
       plots_(new QStackedWidget(body())),
       plot_(new HalfLifePlot(plots_)),
@@ -113,11 +117,6 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     layout->setSpacing(4);
     layout->addWidget(map_, 3);
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-    line_->setTextFormat(Qt::PlainText);
-    line_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
-    line_->setFixedHeight(2 * QFontMetrics(line_->font()).lineSpacing());
-    line_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    line_->setFocusPolicy(Qt::NoFocus);
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
     below_->addItems({"Half-lives", "What is left of the pinned token"});
@@ -189,6 +188,7 @@ void DecayPanel::begin() {
     card_ = session.card();
     window_head_.reset();
     token_ = -1;
+    labels_.clear();
     map_->set_values(0, 0, {});
     plot_->forget();
     left_->drop_series(0);
@@ -257,7 +257,7 @@ QString DecayPanel::said(const Place& at) const {
 }
 
 void DecayPanel::show_line() {
-    if (map_->rows() == 0) return line_->clear();
+    if (map_->rows() == 0) return line_->setText({});
     if (!plot_line_.isEmpty()) return line_->setText(plot_line_);
     const QPoint cell = map_->hovered_cell();
     if (cell.x() >= 0) return line_->setText(said(place(cell.y(), cell.x())));
@@ -353,7 +353,7 @@ void DecayPanel::show_map(std::span<const float> readings) {
             const QString layer = QString::number(kda[static_cast<size_t>(row / heads_of)]);
             return few ? QString("%1 · %2").arg(layer).arg(row % heads_of) : row % heads_of == heads_of / 2 ? layer : QString();
         };
-        map_->set_labels(label, number, few ? "layer · head" : QString("layer, each of %1 heads").arg(heads_of), "channel");
+        if (relabels("heads")) map_->set_labels(label, number, few ? "layer · head" : QString("layer, each of %1 heads").arg(heads_of), "channel");
         map_->set_groups(std::move(groups));
         map_->set_values(static_cast<int>(kda.size()) * heads_of, channels, std::move(values));
         return map_->set_chosen(chosen_layer * heads_of + at_.head, channel);
@@ -370,7 +370,8 @@ void DecayPanel::show_map(std::span<const float> readings) {
             values.push_back(shown(what, static_cast<float>(sum / heads_of)));
         }
     }
-    map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, "layer",
+    if (relabels(QString("%1 %2").arg(view()).arg(at_.head)))
+        map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, "layer",
                      view() == layers ? QString("channel of head %1").arg(at_.head) : QString("channel, mean of %1 heads").arg(heads_of));
     map_->set_groups({});
     map_->set_values(static_cast<int>(kda.size()), channels, std::move(values));
@@ -396,7 +397,8 @@ void DecayPanel::show_waterfall() {
         for (size_t c = 0; c < row.size(); ++c) values[c * static_cast<size_t>(columns_) + static_cast<size_t>(p - window_.first())] = shown(what, row[c]);
     }
     const int64_t first = window_.first(), end = window_.end(), step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
-    map_->set_labels([](int i) { return QString::number(i); },
+    if (relabels(QString("waterfall %1 %2 %3 %4 %5").arg(at_.layer).arg(at_.head).arg(columns_).arg(first).arg((end - 1) / step)))
+        map_->set_labels([](int i) { return QString::number(i); },
                      [first, step, end](int i) { return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString(); },
                      "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
     map_->set_groups({});

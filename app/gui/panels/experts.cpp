@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/heat_map.h"
 #include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
@@ -45,14 +46,12 @@ public:
         };
         connect(map_, &HeatMap::clicked, this, [this](int row, int expert) { this->session.selection().set_expert(load_.layer(row), expert); });
         column->addWidget(map_, 3);
-        picks_ = new QLabel(body());
-        picks_->setWordWrap(true);
+        picks_ = new Figure(body(), false, 2);
         column->addWidget(picks_);
         uneven_ = new LineChart(body());
         uneven_->setAccessibleName("Imbalance by layer");
         column->addWidget(uneven_, 1);
-        summary_ = new QLabel(body());
-        summary_->setWordWrap(true);
+        summary_ = new Figure(body(), false, 2);
         summary_->setForegroundRole(QPalette::PlaceholderText);
         column->addWidget(summary_);
 
@@ -97,7 +96,7 @@ protected:
         uneven_->setVisible(some && rows > 1);
         if (!some) {
             map_->set_values(0, 0, {});
-            picks_->clear(), summary_->clear();
+            picks_->setText({}), summary_->setText({});
             return;
         }
         std::vector<float> values;
@@ -147,9 +146,9 @@ private:
             QStringList words;
             for (const Pick& p : chosen)
                 if (p.row == row) words << text_of(std::to_string(p.expert) + " (" + percent_text(p.weight / sum_of(chosen, row)) + ")");
-            text += QString("; layer %1: %2").arg(load_.layer(row)).arg(words.join(", "));
+            text += QString("\nLayer %1: %2").arg(load_.layer(row)).arg(words.join(", "));
         }
-        if (picks_->text() != text) picks_->setText(text);
+        picks_->setText(text);
         const int layer = session.selection().layer();
         int row = -1;
         for (int r = 0; r < load_.layers(); ++r)
@@ -180,19 +179,17 @@ private:
         uneven_->set_series(0, "busiest / mean (balanced: 1)", t.series[4], peak);
         uneven_->set_series(1, "deviation / mean (balanced: 0)", t.series[3], variation);
         const ExpertLoad::Imbalance im = load_.imbalance(worst);
-        const QString text = text_of(plural(load_.tokens(), "token") + " counted. Most uneven: layer " + std::to_string(load_.layer(worst)) +
-                                     ", where expert " + std::to_string(im.busiest) + " met ") +
-                             times(im.peak) +
-                             text_of(" its share (standard deviation / mean " + fixed(im.variation, 2) + "). Experts nobody met: " + std::to_string(unused) +
-                                     " of " + std::to_string(rows * load_.experts()) + ".");
-        if (summary_->text() != text) summary_->setText(text);
+        summary_->setText(text_of(plural(load_.tokens(), "token") + " counted. Experts nobody met: " + std::to_string(unused) + " of " +
+                                  std::to_string(rows * load_.experts()) + ".\nMost uneven: layer " + std::to_string(load_.layer(worst)) + ", where expert " +
+                                  std::to_string(im.busiest) + " met ") +
+                          times(im.peak) + text_of(" its share (deviation / mean " + fixed(im.variation, 2) + ")."));
     }
 
     ExpertLoad load_;
     QComboBox* window_ = nullptr;
     HeatMap* map_ = nullptr;
     LineChart* uneven_ = nullptr;
-    QLabel *picks_ = nullptr, *summary_ = nullptr;
+    Figure *picks_ = nullptr, *summary_ = nullptr;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/line_chart.h"
 #include "app/gui/panels.h"
 #include "app/gui/text.h"
@@ -120,8 +121,7 @@ public:
     LogitsPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
-        about_token_ = new QLabel(body());
-        about_token_->setWordWrap(true);
+        about_token_ = new Figure(body(), false, 2);
         column->addWidget(about_token_);
         list_ = new QTableView(body());
         list_->setAccessibleName("Candidates of the selected token: Enter branches with one");
@@ -134,10 +134,14 @@ public:
         list_->setTabKeyNavigation(false);
         list_->verticalHeader()->hide();
         list_->verticalHeader()->setDefaultSectionSize(list_->fontMetrics().height() + 8);
-        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::rank, QHeaderView::ResizeToContents);
+        const auto narrow = [&](int column, const char* widest) {
+            list_->horizontalHeader()->setSectionResizeMode(column, QHeaderView::Fixed);
+            list_->horizontalHeader()->resizeSection(column, list_->fontMetrics().horizontalAdvance(widest) + 20);
+        };
+        narrow(CandidateModel::rank, "163,840");
         list_->horizontalHeader()->setSectionResizeMode(CandidateModel::token, QHeaderView::Stretch);
         list_->horizontalHeader()->setSectionResizeMode(CandidateModel::probability, QHeaderView::Stretch);
-        list_->horizontalHeader()->setSectionResizeMode(CandidateModel::id, QHeaderView::ResizeToContents);
+        narrow(CandidateModel::id, "163,840");
         list_->horizontalHeader()->setHighlightSections(false);
         connect(list_, &QTableView::clicked, this, [this](const QModelIndex& i) { branch(i.row()); });
         connect(list_, &QTableView::activated, this, [this](const QModelIndex& i) { branch(i.row()); });
@@ -175,7 +179,7 @@ protected:
         else
             about = describe(rows);
         model_->set(std::move(rows));
-        if (about_token_->text() != about) about_token_->setText(about);
+        about_token_->setText(about);
 
         const Theme& t = theme();
         QList<QPointF> points;
@@ -214,10 +218,10 @@ private:
         const auto& top = trace.top(at_);
         const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
         if (!row.made) return token + " was fed, not chosen: it has no candidates.";
-        if (top.empty()) return token + ": its candidates were not kept. They are kept for tokens that are made while this lens is open.";
+        if (top.empty()) return token + ": its candidates were not kept.\nThey are kept for tokens that are made while this lens is open.";
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
-        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "; entropy " +
+        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "\nEntropy " +
                                fixed(row.entropy, 2) + " nats, as unsure as " + fixed(std::exp(double(row.entropy)), 1) + " equal choices.");
     }
     QString shown(int32_t id, const std::string& text) const {
@@ -237,7 +241,7 @@ private:
         session.ask_fork(at_, row.id);
     }
 
-    QLabel* about_token_ = nullptr;
+    Figure* about_token_ = nullptr;
     QTableView* list_ = nullptr;
     CandidateModel* model_ = nullptr;
     LineChart* entropy_ = nullptr;

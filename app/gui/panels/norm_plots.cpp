@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "app/gui/panels/state_math.h"
+#include "app/gui/strokes.h"
 #include "app/gui/theme.h"
 
 namespace klp::gui {
@@ -94,11 +95,7 @@ void NormPlots::paintEvent(QPaintEvent*) {
         };
         QPolygonF line;
         const auto flush = [&] {
-            p.setRenderHint(QPainter::Antialiasing);
-            p.setPen(QPen(t.hybrid, line.size() > 1 ? 1.5 : 4, Qt::SolidLine, Qt::RoundCap));
-            if (line.size() > 1) p.drawPolyline(line);
-            if (line.size() == 1) p.drawPoint(line[0]);
-            p.setRenderHint(QPainter::Antialiasing, false);
+            stroke(p, line, QPen(t.hybrid, line.size() > 1 ? 1.5 : 4, Qt::SolidLine, Qt::RoundCap));
             line.clear();
         };
         for (int c = 0; c < columns; ++c) {

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/figure.h"
 #include "app/gui/heat_map.h"
 #include "app/gui/panels.h"
 #include "app/gui/panels/head_picker.h"
@@ -91,7 +92,7 @@ private:
     HeatMap* map_;
     SpectrumPlot* spectrum_;
     NormPlots* norms_;
-    QLabel* line_;
+    Figure* line_;
     QString hover_line_;
 
     Held now_, past_, a_, b_, drawn_;
@@ -119,7 +120,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
       map_(new HeatMap(body())),
       spectrum_(new SpectrumPlot(body())),
       norms_(new NormPlots(body())),
-      line_(new QLabel(body())) {
+      line_(new Figure(body(), false, 2)) {
     show_->addItems({"Now", "A", "B", "B − A", "Now − A"});
     show_->setAccessibleName("State, picture");
     show_->setToolTip("The state as it is now, or after the chosen token; one that was held; or the difference of two");
@@ -146,11 +147,6 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     above->addWidget(spectrum_, 2);
     layout->addLayout(above, 5);
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-    line_->setTextFormat(Qt::PlainText);
-    line_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
-    line_->setFixedHeight(2 * QFontMetrics(line_->font()).lineSpacing());
-    line_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    line_->setFocusPolicy(Qt::NoFocus);
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
     norms_of_->addItems({"Norms of this layer's heads", "Norms of all layers, median of heads"});
@@ -250,7 +246,7 @@ void StatePanel::take(const StatePicture& picture) {
         past_ = held_now;
         stopped_ = false;
     } else {
-        if (!isVisible() || kda_head(session) != head || (held() && now_.head == head && !now_.empty())) return;
+        if (!in_sight() || kda_head(session) != head || (held() && now_.head == head && !now_.empty())) return;
         now_ = held_now;
     }
     matrix_stale_ = true;
@@ -444,7 +440,7 @@ void StatePanel::show_norms() {
 
 void StatePanel::show_lines() {
     if (!hover_line_.isEmpty()) return line_->setText(hover_line_);
-    if (drawn_.empty()) return line_->clear();
+    if (drawn_.empty()) return line_->setText({});
     const QPoint cell = map_->hovered_cell();
     const QString name = difference() ? "ΔS" : "S";
     QString text = QString("layer %1 · head %2 · |%3| %4 · %5\n")
