@@ -353,6 +353,28 @@ TEST(Products, AnyTokensAndRowsOfAProductCanBeDoneAloneGatheredAndScattered) {
     }
 }
 
+// A decoded token has the same bits alone and among others.
+TEST_P(OnEveryDevice, ARowsBitsDoNotDependOnTheFewBesideIt) {
+    if (GetParam().name.find("gpu") == std::string::npos) GTEST_SKIP() << "a CPU's vectors hold several rows";
+    const auto device = GetParam().make();
+    constexpr int64_t in = 416, out = 43;
+    const Floats x = normal(8 * in, 1), scale = normal(in, 2);
+    for (const DTypeInfo& type : dtypes()) {
+        const Matrix w(normal(out * in, 3), out, in, type.type);
+        Floats all(8 * out);
+        const auto linear = [&](const Floats& rows, Floats& y) {
+            const auto T = static_cast<int64_t>(rows.size()) / in;
+            device->linear({.x = {rows.data(), {T, in}}, .norm = {scale.data(), 1e-5f}, .w = {&w.w, 1}, .y = {y.data(), {T, out}}});
+        };
+        linear(x, all);
+        for (int64_t t = 0; t < 8; ++t) {
+            Floats one(out);
+            linear(Floats(x.begin() + t * in, x.begin() + (t + 1) * in), one);
+            EXPECT_TRUE(identical(one, Floats(all.begin() + t * out, all.begin() + (t + 1) * out))) << type.name << " row " << t;
+        }
+    }
+}
+
 TEST_P(OnEveryDevice, EmbeddingsAreRowsOfTheTable) {
     for (const DTypeInfo& type : dtypes()) {
         const Matrix table(normal(7 * 64, 1), 7, 64, type.type);

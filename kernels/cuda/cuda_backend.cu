@@ -6,7 +6,7 @@ namespace klp::cuda {
 
 namespace {
 
-constexpr size_t kStaging = 8 << 20;  // pinned bytes on the way to or from the device
+constexpr size_t kHalf = 8 << 20, kPiece = kHalf / 2;  // bytes of pinned memory on the way to or from the device: one half is filled while the other is sent
 
 bool quantised(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
 
@@ -77,13 +77,17 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
              .memory_bytes = static_cast<int64_t>(p.totalGlobalMem),
              .whole_passes = true};
     if (char pci[32]; cudaDeviceGetPCIBusId(pci, sizeof pci, device) == cudaSuccess) nvml_.emplace(pci);
-    check(cudaHostAlloc(reinterpret_cast<void**>(&staging_), kStaging, cudaHostAllocDefault), "allocating pinned memory");
+    check(cudaHostAlloc(reinterpret_cast<void**>(&staging_), 2 * kHalf, cudaHostAllocDefault), "allocating pinned memory");
+    for (cudaEvent_t& e : sent_) check(cudaEventCreateWithFlags(&e, cudaEventDisableTiming), "cudaEventCreate");
 }
 
 CudaBackend::~CudaBackend() {
+    cudaStreamSynchronize(stream_.handle());
+    for (cudaEvent_t e : sent_) cudaEventDestroy(e);
     cudaFreeHost(staging_);
     for (void* block : blocks_) stream_.give_back(block);
     for (void* block : counter_blocks_) stream_.give_back(block);
+    for (const ExpertTable& t : expert_tables_) stream_.give_back(t.experts);
 }
 
 int64_t CudaBackend::free_bytes() const {
@@ -91,45 +95,55 @@ int64_t CudaBackend::free_bytes() const {
     return cudaMemGetInfo(&free, &total) == cudaSuccess ? static_cast<int64_t>(free) : -1;
 }
 
+std::byte* CudaBackend::staging(size_t bytes) {
+    KLP_CHECK(bytes <= kHalf);
+    if (staged_ + bytes > kHalf) {
+        check(cudaEventRecord(sent_[half_], stream_.handle()), "cudaEventRecord");
+        half_ ^= 1, staged_ = 0;
+        check(cudaEventSynchronize(sent_[half_]), "an upload");
+    }
+    std::byte* at = staging_ + static_cast<size_t>(half_) * kHalf + staged_;
+    staged_ += (bytes + 255) / 256 * 256;
+    return at;
+}
+
+void CudaBackend::send(void* to, const std::byte* staged, size_t bytes) {
+    check(cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream_.handle()), "an upload");
+}
+
 void CudaBackend::upload(void* device, const void* host, size_t bytes) {
     stream_.flush();
-    const auto* from = static_cast<const std::byte*>(host);
-    for (size_t at = 0; at < bytes; at += kStaging) {
-        const size_t n = std::min(bytes - at, kStaging);
-        std::memcpy(staging_, from + at, n);
-        check(cudaMemcpyAsync(static_cast<std::byte*>(device) + at, staging_, n, cudaMemcpyHostToDevice, stream_.handle()), "an upload");
-        stream_.wait();
+    for (size_t at = 0; at < bytes; at += kPiece) {
+        const size_t n = std::min(bytes - at, kPiece);
+        std::byte* piece = staging(n);
+        std::memcpy(piece, static_cast<const std::byte*>(host) + at, n);
+        send(static_cast<std::byte*>(device) + at, piece, n);
     }
 }
 
 void CudaBackend::download(void* host, const void* device, size_t bytes) {
     stream_.flush();
-    auto* to = static_cast<std::byte*>(host);
-    for (size_t at = 0; at < bytes; at += kStaging) {
-        const size_t n = std::min(bytes - at, kStaging);
-        check(cudaMemcpyAsync(staging_, static_cast<const std::byte*>(device) + at, n, cudaMemcpyDeviceToHost, stream_.handle()), "a download");
+    for (size_t at = 0; at < bytes; at += kPiece) {
+        const size_t n = std::min(bytes - at, kPiece);
+        std::byte* piece = staging(n);
+        check(cudaMemcpyAsync(piece, static_cast<const std::byte*>(device) + at, n, cudaMemcpyDeviceToHost, stream_.handle()), "a download");
         stream_.wait();
-        std::memcpy(to + at, staging_, n);
+        std::memcpy(static_cast<std::byte*>(host) + at, piece, n);
     }
 }
 
 Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
+    ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(host))));
     auto* const codes = keep.back().as<std::byte>();
-    const int64_t stride = code_row(host), scale_bytes = scale_row(host) * 2;
-    const int64_t rows = std::max<int64_t>(1, static_cast<int64_t>(kStaging) / (stride + scale_bytes));
+    const auto stride = static_cast<size_t>(code_row(host)), scale_bytes = static_cast<size_t>(scale_row(host)) * 2;
+    const auto rows = static_cast<int64_t>(std::max<size_t>(1, kPiece / (stride + scale_bytes)));
     for (int64_t first = 0; first < host.out; first += rows) {
-        const int64_t n = std::min(rows, host.out - first);
-        std::vector<std::byte> big;  // a row wider than the staging memory
-        std::byte* to = staging_;
-        if (static_cast<size_t>(n * (stride + scale_bytes)) > kStaging) big.resize(static_cast<size_t>(n * (stride + scale_bytes))), to = big.data();
-        for (int64_t r = 0; r < n; ++r) pack(host, first + r, to + r * stride, to + n * stride + r * scale_bytes);
-        check(cudaMemcpyAsync(codes + first * stride, to, static_cast<size_t>(n * stride), cudaMemcpyHostToDevice, stream_.handle()), "an upload");
-        if (scale_bytes > 0)
-            check(cudaMemcpyAsync(codes + host.out * stride + first * scale_bytes, to + n * stride, static_cast<size_t>(n * scale_bytes),
-                                  cudaMemcpyHostToDevice, stream_.handle()),
-                  "an upload");
-        stream_.wait();
+        const auto n = static_cast<size_t>(std::min(rows, host.out - first)), at = static_cast<size_t>(first);
+        std::byte *piece = staging(n * (stride + scale_bytes)), *scales = piece + n * stride;
+        for (size_t r = 0; r < n; ++r) pack(host, first + static_cast<int64_t>(r), piece + r * stride, scales + r * scale_bytes);
+        send(codes + at * stride, piece, n * stride);
+        if (scale_bytes > 0) send(codes + static_cast<size_t>(host.out) * stride + at * scale_bytes, scales, n * scale_bytes);
     }
     return {codes, host.type, host.out, host.in};
 }

@@ -42,6 +42,10 @@ private:
     void* take(size_t bytes) override { return stream_.take(bytes, "a buffer"); }
     void give_back(void* data, size_t) noexcept override { stream_.give_back(data); }
 
+    // Pinned memory for one piece of what is on its way; good until so much has been asked for again.
+    std::byte* staging(size_t bytes);
+    void send(void* to, const std::byte* staged, size_t bytes);
+
     // Temporary memory of the op in progress, at the same addresses in every pass of the same shapes. Every op begins with fresh().
     void fresh() { used_ = 0; }
     template <class T>
@@ -51,6 +55,8 @@ private:
     void* temporary_bytes(size_t bytes);
     // n counters for kernels whose last block ends the work: 0 before a launch, and 0 again after it.
     unsigned* counters(int64_t n);
+
+    int64_t shared_limit() const { return static_cast<int64_t>(shared_) - 8192; }  // some is the kernels' own
 
     // y = W norm(x), y += W norm(x): for the ops that are made of products too. x: [T, in], rows `x_stride` floats apart; y the same.
     struct Product {
@@ -62,9 +68,34 @@ private:
         int64_t y_stride = 0;
         bool add = false;
     };
-    void multiply(const Product& product);
+    void multiply(const Product& product) { multiply(product, {&product.w, 1}); }
+    void multiply(const Product& product, std::span<const Matrix> w);  // the results of several matrices side by side; product.w is not looked at
     const float* normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm);  // [T, width], x itself where there is no norm
-    void feed_forward(const SwiGlu& w, const float* n, int64_t T, float* y);                                // y += down( silu(gate n) * (up n) )
+
+    // For many rows: norm(x) in global memory as products with a weight of this type take it (many.h), and y = [y +] W x of that, x by the form of the weight.
+    static constexpr size_t kTypes = 5;
+    const unsigned char* prepared(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm, DType type);
+    void multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add);
+
+    // y += down( silu(gate n) * (up n) ),  n = norm(x)
+    void feed_forward(const Expert& w, const float* x, const Norm& norm, int64_t T, float* y);
+
+    // The experts' matrices in device memory, the shared one last. Made once for each layer, and anew when they are other ones.
+    struct ExpertTable {
+        const SwiGlu* of = nullptr;
+        const std::byte* shared = nullptr;
+        size_t count = 0;
+        int64_t adopted = 0;  // adopted_ when it was made
+        Expert* experts = nullptr;
+        uint32_t in_types = 0, down_types = 0;  // bits
+        bool even = true;                       // gate and up of each expert have the same type
+        int64_t F = 0;                          // the widest hidden layer
+        int64_t hidden_stride = 0;              // bytes of a prepared row of it
+        bool ragged = false;                    // such a row has padding
+        int staged_in = 0, staged_hidden = 0;   // bytes of a row of x in shared memory, of the kind that takes most
+    };
+    const ExpertTable& expert_table(const Moe& a);
+    void moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights);  // all of it behind the router
 
     void kda_step(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments);
 
@@ -76,7 +107,12 @@ private:
     size_t block_bytes_ = 0, used_ = 0;
     int64_t counters_ = 0;  // in the last block
     std::optional<Nvml> nvml_;
-    std::byte* staging_ = nullptr;  // pinned
+    std::byte* staging_ = nullptr;  // pinned, two halves
+    cudaEvent_t sent_[2] = {};
+    int half_ = 0;
+    size_t staged_ = 0;    // bytes of the half
+    int64_t adopted_ = 0;  // weights so far
+    std::vector<ExpertTable> expert_tables_;
 };
 
 }  // namespace klp::cuda

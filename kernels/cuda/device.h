@@ -19,10 +19,15 @@ __device__ __forceinline__ T* shared_memory() {
 // --- numbers ----------------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ float from_bf16(uint16_t v) { return __uint_as_float(uint32_t{v} << 16); }
-// To nearest, ties to even; finite values only.
+// To nearest, ties to even; NaN stays NaN.
 __device__ __forceinline__ uint16_t to_bf16(float f) {
-    const uint32_t bits = __float_as_uint(f);
-    return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+#ifdef __CUDA_ARCH__
+    uint16_t v;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(v) : "f"(f));
+    return v;
+#else
+    return float_to_bf16(f);
+#endif
 }
 __device__ __forceinline__ float rounded_to_bf16(float f) { return from_bf16(to_bf16(f)); }
 
@@ -77,13 +82,17 @@ __device__ __forceinline__ float block_sum(float v, float* space) {
 //   word
 //                    4c + s of the chunk.
 // Behind the rows of a quantised weight lie its rows of scales, one f16 a group, zero for groups that are padding.
+__host__ __device__ inline int64_t byte_of(int64_t i) {
+    return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;
+}  // of value i in a row of q8_0
 struct Matrix {
     const unsigned char* codes = nullptr;
     const uint16_t* scales = nullptr;  // null where the codes are the values
     int64_t out = 0, in = 0;
     int64_t stride = 0;  // bytes from row to row of codes, a multiple of 64
     DType type = DType::f32;
-    int32_t groups = 0;  // scales from row to row
+    uint8_t none[3] = {};  // no padding: arguments are compared byte by byte
+    int32_t groups = 0;    // scales from row to row
 
     __device__ const unsigned char* row(int64_t r) const { return codes + r * stride; }
     __device__ float at(int64_t r, int64_t i) const {
@@ -96,8 +105,7 @@ struct Matrix {
             case DType::bf16:
                 return from_bf16(reinterpret_cast<const uint16_t*>(row(r))[i]);
             case DType::q8_0: {
-                const int64_t byte = i / 64 * 64 + v / 4 % 4 * 16 + i / 32 % 2 * 8 + v / 16 * 4 + v % 4;
-                return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(row(r)[byte]));
+                return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(row(r)[byte_of(i)]));
             }
             case DType::q4_0: {
                 const int pair = row(r)[i / 128 * 64 + v % 16 / 4 * 16 + i / 32 % 4 * 4 + v % 4];
@@ -106,6 +114,9 @@ struct Matrix {
         }
         return 0;
     }
+};
+struct Expert {  // SwiGlu
+    Matrix gate, up, down;
 };
 Matrix matrix(const Weight& adopted);      // of a weight that adopt() returned; an empty one stays empty
 int64_t device_bytes(const Weight& host);  // what adopt() will take for it

@@ -1,5 +1,8 @@
 // Products: the embedding's rows, projections with the norm in front and the residual behind, the dense feed-forward.
+#include <algorithm>
+
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/many.h"
 
 namespace klp::cuda {
 
@@ -11,19 +14,12 @@ __global__ void embed_kernel(const int32_t* ids, Matrix table, float* x) {
     for (int64_t i = threadIdx.x; i < table.in; i += blockDim.x) x[t * table.in + i] = table.at(row, i);
 }
 
-// 1 / rms of a row, in every thread of the block.
-__device__ float inverse_rms(const float* x, int64_t n, float eps, float* space) {
-    float sum = 0;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += x[i] * x[i];
-    return rsqrtf(block_sum(sum, space) / static_cast<float>(n) + eps);
-}
-
 // n[t] = norm(x[t]); one block a row.
 __global__ void norm_kernel(const float* x, int64_t stride, int64_t width, const float* weight, float eps, float* n) {
-    __shared__ float space[32];
+    __shared__ float space[32], inverse;
     const int64_t t = blockIdx.x;
-    const float scale = inverse_rms(x + t * stride, width, eps, space);
-    for (int64_t i = threadIdx.x; i < width; i += blockDim.x) n[t * width + i] = x[t * stride + i] * scale * weight[i];
+    inverse_rms({x + t * stride, 0, weight, &inverse, static_cast<int>(width)}, 1, eps, space, &inverse);
+    for (int64_t i = threadIdx.x; i < width; i += blockDim.x) n[t * width + i] = x[t * stride + i] * inverse * weight[i];
 }
 
 // The plain product: a warp for each output value. y[t, r] = w[r] . x[t]
@@ -37,10 +33,109 @@ __global__ void plain_product(const float* x, int64_t x_stride, Matrix w, float*
     if (lane == 0) y[t * y_stride + r] = add ? y[t * y_stride + r] + sum : sum;
 }
 
-// hidden = silu(gate) * up
-__global__ void swiglu_kernel(const float* gate, const float* up, int64_t n, float* hidden) {
-    const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    if (i < n) hidden[i] = silu(gate[i]) * up[i];
+// Matrices that take the same x, their results side by side.
+struct Stack {
+    static constexpr int kMost = 8;
+    Matrix w[kMost];
+    int32_t ends[kMost] = {};  // blocks of all matrices up to this one
+
+    Stack() = default;
+    Stack(std::span<const Matrix> matrices, int64_t rows) {  // of a block
+        for (size_t i = 0; i < kMost; ++i) {
+            if (i < matrices.size()) w[i] = matrices[i];
+            ends[i] = (i > 0 ? ends[i - 1] : 0) + static_cast<int32_t>((w[i].out + rows - 1) / rows);
+        }
+    }
+    int64_t blocks() const { return ends[kMost - 1]; }
+
+    // The matrix of a block, which of the matrix's blocks it is, and the column of y where the matrix begins.
+    struct At {
+        Matrix w;
+        int block;
+        int64_t column;
+    };
+    __device__ At at(int block) const {
+        At a{w[0], block, 0};
+#pragma unroll
+        for (int i = 1; i < kMost; ++i) {
+            if (block < ends[i - 1]) break;
+            a = {w[i], block - ends[i - 1], a.column + a.w.out};
+        }
+        return a;
+    }
+};
+static_assert(std::is_trivially_copyable_v<Stack>);
+
+constexpr int kWarps = 8;  // of a block of few_rows
+
+// y = [y +] w norm(x) for T <= kFew rows of x. A block has kWarps / slices tiles of 8 rows of one matrix, `slices` warps for each.
+__global__ __launch_bounds__(kWarps * 32, 3) void few_rows(Stack stack, int32_t slices, const float* x, int64_t x_stride, int32_t T, const float* norm,
+                                                           float eps, float* y, int64_t y_stride, int32_t add) {
+    __shared__ float space[kFew * 32], inverse[kFew];
+    __shared__ __align__(16) float part[kWarps][kFew * 8];
+    const auto [w, block, column] = stack.at(static_cast<int>(blockIdx.x));
+    const int warp = static_cast<int>(threadIdx.x) / 32, tiles = kWarps / slices, width = static_cast<int>(w.in);
+    with_type(w.type, [&](auto type) {
+        Tile<type> tile(w, (int64_t{block} * tiles + warp / slices) * 8, warp % slices, slices);
+        const Front front(x, x_stride, norm, inverse, width);
+        if (norm) inverse_rms(front, T, eps, space, inverse);
+        const Staged staged = stage<form(type)>(front, T, shared_memory<unsigned char>(), warp, kWarps);
+        __syncthreads();
+        tile.run(staged, T, part[warp]);
+    });
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < tiles * 64; i += static_cast<int>(blockDim.x)) {
+        const int t = i % 64 / 8;
+        const int64_t row = (int64_t{block} * tiles + i / 64) * 8 + i % 8;
+        if (t >= T || row >= w.out) continue;
+        float sum = 0;
+        for (int slice = 0; slice < slices; ++slice) sum += part[i / 64 * slices + slice][i % 64];
+        float* to = y + t * y_stride + column + row;
+        *to = add ? *to + sum : sum;
+    }
+}
+
+// x as products of many rows take it, row by row.
+__global__ void prepare_kernel(const float* x, int64_t stride, int64_t width, const float* norm, float eps, DType form_of_w, unsigned char* to,
+                               int64_t to_stride) {
+    __shared__ float space[32], inverse;
+    x += blockIdx.x * stride, to += blockIdx.x * to_stride;
+    const Front front(x, 0, norm, &inverse, static_cast<int>(width));
+    if (norm) inverse_rms(front, 1, eps, space, &inverse);
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < padded_width(width); i += static_cast<int>(blockDim.x) * 4) {
+        const float4 v = front.at(0, i);
+        if (form_of_w == DType::f32)
+            reinterpret_cast<float4*>(to)[i / 4] = v;
+        else
+            reinterpret_cast<uint2*>(to)[(form_of_w == DType::bf16 ? i : ordered(i)) / 4] = make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w));
+    }
+}
+
+// y = [y +] W x for the matrices of one type in a stack: block (i, j) has the i-th BT rows of x and the j-th kRows rows of W.
+template <DType type, int BT>
+__global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_rows(Stack stack, const unsigned char* x, int64_t x_stride, int64_t T, float* y,
+                                                                               int64_t y_stride, int32_t add) {
+    const auto [w, part, column] = stack.at(static_cast<int>(blockIdx.y));
+    if (w.type != type) return;
+    const int64_t first = int64_t{blockIdx.x} * BT, first_row = int64_t{part} * kRows;
+    const auto row_of = [&, w = w](int r) { return min(first_row + r, w.out - 1); };
+    Block<type, BT> block;
+    block.run(
+        static_cast<int>(w.stride / 64), [&](int i) { return x + min(first + i, T - 1) * x_stride; },
+        [&, w = w](int r) {
+            return typename Block<type, BT>::Row{w.row(row_of(r)), w.scales + row_of(r) * w.groups};
+        });
+#pragma unroll
+    for (int m = 0; m < block.kM; ++m)
+#pragma unroll
+        for (int n = 0; n < block.kN; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const int64_t t = first + block.x_of(m) + i / 2 * 8, row = first_row + block.w_of(n) + i % 2;
+                if (t >= T || row >= w.out) continue;
+                float* to = y + t * y_stride + column + row;
+                *to = add ? *to + block.sum[m][n][i] : block.sum[m][n][i];
+            }
 }
 
 }  // namespace
@@ -60,45 +155,93 @@ const float* CudaBackend::normalised(const float* x, int64_t x_stride, int64_t T
     return n;
 }
 
-void CudaBackend::multiply(const Product& p) {
-    const float* x = p.x;
-    int64_t stride = p.x_stride;
-    if (p.norm.weight) x = normalised(p.x, p.x_stride, p.T, p.w.in, p.norm), stride = p.w.in;
-    for (int64_t t = 0; t < p.T; t += 65535)
-        stream_.launch("plain_product", plain_product, {.x = (p.w.out + 3) / 4, .y = std::min<int64_t>(65535, p.T - t), .threads = 128}, x + t * stride, stride,
-                       p.w, p.y + t * p.y_stride, p.y_stride, p.add);
+void CudaBackend::multiply(const Product& p, std::span<const Matrix> w) {
+    if (p.T == 0 || w.empty()) return;
+    if (w.size() > Stack::kMost) {
+        multiply(p, w.first(Stack::kMost));
+        Product rest = p;
+        for (const Matrix& m : w.first(Stack::kMost)) rest.y += m.out;
+        return multiply(rest, w.subspan(Stack::kMost));
+    }
+    const int64_t in = w[0].in;
+    int64_t tiles = 0, chunks = 1 << 20, staged = 0;
+    bool aligned = in < 1 << 24;
+    for (const Matrix& m : w) {
+        tiles += (m.out + 7) / 8;
+        chunks = std::min(chunks, m.stride / 64);
+        staged = std::max<int64_t>(staged, staged_bytes(m.type, in, 1));
+        aligned &= m.stride % 64 == 0 && reinterpret_cast<uintptr_t>(m.codes) % 16 == 0;  // a vector of f32 that was not adopted may be neither
+    }
+    const int64_t rows = std::min<int64_t>(kFew, shared_limit() / staged);
+    if (!aligned || rows == 0) {
+        Product one = p;
+        const float* x = p.norm.weight ? normalised(p.x, p.x_stride, p.T, in, p.norm) : p.x;
+        const int64_t stride = p.norm.weight ? in : p.x_stride;
+        for (const Matrix& m : w) {
+            for (int64_t t = 0; t < p.T; t += 65535)
+                stream_.launch("plain_product", plain_product, {.x = (m.out + 3) / 4, .y = std::min<int64_t>(65535, p.T - t), .threads = 128}, x + t * stride,
+                               stride, m, one.y + t * p.y_stride, p.y_stride, p.add);
+            one.y += m.out;
+        }
+        return;
+    }
+    if (p.T > kFew) {
+        const unsigned char* x[kTypes] = {};
+        for (const Matrix& m : w)
+            if (auto& one = x[static_cast<size_t>(form(m.type))]; !one) one = prepared(p.x, p.x_stride, p.T, in, p.norm, m.type);
+        return multiply_prepared(x, p.T, w, p.y, p.y_stride, p.add);
+    }
+    // Enough warps to keep reads on their way on every processor, each with a few chunks; the same for any T, so that a row's bits do not depend on the batch.
+    int slices = 1;
+    while (slices < kWarps && tiles * slices < int64_t{processors_} * 16 && chunks >= 8 * slices) slices *= 2;
+    const Stack stack(w, 8 * kWarps / slices);
+    for (int64_t t = 0; t < p.T; t += rows) {
+        const auto n = static_cast<int32_t>(std::min(rows, p.T - t));
+        stream_.launch("few_rows", few_rows, {.x = stack.blocks(), .threads = kWarps * 32, .shared = static_cast<size_t>(n * staged)}, stack, slices,
+                       p.x + t * p.x_stride, p.x_stride, n, p.norm.weight, p.norm.eps, p.y + t * p.y_stride, p.y_stride, p.add);
+    }
+}
+
+const unsigned char* CudaBackend::prepared(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm, DType type) {
+    const int64_t stride = prepared_stride(type, width);
+    auto* to = temporary<unsigned char>(T * stride);
+    stream_.launch("prepare", prepare_kernel, {.x = T, .threads = 256}, x, x_stride, width, norm.weight, norm.eps, form(type), to, stride);
+    return to;
+}
+
+void CudaBackend::multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add) {
+    const Stack stack(w, kRows);
+    uint32_t done = 0;  // types
+    for (const Matrix& m : w) {
+        if (done >> static_cast<int>(m.type) & 1) continue;
+        done |= 1u << static_cast<int>(m.type);
+        with_type(m.type, [&](auto type) {
+            const auto launch = [&](auto rows) {
+                constexpr int BT = rows;
+                stream_.launch("many_rows", many_rows<type, BT>,
+                               {.x = (T + BT - 1) / BT, .y = stack.blocks(), .threads = 256, .shared = Block<type, BT>::kShared}, stack,
+                               x[static_cast<size_t>(form(type))], prepared_stride(type, m.in), T, y, y_stride, add);
+            };
+            if constexpr (form(type) == DType::f32)
+                launch(std::integral_constant<int, 32>{});
+            else if ((T + 127) / 128 * stack.blocks() >= 2 * processors_)
+                launch(std::integral_constant<int, 128>{});
+            else
+                launch(std::integral_constant<int, 64>{});
+        });
+    }
 }
 
 void CudaBackend::linear(const Linear& a) {
     fresh();
-    int64_t column = 0;
-    for (const Weight& w : a.w) {
-        multiply({.x = a.x.data,
-                  .x_stride = a.x.dim[1],
-                  .T = a.x.dim[0],
-                  .norm = a.norm,
-                  .w = matrix(w),
-                  .y = a.y.data + column,
-                  .y_stride = a.y.dim[1],
-                  .add = a.add});
-        column += w.out;
-    }
-}
-
-void CudaBackend::feed_forward(const SwiGlu& w, const float* n, int64_t T, float* y) {
-    const int64_t D = w.gate.in, F = w.gate.out;
-    float *gate = temporary<float>(T * F), *up = temporary<float>(T * F);
-    multiply({.x = n, .x_stride = D, .T = T, .w = matrix(w.gate), .y = gate, .y_stride = F});
-    multiply({.x = n, .x_stride = D, .T = T, .w = matrix(w.up), .y = up, .y_stride = F});
-    stream_.launch("swiglu", swiglu_kernel, {.x = (T * F + 255) / 256, .threads = 256}, gate, up, T * F, gate);
-    multiply({.x = gate, .x_stride = F, .T = T, .w = matrix(w.down), .y = y, .y_stride = D, .add = true});
+    std::vector<Matrix> w;
+    for (const Weight& one : a.w) w.push_back(matrix(one));
+    multiply({.x = a.x.data, .x_stride = a.x.dim[1], .T = a.x.dim[0], .norm = a.norm, .y = a.y.data, .y_stride = a.y.dim[1], .add = a.add}, w);
 }
 
 void CudaBackend::ffn(const Ffn& a) {
     fresh();
-    const int64_t T = a.x.dim[0], D = a.x.dim[1];
-    if (T == 0) return;
-    feed_forward(a.w, normalised(a.x.data, D, T, D, a.norm), T, a.y.data);
+    feed_forward({matrix(a.w.gate), matrix(a.w.up), matrix(a.w.down)}, a.x.data, a.norm, a.x.dim[0], a.y.data);
 }
 
 }  // namespace klp::cuda

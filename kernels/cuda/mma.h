@@ -1,5 +1,5 @@
-// Instructions that C++ has no words for (PTX ISA, "Warp-level matrix instructions" and "Asynchronous copy"), sm_80 and later; in the tests' simulation as plain
-// C++ with the same layout of fragments.
+// Instructions that C++ has no words for (PTX ISA, "Warp-level matrix instructions" and "Asynchronous copy"), sm_80 and later; in the tests' simulation as
+// plain C++ with the same layout of fragments.
 #pragma once
 
 #include "kernels/cuda/device.h"
@@ -35,13 +35,43 @@ __device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], 
     const int g = simt::lane() / 4, c = simt::lane() % 4 * 2;
     for (int i = 0; i < 4; ++i) {
         const int row = g + i / 2 * 8, column = c + i % 2;
-        for (int k = 0; k < 16; ++k)
-            d[i] += half(of(row % 8 * 4 + k % 8 / 2)->a[row / 8 + k / 8 * 2], k) * half(of(column * 4 + k % 8 / 2)->b[k / 8], k);
+        for (int k = 0; k < 16; ++k) d[i] += half(of(row % 8 * 4 + k % 8 / 2)->a[row / 8 + k / 8 * 2], k) * half(of(column * 4 + k % 8 / 2)->b[k / 8], k);
     }
     simt::warp_barrier(0xffffffffu);
 #else
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// d += a b with a [16, 32] and b [32, 8] in int8, four values a register, and d [16, 8] in int32. With g = lane / 4 and c = 4 (lane % 4), a lane holds
+//   a[0] (g, c..c+3)  a[1] (g + 8, c..)  a[2] (g, c + 16..)  a[3] (g + 8, c + 16..)    (row, k)
+//   b[0] (c..c+3, g)  b[1] (c + 16.., g)                                               (k, column)
+// and of d what it holds in mma_bf16.
+__device__ __forceinline__ void mma_s8(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if KLP_SIMT
+    struct Fragments {
+        int8_t a[4][4], b[2][4];
+    };
+    Fragments mine;
+    std::memcpy(mine.a, a, sizeof a);
+    std::memcpy(mine.b, b, sizeof b);
+    std::memcpy(simt::slot(simt::lane()), &mine, sizeof mine);
+    simt::warp_barrier(0xffffffffu);
+    const int g = simt::lane() / 4, c = simt::lane() % 4 * 2;
+    for (int i = 0; i < 4; ++i) {
+        const int row = g + i / 2 * 8, column = c + i % 2;
+        for (int lane = 0; lane < 4; ++lane) {
+            const auto& of_row = static_cast<const Fragments*>(simt::slot(row % 8 * 4 + lane))->a;
+            const auto& of_column = static_cast<const Fragments*>(simt::slot(column * 4 + lane))->b;
+            for (int k = 0; k < 8; ++k) d[i] += of_row[row / 8 + k / 4 * 2][k % 4] * of_column[k / 4][k % 4];
+        }
+    }
+    simt::warp_barrier(0xffffffffu);
+#else
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }

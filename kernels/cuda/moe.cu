@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/many.h"
 
 namespace klp::cuda {
 
@@ -34,8 +35,17 @@ __device__ Best warp_best(Best b) {
 }
 __device__ float number(float v) { return v == v ? v : -kInfinity; }
 
-// One token's picks and weights by one warp. `scores` holds its E logits; `choice` is room for E; `strength` for the groups: -inf once a group is kept, NaN
-// when it stays out.
+constexpr uint32_t kOut = 0x7fc00bad;  // in place of a score that must not be chosen (again); no arithmetic makes this NaN
+
+// The largest that is not out, by a warp; at least one is there.
+__device__ int warp_choice(const float* values, int n) {
+    Best best{0, -1};
+    for (int i = static_cast<int>(threadIdx.x) % 32; i < n; i += 32)
+        if (__float_as_uint(values[i]) != kOut) better(best, {number(values[i]), i});
+    return warp_best(best).index;
+}
+
+// One token's picks and weights by one warp. `scores` holds its E logits; `choice` is room for E, `strength` for the groups.
 __device__ void choose(const Rules& r, float* scores, const float* bias, float* choice, float* strength, int32_t* picks, float* weights) {
     const int lane = static_cast<int>(threadIdx.x) % 32, size = r.E / r.groups;
     if (r.softmax) {
@@ -50,8 +60,7 @@ __device__ void choose(const Rules& r, float* scores, const float* bias, float* 
     }
     for (int e = lane; e < r.E; e += 32) choice[e] = scores[e] + (bias ? bias[e] : 0);
     __syncwarp();
-    const bool some = r.kept_groups < r.groups;
-    if (some) {
+    if (r.kept_groups < r.groups) {
         for (int g = lane; g < r.groups; g += 32) {
             float first = -kInfinity, second = -kInfinity;
             for (int e = g * size; e < (g + 1) * size; ++e) {
@@ -64,30 +73,25 @@ __device__ void choose(const Rules& r, float* scores, const float* bias, float* 
             strength[g] = size > 1 ? first + second : first;
         }
         __syncwarp();
-        for (int n = 0; n < r.kept_groups; ++n) {  // a kept group's strength becomes NaN
-            Best best{0, -1};
-            for (int g = lane; g < r.groups; g += 32)
-                if (strength[g] == strength[g]) better(best, {strength[g], g});
-            best = warp_best(best);
+        for (int n = 0; n < r.kept_groups; ++n) {
+            const int g = warp_choice(strength, r.groups);
             __syncwarp();
-            if (lane == 0) strength[best.index] = __int_as_float(0x7fc00000);
+            if (lane == 0) strength[g] = __uint_as_float(kOut);
             __syncwarp();
         }
+        for (int e = lane; e < r.E; e += 32)
+            if (__float_as_uint(strength[e / size]) != kOut) choice[e] = __uint_as_float(kOut);
+        __syncwarp();
     }
-    // Lane l looks after experts l, l + 32, ..; those taken are marked in `taken`, 64 of them at most.
-    uint64_t taken = 0;
     float total = 0;
     for (int i = 0; i < r.top_k; ++i) {
-        Best best{0, -1};
-        for (int e = lane, n = 0; e < r.E; e += 32, ++n)
-            if (!(taken >> n & 1) && !(some && strength[e / size] == strength[e / size])) better(best, {number(choice[e]), e});
-        best = warp_best(best);
-        if (best.index % 32 == lane) taken |= uint64_t{1} << (best.index / 32);
-        const float w = (r.from_biased ? choice : scores)[best.index];
+        const int e = warp_choice(choice, r.E);
+        const float w = (r.from_biased ? choice : scores)[e];
         total += w;
-        if (lane == 0) picks[i] = best.index, weights[i] = w;
+        __syncwarp();
+        if (lane == 0) picks[i] = e, weights[i] = w, choice[e] = __uint_as_float(kOut);
+        __syncwarp();
     }
-    __syncwarp();
     for (int i = lane; i < r.top_k; i += 32) weights[i] = (r.renormalize ? weights[i] / (total + 1e-20f) : weights[i]) * r.scale;
 }
 
@@ -98,69 +102,445 @@ __global__ void choose_kernel(Rules r, float* logits, const float* bias, int32_t
     choose(r, logits + t * r.E, bias, choice, strength, picks + t * r.top_k, weights + t * r.top_k);
 }
 
-struct Expert {
-    Matrix gate, up, down;
-};
+// The router of T <= kFew tokens in one launch: block (i, j) computes the logits of 8 experts over the j-th part of the columns; the block that is ready last
+// adds the parts up and chooses. 2.4 MB for 256 experts of width 2304: what it takes is the way from launch to memory and back, twice.
+constexpr int kRouterParts = 4;
+__global__ __launch_bounds__(256) void route_kernel(Matrix router, Rules r, const float* x, int64_t x_stride, int32_t T, const float* norm, float eps,
+                                                    const float* bias, float* logits, unsigned* arrived, int32_t* picks, float* weights) {
+    __shared__ float space[kFew * 32], inverse[kFew];
+    __shared__ __align__(16) float part[8][kFew * 8];
+    __shared__ bool last;
+    const int warp = static_cast<int>(threadIdx.x) / 32, width = static_cast<int>(router.in);
+    Tile<DType::f32> tile(router, int64_t{blockIdx.x} * 8, static_cast<int>(blockIdx.y) * 8 + warp, kRouterParts * 8);
+    const Front front(x, x_stride, norm, inverse, width);
+    if (norm) inverse_rms(front, T, eps, space, inverse);
+    const Staged staged = stage<DType::f32>(front, T, shared_memory<unsigned char>(), warp, 8);
+    __syncthreads();
+    tile.run(staged, T, part[warp]);
+    __syncthreads();
+    if (const int t = static_cast<int>(threadIdx.x) / 8, e = static_cast<int>(blockIdx.x) * 8 + static_cast<int>(threadIdx.x) % 8; t < T && e < r.E) {
+        float sum = 0;
+        for (int w = 0; w < 8; ++w) sum += part[w][threadIdx.x];
+        logits[(int64_t{blockIdx.y} * T + t) * r.E + e] = sum;
+    }
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) last = atomicInc(arrived, gridDim.x * gridDim.y - 1) == gridDim.x * gridDim.y - 1;
+    __syncthreads();
+    if (!last) return;
+    __threadfence();
+    float* scores = shared_memory<float>() + warp * (2 * r.E + r.groups);
+    for (int t = warp; t < T; t += 8) {
+        for (int e = static_cast<int>(threadIdx.x) % 32; e < r.E; e += 32) {
+            float sum = 0;
+            for (int i = 0; i < kRouterParts; ++i) sum += static_cast<volatile float*>(logits)[(int64_t{i} * T + t) * r.E + e];
+            scores[e] = sum;
+        }
+        __syncwarp();
+        choose(r, scores, bias, scores + r.E, scores + 2 * r.E, picks + t * r.top_k, weights + t * r.top_k);
+    }
+}
 
-// hidden[p, f] = silu(gate n) * (up n) for pair p = t k + i of token t and its i-th expert; a warp an output value.
-__global__ void plain_gate_up(const float* n, int64_t D, const Expert* experts, const int32_t* picks, int64_t k, float* hidden, int64_t hidden_stride) {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    const int64_t p = blockIdx.y, f = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32;
-    const Expert& e = experts[picks[p]];
+// hidden[p] = silu(gate n) * (up n) of one expert: blocks (., p) for pair p = t k + i of token t and its i-th expert; behind the pairs, where it is asked for,
+// those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each.
+__global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs, const float* x,
+                                                  int64_t x_stride, int32_t T, const float* norm, float eps, float* hidden, int64_t hidden_stride) {
+    __shared__ float space[kFew * 32], inverse[kFew];
+    __shared__ __align__(16) float part[8][kFew * 8];
+    const int p = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / 32;
+    const Expert& e = experts[p < pairs ? picks[p] : for_all];
+    const int64_t first = int64_t{blockIdx.x} * 8;
+    if (first >= e.gate.out) return;
+    if (p < pairs) x += p / k * x_stride, T = 1;
+    const Matrix w = warp < 4 ? e.gate : e.up;
+    with_type(w.type, [&](auto type) {
+        Tile<type> tile(w, first, warp % 4, 4);
+        const Front front(x, x_stride, norm, inverse, static_cast<int>(w.in));
+        if (norm) inverse_rms(front, T, eps, space, inverse);
+        const Staged staged = stage<form(type)>(front, T, shared_memory<unsigned char>(), warp, 8);
+        __syncthreads();
+        tile.run(staged, T, part[warp]);
+    });
+    __syncthreads();
+    const int i = static_cast<int>(threadIdx.x), t = i / 8;
+    if (t >= T || first + i % 8 >= e.gate.out) return;
+    hidden[(p + t) * hidden_stride + first + i % 8] =
+        silu(part[0][i] + part[1][i] + part[2][i] + part[3][i]) * (part[4][i] + part[5][i] + part[6][i] + part[7][i]);
+}
+
+constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
+// y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's. Block (., t) has 8 rows, its warps take an
+// expert each.
+__global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k,
+                                                           int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride, float* y, int64_t D) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
+    const int64_t t = blockIdx.y, first = int64_t{blockIdx.x} * 8, pairs = int64_t{gridDim.y} * k;
+    auto* const mine = shared_memory<unsigned char>() + warp * room;
+    auto* const part = reinterpret_cast<float*>(shared_memory<unsigned char>() + warps * room);
+    for (int j = warp; j < jobs; j += warps) {
+        const Matrix w = experts[j < k ? picks[t * k + j] : for_all].down;
+        with_type(w.type, [&](auto type) {
+            Tile<type> tile(w, first, 0, 1);
+            const Front front(hidden + (j < k ? t * k + j : pairs + t) * hidden_stride, 0, nullptr, nullptr, static_cast<int>(w.in));
+            const Staged staged = stage<form(type)>(front, 1, mine, 0, 1);
+            __syncwarp();
+            tile.run(staged, 1, part + j * 8);
+            __syncwarp();
+        });
+    }
+    __syncthreads();
+    const int row = static_cast<int>(threadIdx.x);
+    if (row >= 8 || first + row >= D) return;
+    float total = 0;
+    for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * part[j * 8 + row] : part[j * 8 + row];
+    y[t * D + first + row] += total;
+}
+
+// The same for widths whose rows of x do not fit into shared memory, on normalised x: a warp an output value. Block (., pairs + t) is for all's token t.
+__global__ void plain_gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs, const float* n, int64_t D, float* hidden,
+                              int64_t hidden_stride) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, p = static_cast<int>(blockIdx.y);
+    const int64_t f = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32;
+    const Expert& e = experts[p < pairs ? picks[p] : for_all];
     if (f >= e.gate.out) return;
-    const float* x = n + p / k * D;
+    const float* x = n + (p < pairs ? p / k : p - pairs) * D;
     float gate = 0, up = 0;
     for (int64_t i = lane; i < D; i += 32) gate += e.gate.at(f, i) * x[i], up += e.up.at(f, i) * x[i];
     gate = warp_sum(gate), up = warp_sum(up);
     if (lane == 0) hidden[p * hidden_stride + f] = silu(gate) * up;
 }
-
-// y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks.
-__global__ void plain_down(const float* hidden, int64_t hidden_stride, const Expert* experts, const int32_t* picks, const float* weights, int64_t k, float* y,
-                           int64_t D) {
+__global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k, int32_t jobs, const float* hidden,
+                           int64_t hidden_stride, float* y, int64_t D) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int64_t t = blockIdx.y, d = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32;
     if (d >= D) return;
     float total = 0;
-    for (int64_t p = t * k; p < (t + 1) * k; ++p) {
-        const Matrix& down = experts[picks[p]].down;
+    for (int j = 0; j < jobs; ++j) {
+        const Matrix& w = experts[j < k ? picks[t * k + j] : for_all].down;
+        const float* x = hidden + (j < k ? t * k + j : int64_t{gridDim.y} * k + t) * hidden_stride;
         float sum = 0;
-        for (int64_t i = lane; i < down.in; i += 32) sum += down.at(d, i) * hidden[p * hidden_stride + i];
-        total += weights[p] * warp_sum(sum);
+        for (int64_t i = lane; i < w.in; i += 32) sum += w.at(d, i) * x[i];
+        total += (j < k ? weights[t * k + j] : 1) * warp_sum(sum);
     }
     if (lane == 0) y[t * D + d] += total;
 }
 
+// --- many tokens ------------------------------------------------------------------------------------------------------------
+
+// Sums of all threads before this one, and of all threads.
+struct Scan {
+    int before, all;
+};
+__device__ Scan block_scan(int v, int* space) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
+    int up_to = v;
+    for (int step = 1; step < 32; step *= 2) {
+        const int other = __shfl_up_sync(0xffffffffu, up_to, step);
+        if (lane >= step) up_to += other;
+    }
+    __syncthreads();
+    if (lane == 31) space[warp] = up_to;
+    __syncthreads();
+    Scan s{up_to - v, 0};
+    for (int w = 0; w < warps; ++w) {
+        if (w < warp) s.before += space[w];
+        s.all += space[w];
+    }
+    return s;
+}
+
+// Pairs (token, expert) by expert and then by token: block e finds its own, reading all picks twice. order[first[e] ..] are the pairs of e; behind all pairs
+// stand those of the expert that takes all tokens.
+__global__ void sort_pairs(const int32_t* picks, int32_t pairs, int32_t T, int32_t* order, int32_t* first, int32_t* count) {
+    __shared__ int space[32];
+    const int e = static_cast<int>(blockIdx.x), threads = static_cast<int>(blockDim.x), thread = static_cast<int>(threadIdx.x);
+    if (e == static_cast<int>(gridDim.x) - 1) {
+        for (int t = thread; t < T; t += threads) order[pairs + t] = pairs + t;
+        if (thread == 0) first[e] = pairs, count[e] = T;
+        return;
+    }
+    int less = 0;
+    for (int i = thread; i < pairs; i += threads) less += picks[i] < e;
+    const int begin = block_scan(less, space).all;
+    int at = begin;
+    for (int i = 0; i < pairs; i += threads) {
+        const bool mine = i + thread < pairs && picks[i + thread] == e;
+        const Scan s = block_scan(mine, space);
+        if (mine) order[at + s.before] = i + thread;
+        at += s.all;
+    }
+    if (thread == 0) first[e] = begin, count[e] = at - begin;
+}
+
+// The tiles of at most BT pairs of one expert: (expert, first, how many).
+__global__ void list_tiles(const int32_t* first, const int32_t* count, int32_t experts, int32_t BT, int4* tiles, int32_t* total) {
+    __shared__ int space[32];
+    int at = 0;
+    for (int i = 0; i < experts; i += static_cast<int>(blockDim.x)) {
+        const int e = i + static_cast<int>(threadIdx.x), n = e < experts ? count[e] : 0;
+        const Scan s = block_scan((n + BT - 1) / BT, space);
+        for (int j = 0; j * BT < n; ++j) tiles[at + s.before + j] = {e, first[e] + j * BT, min(BT, n - j * BT), 0};
+        at += s.all;
+    }
+    if (threadIdx.x == 0) *total = at;
+}
+
+// Which rows a block of a product over experts has. Without tiles it is one expert and all T tokens.
+struct Work {
+    const Expert* experts;
+    const int4* tiles;
+    const int32_t* total;
+    const int32_t* order;
+    int32_t k, pairs;
+    int64_t T;
+
+    __device__ int4 tile(int BT) const {
+        const auto i = static_cast<int>(blockIdx.x);
+        if (!tiles) return {0, i * BT, min(BT, static_cast<int>(T) - i * BT), 0};
+        return i < *total ? tiles[i] : int4{0, 0, 0, 0};
+    }
+    __device__ int pair(int at) const { return order ? order[at] : at; }
+    __device__ int64_t token(int pair) const { return pair < pairs ? pair / k : pair - pairs; }
+};
+
+// hidden[i] = silu(gate n) * (up n) for the i-th pair in order, as the expert's `down` takes it. Half of a warp's rows of w are the gate's, half the same of
+// up.
+template <DType type, int BT>
+__global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_up(Work work, const unsigned char* x, int64_t x_stride, unsigned char* hidden,
+                                                                                  int64_t hidden_stride) {
+    const int4 tile = work.tile(BT);
+    const Expert& e = work.experts[tile.x];
+    const int64_t first = int64_t{blockIdx.y} * (kRows / 2);
+    if (tile.z == 0 || e.gate.type != type || first >= e.gate.out) return;
+    using Product = Block<type, BT>;
+    constexpr int kHalf = Product::kN * 4;  // rows
+    Product block;
+    block.run(
+        static_cast<int>(e.gate.stride / 64), [&](int i) { return x + work.token(work.pair(tile.y + min(i, tile.z - 1))) * x_stride; },
+        [&](int r) {
+            const Matrix& w = r / kHalf % 2 ? e.up : e.gate;
+            const int64_t row = min(first + r / (2 * kHalf) * kHalf + r % kHalf, w.out - 1);
+            return typename Product::Row{w.row(row), w.scales + row * w.groups};
+        });
+    const DType form_of_down = form(e.down.type);
+#pragma unroll
+    for (int m = 0; m < Product::kM; ++m)
+#pragma unroll
+        for (int n = 0; n < Product::kN / 2; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const int row = Product::x_of(m) + i / 2 * 8, r = Product::w_of(n) + i % 2;
+                const int64_t f = first + r / (2 * kHalf) * kHalf + r % kHalf;
+                if (row < tile.z && f < e.gate.out)
+                    put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f, silu(block.sum[m][n][i]) * block.sum[m][n + Product::kN / 2][i]);
+            }
+}
+
+// out[pair] = down hidden[i] for the i-th pair in order.
+template <DType type, int BT>
+__global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_down(Work work, const unsigned char* hidden, int64_t hidden_stride, float* out,
+                                                                               int64_t D) {
+    const int4 tile = work.tile(BT);
+    const Matrix& w = work.experts[tile.x].down;
+    const int64_t first = int64_t{blockIdx.y} * kRows;
+    if (tile.z == 0 || w.type != type) return;
+    using Product = Block<type, BT>;
+    Product block;
+    block.run(
+        static_cast<int>(w.stride / 64), [&](int i) { return hidden + (tile.y + min(i, tile.z - 1)) * hidden_stride; },
+        [&](int r) {
+            const int64_t row = min(first + r, w.out - 1);
+            return typename Product::Row{w.row(row), w.scales + row * w.groups};
+        });
+#pragma unroll
+    for (int m = 0; m < Product::kM; ++m)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int row = Product::x_of(m) + half * 8;
+            if (row >= tile.z) continue;
+            float* to = out + work.pair(tile.y + row) * D;
+#pragma unroll
+            for (int n = 0; n < Product::kN; ++n)
+#pragma unroll
+                for (int i = 0; i < 2; ++i)
+                    if (const int64_t d = first + Product::w_of(n) + i; d < D) to[d] = block.sum[m][n][half * 2 + i];
+        }
+}
+
+// y[t] += sum over i of weights[t, i] out[t k + i], in the order of the picks, then the shared expert's.
+__global__ void combine(const float* out, const float* weights, int32_t k, int32_t jobs, float* y, int64_t D) {
+    const int64_t t = blockIdx.x, T = gridDim.x, d = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
+    if (d >= D) return;
+    float total = 0;
+    for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * out[(t * k + j) * D + d] : out[(T * k + t) * D + d];
+    y[t * D + d] += total;
+}
+
+// f(type, rows of x in a block) as constants for each type in `types`; `large`: the experts have many rows.
+template <class F>
+void each_type(uint32_t types, bool large, F&& f) {
+    for (int i = 0; i < 5; ++i) {
+        if (!(types >> i & 1)) continue;
+        with_type(static_cast<DType>(i), [&](auto type) {
+            if constexpr (form(type) != DType::f32)
+                if (large) return f(type, std::integral_constant<int, 128>{});
+            f(type, std::integral_constant<int, 32>{});
+        });
+    }
+}
+
 }  // namespace
+
+const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
+    const auto same = [&](const ExpertTable& t) { return t.of == a.experts.data() && t.count == a.experts.size() && t.shared == a.shared.gate.data; };
+    auto table = std::find_if(expert_tables_.begin(), expert_tables_.end(), same);
+    if (table != expert_tables_.end() && table->adopted == adopted_) return *table;
+    if (table == expert_tables_.end()) {
+        if (expert_tables_.size() == 512) {  // of models that are gone
+            for (const ExpertTable& t : expert_tables_) stream_.give_back(t.experts);
+            expert_tables_.clear();
+        }
+        table = expert_tables_.insert(expert_tables_.end(), {.of = a.experts.data(), .shared = a.shared.gate.data, .count = a.experts.size()});
+    } else {
+        stream_.give_back(table->experts);
+    }
+    std::vector<Expert> experts;
+    *table = {.of = table->of, .shared = table->shared, .count = table->count, .adopted = adopted_};
+    const auto add = [&](const SwiGlu& e) {
+        KLP_CHECK(form(e.gate.type) == form(e.up.type));
+        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
+        table->in_types |= 1u << static_cast<int>(e.gate.type), table->down_types |= 1u << static_cast<int>(e.down.type);
+        table->even &= e.gate.type == e.up.type;
+        table->F = std::max(table->F, e.gate.out);
+        table->hidden_stride = std::max(table->hidden_stride, prepared_stride(e.down.type, e.down.in));
+        table->ragged |= e.down.in != padded_width(e.down.in);
+        table->staged_in = std::max(table->staged_in, staged_bytes(e.gate.type, e.gate.in, 1));
+        table->staged_hidden = std::max(table->staged_hidden, staged_bytes(e.down.type, e.down.in, 1));
+    };
+    for (const SwiGlu& e : a.experts) add(e);
+    if (a.shared.gate) add(a.shared);
+    const size_t bytes = experts.size() * sizeof(Expert);
+    table->experts = static_cast<Expert*>(stream_.take(bytes, "the experts' addresses"));
+    stream_.copy(table->experts, stream_.give(std::span<const Expert>(experts)), bytes);
+    return *table;
+}
+
+void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm, int64_t T, float* y) {
+    if (T == 0) return;
+    const int64_t D = w.gate.in, F = w.gate.out;
+    KLP_CHECK(form(w.gate.type) == form(w.up.type));
+    const Expert* e = stream_.give(std::span<const Expert>(&w, 1));
+    if (T > kFew && w.gate.type == w.up.type) {
+        const int64_t stride = prepared_stride(w.down.type, F);
+        const unsigned char* n = prepared(x, D, T, D, norm, w.gate.type);
+        auto* to = temporary<unsigned char>(T * stride);
+        if (F != padded_width(F)) stream_.zero(to, static_cast<size_t>(T * stride));
+        each_type(1u << static_cast<int>(w.gate.type), T / 128 * (F / 64) >= 2 * processors_, [&](auto type, auto rows) {
+            constexpr int BT = rows;
+            stream_.launch("many_gate_up", many_gate_up<type, BT>,
+                           {.x = (T + BT - 1) / BT, .y = (F + 63) / 64, .threads = 256, .shared = Block<type, BT>::kShared},
+                           Work{e, nullptr, nullptr, nullptr, 1, 0, T}, n, prepared_stride(type, D), to, stride);
+        });
+        const unsigned char* hidden[kTypes] = {};
+        hidden[static_cast<size_t>(form(w.down.type))] = to;
+        return multiply_prepared(hidden, T, {&w.down, 1}, y, D, true);
+    }
+    float* hidden = temporary<float>(T * F);
+    const int64_t staged = staged_bytes(w.gate.type, D, 1), rows = std::min<int64_t>(kFew, shared_limit() / staged);
+    const float* n = rows == 0 ? normalised(x, D, T, D, norm) : nullptr;
+    const int64_t step = rows == 0 ? 1024 : rows;
+    for (int64_t t = 0; t < T; t += step) {
+        const auto count = static_cast<int32_t>(std::min(step, T - t));
+        if (n)
+            stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count}, e, 0, nullptr, 1, 0, n + t * D, D, hidden + t * F, F);
+        else
+            stream_.launch("gate_up", gate_up, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
+                           x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
+    }
+    multiply({.x = hidden, .x_stride = F, .T = T, .w = w.down, .y = y, .y_stride = D, .add = true});
+}
+
+void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights) {
+    const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
+    const uint32_t exact = 1u << static_cast<int>(DType::f32) | 1u << static_cast<int>(DType::f16);
+    const bool large = pairs >= E * 64 && !((table.in_types | table.down_types) & exact);
+    const int32_t rows_of_x = large ? 128 : 32;
+    const int64_t tiles = std::min(E, pairs) + pairs / rows_of_x + shared * ((T + rows_of_x - 1) / rows_of_x);  // at most
+
+    int32_t *order = temporary<int32_t>(pairs + T), *first = temporary<int32_t>(E + 1), *count = temporary<int32_t>(E + 1), *total = temporary<int32_t>(1);
+    int4* list = temporary<int4>(tiles);
+    stream_.launch("sort_pairs", sort_pairs, {.x = E + 1, .threads = 256}, picks, pairs, T, order, first, count);
+    stream_.launch("list_tiles", list_tiles, {.threads = 256}, first, count, E + shared, rows_of_x, list, total);
+    const Work work{table.experts, list, total, order, static_cast<int32_t>(k), static_cast<int32_t>(pairs), T};
+
+    const unsigned char* x[kTypes] = {};
+    auto* hidden = temporary<unsigned char>((pairs + shared * T) * table.hidden_stride);
+    if (table.ragged) stream_.zero(hidden, static_cast<size_t>((pairs + shared * T) * table.hidden_stride));
+    each_type(table.in_types, large, [&](auto type, auto rows) {
+        const unsigned char*& of_form = x[static_cast<size_t>(form(type))];
+        if (!of_form) of_form = prepared(n, D, T, D, {}, type);
+        stream_.launch("many_gate_up", many_gate_up<type, rows>, {.x = tiles, .y = (table.F + 63) / 64, .threads = 256, .shared = Block<type, rows>::kShared},
+                       work, of_form, prepared_stride(type, D), hidden, table.hidden_stride);
+    });
+    float* out = temporary<float>((pairs + shared * T) * D);
+    each_type(table.down_types, large, [&](auto type, auto rows) {
+        stream_.launch("many_down", many_down<type, rows>, {.x = tiles, .y = (D + kRows - 1) / kRows, .threads = 256, .shared = Block<type, rows>::kShared},
+                       work, hidden, table.hidden_stride, out, D);
+    });
+    stream_.launch("combine", combine, {.x = T, .y = (D + 255) / 256, .threads = 256}, out, weights, k, k + shared, a.y.data, D);
+}
 
 void CudaBackend::moe(const Moe& a) {
     fresh();
-    const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k;
-    if (T == 0) return;
     const Router& r = a.router;
-    KLP_CHECK(static_cast<int64_t>(a.experts.size()) == E && E <= 2048 && k <= E / r.groups * r.kept_groups);
-    int32_t* picks = a.taps.picks ? a.taps.picks : temporary<int32_t>(T * k);
-    float* weights = a.taps.weights ? a.taps.weights : temporary<float>(T * k);
-    const float* n = normalised(a.x.data, D, T, D, a.norm);
-    float* logits = temporary<float>(T * E);
-    const Matrix router{.codes = reinterpret_cast<const unsigned char*>(r.weight), .out = E, .in = D, .stride = D * 4};
-    multiply({.x = n, .x_stride = D, .T = T, .w = router, .y = logits, .y_stride = E});
+    const int64_t T = a.x.dim[0], D = a.x.dim[1], E = r.E, k = r.top_k;
+    KLP_CHECK(static_cast<int64_t>(a.experts.size()) == E && k >= 1 && k <= E / r.groups * r.kept_groups);
+    if (T == 0) return;
+    const ExpertTable& table = expert_table(a);
+    const bool shared = static_cast<bool>(a.shared.gate);
+    const int64_t F = table.F, jobs = k + shared;
+    int32_t* const picks = a.taps.picks ? a.taps.picks : temporary<int32_t>(T * k);
+    float* const weights = a.taps.weights ? a.taps.weights : temporary<float>(T * k);
     const Rules rules{r.E, r.top_k, r.groups, r.kept_groups, r.softmax, r.renormalize, r.weights_from_biased_scores, r.scale};
-    stream_.launch("choose", choose_kernel, {.x = T, .threads = 32, .shared = static_cast<size_t>(E + r.groups) * sizeof(float)}, rules, logits, r.bias, picks,
-                   weights);
-
-    std::vector<Expert> experts;
-    int64_t F = 0;
-    for (const SwiGlu& e : a.experts) {
-        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
-        F = std::max(F, e.gate.out);
+    const Matrix router{.codes = reinterpret_cast<const unsigned char*>(r.weight), .out = E, .in = D, .stride = D * 4};
+    float* const logits = temporary<float>(std::max(T, int64_t{kRouterParts} * kFew) * E);
+    float* const hidden = temporary<float>(kFew * jobs * F);
+    const int64_t choosing = (2 * E + r.groups) * 4, warps = std::min<int64_t>({jobs, kDownWarps, (shared_limit() - jobs * 32) / table.staged_hidden});
+    const bool fast = kFew * table.staged_in <= shared_limit() && warps > 0,
+               fast_router = D % 16 == 0 && std::max<int64_t>(kFew * staged_bytes(DType::f32, D, 1), 8 * choosing) <= shared_limit();
+    const bool many = T > kFew && table.even;
+    const float* n = fast && fast_router && !many ? nullptr : normalised(a.x.data, D, T, D, a.norm);
+    if (!fast_router || many) {
+        multiply({.x = n, .x_stride = D, .T = T, .w = router, .y = logits, .y_stride = E});
+        stream_.launch("choose", choose_kernel, {.x = T, .threads = 32, .shared = static_cast<size_t>(choosing)}, rules, logits, r.bias, picks, weights);
     }
-    const Expert* table = stream_.give(std::span<const Expert>(experts));
-    float* hidden = temporary<float>(T * k * F);
-    KLP_CHECK(T * k <= 65535);
-    stream_.launch("gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = T * k}, n, D, table, picks, k, hidden, F);
-    stream_.launch("down", plain_down, {.x = (D + 3) / 4, .y = T}, hidden, F, table, picks, weights, k, a.y.data, D);
-    if (a.shared.gate) feed_forward(a.shared, n, T, a.y.data);
+    unsigned* const arrived = counters(1);
+    if (many) return moe_of_many(a, table, n, picks, weights);
+    for (int64_t t = 0; t < T; t += kFew) {
+        const auto count = static_cast<int32_t>(std::min<int64_t>(kFew, T - t));
+        const float* x = a.x.data + t * D;
+        if (fast_router)
+            stream_.launch("route", route_kernel,
+                           {.x = (E + 7) / 8,
+                            .y = kRouterParts,
+                            .threads = 256,
+                            .shared = static_cast<size_t>(std::max<int64_t>(count * staged_bytes(DType::f32, D, 1), 8 * choosing))},
+                           router, rules, x, D, count, a.norm.weight, a.norm.eps, r.bias, logits, arrived, picks + t * k, weights + t * k);
+        if (fast) {
+            stream_.launch("gate_up", gate_up,
+                           {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
+                           table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
+            stream_.launch(
+                "down", down,
+                {.x = (D + 7) / 8, .y = count, .threads = static_cast<int>(warps * 32), .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
+                table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+        } else {
+            stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * D, D,
+                           hidden, F);
+            stream_.launch("plain_down", plain_down, {.x = (D + 3) / 4, .y = count}, table.experts, E, picks + t * k, weights + t * k, k, jobs, hidden, F,
+                           a.y.data + t * D, D);
+        }
+    }
 }
 
 }  // namespace klp::cuda

@@ -108,7 +108,7 @@ private:
         call_simt<P...>(node, std::index_sequence_for<P...>{});
         (void)stream;
 #else
-        if (node.shared > 48 << 10)
+        if (node.shared > 40 << 10)  // with the kernel's own more than 48 kB
             check(cudaFuncSetAttribute(node.function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(node.shared)), node.name);
         void* arguments[sizeof...(P) + 1];
         for (int i = 0; i < node.count; ++i) arguments[i] = const_cast<unsigned char*>(node.data) + node.offset[i];

@@ -18,6 +18,7 @@
 #define __shared__ static  // one block runs at a time
 #define __constant__ static
 #define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
 
 struct uint3 {
     unsigned x, y, z;
@@ -99,6 +100,13 @@ unsigned __ballot_sync(unsigned mask, int predicate);
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == mask; }
 int __syncthreads_or(int predicate);
+inline unsigned __reduce_max_sync(unsigned mask, unsigned v) {
+    for (int bits = 16; bits > 0; bits /= 2) {
+        const unsigned other = __shfl_xor_sync(mask, v, bits);
+        v = other > v ? other : v;
+    }
+    return v;
+}
 inline void __threadfence() {}
 inline unsigned __activemask() { return 0xffffffffu; }
 

@@ -1,0 +1,249 @@
+// Products with a few rows of x, for decoding: bound by the bytes of w, which every lane reads 16 at a time with several reads on their way.
+//
+// A warp adds up a tile of 8 rows of w over a slice of its columns. Lane (g, c) = (lane / 4, lane % 4) reads its 16 bytes of row g in each chunk of 64: what it
+// must hold as the second factor of a tensor core's product, if the columns of x are taken in the same order. Up to 8 rows of x are the first factor, so that
+// they all cost the same: for 16 codes of q4_0 a lane spends about 28 instructions whatever T is. f32 and f16, whose x is not rounded, are multiplied as they
+// are.
+#pragma once
+
+#include "kernels/cuda/mma.h"
+
+namespace klp::cuda {
+
+inline constexpr int kFew = 8;  // rows of x
+
+// --- x in shared memory -----------------------------------------------------------------------------------------------------
+
+// The types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and q4_0).
+__host__ __device__ constexpr DType form(DType type) { return type == DType::f16 ? DType::f32 : type == DType::q4_0 ? DType::q8_0 : type; }
+
+// Rows of x, rounded as ops.h says for a type: f32, bf16, or int8 in the order of q8_0 with scales. Padded with zeros; rows are 64 bytes apart modulo 128, so
+// that eight lanes of 16 bytes from two rows meet every bank once.
+struct Staged {
+    unsigned char* values;
+    float* scales;  // [T, groups]
+    int stride, groups;
+};
+__host__ __device__ constexpr int padded_width(int64_t width) { return static_cast<int>((width + 127) / 128 * 128); }
+__host__ __device__ constexpr int staged_stride(DType type, int64_t width) {
+    return padded_width(width) * (form(type) == DType::bf16 ? 2 : form(type) == DType::q8_0 ? 1 : 4) + 64;
+}
+__host__ __device__ constexpr int staged_bytes(DType type, int64_t width, int T) {
+    return T * (staged_stride(type, width) + (form(type) == DType::q8_0 ? padded_width(width) / 32 * 4 : 0));
+}
+
+// What stands in front of a product: x itself, or x * inverse[t] * weight. Four values at a time, zeros behind the width.
+struct Front {
+    const float* x;
+    int64_t stride;
+    const float* weight;   // null: x itself
+    const float* inverse;  // [T]
+    int width;
+    bool aligned;  // to 16 bytes, all of it
+
+    __device__ Front(const float* x, int64_t stride, const float* weight, const float* inverse, int width)
+        : x(x),
+          stride(stride),
+          weight(weight),
+          inverse(inverse),
+          width(width),
+          aligned((width | stride) % 4 == 0 && (reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(weight)) % 16 == 0) {}
+    __device__ float4 four(const float* from, int i) const {
+        if (aligned && i < width) return *reinterpret_cast<const float4*>(from + i);
+        return make_float4(i < width ? from[i] : 0, i + 1 < width ? from[i + 1] : 0, i + 2 < width ? from[i + 2] : 0, i + 3 < width ? from[i + 3] : 0);
+    }
+    __device__ float4 raw(int t, int i) const { return four(x + t * stride, i); }
+    __device__ float4 at(int t, int i) const {
+        float4 v = raw(t, i);
+        if (weight) {
+            const float4 w = four(weight, i);
+            const float scale = inverse[t];
+            v = make_float4(v.x * scale * w.x, v.y * scale * w.y, v.z * scale * w.z, v.w * scale * w.w);
+        }
+        return v;
+    }
+};
+
+// By `warps` warps, of which this is `warp`; they meet behind it.
+template <DType type>
+__device__ Staged stage(const Front& front, int T, unsigned char* to, int warp, int warps) {
+    const int padded = padded_width(front.width), lane = static_cast<int>(threadIdx.x) % 32;
+    const Staged s{to, reinterpret_cast<float*>(to + T * staged_stride(type, front.width)), staged_stride(type, front.width), padded / 32};
+    for (int t = 0; t < T; ++t) {
+        unsigned char* row = to + t * s.stride;
+#pragma unroll 2
+        for (int i = (warp * 32 + lane) * 4; i < padded; i += warps * 128) {
+            const float4 v = front.at(t, i);
+            if constexpr (type == DType::bf16) {
+                *reinterpret_cast<uint2*>(row + i * 2) = make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w));
+            } else if constexpr (form(type) == DType::q8_0) {
+                // Of the eight lanes of a group; as bits, so that NaN is the largest of all.
+                uint32_t bits =
+                    max(max(__float_as_uint(fabsf(v.x)), __float_as_uint(fabsf(v.y))), max(__float_as_uint(fabsf(v.z)), __float_as_uint(fabsf(v.w))));
+                for (int step = 4; step > 0; step /= 2) bits = max(bits, __shfl_xor_sync(0xffffffffu, bits, step));
+                const float largest = __uint_as_float(bits), inverse = largest > 1e-30f ? 127 / largest : 0;
+                const auto code = [&](float f, int at) { return static_cast<uint32_t>(__float2int_rn(f * inverse) & 0xff) << at; };
+                *reinterpret_cast<uint32_t*>(row + byte_of(i)) = code(v.x, 0) | code(v.y, 8) | code(v.z, 16) | code(v.w, 24);
+                if (lane % 8 == 0) s.scales[t * s.groups + i / 32] = largest / 127;
+            } else {
+                *reinterpret_cast<float4*>(row + i * 4) = v;
+            }
+        }
+    }
+    return s;
+}
+
+// 1 / rms of each row, by the whole block, which meets behind it. `space`: kFew * 32 floats.
+__device__ inline void inverse_rms(const Front& front, int T, float eps, float* space, float* inverse) {
+    const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
+    for (int t = 0; t < T; ++t) {
+        float sum = 0;
+#pragma unroll 4
+        for (int i = static_cast<int>(threadIdx.x) * 4; i < front.width; i += static_cast<int>(blockDim.x) * 4) {
+            const float4 v = front.raw(t, i);
+            sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+        }
+        sum = warp_sum(sum);
+        if (threadIdx.x % 32 == 0) space[t * 32 + warp] = sum;
+    }
+    __syncthreads();
+    if (const int t = static_cast<int>(threadIdx.x); t < T) {
+        float sum = 0;
+        for (int w = 0; w < warps; ++w) sum += space[t * 32 + w];
+        inverse[t] = rsqrtf(sum / static_cast<float>(front.width) + eps);
+    }
+    __syncthreads();
+}
+
+// --- a tile of w ------------------------------------------------------------------------------------------------------------
+
+template <DType type>
+class Tile {
+public:
+    // Rows first_row .. first_row + 7 (the last one again where there are fewer), the slice-th of `slices` parts of their chunks. The first reads go out here.
+    __device__ Tile(const Matrix& w, int64_t first_row, int slice, int slices) {
+        const int lane = static_cast<int>(threadIdx.x) % 32, chunks = static_cast<int>(w.stride / 64);
+        chunk_ = static_cast<int>(int64_t{chunks} * slice / slices);
+        last_ = static_cast<int>(int64_t{chunks} * (slice + 1) / slices);
+        const auto row = [&](int r) { return first_row + r < w.out ? first_row + r : w.out - 1; };
+        codes_ = w.row(row(lane / 4)) + lane % 4 * 16;
+        if constexpr (kGroups > 0)
+            for (int i = 0; i < 2; ++i) scales_[i] = w.scales + row(lane % 4 * 2 + i) * w.groups;
+#pragma unroll
+        for (int u = 0; u < kAhead; ++u) fetch(u, chunk_ + u);
+    }
+
+    // part[t * 8 + row] of the tile's product with the T rows of x.
+    __device__ void run(const Staged& x, int T, float* part) {
+        const int lane = static_cast<int>(threadIdx.x) % 32, c = lane % 4, token = min(lane / 4, T - 1);
+        float sum[kTensor ? 2 : kFew] = {}, d[4] = {};
+        for (; chunk_ < last_; chunk_ += kAhead) {
+#pragma unroll
+            for (int u = 0; u < kAhead; ++u) {
+                if (chunk_ + u >= last_) break;
+                const Chunk now = ahead_[u];
+                fetch(u, chunk_ + u + kAhead);
+                const uint32_t w[4] = {now.w.x, now.w.y, now.w.z, now.w.w};
+                if constexpr (type == DType::bf16) {
+                    const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + (chunk_ + u) * 64 + c * 16);
+                    mma_bf16(d, {v.x, 0, v.y, 0}, {w[0], w[1]});
+                    mma_bf16(d, {v.z, 0, v.w, 0}, {w[2], w[3]});
+                } else if constexpr (kTensor) {
+#pragma unroll
+                    for (int pair = 0; pair < kGroups / 2; ++pair) {
+                        const int two = (chunk_ + u) * (kGroups / 2) + pair;  // groups 2 two and 2 two + 1
+                        const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + two * 64 + c * 16);
+                        const float2 scale = *reinterpret_cast<const float2*>(x.scales + token * x.groups + two * 2);
+                        add(sum, {v.x, 0, v.y, 0}, w, 2 * pair, scale.x, now.scales);
+                        add(sum, {v.z, 0, v.w, 0}, w, 2 * pair + 1, scale.y, now.scales);
+                    }
+                } else {
+                    constexpr int kValues = type == DType::f32 ? 4 : 8;
+                    float value[kValues];
+                    for (int i = 0; i < kValues; ++i)
+                        value[i] = type == DType::f32 ? __uint_as_float(w[i % 4]) : from_f16(static_cast<uint16_t>(w[i / 2] >> i % 2 * 16));
+#pragma unroll
+                    for (int t = 0; t < kFew; ++t) {
+                        if (t >= T) break;
+                        const auto* v = reinterpret_cast<const float4*>(x.values + t * x.stride) + ((chunk_ + u) * 4 + c) * (kValues / 4);
+                        for (int i = 0; i < kValues; i += 4) {
+                            const float4 four = v[i / 4];
+                            sum[t] += value[i] * four.x;
+                            sum[t] += value[i + 1] * four.y;
+                            sum[t] += value[i + 2] * four.z;
+                            sum[t] += value[i + 3] * four.w;
+                        }
+                    }
+                }
+            }
+        }
+        if constexpr (kTensor) {
+            if constexpr (type == DType::bf16) sum[0] = d[0], sum[1] = d[1];
+            if constexpr (type == DType::q4_0) sum[0] *= 0.0625f, sum[1] *= 0.0625f;  // codes stood in the upper half of a byte
+            if (lane / 4 < T) *reinterpret_cast<float2*>(part + lane / 4 * 8 + c * 2) = make_float2(sum[0], sum[1]);
+        } else {
+#pragma unroll
+            for (int t = 0; t < kFew; ++t) {
+                if (t >= T) break;
+                const float total = warp_sum(sum[t], 4);
+                if (c == 0) part[t * 8 + lane / 4] = total;
+            }
+        }
+    }
+
+private:
+    static constexpr bool kTensor = type != DType::f32 && type != DType::f16;
+    static constexpr int kGroups = type == DType::q8_0 ? 2 : type == DType::q4_0 ? 4 : 0;  // in a chunk
+    static constexpr int kAhead = kGroups == 4 ? 2 : kGroups == 2 ? 3 : 4;                 // chunks on their way: 1 to 2 kB a warp
+    struct Chunk {
+        uint4 w;
+        uint2 scales[2];  // of rows 2c and 2c + 1, an f16 a group
+    };
+
+    __device__ void fetch(int u, int chunk) {
+        if (chunk >= last_) return;
+        ahead_[u].w = __ldg(reinterpret_cast<const uint4*>(codes_ + int64_t{chunk} * 64));
+        if constexpr (kGroups == 2)
+            for (int i = 0; i < 2; ++i) ahead_[u].scales[i].x = __ldg(reinterpret_cast<const uint32_t*>(scales_[i]) + chunk);
+        if constexpr (kGroups == 4)
+            for (int i = 0; i < 2; ++i) ahead_[u].scales[i] = __ldg(reinterpret_cast<const uint2*>(scales_[i]) + chunk);
+    }
+
+    // The g-th group of a chunk, whose exact sum is scaled by both sides.
+    __device__ static void add(float (&sum)[kTensor ? 2 : kFew], const uint32_t (&x)[4], const uint32_t (&w)[4], int g, float x_scale,
+                               const uint2 (&w_scales)[2]) {
+        int d[4] = {};
+        if constexpr (type == DType::q8_0)
+            mma_s8(d, x, {w[2 * g], w[2 * g + 1]});
+        else
+            mma_s8(d, x, {w[g] << 4 & 0xf0f0f0f0u, w[g] & 0xf0f0f0f0u});
+        for (int i = 0; i < 2; ++i) {
+            const uint32_t two = g < 2 ? w_scales[i].x : w_scales[i].y;
+            sum[i] += static_cast<float>(d[i]) * (x_scale * from_f16(static_cast<uint16_t>(two >> g % 2 * 16)));
+        }
+    }
+
+    const unsigned char* codes_;  // this lane's bytes of chunk 0
+    const uint16_t* scales_[2] = {};
+    int chunk_, last_;
+    Chunk ahead_[kAhead] = {};
+};
+
+// f(std::integral_constant<DType, type>) for a type that is known at run time.
+template <class F>
+__host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
+    switch (type) {
+        case DType::f32:
+            return f(std::integral_constant<DType, DType::f32>{});
+        case DType::f16:
+            return f(std::integral_constant<DType, DType::f16>{});
+        case DType::bf16:
+            return f(std::integral_constant<DType, DType::bf16>{});
+        case DType::q8_0:
+            return f(std::integral_constant<DType, DType::q8_0>{});
+        case DType::q4_0:
+            return f(std::integral_constant<DType, DType::q4_0>{});
+    }
+}
+
+}  // namespace klp::cuda
