@@ -2,8 +2,10 @@
 // f16.
 //
 // A block computes kRows rows of w for BT rows of x, in steps of 64 bytes of each row (32 values in bf16, 16 in f32), four steps on their way. Codes of q8_0
-// and q4_0 become bf16 on their way into shared memory: rounding scale * code to bf16 and x to bf16 moves a product by no more than rounding x to int8 would.
-// As in few.h the columns of both sides are in whatever order makes a lane's 16 bytes what it must hold; so 16 bytes a lane are all that is ever read.
+// and q4_0 become bf16 on their way into shared memory, which is exact, and a step is a group, whose sum is scaled; x is rounded to bf16, which moves it less
+// than int8 would. As in few.h the columns of both sides are in whatever order makes a lane's 16 bytes what it must hold; so 16 bytes a lane are all that is
+// ever read. Bound by the tensor cores from about 200 rows of x on (1.4 of the 2 kFMA a cycle of a processor come out of shared memory), below that by the
+// bytes of w.
 #pragma once
 
 #include "kernels/cuda/few.h"
@@ -30,8 +32,9 @@ template <DType type, int BT>
 class Block {
     static constexpr bool kTensor = form(type) != DType::f32, kDirect = type == DType::bf16 || type == DType::f32;
     static constexpr int kSteps = type == DType::q4_0 ? 4 : type == DType::q8_0 || type == DType::f16 ? 2 : 1;  // in a chunk of codes
-    static constexpr int kStride = kTensor ? 64 : 80;  // of a row in shared memory: eight lanes meet every bank once
-    static constexpr int kStages = 4, kStage = (BT + kRows) * kStride;
+    static constexpr int kStride = kTensor ? 64 : 80;                            // of a row in shared memory: eight lanes meet every bank once
+    static constexpr bool kScaled = type == DType::q8_0 || type == DType::q4_0;  // codes, whose scale stands behind the rows of a stage
+    static constexpr int kStages = 4, kScales = (BT + kRows) * kStride, kStage = kScales + (kScaled ? kRows * 4 : 0);
     static constexpr int kDown = BT == 32 ? 1 : 2, kAcross = 8 / kDown;  // warps
     static constexpr int kXs = BT * 4 / 256 > 0 ? BT * 4 / 256 : 1;      // pieces of x that a thread copies in a step
 
@@ -87,7 +90,13 @@ public:
                 for (int j = 0; j < 2; ++j) codes[j] = next[j], scales[j] = next_scales[j];
                 if (step / kSteps + 1 < chunks) fetch(step / kSteps + 1);
             }
-            for (int j = 0; j < 2; ++j) *reinterpret_cast<uint4*>(piece(step, BT + thread / 4 + j * 64)) = values<part>(codes[j], scales[j]);
+            for (int j = 0; j < 2; ++j) {
+                *reinterpret_cast<uint4*>(piece(step, BT + thread / 4 + j * 64)) = values<part>(codes[j]);
+                if constexpr (kScaled)
+                    if (c == 0)
+                        reinterpret_cast<float*>(shared + step % kStages * kStage + kScales)[thread / 4 + j * 64] =
+                            from_f16(static_cast<uint16_t>((part < 2 ? scales[j].x : scales[j].y) >> part % 2 * 16)) * (type == DType::q4_0 ? 0.0625f : 1.f);
+            }
         };
         if constexpr (!kDirect) fetch(0);
         for (int step = 0; step < kStages - 1; ++step) send(step);
@@ -110,17 +119,16 @@ public:
 private:
     // 16 bytes of a row of w for the part-th step of a chunk.
     template <int part>
-    __device__ static uint4 values(const uint4& codes, const uint2& scales) {
+    __device__ static uint4 values(const uint4& codes) {
         const uint32_t word[4] = {codes.x, codes.y, codes.z, codes.w};
         if constexpr (type == DType::f16) {
             float f[4];
             for (int i = 0; i < 4; ++i) f[i] = from_f16(static_cast<uint16_t>(word[part * 2 + i / 2] >> i % 2 * 16));
             return make_uint4(__float_as_uint(f[0]), __float_as_uint(f[1]), __float_as_uint(f[2]), __float_as_uint(f[3]));
         } else {
-            const float scale = from_f16(static_cast<uint16_t>((part < 2 ? scales.x : scales.y) >> part % 2 * 16)) * (type == DType::q4_0 ? 0.0625f : 1.f);
             const uint32_t low = type == DType::q8_0 ? word[part * 2 % 4] : word[part % 4] << 4 & 0xf0f0f0f0u;
             const uint32_t high = type == DType::q8_0 ? word[(part * 2 + 1) % 4] : word[part % 4] & 0xf0f0f0f0u;
-            const auto value = [&](uint32_t four, int i) { return static_cast<float>(static_cast<int8_t>(four >> i * 8)) * scale; };
+            const auto value = [&](uint32_t four, int i) { return static_cast<float>(static_cast<int8_t>(four >> i * 8)); };
             const auto two = [&](uint32_t four, int i) { return pack_bf16(value(four, i), value(four, i + 1)); };
             return make_uint4(two(low, 0), two(low, 2), two(high, 0), two(high, 2));
         }
@@ -140,8 +148,14 @@ private:
                 const uint4 low = *reinterpret_cast<const uint4*>(x + (m * 16 + g + 8) * kStride + c * 16);
 #pragma unroll
                 for (int n = 0; n < kN; ++n) {
-                    mma_bf16(sum[m][n], {up.x, low.x, up.y, low.y}, {b[n].x, b[n].y});
-                    mma_bf16(sum[m][n], {up.z, low.z, up.w, low.w}, {b[n].z, b[n].w});
+                    float group[4] = {};
+                    float(&d)[4] = kScaled ? group : sum[m][n];
+                    mma_bf16(d, {up.x, low.x, up.y, low.y}, {b[n].x, b[n].y});
+                    mma_bf16(d, {up.z, low.z, up.w, low.w}, {b[n].z, b[n].w});
+                    if constexpr (kScaled) {
+                        const float2 scale = reinterpret_cast<const float2*>(stage + kScales)[w_of(n) / 2];
+                        for (int i = 0; i < 4; ++i) sum[m][n][i] += d[i] * (i % 2 ? scale.y : scale.x);
+                    }
                 }
             }
         } else {
