@@ -126,7 +126,8 @@ class MlaEverywhere : public testing::TestWithParam<Device> {
 protected:
     std::shared_ptr<Backend> on = GetParam().make();
     std::shared_ptr<Backend> truth = make_naive_backend();
-    const bool simulated = GetParam().name == "simulated_gpu";  // slow: fewer sizes
+    const bool simulated = GetParam().name == "simulated_gpu";  // slow: fewer sizes, and automatic, one of the others, left out
+    const std::span<const MlaForm> forms = std::span(kForms).first(simulated ? 2 : 3);
 };
 INSTANTIATE_TEST_SUITE_P(All, MlaEverywhere, testing::ValuesIn(devices()), [](const auto& info) { return info.param.name; });
 
@@ -163,10 +164,10 @@ TEST_P(MlaEverywhere, EveryFormIsTheFormula) {
     for (const Shape& s : {Shape{1, 4, 2, 4, 6}, {2, 16, 8, 12, 32}, {5, 12, 4, 20, 28}, {8, 32, 32, 24, 64}, {32, 8, 8, 8, 32}, {20, 8, 32, 8, 128}})
         for (const Options& o : {Options{}, {.theta = 1e4f}, {.cache = DType::bf16}})
             for (int64_t T : {1, 2, 3, 15, 33, 70}) {
-                if (simulated && T * s.H > 200) continue;
+                if (simulated && (T * s.H > 120 || T == 2)) continue;
                 const Problem p(s, T, o);
                 const Outcome expected = run(*truth, p, MlaForm::automatic);
-                for (MlaForm form : kForms)
+                for (MlaForm form : forms)
                     expect_close(run(*on, p, form), expected, 1e-5, name_of(form) + " H " + std::to_string(s.H) + " T " + std::to_string(T));
             }
 }
@@ -175,20 +176,20 @@ TEST_P(MlaEverywhere, PagesMayEndAnywhere) {
     for (const auto& [s, type] : {std::pair{Shape{2, 16, 16, 16, 48}, DType::f32}, {{2, 16, 16, 16, 48}, DType::bf16}, {{5, 16, 32, 16, 64}, DType::bf16}})
         for (int64_t past : {255, 256, 257, 513})
             for (int64_t count : {1, 2, 40}) {
-                if (simulated && (past > 256 || count == 2)) continue;
+                if (simulated && (s.H > 2 || past + count != 257) && past + count != 295) continue;
                 const Problem p(s, past + count, {.cache = type});
                 const Outcome expected = run(*truth, p, MlaForm::automatic, {}, past);
-                for (MlaForm form : kForms) expect_close(run(*on, p, form, {}, past), expected, 1e-5, name_of(form) + " past " + std::to_string(past));
+                for (MlaForm form : forms) expect_close(run(*on, p, form, {}, past), expected, 1e-5, name_of(form) + " past " + std::to_string(past));
             }
 }
 
 TEST_P(MlaEverywhere, TheShapeOfThe48BAtSomeDepth) {
     for (const Options& o : {Options{}, {.cache = DType::bf16}}) {
-        const Problem p({4, 128, 64, 128, 512}, 300, o);
-        const int64_t from = simulated ? 270 : 0;
-        const std::vector<int64_t> pieces{290 - from, 9, 1};
+        const int64_t T = simulated ? 70 : 300, from = simulated ? 60 : 0;
+        const Problem p({simulated ? 2 : 4, 128, 64, 128, 512}, T, o);
+        const std::vector<int64_t> pieces{T - 10 - from, 9, 1};
         const Outcome expected = run(*truth, p, MlaForm::automatic, pieces, from);
-        for (MlaForm form : kForms) expect_close(run(*on, p, form, pieces, from), expected, 1e-5, name_of(form));
+        for (MlaForm form : forms) expect_close(run(*on, p, form, pieces, from), expected, 1e-5, name_of(form));
     }
 }
 
@@ -233,7 +234,7 @@ TEST_P(MlaEverywhere, StoredKeysAndValuesEndAnywhere) {
 TEST_P(MlaEverywhere, RotatedKeysAreRoundedOnce) {
     const Problem p({2, 16, 16, 16, 32}, simulated ? 50 : 120, {.cache = DType::bf16, .theta = 1e4f});
     const Outcome expected = run(*truth, p, MlaForm::automatic);
-    for (MlaForm form : kForms) expect_close(run(*on, p, form), expected, 1.0 / 256, name_of(form));
+    for (MlaForm form : forms) expect_close(run(*on, p, form), expected, 1.0 / 256, name_of(form));
 }
 
 // The answer is a sum of rounded terms: its relative error is that of one rounding, half a unit of bf16 (2^-9) or of int8 (1/254); twice that for the largest
@@ -241,29 +242,29 @@ TEST_P(MlaEverywhere, RotatedKeysAreRoundedOnce) {
 TEST_P(MlaEverywhere, StoredWeightsCostWhatTheirProductsRound) {
     for (const auto& [type, unit] : {std::pair{DType::f16, 2.5e-6}, {DType::bf16, 1.0 / 512}, {DType::q8_0, 1.0 / 254}, {DType::q4_0, 1.0 / 254}})
         for (DType cache : {DType::f32, DType::bf16}) {
-            const int64_t from = simulated ? 60 : 0;
-            const std::vector<int64_t> pieces{80 - from, 9, 1};
-            const Problem p({3, 32, 16, 32, 64}, 90, {.cache = cache, .weights = type});
+            const int64_t T = simulated ? 40 : 90, from = simulated ? 30 : 0;
+            const std::vector<int64_t> pieces{T - 10 - from, 9, 1};
+            const Problem p({3, 32, 16, 32, 64}, T, {.cache = cache, .weights = type});
             const Outcome expected = run(*truth, p, MlaForm::automatic, pieces, from);
-            for (MlaForm form : kForms) expect_close(run(*on, p, form, pieces, from), expected, 4 * unit, name_of(form) + " " + std::string(info(type).name));
+            for (MlaForm form : forms) expect_close(run(*on, p, form, pieces, from), expected, 4 * unit, name_of(form) + " " + std::string(info(type).name));
         }
 }
 
 TEST_P(MlaEverywhere, AnySplitIsOneShot) {
-    const Problem p({3, 16, 8, 12, 24}, simulated ? 70 : 150);
+    const Problem p({3, 16, 8, 12, 24}, simulated ? 40 : 150);
     const Outcome expected = run(*truth, p, MlaForm::automatic);
     std::vector<std::vector<int64_t>> splits{{0, 1, 0, 2, 0, 147}};
     for (int64_t n : {1, 2, 3, 15, 16, 17, 63, 64, 65})
-        if (!simulated || n == 3 || n == 17 || n == 65) splits.emplace_back(151, n);
+        if (!simulated || n == 17) splits.emplace_back(151, n);
     for (const auto& pieces : splits)
-        for (MlaForm form : kForms) expect_close(run(*on, p, form, pieces), expected, 1e-5, name_of(form) + " in pieces of " + std::to_string(pieces[0]));
+        for (MlaForm form : forms) expect_close(run(*on, p, form, pieces), expected, 1e-5, name_of(form) + " in pieces of " + std::to_string(pieces[0]));
 }
 
 // Scores of +-300: the largest wins, and nothing overflows.
 TEST_P(MlaEverywhere, SharpScoresDoNotOverflow) {
     const Problem p({2, 16, 8, 12, 32}, 140, {.sharpness = 100});
     const Outcome expected = run(*truth, p, MlaForm::automatic);
-    for (MlaForm form : kForms) {
+    for (MlaForm form : forms) {
         const Outcome got = run(*on, p, form);
         EXPECT_LE(error(got.lse, expected.lse), 1e-5);
         EXPECT_LE(error(got.y, expected.y), 1e-3);  // a score of 300 carries an absolute error of some 1e-5, and so do the weights beside the largest
@@ -277,7 +278,7 @@ TEST_P(MlaEverywhere, WithoutRotationTheOrderOfThePastDoesNotMatter) {
     std::iota(order.begin(), order.end(), 0);
     std::shuffle(order.begin(), order.end() - 1, std::mt19937(3));  // the last token stays
     for (float theta : {0.f, 1e4f})
-        for (MlaForm form : kForms) {
+        for (MlaForm form : forms) {
             Problem p({2, 16, 8, 12, 32}, T, {.theta = theta}), shuffled({2, 16, 8, 12, 32}, T, {.theta = theta});
             for (int64_t t = 0; t < T; ++t) std::copy_n(p.x.begin() + order[t] * p.op.width(), p.op.width(), shuffled.x.begin() + t * p.op.width());
             const double difference = error(run(*on, shuffled, form, {}, T - 1).y, run(*on, p, form, {}, T - 1).y);
@@ -294,7 +295,7 @@ TEST_P(MlaEverywhere, TheFutureNeverChangesThePast) {
             Problem changed(s, 100, {.cache = type});
             const Floats other = normal(changed.x.size(), 99, 3);
             std::copy(other.begin() + from * p.op.width(), other.end(), changed.x.begin() + from * p.op.width());
-            for (MlaForm form : kForms) {
+            for (MlaForm form : forms) {
                 Floats a = run(*on, p, form).y, b = run(*on, changed, form).y;
                 a.resize(from * s.H * s.V), b.resize(from * s.H * s.V);
                 EXPECT_TRUE(identical(a, b)) << name_of(form) << " from " << from;
@@ -304,7 +305,7 @@ TEST_P(MlaEverywhere, TheFutureNeverChangesThePast) {
 
 TEST_P(MlaEverywhere, ABatchIsItsMembersAlone) {
     const Shape s{4, 16, 32, 12, 64};
-    const int64_t pasts[] = {0, 300, 5, 256, 17, 0}, counts[] = {5, 1, 0, simulated ? 10 : 70, 1, 1};
+    const int64_t pasts[] = {0, simulated ? 40 : 300, 5, simulated ? 250 : 256, 17, 0}, counts[] = {5, 1, 0, simulated ? 10 : 70, 1, 1};
     const size_t order[] = {3, 0, 5, 1, 4, 2};  // where each member's rows lie, one row nobody owns behind each
     for (DType type : {DType::f32, DType::bf16})
         for (MlaForm form : kForms) {
@@ -347,6 +348,19 @@ TEST_P(MlaOnEveryCpu, AnyNumberOfThreadsGivesTheSameBits) {
             EXPECT_TRUE(identical(one.y, many.y) && identical(one.lse, many.lse)) << name_of(form) << " " << threads;
         }
     }
+}
+
+// A row that is no number spoils what reads it and nothing else.
+TEST_P(MlaEverywhere, NoNumberStaysWithThoseThatSeeIt) {
+    const Shape s{2, 16, 8, 12, 32};
+    for (const float bad : {kNaN, -std::numeric_limits<float>::infinity()})
+        for (MlaForm form : forms) {
+            Problem p(s, 40);
+            std::fill_n(p.x.begin() + 20 * p.op.width() + p.op.q_width(), p.op.cache_width(), bad);
+            const Floats y = run(*on, p, form, {20, 20}).y;
+            for (int64_t t = 0; t < 40; ++t)
+                for (int64_t i = 0; i < s.H * s.V; ++i) EXPECT_EQ(std::isfinite(y[t * s.H * s.V + i]), t < 20) << name_of(form) << " token " << t;
+        }
 }
 
 TEST_P(MlaEverywhere, RowsBehindTheNewOnesAreNotTouched) {

@@ -167,29 +167,31 @@ struct Combine {
     float* y;
     float* log_sum_exp;  // null: nobody watches
     int64_t tile, rows;
+    int32_t pitch, unused;  // of a latent in shared memory
 };
 
-constexpr int kCombineThreads = 256, kCombineRows = 4, kCombineValues = 64;
+constexpr int kCombineThreads = 512, kCombineRows = 4, kCombineValues = 64, kCombineGroups = 4;
 
-// y = W_UV (the items' sums, each at its weight); a block has a head, some rows and some values.
+int32_t combine_pitch(int L) { return (L + 7) / 8 * 8; }
+
+// y = W_UV (the items' sums, each at its weight); a block has a head, some rows and some values; four groups of threads share out the splits.
 // Limit at one row: a head's sums, splits * L * 4 bytes, come out of the second-level cache through two blocks.
 __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
     const MlaShape& s = a.shape;
-    float* const latent = shared_memory<float>();  // [kCombineRows][L, rounded up to 8]
+    float* const latent = shared_memory<float>();           // [kCombineRows][pitch]
+    float* const shares = latent + kCombineRows * a.pitch;  // [kCombineGroups][pitch]
     __shared__ float weight[kMaxSplits];
-    const int tid = static_cast<int>(threadIdx.x), lane = tid % 32, warp = tid / 32, chunks = (s.V + kCombineValues - 1) / kCombineValues,
-              pitch = (s.L + 7) / 8 * 8;
+    __shared__ int64_t row[kCombineRows];  // of y
+    const int tid = static_cast<int>(threadIdx.x), lane = tid % 32, warp = tid / 32, chunks = (s.V + kCombineValues - 1) / kCombineValues;
     const int64_t h = blockIdx.y, from = blockIdx.x / chunks * kCombineRows;
     const int first = static_cast<int>(blockIdx.x % chunks) * kCombineValues, last = min(first + kCombineValues, s.V);
     const int rows = static_cast<int>(min(int64_t{kCombineRows}, a.rows - from));
-    int64_t row[kCombineRows] = {};  // of y
 
     for (int r = 0; r < rows; ++r) {
         const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, from + r);
         const int64_t t = from + r - part.begin, query = t * s.H + h, tiles = (part.count * s.H + a.tile - 1) / a.tile;
         const int64_t at = (part.item + query / a.tile) * a.tile + query % a.tile, step = tiles * a.tile;  // of the first split; from split to split
         const int splits = static_cast<int>(part.splits);
-        row[r] = part.row + t;
         float top = -INFINITY, sum = 0;
         for (int i = lane; i < splits; i += 32) top = fmaxf(top, a.top[at + i * step]);
         top = warp_max(top);
@@ -200,19 +202,41 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
         sum = warp_sum(sum);
         __syncthreads();
         for (int i = tid; i < splits; i += kCombineThreads) weight[i] = a.sum[at + i * step] == 0 ? 0 : exp2f(a.top[at + i * step] - top) / sum;
+        if (tid == 0) row[r] = part.row + t;
         __syncthreads();
-        for (int c = tid; c < pitch; c += kCombineThreads) {
+        constexpr int kLanes = kCombineThreads / kCombineGroups;  // of a group
+        const int group = tid / kLanes;
+        for (int c = tid % kLanes * 4; c < a.pitch; c += kLanes * 4) {
             const float* const values = a.values + at * s.L + c;
-            float v = 0;
-            if (c < s.L) {
+            float4 v = make_float4(0, 0, 0, 0);
+            if (s.L % 4 == 0 && c < s.L) {
 #pragma unroll 8
-                for (int i = 0; i < splits; ++i) v += weight[i] * values[i * step * s.L];
+                for (int i = group; i < splits; i += kCombineGroups) {
+                    const float4 more = *reinterpret_cast<const float4*>(values + i * step * s.L);
+                    const float w = weight[i];
+                    v.x += w * more.x, v.y += w * more.y, v.z += w * more.z, v.w += w * more.w;
+                }
+            } else {
+                for (int i = group; i < splits; i += kCombineGroups) {
+                    const float* const more = values + i * step * s.L;
+                    const float w = weight[i];
+                    if (c < s.L) v.x += w * more[0];
+                    if (c + 1 < s.L) v.y += w * more[1];
+                    if (c + 2 < s.L) v.z += w * more[2];
+                    if (c + 3 < s.L) v.w += w * more[3];
+                }
             }
-            latent[r * pitch + c] = v;
+            *reinterpret_cast<float4*>(shares + group * a.pitch + c) = v;
         }
-        if (a.log_sum_exp && first == 0 && tid == 0) a.log_sum_exp[row[r] * s.H + h] = (top + log2f(sum)) * kLn2;
+        __syncthreads();
+        for (int c = tid; c < a.pitch; c += kCombineThreads) {
+            float v = 0;
+            for (int i = 0; i < kCombineGroups; ++i) v += shares[i * a.pitch + c];
+            latent[r * a.pitch + c] = v;
+        }
+        if (a.log_sum_exp && first == 0 && tid == 0) a.log_sum_exp[(part.row + t) * s.H + h] = (top + log2f(sum)) * kLn2;
     }
-    for (int i = rows * pitch + tid; i < kCombineRows * pitch; i += kCombineThreads) latent[i] = 0;
+    for (int i = rows * a.pitch + tid; i < kCombineRows * a.pitch; i += kCombineThreads) latent[i] = 0;
     __syncthreads();
     for (int v = first + warp; v < last; v += kCombineThreads / 32) {
         float y[kCombineRows] = {};
@@ -220,7 +244,7 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
             float w[8];
             load8(a.w, h * (s.N + s.V) + s.N + v, c, w);
             for (int r = 0; r < kCombineRows; ++r)
-                for (int k = 0; k < 8; ++k) y[r] += w[k] * latent[r * pitch + c + k];
+                for (int k = 0; k < 8; ++k) y[r] += w[k] * latent[r * a.pitch + c + k];
         }
         // Four sums over the lanes in six exchanges: at the first two, lanes send what they will not go on with.
         const float low = lane & 16 ? y[2] : y[0], high = lane & 16 ? y[3] : y[1];
@@ -327,8 +351,8 @@ void CudaBackend::mla(const Mla& a) {
                        {.x = (end.begin + kCombineRows - 1) / kCombineRows * ((a.V + kCombineValues - 1) / kCombineValues),
                         .y = a.H,
                         .threads = kCombineThreads,
-                        .shared = kCombineRows * ((static_cast<size_t>(a.L) + 7) / 8 * 8) * sizeof(float)},
-                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile, end.begin});
+                        .shared = (kCombineRows + kCombineGroups) * static_cast<size_t>(combine_pitch(a.L)) * sizeof(float)},
+                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile, end.begin, combine_pitch(a.L), 0});
         group.clear(), end = {}, items = 0;
         used_ = mark;
     };

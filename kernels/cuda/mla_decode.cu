@@ -52,6 +52,7 @@ __global__ void __launch_bounds__(kThreads, 2) attend_kernel(MlaAttend a) {
                 for (int r = warp; r < kRows; r += kThreads / 32)
                     for (int c = lane; c < padded; c += 32) tile[r * kPitch + c] = r < rows && c < width ? value_of(from[int64_t{r} * s.W + column + c]) : 0;
                 __syncthreads();
+#pragma unroll 2
                 for (int c = 0; c < padded; c += 4) {
                     const float4 key = *reinterpret_cast<const float4*>(tile + lane * kPitch + c);
                     for (int m = 0; m < kMine; ++m) {
@@ -71,6 +72,7 @@ __global__ void __launch_bounds__(kThreads, 2) attend_kernel(MlaAttend a) {
             __syncthreads();
 #pragma unroll
             for (int j = 0; j < kQueries; ++j) values[j][0] *= shrink[j], values[j][1] *= shrink[j];
+#pragma unroll 1
             for (int r = 0; r < kRows; r += 4) {
                 float v[4][2];
                 for (int i = 0; i < 4; ++i)
