@@ -81,13 +81,26 @@ struct Problem {
     }
 };
 
-void expect_close(const Outcome& got, const Outcome& truth, double bound, bool norms, const std::string& where) {
-    EXPECT_LE(error(got.y, truth.y), bound) << where;
-    EXPECT_LE(error(got.state, truth.state), bound) << where;
+// Root mean square of the difference over that of the truth.
+double rms_error(const Floats& got, const Floats& truth) {
+    double difference = 0, size = 1e-60;
+    for (size_t i = 0; i < truth.size(); ++i) {
+        difference += (static_cast<double>(got[i]) - truth[i]) * (static_cast<double>(got[i]) - truth[i]);
+        size += static_cast<double>(truth[i]) * truth[i];
+    }
+    return std::sqrt(difference / size);
+}
+
+// `rounded`: what the form's own rounding of operands may leave, on average, of answers, state and updates; 0: nothing, all is f32.
+void expect_close(const Outcome& got, const Outcome& truth, double bound, bool norms, const std::string& where, double rounded = 0) {
+    const auto expect = [&](const Floats& x, const Floats& expected) {
+        EXPECT_EQ(x.size(), expected.size());
+        EXPECT_LE(rounded > 0 ? rms_error(x, expected) : error(x, expected), rounded > 0 ? rounded : bound) << where;
+    };
+    expect(got.y, truth.y), expect(got.state, truth.state), expect(got.update_norm, truth.update_norm);
     EXPECT_TRUE(identical(got.tail, truth.tail)) << where;
     EXPECT_LE(error(got.log_decay, truth.log_decay), bound) << where;
     EXPECT_LE(error(got.beta, truth.beta), bound) << where;
-    EXPECT_LE(error(got.update_norm, truth.update_norm), bound) << where;
     if (norms) {
         EXPECT_LE(error(got.state_norm, truth.state_norm), bound) << where;
     }
@@ -103,6 +116,14 @@ protected:
 
     // A simulated GPU is a thousand times slower than what it stands for: it gets fewer cases of a kind.
     const bool simulated = GetParam().name == "simulated_gpu";
+    // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. T and v are given 16 bits; what is left of an answer is the rounding of q,
+    // of the state, of B and of D, of a state that of k and of D: some 2^-9 together where gates forget. Where they hardly do, W S weighs as much as U.
+    // automatic: from 64 tokens on.
+    static constexpr double kRounded = 5e-3;
+    double rounded(KdaForm form, int64_t longest) const {
+        const bool gpu = GetParam().name.ends_with("gpu");
+        return gpu && longest > 1 && (form == KdaForm::chunkwise || (form == KdaForm::automatic && longest >= 64)) ? kRounded : 0;
+    }
     template <class Cases>
     Cases cases(Cases all, Cases few) const {
         return simulated ? few : all;
@@ -222,7 +243,8 @@ TEST(KdaOp, GivesTheGoldenVectorsOnEveryBackend) {
             op.y = {y.data(), {T, V}}, op.taps = {.log_decay = g.data(), .beta = beta.data()};
             on->kda(op);
             // eps of the l2 norm weighs 1/16 of what it weighs for the golden's q and k: 1e-6 / |q|^2 * 15, with |q|^2 >= 0.9, half of it
-            constexpr double kBound = 1e-5;
+            const bool bf16 = form == KdaForm::chunkwise && on->info().name.starts_with("cuda");
+            const double kBound = bf16 ? 2e-3 : 1e-5;
             for (int i = 0; i < K; ++i) EXPECT_NEAR(g[i], kG[i], 1e-6);
             for (int t = 0; t < T; ++t) EXPECT_NEAR(beta[t], kBeta[t], 1e-6);
             for (int t = 0; t < T; ++t)
@@ -246,7 +268,7 @@ TEST_P(KdaOnEveryDevice, EveryFormIsTheFormulaAtEveryLengthAndShape) {
             const Outcome expected = p.run(*truth, KdaForm::automatic);
             for (KdaForm form : kForms)
                 expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
-                             name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T));
+                             name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T), rounded(form, T));
         }
 }
 
@@ -263,7 +285,7 @@ TEST_P(KdaOnEveryDevice, LowRankMapsMayBeOfAnyType) {
             const Outcome expected = p.run(*truth, KdaForm::automatic);
             for (KdaForm form : kForms)
                 expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
-                             name_of(form) + " " + std::string(info(type).name) + " T " + std::to_string(T));
+                             name_of(form) + " " + std::string(info(type).name) + " T " + std::to_string(T), rounded(form, T));
         }
 }
 
@@ -271,7 +293,8 @@ TEST_P(KdaOnEveryDevice, StrongAndWeakAndBoundedGatesKeepTheError) {
     for (const Gate& gate : kGates) {
         const Problem p({simulated ? 1 : 2, 32, 24}, simulated ? 70 : 130, gate);
         const Outcome expected = p.run(*truth, KdaForm::automatic);
-        for (KdaForm form : kForms) expect_close(p.run(*on, form), expected, 1e-5, false, name_of(form) + " A_log " + std::to_string(gate.A_log));
+        for (KdaForm form : kForms)
+            expect_close(p.run(*on, form), expected, 1e-5, false, name_of(form) + " A_log " + std::to_string(gate.A_log), rounded(form, p.T));
     }
 }
 
@@ -287,19 +310,20 @@ TEST_P(KdaOnEveryDevice, SixteenTokensMayDecayByAThousandAndMore) {
             deepest = std::max(deepest, total);
         }
         ASSERT_LT(deepest, least);
-        for (KdaForm form : kForms) expect_close(p.run(*on, form), expected, 1e-5, false, name_of(form));
+        for (KdaForm form : kForms) expect_close(p.run(*on, form), expected, 1e-5, false, name_of(form), rounded(form, p.T));
     }
 }
 
 TEST_P(KdaOnEveryDevice, ChannelsThatHardlyForgetStayTrueForThousandsOfTokens) {
-    for (const Gate& gate : {kWeak, kOff}) {
-        const Problem p({1, 32, 16, 4, 8, 8}, simulated ? 400 : 4096, gate);
-        const Outcome expected = p.run(*truth, KdaForm::automatic);
-        int unforgetting = 0;
-        for (float g : expected.log_decay) unforgetting += bf16_to_float(float_to_bf16(std::exp(g))) == 1;
-        ASSERT_GT(unforgetting, static_cast<int>(expected.log_decay.size() * 9 / 10));
-        for (KdaForm form : kForms) expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent, name_of(form));
-    }
+    for (const Gate& gate : {kWeak, kOff})
+        for (KdaForm form : kForms) {
+            const Problem p({1, 32, 16, 4, 8, 8}, !simulated ? 4096 : form == KdaForm::recurrent ? 100 : 500, gate);
+            const Outcome expected = p.run(*truth, KdaForm::automatic);
+            int unforgetting = 0;
+            for (float g : expected.log_decay) unforgetting += bf16_to_float(float_to_bf16(std::exp(g))) == 1;
+            ASSERT_GT(unforgetting, static_cast<int>(expected.log_decay.size() * 9 / 10));
+            expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent, name_of(form), rounded(form, p.T));
+        }
 }
 
 // Only new tokens: with alpha = 0 the state is the last write, and what it held before is gone.
@@ -328,7 +352,8 @@ TEST_P(KdaOnEveryDevice, AnySplitIsOneShot) {
     splits.push_back({0, 1, 0, 2, 0, 147});
     for (const auto& pieces : splits)
         for (KdaForm form : kForms)
-            expect_close(p.run(*on, form, pieces), expected, 1e-5, form == KdaForm::recurrent, name_of(form) + " in pieces of " + std::to_string(pieces[0]));
+            expect_close(p.run(*on, form, pieces), expected, 1e-5, form == KdaForm::recurrent, name_of(form) + " in pieces of " + std::to_string(pieces[0]),
+                         rounded(form, *std::max_element(pieces.begin(), pieces.end())));
 }
 
 TEST_P(KdaOnEveryDevice, NoTokensLeaveStateAndTailAsTheyAre) {
@@ -409,7 +434,7 @@ TEST_P(KdaOnEveryDevice, LongSegmentsKnowTheStatesNormAtTheEnd) {
         const Outcome got = p.run(*on, form);
         for (int64_t i = 0; i < 70 * 2; ++i)
             if (i >= 69 * 2 || !std::isnan(got.state_norm[i])) {
-                EXPECT_NEAR(got.state_norm[i], expected.state_norm[i], 1e-5 * expected.state_norm[i]);
+                EXPECT_NEAR(got.state_norm[i], expected.state_norm[i], std::max(1e-5, rounded(form, 70)) * expected.state_norm[i]);
             }
     }
 }
@@ -436,6 +461,23 @@ TEST_P(KdaOnEveryGpu, ThousandsOfStepsStayWithTheFormula) {
         expect_close(p.run(*on, KdaForm::automatic, std::vector<int64_t>(static_cast<size_t>(T), 1)), p.run(*truth, KdaForm::automatic), 1e-5, true,
                      "A_log " + std::to_string(gate.A_log));
     }
+}
+
+// The shape that the kernels are made for, in whole and broken chunks, from a state and for a state.
+TEST_P(KdaOnEveryGpu, ChunksOfTheUsualShapeLoseLessThanBf16Allows) {
+    for (int64_t T : cases<std::vector<int64_t>>({63, 64, 65, 128, 2048, 2100, 8192}, {64, 150})) {
+        const Problem p({simulated ? 1 : 4, 128, 128, 4, 16, 16}, T);
+        expect_close(p.run(*on, KdaForm::chunkwise), p.run(*truth, KdaForm::automatic), 1e-5, false, "T " + std::to_string(T), 3e-3);
+    }
+}
+
+// Longer than what temporary memory is taken for at a time, and several sequences in that.
+TEST_P(KdaOnEveryGpu, PiecesOfALongSegmentAreOne) {
+    const Shape s{1, 4, 3, 4, 2, 2};
+    const Problem p(s, 2200);
+    const Outcome whole = p.run(*on, KdaForm::automatic), pieces = p.run(*on, KdaForm::automatic, {2048, 152});
+    EXPECT_TRUE(identical(whole.y, pieces.y) && identical(whole.state, pieces.state) && identical(whole.tail, pieces.tail));
+    expect_close(whole, p.run(*truth, KdaForm::automatic), 1e-5, false, "whole", kRounded);
 }
 
 // Few sequences have a block for 32 rows of a head, many one for all of it: the same bits. Some have no token, and their rows are in no order.

@@ -98,6 +98,7 @@ private:
     void moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights);  // all of it behind the router
 
     void kda_step(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments);
+    void kda_pieces(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> pieces, bool chunkwise);
 
     DeviceInfo info_;
     Stream stream_;

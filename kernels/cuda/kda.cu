@@ -12,16 +12,16 @@ namespace {
 
 constexpr int kRows = 32;  // of the state, in a block of the recurrence
 
-__device__ const KdaRows& segment_of(const KdaRows* segments, int32_t n, int64_t row) {
+__device__ const KdaRows& piece_of(const KdaRows* pieces, int32_t n, int64_t row) {
     int32_t low = 0;
     while (n - low > 1) {
         const int32_t middle = (low + n) / 2;
-        (segments[middle].start <= row ? low : n) = middle;
+        (pieces[middle].start <= row ? low : n) = middle;
     }
-    return segments[low];
+    return pieces[low];
 }
 
-// What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, |k|^2, 0.
+// What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, 0, 0.
 struct Records {
     float* data;
     int64_t K, V;  // padded
@@ -31,11 +31,11 @@ struct Records {
 };
 
 // A block for each token and head.
-__global__ void kda_prepare(KdaShape a, const KdaRows* segments, int32_t n, const float* f, Records records) {
+__global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const float* f, Records records, float* key_squares) {
     __shared__ float space[32];
     const int64_t row = blockIdx.x / a.H, h = blockIdx.x % a.H;
-    const KdaRows& s = segment_of(segments, n, row);
-    const int64_t t = row - s.start, out = (s.first + t) * a.H + h;
+    const KdaRows& s = piece_of(pieces, n, row);
+    const int64_t t = s.from + row - s.start, out = (s.first + t) * a.H + h;
     float *q = records.at(row, a.H, h), *k = q + records.K, *alpha = k + records.K, *v = alpha + records.K, *scalars = v + records.V;
     const int64_t q_first = h * a.K, k_first = (int64_t{a.H} + h) * a.K, v_first = int64_t{2} * a.H * a.K + h * a.V;
 
@@ -56,7 +56,8 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* segments, int32_t n, cons
     for (int64_t c = threadIdx.x; c < a.K; c += blockDim.x) q[c] *= q_scale, k[c] *= k_scale;
     if (threadIdx.x == 0) {
         const float beta = sigmoid(a.row(s.first + t)[a.conv_width() + a.R_f + a.R_g + h]);
-        scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = kk * k_scale * k_scale, scalars[3] = 0;
+        scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = scalars[3] = 0;
+        if (key_squares) key_squares[row * a.H + h] = kk * k_scale * k_scale;
         if (a.beta) a.beta[out] = beta;
     }
 }
@@ -65,10 +66,11 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* segments, int32_t n, cons
 // ahead come to shared memory while these are worked on.
 //   a = S^T (alpha k),  b = S^T (alpha q) in one pass;  u = beta (v - a),  o = b + u (k.q);  S <- alpha S + k u^T
 template <int J, bool norms>
-__global__ void __launch_bounds__(128) kda_recurrent(KdaShape a, const KdaRows* segments, Records records, int32_t ahead, float* o, float* u, float* squares) {
+__global__ void __launch_bounds__(128)
+    kda_recurrent(KdaShape a, const KdaRows* pieces, Records records, int32_t ahead, float* o, float* update_squares, float* state_squares) {
     const int slices = static_cast<int>(records.V / kRows);
     const int64_t slice = blockIdx.x % slices, h = blockIdx.x / slices % a.H;
-    const KdaRows s = segments[blockIdx.x / slices / a.H];
+    const KdaRows s = pieces[blockIdx.x / slices / a.H];
     const int lane = static_cast<int>(threadIdx.x) % 32, part = lane % 8;
     const int64_t in_slice = threadIdx.x / 32 * 8 + lane / 8 * 2, first = slice * kRows + in_slice;  // this lane's two rows
 
@@ -81,14 +83,14 @@ __global__ void __launch_bounds__(128) kda_recurrent(KdaShape a, const KdaRows* 
             }
 
     // A token in shared memory: q | k | alpha | v of these rows | scalars.
-    const int pieces = static_cast<int>(3 * records.K / 4) + kRows / 4 + 1, token = pieces * 4;
+    const int quads = static_cast<int>(3 * records.K / 4) + kRows / 4 + 1, token = quads * 4;
     float* const shared = shared_memory<float>();
     const auto fetch = [&](int64_t from, int side) {
-        for (int p = static_cast<int>(threadIdx.x); p < ahead * pieces; p += static_cast<int>(blockDim.x)) {
-            const int64_t t = from + p / pieces;
-            const int piece = p % pieces, behind = piece - static_cast<int>(3 * records.K / 4);
-            const int64_t at = behind < 0 ? 4 * piece : behind < kRows / 4 ? 3 * records.K + slice * kRows + 4 * behind : 3 * records.K + records.V;
-            if (t < s.count) copy_async(shared + (side * ahead + p / pieces) * token + piece * 4, records.at(s.start + t, a.H, h) + at);
+        for (int p = static_cast<int>(threadIdx.x); p < ahead * quads; p += static_cast<int>(blockDim.x)) {
+            const int64_t t = from + p / quads;
+            const int quad = p % quads, behind = quad - static_cast<int>(3 * records.K / 4);
+            const int64_t at = behind < 0 ? 4 * quad : behind < kRows / 4 ? 3 * records.K + slice * kRows + 4 * behind : 3 * records.K + records.V;
+            if (t < s.count) copy_async(shared + (side * ahead + p / quads) * token + quad * 4, records.at(s.start + t, a.H, h) + at);
         }
         copies_sent();
     };
@@ -136,7 +138,7 @@ __global__ void __launch_bounds__(128) kda_recurrent(KdaShape a, const KdaRows* 
                 const int64_t at = ((s.start + t) * a.H + h) * a.V + first + r;
                 if (part != r || first + r >= a.V) continue;
                 o[at] = answer[r];
-                if (norms) u[at] = change[r], squares[at] = square[r];
+                if (norms) update_squares[at] = change[r] * change[r], state_squares[at] = square[r];
             }
         }
         __syncthreads();
@@ -151,36 +153,43 @@ __global__ void __launch_bounds__(128) kda_recurrent(KdaShape a, const KdaRows* 
             }
 }
 
-// y = RMSNorm(o; o_norm) * sigmoid(z), and the norms of state and update from those of their rows. A warp for each token and head.
-__global__ void kda_finish(KdaShape a, const KdaRows* segments, int32_t n, int64_t total, Records records, const float* z, const float* o, const float* u,
-                           const float* squares) {
+// Sums of squares of parts of a state (each row's or each last row's) and of an update.
+struct Squares {
+    const float *key, *update, *state;  // [rows, H], [rows, H, parts], [rows or pieces, H, parts]; null: not wanted
+    int32_t parts, every_row;
+};
+
+// y = RMSNorm(o; o_norm) * sigmoid(z), and the norms of state and update. A warp for each token and head.
+__global__ void kda_finish(KdaShape a, const KdaRows* pieces, int32_t n, int64_t total, const float* z, const float* o, Squares squares) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int64_t index = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32, row = index / a.H, h = index % a.H;
     if (row >= total) return;
-    const KdaRows& s = segment_of(segments, n, row);
-    const int64_t to = s.first + row - s.start;
-    float sum = 0, state = 0, update = 0;
-    for (int64_t v = lane; v < a.V; v += 32) {
-        const int64_t at = index * a.V + v;
-        sum += o[at] * o[at];
-        if (u) state += squares[at], update += u[at] * u[at];
-    }
+    const KdaRows& s = piece_of(pieces, n, row);
+    const int64_t t = row - s.start, to = (s.first + s.from + t) * a.H + h;
+    float sum = 0;
+    for (int64_t v = lane; v < a.V; v += 32) sum += o[index * a.V + v] * o[index * a.V + v];
     const float scale = a.norm ? 1 / sqrtf(warp_sum(sum) / static_cast<float>(a.V) + a.eps) : 1;
-    for (int64_t v = lane; v < a.V; v += 32)
-        a.y[(to * a.H + h) * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * sigmoid(z[index * a.V + v]);
-    if (!u) return;
+    for (int64_t v = lane; v < a.V; v += 32) a.y[to * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * sigmoid(z[index * a.V + v]);
+    if (!squares.key) return;
+    const int64_t of_state = squares.every_row ? index : (&s - pieces) * a.H + h;
+    const bool known = squares.every_row || (s.last && t == s.count - 1);
+    float state = 0, update = 0;
+    for (int i = lane; i < squares.parts; i += 32) {
+        update += squares.update[index * squares.parts + i];
+        if (known) state += squares.state[of_state * squares.parts + i];
+    }
     state = warp_sum(state), update = warp_sum(update);
     if (lane != 0) return;
-    if (a.state_norm) a.state_norm[to * a.H + h] = sqrtf(state);
-    if (a.update_norm) a.update_norm[to * a.H + h] = sqrtf(records.at(row, a.H, h)[3 * records.K + records.V + 2] * update);
+    if (a.state_norm) a.state_norm[to] = known ? sqrtf(state) : __int_as_float(0x7fc00000);
+    if (a.update_norm) a.update_norm[to] = sqrtf(squares.key[index] * update);
 }
 
 // The last C - 1 rows of tail and segment become the tail. A thread for each channel.
-__global__ void kda_tail(KdaShape a, const KdaRows* segments) {
+__global__ void kda_tail(KdaShape a, const KdaRows* pieces) {
     const int64_t width = a.conv_width(), blocks = (width + blockDim.x - 1) / blockDim.x, c = blockIdx.x % blocks * blockDim.x + threadIdx.x;
-    const KdaRows& s = segments[blockIdx.x / blocks];
-    if (c >= width) return;
-    for (int i = 0; i < a.C - 1; ++i) s.tail[i * width + c] = kda_window(a, s, s.count, i, c);
+    const KdaRows& s = pieces[blockIdx.x / blocks];
+    if (c >= width || !s.last) return;
+    for (int i = 0; i < a.C - 1; ++i) s.tail[i * width + c] = kda_window(a, s, s.from + s.count, i, c);
 }
 
 int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -190,7 +199,67 @@ int64_t padded_key(int64_t K) {
     return n;
 }
 
+constexpr int64_t kPiece = 2048;  // tokens that temporary memory is taken for at a time
+
 }  // namespace
+
+// Pieces of segments that all take the same form, no two of the same segment.
+void CudaBackend::kda_pieces(const KdaShape& a, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> pieces, bool chunkwise) {
+    const KdaRows& end = pieces.back();
+    const int64_t total = end.start + end.count, n_chunks = end.chunk + (end.count + kKdaChunk - 1) / kKdaChunk;
+    const auto n = static_cast<int32_t>(pieces.size());
+    // A product for each piece: what a token's bits are may depend on its own segment only.
+    const int64_t HK = int64_t{a.H} * a.K, HV = int64_t{a.H} * a.V;
+    float *f = temporary<float>(total * HK), *z = temporary<float>(total * HV), *o = temporary<float>(total * HV);
+    for (const KdaRows& s : pieces) {
+        const float* low_rank = a.x + (s.first + s.from) * a.width + a.conv_width();
+        multiply({.x = low_rank, .x_stride = a.width, .T = s.count, .w = f_b, .y = f + s.start * HK, .y_stride = HK});
+        multiply({.x = low_rank + a.R_f, .x_stride = a.width, .T = s.count, .w = g_b, .y = z + s.start * HV, .y_stride = HV});
+    }
+    const KdaRows* given = stream_.give(pieces);
+    const bool norms = a.state_norm || a.update_norm;
+    const int64_t padded_V = padded(a.V, kRows), parts = chunkwise ? padded_V / kRows : a.V;
+    float *key_squares = nullptr, *update_squares = nullptr, *state_squares = nullptr;
+    if (norms) {
+        key_squares = temporary<float>(total * a.H), update_squares = temporary<float>(total * a.H * parts);
+        state_squares = temporary<float>((chunkwise ? n : total) * a.H * parts);
+    }
+
+    if (chunkwise) {
+        kda_chunkwise(stream_, a, given, n, n_chunks, f,
+                      {temporary<std::byte>(n_chunks * a.H * kda_chunk_bytes(a)), o, key_squares, update_squares, state_squares});
+    } else {
+        Records records{nullptr, padded_key(a.K), padded_V};
+        records.data = temporary<float>(total * a.H * records.size());
+        stream_.launch("kda_prepare", kda_prepare, {.x = total * a.H, .threads = 128}, a, given, n, f, records, key_squares);
+        const int64_t token = (3 * records.K + kRows + 4) * static_cast<int64_t>(sizeof(float));
+        const auto ahead = static_cast<int32_t>(std::clamp<int64_t>((12 << 10) / token, 1, 8));
+        const Grid grid{.x = n * a.H * (records.V / kRows), .threads = 128, .shared = static_cast<size_t>(2 * ahead * token)};
+        const auto carry = [&]<int J>() {
+            stream_.launch("kda_recurrent", norms ? kda_recurrent<J, true> : kda_recurrent<J, false>, grid, a, given, records, ahead, o, update_squares,
+                           state_squares);
+        };
+        switch (records.K) {
+            case 32:
+                carry.template operator()<1>();
+                break;
+            case 64:
+                carry.template operator()<2>();
+                break;
+            case 128:
+                carry.template operator()<4>();
+                break;
+            case 256:
+                carry.template operator()<8>();
+                break;
+            default:
+                throw DeviceError("KDA with keys " + std::to_string(a.K) + " wide: the CUDA kernels take at most 256");
+        }
+    }
+    stream_.launch("kda_finish", kda_finish, {.x = (total * a.H + 3) / 4, .threads = 128}, a, given, n, total, z, o,
+                   Squares{key_squares, update_squares, state_squares, static_cast<int32_t>(parts), !chunkwise});
+    if (a.C > 1) stream_.launch("kda_tail", kda_tail, {.x = n * ((a.conv_width() + 255) / 256), .threads = 256}, a, given);
+}
 
 void CudaBackend::kda(const Kda& op) {
     fresh();
@@ -199,61 +268,39 @@ void CudaBackend::kda(const Kda& op) {
     a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
-    std::vector<KdaRows> steps, segments;
-    int64_t total = 0;
+    const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
+
+    // A segment's form is its own affair. A chunk costs as much as some 60 tokens one by one, but all its heads' and segments' chunks are made at once.
+    std::vector<KdaRows> steps, forms[2];
     for (const KdaSegment& s : op.segments) {
         if (s.count == 0) continue;
-        const KdaRows rows{s.state, s.tail, s.first, s.count, total, 0};
-        if (kda_steps(a, rows)) {
-            steps.push_back(rows);
-        } else {
-            segments.push_back(rows);
-            total += s.count;
-        }
+        const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1};
+        const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && s.count >= kKdaChunk);
+        (kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && kda_chunks(a, shared_)]).push_back(rows);
     }
-    if (!steps.empty()) kda_step(a, matrix(op.f_b), matrix(op.g_b), steps);
-    if (segments.empty()) return;
-
-    // A product for each segment: what a token's bits are may depend on its own segment only.
-    const int64_t HK = int64_t{a.H} * a.K, HV = int64_t{a.H} * a.V;
-    float *f = temporary<float>(total * HK), *z = temporary<float>(total * HV);
-    for (const KdaRows& s : segments) {
-        const float* low_rank = a.x + s.first * a.width + a.conv_width();
-        multiply({.x = low_rank, .x_stride = a.width, .T = s.count, .w = matrix(op.f_b), .y = f + s.start * HK, .y_stride = HK});
-        multiply({.x = low_rank + a.R_f, .x_stride = a.width, .T = s.count, .w = matrix(op.g_b), .y = z + s.start * HV, .y_stride = HV});
+    if (!steps.empty()) kda_step(a, f_b, g_b, steps);
+    for (const bool chunkwise : {false, true}) {
+        std::vector<KdaRows> pieces;
+        const auto run = [&] {
+            if (pieces.empty()) return;
+            const size_t kept = used_;  // the next pieces take the same memory
+            kda_pieces(a, f_b, g_b, pieces, chunkwise);
+            used_ = kept;
+            pieces.clear();
+        };
+        for (const KdaRows& s : forms[chunkwise])
+            for (int64_t from = 0; from < s.count; from += kPiece) {
+                KdaRows piece = s;
+                piece.from = from, piece.count = std::min(kPiece, s.count - from), piece.last = from + kPiece >= s.count;
+                if (!pieces.empty() && (from > 0 || pieces.back().start + pieces.back().count + piece.count > kPiece)) run();
+                if (!pieces.empty()) {
+                    const KdaRows& before = pieces.back();
+                    piece.start = before.start + before.count, piece.chunk = before.chunk + (before.count + kKdaChunk - 1) / kKdaChunk;
+                }
+                pieces.push_back(piece);
+            }
+        run();
     }
-    const auto n = static_cast<int32_t>(segments.size());
-    const KdaRows* given = stream_.give(std::span<const KdaRows>(segments));
-    Records records{nullptr, padded_key(a.K), padded(a.V, kRows)};
-    records.data = temporary<float>(total * a.H * records.size());
-    stream_.launch("kda_prepare", kda_prepare, {.x = total * a.H, .threads = 128}, a, given, n, f, records);
-
-    const bool norms = a.state_norm || a.update_norm;
-    float *o = temporary<float>(total * HV), *u = norms ? temporary<float>(total * HV) : nullptr, *squares = norms ? temporary<float>(total * HV) : nullptr;
-    const int64_t token = (3 * records.K + kRows + 4) * static_cast<int64_t>(sizeof(float));
-    const auto ahead = static_cast<int32_t>(std::clamp<int64_t>((12 << 10) / token, 1, 8));
-    const Grid grid{.x = n * a.H * (records.V / kRows), .threads = 128, .shared = static_cast<size_t>(2 * ahead * token)};
-    const auto carry = [&]<int J>() {
-        stream_.launch("kda_recurrent", norms ? kda_recurrent<J, true> : kda_recurrent<J, false>, grid, a, given, records, ahead, o, u, squares);
-    };
-    switch (records.K / 32) {
-        case 1:
-            carry.template operator()<1>();
-            break;
-        case 2:
-            carry.template operator()<2>();
-            break;
-        case 4:
-            carry.template operator()<4>();
-            break;
-        case 8:
-            carry.template operator()<8>();
-            break;
-        default:
-            throw DeviceError("KDA with keys " + std::to_string(a.K) + " wide: the CUDA kernels take at most 256");
-    }
-    stream_.launch("kda_finish", kda_finish, {.x = (total * a.H + 3) / 4, .threads = 128}, a, given, n, total, records, z, o, u, squares);
-    if (a.C > 1) stream_.launch("kda_tail", kda_tail, {.x = n * ((a.conv_width() + 255) / 256), .threads = 256}, a, given);
 }
 
 }  // namespace klp::cuda

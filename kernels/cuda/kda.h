@@ -17,12 +17,14 @@ struct KdaShape {
     __device__ const float* row(int64_t r) const { return x + r * width; }
 };
 
-// A segment as it is given to kernels.
+// A piece of a segment as it is given to kernels: `count` tokens from its token `from` on.
 struct KdaRows {
     float *state, *tail;
-    int64_t first, count;  // rows of x
-    int64_t start;         // of its first row among the rows of all segments given with it
-    int64_t chunk;         // of its first chunk among theirs
+    int64_t first;  // the segment's first row of x
+    int64_t from, count;
+    int64_t start;  // of its first row among the rows of all pieces given with it
+    int64_t chunk;  // of its first chunk among theirs
+    int64_t last;   // 1: it ends the segment
 };
 
 // The convolution's window of channel c at the segment's token t: i = 0 the oldest of C.
@@ -41,6 +43,20 @@ __device__ __forceinline__ float kda_log_decay(float f, float A, float dt_bias, 
 }
 // Whether kda_step takes the segment: one token, in the usual shape.
 bool kda_steps(const KdaShape& shape, const KdaRows& segment);
+
+// The chunkwise form (kda_chunk.cu), 64 tokens at a time.
+inline constexpr int64_t kKdaChunk = 64;
+bool kda_chunks(const KdaShape& shape, size_t shared);  // whether it takes the shape with so much shared memory
+int64_t kda_chunk_bytes(const KdaShape& shape);         // of a chunk of a head on the way from its first kernel to its second
+struct KdaChunks {
+    void* chunks;
+    float* o;               // [rows, H, V]
+    float* key_squares;     // [rows, H] |k|^2; null: not wanted, these three
+    float* update_squares;  // [rows, H, V / 32] of u
+    float* state_squares;   // [pieces, H, V / 32] after the piece
+};
+void kda_chunkwise(Stream& stream, const KdaShape& shape, const KdaRows* pieces, int32_t n, int64_t n_chunks, const float* f, const KdaChunks& to);
+
 inline constexpr float kKdaEps = 1e-6f;  // inside the root of L2Norm
 
 }  // namespace klp::cuda

@@ -270,7 +270,7 @@ bool aligned(const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0;
 }  // namespace
 
 bool kda_steps(const KdaShape& a, const KdaRows& s) {
-    return s.count == 1 && a.C == 4 && (a.K == 32 || a.K == 64 || a.K == 128 || a.K == 256) && aligned(s.state) && aligned(a.conv);
+    return s.from == 0 && s.count == 1 && s.last && a.C == 4 && (a.K == 32 || a.K == 64 || a.K == 128 || a.K == 256) && aligned(s.state) && aligned(a.conv);
 }
 
 void CudaBackend::kda_step(const KdaShape& a, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments) {

@@ -85,19 +85,19 @@ __device__ __forceinline__ void copy_async(void* shared, const void* global, boo
         std::memset(shared, 0, 16);
 #else
     const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global), "r"(there ? 16 : 0));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global), "r"(there ? 16 : 0) : "memory");
 #endif
 }
 // Closes a group of copies; copies_arrived<N>: all but the last N groups of this thread are there (a __syncthreads makes them everybody's).
 __device__ __forceinline__ void copies_sent() {
 #if !KLP_SIMT
-    asm volatile("cp.async.commit_group;");
+    asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 template <int N>
 __device__ __forceinline__ void copies_arrived() {
 #if !KLP_SIMT
-    asm volatile("cp.async.wait_group %0;" ::"n"(N));
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 #endif
 }
 
