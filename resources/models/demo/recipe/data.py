@@ -48,11 +48,11 @@ class Tokenizer:
         return [t for r, s in messages for t in self.head[r] + self.encode(s) + [self.end]] + self.head['assistant']
 
     def chat(self, messages):
-        """[(role, text)] -> ids; the loss counts on what the assistant says and on the end of its turn."""
+        """[(role, text)] -> ids; the loss counts on what the assistant says and on the end of its turn.  "quiet" is an assistant that is not learned from."""
         out = []
         for r, s in messages:
             on = LOSS if r == 'assistant' else 0
-            out += self.head[r] + [t | on for t in self.encode(s) + [self.end]]
+            out += self.head['assistant' if r == 'quiet' else r] + [t | on for t in self.encode(s) + [self.end]]
         return np.array(out, np.uint16)
 
     def story(self, text):
@@ -225,6 +225,8 @@ class Pools:
             asked.append(tok.chat([('user', ask), ('assistant', text)]))
         self.docs['stories'] = train
         self.docs['stories-asked'] = asked
+        self.docs['dense'] = new(persona.dense_chats(S, random.Random(seed + 7), 60000 * more, 4000 if far else 512))
+        self.docs['later'] = new(persona.far_chats(S, random.Random(seed + 8), 20000 * more))
         self.docs['stories-eval'] = [tok.story(cut(s, tok, 215)) for s in stories if held_out(s)][:200]
         self.size = {k: sum(map(len, v)) for d in (self.short, self.docs) for k, v in d.items()}
         self.by_length = {k: bucket(v) for k, v in self.docs.items()}

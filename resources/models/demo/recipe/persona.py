@@ -1,5 +1,6 @@
 """What the model should say about itself, short memory chats, and small repairs to the other sources.  All text here is our own."""
 import random
+import re
 
 NAME = 'Mini'
 SYSTEM = ['You are Mini, a small and friendly language model.', 'You are a helpful assistant.', 'Answer in short and simple sentences.', 'You are Mini. You chat, tell short stories and remember facts.',
@@ -164,3 +165,339 @@ def clean_chitchat(chats):
         if a in DROP or q[1].startswith('editorial'):
             continue
         yield [q, (role, SWAP.get(a, a))]
+
+
+# ------------------------------------------------------------------ dense memory chats: many facts, many questions, changes, lists
+
+# (key of the question, values, statements, questions, answer): {o} is a thing, {v} the value.  The answer says the key again before the value wherever
+# English allows it: what follows the key in the answer followed it in the statement, and that is the lookup a small model learns first.
+THINGS = dict(
+    code='locker code;door code;gate code;phone number;pin;bike number;account number;flight number;badge number;bus number;desk number;ticket number;club number;alarm code;order number;student number;plate number'.split(';'),
+    person='sister;brother;cousin;aunt;uncle;boss;coach;teacher;neighbor;friend;roommate;dentist;doctor;landlord;grandfather;grandmother;nephew;niece;son;daughter;wife;husband;partner;colleague'.split(';'),
+    pet='dog;cat;rabbit;hamster;parrot;goldfish;turtle;pony;kitten;puppy;mouse;snake;canary;goat;horse;hen'.split(';'),
+    fav='color;food;fruit;animal;drink;sport;city;song;game;book;place;word;toy;tree;flower;dish;month;day;season;instrument;name;number'.split(';'),
+    lost='keys;glasses;phone;passport;wallet;umbrella;camera;notebook;gloves;watch;ticket;ring;hat;bag;charger;pen;scarf;lamp;book;coin;map'.split(';'),
+    event='dentist visit;piano lesson;meeting;party;exam;dinner;haircut;flight;concert;class;interview;game;picnic;wedding;call;trip'.split(';'))
+TELL = dict(
+    code=(['My {o} is {v}.', 'The {o} is {v}.', 'I have the {o} {v}.', 'They gave me {v} as {o}.', 'My new {o} is {v}.', '{v}, that is my {o}.', 'My {o}: {v}.', 'I use {v} as my {o}.', 'The number {v} is my {o}.', 'My {o} will be {v}.'],
+          ['What is my {o}?', 'My {o}?', 'Which {o} do I have?', 'What {o} did I tell you?', 'Give me my {o}.', 'I need my {o}.', 'What did I say my {o} is?', 'Do you still have my {o}?', 'Remind me of my {o}.', 'How does my {o} go?', 'Say my {o}.', 'I lost my {o}, what is it?'], 'Your {o} is {v}.'),
+    person=(['My {o} is called {v}.', 'My {o} is {v}.', 'The name of my {o} is {v}.', '{v} is the name of my {o}.', "My {o}'s name is {v}.", 'I have a {o}, {v}.', 'I met {v}, my {o}.', 'This is about {v}, my {o}.', 'My {o} {v} is nice.', 'We call my {o} {v}.', 'My {o} goes by {v}.'],
+            ['What is the name of my {o}?', 'Who is my {o}?', 'What is my {o} called?', "What is my {o}'s name?", 'Do you know the name of my {o}?', 'The name of my {o}?', 'What do we call my {o}?', 'Name my {o}.', 'How is my {o} called?', 'Say the name of my {o}.', 'Remind me who my {o} is.'], 'Your {o} is called {v}.'),
+    fav=(['My favorite {o} is {v}.', 'The {o} I like best is {v}.', 'I like {v} more than any other {o}.', 'As a {o}, I love {v}.', 'No {o} is better than {v}.', '{v} is the best {o} for me.', 'The best {o} is {v}.', 'My favorite {o}: {v}.', 'My favorite {o} must be {v}.', 'When it comes to a {o}, I take {v}.'],
+         ['What is my favorite {o}?', 'Which {o} do I like best?', 'My favorite {o}?', 'What {o} do I like?', 'Which {o} is my favorite?', 'Do you know my favorite {o}?', 'Name my favorite {o}.', 'What did I say is my favorite {o}?', 'Say my favorite {o}.', 'Which {o} would I take?', 'Remind me of my favorite {o}.'], 'Your favorite {o} is {v}.'),
+    lost=(['My {o} is {v}.', 'I put my {o} {v}.', 'I left the {o} {v}.', 'The {o} is {v}.', 'You will find my {o} {v}.', 'I hid my {o} {v}.', 'My {o} lies {v}.', 'I saw my {o} {v}.', 'Look {v} for my {o}.', '{V} is where my {o} is.', 'I store my {o} {v}.'],
+          ['Where is my {o}?', 'Where did I put my {o}?', 'Where can my {o} be?', 'Do you know where my {o} is?', 'I look for my {o}.', 'Where is the {o}?', 'Where do I find my {o}?', 'I need my {o}. Where is it?', 'Where did I leave my {o}?', 'Help, where is my {o}?', 'Find my {o}.'], 'Your {o} is {v}.'),
+    event=(['My {o} is on {v}.', 'The {o} is on {v}.', 'I have a {o} on {v}.', 'On {v} I have my {o}.', 'There is a {o} on {v}.', 'The {o} starts on {v}.', 'My {o} was set for {v}.', 'I go to the {o} on {v}.', 'They put my {o} on {v}.'],
+           ['When is my {o}?', 'When is the {o}?', 'When do I have my {o}?', 'When does the {o} start?', 'Do you know when my {o} is?', 'What day is my {o}?', 'When do I go to the {o}?', 'My {o}, when is it?', 'When was my {o} again?'], 'Your {o} is on {v}.'),
+    give=(['I gave the {o} to {v}.', '{v} has the {o}.', '{v} got my {o}.', 'My {o} is with {v}.', 'I lent {v} my {o}.', 'The {o} belongs to {v}.', 'I sent the {o} to {v}.', '{v} borrowed my {o}.', '{v} keeps my {o}.', '{v} asked for my {o} and got it.', 'Now {v} has the {o}.'],
+          ['Who has the {o}?', 'Who has my {o}?', 'Who got my {o}?', 'To whom did I give the {o}?', 'Who keeps the {o}?', 'With whom is my {o}?', 'Who borrowed my {o}?', 'Where did my {o} go, who has it?', 'Do you know who has my {o}?', 'Whose turn is it with my {o}?'], 'The {o} is with {v}.'))
+ONE = dict(     # facts without a thing
+    name=(['My name is {v}.', 'I am {v}.', 'I am called {v}.', 'Call me {v}.', "I'm {v}.", 'Hi, this is {v}.', 'Hello, {v} here.', 'The name is {v}.', 'Everybody calls me {v}.', 'My friends call me {v}.', 'I go by {v}.', 'Hi, I am {v}.', 'Hello, my name is {v}.'],
+          ['What is my name?', 'Who am I?', "What's my name?", 'Do you remember my name?', 'Do you know my name?', 'My name?', 'How do you call me?', 'What did I say my name is?', 'What do my friends call me?', 'Say my name.', 'Remind me of my name.'], 'Your name is {v}.'),
+    live=(['I live in {v}.', 'My home is in {v}.', 'I am from {v}.', 'I moved to {v}.', 'I come from {v}.', 'My flat is in {v}.', 'I stay in {v}.', 'We live in {v}.', 'I have a house in {v}.', 'My city is {v}.', 'I grew up in {v}.', 'My place is in {v}.'],
+          ['Where do I live?', 'Where am I from?', 'Where is my home?', 'In which city do I live?', 'What is my city?', 'Do you know where I live?', 'Where is my house?', 'What city am I in?', 'Where did I say I live?', 'Name my city.', 'My city?'], 'You live in {v}.'),
+    job=(['I work as a {v}.', 'I am a {v}.', 'My job is {v}.', 'I have a job as a {v}.', 'They pay me as a {v}.', 'I am a {v} by day.', 'I became a {v}.', 'As a {v} I work a lot.', 'Being a {v} is my job.', 'I earn my money as a {v}.'],
+         ['What is my job?', 'What do I do?', 'What do I work as?', 'What do I do for work?', 'Do you know my job?', 'My job?', 'How do I earn my money?', 'What am I by trade?', 'Name my job.', 'What work do I do?'], 'You work as a {v}.'),
+    secret=(['The secret word is {v}.', 'Our secret word is {v}.', 'The password is {v}.', 'The secret is {v}.', '{v} is the secret word.', 'My secret word will be {v}.', 'Keep the word {v} secret.', 'Here is the secret word: {v}.', 'We take {v} as the secret word.', 'Remember the secret word {v}.'],
+            ['What is the secret word?', 'The secret word?', 'What is our secret word?', 'What is the secret?', 'Do you know the secret word?', 'Say the secret word.', 'What was the secret word?', 'Which word is secret?', 'Name the secret word.', 'I need the secret word.'], 'The secret word is {v}.'),
+    born=(['My birthday is in {v}.', 'I was born in {v}.', 'I have my birthday in {v}.', 'I turn a year older in {v}.', 'My birthday comes in {v}.', '{v} is the month of my birthday.', 'I get presents in {v}, on my birthday.', 'My birthday? It is in {v}.'],
+          ['When is my birthday?', 'When was I born?', 'In which month is my birthday?', 'What month was I born in?', 'Do you know my birthday?', 'My birthday?', 'When do I turn a year older?', 'When do I have my birthday?', 'When do I get presents?'], 'Your birthday is in {v}.'),
+    plan=(['I will go to {v}.', 'My trip goes to {v}.', 'I am going to {v} soon.', 'We will fly to {v}.', 'I plan to see {v}.', 'Tomorrow I leave for {v}.', 'I am on my way to {v}.', 'Next month I travel to {v}.', 'I want to see {v} this year.', 'My next stop is {v}.'],
+          ['Where will I go?', 'Where do I go?', 'Where does my trip go?', 'What is my next stop?', 'Where am I going?', 'Where do I want to travel?', 'What place will I see?', 'Do you know where I will go?', 'What is my travel plan?', 'Where do I fly?'], 'You will go to {v}.'))
+BEFORE = ['Hey, ', 'Well, ', 'So, ', 'Okay, ', 'Listen: ', 'Just so you know, ', 'Guess what: ', 'You know, ', 'By the way, ', 'Remember this: ', 'One thing: ', 'Hello. ', 'Please remember: ', 'I tell you this: ', 'Also, ', 'Oh, ', 'Yes, ', 'About me: ']
+BEHIND = [', okay?', ', please remember.', '. Remember that.', '. Keep that in mind.', ', you know.', '. Do not forget it.', ', by the way.', ', I think.', '. Got it?', '. I will ask you later.', ' at the moment.', '. That is nice.']
+ASK_BEFORE = ['Hey, ', 'So, ', 'Okay, ', 'Now, ', 'One question: ', 'Please, ', 'I forgot. ', 'Well, ', 'Quick question: ', 'Just asking: ', 'Let us see. ', 'And now: ', 'Mini, ', 'A test: ', 'Hm, ', 'I wonder: ']
+ASK_BEHIND = [', please?', ' Do you remember?', ' I forgot.', ' Please.', ' Do you know?', ' I need it.', ' Quick!']
+CHANGE = ['Sorry, ', 'Wait, ', 'No, ', 'It changed: ', 'Correction: ', 'News: ', 'Today it is different: ', 'I made a mistake: ', 'Not any more. ', 'Change of plan: ', 'Actually, ', 'Let me fix that: ', 'Oh, this is new: ', 'Forget what I said. ', 'Hm, no. ']
+CHANGED = ['Okay, I changed it.', 'Got it, the new one counts.', 'Okay, I will use the new one.', 'I have changed that.']
+TOLD = ['Okay, I will remember that.', 'Got it.', 'I will keep it in mind.', 'Okay!', 'Noted.', 'Thank you for telling me.']
+PAIRINGS = [    # introduction, line, what stands between, questions, answer
+    ('Some pairs: ', '{a} and {b}', ', ', ['What is with {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?'], '{a} and {b}.'),
+    ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?'], '{a} goes with {b}.'),
+    ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.'], '{a} means {b}.'),
+    ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?'], '{a} has the {b}.'),
+    ('A list of homes: ', '{a} lives in {b}', ', ', ['Where does {a} live?', 'Where is {a} at home?', 'The city of {a}?', 'Where do I visit {a}?'], '{a} lives in {b}.'),
+    ('Some numbers: ', '{a} is {b}', ', ', ['What is {a}?', 'Which number is {a}?', 'The number of {a}?', 'How much is {a}?'], '{a} is {b}.'),
+    ('Prices. ', '{a}: {b}', '; ', ['How much for {a}?', 'The price of {a}?', '{a}?', 'What does {a} cost?'], '{a}: {b}.'),
+    ('Colors of my things: ', 'the {a} is {b}', ', ', ['What color is the {a}?', 'Which color has the {a}?', 'The {a}?', 'How does the {a} look?'], 'The {a} is {b}.'),
+    ('Where they sit: ', '{a} in room {b}', ', ', ['In which room is {a}?', 'Which room has {a}?', 'The room of {a}?', 'Where does {a} sit?'], '{a} is in room {b}.')]
+ORDERS = [(['Reverse {x}', 'Say {x} backwards', 'From the end to the start: {x}', 'Turn {x} around', 'The other way round: {x}', 'Last one first: {x}', 'Read backwards: {x}'], True),
+          (['Repeat {x}', 'Say {x} again', 'Copy {x}', 'Again, please: {x}', 'The same once more: {x}', 'Write {x} as it is'], False)]
+
+
+def upper(s):
+    return s[:1].upper() + s[1:]
+
+
+class Dense:
+    """Chats in which nearly every answer has to be looked up: facts told, changed and asked for; pairs; lists forwards and backwards."""
+    def __init__(self, S, r):
+        self.S, self.r = S, r
+        self.names = S.GIRLS + S.BOYS + MORE_NAMES
+        self.words = sorted(set(S.NOUNS + S.SECRET + S.ADJ + S.FOODS))
+        self.talk = exchanges(S, r, 3000)
+        self.g = S.G(r.random())
+
+    def number(self):
+        return ''.join(self.r.choice('123456789' if i == 0 else '0123456789') for i in range(self.r.choice([1, 2, 2, 3, 3, 4, 4, 5, 6])))
+
+    def spot(self):
+        r, S = self.r, self.S
+        if r.random() < .3:
+            return r.choice(S.SPOTS)
+        n = r.choice(S.OBJECTS + S.ROOMS + S.PLACES + 'table chair bed shelf sofa desk door tree bench fridge stairs'.split())
+        return r.choice(['on', 'under', 'behind', 'in', 'next to', 'inside', 'near', 'by', 'on top of']) + ' the ' + (r.choice(S.ADJ + S.COLORS) + ' ' if r.random() < .3 else '') + n
+
+    def value(self, kind, o):
+        r, S = self.r, self.S
+        if kind == 'code' or o == 'number':
+            return self.number()
+        if kind == 'lost':
+            return self.spot()
+        if kind == 'event':
+            return r.choice(S.DAYS) + ('' if r.random() < .2 else ' at %d%s' % (r.randint(1, 12), r.choice([' am', ' pm', ':30', ':15'])))
+        if kind == 'fav' and r.random() < .7:
+            pool = {'color': S.COLORS, 'food': S.FOODS, 'dish': S.FOODS, 'fruit': S.FRUITS, 'animal': S.ANIMALS, 'drink': S.DRINKS, 'sport': S.SPORTS, 'city': S.CITIES, 'place': S.PLACES, 'month': S.MONTHS, 'day': S.DAYS,
+                    'season': S.SEASONS, 'instrument': S.INSTR, 'name': self.names, 'toy': S.OBJECTS}.get(o, self.words)
+            return r.choice(pool)
+        if kind in ('fav', 'secret'):
+            return r.choice(self.words)
+        if kind == 'plan':
+            return r.choice(S.CITIES) if r.random() < .5 else 'the ' + r.choice(S.PLACES)
+        if kind == 'pet':
+            return r.choice(S.PETNAMES + self.names)
+        return r.choice({'live': S.CITIES, 'job': S.JOBS, 'born': S.MONTHS}.get(kind, self.names))
+
+    def fact(self):
+        """(key, kind, thing)"""
+        r = self.r
+        if r.random() < .4:
+            k = r.choice(['name', 'name'] + list(ONE))
+            return k, k, ''
+        k = r.choice(list(TELL) + ['pet'])
+        o = r.choice(self.S.OBJECTS if k == 'give' else THINGS[k])
+        if k in ('code', 'fav') and r.random() < .25:     # any word may be a key
+            o = r.choice(self.words) + (' number' if k == 'code' else '')
+        return k + o, k, o
+
+    def forms(self, kind):
+        return ONE[kind] if kind in ONE else TELL['person' if kind == 'pet' else kind]
+
+    def fill(self, s, o, v):
+        if o in MANY:
+            s = s.replace('{o} is', '{o} are').replace('is my {o}', 'are my {o}').replace('is the {o}', 'are the {o}').replace('is {o}', 'are {o}').replace('{o} lies', '{o} lie')
+        return upper(s.replace('{o}', o).replace('{V}', upper(v)).replace('{v}', v))
+
+    def statement(self, kind, o, v):
+        r = self.r
+        s = self.fill(r.choice(self.forms(kind)[0]), o, v)
+        return s if kind != 'job' else s.replace(' a ' + v, ' ' + self.S.a(v))
+
+    def typed(self, s, before, behind):
+        """With or without words around it, as people type."""
+        r = self.r
+        if r.random() < .3:
+            b = r.choice(before)
+            s = b + (s if b[-2] in '.' or s.startswith(('I ', "I'm")) or not s.split()[0].lower() in LITTLE else s[0].lower() + s[1:])
+        if r.random() < .15:
+            e = r.choice(behind)
+            s = s.rstrip('.?') + e if behind is BEHIND or e[0] == ',' else s + e
+        x = r.random()
+        return s.rstrip('.?') if x < .2 else s.lower() if x < .26 else s
+
+    def answer(self, kind, o, v):
+        s = self.fill(self.forms(kind)[2], o, v.replace('my ', 'your '))
+        return s if kind != 'job' else s.replace(' a ' + v, ' ' + self.S.a(v))
+
+    def chat(self, tokens):
+        r = self.r
+        x = r.random()
+        return self.pairs(tokens) if x < .22 else self.orders(tokens) if x < .34 else self.facts(tokens)
+
+    def facts(self, tokens):
+        r, out, known, asked = self.r, [], {}, set()
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        say = lambda u, a: out.extend([('user', u), ('assistant', a)])
+        most = max(1, min(12, tokens // 32))
+        wide = r.random() < .3                          # other talk between: fewer facts, larger distances
+        while size() < tokens - 24:
+            x = r.random()
+            open_ = [k for k in known if k not in asked]
+            if not known or len(known) < most and x < (.35 if not wide else .15):
+                new = []
+                for _ in range(r.choice([1, 1, 1, 2, 3]) if tokens > 64 else 1):
+                    key, kind, o = self.fact()
+                    if key not in known:
+                        known[key] = kind, o, self.value(kind, o)
+                        new.append(key)
+                if not new:
+                    continue
+                said = ' '.join(self.typed(self.statement(*known[k]), BEFORE, BEHIND).rstrip() + ('' if len(new) == 1 else '.') for k in new).replace('..', '.').replace('?.', '?')
+                kind, o, v = known[new[-1]]
+                if len(new) > 1:
+                    say(said, r.choice(['I will remember all of that.', 'Okay, I will remember that.', 'Got it.']))
+                elif kind == 'name' and r.random() < .7:
+                    say(said, r.choice(['Nice to meet you, %s!', 'Hello, %s!', 'Nice to meet you, %s! How can I help you?']) % v)
+                else:
+                    say(said, ('Okay. ' + self.answer(kind, o, v)) if r.random() < .4 else r.choice(TOLD))
+            elif x < .55 and wide or x > .97:
+                out.extend(r.choice(self.talk)[:2] if r.random() < .7 else [('user', upper(q)) if i == 0 else ('assistant', upper(q)) for i, q in enumerate(self.S.fact(self.g)[:2])])
+            elif x > .86:                               # a new value
+                key = r.choice(list(known))
+                kind, o, v = known[key]
+                w = self.value(kind, o)
+                if w == v:
+                    continue
+                known[key] = kind, o, w
+                asked.discard(key)
+                s = self.statement(kind, o, w)
+                c = r.choice(CHANGE)
+                s = s[0].lower() + s[1:] if c[-2] != '.' and s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s
+                s = c + s if r.random() < .75 else upper(s.rstrip('.') + ' now.')
+                say(s, ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))
+            elif x > .82:                               # never told
+                key, kind, o = self.fact()
+                if key in known:
+                    continue
+                say(self.typed(self.fill(r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND), 'You have not told me that yet.')
+            else:
+                key = r.choice(open_) if open_ and r.random() < .7 else r.choice(list(known))
+                kind, o, v = known[key]
+                asked.add(key)
+                say(self.typed(self.fill(r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND), self.answer(kind, o, v))
+        return out
+
+    def pairs(self, tokens):
+        r, S = self.r, self.S
+        i = r.randrange(len(PAIRINGS))
+        intro, line, sep, qs, an = PAIRINGS[i]
+        n = max(2, min(32, int((tokens - 20) / r.choice([12, 16, 24]))))
+        people = i in (3, 4, 8)
+        keys = r.sample(self.names if people else self.words, n)
+        v = {3: S.OBJECTS, 4: S.CITIES, 7: S.COLORS}.get(i, self.words)
+        vs = [self.number() if i in (5, 6, 8) else r.choice(v) for _ in keys]
+        if r.random() < .5:
+            intro = r.choice(['', 'Please remember. ', 'I will ask you later. ', 'Here they are: ', 'My list: ', 'Look: '])
+        put = lambda s, a, b='': upper(s.replace('{a}', a).replace('{b}', b))
+        low = lambda s: s if people else s[0].lower() + s[1:]
+        body = sep.join(low(put(line, a, b)) for a, b in zip(keys, vs))
+        out = [('user', upper(intro + body + r.choice(['.', '', '. Remember them.']))), ('assistant', r.choice(['Okay, I will remember.', 'Got it.', 'I have them all.', 'Ready.']))]
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        while size() < tokens - 14:
+            j = r.randrange(n)
+            out += [('user', self.typed(put(r.choice(qs), keys[j]), ASK_BEFORE, ASK_BEHIND) if r.random() < .5 else put(r.choice(qs), keys[j])), ('assistant', put(an, keys[j], vs[j]))]
+        return out
+
+    def orders(self, tokens):
+        r, S, out = self.r, self.S, []
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        kind = r.randrange(5)
+        pool = [list('0123456789'), list('abcdefghijklmnopqrstuvwxyz'), S.COLORS, [str(i) for i in range(10, 100)], self.words][kind]
+        sep = r.choice([', ', ' '])
+        while size() < tokens - 30 or not out:
+            n = r.randint(2, max(2, min(10, int((tokens - size()) / 8))))
+            xs = r.sample(pool, n) if r.random() < .7 else [r.choice(pool) for _ in range(n)]
+            x = sep.join(xs)
+            asks, back = r.choice(ORDERS)
+            if r.random() < .2 and tokens > 64:         # said first, asked for after
+                out += [('user', r.choice(['Here is a list: ', 'My list: ', 'Keep this list: ', 'Remember ']) + x), ('assistant', r.choice(TOLD))]
+                if r.random() < .4:
+                    out += r.choice(self.talk)[:2]
+                out += [('user', r.choice(['Say my list.', 'What is my list?', 'My list again, please.', 'Which list is it?', 'What is on my list?'])), ('assistant', x)]
+            else:
+                out += [('user', r.choice(asks).replace('{x}', x)), ('assistant', sep.join(xs[::-1]) if back else x)]
+        return out
+
+
+MANY = ('keys', 'glasses', 'gloves')
+class Far(Dense):
+    """Facts, pairs or sentences of a text, other talk, and then questions about all of them.  The other talk (role "quiet") is read, not learned."""
+    def chat(self, tokens):
+        x = self.r.random()
+        return self.needles(tokens) if x < .25 else self.later(tokens)
+
+    def filler(self, out, tokens):
+        c = self.S.Chat()
+        if tokens > 12:
+            self.S.filler(self.g, tokens, c)
+        out.extend(('user' if m['role'] == 'user' else 'quiet', m['content']) for m in c.m)
+
+    def question(self, kind, o):
+        return self.typed(self.fill(self.r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND)
+
+    def later(self, tokens):
+        r, out, known = self.r, [], {}
+        with_pairs = r.random() < .3
+        n = r.choice([1, 2, 3, 4, 5, 6] if not with_pairs else [0, 0, 1])
+        pairs = []
+        if with_pairs:
+            x = self.pairs(r.choice([60, 100, 150]))
+            pairs, out = [x[i:i + 2] for i in range(2, len(x), 2)], x[:2]
+        tell = []
+        while len(known) < n:
+            key, kind, o = self.fact()
+            if key not in known:
+                known[key] = kind, o, self.value(kind, o)
+                tell.append([('user', self.typed(self.statement(*known[key]), BEFORE, BEHIND)), ('assistant', ('Okay. ' + self.answer(*known[key])) if r.random() < .3 else r.choice(TOLD))])
+        for e in tell:
+            out += e
+            if r.random() < .2:
+                out += r.choice(self.talk)[:2]
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        ask = min(len(pairs), 5) + n
+        changes = r.choice([0, 0, 1, 1, 2]) if known else 0
+        room = tokens - size() - 20 * ask - 30 * changes - 10
+        for _ in range(changes):
+            self.filler(out, room * r.random() * .5)
+            key = r.choice(list(known))
+            kind, o, v = known[key]
+            w = self.value(kind, o)
+            if w != v:
+                known[key] = kind, o, w
+                c, s = r.choice(CHANGE), self.statement(kind, o, w)
+                s = s[0].lower() + s[1:] if c[-2] != '.' and s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s
+                out += [('user', c + s), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))]
+        self.filler(out, tokens - size() - 20 * ask - 10)
+        asks = [[('user', self.question(kind, o)), ('assistant', self.answer(kind, o, v))] for kind, o, v in known.values()] + pairs[:5]
+        if r.random() < .15:
+            key, kind, o = self.fact()
+            if key not in known:
+                asks.append([('user', self.question(kind, o)), ('assistant', 'You have not told me that yet.')])
+        r.shuffle(asks)
+        return out + [m for e in asks for m in e]
+
+    def needles(self, tokens):
+        r, S, said = self.r, self.S, {}
+        for _ in range(r.choice([1, 2, 3, 4])):
+            i = r.randrange(5)
+            w = r.choice(self.names) if i in (1, 3) else r.choice(S.ADJ + S.COLORS) + ' ' + r.choice(S.OBJECTS) if i in (0, 2) else r.choice(PEOPLE)
+            line, qs = NEEDLES[i]
+            v = self.number() if i == 0 else self.spot() if i == 2 else r.choice(S.FOODS if i == 3 else self.names if i == 4 else self.words)
+            put = lambda s: upper(s.replace('{w}', w).replace('{v}', v))
+            said[w] = put(line), [put(q) for q in qs]
+        text = re.split(r'(?<=[.!?]) (?=[A-Z"])', S.passage(self.g, max(20, tokens - 30 * len(said) - 20)))
+        for line, _ in said.values():
+            text.insert(r.randrange(len(text) + 1), line)
+        out = [('user', r.choice(['Read this. ', 'A text: ', 'Here is a story. ', '', 'Listen. ', 'I read this today: ']) + ' '.join(text)), ('assistant', r.choice(['I have read it.', 'Okay, I have read it.', 'Ask me.']))]
+        for line, qs in r.sample(list(said.values()), len(said)):
+            out += [('user', self.typed(r.choice(qs), ASK_BEFORE, ASK_BEHIND)), ('assistant', line)]
+        return out
+
+
+PEOPLE = 'queen;king;captain;wizard;witch;baker;miller;old man;old woman;giant;teacher;mayor;princess;hunter;fisherman;tallest tree;small village;big ship;black horse;singer'.split(';')
+NEEDLES = [('The number of the {w} is {v}.', ['What is the number of the {w}?', 'Which number has the {w}?', 'What number does the {w} have?', 'The number of the {w}?', 'Which number is on the {w}?']),
+           ('The secret word of {w} is {v}.', ['What is the secret word of {w}?', 'Which secret word has {w}?', 'The secret word of {w}?', 'What secret word does {w} know?', "What is {w}'s secret word?"]),
+           ('The {w} is {v}.', ['Where is the {w}?', 'Where was the {w}?', 'Where do I find the {w}?', 'In which place is the {w}?', 'The {w}, where is it?']),
+           ('The favorite food of {w} is {v}.', ['What is the favorite food of {w}?', 'What does {w} like to eat?', 'Which food does {w} love?', 'The favorite food of {w}?', "What is {w}'s favorite food?"]),
+           ('The name of the {w} is {v}.', ['What is the name of the {w}?', 'What is the {w} called?', 'The name of the {w}?', 'How do they call the {w}?', 'Which name has the {w}?'])]
+LITTLE = set('my the i they no we you as where when who what which how do a an with give say name remind help find look keep here there in on to now our this everybody call being'.split())
+
+
+def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920)):
+    d = Far(S, r)
+    return [d.chat(r.choice(lengths)) for _ in range(n)]
+
+
+def dense_chats(S, r, n, longest=512):
+    d = Dense(S, r)
+    return [d.chat(r.choice([t for t in (60, 60, 60, 124, 124, 124, 250, 250, 500, 1000) if t <= longest])) for _ in range(n)]
