@@ -227,6 +227,7 @@ class Pools:
         self.docs['stories-asked'] = asked
         self.docs['dense'] = new(persona.dense_chats(S, random.Random(seed + 7), 60000 * more, 4000 if far else 512))
         self.docs['later'] = new(persona.far_chats(S, random.Random(seed + 8), 20000 * more))
+        self.docs['drill'] = new(persona.drill_chats(S, random.Random(seed + 9), 40000 * more))
         self.docs['stories-eval'] = [tok.story(cut(s, tok, 215)) for s in stories if held_out(s)][:200]
         self.size = {k: sum(map(len, v)) for d in (self.short, self.docs) for k, v in d.items()}
         self.by_length = {k: bucket(v) for k, v in self.docs.items()}

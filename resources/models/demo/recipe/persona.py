@@ -237,6 +237,7 @@ class Dense:
         self.words = sorted(set(S.NOUNS + S.SECRET + S.ADJ + S.FOODS))
         self.talk = exchanges(S, r, 3000)
         self.g = S.G(r.random())
+        self.pairings, self.lists, self.first = PAIRINGS, ORDERS, .2
 
     def number(self):
         return ''.join(self.r.choice('123456789' if i == 0 else '0123456789') for i in range(self.r.choice([1, 2, 2, 3, 3, 4, 4, 5, 6])))
@@ -370,7 +371,7 @@ class Dense:
     def pairs(self, tokens):
         r, S = self.r, self.S
         i = r.randrange(len(PAIRINGS))
-        intro, line, sep, qs, an = PAIRINGS[i]
+        intro, line, sep, qs, an = self.pairings[i]
         n = max(2, min(32, int((tokens - 20) / r.choice([12, 16, 24]))))
         people = i in (3, 4, 8)
         keys = r.sample(self.names if people else self.words, n)
@@ -398,8 +399,8 @@ class Dense:
             n = r.randint(2, max(2, min(10, int((tokens - size()) / 8))))
             xs = r.sample(pool, n) if r.random() < .7 else [r.choice(pool) for _ in range(n)]
             x = sep.join(xs)
-            asks, back = r.choice(ORDERS)
-            if r.random() < .2 and tokens > 64:         # said first, asked for after
+            asks, back = r.choice(self.lists)
+            if r.random() < self.first and tokens > 64:  # said first, asked for after
                 out += [('user', r.choice(['Here is a list: ', 'My list: ', 'Keep this list: ', 'Remember ']) + x), ('assistant', r.choice(TOLD))]
                 if r.random() < .4:
                     out += r.choice(self.talk)[:2]
@@ -410,6 +411,21 @@ class Dense:
 
 
 MANY = ('keys', 'glasses', 'gloves')
+class Drill(Dense):
+    """Pairs, answered in the words they were told in, and lists; nothing else."""
+    def __init__(self, S, r):
+        super().__init__(S, r)
+        self.pairings = [p[:4] + ('You said: ' + p[1] + '.',) for p in PAIRINGS]
+        self.lists, self.first = [(forms + more, back) for (forms, back), more in zip(ORDERS, LIST_FIRST)], .35
+
+    def chat(self, tokens):
+        return self.pairs(tokens) if self.r.random() < .55 else self.orders(tokens)
+
+
+LIST_FIRST = (['{x}: backwards', 'I have {x}. Reverse that', 'Take {x} and turn it around', '{x}. Now from the last to the first', 'These are {x}. What are they in reverse', 'Here is {x}. Backwards, please', 'Given {x}, begin at the end'],
+              ['{x}: again', 'I have {x}. Repeat that', 'Take {x} and say it again', '{x}. Now you', 'These are {x}. Say them', 'Here is {x}. Copy it, please'])
+
+
 class Far(Dense):
     """Facts, pairs or sentences of a text, other talk, and then questions about all of them.  The other talk (role "quiet") is read, not learned."""
     def chat(self, tokens):
@@ -491,6 +507,11 @@ NEEDLES = [('The number of the {w} is {v}.', ['What is the number of the {w}?', 
            ('The favorite food of {w} is {v}.', ['What is the favorite food of {w}?', 'What does {w} like to eat?', 'Which food does {w} love?', 'The favorite food of {w}?', "What is {w}'s favorite food?"]),
            ('The name of the {w} is {v}.', ['What is the name of the {w}?', 'What is the {w} called?', 'The name of the {w}?', 'How do they call the {w}?', 'Which name has the {w}?'])]
 LITTLE = set('my the i they no we you as where when who what which how do a an with give say name remind help find look keep here there in on to now our this everybody call being'.split())
+
+
+def drill_chats(S, r, n):
+    d = Drill(S, r)
+    return [d.chat(r.choice((56, 56, 116, 116, 116, 235, 235))) for _ in range(n)]
 
 
 def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920)):
