@@ -212,7 +212,7 @@ CHANGE = ['Sorry, ', 'Wait, ', 'No, ', 'It changed: ', 'Correction: ', 'News: ',
 CHANGED = ['Okay, I changed it.', 'Got it, the new one counts.', 'Okay, I will use the new one.', 'I have changed that.']
 TOLD = ['Okay, I will remember that.', 'Got it.', 'I will keep it in mind.', 'Okay!', 'Noted.', 'Thank you for telling me.']
 PAIRINGS = [    # introduction, line, what stands between, questions, answer
-    ('Some pairs: ', '{a} and {b}', ', ', ['What is with {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?'], '{a} and {b}.'),
+    ('Some pairs: ', '{a} and {b}', ', ', ['What is beside {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?'], '{a} and {b}.'),
     ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?'], '{a} goes with {b}.'),
     ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.'], '{a} means {b}.'),
     ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?'], '{a} has the {b}.'),

@@ -53,7 +53,7 @@ STAGES = [
     {'name': 'dense', 'tokens': 1056768, 'lr': (.4, .4), 'lengths': {64: 3, 128: 4, 256: 3},
      'mix': {'dense': 12, 'spans': .5, 'memory-short': 1.5, 'memory': 3, 'needle': .7, 'compose': 1, 'plot': .5}, 'compose': TALK},
     {'name': 'later', 'tokens': 2.5e6, 'lr': (.4, .3), 'lengths': {64: 1.5, 128: 3, 256: 4, 512: 4},
-     'mix': {'dense': 6, 'later': 8, 'memory': .5, 'spans': .4, 'compose': .7, 'plot': .4}, 'compose': TALK},
+     'mix': {'dense': 5, 'later': 8, 'drill': 4, 'memory': .5, 'spans': .3, 'compose': .7, 'plot': .4}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
