@@ -52,8 +52,10 @@ STAGES = [
      'mix': {'spans': 3, 'memory-short': 3, 'recall-own': 3, 'memory': 6, 'lists': 2, 'pairs': .5, 'compose': 1}, 'compose': TALK},
     {'name': 'dense', 'tokens': 1056768, 'lr': (.4, .4), 'lengths': {64: 3, 128: 4, 256: 3},
      'mix': {'dense': 12, 'spans': .5, 'memory-short': 1.5, 'memory': 3, 'needle': .7, 'compose': 1, 'plot': .5}, 'compose': TALK},
-    {'name': 'later', 'tokens': 2.5e6, 'lr': (.4, .3), 'lengths': {64: 1.5, 128: 3, 256: 4, 512: 4},
+    {'name': 'later', 'tokens': 512000, 'lr': (.4, .384), 'lengths': {64: 1.5, 128: 3, 256: 4, 512: 4},
      'mix': {'dense': 5, 'later': 8, 'drill': 4, 'memory': .5, 'spans': .3, 'compose': .7, 'plot': .4}, 'compose': TALK},
+    {'name': 'settle', 'tokens': 1.6e6, 'lr': (.38, 0), 'lengths': {64: 1.5, 128: 3, 256: 4, 512: 3},
+     'mix': {'dense': 6, 'later': 6, 'drill': 3, 'lists': .7, 'recall-own': 1, 'memory': .7, 'spans': .2, 'compose': 3.5, 'plot': 2.5}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
