@@ -2,9 +2,9 @@
 """Writes figures and samples into docs/demo-model.md and draws docs/demo-model.svg.
 
     klp eval --twin --items 60 --json > figures.json
-    python3 report.py figures.json PATH/TO/klp
+    python3 report.py PATH/TO/klp figures.json ["NAME=more.json" ...]
 
-Standard library.  What stands between <!-- figures --> or <!-- samples --> and <!-- end --> is replaced.  The samples are the chats below, in this order, greedy, the first
+Several files make one table and one picture; NAME is what a file's model is called there.  Standard library.  What stands between <!-- figures --> or <!-- samples --> and <!-- end --> is replaced.  The samples are the chats below, in this order, greedy, the first
 answers that came.
 """
 import json
@@ -76,12 +76,13 @@ def picture(figures):
     tasks = sorted({r['task'] for r in figures[0]['by_distance']})
     steps = sorted({r['distance'] for r in figures[0]['by_distance']})
     w, h, gap, left, top = 190, 120, 26, 44, 44
-    colors = ['#0b6bcb', '#c2410c']
+    colors = ['#0b6bcb', '#c2410c', '#6b7280', '#15803d']
+    dash = ['', ' stroke-dasharray="6 3"', ' stroke-dasharray="2 2"', ' stroke-dasharray="8 2 2 2"']
     o = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">' % (left + len(tasks) * (w + gap), top + h + 48),
          '<rect width="100%" height="100%" fill="white"/>']
     for i, f in enumerate(figures):
         o.append('<line x1="%d" y1="14" x2="%d" y2="14" stroke="%s" stroke-width="2"%s/><text x="%d" y="18">%s</text>' % (
-            left + 110 * i, left + 24 + 110 * i, colors[i], ' stroke-dasharray="5 3"' * i, left + 30 + 110 * i, f['model']))
+            left + 190 * i, left + 24 + 190 * i, colors[i], dash[i], left + 30 + 190 * i, f['model']))
     for n, task in enumerate(tasks):
         x0 = left + n * (w + gap)
         x = lambda d: x0 + w * steps.index(d) / max(1, len(steps) - 1)
@@ -95,18 +96,21 @@ def picture(figures):
             o.append('<text x="%.1f" y="%d" text-anchor="middle" fill="#555" font-size="9">%s</text>' % (x(d), top + h + 14, d if d < 1000 else '%gk' % (d / 1024)))
         for i, f in enumerate(figures):
             at = sorted((r['distance'], r['right'] / r['asked']) for r in f['by_distance'] if r['task'] == task)
-            o.append('<polyline fill="none" stroke="%s" stroke-width="2"%s points="%s"/>' % (colors[i], ' stroke-dasharray="5 3"' * i, ' '.join('%.1f,%.1f' % (x(d), y(s)) for d, s in at)))
+            o.append('<polyline fill="none" stroke="%s" stroke-width="2"%s points="%s"/>' % (colors[i], dash[i], ' '.join('%.1f,%.1f' % (x(d), y(s)) for d, s in at)))
     o.append('<text x="%d" y="%d" fill="#555">tokens between what was told and the question; share of right answers, held-out templates and names</text></svg>' % (left, top + h + 36))
     return '\n'.join(o) + '\n'
 
 
 def main():
-    with open(sys.argv[1]) as f:
-        figures = json.load(f)
+    figures = []
+    for a in sys.argv[2:]:
+        name, _, file = a.rpartition('=')
+        with open(file) as f:
+            figures += [{**x, 'model': name or x['model']} for x in json.load(f)]
     page = os.path.join(DOCS, 'demo-model.md')
     with open(page) as f:
         text = f.read()
-    for mark, body in (('figures', tables(figures)), ('samples', samples(sys.argv[2]))):
+    for mark, body in (('figures', tables(figures)), ('samples', samples(sys.argv[1]))):
         text = re.sub(r'(<!-- %s -->\n).*?(\n<!-- end -->)' % mark, lambda m: m[1] + body + m[2], text, flags=re.S)
     with open(page, 'w') as f:
         f.write(text)
