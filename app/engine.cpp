@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/format.h"
+#include "core/memory_plan.h"
 #include "core/system.h"
 
 namespace klp {
@@ -43,6 +44,7 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
     load.cancel = &g_interrupted;
     {
         Progress progress(terminal, "loading " + engine.name);
+        load.on_plan = [&](const MemoryPlan& plan) { note(engine.name + " on " + engine.backend->info().hardware + ": " + text(plan)); };
         load.progress = [&](double fraction) { progress.show(fraction); };
         auto model = Model::load(engine.backend, engine.checkpoint.config, engine.checkpoint.source, load);
         if (!model) return tl::unexpected(model.error());

@@ -4,6 +4,7 @@
 
 #include "app/engine.h"
 #include "app/machine.h"
+#include "core/memory_plan.h"
 #include "core/system.h"
 
 namespace klp {
@@ -17,10 +18,18 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     if (auto fits = check_fits(model_name(checkpoint->folder), bytes, system_memory()); !fits) return tl::unexpected(fits.error());
     auto backend = make_backend(what.device, what.threads);
     if (!backend) return tl::unexpected(backend.error());
-    auto model = Model::load(*backend, checkpoint->config, checkpoint->source, options);
-    if (!model) return tl::unexpected(model.error());
-
     auto card = std::make_shared<RunCard>();
+    LoadOptions load = options;
+    load.context = what.context > 0 ? what.context : load.context;
+    load.on_plan = [&](const MemoryPlan& plan) { card->memory_plan = text(plan); };
+    auto model = Model::load(*backend, checkpoint->config, checkpoint->source, load);
+    if (!model) return tl::unexpected(model.error());
+    if ((*backend)->free_bytes() >= 0)
+        card->load = [device = std::weak_ptr(*backend)] {
+            const auto on = device.lock();
+            return on ? on->load() : DeviceLoad{};
+        };
+
     std::error_code none;
     card->folder = std::filesystem::absolute(checkpoint->folder, none).string();
     card->name = model_name(checkpoint->folder);

@@ -93,6 +93,7 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     if (const int64_t free = on->free_bytes(); free >= 0) {
         const MemoryPlan plan =
             plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), kPrefillChunk, info(model->cache_type_).bytes);
+        if (options.on_plan) options.on_plan(plan);
         if (plan.total() > free)
             return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) + " of " +
                                                 std::to_string(on->info().memory_bytes >> 20) + " MiB free");

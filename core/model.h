@@ -18,9 +18,12 @@ inline constexpr int64_t kPrefillChunk = 512;  // tokens of a prompt in one pass
 enum class TwinKind { trained, synthetic, computed, recorded };
 std::string_view label(TwinKind kind);  // "trained twin", "same shapes, synthetic mixers", "computed", "recorded"
 
+struct MemoryPlan;
+
 struct LoadOptions {
     bool biased_router = false;                     // the vendor's biased-weights quirk
     int64_t context = 4096;                         // tokens that must fit into a GPU's memory beside the weights
+    std::function<void(const MemoryPlan&)> on_plan;  // of a GPU's memory, before any of it is taken; may be empty
     std::atomic<bool>* cancel = nullptr;            // checked between tensors
     std::function<void(double fraction)> progress;  // may be empty
 };

@@ -81,7 +81,7 @@ void RunBar::refresh() {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
         device_->setText(QString::fromStdString(card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
-        device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail));
+        device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
         model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
                                                   bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
     } else {

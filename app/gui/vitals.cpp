@@ -67,7 +67,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
                       "What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
                       "Which of them is shown is chosen at Compare in the run bar");
     process_ = label("Process memory", "Resident memory of this program, mapped weights included");
-    load_ = label("Load", "CPU time of this program over the last second, of all cores");
+    load_ = label("Load", "");
     row->addStretch(1);
     telemetry_ = label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
     connect(&session_, &Session::drained, this, [this] {
@@ -103,10 +103,22 @@ void Vitals::refresh() {
     baseline_->setText(text(baseline));
     process_->setText(text("RAM " + bytes_text(resident_bytes())));
     const int64_t at = now();
-    if (at - busy_at_ns_ > 900'000'000) {
+    if (card && card->load && at - busy_at_ns_ > 900'000'000) {
+        const DeviceLoad gpu = card->load();
+        std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));
+        if (gpu.memory_used >= 0) line += "   " + bytes_text(gpu.memory_used) + " of " + bytes_text(gpu.memory_total);
+        std::string more = "The GPU, as its driver says: time in kernels over the last moments, memory of all programs";
+        if (gpu.clock_mhz >= 0) more += "\n" + grouped(static_cast<int64_t>(gpu.clock_mhz)) + " MHz";
+        if (gpu.watts >= 0) more += "\n" + fixed(gpu.watts, 0) + " W";
+        if (gpu.celsius >= 0) more += "\n" + fixed(gpu.celsius, 0) + " °C";
+        load_->setText(text(line));
+        load_->setToolTip(text(more));
+        busy_ticks_ = busy_ticks(), busy_at_ns_ = at;
+    } else if (at - busy_at_ns_ > 900'000'000) {
         const int64_t ticks = busy_ticks();
         if (busy_at_ns_ > 0) {
             const double seconds = double(at - busy_at_ns_) / 1e9, busy = double(ticks - busy_ticks_) / double(sysconf(_SC_CLK_TCK));
+            load_->setToolTip(QStringLiteral("CPU time of this program over the last second, of all cores"));
             load_->setText(text("CPU " + percent_text(busy / seconds / std::max(1u, std::thread::hardware_concurrency()))));
         }
         busy_ticks_ = ticks, busy_at_ns_ = at;
