@@ -15,6 +15,7 @@
 
 #include "core/generate.h"
 #include "core/sequence.h"
+#include "tests/devices.h"
 
 namespace klp {
 namespace {
@@ -61,10 +62,15 @@ struct Device {
     int threads;
     friend void PrintTo(const Device& d, std::ostream* out) { *out << d.name << " with " << d.threads << " threads"; }
 };
-std::vector<Device> devices() { return {{"naive", 1}, {"cpu", 1}, {"cpu", 2}, {"cpu", 3}}; }
+std::vector<Device> devices() {
+    std::vector<Device> all{{"naive", 1}, {"cpu", 1}, {"cpu", 2}, {"cpu", 3}, {"simulated_gpu", 1}};
+    if (make_backend("cuda")) all.push_back({"cuda", 1});
+    return all;
+}
 std::string label_of(const Device& d) { return d.name + std::to_string(d.threads); }
 
 std::shared_ptr<Backend> backend(const Device& device) {
+    if (device.name == "simulated_gpu") return cuda_on_cpu::make_backend(0, "");
     auto made = make_backend(device.name, device.threads);
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
     return made ? *made : nullptr;
@@ -508,11 +514,33 @@ TEST_P(OnEveryDevice, TapsTellWhatTheLayersDo) {
 
 TEST_P(OnEveryDevice, PhaseTimesAddUp) {
     fed(kPrompt);
+    if (on->info().whole_passes) {  // what its parts took is not known
+        EXPECT_GT(ws->times.whole, 0);
+        EXPECT_EQ(ws->times.total(), ws->times.whole);
+        return;
+    }
     EXPECT_GT(ws->times.kda, 0);
     EXPECT_GT(ws->times.mla, 0);
     EXPECT_GT(ws->times.dense, 0);
     EXPECT_GT(ws->times.moe, 0);
     EXPECT_GT(ws->times.head, 0);
+}
+
+// --- from device to device ------------------------------------------------------------------------------------------
+
+TEST_P(OnEveryDevice, ASnapshotMovesToTheCpuAndTheTalkGoesOnThere) {
+    Sequence here = fed(kPrompt);
+    const SnapshotPtr frozen = here.snapshot();
+    const auto there = load("tiny-spec", backend({"cpu", 1}));
+    Sequence on_cpu(there), whole(there);
+    Workspace other(there->backend());
+    on_cpu.restore(*frozen);
+    const Ids more{5, 6, 7};
+    ASSERT_TRUE(on_cpu.feed(more, other));
+    const std::vector<float> moved = other.logits;
+    ASSERT_TRUE(whole.feed(kPrompt, other));
+    ASSERT_TRUE(whole.feed(more, other));
+    EXPECT_LT(largest_difference(moved, other.logits), 1e-4);
 }
 
 // --- the full-attention twin ----------------------------------------------------------------------------------------

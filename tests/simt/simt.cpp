@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -102,48 +103,55 @@ void wait(At at, unsigned mask = 0) {
 #endif
 }
 
-// A warp's barrier opens when every lane of the mask that still runs stands at it.
-bool warp_open(size_t thread) {
-    const unsigned mask = fibers[thread]->mask;
-    const size_t first = thread / 32 * 32;
-    for (size_t l = 0; l < 32 && first + l < count; ++l) {
-        const Fiber& f = *fibers[first + l];
-        if ((mask >> l & 1) && f.at != At::done && !(f.at == At::warp && f.mask == mask)) return false;
+// A warp's barrier opens when every lane of the mask that still runs stands at it. True if one opened.
+bool open_barriers(size_t first) {
+    unsigned waiting = 0, done = 0;
+    const size_t lanes = std::min<size_t>(32, count - first);
+    for (size_t l = 0; l < lanes; ++l) {
+        waiting |= static_cast<unsigned>(fibers[first + l]->at == At::warp) << l;
+        done |= static_cast<unsigned>(fibers[first + l]->at == At::done) << l;
     }
-    return true;
+    if (lanes < 32) done |= ~0u << lanes;
+    bool opened = false;
+    while (waiting != 0) {
+        const unsigned mask = fibers[first + static_cast<size_t>(__builtin_ctz(waiting))]->mask;
+        unsigned together = 0;
+        for (unsigned left = waiting; left != 0; left &= left - 1) {
+            const int l = __builtin_ctz(left);
+            if (fibers[first + static_cast<size_t>(l)]->mask == mask) together |= 1u << l;
+        }
+        waiting &= ~together;
+        if ((mask & ~done) & ~together) continue;
+        for (; together != 0; together &= together - 1) fibers[first + static_cast<size_t>(__builtin_ctz(together))]->at = At::ready;
+        opened = true;
+    }
+    return opened;
 }
 
+// A warp runs for as long as it gets by itself, then the next one.
 void run_block(bool descending) {
+    const size_t warps = (count + 31) / 32;
     for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready;
     for (;;) {
-        bool moved = false;
-        for (size_t n = 0; n < count; ++n) {
-            const size_t i = descending ? count - 1 - n : n;
-            if (fibers[i]->at == At::ready) resume(*fibers[i]), moved = true;
+        for (size_t n = 0; n < warps; ++n) {
+            const size_t first = (descending ? warps - 1 - n : n) * 32, lanes = std::min<size_t>(32, count - first);
+            do {
+                for (size_t l = 0; l < lanes; ++l) {
+                    Fiber& f = *fibers[first + (descending ? lanes - 1 - l : l)];
+                    if (f.at == At::ready) resume(f);
+                }
+            } while (open_barriers(first));
         }
-        size_t at_block = 0, at_warp = 0, done = 0;
-        for (size_t i = 0; i < count; ++i) {
-            at_block += fibers[i]->at == At::block, at_warp += fibers[i]->at == At::warp, done += fibers[i]->at == At::done;
-        }
-        if (done == count) return;
-        if (at_block + done == count) {
-            for (size_t i = 0; i < count; ++i)
-                if (fibers[i]->at == At::block) fibers[i]->at = At::ready;
-            continue;
-        }
-        for (size_t i = 0; i < count; ++i) {
-            if (fibers[i]->at != At::warp || !warp_open(i)) continue;
-            const unsigned mask = fibers[i]->mask;
-            for (size_t l = 0, first = i / 32 * 32; l < 32 && first + l < count; ++l) {
-                Fiber& f = *fibers[first + l];
-                if ((mask >> l & 1) && f.at == At::warp) f.at = At::ready, moved = true;
-            }
-        }
-        if (!moved) {
+        size_t at_block = 0, at_warp = 0;
+        for (size_t i = 0; i < count; ++i) at_block += fibers[i]->at == At::block, at_warp += fibers[i]->at == At::warp;
+        if (at_block + at_warp == 0) return;
+        if (at_warp > 0) {
             std::fprintf(stderr, "kernel %s, block (%u, %u, %u): %zu threads wait at __syncthreads and %zu at a warp operation for ever\n", kernel, blockIdx.x,
                          blockIdx.y, blockIdx.z, at_block, at_warp);
             std::abort();
         }
+        for (size_t i = 0; i < count; ++i)
+            if (fibers[i]->at == At::block) fibers[i]->at = At::ready;
     }
 }
 
