@@ -40,8 +40,8 @@ class Block {
 
 public:
     static constexpr size_t kShared = static_cast<size_t>(kStages) * kStage;
-    static constexpr int kResident = BT == 32 ? 3 : 2;                    // blocks a processor is to hold
-    static constexpr int kM = BT / kDown / 16, kN = kRows / kAcross / 8;  // a warp's tiles of 16 rows of x and 8 of w
+    static constexpr int kResident = BT == 32 ? kTensor ? 3 : 2 : BT == 128 && kScaled ? 1 : 2;  // blocks a processor is to hold
+    static constexpr int kM = BT / kDown / 16, kN = kRows / kAcross / 8;                         // a warp's tiles of 16 rows of x and 8 of w
 
     // sum[m][n] holds, as mma_bf16's d, rows x_of(m) and columns w_of(n) of the product.
     float sum[kM][kN][4] = {};
