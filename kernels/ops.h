@@ -6,6 +6,7 @@
 //   f32, f16    x stays f32
 //   bf16        x is rounded to bf16, products and sums are f32
 //   q8_0, q4_0  x is rounded to int8 in groups of 32 with an f32 scale (amax / 127), sums of a group are exact int32
+// A GPU's tensor cores round more: the chunkwise KDA its operands, and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32.
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
 #pragma once
 
@@ -54,7 +55,7 @@ struct KdaSegment {      // consecutive rows of one sequence
 struct KdaTaps {               // written when not null; the kernels hold these values anyway
     float* log_decay = nullptr;    // [T, H, K]  g, <= 0
     float* beta = nullptr;         // [T, H]
-    float* state_norm = nullptr;   // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN)
+    float* state_norm = nullptr;   // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN; what is long is up to the backend)
     float* update_norm = nullptr;  // [T, H]     |k u^T| = |k| |u|
 };
 

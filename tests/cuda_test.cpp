@@ -1,4 +1,7 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
+#include "core/chat_template.h"
+#include "core/checkpoint.h"
+#include "core/sequence.h"
 #include "kernels/cuda/nvml.h"
 #include "tests/devices.h"
 
@@ -115,6 +118,30 @@ TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {
     } catch (const DeviceError& e) {
         EXPECT_NE(std::string(e.what()).find("1125899906842624 bytes"), std::string::npos) << e.what();
     }
+}
+
+// The whole way of a token: bf16 weights, prefill, then decoding as a graph.
+TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
+    auto checkpoint = open_checkpoint(std::filesystem::path(KLP_SOURCE_DIR) / "resources/models/demo");
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    auto question = encode_message(*checkpoint->tokenizer, {.role = "user", .content = "Hello"});
+    auto marker = generation_prompt(*checkpoint->tokenizer);
+    ASSERT_TRUE(question && marker);
+    question->insert(question->end(), marker->begin(), marker->end());
+    const auto answer = [&](std::shared_ptr<Backend> device) {
+        auto model = Model::load(device, checkpoint->config, checkpoint->source);
+        EXPECT_TRUE(model) << model.error().message;
+        Sequence sequence(*model);
+        Workspace ws(*device);
+        std::vector<int32_t> ids;
+        EXPECT_TRUE(sequence.feed(*question, ws));
+        while (ids.size() < 10) {
+            ids.push_back(static_cast<int32_t>(std::max_element(ws.logits.begin(), ws.logits.end()) - ws.logits.begin()));
+            EXPECT_TRUE(sequence.feed({&ids.back(), 1}, ws));
+        }
+        return ids;
+    };
+    EXPECT_EQ(answer(on), answer(*make_backend("cpu", 1)));
 }
 
 // The driver's management library, played by a small one of our own (tests/fake_nvml.c).
