@@ -358,7 +358,7 @@ void HeatMap::draw_labels(QPainter& p) const {
         }
     }
     if (!column_texts_.empty()) {
-        const size_t step = every(column_texts_, rect_of(0, 0).width(), m.horizontalAdvance(column_texts_.back()) + 8);
+        const size_t step = every(column_texts_, rect_of(0, 0).width(), m.horizontalAdvance(column_texts_.back()) + 12);
         double free = -1e9;
         for (size_t c = 0; c < column_texts_.size(); c += step) {
             const QString& text = column_texts_[c];

@@ -31,7 +31,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     device_ = new Figure(this, false);  // gives way where there is little room
     device_->setObjectName("device");
     row->addWidget(model_);
-    row->addWidget(device_);
+    row->addWidget(device_, 100);
 
     progress_ = new QProgressBar(this);
     progress_->setAccessibleName("Progress");
