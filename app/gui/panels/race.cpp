@@ -210,10 +210,12 @@ private:
                 memory_->set_series(series++, name, faded(colour), points, true);
             };
             line(bytes.mine, "this model, computed", t.hybrid);
-            if (compared.twin) line(bytes.twin, "twin, computed", t.twin);
+            // A trained twin may have shapes of its own.
+            const bool other = kind_ == TwinKind::trained;
+            if (compared.twin) line(bytes.twin, other ? "same shapes all MLA, computed" : "twin, computed", t.twin);
             if (compared.multi_head && !compared.twin) line(bytes.multi_head, "multi-head attention, computed", t.third);
             const int64_t c = compared.twin ? crossover(bytes.mine, bytes.twin) : compared.multi_head ? crossover(bytes.mine, bytes.multi_head) : -1;
-            if (c >= 64 && double(c) < x.high) marks.push_back({double(c), text_of((compared.twin ? "less memory than the twin from " : "less memory from ") + grouped(c)), t.good});
+            if (c >= 64 && double(c) < x.high) marks.push_back({double(c), text_of((!compared.twin ? "less memory from " : other ? "less memory than all MLA from " : "less memory than the twin from ") + grouped(c)), t.good});
         }
         memory_->drop_series(series);
         memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});
@@ -229,7 +231,7 @@ private:
         QString text;
         if (card) {
             const int64_t n = points_.empty() ? session.trace().size() : tokens_;
-            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The twin was trained as full attention. ";
+            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The twin was trained as full attention, with shapes of its own. ";
             if (session.baseline().twin && kind_ == TwinKind::synthetic)
                 text =
                     "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
