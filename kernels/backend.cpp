@@ -2,6 +2,7 @@
 #include "kernels/backend.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/naive.h"
@@ -14,22 +15,32 @@ namespace klp {
 #if KLP_CUDA
 namespace {
 
-// A GPU that gets its first product wrong, or for which this program holds no code, is not used. Sums of small whole numbers, exact in any order.
+// A GPU that gets its first products wrong, or for which this program holds no code, is not used: of one row and of many, with weights of every type.
 std::string why_not(Backend& on) {
-    constexpr int64_t kIn = 96, kOut = 5;
-    std::vector<float> w(kIn * kOut), x(kIn), y(kOut);
-    for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(static_cast<int>(i * 7 % 11) - 5);
-    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(static_cast<int>(i * 5 % 9) - 4);
-    std::vector<Buffer> keep;
-    const Weight there = on.adopt({reinterpret_cast<const std::byte*>(w.data()), DType::f32, kOut, kIn}, keep);
-    Buffer in = on.allocate(kIn * sizeof(float)), out = on.allocate(kOut * sizeof(float));
-    on.upload(in.as(), x.data(), in.bytes());
-    on.linear({.x = {in.as<float>(), {1, kIn}}, .w = {&there, 1}, .y = {out.as<float>(), {1, kOut}}});
-    on.download(y.data(), out.as(), out.bytes());
-    for (size_t r = 0; r < y.size(); ++r) {
-        float sum = 0;
-        for (size_t i = 0; i < x.size(); ++i) sum += w[r * kIn + i] * x[i];
-        if (y[r] != sum) return "it got a first product wrong";
+    constexpr int64_t kIn = 128, kOut = 64;
+    for (const DTypeInfo& type : dtypes()) {
+        for (const int64_t T : {1, 40}) {
+            std::vector<float> values(kIn * kOut), w(kIn * kOut), x(static_cast<size_t>(T * kIn)), y(static_cast<size_t>(T * kOut));
+            for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(static_cast<int>(i * 7 % 11) - 5);
+            for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(static_cast<int>(i * 5 % 9) - 4);
+            std::vector<std::byte> stored(static_cast<size_t>(kIn * kOut / type.block * type.bytes));
+            encode(type.type, values.data(), kIn * kOut, stored.data());
+            decode(type.type, stored.data(), kIn * kOut, w.data());
+            std::vector<Buffer> keep;
+            const Weight there = on.adopt({stored.data(), type.type, kOut, kIn}, keep);
+            Buffer in = on.allocate(x.size() * sizeof(float)), out = on.allocate(y.size() * sizeof(float));
+            on.upload(in.as(), x.data(), in.bytes());
+            on.linear({.x = {in.as<float>(), {T, kIn}}, .w = {&there, 1}, .y = {out.as<float>(), {T, kOut}}});
+            on.download(y.data(), out.as(), out.bytes());
+            for (size_t i = 0; i < y.size(); ++i) {
+                float sum = 0, size = 0;
+                for (size_t k = 0; k < kIn; ++k) {
+                    const float p = w[i % kOut * kIn + k] * x[i / kOut * kIn + k];
+                    sum += p, size += std::abs(p);
+                }
+                if (!(std::abs(y[i] - sum) <= 0.01f * size)) return "it got a first product with " + std::string(type.name) + " weights wrong";
+            }
+        }
     }
     return "";
 }
