@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <ostream>
 
 #include "tests/support.h"
 
@@ -148,6 +149,7 @@ private:
 struct Device {
     std::string name;  // of the test
     std::function<std::shared_ptr<Backend>()> make;
+    friend void PrintTo(const Device& d, std::ostream* out) { *out << d.name; }
 };
 
 // The GPUs: the kernels run on the CPU, and on the first real one where there is one. Their ops take host pointers.
