@@ -6,7 +6,7 @@
 //   f32, f16    x stays f32
 //   bf16        x is rounded to bf16, products and sums are f32
 //   q8_0, q4_0  x is rounded to int8 in groups of 32 with an f32 scale (amax / 127), sums of a group are exact int32
-// A GPU's tensor cores round more: the chunkwise KDA its operands, and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32.
+// A GPU's tensor cores round more: the chunkwise KDA its operands (chosen by itself only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32.
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
 #pragma once
 

@@ -270,12 +270,14 @@ void CudaBackend::kda(const Kda& op) {
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
     const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
 
+    // Chunks round to bf16, so a model with f32 weights gets them only where they are asked for.
+    const bool rounds = op.f_b.type != DType::f32 && op.f_b.type != DType::f16;
     // A segment's form is its own affair. A chunk costs as much as some 60 tokens one by one, but all its heads' and segments' chunks are made at once.
     std::vector<KdaRows> steps, forms[2];
     for (const KdaSegment& s : op.segments) {
         if (s.count == 0) continue;
         const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1};
-        const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && s.count >= kKdaChunk);
+        const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && rounds && s.count >= kKdaChunk);
         (kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && kda_chunks(a, shared_)]).push_back(rows);
     }
     if (!steps.empty()) kda_step(a, f_b, g_b, steps);
