@@ -56,6 +56,8 @@ STAGES = [
      'mix': {'dense': 5, 'later': 8, 'drill': 4, 'memory': .5, 'spans': .3, 'compose': .7, 'plot': .4}, 'compose': TALK},
     {'name': 'settle', 'tokens': 1.6e6, 'lr': (.38, 0), 'lengths': {64: 1.5, 128: 3, 256: 4, 512: 3},
      'mix': {'dense': 6, 'later': 6, 'drill': 3, 'lists': .7, 'recall-own': 1, 'memory': .7, 'spans': .2, 'compose': 3.5, 'plot': 2.5}, 'compose': TALK},
+    {'name': 'farther', 'tokens': 1.8e6, 'lr': (.3, 0), 'lengths': {64: 1, 128: 2, 256: 4, 512: 5},
+     'mix': {'later': 8, 'dense': 3, 'drill': 3.5, 'lists': 1.5, 'recall-own': .7, 'memory': .5, 'spans': .3, 'compose': 3, 'plot': 2, 'stories': .4}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
