@@ -195,6 +195,14 @@ private:
         double most = 1024;
         int series = 0;
         for (const QPointF& p : a_bytes + b_bytes) most = std::max(most, p.y());
+        if (card) {
+            const MemoryModel bytes = memory_model(card->config, card->cache_value_bytes);
+            const auto top = [&](const Growth& growth) { most = std::max(most, double(growth.fixed) + double(growth.token) * x.high); };
+            top(bytes.mine);
+            if (compared.twin) top(bytes.twin);
+            if (compared.multi_head && !compared.twin) top(bytes.multi_head);
+        }
+        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});  // first: points are placed by them
         std::vector<LineChart::Mark> marks;
         if (!points_.empty()) memory_->set_series(series++, mine, t.hybrid, a_bytes, !now);
         if (!points_.empty() && compared.twin) memory_->set_series(series++, twin, t.twin, b_bytes, !now);
@@ -206,7 +214,6 @@ private:
                     const double n = x.low * std::pow(x.high / x.low, i / 64.0);
                     points << QPointF(n, double(growth.fixed) + double(growth.token) * n);
                 }
-                most = std::max(most, points.back().y());
                 memory_->set_series(series++, name, faded(colour), points, true);
             };
             line(bytes.mine, "this model, computed", t.hybrid);
@@ -218,7 +225,6 @@ private:
             if (c >= 64 && double(c) < x.high) marks.push_back({double(c), text_of((!compared.twin ? "less memory from " : other ? "less memory than all MLA from " : "less memory than the twin from ") + grouped(c)), t.good});
         }
         memory_->drop_series(series);
-        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});
         memory_->set_empty("Memory by context follows from the shapes of a loaded model.");
         memory_->set_marks(std::move(marks));
     }
