@@ -2,7 +2,6 @@
 
 #include <QHBoxLayout>
 #include <QProgressBar>
-#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <thread>
@@ -12,12 +11,11 @@
 #include "app/gui/figure.h"
 #include "app/gui/memory_model.h"
 #include "app/gui/theme.h"
+#include "core/system.h"
 
 namespace klp::gui {
 
 namespace {
-
-int64_t now() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 int64_t resident_bytes() {
     std::ifstream file("/proc/self/statm");
@@ -102,7 +100,7 @@ void Vitals::refresh() {
     }
     baseline_->setText(text(baseline));
     process_->setText(text("RAM " + bytes_text(resident_bytes())));
-    const int64_t at = now();
+    const int64_t at = now_ns();
     if (card && card->load && at - busy_at_ns_ > 900'000'000) {
         const DeviceLoad gpu = card->load();
         std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));

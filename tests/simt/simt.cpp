@@ -51,23 +51,15 @@ const void* host_stack = nullptr;
 size_t host_size = 0;
 #endif
 
+void wait(At at, unsigned mask = 0);
+
 void fiber_main() {
 #if KLP_FIBER_ASAN
     __sanitizer_finish_switch_fiber(nullptr, &host_stack, &host_size);
 #endif
     for (;;) {
         (*body)();
-        self->at = At::done;
-        Fiber* me = self;
-        if (_setjmp(me->here) == 0) {
-#if KLP_FIBER_ASAN
-            __sanitizer_start_switch_fiber(&me->fake, host_stack, host_size);
-#endif
-            _longjmp(scheduler, 1);
-        }
-#if KLP_FIBER_ASAN
-        __sanitizer_finish_switch_fiber(me->fake, &host_stack, &host_size);
-#endif
+        wait(At::done);
     }
 }
 
@@ -88,8 +80,8 @@ void resume(Fiber& f) {
 #endif
 }
 
-// Back to the scheduler until what this thread waits for has come.
-void wait(At at, unsigned mask = 0) {
+// Back to the scheduler until what this thread waits for has come, after its end the next block.
+void wait(At at, unsigned mask) {
     Fiber* me = self;
     me->at = at, me->mask = mask;
     if (_setjmp(me->here) == 0) {
