@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "tests/checkpoints.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
@@ -18,7 +19,7 @@ using nlohmann::json;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
-const std::filesystem::path kGolden = std::filesystem::path(KLP_SOURCE_DIR) / "tests/golden/hf";
+const std::filesystem::path kGolden = source_dir() / "tests/golden/hf";
 
 json golden(const std::string& name) { return json::parse(read_bytes(kGolden / name / "config.json")); }
 // The error's sentence, or "" and a config.

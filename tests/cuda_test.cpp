@@ -4,6 +4,7 @@
 #include "core/sequence.h"
 #include "kernels/cuda/nvml.h"
 #include "tests/devices.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
@@ -122,7 +123,7 @@ TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {
 
 // The whole way of a token: bf16 weights, prefill, then decoding as a graph.
 TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
-    auto checkpoint = open_checkpoint(std::filesystem::path(KLP_SOURCE_DIR) / "resources/models/demo");
+    auto checkpoint = open_checkpoint(source_dir() / "resources/models/demo");
     ASSERT_TRUE(checkpoint) << checkpoint.error().message;
     auto question = encode_message(*checkpoint->tokenizer, {.role = "user", .content = "Hello"});
     auto marker = generation_prompt(*checkpoint->tokenizer);

@@ -13,12 +13,13 @@
 #include "core/checkpoint_writer.h"
 #include "core/conversation.h"
 #include "core/prompts.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kSource = KLP_SOURCE_DIR, kDemo = kSource / "resources/models/demo";
+const fs::path kSource = source_dir(), kDemo = kSource / "resources/models/demo";
 
 // --- transformers' logits (tests/golden/make_demo_golden.py) ----------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include "core/checkpoint.h"
 #include "core/safetensors.h"
 #include "tests/checkpoints.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
@@ -20,7 +21,7 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-const fs::path kGolden = fs::path(KLP_SOURCE_DIR) / "tests/golden/hf";
+const fs::path kGolden = source_dir() / "tests/golden/hf";
 
 std::string length(uint64_t n) { return {reinterpret_cast<const char*>(&n), 8}; }
 std::string safetensors(const std::string& header, const std::string& data) { return length(header.size()) + header + data; }

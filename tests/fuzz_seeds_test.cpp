@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
 
 std::vector<std::string> seeds(const std::string& target) {
     std::vector<std::string> list;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(KLP_SOURCE_DIR) / "tests/fuzz/seeds" / target)) {
+    for (const auto& entry : std::filesystem::directory_iterator(source_dir() / "tests/fuzz/seeds" / target)) {
         std::ifstream in(entry.path(), std::ios::binary);
         list.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
     }

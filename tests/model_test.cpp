@@ -16,12 +16,13 @@
 #include "core/generate.h"
 #include "core/sequence.h"
 #include "tests/devices.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
 
 using Ids = std::vector<int32_t>;
-const std::filesystem::path kGolden = std::filesystem::path(KLP_SOURCE_DIR) / "tests/golden/hf";
+const std::filesystem::path kGolden = source_dir() / "tests/golden/hf";
 
 // --- reading fixtures -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include "core/checkpoint.h"
 #include "kernels/naive.h"
 #include "tests/checkpoints.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
@@ -59,7 +60,7 @@ protected:
         ModelConfig config = c.config;
         std::shared_ptr<const WeightSource> source;
         if (c.name == "embedded") {
-            auto checkpoint = open_checkpoint(std::filesystem::path(KLP_SOURCE_DIR) / "resources/models/demo");
+            auto checkpoint = open_checkpoint(source_dir() / "resources/models/demo");
             ASSERT_TRUE(checkpoint) << checkpoint.error().message;
             config = checkpoint->config, source = checkpoint->source;
         } else {

@@ -10,6 +10,7 @@
 
 #include "core/chat_template.h"
 #include "core/pretokenizer.h"
+#include "tests/source_dir.h"
 
 namespace klp {
 namespace {
@@ -18,7 +19,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using Ids = std::vector<int32_t>;
 
-const std::string kSource = KLP_SOURCE_DIR;
+const std::string kSource = source_dir().string();
 
 std::string contents(const std::string& file) {
     std::ifstream in(kSource + "/" + file, std::ios::binary);
