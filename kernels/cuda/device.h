@@ -75,12 +75,10 @@ __device__ __forceinline__ float block_sum(float v, float* space) {
 
 // A weight as adopt() leaves it. Rows are padded with zeros to chunks of 64 bytes, so that four lanes of 16 bytes read a chunk and no product needs a tail.
 //   f32, f16, bf16   the values
-//   q8_0             two groups of 32 values a chunk, value = scale * code. Word h c of a group's eight (h = 0, 1; c = 0..3) is word 4c + 2s + h of the chunk,
-//   s
-//                    the group: lane c's 16 bytes are then what it holds of both groups in mma_s8().
+//   q8_0             two groups of 32 values a chunk, value = scale * code. Word h c of a group's eight (h = 0, 1; c = 0..3) is word 4c + 2s + h of the chunk
+//                    (s: which of the two groups), so that lane c's 16 bytes are what it holds of both groups in mma_s8().
 //   q4_0             four groups a chunk. A byte holds codes i (low half) and i + 16 (high half) of a group, both in two's complement; word c of group s is
-//   word
-//                    4c + s of the chunk.
+//                    word 4c + s of the chunk.
 // Behind the rows of a quantised weight lie its rows of scales, one f16 a group, zero for groups that are padding.
 __host__ __device__ inline int64_t byte_of(int64_t i) {
     return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;

@@ -79,10 +79,7 @@ __device__ __forceinline__ void mma_s8(int (&d)[4], const uint32_t (&a)[4], cons
 // 16 bytes from global to shared memory, both aligned to 16; zeros where `there` is false. Arrives with copies_arrived().
 __device__ __forceinline__ void copy_async(void* shared, const void* global, bool there = true) {
 #if KLP_SIMT
-    if (there)
-        std::memcpy(shared, global, 16);
-    else
-        std::memset(shared, 0, 16);
+    simt::copy_later(shared, there ? global : nullptr);
 #else
     const auto at = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global), "r"(there ? 16 : 0) : "memory");
@@ -90,13 +87,17 @@ __device__ __forceinline__ void copy_async(void* shared, const void* global, boo
 }
 // Closes a group of copies; copies_arrived<N>: all but the last N groups of this thread are there (a __syncthreads makes them everybody's).
 __device__ __forceinline__ void copies_sent() {
-#if !KLP_SIMT
+#if KLP_SIMT
+    simt::close_copies();
+#else
     asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
 template <int N>
 __device__ __forceinline__ void copies_arrived() {
-#if !KLP_SIMT
+#if KLP_SIMT
+    simt::await_copies(N);
+#else
     asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 #endif
 }

@@ -1,6 +1,7 @@
 // Enough of CUDA to run this project's kernels on the CPU, so that they are tested where there is no GPU: the same sources, compiled as C++ against this header
 // instead of the toolkit's. A block's threads are fibers of one host thread that take turns at __syncthreads and at warp operations; device memory is the heap,
-// so that the address sanitizer sees every kernel's accesses. Threads run in ascending order in one block and in descending order in the next: a result that
+// so that the address sanitizer sees every kernel's accesses, and to the thread sanitizer every thread of a block is one of its own. What a GPU does later (the
+// stream's work, asynchronous copies to shared memory) is done when it is waited for, not before. Threads run in ascending order in one block and in descending order in the next: a result that
 // misses a barrier differs between the two. A block whose threads wait for each other for ever is named and ends the program.
 // What it does not show: speed, memory order between blocks, what a GPU's registers and schedulers do.
 #pragma once
@@ -59,6 +60,9 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std
 void* shared();               // the block's dynamic shared memory
 void block_barrier();
 void warp_barrier(unsigned mask);
+void copy_later(void* shared, const void* global);  // 16 bytes, zeros from null; there when its group has been awaited
+void close_copies();          // a group
+void await_copies(int but);   // all but the last groups
 void* slot(int lane);         // 64 bytes of lane `lane` of the running thread's warp, for exchanges between two barriers
 
 inline int lane() { return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32); }
@@ -132,8 +136,9 @@ T atomicExch(T* at, T v) {
 }
 // As in the hardware: 0 after `limit`.
 inline unsigned atomicInc(unsigned* at, unsigned limit) {
-    const unsigned old = *at;
-    *at = old >= limit ? 0 : old + 1;
+    unsigned old = __atomic_load_n(at, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(at, &old, old >= limit ? 0 : old + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    }
     return old;
 }
 template <class T>
@@ -207,11 +212,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t);
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = nullptr, cudaSuccess; }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *e = nullptr, cudaSuccess; }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned);
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
+cudaError_t cudaEventSynchronize(cudaEvent_t);
+cudaError_t cudaEventDestroy(cudaEvent_t);
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long long = 0);
@@ -220,6 +225,6 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
 cudaError_t cudaGraphDestroy(cudaGraph_t);
 
 namespace simt {
-// What <<<>>> does: runs now, or joins the graph that is being captured.
+// What <<<>>> does: waits its turn, or joins the graph that is being captured.
 cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread);
 }  // namespace simt

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -14,6 +16,13 @@
 #include <sanitizer/common_interface_defs.h>
 #define KLP_FIBER_ASAN 1
 #endif
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#define KLP_FIBER_TSAN 1
+#define KLP_UNSEEN __attribute__((no_sanitize("thread")))  // what the scheduler does is nothing that threads of a GPU share
+#else
+#define KLP_UNSEEN
+#endif
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -21,9 +30,14 @@ dim3 blockDim, gridDim;
 namespace simt {
 namespace {
 
-constexpr size_t kStack = 128 << 10;
+constexpr size_t kStack = 256 << 10;
 
 enum class At { ready, block, warp, done };
+
+struct Copy {
+    void* to;
+    const void* from;  // null: zeros
+};
 
 struct Fiber {
     jmp_buf here{};
@@ -34,6 +48,9 @@ struct Fiber {
     unsigned mask = 0;
     uint3 index{};
     void* fake = nullptr;  // the address sanitizer's
+    void* thread = nullptr;  // the thread sanitizer's
+    std::vector<Copy> copies;                // asynchronous ones of the group that is open
+    std::deque<std::vector<Copy>> groups;    // closed, not awaited
 };
 
 std::vector<std::unique_ptr<Fiber>> fibers;  // kept from block to block: a new stack costs more than most kernels
@@ -53,6 +70,39 @@ size_t host_size = 0;
 
 void wait(At at, unsigned mask = 0);
 
+// The thread sanitizer takes every fiber for a thread of its own, so that it finds what two of them do to the same memory with no barrier between.
+#if KLP_FIBER_TSAN
+void* host = nullptr;
+char order;
+
+template <class F>
+KLP_UNSEEN void as(const Fiber& f, F&& act) {
+    __tsan_switch_to_fiber(f.thread, __tsan_switch_to_fiber_no_sync);
+    act();
+    __tsan_switch_to_fiber(host, __tsan_switch_to_fiber_no_sync);
+}
+KLP_UNSEEN void meet(const std::vector<const Fiber*>& all) {
+    for (const Fiber* f : all) as(*f, [] { __tsan_release(&order); });
+    for (const Fiber* f : all) as(*f, [] { __tsan_acquire(&order); });
+}
+#else
+void meet(const std::vector<const Fiber*>&) {}
+#endif
+
+// Blocks run one after the other, and the host after and before them.
+void begin_block() {
+#if KLP_FIBER_TSAN
+    __tsan_release(&order);
+    for (size_t i = 0; i < count; ++i) as(*fibers[i], [] { __tsan_acquire(&order); });
+#endif
+}
+void end_block() {
+#if KLP_FIBER_TSAN
+    for (size_t i = 0; i < count; ++i) as(*fibers[i], [] { __tsan_release(&order); });
+    __tsan_acquire(&order);
+#endif
+}
+
 void fiber_main() {
 #if KLP_FIBER_ASAN
     __sanitizer_finish_switch_fiber(nullptr, &host_stack, &host_size);
@@ -63,13 +113,16 @@ void fiber_main() {
     }
 }
 
-void resume(Fiber& f) {
+KLP_UNSEEN void resume(Fiber& f) {
     self = &f;
     threadIdx = f.index;
     f.at = At::ready;
     if (_setjmp(scheduler) == 0) {
 #if KLP_FIBER_ASAN
         __sanitizer_start_switch_fiber(&host_fake, f.stack.get(), kStack);
+#endif
+#if KLP_FIBER_TSAN
+        __tsan_switch_to_fiber(f.thread, __tsan_switch_to_fiber_no_sync);
 #endif
         if (f.started) _longjmp(f.here, 1);
         f.started = true;
@@ -81,12 +134,15 @@ void resume(Fiber& f) {
 }
 
 // Back to the scheduler until what this thread waits for has come, after its end the next block.
-void wait(At at, unsigned mask) {
+KLP_UNSEEN void wait(At at, unsigned mask) {
     Fiber* me = self;
     me->at = at, me->mask = mask;
     if (_setjmp(me->here) == 0) {
 #if KLP_FIBER_ASAN
         __sanitizer_start_switch_fiber(&me->fake, host_stack, host_size);
+#endif
+#if KLP_FIBER_TSAN
+        __tsan_switch_to_fiber(host, __tsan_switch_to_fiber_no_sync);
 #endif
         _longjmp(scheduler, 1);
     }
@@ -96,7 +152,7 @@ void wait(At at, unsigned mask) {
 }
 
 // A warp's barrier opens when every lane of the mask that still runs stands at it. True if one opened.
-bool open_barriers(size_t first) {
+KLP_UNSEEN bool open_barriers(size_t first) {
     unsigned waiting = 0, done = 0;
     const size_t lanes = std::min<size_t>(32, count - first);
     for (size_t l = 0; l < lanes; ++l) {
@@ -114,16 +170,22 @@ bool open_barriers(size_t first) {
         }
         waiting &= ~together;
         if ((mask & ~done) & ~together) continue;
-        for (; together != 0; together &= together - 1) fibers[first + static_cast<size_t>(__builtin_ctz(together))]->at = At::ready;
+        std::vector<const Fiber*> through;
+        for (; together != 0; together &= together - 1) {
+            Fiber& f = *fibers[first + static_cast<size_t>(__builtin_ctz(together))];
+            f.at = At::ready;
+            through.push_back(&f);
+        }
+        meet(through);
         opened = true;
     }
     return opened;
 }
 
 // A warp runs for as long as it gets by itself, then the next one.
-void run_block(bool descending) {
+KLP_UNSEEN void run_block(bool descending) {
     const size_t warps = (count + 31) / 32;
-    for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready;
+    for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready, fibers[i]->copies.clear(), fibers[i]->groups.clear();
     for (;;) {
         for (size_t n = 0; n < warps; ++n) {
             const size_t first = (descending ? warps - 1 - n : n) * 32, lanes = std::min<size_t>(32, count - first);
@@ -142,8 +204,10 @@ void run_block(bool descending) {
                          blockIdx.y, blockIdx.z, at_block, at_warp);
             std::abort();
         }
+        std::vector<const Fiber*> through;
         for (size_t i = 0; i < count; ++i)
-            if (fibers[i]->at == At::block) fibers[i]->at = At::ready;
+            if (fibers[i]->at == At::block) fibers[i]->at = At::ready, through.push_back(fibers[i].get());
+        meet(through);
     }
 }
 
@@ -152,6 +216,21 @@ void run_block(bool descending) {
 void* shared() { return shared_memory.get(); }
 void block_barrier() { wait(At::block); }
 void warp_barrier(unsigned mask) { wait(At::warp, mask); }
+
+// Nothing arrives before it is awaited, as late as the hardware may be.
+KLP_UNSEEN void copy_later(void* to, const void* from) { self->copies.push_back({to, from}); }
+KLP_UNSEEN void close_copies() { self->groups.push_back(std::exchange(self->copies, {})); }
+void await_copies(int but) {
+    while (self->groups.size() > static_cast<size_t>(but)) {
+        for (const Copy& c : self->groups.front()) {
+            if (c.from)
+                std::memcpy(c.to, c.from, 16);
+            else
+                std::memset(c.to, 0, 16);
+        }
+        self->groups.pop_front();
+    }
+}
 void* slot(int lane) { return slots[(threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) / 32][lane]; }
 
 void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std::function<void()>& thread) {
@@ -163,6 +242,9 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std
         f->begin.uc_stack = {.ss_sp = f->stack.get(), .ss_flags = 0, .ss_size = kStack};
         f->begin.uc_link = nullptr;
         makecontext(&f->begin, fiber_main, 0);
+#if KLP_FIBER_TSAN
+        f->thread = __tsan_create_fiber(0);
+#endif
         fibers.push_back(std::move(f));
     }
     for (unsigned z = 0, i = 0; z < block.z; ++z)
@@ -171,12 +253,17 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std
     body = &thread, kernel = name, blockDim = block, gridDim = grid;
     shared_memory = std::make_unique_for_overwrite<unsigned char[]>(shared_bytes);  // exactly so much: the address sanitizer sees what goes beyond
     bool descending = false;
+#if KLP_FIBER_TSAN
+    host = __tsan_get_current_fiber();
+#endif
     for (unsigned z = 0; z < grid.z; ++z)
         for (unsigned y = 0; y < grid.y; ++y)
             for (unsigned x = 0; x < grid.x; ++x, descending = !descending) {
                 blockIdx = {x, y, z};
                 std::memset(shared_memory.get(), 0xff, shared_bytes);
+                begin_block();
                 run_block(descending);
+                end_block();
             }
 }
 
@@ -198,9 +285,9 @@ unsigned __ballot_sync(unsigned mask, int predicate) {
 
 int __syncthreads_or(int predicate) {
     simt::block_barrier();
-    simt::predicates = 0;
+    __atomic_store_n(&simt::predicates, 0, __ATOMIC_RELAXED);
     simt::block_barrier();
-    simt::predicates |= predicate;
+    __atomic_fetch_or(&simt::predicates, predicate, __ATOMIC_RELAXED);
     simt::block_barrier();
     return simt::predicates;
 }
@@ -208,28 +295,45 @@ int __syncthreads_or(int predicate) {
 // --- the runtime ----------------------------------------------------------------------------------------------------------
 
 struct SimtGraph {
-    std::vector<std::function<void()>> nodes;
+    std::deque<std::function<void()>> nodes;
 };
 
 namespace {
 
 SimtGraph* capturing = nullptr;
+// Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows.
+std::deque<std::function<void()>> queue;
+uint64_t ran = 0;  // of all that was ever queued
 
-cudaError_t now_or_later(std::function<void()> work) {
-    if (capturing)
-        capturing->nodes.push_back(std::move(work));
-    else
+cudaError_t later(std::function<void()> work) {
+    (capturing ? capturing->nodes : queue).push_back(std::move(work));
+    return cudaSuccess;
+}
+cudaError_t run_until(uint64_t end) {
+    for (; ran < end; ++ran) {
+        const auto work = std::move(queue.front());
+        queue.pop_front();
         work();
+    }
     return cudaSuccess;
 }
 
 }  // namespace
 
+struct SimtEvent {
+    uint64_t at = 0;  // what was queued before it
+};
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return run_until(ran + queue.size()); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *e = new SimtEvent, cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) { return e->at = ran + queue.size(), cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t e) { return run_until(e->at); }
+cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
+
 cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread) {
     const size_t threads = size_t{block.x} * block.y * block.z;
     if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > 232448)
         return cudaErrorInvalidConfiguration;
-    return now_or_later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
+    return later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
 }
 
 const char* cudaGetErrorString(cudaError_t e) {
@@ -255,20 +359,22 @@ cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
     std::memset(*at, 0xff, bytes);
     return cudaSuccess;
 }
-cudaError_t cudaFreeAsync(void* at, cudaStream_t) { return ::operator delete(at, std::align_val_t{256}), cudaSuccess; }
+cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
+    return later([=] { ::operator delete(at, std::align_val_t{256}); });
+}
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }
 cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    return now_or_later([=] { std::memmove(to, from, bytes); });
+    return later([=] { std::memmove(to, from, bytes); });
 }
 cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t) {
-    return now_or_later([=] { std::memset(at, value, bytes); });
+    return later([=] { std::memset(at, value, bytes); });
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) { return capturing = new SimtGraph, cudaSuccess; }
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) { return *graph = capturing, capturing = nullptr, cudaSuccess; }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) { return *exec = new SimtGraph(*graph), cudaSuccess; }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
-    for (const auto& node : exec->nodes) node();
+    for (const auto& node : exec->nodes) later(node);
     return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return delete exec, cudaSuccess; }
