@@ -7,7 +7,6 @@
 #include "app/format.h"
 #include "core/sequence.h"
 #include "core/system.h"
-#include "kernels/cpu/limits.h"
 
 namespace klp {
 
@@ -96,7 +95,7 @@ private:
 // the active weights, and of the conversation's state and cache.
 class Ceiling {
 public:
-    Ceiling(const Model& model, const std::string& type, const Limits& limits) : type_(type), limits_(limits) {
+    Ceiling(const Model& model, const std::string& type, const DeviceLimits& limits) : type_(type), limits_(limits) {
         head_ = double(model.config().vocab_size) * model.config().hidden_size;
         body_ = double(count_parameters(model.config()).active) - head_;
         weight_bytes_ = double(model.active_weight_bytes());
@@ -114,17 +113,13 @@ public:
 
 private:
     std::string type_;
-    Limits limits_;
+    DeviceLimits limits_;
     double head_ = 0, body_ = 0, weight_bytes_ = 0;
 };
 
-Limits better(const Limits& a, const Limits& b) {
-    Limits best = a;
-    best.read_gb_s = std::max(a.read_gb_s, b.read_gb_s);
-    best.f32_gflops = std::max(a.f32_gflops, b.f32_gflops);
-    best.bf16_gflops = std::max(a.bf16_gflops, b.bf16_gflops);
-    best.int8_gops = std::max(a.int8_gops, b.int8_gops);
-    return best;
+DeviceLimits better(const DeviceLimits& a, const DeviceLimits& b) {
+    return {std::max(a.read_gb_s, b.read_gb_s), std::max(a.f32_gflops, b.f32_gflops), std::max(a.bf16_gflops, b.bf16_gflops),
+            std::max(a.int8_gops, b.int8_gops)};
 }
 
 // All depths and contenders; the error of whatever stops it.
@@ -167,7 +162,9 @@ Result<std::vector<Test>> run_tests(const BenchOptions& options, const std::vect
 }  // namespace
 
 int bench_command(const BenchOptions& options, Terminal& terminal) {
-    auto engine = open_engine(options.engine, terminal);
+    EngineOptions opening = options.engine;
+    for (int64_t depth : options.depths) opening.context = std::max(opening.context, depth + std::max(options.prompt, options.generate));
+    auto engine = open_engine(opening, terminal);
     if (!engine) return report(engine.error());
     std::vector<Contender> contenders{{engine->name, engine->model, false}};
     if (options.baseline) {
@@ -184,12 +181,11 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
 
     // The machine's limits once before and once after: it is the same machine only if nobody else came.
     const DeviceInfo& device = engine->backend->info();
-    const bool cpu = device.name == "cpu";
-    Limits limits;
-    if (cpu) limits = measure_limits(options.engine.threads);
+    DeviceLimits limits = engine->backend->limits();
     const auto tests = run_tests(options, contenders, terminal);
     if (!tests) return report(tests.error());
-    if (cpu) limits = better(limits, measure_limits(options.engine.threads));
+    limits = better(limits, engine->backend->limits());
+    const bool known = limits.read_gb_s > 0;
 
     const ParameterCount parameters = count_parameters(engine->config());
     const std::string type = engine->weights();
@@ -208,7 +204,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
                      {"tokens_per_second", t.mean()},
                      {"runs", t.rates},
                      {"memory_bytes", t.memory_bytes}};
-            if (cpu) row["share_of_limit"] = ceilings[t.contender].share(t);
+            if (known) row["share_of_limit"] = ceilings[t.contender].share(t);
             rows.push_back(row);
         }
         Json out{{"model", engine->name},
@@ -218,10 +214,8 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
                  {"device", {{"name", device.name}, {"hardware", device.hardware}, {"detail", device.detail}}},
                  {"twin", options.baseline ? Json(twin) : Json()},
                  {"results", rows}};
-        if (cpu) {
-            out["limits"] = {{"read_gb_s", limits.read_gb_s}, {"f32_gflops", limits.f32_gflops}, {"bf16_gflops", limits.bf16_gflops},
-                             {"int8_gops", limits.int8_gops}, {"threads", limits.threads},       {"instructions", name(limits.isa)}};
-        }
+        if (known)
+            out["limits"] = {{"read_gb_s", limits.read_gb_s}, {"f32_gflops", limits.f32_gflops}, {"bf16_gflops", limits.bf16_gflops}, {"int8_gops", limits.int8_gops}};
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
     }
@@ -232,15 +226,14 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     Table table({"model", "test", "tokens/s", "min", "max", "of the limit"});
     for (const Test& t : *tests) {
         table.add({contenders[t.contender].name, t.name(), short_number(t.mean()), short_number(t.low()), short_number(t.high()),
-                   cpu ? percent_text(ceilings[t.contender].share(t)) : "n/a"});
+                   known ? percent_text(ceilings[t.contender].share(t)) : "n/a"});
     }
     std::string out = table.text();
     if (!twin.empty()) out += wrapped("The all-MLA twin: " + twin + ".", width);
-    if (cpu) {
+    if (known) {
         const Ceiling& c = ceilings[0];
         out +=
-            wrapped("Limits of this machine, measured in this run with " + plural(limits.threads, "thread") + " (" + std::string(name(limits.isa)) +
-                        "): reads " + fixed(limits.read_gb_s, 1) + " GB/s; f32 multiply-adds " + short_number(limits.f32_gflops) + ", bf16 pairs " +
+            wrapped("Limits of this device, measured in this run (" + device.detail + "): reads " + fixed(limits.read_gb_s, 1) + " GB/s; f32 multiply-adds " + short_number(limits.f32_gflops) + ", bf16 pairs " +
                         (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") + ", int8 products " + short_number(limits.int8_gops) + " Gop/s.",
                     width);
         out += wrapped("Decode (tg) is held against reading the active weights (" + bytes_text(engine->model->active_weight_bytes()) +

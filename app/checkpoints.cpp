@@ -7,22 +7,12 @@ namespace klp {
 
 namespace {
 
-Result<DType> parse_type(const std::string& name) {
-    if (const DTypeInfo* type = find_dtype(name)) return type->type;
-    std::string names;
-    for (const DTypeInfo& type : dtypes()) names += (names.empty() ? "" : ", ") + std::string(type.name);
-    return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
-}
-
 Result<ModelConfig> config_of(const InitOptions& options) {
     if (!options.config.empty()) return read_config(options.config);
+    if (!options.shape.empty()) return shape_named(options.shape);
     std::string names;
-    for (const NamedShape& shape : named_shapes()) {
-        if (shape.name == options.shape) return shape.config;
-        names += (names.empty() ? "" : ", ") + std::string(shape.name);
-    }
-    if (options.shape.empty()) return fail(Error::usage, "say what to make: --shape NAME (" + names + ") or --config FILE");
-    return fail(Error::usage, "there is no shape '" + one_line(options.shape) + "'; there are " + names);
+    for (const NamedShape& shape : named_shapes()) names += (names.empty() ? "" : ", ") + std::string(shape.name);
+    return fail(Error::usage, "say what to make: --shape NAME (" + names + ") or --config FILE");
 }
 
 }  // namespace
@@ -37,7 +27,7 @@ int init_command(const InitOptions& options, Terminal& terminal) {
         put(table.text());
         return 0;
     }
-    const auto type = parse_type(options.type);
+    const auto type = type_named(options.type);
     if (!type) return report(type.error());
     const auto config = config_of(options);
     if (!config) return report(config.error());
@@ -49,7 +39,7 @@ int init_command(const InitOptions& options, Terminal& terminal) {
 }
 
 int quantize_command(const QuantizeOptions& options, Terminal& terminal) {
-    const auto type = parse_type(options.type);
+    const auto type = type_named(options.type);
     if (!type) return report(type.error());
     const auto source = find_model(options.source);
     if (!source) return report(source.error());

@@ -34,6 +34,11 @@ void add_engine(CLI::App& app, EngineOptions& o) {
     app.add_option("-t,--threads", o.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
 }
 
+void add_shape(CLI::App& app, EngineOptions& o) {
+    app.add_option("--shape", o.shape, "a named shape with random weights instead of a model (klp init --list shows them)");
+    app.add_option("--dtype", o.dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str();
+}
+
 void add_sampling(CLI::App& app, SamplingFlags& o) {
     app.add_option("--temp", o.temperature, "temperature; 0: greedy")->check(between(0, 100));
     app.add_option("--top-k", o.top_k, "only the best K tokens; 0: all")->check(between(0, kTokens));
@@ -112,6 +117,7 @@ int run(int argc, char** argv) {
     BenchOptions bench;
     sub = subcommand("bench", "prefill and decode speed, beside what the machine allows", bench, bench_command);
     add_engine(*sub, bench.engine);
+    add_shape(*sub, bench.engine);
     sub->add_option("--prompt", bench.prompt, "tokens of the prefill test; 0: none")->capture_default_str()->check(between(0, kTokens));
     sub->add_option("--gen", bench.generate, "tokens of the decode test; 0: none")->capture_default_str()->check(between(0, kTokens));
     sub->add_option("--depth", bench.depths, "tokens already in the context, with commas between")

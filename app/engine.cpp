@@ -33,15 +33,41 @@ Result<Checkpoint> open_folder(const std::string& model) {
     return open_checkpoint(*folder);
 }
 
+Result<ModelConfig> shape_named(const std::string& name) {
+    std::string names;
+    for (const NamedShape& shape : named_shapes()) {
+        if (shape.name == name) return shape.config;
+        names += (names.empty() ? "" : ", ") + std::string(shape.name);
+    }
+    return fail(Error::usage, "there is no shape '" + one_line(name) + "'; there are " + names);
+}
+
+Result<DType> type_named(const std::string& name) {
+    if (const DTypeInfo* type = find_dtype(name)) return type->type;
+    std::string names;
+    for (const DTypeInfo& type : dtypes()) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
+}
+
+static Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
+    auto config = shape_named(name);
+    if (!config) return tl::unexpected(config.error());
+    auto type = type_named(dtype);
+    if (!type) return tl::unexpected(type.error());
+    return Checkpoint{.config = *config, .source = synthetic_weights(*config, *type, 0)};
+}
+
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal) {
     const int64_t start = now_ns();
-    auto checkpoint = open_folder(options.model);
+    if (!options.shape.empty() && !options.model.empty()) return fail(Error::usage, "say what to open: a model (-m) or a shape (--shape), not both");
+    auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return tl::unexpected(backend.error());
-    Engine engine{model_name(checkpoint->folder), std::move(*checkpoint), std::move(*backend), nullptr, 0};
+    Engine engine{options.shape.empty() ? model_name(checkpoint->folder) : options.shape, std::move(*checkpoint), std::move(*backend), nullptr, 0};
     LoadOptions load;
     load.cancel = &g_interrupted;
+    load.context = options.context;
     {
         Progress progress(terminal, "loading " + engine.name);
         load.on_plan = [&](const MemoryPlan& plan) { note(engine.name + " on " + engine.backend->info().hardware + ": " + text(plan)); };

@@ -9,12 +9,15 @@ namespace klp {
 
 struct EngineOptions {
     std::string model;  // path or name; "": the embedded demo
+    std::string shape;  // or a named shape with random weights that the device draws: no file is read
+    std::string dtype = "bf16";  // of those weights' matrices
     std::string device = "auto";
     int threads = 0;  // 0: all cores
+    int64_t context = LoadOptions{}.context;  // tokens that must fit beside the weights
 };
 
 struct Engine {
-    std::string name;  // the folder's
+    std::string name;  // the folder's, or the shape's
     Checkpoint checkpoint;
     std::shared_ptr<Backend> backend;
     std::shared_ptr<const Model> model;
@@ -27,6 +30,9 @@ struct Engine {
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal);
 // Only the folder: headers and config, no weights.
 Result<Checkpoint> open_folder(const std::string& model);
+// A shape, or a type of weights, by the name that the command line has for it; the error lists the names.
+Result<ModelConfig> shape_named(const std::string& name);
+Result<DType> type_named(const std::string& name);
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
 
 std::string main_type(const WeightSource& source);

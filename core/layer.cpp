@@ -113,6 +113,10 @@ void Loader::fail(std::string message) {
 
 Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
     if (!error.empty()) return {};
+    if (const auto drawn = source->drawn(name, {out, in})) {
+        bytes += drawn->shape.bytes();
+        return on->draw(drawn->shape, drawn->random, keep);
+    }
     auto found = source->find(name, {out, in});
     if (!found) return fail(found.error().message), Weight{};
     bytes += found->bytes();

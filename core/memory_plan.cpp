@@ -25,7 +25,12 @@ MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const B
         const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
         plan.weights += 4 * values;
         if (!matrix) continue;
-        if (const auto found = source.find(spec.name, spec.shape)) plan.weights += on.adopted_bytes(*found) - 4 * values;
+        if (const auto drawn = source.drawn(spec.name, spec.shape)) {
+            const int64_t packed = on.adopted_bytes(drawn->shape);
+            plan.weights += (packed > 0 ? packed : drawn->shape.bytes()) - 4 * values;
+        } else if (const auto found = source.find(spec.name, spec.shape)) {
+            plan.weights += on.adopted_bytes(*found) - 4 * values;
+        }
     }
     const SequenceBytes sequence = sequence_bytes(c, context, cache_value_bytes);
     plan.state = sequence.state + sequence.conv, plan.cache = sequence.cache;

@@ -90,7 +90,10 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     model->mixer_type_ = mixer_type(*source);
     model->cache_type_ = model->mixer_type_ == DType::f32 ? DType::f32 : DType::bf16;
 
-    if (const int64_t free = on->free_bytes(); free >= 0) {
+    // Weights of a file lie in the CPU's memory as long as there is room; drawn ones must fit.
+    const bool drawn = source->drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}).has_value();
+    const int64_t free = on->free_bytes() < 0 && drawn ? system_memory().available : on->free_bytes();
+    if (free >= 0) {
         const MemoryPlan plan =
             plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), kPrefillChunk, info(model->cache_type_).bytes);
         if (options.on_plan) options.on_plan(plan);

@@ -2,6 +2,7 @@
 #include "core/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace klp {
 
@@ -77,6 +78,12 @@ void Sequence::reserve(int64_t tokens) {
     }
 }
 
+Result<void> Sequence::has_room(int64_t tokens) const {
+    if (position() + tokens <= context_) return {};
+    return fail(Error::failure, std::to_string(tokens) + " more tokens do not fit: " + std::to_string(position()) + " of the context's " +
+                                    std::to_string(context_) + " are used");
+}
+
 Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel) {
     const int vocabulary = model_->config().vocab_size;
     for (size_t i = 0; i < tokens.size(); ++i)
@@ -84,9 +91,7 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
             return fail(Error::failure,
                         "token " + std::to_string(i) + " has id " + std::to_string(tokens[i]) + ", outside the vocabulary of " + std::to_string(vocabulary));
     const auto n = static_cast<int64_t>(tokens.size());
-    if (position() + n > context_)
-        return fail(Error::failure, std::to_string(n) + " more tokens do not fit: " + std::to_string(position()) + " of the context's " +
-                                        std::to_string(context_) + " are used");
+    if (auto room = has_room(n); !room) return room;
     if (n == 0) {
         const Feed nothing{this, tokens};
         model_->forward({&nothing, 1}, ws);
@@ -96,6 +101,29 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
         const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at)))};
         model_->forward({&chunk, 1}, ws);
     }
+    return {};
+}
+
+Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
+    if (auto room = has_room(tokens); !room) return room;
+    reserve(tokens);
+    Backend& on = model_->backend();
+    const int64_t first = position(), last = first + tokens;
+    for (size_t i = 0; i < layers_.size() && tokens > 0; ++i) {
+        const StateSpec spec = model_->mixer(static_cast<int>(i)).state();
+        const auto random = [&](int64_t what, float deviation) { return Random{mix(mix(seed + i) + static_cast<uint64_t>(what)), deviation * std::sqrt(3.f)}; };
+        // Latents are normalised; a state's values are about a tenth of the values that went in.
+        for (size_t j = 0; j < spec.fixed.size(); ++j)
+            on.fill(layers_[i].fixed[j].as(), DType::f32, spec.fixed[j].values(), random(-1 - static_cast<int64_t>(j), spec.fixed[j].name == "S" ? 0.1f : 1.f));
+        const DType type = model_->cache_type();
+        const int64_t width = spec.row_bytes / info(type).bytes;
+        for (int64_t at = first; at < last && width > 0;) {
+            const int64_t page = at / kMlaPage, rows = std::min(last - at, kMlaPage - at % kMlaPage);
+            on.fill(layers_[i].pages[static_cast<size_t>(page)]->as() + at % kMlaPage * spec.row_bytes, type, rows * width, random(page, 1));
+            at += rows;
+        }
+    }
+    tokens_.resize(static_cast<size_t>(last));
     return {};
 }
 

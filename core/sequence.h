@@ -33,6 +33,10 @@ public:
     // anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the error's kind is `interrupted`.
     Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr);
 
+    // As if `tokens` more tokens (of id 0) had been fed, with a synthetic cache: its rows and the states are random numbers of usual size, drawn on the device.
+    // What a token costs at such a depth is the same, what the model says there means nothing. Refuses what is beyond the context.
+    Result<void> fill(int64_t tokens, uint64_t seed);
+
     int64_t position() const { return static_cast<int64_t>(tokens_.size()); }
     const std::vector<int32_t>& tokens() const { return tokens_; }
     int64_t context() const { return context_; }
@@ -52,6 +56,7 @@ public:
 
 private:
     friend class Model;
+    Result<void> has_room(int64_t tokens) const;
     void reserve(int64_t tokens);  // pages for so many more tokens; a shared last page is copied before it is written
     std::shared_ptr<const Model> model_;
     int64_t context_ = 0;

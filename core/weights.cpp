@@ -22,20 +22,10 @@ uint64_t fnv1a(const std::string& text) {
     return h;
 }
 
-uint64_t splitmix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
+// Variance 1 / fan-in keeps activations at the size of their input; an embedding row has none, its values have variance 1.
+float matrix_scale(const std::string& name, int64_t in) { return std::sqrt(3.f / (name.ends_with("embed_tokens.weight") ? 1.f : static_cast<float>(in))); }
 
-// Values first .. first + n of a tensor (first a multiple of 4): uniform in (-1, 1), each a function of seed and place alone. 16 bits are plenty for weights
-// that nobody trained, and four values a draw make a model of 700M in seconds.
-void draw(uint64_t seed, int64_t first, int64_t n, float* values) {
-    for (int64_t i = 0; i < n; i += 4) {
-        const uint64_t bits = splitmix(seed + static_cast<uint64_t>((first + i) / 4 + 1) * 0x9e3779b97f4a7c15u);
-        for (int64_t k = 0; k < 4 && i + k < n; ++k) values[i + k] = (static_cast<float>((bits >> (16 * k)) & 0xffff) - 32767.5f) * (1 / 32768.f);
-    }
-}
+uint64_t tensor_seed(const std::string& name, uint64_t seed) { return mix(mix(seed) ^ fnv1a(name)); }
 
 // From uniform in (-1, 1) to what a tensor of this name starts with.
 void shape_values(const std::string& name, int64_t in, float* values, int64_t n) {
@@ -48,14 +38,12 @@ void shape_values(const std::string& name, int64_t in, float* values, int64_t n)
         });
     if (name.ends_with("e_score_correction_bias")) return each([](float) { return 0.f; });
     if (name.find("norm") != std::string::npos) return each([](float) { return 1.f; });
-    // Variance 1 / fan-in keeps activations at the size of their input; an embedding row has none, its values have variance 1.
-    const float scale = std::sqrt(3.f / (name.ends_with("embed_tokens.weight") ? 1.f : static_cast<float>(in)));
-    each([scale](float s) { return s * scale; });
+    each([scale = matrix_scale(name, in)](float s) { return s * scale; });
 }
 
 class Synthetic final : public WeightSource {
 public:
-    Synthetic(const ModelConfig& config, DType type, uint64_t seed) : path_("synthetic weights"), seed_(seed) {
+    Synthetic(const ModelConfig& config, DType type, uint64_t seed) : path_("synthetic checkpoint"), seed_(seed) {
         tensors_ = stored_tensors(config, type);
         for (size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
     }
@@ -75,6 +63,12 @@ public:
             make(t, data.get());
         }
         return Weight{data.get(), t.type, value_count(t) / t.shape.back(), t.shape.back()};
+    }
+
+    std::optional<Drawn> drawn(const std::string& name, const std::vector<int64_t>& shape) const override {
+        const auto at = index_.find(name);
+        if (shape.size() != 2 || at == index_.end() || tensors_[at->second].shape != shape) return {};
+        return Drawn{{nullptr, tensors_[at->second].type, shape[0], shape[1]}, {tensor_seed(name, seed_), matrix_scale(name, shape[1])}};
     }
 
 private:
@@ -101,7 +95,7 @@ private:
 
 void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, std::span<float> values) {
     const auto n = static_cast<int64_t>(values.size());
-    draw(splitmix(splitmix(seed) ^ fnv1a(tensor.name)), first, n, values.data());
+    draw_values({tensor_seed(tensor.name, seed), 1}, first, values);
     shape_values(tensor.name, tensor.shape.back(), values.data(), n);
 }
 

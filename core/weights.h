@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ public:
     // wrong. The last dimension that is not 1 is `in`, the others fold into `out`. Data may lie at any byte: read it unaligned.
     virtual Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const = 0;
     virtual bool has(const std::string& name) const = 0;
+    // The matrix under this name as a device draws it by itself (Backend::draw), so that its bytes need not exist anywhere else; nothing where they do exist.
+    struct Drawn {
+        Weight shape;  // without data
+        Random random;
+    };
+    virtual std::optional<Drawn> drawn(const std::string& /*name*/, const std::vector<int64_t>& /*shape*/) const { return {}; }
     // Brings the whole source into memory with all cores, so that the first tokens need not wait for its pages; does nothing where that leaves little memory to
     // others. `progress` (may be empty) is called by this thread alone; ends early once *cancel (may be null) is set.
     virtual void fetch(const std::function<void(double fraction)>& /*progress*/, const std::atomic<bool>* /*cancel*/) const {}
@@ -46,7 +53,8 @@ DType stored_type(const std::string& name, const std::vector<int64_t>& shape, DT
 // All tensors of a config, stored so.
 std::vector<TensorInfo> stored_tensors(const ModelConfig& config, DType type);
 
-// Random weights of a config by the rule of Initialisation, made in memory on demand, the same for the same seed and name.
+// Random weights of a config by the rule of Initialisation, the same for the same seed and name: matrices are drawn by the device that uses them; what find()
+// gives is made in memory on demand, of the same values.
 std::shared_ptr<const WeightSource> synthetic_weights(const ModelConfig& config, DType type, uint64_t seed);
 // The same numbers without a source: values first .. first + values.size() of one tensor; first is a multiple of 4.
 void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, std::span<float> values);

@@ -1,6 +1,7 @@
 // Choosing a device, and saying why it became this one.
 #include "kernels/backend.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -11,6 +12,24 @@
 #endif
 
 namespace klp {
+
+// On memory that is the host's.
+void Backend::fill(void* device, DType type, int64_t n, const Random& random) {
+    constexpr int64_t kPiece = 4096;  // values at a time: they stay in the first cache, and are whole blocks of every type
+    const DTypeInfo& row = klp::info(type);
+    float values[kPiece];
+    for (int64_t at = 0; at < n; at += kPiece) {
+        const int64_t count = std::min(kPiece, n - at);
+        draw_values(random, at, {values, static_cast<size_t>(count)});
+        encode(type, values, count, static_cast<std::byte*>(device) + at / row.block * row.bytes);
+    }
+}
+
+Weight Backend::draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) {
+    keep.push_back(allocate(static_cast<size_t>(shape.bytes())));
+    fill(keep.back().as(), shape.type, shape.out * shape.in, random);
+    return {keep.back().as(), shape.type, shape.out, shape.in};
+}
 
 #if KLP_CUDA
 namespace {

@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "kernels/ops.h"
+#include "kernels/random.h"
 
 namespace klp {
 
@@ -41,6 +42,14 @@ struct DeviceLoad {
     double busy = -1;  // 0 .. 1, of the last moments
     int64_t memory_used = -1, memory_total = -1;  // bytes, of all programs
     double clock_mhz = -1, watts = -1, celsius = -1;
+};
+
+// What a device can do at most, measured when it is asked; 0: not known. A product counts as two operations.
+struct DeviceLimits {
+    double read_gb_s = 0;     // of its memory
+    double f32_gflops = 0;    // fused multiply-adds
+    double bf16_gflops = 0;   // pair products, matrix tiles, tensor cores
+    double int8_gops = 0;
 };
 
 class Backend;
@@ -88,10 +97,16 @@ public:
     // A weight of a mapped file, made ready for this device's ops; what it needs of its own is appended to `keep`. The CPU reads the mapping itself.
     virtual Weight adopt(const Weight& host, std::vector<Buffer>& keep) = 0;
 
+    // Random values made where they are used, rounded as encode() rounds them: the same on every device. fill: n values of f32, f16 or bf16, the CPU's also whole
+    // blocks of the others. draw: a weight of this type and shape (its data is not looked at), as adopt() would have left it.
+    virtual void fill(void* device, DType type, int64_t n, const Random& random);
+    virtual Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep);
+
     // Of memory that is not the host's: bytes that are free (-1: it is the host's), and bytes that adopt() will take.
     virtual int64_t free_bytes() const { return -1; }
     virtual int64_t adopted_bytes(const Weight& /*host*/) const { return 0; }
     virtual DeviceLoad load() const { return {}; }  // any thread
+    virtual DeviceLimits limits() { return {}; }    // takes about a second
 
     // One forward pass lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
     virtual void begin_pass() {}

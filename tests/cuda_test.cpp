@@ -101,6 +101,42 @@ TEST_P(EveryGpu, AGrowingCacheIsReadByTheSameGraph) {
     }
 }
 
+// Weights of every type drawn on the device are those that klp init would have written, padding included; arrays end where they end.
+TEST_P(EveryGpu, DrawsWhatTheHostDraws) {
+    for (const DTypeInfo& type : dtypes()) {
+        for (const int64_t in : {32, 96, 160, 288}) {
+            const Weight shape{nullptr, type.type, 5, in};
+            const Random random{77, 0.3f};
+            std::vector<Buffer> host, keep;
+            const auto cpu = make_backend("naive");
+            const Weight stored = (*cpu)->draw(shape, random, host), there = on->adopt(stored, keep), drawn = on->draw(shape, random, keep);
+            EXPECT_EQ(there.bytes(), drawn.bytes());
+            ASSERT_EQ(keep[0].bytes(), keep[1].bytes());
+            std::vector<std::byte> a(keep[0].bytes()), b(a);
+            on->download(a.data(), keep[0].as(), a.size());
+            on->download(b.data(), keep[1].as(), b.size());
+            EXPECT_EQ(a, b) << type.name << " " << in;
+        }
+    }
+    for (const DType type : {DType::f32, DType::bf16, DType::f16}) {
+        constexpr int64_t n = 77, kBehind = 3;
+        const auto size = static_cast<size_t>(info(type).bytes);
+        const std::vector<std::byte> before((n + kBehind) * size, std::byte{7});
+        std::vector<std::byte> expected(before), got(before);
+        const Buffer array = on->allocate(before.size());
+        on->upload(array.as(), before.data(), before.size());
+        on->fill(array.as(), type, n, {5, 2});
+        on->download(got.data(), array.as(), got.size());
+        (*make_backend("naive"))->fill(expected.data(), type, n, {5, 2});
+        EXPECT_EQ(got, expected) << info(type).name;
+    }
+}
+
+TEST_P(EveryGpu, KnowsItsLimits) {
+    const DeviceLimits limits = on->limits();
+    for (const double rate : {limits.read_gb_s, limits.f32_gflops, limits.bf16_gflops, limits.int8_gops}) EXPECT_TRUE(rate > 0 && std::isfinite(rate)) << rate;
+}
+
 TEST_P(EveryGpu, ADownloadInAPassSeesWhatCameBefore) {
     const Floats values = normal(64, 3);
     Buffer a = uploaded(values), b = on->allocate(a.bytes());

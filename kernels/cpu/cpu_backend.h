@@ -47,6 +47,8 @@ public:
     void copy(void* to, const void* from, size_t bytes) override;
     void zero(void* device, size_t bytes) override;
     Weight adopt(const Weight& host, std::vector<Buffer>& keep) override;
+    void fill(void* device, DType type, int64_t n, const Random& random) override;
+    DeviceLimits limits() override;
 
     void embed(const Embed&) override;    // linear.cpp
     void linear(const Linear&) override;  // linear.cpp

@@ -43,6 +43,17 @@ __device__ __forceinline__ float from_f16(uint16_t h) {
 #endif
 }
 
+// To nearest, ties to even.
+__device__ __forceinline__ uint16_t to_f16(float f) {
+    uint16_t h;
+#ifdef __CUDA_ARCH__
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f));
+#else
+    encode(DType::f16, &f, 1, &h);
+#endif
+    return h;
+}
+
 __device__ __forceinline__ float sigmoid(float z) { return 1 / (1 + expf(-z)); }
 __device__ __forceinline__ float silu(float z) { return z * sigmoid(z); }
 __device__ __forceinline__ float softplus(float z) { return z > 20 ? z : log1pf(expf(z)); }
