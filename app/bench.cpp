@@ -48,7 +48,7 @@ struct Test {
     double high() const { return *std::max_element(rates.begin(), rates.end()); }
 };
 
-// One contender at one depth: really prefilled once, then set back to its snapshot before every measurement.
+// One contender at one depth: prefilled (or filled) once, then set back to its snapshot before every measurement.
 class Bench {
 public:
     Bench(const Contender& contender, int64_t depth, int64_t room)
@@ -57,9 +57,12 @@ public:
           ids_(random_ids(depth + room, contender.model->config().vocab_size)),
           depth_(depth) {}
 
-    Result<void> reach_depth(Progress& progress) {
+    Result<void> reach_depth(bool synthetic, Progress& progress) {
         constexpr int64_t kPiece = 512;
-        for (int64_t at = 0; at < depth_; at += kPiece) {
+        if (synthetic && depth_ > 0) {
+            if (auto filled = sequence_.fill(depth_, 1); !filled) return filled;
+        }
+        for (int64_t at = sequence_.position(); at < depth_; at += kPiece) {
             progress.show(double(at) / double(depth_));
             if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted); !fed) return fed;
         }
@@ -132,7 +135,7 @@ Result<std::vector<Test>> run_tests(const BenchOptions& options, const std::vect
         for (const Contender& contender : contenders) {
             benches.emplace_back(contender, depth, room);
             Progress progress(terminal, contender.name + ": prefill to depth " + grouped(depth));
-            if (auto reached = benches.back().reach_depth(progress); !reached) return tl::unexpected(reached.error());
+            if (auto reached = benches.back().reach_depth(options.synthetic, progress); !reached) return tl::unexpected(reached.error());
         }
         for (const bool decode : {false, true}) {
             const int64_t tokens = decode ? options.generate : options.prompt;
@@ -212,6 +215,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
                  {"parameters", {{"total", parameters.total}, {"active", parameters.active}}},
                  {"active_weight_bytes", engine->model->active_weight_bytes()},
                  {"device", {{"name", device.name}, {"hardware", device.hardware}, {"detail", device.detail}}},
+                 {"synthetic_cache", options.synthetic},
                  {"twin", options.baseline ? Json(twin) : Json()},
                  {"results", rows}};
         if (known)
@@ -230,6 +234,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     }
     std::string out = table.text();
     if (!twin.empty()) out += wrapped("The all-MLA twin: " + twin + ".", width);
+    if (options.synthetic) out += wrapped("Depths are synthetic caches: random numbers in the place of a prompt.", width);
     if (known) {
         const Ceiling& c = ceilings[0];
         out +=

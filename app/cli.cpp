@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
         "  klp info                              what the model is made of\n"
         "  klp run -p \"Tell me a story.\" -o story.klprun && klp replay story.klprun\n"
         "  klp bench --depth 0,4096 --baseline   speed, against the all-MLA twin\n"
+        "  klp sweep --svg sweep.svg             the same by context, with memory and batches\n"
         "Exit codes: 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted.");
     app.set_version_flag("--version", "klp " KLP_VERSION);
     app.require_subcommand(0, 1);
@@ -124,9 +125,24 @@ int run(int argc, char** argv) {
         ->delimiter(',')
         ->capture_default_str()
         ->check(between(0, kTokens));
+    sub->add_flag("--synthetic", bench.synthetic, "reach depths with a cache of random numbers instead of a prompt");
     sub->add_option("--repeat", bench.repeat, "times each test is run")->capture_default_str()->check(between(1, 1000));
     sub->add_flag("--baseline", bench.baseline, "also the all-MLA twin, in turn");
     sub->add_flag("--json", bench.json, "as a JSON object");
+
+    SweepFlags sweep;
+    sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, sweep_command);
+    add_engine(*sub, sweep.engine);
+    add_shape(*sub, sweep.engine);
+    sub->add_option("--contexts", sweep.contexts, "such as 4k,16k,1M; without it 4k to 1M on a GPU, 1k to 64k on a CPU");
+    sub->add_option("--memory", sweep.memory, "for weights and the largest batch, such as 16GiB; without it what is free on a GPU, 1 GiB beside the weights on a CPU");
+    sub->add_option("--limit", sweep.limit, "seconds for one figure; prefills that would take longer are left out")->capture_default_str()->check(between(0.01, 1e6));
+    sub->add_option("--csv", sweep.csv, "also as a table in a file");
+    sub->add_option("--json", sweep.json, "also as JSON in a file, which --from shows again");
+    sub->add_option("--svg", sweep.svg, "also as a picture");
+    sub->add_option("--from", sweep.from, "show a recorded sweep instead of measuring");
+    sub->add_flag("--reference", sweep.reference, "beside it, what the Kimi Linear report published");
+    for (int i = 1; i < argc; ++i) sweep.command += (i > 1 ? " " : "klp ") + std::string(argv[i]);
 
     EvalOptions eval;
     sub = subcommand("eval", "what a model recalls, by distance, on chats kept out of its training", eval, eval_command);

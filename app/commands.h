@@ -36,9 +36,20 @@ struct BenchOptions {
     int64_t prompt = 512, generate = 64;
     std::vector<int64_t> depths{0};
     int repeat = 3;
-    bool baseline = false, json = false;
+    bool baseline = false, synthetic = false, json = false;
 };
 int bench_command(const BenchOptions& options, Terminal& terminal);
+
+struct SweepFlags {
+    EngineOptions engine;
+    std::string contexts;  // "4k,16k"; "": by the device
+    std::string memory;    // "16GiB"; "": by the device
+    double limit = 60;     // seconds
+    std::string csv, json, svg, from;
+    bool reference = false;
+    std::string command;  // the whole line, for the files
+};
+int sweep_command(const SweepFlags& flags, Terminal& terminal);
 
 struct EvalOptions {
     EngineOptions engine;

@@ -62,6 +62,7 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
     if (!options.shape.empty() && !options.model.empty()) return fail(Error::usage, "say what to open: a model (-m) or a shape (--shape), not both");
     auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
+    checkpoint->config.model_max_length = std::max(checkpoint->config.model_max_length, options.room);
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return tl::unexpected(backend.error());
     Engine engine{options.shape.empty() ? model_name(checkpoint->folder) : options.shape, std::move(*checkpoint), std::move(*backend), nullptr, 0};

@@ -14,6 +14,7 @@ struct EngineOptions {
     std::string device = "auto";
     int threads = 0;  // 0: all cores
     int64_t context = LoadOptions{}.context;  // tokens that must fit beside the weights
+    int64_t room = 0;                         // tokens that a sequence may hold even where the model was made for fewer
 };
 
 struct Engine {

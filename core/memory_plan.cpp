@@ -14,6 +14,13 @@ std::string size(int64_t bytes) {
     return text;
 }
 
+// Activations of a token.
+int64_t bytes_of_row(const ModelConfig& c) {
+    const int64_t HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
+    const int64_t widest = std::max<int64_t>({6 * HK + 4 * HV, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
+    return 4 * (4LL * c.hidden_size + 2 * widest);
+}
+
 }  // namespace
 
 MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes) {
@@ -34,10 +41,17 @@ MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const B
     }
     const SequenceBytes sequence = sequence_bytes(c, context, cache_value_bytes);
     plan.state = sequence.state + sequence.conv, plan.cache = sequence.cache;
-    const int64_t HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
-    const int64_t widest = std::max<int64_t>({6 * HK + 4 * HV, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
-    plan.scratch = 4 * (pass * (4LL * c.hidden_size + 2 * widest) + c.vocab_size);
+    plan.scratch = pass * bytes_of_row(c) + 4LL * c.vocab_size;
     return plan;
+}
+
+int64_t bytes_of_sequence(const ModelConfig& c, int64_t context, int cache_value_bytes) {
+    const int64_t pages = (context + kMlaPage - 1) / kMlaPage + 1;
+    return sequence_bytes(c, pages * kMlaPage, cache_value_bytes).total() + bytes_of_row(c) + 4LL * c.vocab_size;
+}
+
+int64_t sequences_that_fit(const ModelConfig& c, int64_t bytes, int64_t context, int cache_value_bytes) {
+    return std::max<int64_t>(0, bytes) / bytes_of_sequence(c, context, cache_value_bytes);
 }
 
 std::string text(const MemoryPlan& p) {

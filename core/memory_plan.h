@@ -15,6 +15,10 @@ struct MemoryPlan {
 };
 // `pass`: tokens of a prompt in one pass.
 MemoryPlan plan_memory(const ModelConfig& config, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes);
+// The most sequences of `context` tokens whose states, caches (whole pages, one to grow into) and activations of one step fit into `bytes`.
+int64_t sequences_that_fit(const ModelConfig& config, int64_t bytes, int64_t context, int cache_value_bytes);
+// What one of them takes.
+int64_t bytes_of_sequence(const ModelConfig& config, int64_t context, int cache_value_bytes);
 std::string text(const MemoryPlan& plan);  // "27.6 GB: 27.2 GB weights, ..."
 
 }  // namespace klp

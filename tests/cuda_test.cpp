@@ -115,7 +115,7 @@ TEST_P(EveryGpu, DrawsWhatTheHostDraws) {
             std::vector<std::byte> a(keep[0].bytes()), b(a);
             on->download(a.data(), keep[0].as(), a.size());
             on->download(b.data(), keep[1].as(), b.size());
-            EXPECT_EQ(a, b) << type.name << " " << in;
+            EXPECT_TRUE(a == b) << type.name << " " << in;
         }
     }
     for (const DType type : {DType::f32, DType::bf16, DType::f16}) {
@@ -128,7 +128,7 @@ TEST_P(EveryGpu, DrawsWhatTheHostDraws) {
         on->fill(array.as(), type, n, {5, 2});
         on->download(got.data(), array.as(), got.size());
         (*make_backend("naive"))->fill(expected.data(), type, n, {5, 2});
-        EXPECT_EQ(got, expected) << info(type).name;
+        EXPECT_TRUE(got == expected) << info(type).name;
     }
 }
 

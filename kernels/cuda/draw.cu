@@ -40,7 +40,7 @@ __global__ void draw_kernel(Matrix m, uint64_t seed, float scale, int64_t chunks
             if (fabsf(v[k]) > fabsf(largest)) largest = v[k];
         }
         const float d = bytes ? fabsf(largest) / 127.f : largest / -8.f, inverse = d != 0 ? 1.f / d : 0.f;
-        const_cast<uint16_t*>(m.scales)[row * m.groups + group] = to_f16(d);
+        const_cast<uint16_t*>(m.scales)[row * m.groups + group] = group * 32 < m.in ? to_f16(d) : uint16_t{0};
         for (int k = 0; k < 32; ++k) {
             const float x = __fmul_rn(v[k], inverse);  // the sums behind it are not to be fused with it
             if (bytes) {

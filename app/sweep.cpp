@@ -1,0 +1,179 @@
+// klp sweep: a model (or a shape with random weights) against its all-MLA twin by context, on this device or out of a file.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+
+#include "app/commands.h"
+#include "app/format.h"
+#include "app/sweep_text.h"
+#include "core/json.h"
+#include "core/memory_plan.h"
+#include "core/race.h"
+#include "core/system.h"
+
+namespace klp {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// "16k", "1M", "1.5GiB": a number and a power of 1024; what the suffixes may end in. -1: it is none.
+int64_t binary_number(std::string_view text, std::string_view unit) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || !(value > 0)) return -1;
+    std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
+    if (!unit.empty() && rest.ends_with(unit)) rest.remove_suffix(unit.size());
+    if (rest.size() == 2 && rest[1] == 'i') rest.remove_suffix(1);
+    constexpr std::string_view kPowers = "kKmMgGtT";
+    if (rest.size() > 1 || (rest.size() == 1 && kPowers.find(rest[0]) == std::string_view::npos)) return -1;
+    if (!rest.empty()) value *= std::pow(1024.0, static_cast<double>(kPowers.find(rest[0]) / 2 + 1));
+    return value >= 1 && value < 0x1p60 ? std::llround(value) : -1;
+}
+
+constexpr int64_t kShortest = 64, kLongest = int64_t{1} << 24;  // tokens
+
+Result<std::vector<int64_t>> contexts_of(const std::string& text) {
+    std::vector<int64_t> contexts;
+    for (size_t at = 0; at <= text.size();) {
+        const size_t comma = std::min(text.find(',', at), text.size());
+        const std::string one = text.substr(at, comma - at);
+        const int64_t n = binary_number(one, "");
+        if (n < kShortest || n > kLongest)
+            return fail(Error::usage, "--contexts: '" + one_line(one) + "' is not a number of tokens from " + grouped(kShortest) + " to 16M, such as 4k or 1M");
+        contexts.push_back(n);
+        at = comma + 1;
+    }
+    std::sort(contexts.begin(), contexts.end());
+    contexts.erase(std::unique(contexts.begin(), contexts.end()), contexts.end());
+    return contexts;
+}
+
+// An hour of measuring must not end at a folder that is not there.
+Result<void> check_place(const std::string& file) {
+    if (file.empty()) return {};
+    std::error_code none;
+    const fs::path folder = fs::absolute(file).parent_path();
+    if (fs::is_directory(file, none)) return fail(Error::usage, file + " is a folder");
+    if (access(folder.c_str(), W_OK) != 0) return fail(Error::failure, file + ": " + std::strerror(errno));
+    return {};
+}
+
+// Whole or not at all.
+Result<void> write_whole(const std::string& file, const std::string& content) {
+    if (file.empty()) return {};
+    const std::string part = file + ".part" + std::to_string(getpid());
+    std::ofstream out(part, std::ios::binary);
+    out << content;
+    out.close();
+    std::error_code error;
+    if (out) {
+        fs::rename(part, file, error);
+        if (!error) return {};
+    }
+    const std::string why = error ? error.message() : std::strerror(errno);
+    fs::remove(part, error);
+    return fail(Error::failure, file + ": " + why);
+}
+
+Result<void> write_files(const SweepFlags& flags, const Sweep& sweep) {
+    if (auto written = write_whole(flags.json, flags.json.empty() ? "" : to_json(sweep)); !written) return written;
+    if (auto written = write_whole(flags.csv, flags.csv.empty() ? "" : sweep_csv(sweep)); !written) return written;
+    return write_whole(flags.svg, flags.svg.empty() ? "" : sweep_svg(sweep));
+}
+
+std::string date_now() {
+    char text[32];
+    const std::time_t now = std::time(nullptr);
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
+    auto text = read_text(flags.from, 64 << 20);
+    if (!text) return report(text.error());
+    auto sweep = parse_sweep(*text, flags.from);
+    if (!sweep) return report(sweep.error());
+    const Canvas& canvas = terminal.canvas;
+    std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + " on " + one_line(sweep->device.hardware) + " with klp " + one_line(sweep->klp) + ", not measured here: " +
+                                  one_line(sweep->command),
+                              canvas.width) +
+                      sweep_head(*sweep, canvas);
+    for (const SweepRow& row : sweep->rows) out += sweep_rows(row, canvas);
+    out += sweep_foot(*sweep, canvas);
+    put(flags.reference ? out + sweep_reference(canvas) : out);
+    if (auto written = write_files(flags, *sweep); !written) return report(written.error());
+    return 0;
+}
+
+}  // namespace
+
+int sweep_command(const SweepFlags& flags, Terminal& terminal) {
+    for (const std::string& file : {flags.json, flags.csv, flags.svg})
+        if (auto place = check_place(file); !place) return report(place.error());
+    if (!flags.from.empty()) return show_recorded(flags, terminal);
+
+    auto device = make_backend(flags.engine.device, flags.engine.threads);
+    if (!device) return report(device.error());
+    const bool gpu = (*device)->free_bytes() >= 0;
+    device->reset();
+    const auto contexts = contexts_of(!flags.contexts.empty() ? flags.contexts : gpu ? "4k,16k,64k,128k,256k,512k,1M" : "1k,4k,16k,64k");
+    if (!contexts) return report(contexts.error());
+    SweepOptions options{.contexts = *contexts, .limit_seconds = flags.limit, .cancel = &g_interrupted};
+    if (!flags.memory.empty()) {
+        options.memory = binary_number(flags.memory, "B");
+        if (options.memory < 0) return report({Error::usage, "--memory: '" + one_line(flags.memory) + "' is not a number of bytes, such as 16GiB"});
+    }
+    EngineOptions opening = flags.engine;
+    opening.context = contexts->front();
+    opening.room = contexts->back() + kMlaPage;
+    auto engine = open_engine(opening, terminal);
+    if (!engine) return report(engine.error());
+    const Model& model = *engine->model;
+    Backend& on = model.backend();
+    const int64_t extra = twin_mixer_bytes(model.config(), cache_value_bytes(model)), free = on.free_bytes() >= 0 ? on.free_bytes() : system_memory().available;
+    if (free >= 0 && extra > free)
+        return report({Error::device, "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware + " has " + bytes_text(free) +
+                                          " free beside the model"});
+    // Not a trained twin: one that shares all but the mixers fits beside the model, and is as fast.
+    auto twin = model.all_mla_twin();
+    if (!twin) return report(twin.error());
+
+    Sweep sweep{.klp = KLP_VERSION, .date = date_now(), .command = one_line(flags.command), .model = engine->name, .type = engine->weights(), .twin = std::string(label(*(*twin)->twin()))};
+    const ParameterCount parameters = count_parameters(model.config());
+    sweep.parameters = parameters.total, sweep.active = parameters.active, sweep.weight_bytes = model.weight_bytes();
+    sweep.device = on.info();
+    sweep.limits = on.limits();
+    const Canvas& canvas = terminal.canvas;
+    put(sweep_head(sweep, canvas));
+
+    Result<void> written;
+    std::string doing;
+    std::optional<Progress> progress;
+    options.on_progress = [&](const std::string& what, double fraction) {
+        if (what != doing) progress.reset(), progress.emplace(terminal, doing = what);
+        progress->show(fraction);
+    };
+    options.on_row = [&](const SweepRow& row) {
+        progress.reset(), doing.clear();
+        put(sweep_rows(row, canvas));
+        if (written) written = write_files(flags, sweep);
+    };
+    const auto done = run_sweep(engine->model, *twin, options, sweep);
+    progress.reset();
+    if (!done) return report(done.error());
+    put(sweep_foot(sweep, canvas) + (flags.reference ? sweep_reference(canvas) : ""));
+    if (written) written = write_files(flags, sweep);
+    if (!written) return report(written.error());
+    if (g_interrupted) return Error::interrupted;
+    return sweep.rows.empty() && !sweep.ended.empty() ? Error::device : 0;
+}
+
+}  // namespace klp
