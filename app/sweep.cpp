@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <utility>
 
 #include "app/commands.h"
 #include "app/format.h"
@@ -98,7 +99,7 @@ std::string date_now() {
 
 int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
     auto text = read_text(flags.from, 64 << 20);
-    if (!text) return report(text.error());
+    if (!text) return report({Error::failure, text.error().message});
     auto sweep = parse_sweep(*text, flags.from);
     if (!sweep) return report(sweep.error());
     const Canvas& canvas = terminal.canvas;
@@ -152,12 +153,13 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     sweep.device = on.info();
     sweep.limits = on.limits();
     const Canvas& canvas = terminal.canvas;
-    put(sweep_head(sweep, canvas));
 
     Result<void> written;
     std::string doing;
+    bool headed = false;
     std::optional<Progress> progress;
     options.on_progress = [&](const std::string& what, double fraction) {
+        if (!std::exchange(headed, true)) put(sweep_head(sweep, canvas));
         if (what != doing) progress.reset(), progress.emplace(terminal, doing = what);
         progress->show(fraction);
     };

@@ -439,7 +439,7 @@ std::string to_json(const Sweep& s) {
 
 Result<Sweep> parse_sweep(std::string_view text, const std::string& file) {
     auto json = parse_json(text, file);
-    if (!json) return tl::unexpected(json.error());
+    if (!json) return fail(Error::failure, json.error().message);
     Sweep s;
     std::string error;
     Reader top(*json, "", error);

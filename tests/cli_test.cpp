@@ -13,6 +13,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "tests/checkpoints.h"
 #include "tests/talker.h"
 
 namespace klp {
@@ -207,6 +208,15 @@ TEST_F(Cli, WhatCannotBeMeantIsAUsageError) {
                            {"--repeat-penalty", "0"},
                            {"bench", "extra"},
                            {"bench", "--depth", "-1"},
+                           {"bench", "--shape", "no-such"},
+                           {"bench", "--shape", "tiny", "--dtype", "q9"},
+                           {"bench", "--shape", "tiny", "-m", "demo"},
+                           {"sweep", "--contexts", "4k,,16k"},
+                           {"sweep", "--contexts", "1x"},
+                           {"sweep", "--contexts", "-4k"},
+                           {"sweep", "--contexts", "32M"},
+                           {"sweep", "--memory", "much"},
+                           {"sweep", "--limit", "0"},
                            {"init", "--shape", "no-such", "-o", "x"},
                            {"init"},
                            {"logits"},
@@ -253,6 +263,49 @@ TEST_F(Cli, FiguresAreAlsoJson) {
         EXPECT_EQ(got.code, 0) << ::testing::PrintToString(words) << got.err;
         EXPECT_TRUE(nlohmann::json::accept(got.out)) << ::testing::PrintToString(words) << got.out;
     }
+}
+
+TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
+    const Outcome got = klp({"bench", "--shape", "tiny", "--dtype", "q4_0", "--device", "cpu", "--prompt", "8", "--gen", "4", "--depth", "300", "--repeat", "1", "--synthetic", "--baseline"});
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_THAT(got.out, HasSubstr("tiny, q4_0"));
+    EXPECT_THAT(got.out, HasSubstr("synthetic caches"));
+    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b"));
+}
+
+TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
+    const auto file = [&](const char* name) { return (home() / name).string(); };
+    const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "--json", file("a.json"), "--csv", file("a.csv"), "--svg", file("a.svg")});
+    ASSERT_EQ(made.code, 0) << made.err;
+    EXPECT_THAT(made.out, HasSubstr("128 tokens"));
+    const auto json = nlohmann::json::parse(read_bytes(file("a.json")));
+    ASSERT_EQ(json["rows"].size(), 2u);
+    EXPECT_EQ(json["rows"][0]["context"], 64);
+    EXPECT_THAT(json["command"].get<std::string>(), HasSubstr("klp sweep --shape tiny"));
+    EXPECT_THAT(read_bytes(file("a.csv")), HasSubstr("\n128,twin,"));
+
+    const Outcome shown = klp({"sweep", "--from", file("a.json"), "--svg", file("b.svg"), "--reference"});
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    EXPECT_THAT(shown.out, HasSubstr("Recorded on 20"));
+    EXPECT_THAT(shown.out, HasSubstr("Reference: published, not measured here"));
+    EXPECT_THAT(shown.out, HasSubstr(made.out.substr(made.out.find("64 tokens"), 800)));
+    EXPECT_EQ(read_bytes(file("b.svg")), read_bytes(file("a.svg")));
+
+    std::ofstream(file("torn.json")) << read_bytes(file("a.json")).substr(0, 900);
+    for (const Words& words : {Words{"sweep", "--from", file("torn.json")}, Words{"sweep", "--from", file("none.json")}, Words{"sweep", "--from", file("a.csv")}}) {
+        const Outcome got = klp(words);
+        EXPECT_EQ(got.code, 1);
+        EXPECT_EQ(got.out, "");
+        EXPECT_EQ(sentences(got.err), 1) << got.err;
+        EXPECT_THAT(got.err, HasSubstr(words[2]));
+    }
+    const Outcome nowhere = klp({"sweep", "--json", file("no/such/folder.json")});
+    EXPECT_EQ(nowhere.code, 1);
+    EXPECT_THAT(nowhere.err, HasSubstr("no/such/folder.json"));
+    const Outcome small = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "64", "--memory", "1MiB"});
+    EXPECT_EQ(small.code, 4);
+    EXPECT_EQ(small.out, "");
+    EXPECT_THAT(small.err, HasSubstr("a budget of 1.0 MiB holds no sequence"));
 }
 
 TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {
