@@ -202,8 +202,8 @@ class Pools:
         self.docs['memory-short'] = new(skills(gen, cache, 'memory-short', 'mqar,recall', 30000 * more, 24, 60, seed + 1))
         self.docs['mixed'] = new(skills(gen, cache, 'mixed', 'mixed,where,read,stack', 12000, 100, 250, seed), .3)
         self.docs['long'] = new(skills(gen, cache, 'long', 'recall,recall,update,mqar,needle', 12000 * more, 200, 1000, seed + 5))
-        if far:
-            self.docs['far'] = new(skills(gen, cache, 'far', 'recall,recall,update,mqar,needle,copy', 24000, 800, 4000, seed + 6))
+        name, count, most = ('far', 24000, 4000) if far else ('far-2k', 3000, 1900)
+        self.docs['far'] = new(skills(gen, cache, name, 'recall,recall,update,mqar,needle,copy', count, 800, most, seed + 6))
         self.docs['needle'] = new(skills(gen, cache, 'needle', 'needle', 12000 * more, 64, 480, seed))
         self.docs['lists'] = chat(skills(gen, cache, 'lists', 'reverse,reverse,copy,stack', 40000 * more, 24, 140, seed))
         self.docs['plot'] = chat(skills(gen, cache, 'plot', 'story', 12000, 100, 250, seed))
@@ -226,8 +226,8 @@ class Pools:
         self.docs['stories'] = train
         self.docs['stories-asked'] = asked
         self.docs['dense'] = new(persona.dense_chats(S, random.Random(seed + 7), 60000 * more, 4000 if far else 512))
-        self.docs['later'] = new(persona.far_chats(S, random.Random(seed + 8), 20000 * more))
-        self.docs['drill'] = new(persona.drill_chats(S, random.Random(seed + 9), 40000 * more))
+        self.docs['later'] = new(persona.far_chats(S, random.Random(seed + 8), 24000 * more))
+        self.docs['drill'] = new(persona.drill_chats(S, random.Random(seed + 9), 70000 * more))
         self.docs['stories-eval'] = [tok.story(cut(s, tok, 215)) for s in stories if held_out(s)][:200]
         self.size = {k: sum(map(len, v)) for d in (self.short, self.docs) for k, v in d.items()}
         self.by_length = {k: bucket(v) for k, v in self.docs.items()}

@@ -94,12 +94,12 @@ def exchanges(S, r, n):
 MORE_NAMES = ('James John Robert Michael David William Thomas Mary Linda Susan Karen Lisa Sarah Betty Helen Peter George Henry Frank Alice Grace Laura Julia Victor Simon Martin Andrew Daniel Brian Kevin Steven Edward Emily Olivia Sophie Hannah Rachel '
               'Jessica Ashley Megan Chloe Lucas Ethan Mason Logan Owen Dylan Wei Mei Chen Lin Jin Kim Raj Anita Sanjay Juan Carlos Maria Elena Ivan Boris Anya Klaus Heidi Jean Marie Pierre Louis Chris Alex Robin Bob Jim Bill Joan Ruth').split()
 FACTS = [
-    ('name', ['My name is {v}.', 'I am {v}.', "I'm {v}.", 'You can call me {v}.', 'my name is {v}', 'Hi, I am {v}.', 'Hello, my name is {v}.', 'Hi, my name is {v}.', 'Call me {v}.'], ['What is my name?', "What's my name?", 'Do you remember my name?', 'Who am I?', 'what is my name', 'Tell me my name.', 'Do you know my name?'],
+    ('name', ['My name is {v}.', 'I am {v}.', "I'm {v}.", 'my name is {v}', 'Hi, I am {v}.', 'Hello, my name is {v}.', 'Hi, my name is {v}.', 'Call me {v}.'], ['What is my name?', "What's my name?", 'Do you remember my name?', 'Who am I?', 'what is my name', 'Do you know my name?'],
      ['Your name is {v}.'], ['Nice to meet you, {v}!', 'Hello, {v}!', 'Nice to meet you, {v}! How can I help you?']),
     ('color', ['My favorite color is {v}.', 'I like {v} best of all colors.', 'my favorite color is {v}'], ['What is my favorite color?', 'Which color do I like best?', 'what is my favorite color'], ['Your favorite color is {v}.'], None),
     ('animal', ['My favorite animal is the {v}.', 'I like the {v} best of all animals.'], ['What is my favorite animal?', 'Which animal do I like best?'], ['Your favorite animal is the {v}.'], None),
     ('food', ['My favorite food is {v}.', 'I love to eat {v}.', 'I like {v} best.'], ['What is my favorite food?', 'What do I love to eat?', 'Which food do I like?'], ['Your favorite food is {v}.'], None),
-    ('city', ['I live in {v}.', 'My home is in {v}.', 'I am from {v}.'], ['Where do I live?', 'Where am I from?', 'Which city do I live in?', 'where do i live'], ['You live in {v}.'], None),
+    ('city', ['I live in {v}.', 'My home is in {v}.', 'I am from {v}.'], ['Where do I live?', 'Where am I from?', 'where do i live'], ['You live in {v}.'], None),
     ('pet', ['My {p} is called {v}.', 'I have a {p}. Its name is {v}.', 'The name of my {p} is {v}.', 'I have a {p} called {v}.'], ['What is the name of my {p}?', "What is my {p}'s name?", 'What is my {p} called?'], ['Your {p} is called {v}.'], None),
     ('number', ['My lucky number is {v}.', 'I like the number {v}.', 'The code is {v}.'], ['What is my lucky number?', 'Which number do I like?', 'What is the code?'], ['It is {v}.'], None),
     ('friend', ['My best friend is {v}.', 'My brother is called {v}.', 'The name of my sister is {v}.'], ['Who is my best friend?', 'What is the name of my brother?', 'What is the name of my sister?'], ['Your best friend is {v}.', 'Your brother is called {v}.', 'The name of your sister is {v}.'], None),
@@ -208,21 +208,27 @@ BEFORE = ['Hey, ', 'Well, ', 'So, ', 'Okay, ', 'Listen: ', 'Just so you know, ',
 BEHIND = [', okay?', ', please remember.', '. Remember that.', '. Keep that in mind.', ', you know.', '. Do not forget it.', ', by the way.', ', I think.', '. Got it?', '. I will ask you later.', ' at the moment.', '. That is nice.']
 ASK_BEFORE = ['Hey, ', 'So, ', 'Okay, ', 'Now, ', 'One question: ', 'Please, ', 'I forgot. ', 'Well, ', 'Quick question: ', 'Just asking: ', 'Let us see. ', 'And now: ', 'Mini, ', 'A test: ', 'Hm, ', 'I wonder: ']
 ASK_BEHIND = [', please?', ' Do you remember?', ' I forgot.', ' Please.', ' Do you know?', ' I need it.', ' Quick!']
-CHANGE = ['Sorry, ', 'Wait, ', 'No, ', 'It changed: ', 'Correction: ', 'News: ', 'Today it is different: ', 'I made a mistake: ', 'Not any more. ', 'Change of plan: ', 'Actually, ', 'Let me fix that: ', 'Oh, this is new: ', 'Forget what I said. ', 'Hm, no. ']
+CHANGE = ['Sorry, ', 'Wait, ', 'No, ', 'It changed: ', 'Correction: ', 'News: ', 'Today it is different: ', 'I made a mistake: ', 'Not any more. ', 'Change of plan: ', 'Actually, ', 'Let me fix that: ', 'Oh, this is new: ', 'Forget what I said. ', 'Hm, no. ', 'That was wrong. ', 'Things are different: ', 'Since today ', 'As of now, ', 'Once more: ', 'I have to correct myself. ', 'The last one is wrong. Now ', 'Please change that: ', 'New plan: ', 'There is news. ']
 CHANGED = ['Okay, I changed it.', 'Got it, the new one counts.', 'Okay, I will use the new one.', 'I have changed that.']
 TOLD = ['Okay, I will remember that.', 'Got it.', 'I will keep it in mind.', 'Okay!', 'Noted.', 'Thank you for telling me.']
 PAIRINGS = [    # introduction, line, what stands between, questions, answer
-    ('Some pairs: ', '{a} and {b}', ', ', ['What is beside {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?'], '{a} and {b}.'),
-    ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?'], '{a} goes with {b}.'),
-    ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.'], '{a} means {b}.'),
-    ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?'], '{a} has the {b}.'),
-    ('A list of homes: ', '{a} lives in {b}', ', ', ['Where does {a} live?', 'Where is {a} at home?', 'The city of {a}?', 'Where do I visit {a}?'], '{a} lives in {b}.'),
-    ('Some numbers: ', '{a} is {b}', ', ', ['What is {a}?', 'Which number is {a}?', 'The number of {a}?', 'How much is {a}?'], '{a} is {b}.'),
-    ('Prices. ', '{a}: {b}', '; ', ['How much for {a}?', 'The price of {a}?', '{a}?', 'What does {a} cost?'], '{a}: {b}.'),
-    ('Colors of my things: ', 'the {a} is {b}', ', ', ['What color is the {a}?', 'Which color has the {a}?', 'The {a}?', 'How does the {a} look?'], 'The {a} is {b}.'),
-    ('Where they sit: ', '{a} in room {b}', ', ', ['In which room is {a}?', 'Which room has {a}?', 'The room of {a}?', 'Where does {a} sit?'], '{a} is in room {b}.')]
-ORDERS = [(['Reverse {x}', 'Say {x} backwards', 'From the end to the start: {x}', 'Turn {x} around', 'The other way round: {x}', 'Last one first: {x}', 'Read backwards: {x}'], True),
-          (['Repeat {x}', 'Say {x} again', 'Copy {x}', 'Again, please: {x}', 'The same once more: {x}', 'Write {x} as it is'], False)]
+    ('Some pairs: ', '{a} and {b}', ', ', ['What is beside {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?', 'Say the other word of {a}.', 'The word beside {a}?', 'Find the pair of {a}.', 'Give me what stands with {a}.'], '{a} and {b}.'),
+    ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?', 'Match {a}.', 'Name the match of {a}.', 'Who is the friend of {a} in the list?', 'Complete {a}.', 'I need the other one of {a}.', 'Say what you have for {a}.', 'Look up {a}.'], '{a} - {b}.'),
+    ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.', 'Decode {a}.', 'Look up {a} in the book.', 'Explain {a} with my words.', 'Put {a} into plain words.', 'The plain word for {a}, please.', 'How do you read {a}?', 'Use the code on {a}.'], '{a} means {b}.'),
+    ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?', 'Say what {a} has.', 'The thing of {a}?', 'What can {a} give me?', 'Name the thing of {a}.'], '{a} has the {b}.'),
+    ('A list of homes: ', '{a} lives in {b}', ', ', ['Where does {a} live?', 'Where is {a} at home?', 'The city of {a}?', 'Where do I visit {a}?', 'Name the city of {a}.', 'The home town of {a}?', 'Which town is home to {a}?', 'Say where {a} lives.', 'I write to {a}. Which city?', 'In what place does {a} live?'], '{a} lives in {b}.'),
+    ('Some numbers: ', '{a} is {b}', ', ', ['What is {a}?', 'Which number is {a}?', 'The number of {a}?', 'How much is {a}?', 'Say the number of {a}.', 'I need the number for {a}.', 'Read me the number of {a}.', 'What did {a} have?'], '{a} is {b}.'),
+    ('These are the values: ', '{a} = {b}', ', ', ['What is {a}?', '{a}?', 'The value of {a}?', 'How much is {a}?', 'Say the number for {a}.', 'I need the value of {a}.', 'Which value has {a}?', 'Read out {a}.', 'What number did {a} get?', 'Let me have the number {a} has.'], '{a} = {b}.'),
+    ('Prices. ', '{a}: {b}', '; ', ['How much for {a}?', 'The price of {a}?', '{a}?', 'What does {a} cost?', 'Say the price of {a}.', 'I want {a}. How much?', 'What do I pay for {a}?'], '{a}: {b}.'),
+    ('Colors of my things: ', 'the {a} is {b}', ', ', ['What color is the {a}?', 'Which color has the {a}?', 'The {a}?', 'How does the {a} look?', 'Say the color of the {a}.', 'Name the color the {a} has.', 'In which color is the {a}?', 'Describe the {a}.', 'I need the color of the {a}.'], 'The {a} is {b}.'),
+    ('Boxes. ', 'the {a} box is {b}', '. ', ['Which color does the {a} box have?', 'How does the {a} box look?', 'Say the color of the {a} box.', 'Name the color of the {a} box.', 'The {a} box?', 'In which color is the {a} box?', 'Describe the {a} box.', 'And the {a} box?'], 'The {a} box is {b}.'),
+    ('Where they sit: ', '{a} in room {b}', ', ', ['In which room is {a}?', 'Which room has {a}?', 'The room of {a}?', 'Where does {a} sit?', 'Where is {a}?', 'Say the room of {a}.', 'I look for {a}.', 'Where do I meet {a}?', 'To which room do I go for {a}?', 'Where will {a} be?', 'Find {a}.'], '{a} is in room {b}.'),
+    ('My friends and what they do: ', '{a} is a {b}', ', ', ['What is {a}?', 'What does {a} do?', 'The job of {a}?', 'Name the job of {a}.', 'What work does {a} do?', 'Say what {a} is.', 'Which job does {a} have?'], '{a} is a {b}.'),
+    ('Animals: ', 'the {a} is called {b}', ', ', ['What is the name of the {a}?', 'How do you call the {a}?', 'The name of the {a}?', 'Say the name of the {a}.', 'Who is the {a}?', 'Name the {a}.', 'Which name has the {a}?'], 'The {a} is called {b}.')]
+AS_GENERATED = {1: 0, 2: 1, 3: 2, 4: 3, 6: 4, 9: 5, 10: 6}      # the generator's introductions, with the questions from here
+PEOPLE_PAIRS, NUMBER_PAIRS = (3, 4, 10, 11), (5, 6, 7, 10)      # whose keys are names; whose values are numbers
+ORDERS = [(['Reverse {x}', 'Say {x} backwards', 'From the end to the start: {x}', 'Turn {x} around', 'The other way round: {x}', 'Last one first: {x}', 'Read backwards: {x}', 'Flip {x}', 'Mirror this list: {x}', 'Write {x} from right to left', 'Start at the end: {x}'], True),
+          (['Repeat {x}', 'Say {x} again', 'Copy {x}', 'Again, please: {x}', 'The same once more: {x}', 'Write {x} as it is', 'Say after me: {x}', 'Echo: {x}', 'Write down {x}', 'Give me back {x}'], False)]
 
 
 def upper(s):
@@ -237,7 +243,7 @@ class Dense:
         self.words = sorted(set(S.NOUNS + S.SECRET + S.ADJ + S.FOODS))
         self.talk = exchanges(S, r, 3000)
         self.g = S.G(r.random())
-        self.pairings, self.lists, self.first = PAIRINGS, ORDERS, .2
+        self.pairings, self.lists, self.first, self.generated = PAIRINGS, ORDERS, .2, True
 
     def number(self):
         return ''.join(self.r.choice('123456789' if i == 0 else '0123456789') for i in range(self.r.choice([1, 2, 2, 3, 3, 4, 4, 5, 6])))
@@ -269,13 +275,13 @@ class Dense:
             return r.choice(S.PETNAMES + self.names)
         return r.choice({'live': S.CITIES, 'job': S.JOBS, 'born': S.MONTHS}.get(kind, self.names))
 
-    def fact(self):
+    def fact(self, kinds=()):
         """(key, kind, thing)"""
         r = self.r
-        if r.random() < .4:
+        if r.random() < .4 and not kinds:
             k = r.choice(['name', 'name'] + list(ONE))
             return k, k, ''
-        k = r.choice(list(TELL) + ['pet'])
+        k = r.choice(kinds or list(TELL) + ['pet'])
         o = r.choice(self.S.OBJECTS if k == 'give' else THINGS[k])
         if k in ('code', 'fav') and r.random() < .25:     # any word may be a key
             o = r.choice(self.words) + (' number' if k == 'code' else '')
@@ -313,7 +319,7 @@ class Dense:
     def chat(self, tokens):
         r = self.r
         x = r.random()
-        return self.pairs(tokens) if x < .22 else self.orders(tokens) if x < .34 else self.facts(tokens)
+        return self.pairs(tokens) if x < .22 else self.orders(tokens) if x < .34 else self.changes(tokens) if x < .46 else self.facts(tokens)
 
     def facts(self, tokens):
         r, out, known, asked = self.r, [], {}, set()
@@ -321,19 +327,20 @@ class Dense:
         say = lambda u, a: out.extend([('user', u), ('assistant', a)])
         most = max(1, min(12, tokens // 32))
         wide = r.random() < .3                          # other talk between: fewer facts, larger distances
+        kinds = [r.choice(list(TELL) + ['pet', 'pet', 'person'])] if r.random() < .35 else ()     # all alike, to be told apart by the thing alone
         while size() < tokens - 24:
             x = r.random()
             open_ = [k for k in known if k not in asked]
             if not known or len(known) < most and x < (.35 if not wide else .15):
                 new = []
                 for _ in range(r.choice([1, 1, 1, 2, 3]) if tokens > 64 else 1):
-                    key, kind, o = self.fact()
+                    key, kind, o = self.fact(kinds)
                     if key not in known:
                         known[key] = kind, o, self.value(kind, o)
                         new.append(key)
                 if not new:
                     continue
-                said = ' '.join(self.typed(self.statement(*known[k]), BEFORE, BEHIND).rstrip() + ('' if len(new) == 1 else '.') for k in new).replace('..', '.').replace('?.', '?')
+                said = self.breath([known[k] for k in new])
                 kind, o, v = known[new[-1]]
                 if len(new) > 1:
                     say(said, r.choice(['I will remember all of that.', 'Okay, I will remember that.', 'Got it.']))
@@ -351,11 +358,7 @@ class Dense:
                     continue
                 known[key] = kind, o, w
                 asked.discard(key)
-                s = self.statement(kind, o, w)
-                c = r.choice(CHANGE)
-                s = s[0].lower() + s[1:] if c[-2] != '.' and s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s
-                s = c + s if r.random() < .75 else upper(s.rstrip('.') + ' now.')
-                say(s, ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))
+                say(self.changed(kind, o, w), ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))
             elif x > .82:                               # never told
                 key, kind, o = self.fact()
                 if key in known:
@@ -368,19 +371,67 @@ class Dense:
                 say(self.typed(self.fill(r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND), self.answer(kind, o, v))
         return out
 
+    def breath(self, facts):
+        """One fact, or several in one breath."""
+        r = self.r
+        if len(facts) > 1 and r.random() < .5:
+            low = lambda s: s[0].lower() + s[1:] if s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s
+            xs = [self.statement(*f).rstrip('.') for f in facts]
+            return xs[0] + ''.join(r.choice([' and ', ', and ', ', ', ', but ']) + low(x) for x in xs[1:]) + r.choice(['.', '.', ''])
+        return ' '.join(self.typed(self.statement(*f), BEFORE, BEHIND).rstrip() + ('' if len(facts) == 1 else '.') for f in facts).replace('..', '.').replace('?.', '?')
+
+    def changed(self, kind, o, v):
+        """A statement that overrides."""
+        r, s = self.r, self.statement(kind, o, v)
+        if r.random() < .2:
+            return upper(s.rstrip('.') + ' now.')
+        c = r.choice(CHANGE)
+        return c + (s[0].lower() + s[1:] if (c[-2] != '.' or r.random() < .5) and s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s)
+
+    def changes(self, tokens):
+        """One to three facts, each overridden up to four times, often said in the same words; the newest counts."""
+        r, out, known = self.r, [], {}
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        kinds = [r.choice(list(TELL) + ['pet'])] if r.random() < .3 else ()
+        for _ in range(r.choice([1, 1, 2, 3]) if tokens > 64 else 1):
+            key, kind, o = self.fact(kinds)
+            if key not in known:
+                known[key] = kind, o, self.value(kind, o)
+                out += [('user', self.breath([known[key]])), ('assistant', r.choice(TOLD))]
+        asked, steps = set(known), 0
+        while size() < tokens - 24:
+            x, key = r.random(), r.choice(list(known))
+            kind, o, v = known[key]
+            if (x < .45 or not steps) and steps < 6:
+                w = self.value(kind, o)
+                if w != v:
+                    steps += 1
+                    known[key] = kind, o, w
+                    asked.discard(key)
+                    out += [('user', self.changed(kind, o, w)), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .2 else r.choice(CHANGED))]
+            elif x > .9:
+                out += r.choice(self.talk)[:2]
+            elif key not in asked or x > .75:
+                asked.add(key)
+                out += [('user', self.typed(self.fill(r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND)), ('assistant', self.answer(kind, o, v))]
+        return out
+
     def pairs(self, tokens):
         r, S = self.r, self.S
         i = r.randrange(len(PAIRINGS))
         intro, line, sep, qs, an = self.pairings[i]
         n = max(2, min(32, int((tokens - 20) / r.choice([12, 16, 24]))))
-        people = i in (3, 4, 8)
-        keys = r.sample(self.names if people else self.words, n)
-        v = {3: S.OBJECTS, 4: S.CITIES, 7: S.COLORS}.get(i, self.words)
-        vs = [self.number() if i in (5, 6, 8) else r.choice(v) for _ in keys]
+        people = i in PEOPLE_PAIRS
+        keys = r.sample(self.names if people else sorted(set(S.PETS + S.ANIMALS)) if i == 12 else S.ADJ + S.OBJECTS if i == 9 else self.words, n)
+        v = {3: S.OBJECTS, 4: S.CITIES, 8: S.COLORS, 9: S.COLORS, 11: S.JOBS, 12: self.names}.get(i, self.words)
+        digits = r.choice([0, 0, 1, 1, 2, 3])
+        vs = [(self.g.code(digits) if digits else self.number()) if i in NUMBER_PAIRS else r.choice(v) for _ in keys]
         if r.random() < .5:
-            intro = r.choice(['', 'Please remember. ', 'I will ask you later. ', 'Here they are: ', 'My list: ', 'Look: '])
+            intro = r.choice(['', 'Please remember. ', 'I will ask you later. ', 'Here they are: ', 'My list: ', 'Look: ', 'Learn these. ', 'This is what I know: '])
+        elif self.generated and i in AS_GENERATED and r.random() < .5:
+            intro, line, sep = S.PAIR_FORMS[AS_GENERATED[i]][:3]
         put = lambda s, a, b='': upper(s.replace('{a}', a).replace('{b}', b))
-        low = lambda s: s if people else s[0].lower() + s[1:]
+        low = lambda s: s if people or sep == '. ' else s[0].lower() + s[1:]
         body = sep.join(low(put(line, a, b)) for a, b in zip(keys, vs))
         out = [('user', upper(intro + body + r.choice(['.', '', '. Remember them.']))), ('assistant', r.choice(['Okay, I will remember.', 'Got it.', 'I have them all.', 'Ready.']))]
         size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
@@ -390,40 +441,85 @@ class Dense:
         return out
 
     def orders(self, tokens):
+        """Lists, forwards and backwards, short ones most of the time; said before or behind what is asked, or kept for later."""
         r, S, out = self.r, self.S, []
         size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
-        kind = r.randrange(5)
-        pool = [list('0123456789'), list('abcdefghijklmnopqrstuvwxyz'), S.COLORS, [str(i) for i in range(10, 100)], self.words][kind]
-        sep = r.choice([', ', ' '])
+        only = r.random() < .3                          # one way to ask and one kind of items, all through the chat
+        kind, (asks, back), sep = r.randrange(5), r.choice(self.lists), r.choice([', ', ' '])
         while size() < tokens - 30 or not out:
-            n = r.randint(2, max(2, min(10, int((tokens - size()) / 8))))
-            xs = r.sample(pool, n) if r.random() < .7 else [r.choice(pool) for _ in range(n)]
+            if not only:
+                kind, (asks, back), sep = r.randrange(5), r.choice(self.lists), r.choice([', ', ' '])
+            pool = [list('0123456789'), list('abcdefghijklmnopqrstuvwxyz'), S.COLORS, [str(i) for i in range(10, 100)], self.words if r.random() < .3 else S.NOUNS][kind]
+            most = max(2, min(24, int((tokens - size() - 20) / (6 if sep == ', ' else 5))))
+            n = r.randint(2, min(most, r.choice([4, 6, 8, 10, 10, 24])))
+            xs = r.sample(pool, n) if r.random() < .5 and n <= len(pool) else [r.choice(pool) for _ in range(n)]
             x = sep.join(xs)
-            asks, back = r.choice(self.lists)
-            if r.random() < self.first and tokens > 64:  # said first, asked for after
-                out += [('user', r.choice(['Here is a list: ', 'My list: ', 'Keep this list: ', 'Remember ']) + x), ('assistant', r.choice(TOLD))]
-                if r.random() < .4:
+            y = sep.join(xs[::-1]) if back else x
+            if r.random() < self.first and size() + 6 * n < tokens - 30:  # said first, asked for after
+                out += [('user', r.choice(KEEP) + x + r.choice(['', '.', '.'])), ('assistant', r.choice(TOLD + ['Okay.', 'I have the list.']))]
+                if r.random() < .3:
                     out += r.choice(self.talk)[:2]
-                out += [('user', r.choice(['Say my list.', 'What is my list?', 'My list again, please.', 'Which list is it?', 'What is on my list?'])), ('assistant', x)]
+                out += [('user', r.choice(KEPT_BACK if back else KEPT)), ('assistant', y)]
+                if r.random() < .3:
+                    out += [('user', r.choice(KEPT)), ('assistant', x)]
             else:
-                out += [('user', r.choice(asks).replace('{x}', x)), ('assistant', sep.join(xs[::-1]) if back else x)]
+                out += [('user', r.choice(asks).replace('{x}', x)), ('assistant', y)]
         return out
+
+
+KEEP = ['Here is a list: ', 'My list: ', 'Keep this list: ', 'Remember ', 'Remember this list: ', 'Learn this list: ', 'I will ask for this later: ', 'Please keep in mind: ', 'Note these: ', 'Do not forget: ', '']
+KEPT = ['Say my list.', 'What is my list?', 'My list again, please.', 'Which list is it?', 'What is on my list?', 'Now say the whole list.', 'Tell me my list.', 'Do you still know the list?', 'Give me the list.', 'Can you say the list?',
+        'Recite it.', 'What did I tell you to keep?', 'The list, please.', 'I forgot the list. How does it go?', 'Say all of it.', 'All the items in order, please.', 'Read my list to me.', 'How was my list?']
+KEPT_BACK = ['Say my list backwards.', 'Now from the end to the start.', 'My list in the other direction, please.', 'Reverse my list.', 'Say it from behind.', 'The same list, last one first.', 'Now turn it around.', 'Can you say the list backwards?']
+STACKS = [      # the thing, how something is put on it, how something is taken off, what it is called, from which pool
+    ('stack', 'push {x}', 'pop', '{x}', 0), ('stack', 'push {x}', 'pop', '{x}', 1), ('stack of plates', 'put the {x} plate on top', 'take the top plate away', 'the {x} plate', 2),
+    ('pile of books', 'put the {x} book on the pile', 'take one book from the top', 'the {x} book', 2), ('tower of blocks', 'put block {x} on the tower', 'take the top block off', 'block {x}', 3),
+    ('pile of boxes', 'put the box of {x}s on top of the pile', 'remove the top box', 'the box of {x}s', 0), ('stack', 'add {x}', 'remove one', '{x}', 0), ('pile', 'lay {x} on top', 'take one away', '{x}', 1),
+    ('stack of cards', 'put card {x} on it', 'draw a card', 'card {x}', 1), ('heap', 'throw {x} on it', 'take the upper one off', '{x}', 0)]
+EMPTY = ['An empty {n}. {o}.', 'Here we have an empty {n}. {o}.', 'Take an empty {n}. {o}.', 'Nothing is in the {n}. {o}.', 'At first the {n} has nothing. {o}.', 'The {n} begins empty. {o}.', 'We begin with an empty {n}. {o}.', 'My {n} is empty. {o}.', 'We have an empty {n}. {o}.', '{o}.']
+TOP = ['What is on top?', 'What is on top now?', 'Which one is at the top?', 'What lies on top?', 'Name the top.', 'Say what is on top.', 'The top?', 'What do I see on top?', 'What comes off next?', 'Which is the last one on it?', 'And the top one is?', 'Give me the one on top.', 'So what is the top?', 'Now the top one, please.']
 
 
 MANY = ('keys', 'glasses', 'gloves')
 class Drill(Dense):
-    """Pairs, answered in the words they were told in, and lists; nothing else."""
+    """Pairs, lists and stacks; nothing else."""
     def __init__(self, S, r):
         super().__init__(S, r)
-        self.pairings = [p[:4] + ('You said: ' + p[1] + '.',) for p in PAIRINGS]
-        self.lists, self.first = [(forms + more, back) for (forms, back), more in zip(ORDERS, LIST_FIRST)], .35
+        self.lists, self.first = [(forms + more, back) for (forms, back), more in zip(ORDERS, LIST_FIRST)], .3
 
     def chat(self, tokens):
-        return self.pairs(tokens) if self.r.random() < .55 else self.orders(tokens)
+        x = self.r.random()
+        return self.pairs(tokens) if x < .42 else self.orders(tokens) if x < .85 else self.stacks(tokens)
+
+    def stacks(self, tokens):
+        r, out, S = self.r, [], self.S
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        while size() < tokens - 40 or not out:
+            n, push, pop, form, kind = r.choice(STACKS)
+            pool = [S.NOUNS, [str(i) for i in range(100)], S.COLORS, S.COLORS + [str(i) for i in range(1, 10)]][kind]
+            most = max(2, min(20, int((tokens - size() - 30) / (4 if kind < 2 else 9))))
+            st, ops = [], []
+            for _ in range(r.randint(2, min(most, r.choice([4, 6, 10, 20])))):
+                if st and r.random() < .38:
+                    st.pop()
+                    ops.append(pop)
+                else:
+                    st.append(form.replace('{x}', r.choice(pool)))
+                    ops.append(push.replace(form, '{x}').replace('{x}', st[-1]))
+            said = upper(r.choice(EMPTY).replace('{n}', n).replace('{o}', upper(', '.join(ops)) if r.random() < .5 else ', '.join(ops)))
+            top = upper(st[-1]) + '.' if st else 'It is empty.'
+            if r.random() < .75:
+                out += [('user', said + ' ' + r.choice(TOP)), ('assistant', top)]
+            else:
+                out += [('user', said), ('assistant', r.choice(['Okay.', 'Done.', 'I did that.'])), ('user', r.choice(TOP)), ('assistant', top)]
+        return out
 
 
-LIST_FIRST = (['{x}: backwards', 'I have {x}. Reverse that', 'Take {x} and turn it around', '{x}. Now from the last to the first', 'These are {x}. What are they in reverse', 'Here is {x}. Backwards, please', 'Given {x}, begin at the end'],
-              ['{x}: again', 'I have {x}. Repeat that', 'Take {x} and say it again', '{x}. Now you', 'These are {x}. Say them', 'Here is {x}. Copy it, please'])
+LIST_FIRST = (['{x}: backwards', 'I have {x}. Reverse that', 'Take {x} and turn it around', '{x}. Now from the last to the first', 'These are {x}. What are they in reverse', 'Here is {x}. Backwards, please', 'Given {x}, begin at the end', 'My list is {x}. Say it backwards.',
+               'This is the list: {x}. Read it from the end.', 'The items are {x}. Reverse them.', 'The words are {x}. Now the other way round.', 'List: {x}. Last one first, please.', 'Look at {x}. Say it from the end to the start.', 'The list goes {x}. Turn it around.', 'There is {x}. Give it to me backwards.',
+               'We have {x}. How is it from behind?', 'It is {x}. Flip it.', 'The list has {x}. Write it in the other direction.', '{x}. Say that in reverse order.', 'First {x}. Then you say it backwards.', 'The list: {x}. Reverse.'],
+              ['{x}: again', 'I have {x}. Repeat that', 'Take {x} and say it again', '{x}. Now you', 'These are {x}. Say them', 'Here is {x}. Copy it, please', 'My list is {x}. Say it.', 'This is the list: {x}. Read it to me.', 'The items are {x}. Repeat them.', 'The list goes {x}. Once more, please.',
+               'The list has {x}. Write it down.', 'We have {x}. Say the same.', 'Look at {x}. Now say it.', '{x}. Say that again in the same order.'])
 
 
 class Far(Dense):
@@ -470,9 +566,7 @@ class Far(Dense):
             w = self.value(kind, o)
             if w != v:
                 known[key] = kind, o, w
-                c, s = r.choice(CHANGE), self.statement(kind, o, w)
-                s = s[0].lower() + s[1:] if c[-2] != '.' and s.split()[0].lower() in LITTLE and s.split()[0] != 'I' else s
-                out += [('user', c + s), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))]
+                out += [('user', self.changed(kind, o, w)), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))]
         self.filler(out, tokens - size() - 20 * ask - 10)
         asks = [[('user', self.question(kind, o)), ('assistant', self.answer(kind, o, v))] for kind, o, v in known.values()] + pairs[:5]
         if r.random() < .15:
@@ -511,10 +605,10 @@ LITTLE = set('my the i they no we you as where when who what which how do a an w
 
 def drill_chats(S, r, n):
     d = Drill(S, r)
-    return [d.chat(r.choice((56, 56, 116, 116, 116, 235, 235))) for _ in range(n)]
+    return [d.chat(r.choice((56, 56, 116, 116, 116, 235, 235, 470))) for _ in range(n)]
 
 
-def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920)):
+def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920, 920, 1900)):
     d = Far(S, r)
     return [d.chat(r.choice(lengths)) for _ in range(n)]
 

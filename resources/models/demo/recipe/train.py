@@ -27,7 +27,7 @@ import torch
 import model as M
 from data import Batches, Pools, Tokenizer
 
-# Shares of rows by pool, shares of tokens by row length, exchanges of the composed chats, and the learning rate at start and end.
+# Shares of rows by pool, shares of tokens by row length, tokens a step (else --batch), exchanges of the composed chats, and the learning rate at start and end.
 TALK = {'persona': 5, 'chitchat': 2.5, 'clinc': 1.5, 'talk': 3, 'fact': 3, 'task': 1}
 STAGES = [
     {'name': 'lookup', 'tokens': 1.5e6, 'lr': (1, 1), 'lengths': {64: 1}, 'mix': {'pairs': 6, 'memory-short': 2, 'recall-own': 2}},
@@ -58,6 +58,12 @@ STAGES = [
      'mix': {'dense': 6, 'later': 6, 'drill': 3, 'lists': .7, 'recall-own': 1, 'memory': .7, 'spans': .2, 'compose': 3.5, 'plot': 2.5}, 'compose': TALK},
     {'name': 'farther', 'tokens': 1.8e6, 'lr': (.3, 0), 'lengths': {64: 1, 128: 2, 256: 4, 512: 5},
      'mix': {'later': 8, 'dense': 3, 'drill': 3.5, 'lists': 1.5, 'recall-own': .7, 'memory': .5, 'spans': .3, 'compose': 3, 'plot': 2, 'stories': .4}, 'compose': TALK},
+    {'name': 'wake', 'tokens': .6e6, 'batch': 8192, 'lr': (.1, .5), 'lengths': {64: 1.5, 128: 3, 256: 3, 512: 3, 1024: 1.5},
+     'mix': {'drill': 6, 'dense': 4, 'later': 3, 'lists': 1.5, 'long': 1, 'spans': .7, 'memory': 1, 'compose': 1, 'plot': .7, 'stories': .5}, 'compose': TALK},
+    {'name': 'more', 'tokens': 417792, 'batch': 8192, 'lr': (.5, .5), 'lengths': {64: 1.5, 128: 3, 256: 3, 512: 3, 1024: 1.5},
+     'mix': {'drill': 7, 'dense': 4, 'later': 3, 'lists': 1.5, 'long': 1, 'spans': .7, 'memory': 1, 'compose': 1, 'plot': .7, 'stories': .5}, 'compose': TALK},
+    {'name': 'wider', 'tokens': 5e6, 'batch': 8192, 'lr': (.5, .5), 'lengths': {64: 1.5, 128: 3, 256: 3, 512: 3, 1024: 2, 2048: 1.5},
+     'mix': {'drill': 8, 'dense': 4, 'later': 4, 'lists': 1, 'long': .5, 'far': .5, 'spans': .5, 'memory': 1, 'compose': 1, 'plot': .7, 'stories': .5}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
 STAGES_GPU = [
@@ -348,7 +354,7 @@ def main():
     while st['stage'] < len(stages) and not stop:
         stage = stages[st['stage']]
         total = stage['tokens'] * o.scale
-        data = Batches(pools, stage, o.batch, o.seed * 1000 + st['stage'])
+        data = Batches(pools, stage, stage.get('batch', o.batch), o.seed * 1000 + st['stage'])
         say('-- stage %s: %.2f M tokens' % (stage['name'], total / 1e6))
         while st['in_stage'] < total and not stop:
             f = st['in_stage'] / total
