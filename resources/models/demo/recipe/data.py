@@ -304,7 +304,7 @@ class Batches:
         stop = tok.encode([',', '.', ';'][r.integers(3)])
         out = lambda n: [int(x) for x in r.choice(self.p.common if r.random() < .5 else tok.n, n, replace=False)]
         kv, n = [], 0
-        while n < (T - 12) * .45 or not kv:
+        while n < min((T - 12) * .45, 230) or not kv:
             kv.append((out(r.integers(1, 3)), out(r.integers(1, 5))))
             n += sum(map(len, kv[-1])) + 2
         ids = h['user'] + [x for k, v in kv for x in k + sep + v + stop] + [tok.end] + h['assistant']
@@ -320,7 +320,7 @@ class Batches:
         sep = [[], [], tok.encode(' is'), tok.encode(':')][r.integers(4)]
         stop = [[], [], tok.encode(','), tok.encode('.')][r.integers(4)]
         each = 2 + len(sep) + len(stop)
-        m = int(r.integers(2, (T - 10) // (2 * each) + 1))
+        m = int(r.integers(2, min(64, (T - 10) // (2 * each)) + 1))
         t = r.choice(self.p.common if r.random() < .9 else tok.n, 2 * m, replace=False)
         k, v = t[:m], t[m:]
         flat = lambda i, on: [int(k[i]), *sep, int(v[i]) | on, *stop]

@@ -538,49 +538,56 @@ class Far(Dense):
         return self.typed(self.fill(self.r.choice(self.forms(kind)[1]), o, ''), ASK_BEFORE, ASK_BEHIND)
 
     def later(self, tokens):
+        """Facts or pairs, other talk with changes in it, questions; in long chats more facts, and questions in the middle too."""
         r, out, known = self.r, [], {}
-        with_pairs = r.random() < .3
+        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
+        with_pairs = r.random() < .35
         n = r.choice([1, 2, 3, 4, 5, 6] if not with_pairs else [0, 0, 1])
+        if tokens > 400:
+            n += r.randint(0, 3 if with_pairs else min(9, tokens // 150))
         pairs = []
         if with_pairs:
-            x = self.pairs(r.choice([60, 100, 150]))
+            x = self.pairs(r.choice([60, 100, 150] if tokens < 400 else [100, 150, 250]))
             pairs, out = [x[i:i + 2] for i in range(2, len(x), 2)], x[:2]
-        tell = []
+            r.shuffle(pairs)
+        kinds = [r.choice(list(TELL) + ['pet', 'person'])] if r.random() < .2 else ()
         while len(known) < n:
-            key, kind, o = self.fact()
-            if key not in known:
-                known[key] = kind, o, self.value(kind, o)
-                tell.append([('user', self.typed(self.statement(*known[key]), BEFORE, BEHIND)), ('assistant', ('Okay. ' + self.answer(*known[key])) if r.random() < .3 else r.choice(TOLD))])
-        for e in tell:
-            out += e
+            key, kind, o = self.fact(kinds)
+            if key in known:
+                kinds = ()
+                continue
+            known[key] = kind, o, self.value(kind, o)
+            out += [('user', self.typed(self.statement(*known[key]), BEFORE, BEHIND)), ('assistant', ('Okay. ' + self.answer(*known[key])) if r.random() < .3 else r.choice(TOLD))]
             if r.random() < .2:
                 out += r.choice(self.talk)[:2]
-        size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
-        ask = min(len(pairs), 5) + n
-        changes = r.choice([0, 0, 1, 1, 2]) if known else 0
-        room = tokens - size() - 20 * ask - 30 * changes - 10
-        for _ in range(changes):
-            self.filler(out, room * r.random() * .5)
-            key = r.choice(list(known))
-            kind, o, v = known[key]
-            w = self.value(kind, o)
-            if w != v:
-                known[key] = kind, o, w
-                out += [('user', self.changed(kind, o, w)), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))]
-        self.filler(out, tokens - size() - 20 * ask - 10)
-        asks = [[('user', self.question(kind, o)), ('assistant', self.answer(kind, o, v))] for kind, o, v in known.values()] + pairs[:5]
-        if r.random() < .15:
-            key, kind, o = self.fact()
-            if key not in known:
-                asks.append([('user', self.question(kind, o)), ('assistant', 'You have not told me that yet.')])
-        r.shuffle(asks)
-        return out + [m for e in asks for m in e]
+        changes = r.choice([0, 0, 1, 1, 2, 3]) if known else 0
+        parts = 1 if tokens < 400 else r.choice([1, 2, 3])
+        for part in range(parts):
+            end = tokens * (part + 1) / parts if part + 1 < parts else tokens
+            ask = (min(len(pairs), 5) + len(known)) if part + 1 == parts else min(4, len(known) + len(pairs))
+            for _ in range(changes if part == 0 else r.choice([0, 0, 1]) if known else 0):
+                self.filler(out, (end - size() - 20 * ask - 30) * r.random() * .5)
+                key = r.choice(list(known))
+                kind, o, v = known[key]
+                w = self.value(kind, o)
+                if w != v:
+                    known[key] = kind, o, w
+                    out += [('user', self.changed(kind, o, w)), ('assistant', ('Okay. ' + self.answer(kind, o, w)) if r.random() < .3 else r.choice(CHANGED))]
+            self.filler(out, end - size() - 20 * ask - 10)
+            asks = [[('user', self.question(kind, o)), ('assistant', self.answer(kind, o, v))] for kind, o, v in known.values()] + pairs[5 * part:5 * part + 5]
+            if r.random() < .15:
+                key, kind, o = self.fact()
+                if key not in known:
+                    asks.append([('user', self.question(kind, o)), ('assistant', 'You have not told me that yet.')])
+            r.shuffle(asks)
+            out += [m for e in (asks if part + 1 == parts else asks[:ask]) for m in e]
+        return out
 
     def needles(self, tokens):
         r, S, said = self.r, self.S, {}
-        for _ in range(r.choice([1, 2, 3, 4])):
+        for _ in range(r.choice([1, 2, 3, 4]) + (r.randint(0, 5) if tokens > 400 else 0)):
             i = r.randrange(5)
-            w = r.choice(self.names) if i in (1, 3) else r.choice(S.ADJ + S.COLORS) + ' ' + r.choice(S.OBJECTS) if i in (0, 2) else r.choice(PEOPLE)
+            w = r.choice(self.names) if i in (1, 3) else r.choice(PEOPLE) if i == 4 or r.random() < .2 else r.choice(S.ADJ + S.COLORS) + ' ' + r.choice(S.OBJECTS + S.PLACES) if r.random() < .8 else r.choice(S.OBJECTS + S.SECRET)
             line, qs = NEEDLES[i]
             v = self.number() if i == 0 else self.spot() if i == 2 else r.choice(S.FOODS if i == 3 else self.names if i == 4 else self.words)
             put = lambda s: upper(s.replace('{w}', w).replace('{v}', v))
@@ -594,7 +601,7 @@ class Far(Dense):
         return out
 
 
-PEOPLE = 'queen;king;captain;wizard;witch;baker;miller;old man;old woman;giant;teacher;mayor;princess;hunter;fisherman;tallest tree;small village;big ship;black horse;singer'.split(';')
+PEOPLE = 'king of the birds;owner of the shop;captain of the ship;biggest ship;oldest man;smallest mouse;cook of the queen;queen;king;captain;wizard;witch;baker;miller;old man;old woman;giant;teacher;mayor;princess;hunter;fisherman;tallest tree;small village;big ship;black horse;singer'.split(';')
 NEEDLES = [('The number of the {w} is {v}.', ['What is the number of the {w}?', 'Which number has the {w}?', 'What number does the {w} have?', 'The number of the {w}?', 'Which number is on the {w}?']),
            ('The secret word of {w} is {v}.', ['What is the secret word of {w}?', 'Which secret word has {w}?', 'The secret word of {w}?', 'What secret word does {w} know?', "What is {w}'s secret word?"]),
            ('The {w} is {v}.', ['Where is the {w}?', 'Where was the {w}?', 'Where do I find the {w}?', 'In which place is the {w}?', 'The {w}, where is it?']),
@@ -608,7 +615,7 @@ def drill_chats(S, r, n):
     return [d.chat(r.choice((56, 56, 116, 116, 116, 235, 235, 470))) for _ in range(n)]
 
 
-def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920, 920, 1900)):
+def far_chats(S, r, n, lengths=(115, 230, 230, 450, 450, 920, 920, 1780)):
     d = Far(S, r)
     return [d.chat(r.choice(lengths)) for _ in range(n)]
 
