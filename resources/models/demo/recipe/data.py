@@ -6,6 +6,7 @@ made of several exchanges), begin with a fresh memory, and are padded at the end
 import base64
 import json
 import lzma
+import math
 import os
 import random
 import re
@@ -116,6 +117,29 @@ def skills(*args):
     return [turns(d) for d in read_jsonl(skills_file(*args))]
 
 
+def keyed(S, skill, count, lo, hi, seed):
+    """The generator's chats of pairs and facts, every answer with the key before the value, in the words and tokens of what was told: a lookup that a small model learns much sooner."""
+    forms, new_fact = S.PAIR_FORMS, S.new_fact
+    whole = lambda line: 'You said: ' + line + '.' if line.startswith('{a}') else line[0].upper() + line[1:] + '.'
+
+    def fact(g, used):
+        f = new_fact(g, used)
+        if f:
+            f['ans'] = [next(a for a in f['ans'] if not a.startswith('{v}'))]
+        return f
+    S.PAIR_FORMS, S.new_fact = [f[:4] + ([whole(f[1])],) for f in forms], fact
+    names = skill.split(',')
+    low = min(S.SKILLS[x][2] for x in names)
+    for i in range(count):
+        r = random.Random('%s:%d' % (seed, i))
+        T = int(math.exp(r.uniform(math.log(lo), math.log(hi))))
+        ok = [x for x in names if S.SKILLS[x][2] <= max(T, low)]
+        d = turns(S.make(seed, i, r.choices(ok, [S.SKILLS[x][1] for x in ok])[0], T, 'train', .1))
+        code = any('code book' in t for _, t in d[:2])      # its lines begin with a capital
+        yield [(who, re.sub(r'^You said: (.)', lambda m: m[0][:-1] + m[1].upper(), t) if code and who == 'assistant' else t) for who, t in d]
+    S.PAIR_FORMS, S.new_fact = forms, new_fact
+
+
 def checked(tok, d):
     """A chat of the generator as tokens, and the ranges of them that hold the answers to be recalled."""
     ids, ranges = [], []
@@ -190,7 +214,7 @@ class Pools:
         self.short['clinc'] = chat(turns(d) for d in read_jsonl(read('clinc-replies.jsonl.xz')))
         self.short['talk'] = chat(pairs(skills(gen, cache, 'talk', 'chat,persona,explain,refuse', 12000, 24, 100, seed)))
         self.short['fact'] = chat(pairs(skills(gen, cache, 'fact', 'fact', 4000, 24, 60, seed)))
-        self.short['task'] = chat(pairs(skills(gen, cache, 'task', 'follow,arith,count,reverse,copy', 12000, 16, 70, seed)))
+        self.short['task'] = chat(pairs(skills(gen, cache, 'sums', 'follow,arith,count', 8000, 16, 70, seed)))
         self.short['persona'] = chat(persona.exchanges(S, random.Random(seed), 12000))
 
         self.docs = {}
@@ -198,12 +222,11 @@ class Pools:
         new = lambda ds, share=.6: chat(rename(ds, known, tok, random.Random(seed + 4), share))
         mem = 'recall,mqar,update'
         more = 4 if far else 1
-        self.docs['memory'] = new(skills(gen, cache, 'memory', mem, 30000 * more, 32, 230, seed))
-        self.docs['memory-short'] = new(skills(gen, cache, 'memory-short', 'mqar,recall', 30000 * more, 24, 60, seed + 1))
+        self.docs['memory'] = new(keyed(S, mem, 30000 * more, 32, 230, seed))
+        self.docs['memory-short'] = new(keyed(S, 'mqar,recall', 20000 * more, 24, 60, seed + 1))
         self.docs['mixed'] = new(skills(gen, cache, 'mixed', 'mixed,where,read,stack', 12000, 100, 250, seed), .3)
-        self.docs['long'] = new(skills(gen, cache, 'long', 'recall,recall,update,mqar,needle', 12000 * more, 200, 1000, seed + 5))
-        name, count, most = ('far', 24000, 4000) if far else ('far-2k', 3000, 1900)
-        self.docs['far'] = new(skills(gen, cache, name, 'recall,recall,update,mqar,needle,copy', count, 800, most, seed + 6))
+        self.docs['long'] = new(keyed(S, 'recall,recall,update,mqar', 10000 * more, 200, 1000, seed + 5))
+        self.docs['far'] = new(keyed(S, 'recall,recall,update,mqar', 24000 if far else 2500, 800, 4000 if far else 1900, seed + 6))
         self.docs['needle'] = new(skills(gen, cache, 'needle', 'needle', 12000 * more, 64, 480, seed))
         self.docs['lists'] = chat(skills(gen, cache, 'lists', 'reverse,reverse,copy,stack', 40000 * more, 24, 140, seed))
         self.docs['plot'] = chat(skills(gen, cache, 'plot', 'story', 12000, 100, 250, seed))
@@ -257,7 +280,7 @@ def bucket(docs):
 
 
 class Batches:
-    """mix: {pool: share of rows}; lengths: {T: share of tokens}.  'compose' joins exchanges, 'pairs' and 'spans' are random-token lookups."""
+    """mix: {pool: share of rows}; lengths: {T: share of tokens}.  'compose' joins exchanges, 'pairs' and 'spans' are lookups of random tokens, 'turns' lists of them."""
     def __init__(self, pools, stage, tokens, seed):
         self.p, self.stage, self.tokens, self.seed = pools, stage, tokens, seed
         self.T = list(stage['lengths'])
@@ -267,7 +290,7 @@ class Batches:
         for T in self.T:
             w = {}
             for k, share in stage['mix'].items():
-                if k in ('pairs', 'spans', 'compose'):
+                if k in ('pairs', 'spans', 'turns', 'compose'):
                     w[k] = share
                 elif pools.by_length[k][T]:
                     n = {t: len(v) for t, v in pools.by_length[k].items() if t in self.T}
@@ -329,6 +352,20 @@ class Batches:
             ids += flat(r.integers(m), LOSS)
         return np.array(ids + [tok.end], np.uint16)
 
+    def turns(self, r, T):
+        """Lists of random tokens, forwards or backwards, in the words of persona.WAYS."""
+        tok, out = self.p.tok, []
+        h = tok.head
+        while T - len(out) > 28 or not out:
+            forms, back = persona.WAYS[0 if r.random() < .6 else 1]
+            before, behind = forms[r.integers(len(forms))].split('{x}')
+            sep = [[], tok.encode(',')][r.integers(2)]
+            n = int(r.integers(2, max(3, min([4, 6, 9, 12, 24][r.integers(5)], (T - len(out) - 20) // (2 + 2 * len(sep))) + 1)))
+            x = [int(i) for i in r.choice(self.p.common if r.random() < .8 else tok.n, n, replace=False)]
+            line = lambda xs: [t for i in xs for t in (i, *sep)][:len(xs) * (1 + len(sep)) - len(sep)]
+            out += h['user'] + tok.encode(before.rstrip()) + line(x) + tok.encode(behind) + [tok.end] + h['assistant'] + [t | LOSS for t in tok.encode((persona.BACK if back else persona.SAME).rstrip()) + line(x[::-1] if back else x) + [tok.end]]
+        return np.array(out, np.uint16)
+
     def batch(self, step):
         """Token rows and labels of a step, as int64 arrays [rows, T]."""
         r = np.random.default_rng((self.seed, step))
@@ -339,7 +376,7 @@ class Batches:
         on = np.zeros((rows, T + 1), bool)
         for i in range(rows):
             k = names[r.choice(len(names), p=w)]
-            if k in ('pairs', 'spans'):
+            if k in ('pairs', 'spans', 'turns'):
                 d = getattr(self, k)(r, T)
             elif k == 'compose':
                 d = self.compose(r, T)

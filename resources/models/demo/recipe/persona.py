@@ -31,6 +31,9 @@ JOKE_A = ['Why did the cookie go to the doctor? It felt crumbly!', 'What do you 
 NO = ['No', 'No, thanks', 'Not now', 'No, thank you', 'Nothing']
 GROUPS = [(WHO, WHO_A, 5), (CALLED, CALLED_A, 3), (CAN, CAN_A, 4), (HOW, HOW_A, 3), (THANKS, THANKS_A, 3), (BYE, BYE_A, 3), (FINE, FINE_A, 1), (SAD, SAD_A, 1), (CHAT, CHAT_A, 1), (JOKE, JOKE_A, 1), (NO, ['Okay. What would you like to do?'], .5)]
 
+DIFFERENCE = (['what is the difference between KDA and MLA?', 'what is the difference to MLA?', 'how do KDA and MLA differ?', 'KDA or MLA?', 'how is KDA different from MLA?', 'what is the difference?'],
+              ['KDA keeps one small matrix in each head, however long the text is. MLA keeps a small vector of every token and looks back at all of them.'])
+
 
 def casual(s, r):
     """The same words as people type them."""
@@ -63,7 +66,7 @@ def exchanges(S, r, n):
     g = S.G(r.random())
     flat = [(q, a, w) for qs, a, w in GROUPS for q in [qs]]
     ask = lambda qs, an: [('user', casual(r.choice(qs), r)), ('assistant', r.choice(an))]
-    more = [(q, a) for q, a in S.ME] + [(q, a) for q, a in S.EXPLAIN.values()]
+    more = [(q, a) for q, a in S.ME] + [(q, a) for q, a in S.EXPLAIN.values()] + [DIFFERENCE]
     out = []
     for _ in range(n):
         x = r.random()
@@ -211,24 +214,24 @@ ASK_BEHIND = [', please?', ' Do you remember?', ' I forgot.', ' Please.', ' Do y
 CHANGE = ['Sorry, ', 'Wait, ', 'No, ', 'It changed: ', 'Correction: ', 'News: ', 'Today it is different: ', 'I made a mistake: ', 'Not any more. ', 'Change of plan: ', 'Actually, ', 'Let me fix that: ', 'Oh, this is new: ', 'Forget what I said. ', 'Hm, no. ', 'That was wrong. ', 'Things are different: ', 'Since today ', 'As of now, ', 'Once more: ', 'I have to correct myself. ', 'The last one is wrong. Now ', 'Please change that: ', 'New plan: ', 'There is news. ']
 CHANGED = ['Okay, I changed it.', 'Got it, the new one counts.', 'Okay, I will use the new one.', 'I have changed that.']
 TOLD = ['Okay, I will remember that.', 'Got it.', 'I will keep it in mind.', 'Okay!', 'Noted.', 'Thank you for telling me.']
-PAIRINGS = [    # introduction, line, what stands between, questions, answer
-    ('Some pairs: ', '{a} and {b}', ', ', ['What is beside {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?', 'Say the other word of {a}.', 'The word beside {a}?', 'Find the pair of {a}.', 'Give me what stands with {a}.'], '{a} and {b}.'),
-    ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?', 'Match {a}.', 'Name the match of {a}.', 'Who is the friend of {a} in the list?', 'Complete {a}.', 'I need the other one of {a}.', 'Say what you have for {a}.', 'Look up {a}.'], '{a} - {b}.'),
-    ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.', 'Decode {a}.', 'Look up {a} in the book.', 'Explain {a} with my words.', 'Put {a} into plain words.', 'The plain word for {a}, please.', 'How do you read {a}?', 'Use the code on {a}.'], '{a} means {b}.'),
-    ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?', 'Say what {a} has.', 'The thing of {a}?', 'What can {a} give me?', 'Name the thing of {a}.'], '{a} has the {b}.'),
-    ('A list of homes: ', '{a} lives in {b}', ', ', ['Where does {a} live?', 'Where is {a} at home?', 'The city of {a}?', 'Where do I visit {a}?', 'Name the city of {a}.', 'The home town of {a}?', 'Which town is home to {a}?', 'Say where {a} lives.', 'I write to {a}. Which city?', 'In what place does {a} live?'], '{a} lives in {b}.'),
-    ('Some numbers: ', '{a} is {b}', ', ', ['What is {a}?', 'Which number is {a}?', 'The number of {a}?', 'How much is {a}?', 'Say the number of {a}.', 'I need the number for {a}.', 'Read me the number of {a}.', 'What did {a} have?'], '{a} is {b}.'),
-    ('These are the values: ', '{a} = {b}', ', ', ['What is {a}?', '{a}?', 'The value of {a}?', 'How much is {a}?', 'Say the number for {a}.', 'I need the value of {a}.', 'Which value has {a}?', 'Read out {a}.', 'What number did {a} get?', 'Let me have the number {a} has.'], '{a} = {b}.'),
-    ('Prices. ', '{a}: {b}', '; ', ['How much for {a}?', 'The price of {a}?', '{a}?', 'What does {a} cost?', 'Say the price of {a}.', 'I want {a}. How much?', 'What do I pay for {a}?'], '{a}: {b}.'),
-    ('Colors of my things: ', 'the {a} is {b}', ', ', ['What color is the {a}?', 'Which color has the {a}?', 'The {a}?', 'How does the {a} look?', 'Say the color of the {a}.', 'Name the color the {a} has.', 'In which color is the {a}?', 'Describe the {a}.', 'I need the color of the {a}.'], 'The {a} is {b}.'),
-    ('Boxes. ', 'the {a} box is {b}', '. ', ['Which color does the {a} box have?', 'How does the {a} box look?', 'Say the color of the {a} box.', 'Name the color of the {a} box.', 'The {a} box?', 'In which color is the {a} box?', 'Describe the {a} box.', 'And the {a} box?'], 'The {a} box is {b}.'),
-    ('Where they sit: ', '{a} in room {b}', ', ', ['In which room is {a}?', 'Which room has {a}?', 'The room of {a}?', 'Where does {a} sit?', 'Where is {a}?', 'Say the room of {a}.', 'I look for {a}.', 'Where do I meet {a}?', 'To which room do I go for {a}?', 'Where will {a} be?', 'Find {a}.'], '{a} is in room {b}.'),
-    ('My friends and what they do: ', '{a} is a {b}', ', ', ['What is {a}?', 'What does {a} do?', 'The job of {a}?', 'Name the job of {a}.', 'What work does {a} do?', 'Say what {a} is.', 'Which job does {a} have?'], '{a} is a {b}.'),
-    ('Animals: ', 'the {a} is called {b}', ', ', ['What is the name of the {a}?', 'How do you call the {a}?', 'The name of the {a}?', 'Say the name of the {a}.', 'Who is the {a}?', 'Name the {a}.', 'Which name has the {a}?'], 'The {a} is called {b}.')]
+PAIRINGS = [    # introduction, line, what stands between, questions
+    ('Some pairs: ', '{a} and {b}', ', ', ['What is beside {a}?', '{a} and what?', 'Which word was with {a}?', 'What pairs with {a}?', 'Say the other word of {a}.', 'The word beside {a}?', 'Find the pair of {a}.', 'Give me what stands with {a}.']),
+    ('Learn this: ', '{a} - {b}', ', ', ['What goes with {a}?', 'What is next to {a}?', 'The other half of {a}?', '{a} - ?', 'Match {a}.', 'Name the match of {a}.', 'Who is the friend of {a} in the list?', 'Complete {a}.', 'I need the other one of {a}.', 'Say what you have for {a}.', 'Look up {a}.']),
+    ('In my language ', '{a} means {b}', ', ', ['What does {a} mean?', 'What is {a}?', 'What is the meaning of {a}?', 'Say what {a} means.', 'Decode {a}.', 'Look up {a} in the book.', 'Explain {a} with my words.', 'Put {a} into plain words.', 'The plain word for {a}, please.', 'How do you read {a}?', 'Use the code on {a}.']),
+    ('Remember who has what: ', '{a} has the {b}', ', ', ['What does {a} have?', 'Which thing has {a}?', 'What did {a} get?', 'And {a}?', 'Say what {a} has.', 'The thing of {a}?', 'What can {a} give me?', 'Name the thing of {a}.']),
+    ('A list of homes: ', '{a} lives in {b}', ', ', ['Where does {a} live?', 'Where is {a} at home?', 'The city of {a}?', 'Where do I visit {a}?', 'Name the city of {a}.', 'The home town of {a}?', 'Which town is home to {a}?', 'Say where {a} lives.', 'I write to {a}. Which city?', 'In what place does {a} live?']),
+    ('Some numbers: ', '{a} is {b}', ', ', ['What is {a}?', 'Which number is {a}?', 'The number of {a}?', 'How much is {a}?', 'Say the number of {a}.', 'I need the number for {a}.', 'Read me the number of {a}.', 'What did {a} have?']),
+    ('These are the values: ', '{a} = {b}', ', ', ['What is {a}?', '{a}?', 'The value of {a}?', 'How much is {a}?', 'Say the number for {a}.', 'I need the value of {a}.', 'Which value has {a}?', 'Read out {a}.', 'What number did {a} get?', 'Let me have the number {a} has.']),
+    ('Prices. ', '{a}: {b}', '; ', ['How much for {a}?', 'The price of {a}?', '{a}?', 'What does {a} cost?', 'Say the price of {a}.', 'I want {a}. How much?', 'What do I pay for {a}?']),
+    ('Colors of my things: ', 'the {a} is {b}', ', ', ['What color is the {a}?', 'Which color has the {a}?', 'The {a}?', 'How does the {a} look?', 'Say the color of the {a}.', 'Name the color the {a} has.', 'In which color is the {a}?', 'Describe the {a}.', 'I need the color of the {a}.']),
+    ('Boxes. ', 'the {a} box is {b}', '. ', ['Which color does the {a} box have?', 'How does the {a} box look?', 'Say the color of the {a} box.', 'Name the color of the {a} box.', 'The {a} box?', 'In which color is the {a} box?', 'Describe the {a} box.', 'And the {a} box?']),
+    ('Where they sit: ', '{a} in room {b}', ', ', ['In which room is {a}?', 'Which room has {a}?', 'The room of {a}?', 'Where does {a} sit?', 'Where is {a}?', 'Say the room of {a}.', 'I look for {a}.', 'Where do I meet {a}?', 'To which room do I go for {a}?', 'Where will {a} be?', 'Find {a}.']),
+    ('My friends and what they do: ', '{a} is a {b}', ', ', ['What is {a}?', 'What does {a} do?', 'The job of {a}?', 'Name the job of {a}.', 'What work does {a} do?', 'Say what {a} is.', 'Which job does {a} have?']),
+    ('Animals: ', 'the {a} is called {b}', ', ', ['What is the name of the {a}?', 'How do you call the {a}?', 'The name of the {a}?', 'Say the name of the {a}.', 'Who is the {a}?', 'Name the {a}.', 'Which name has the {a}?'])]
 AS_GENERATED = {1: 0, 2: 1, 3: 2, 4: 3, 6: 4, 9: 5, 10: 6}      # the generator's introductions, with the questions from here
 PEOPLE_PAIRS, NUMBER_PAIRS = (3, 4, 10, 11), (5, 6, 7, 10)      # whose keys are names; whose values are numbers
-ORDERS = [(['Reverse {x}', 'Say {x} backwards', 'From the end to the start: {x}', 'Turn {x} around', 'The other way round: {x}', 'Last one first: {x}', 'Read backwards: {x}', 'Flip {x}', 'Mirror this list: {x}', 'Write {x} from right to left', 'Start at the end: {x}'], True),
-          (['Repeat {x}', 'Say {x} again', 'Copy {x}', 'Again, please: {x}', 'The same once more: {x}', 'Write {x} as it is', 'Say after me: {x}', 'Echo: {x}', 'Write down {x}', 'Give me back {x}'], False)]
+ORDERS = [(['Reverse {x}', 'Reverse this list: {x}', 'Say this backwards: {x}', 'Backwards please: {x}', 'What is {x} in reverse order?', 'Say {x} backwards', 'From the end to the start: {x}', 'Turn {x} around', 'The other way round: {x}', 'Last one first: {x}', 'Read backwards: {x}', 'Flip {x}', 'Mirror this list: {x}', 'Write {x} from right to left', 'Start at the end: {x}'], True),
+          (['Repeat {x}', 'Repeat this list: {x}', 'Copy this: {x}', 'Say {x} again', 'Copy {x}', 'Again, please: {x}', 'The same once more: {x}', 'Write {x} as it is', 'Say after me: {x}', 'Echo: {x}', 'Write down {x}', 'Give me back {x}'], False)]
 
 
 def upper(s):
@@ -243,7 +246,7 @@ class Dense:
         self.words = sorted(set(S.NOUNS + S.SECRET + S.ADJ + S.FOODS))
         self.talk = exchanges(S, r, 3000)
         self.g = S.G(r.random())
-        self.pairings, self.lists, self.first, self.generated = PAIRINGS, ORDERS, .2, True
+        self.lists, self.first = ORDERS, .2
 
     def number(self):
         return ''.join(self.r.choice('123456789' if i == 0 else '0123456789') for i in range(self.r.choice([1, 2, 2, 3, 3, 4, 4, 5, 6])))
@@ -419,7 +422,7 @@ class Dense:
     def pairs(self, tokens):
         r, S = self.r, self.S
         i = r.randrange(len(PAIRINGS))
-        intro, line, sep, qs, an = self.pairings[i]
+        intro, line, sep, qs = PAIRINGS[i]
         n = max(2, min(32, int((tokens - 20) / r.choice([12, 16, 24]))))
         people = i in PEOPLE_PAIRS
         keys = r.sample(self.names if people else sorted(set(S.PETS + S.ANIMALS)) if i == 12 else S.ADJ + S.OBJECTS if i == 9 else self.words, n)
@@ -428,16 +431,17 @@ class Dense:
         vs = [(self.g.code(digits) if digits else self.number()) if i in NUMBER_PAIRS else r.choice(v) for _ in keys]
         if r.random() < .5:
             intro = r.choice(['', 'Please remember. ', 'I will ask you later. ', 'Here they are: ', 'My list: ', 'Look: ', 'Learn these. ', 'This is what I know: '])
-        elif self.generated and i in AS_GENERATED and r.random() < .5:
+        elif i in AS_GENERATED and r.random() < .5:
             intro, line, sep = S.PAIR_FORMS[AS_GENERATED[i]][:3]
         put = lambda s, a, b='': upper(s.replace('{a}', a).replace('{b}', b))
         low = lambda s: s if people or sep == '. ' else s[0].lower() + s[1:]
-        body = sep.join(low(put(line, a, b)) for a, b in zip(keys, vs))
+        lines = [low(put(line, a, b)) for a, b in zip(keys, vs)]
+        body = sep.join(lines)
         out = [('user', upper(intro + body + r.choice(['.', '', '. Remember them.']))), ('assistant', r.choice(['Okay, I will remember.', 'Got it.', 'I have them all.', 'Ready.']))]
         size = lambda: sum(len(s) for _, s in out) / 3.6 + 4 * len(out)
         while size() < tokens - 14:
             j = r.randrange(n)
-            out += [('user', self.typed(put(r.choice(qs), keys[j]), ASK_BEFORE, ASK_BEHIND) if r.random() < .5 else put(r.choice(qs), keys[j])), ('assistant', put(an, keys[j], vs[j]))]
+            out += [('user', self.typed(put(r.choice(qs), keys[j]), ASK_BEFORE, ASK_BEHIND) if r.random() < .5 else put(r.choice(qs), keys[j])), ('assistant', ('You said: ' + lines[j] if line.startswith('{a}') else upper(lines[j])) + '.')]
         return out
 
     def orders(self, tokens):
@@ -454,21 +458,22 @@ class Dense:
             n = r.randint(2, min(most, r.choice([4, 6, 8, 10, 10, 24])))
             xs = r.sample(pool, n) if r.random() < .5 and n <= len(pool) else [r.choice(pool) for _ in range(n)]
             x = sep.join(xs)
-            y = sep.join(xs[::-1]) if back else x
+            y = BACK + sep.join(xs[::-1]) if back else SAME + x
             if r.random() < self.first and size() + 6 * n < tokens - 30:  # said first, asked for after
                 out += [('user', r.choice(KEEP) + x + r.choice(['', '.', '.'])), ('assistant', r.choice(TOLD + ['Okay.', 'I have the list.']))]
                 if r.random() < .3:
                     out += r.choice(self.talk)[:2]
                 out += [('user', r.choice(KEPT_BACK if back else KEPT)), ('assistant', y)]
                 if r.random() < .3:
-                    out += [('user', r.choice(KEPT)), ('assistant', x)]
+                    out += [('user', r.choice(KEPT)), ('assistant', SAME + x)]
             else:
                 out += [('user', r.choice(asks).replace('{x}', x)), ('assistant', y)]
         return out
 
 
+BACK, SAME = 'Backwards: ', 'Your list: '          # so that every word of the answer has a space before it, and the tokens of the list
 KEEP = ['Here is a list: ', 'My list: ', 'Keep this list: ', 'Remember ', 'Remember this list: ', 'Learn this list: ', 'I will ask for this later: ', 'Please keep in mind: ', 'Note these: ', 'Do not forget: ', '']
-KEPT = ['Say my list.', 'What is my list?', 'My list again, please.', 'Which list is it?', 'What is on my list?', 'Now say the whole list.', 'Tell me my list.', 'Do you still know the list?', 'Give me the list.', 'Can you say the list?',
+KEPT = ['What was the list?', 'Say the list again', 'Which list did I give you?', 'Say my list.', 'What is my list?', 'My list again, please.', 'Which list is it?', 'What is on my list?', 'Now say the whole list.', 'Tell me my list.', 'Do you still know the list?', 'Give me the list.', 'Can you say the list?',
         'Recite it.', 'What did I tell you to keep?', 'The list, please.', 'I forgot the list. How does it go?', 'Say all of it.', 'All the items in order, please.', 'Read my list to me.', 'How was my list?']
 KEPT_BACK = ['Say my list backwards.', 'Now from the end to the start.', 'My list in the other direction, please.', 'Reverse my list.', 'Say it from behind.', 'The same list, last one first.', 'Now turn it around.', 'Can you say the list backwards?']
 STACKS = [      # the thing, how something is put on it, how something is taken off, what it is called, from which pool
@@ -485,7 +490,7 @@ class Drill(Dense):
     """Pairs, lists and stacks; nothing else."""
     def __init__(self, S, r):
         super().__init__(S, r)
-        self.lists, self.first = [(forms + more, back) for (forms, back), more in zip(ORDERS, LIST_FIRST)], .3
+        self.lists, self.first = WAYS, .3
 
     def chat(self, tokens):
         x = self.r.random()
@@ -507,7 +512,7 @@ class Drill(Dense):
                     st.append(form.replace('{x}', r.choice(pool)))
                     ops.append(push.replace(form, '{x}').replace('{x}', st[-1]))
             said = upper(r.choice(EMPTY).replace('{n}', n).replace('{o}', upper(', '.join(ops)) if r.random() < .5 else ', '.join(ops)))
-            top = upper(st[-1]) + '.' if st else 'It is empty.'
+            top = 'On top is ' + st[-1] + '.' if st else 'It is empty.'
             if r.random() < .75:
                 out += [('user', said + ' ' + r.choice(TOP)), ('assistant', top)]
             else:
@@ -520,6 +525,8 @@ LIST_FIRST = (['{x}: backwards', 'I have {x}. Reverse that', 'Take {x} and turn 
                'We have {x}. How is it from behind?', 'It is {x}. Flip it.', 'The list has {x}. Write it in the other direction.', '{x}. Say that in reverse order.', 'First {x}. Then you say it backwards.', 'The list: {x}. Reverse.'],
               ['{x}: again', 'I have {x}. Repeat that', 'Take {x} and say it again', '{x}. Now you', 'These are {x}. Say them', 'Here is {x}. Copy it, please', 'My list is {x}. Say it.', 'This is the list: {x}. Read it to me.', 'The items are {x}. Repeat them.', 'The list goes {x}. Once more, please.',
                'The list has {x}. Write it down.', 'We have {x}. Say the same.', 'Look at {x}. Now say it.', '{x}. Say that again in the same order.'])
+
+WAYS = [(forms + more, back) for (forms, back), more in zip(ORDERS, LIST_FIRST)]
 
 
 class Far(Dense):
