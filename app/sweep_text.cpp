@@ -15,7 +15,7 @@ std::string ms_text(double ms) {
     if (!std::isfinite(ms)) return "n/a";
     return ms >= 99.95 ? grouped(std::llround(ms)) : fixed(ms, ms >= 9.995 ? 1 : ms >= 0.9995 ? 2 : ms >= 0.00995 ? 3 : 4);
 }
-std::string rate_text(double rate) { return std::isfinite(rate) ? grouped(std::llround(rate)) : "n/a"; }
+std::string rate_text(double rate) { return !std::isfinite(rate) ? "n/a" : rate < 999'999.5 ? grouped(std::llround(rate)) : fixed(rate / 1e6, 2) + "M"; }
 std::string times(double ratio) { return std::isfinite(ratio) ? fixed(ratio, ratio < 9.995 ? 2 : 1) + "x" : ""; }
 
 struct Figure {
@@ -163,6 +163,12 @@ std::string xml(const std::string& text) {
     return out;
 }
 
+std::string power_of_two(double bytes) {  // "64 MiB"
+    const std::string text = bytes_text(std::llround(bytes));
+    const size_t point = text.find(".0 ");
+    return point == std::string::npos ? text : text.substr(0, point) + text.substr(point + 2);
+}
+
 struct Point {
     double x = 0, y = 0, low = NAN, high = NAN;
     bool hollow = false;
@@ -202,7 +208,7 @@ public:
         for (auto t = first; t <= last && t != ticks.end(); ++t) {
             if ((t - first) % every) continue;
             out_ += "<line x1=\"" + at(left_) + "\" x2=\"" + at(left_ + width_) + "\" y1=\"" + at(y(*t)) + "\" y2=\"" + at(y(*t)) + "\" stroke=\"" + kText +
-                    "\" stroke-opacity=\"0.25\"/>\n<text x=\"" + at(left_ - 8) + "\" y=\"" + at(y(*t) + 4) + "\" text-anchor=\"end\">" + (binary ? text(*t) : plain(*t)) + "</text>\n";
+                    "\" stroke-opacity=\"0.25\"/>\n<text x=\"" + at(left_ - 8) + "\" y=\"" + at(y(*t) + 4) + "\" text-anchor=\"end\">" + (binary ? power_of_two(*t) : plain(*t)) + "</text>\n";
         }
         for (int64_t c : contexts)
             out_ += "<text x=\"" + at(x(static_cast<double>(c))) + "\" y=\"" + at(top_ + height_ + 18) + "\" text-anchor=\"middle\">" + context_text(c) + "</text>\n";

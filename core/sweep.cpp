@@ -166,7 +166,7 @@ private:
             const Runner& r = *runners_[i];
             const double expected = r.prefilled > 0 ? r.took * r.costs.prefill(context).operations / r.costs.prefill(r.prefilled).operations : 0;
             if (expected > options_.limit_seconds)
-                cells[i]->prefill.why = "left out: about " + seconds_text(expected) + " by the longest one before, the limit is " + seconds_text(options_.limit_seconds);
+                cells[i]->prefill.why = "left out: about " + seconds_text(expected) + " expected, the limit is " + seconds_text(options_.limit_seconds);
         }
         for (int turn = 0; turn < kPrefills; ++turn) {
             for (size_t k = 0; k < who.size(); ++k) {
@@ -290,7 +290,7 @@ Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<cons
         }
         if (!done) return tl::unexpected(done.error());
         if (!*done) {
-            if (sweep.ended.empty()) sweep.ended = "interrupted at " + std::to_string(context) + " tokens";
+            if (sweep.ended.empty()) sweep.ended = "was interrupted at " + std::to_string(context) + " tokens";
             return {};
         }
         sweep.rows.push_back(row);

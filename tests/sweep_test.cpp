@@ -292,7 +292,7 @@ TEST(SweepRun, KeepsWhatWasFinishedWhenItIsInterrupted) {
     const auto [s, done] = sweep_of(*make_backend("cpu", 1), options);
     ASSERT_TRUE(done);
     EXPECT_EQ(s.rows.size(), 1u);
-    EXPECT_EQ(s.ended, "interrupted at 128 tokens");
+    EXPECT_EQ(s.ended, "was interrupted at 128 tokens");
 }
 
 // --- files --------------------------------------------------------------------------------------------------------------
