@@ -15,7 +15,7 @@ std::string ms_text(double ms) {
     if (!std::isfinite(ms)) return "n/a";
     return ms >= 99.95 ? grouped(std::llround(ms)) : fixed(ms, ms >= 9.995 ? 1 : ms >= 0.9995 ? 2 : ms >= 0.00995 ? 3 : 4);
 }
-std::string rate_text(double rate) { return !std::isfinite(rate) ? "n/a" : rate < 999'999.5 ? grouped(std::llround(rate)) : fixed(rate / 1e6, 2) + "M"; }
+std::string rate_text(double rate) { return !std::isfinite(rate) ? "n/a" : rate < 9.95 ? fixed(rate, 2) : rate < 99.95 ? fixed(rate, 1) : rate < 999'999.5 ? grouped(std::llround(rate)) : fixed(rate / 1e6, 2) + "M"; }
 std::string times(double ratio) { return std::isfinite(ratio) ? fixed(ratio, ratio < 9.995 ? 2 : 1) + "x" : ""; }
 
 struct Figure {
@@ -254,7 +254,7 @@ private:
             out_ += "<text x=\"" + at(x(p.x) + 12) + "\" y=\"" + at(places[i] - 2) + "\" fill=\"" + lines[i].colour + "\" font-weight=\"bold\">" + lines[i].name + "</text>\n<text x=\"" +
                     at(x(p.x) + 12) + "\" y=\"" + at(places[i] + 12) + "\" fill=\"" + lines[i].colour + "\">" + text(p.y) + "</text>\n";
         }
-        if (both && std::abs(places[0] - places[1]) >= 60) {
+        if (both && std::abs(places[0] - places[1]) >= 50) {
             const Point &a = lines[0].points.back(), &b = lines[1].points.back();
             out_ += "<text x=\"" + at(x(a.x) + 12) + "\" y=\"" + at((places[0] + places[1]) / 2 + 9) + "\" font-size=\"16\">" + times(b.y / a.y) + "</text>\n";
         }

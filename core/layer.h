@@ -34,6 +34,12 @@ struct StateSpec {
 struct LayerState {
     std::vector<Buffer> fixed;                   // in the order of StateSpec::fixed
     std::vector<std::shared_ptr<Buffer>> pages;  // kMlaPage rows each
+    std::vector<std::byte*> rows;                // where each page lies, as the op takes them; gathered anew for each token this is 0.3 ms of 27 layers at 1M
+
+    void add_page(std::shared_ptr<Buffer> page) {
+        rows.push_back(page->as());
+        pages.push_back(std::move(page));
+    }
 };
 
 // Temporary memory of one forward pass: taken in order, all given back at the end of a frame.

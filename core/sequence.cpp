@@ -26,7 +26,7 @@ std::vector<LayerState> copy_of(Backend& on, const std::vector<LayerState>& laye
     for (size_t i = 0; i < layers.size(); ++i) {
         for (const Buffer& fixed : layers[i].fixed) copies[i].fixed.push_back(copy_of(on, fixed, fixed.bytes()));
         for (const auto& page : layers[i].pages)
-            copies[i].pages.push_back(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
+            copies[i].add_page(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
     }
     return copies;
 }
@@ -71,10 +71,13 @@ void Sequence::reserve(int64_t tokens) {
     for (size_t i = 0; i < layers_.size(); ++i) {
         const auto row_bytes = static_cast<size_t>(model_->mixer(static_cast<int>(i)).state().row_bytes);
         if (row_bytes == 0) continue;
-        auto& mine = layers_[i].pages;
+        LayerState& mine = layers_[i];
         // A fork or a snapshot may hold the page that the next row goes to: what it holds must not change.
-        if (used > 0 && mine.back().use_count() > 1) mine.back() = std::make_shared<Buffer>(copy_of(on, *mine.back(), static_cast<size_t>(used) * row_bytes));
-        while (mine.size() < pages) mine.push_back(std::make_shared<Buffer>(on.allocate(kMlaPage * row_bytes)));
+        if (used > 0 && mine.pages.back().use_count() > 1) {
+            mine.pages.back() = std::make_shared<Buffer>(copy_of(on, *mine.pages.back(), static_cast<size_t>(used) * row_bytes));
+            mine.rows.back() = mine.pages.back()->as();
+        }
+        while (mine.pages.size() < pages) mine.add_page(std::make_shared<Buffer>(on.allocate(kMlaPage * row_bytes)));
     }
 }
 
@@ -119,7 +122,7 @@ Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
         const int64_t width = spec.row_bytes / info(type).bytes;
         for (int64_t at = first; at < last && width > 0;) {
             const int64_t page = at / kMlaPage, rows = std::min(last - at, kMlaPage - at % kMlaPage);
-            on.fill(layers_[i].pages[static_cast<size_t>(page)]->as() + at % kMlaPage * spec.row_bytes, type, rows * width, random(page, 1));
+            on.fill(layers_[i].rows[static_cast<size_t>(page)] + at % kMlaPage * spec.row_bytes, type, rows * width, random(page, 1));
             at += rows;
         }
     }
@@ -180,7 +183,7 @@ std::vector<float> Sequence::cache(int layer, int64_t first, int64_t count) cons
     for (int64_t at = first; at < first + count;) {
         const int64_t n = std::min(first + count - at, kMlaPage - at % kMlaPage);
         rows.resize(static_cast<size_t>(n) * row_bytes);
-        const std::byte* page = layers_[static_cast<size_t>(layer)].pages[static_cast<size_t>(at / kMlaPage)]->as();
+        const std::byte* page = layers_[static_cast<size_t>(layer)].rows[static_cast<size_t>(at / kMlaPage)];
         model_->backend().download(rows.data(), page + static_cast<size_t>(at % kMlaPage) * row_bytes, rows.size());
         decode(type, rows.data(), n * width, values.data() + (at - first) * width);
         at += n;

@@ -41,13 +41,8 @@ public:
         step.show(Site::projections, p);
 
         // append c | k_r to the cache;   y = softmax(q K^T scale) V over all of it
-        std::vector<std::vector<std::byte*>> pages;
         std::vector<MlaSegment> segments;
-        for (const Segment& s : step.segments) {
-            pages.emplace_back();
-            for (const auto& page : s.states[step.layer].pages) pages.back().push_back(page->as());
-            segments.push_back({s.first, s.count, s.past, pages.back()});
-        }
+        for (const Segment& s : step.segments) segments.push_back({s.first, s.count, s.past, s.states[step.layer].rows});
         Mla op = op_;
         op.x = p, op.y = y, op.segments = segments;
         op.taps.log_sum_exp = step.watch(Site::log_sum_exp, op.H);
