@@ -1,5 +1,4 @@
-// Many tokens: x lies in panels of 16 tokens, so that a vector holds one input (or the four int8 inputs of one dot instruction) of 16 tokens and a weight is
-// one broadcast. A block of weight rows is widened once into a buffer that stays in the L2 cache, then meets every token; inside, a slice of 48 tokens stays in
+// Many tokens: x lies in panels of 16 tokens, so that a vector holds one input (or a pair of int16 inputs) of 16 tokens and a weight is one broadcast. A block of weight rows is widened once into a buffer that stays in the L2 cache, then meets every token; inside, a slice of 48 tokens stays in
 // L1 while all rows of the block pass. Every y is one running sum over its inputs, in their order, whatever the tiling. A part of products.cpp.
 #pragma once
 
@@ -13,15 +12,7 @@ constexpr int kPanel = 16;                        // tokens, kTokenGroup
 constexpr int kVectors = kPanel / kLanes;         // of a panel
 constexpr int kMaxPanels = kLanes == 16 ? 3 : 1;  // of a tile
 constexpr int64_t kRowBlock = 64;
-constexpr int64_t kBuffer = 256 * 1024;                                                            // bytes of widened weights, on the stack of each thread
-constexpr int64_t kQuantBlock = kBuffer / kRowBlock / (32 * static_cast<int64_t>(sizeof(Quant)));  // groups of them
-constexpr int kPack = 4 / static_cast<int>(sizeof(Quant));                                         // quantised values in a lane
-#if defined(__AMX_TILE__)
-constexpr bool kPanelStarts = false;  // tiles multiply signed with signed
-#else
-constexpr bool kPanelStarts = kStarts > 0;
-#endif
-
+constexpr int64_t kBuffer = 256 * 1024;           // bytes of widened weights, on the stack of each thread
 int64_t y_offset(const Multiply& a, int64_t t) { return (a.index ? a.index[t] : t) * a.stride; }
 
 int64_t weight_row_bytes(DType type, int64_t in) {
@@ -58,20 +49,18 @@ inline void panel_of_floats(const float* const* rows, int64_t in, bool to_bf16, 
     }
 }
 
-// [in / kPack][16] lanes of packed values, then [in / 32][16] scales, then (VNNI) [in / 32][16] starts.
-inline int64_t quant_panel_bytes(int64_t in) { return in * static_cast<int64_t>(sizeof(Quant)) * kPanel + in / 32 * kPanel * (kPanelStarts ? 8 : 4); }
+#if !defined(__AVX512VNNI__)
+constexpr int64_t kQuantBlock = kBuffer / kRowBlock / 64;  // groups of a block of rows
+// [in / 2][16] pairs of values, then [in / 32][16] scales.
+inline int64_t quant_panel_bytes(int64_t in) { return in * 2 * kPanel + in / 32 * kPanel * 4; }
 struct QuantPanel {
     int32_t* values;
     float* scales;
-    int32_t* starts;
 };
 inline QuantPanel quant_panel(void* prepared, int64_t in) {
     auto* values = static_cast<int32_t*>(prepared);
-    auto* scales = reinterpret_cast<float*>(values + in / kPack * kPanel);
-    return {values, scales, reinterpret_cast<int32_t*>(scales + in / 32 * kPanel)};
+    return {values, reinterpret_cast<float*>(values + in / 2 * kPanel)};
 }
-
-constexpr float kTiny = 1e-30f;  // a group without a larger value is zeros: 127 over it must stay finite
 
 inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPanel& out) {
     for (int64_t g = 0; g < in / 32; ++g) {
@@ -81,24 +70,15 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
             for (int i = 0; i < 32; i += kLanes) columns(rows + v * kLanes, g * 32 + i, in, c + i);
             for (const F& x : c) amax = max(amax, abs(x));
             const F inverse = amax > kTiny ? 127.f / amax : F{};
-            I total{};
-            for (int i = 0; i < 32; i += kPack) {
-                I lane{};
-                for (int j = 0; j < kPack; ++j) {
-                    const I q = round_to_int(c[i + j] * inverse);
-                    total += q;
-                    lane |= kPack == 4 ? (q & 0xff) << (8 * j) : (q & 0xffff) << (16 * j);
-                }
-                __builtin_memcpy(out.values + (g * 32 + i) / kPack * kPanel + v * kLanes, &lane, sizeof lane);
+            for (int i = 0; i < 32; i += 2) {
+                const I pair = (round_to_int(c[i] * inverse) & 0xffff) | round_to_int(c[i + 1] * inverse) << 16;
+                __builtin_memcpy(out.values + (g * 32 + i) / 2 * kPanel + v * kLanes, &pair, sizeof pair);
             }
             store(out.scales + g * kPanel + v * kLanes, amax / 127.f);
-            if constexpr (kPanelStarts) {
-                const I start = total * -128;
-                __builtin_memcpy(out.starts + g * kPanel + v * kLanes, &start, sizeof start);
-            }
         }
     }
 }
+#endif
 
 // Weights that come next, fetched into L2 a few lines at a time while these are multiplied: the rest of this call's, or the beginning of the next call's.
 struct Ahead {
@@ -144,18 +124,11 @@ inline void tile_floats(const float* w, int64_t w_stride, int64_t n, const float
     }
 }
 
-inline I dot_step(I sum, I w, I x) {
-#if defined(__AVX512VNNI__)
-    return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
-#else
-    return sum + madd(w, x);
-#endif
-}
-
-// w: packed lanes and scales of rows, from the slice's first group on; x as quant_panel has it, the slice's too.
+#if !defined(__AVX512VNNI__)
+// w: pairs and scales of rows, from the slice's first group on; x as quant_panel has it, the slice's too.
 template <int R, int P>
 inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_groups, int64_t groups, const QuantPanel* x, float* c, bool first, Ahead& ahead) {
-    constexpr int kN = P * kVectors, kSteps = 32 / kPack;
+    constexpr int kN = P * kVectors, kSteps = 16;
     F acc[R][kN];
     for (int r = 0; r < R; ++r) {
         for (int v = 0; v < kN; ++v) acc[r][v] = first ? F{} : load(c + r * kTileWidth + v * kLanes);
@@ -166,7 +139,7 @@ inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_group
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-            for (int v = 0; v < kN; ++v) dot[r][v] = kPanelStarts ? load_as<I>(x[v / kVectors].starts + g * kPanel + v % kVectors * kLanes) : I{};
+            for (int v = 0; v < kN; ++v) dot[r][v] = I{};
         }
 #pragma GCC unroll 8
         for (int s = 0; s < kSteps; ++s) {
@@ -178,7 +151,7 @@ inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_group
             for (int r = 0; r < R; ++r) {
                 const I wv = splat(w[r * w_groups * kSteps + at]);
 #pragma GCC unroll 8
-                for (int v = 0; v < kN; ++v) dot[r][v] = dot_step(dot[r][v], wv, xv[v]);
+                for (int v = 0; v < kN; ++v) dot[r][v] += madd(wv, xv[v]);
             }
         }
 #pragma GCC unroll 8
@@ -192,6 +165,7 @@ inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_group
         for (int v = 0; v < kN; ++v) store(c + r * kTileWidth + v * kLanes, acc[r][v]);
     }
 }
+#endif
 
 // --- weights -------------------------------------------------------------------------------------------------------------------------------
 
@@ -206,36 +180,32 @@ inline void widen_row(const char* w, int64_t n, float* out) {
     }
 }
 
+#if !defined(__AVX512VNNI__)
 // Eight blocks.
 template <class Q>
 inline void widen_batch(const char* w, int32_t* values, float* scales) {
     block_scales<Q>(w, scales);
-#if defined(__AVX512VNNI__)
-#pragma GCC unroll 4
-    for (int i = 0; i < kBatch; i += 2) _mm512_storeu_si512(values + i * 8, two_blocks(Q{}, w + i * Q::kBytes));
-#else
     for (int i = 0; i < kBatch; ++i) {
         I v[kBlockVectors];
         block_values(Q{}, w + i * Q::kBytes, v);
         __builtin_memcpy(values + i * 16, v, sizeof v);
     }
-#endif
 }
 template <class Q>
 inline void widen_blocks(const char* w, int64_t groups, int32_t* values, float* scales) {
-    constexpr int kLanesOfBlock = 32 / kPack;
     int64_t b = 0;
-    for (; b + kBatch <= groups; b += kBatch) widen_batch<Q>(w + b * Q::kBytes, values + b * kLanesOfBlock, scales + b);
+    for (; b + kBatch <= groups; b += kBatch) widen_batch<Q>(w + b * Q::kBytes, values + b * 16, scales + b);
     if (b < groups) {
         char rest[kBatch * Q::kBytes] = {};
-        int32_t v[kBatch * kLanesOfBlock];
+        int32_t v[kBatch * 16];
         float s[kBatch];
         __builtin_memcpy(rest, w + b * Q::kBytes, static_cast<size_t>((groups - b) * Q::kBytes));
         widen_batch<Q>(rest, v, s);
-        __builtin_memcpy(values + b * kLanesOfBlock, v, static_cast<size_t>((groups - b) * kLanesOfBlock * 4));
+        __builtin_memcpy(values + b * 16, v, static_cast<size_t>((groups - b) * 64));
         __builtin_memcpy(scales + b, s, static_cast<size_t>((groups - b) * 4));
     }
 }
+#endif
 
 // --- y -------------------------------------------------------------------------------------------------------------------------------------
 

@@ -2,12 +2,13 @@
 #include "kernels/cpu/simd/products.h"
 
 #include "kernels/cpu/simd/amx.inc.h"
+#include "kernels/cpu/simd/lanes.inc.h"
 #include "kernels/cpu/simd/panels.inc.h"
 
 namespace klp {
 namespace {
 
-// --- the two layouts of x ---------------------------------------------------------------------------------------------------------------------
+// --- the layouts of x ---------------------------------------------------------------------------------------------------------------------
 
 enum class Form { floats, bf16, quants };
 Form form_of(DType type) { return type == DType::bf16 ? Form::bf16 : type == DType::q8_0 || type == DType::q4_0 ? Form::quants : Form::floats; }
@@ -18,13 +19,20 @@ constexpr bool kBf16Rows = true;  // rows keep x as bf16
 constexpr bool kBf16Rows = false;
 #endif
 
+#if defined(__AVX512VNNI__)
+constexpr bool kLaneQuants = true;
+#else
+constexpr bool kLaneQuants = false;
+#endif
+
 #if defined(__AMX_TILE__)
 constexpr bool kAmx = true;
 #else
 constexpr bool kAmx = false;
 #endif
 
-// Up to so many tokens x is kept as rows, beyond as panels. A panel of 16 is worth it earlier where unpacking a weight costs more than its products.
+// Up to so many tokens x is kept as rows for multiply_rows, beyond as panels or as rows for multiply_lanes. A panel of 16 is worth it earlier where unpacking a
+// weight costs more than its products.
 bool few(DType type, int64_t T) { return T <= (form_of(type) == Form::quants || (kAmx && form_of(type) == Form::bf16) ? 4 : 8); }
 
 int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -43,10 +51,18 @@ int64_t panel_bytes(DType type, int64_t in) {
 #if defined(__AMX_TILE__)
     if (form_of(type) == Form::bf16) return pair_panel_bytes(in);
 #endif
-    return form_of(type) == Form::quants ? quant_panel_bytes(in) : in * kPanel * 4;
+#if !defined(__AVX512VNNI__)
+    if (form_of(type) == Form::quants) return quant_panel_bytes(in);
+#endif
+    return in * kPanel * 4;
 }
 
+bool by_rows(DType type, int64_t T) { return kLaneQuants && form_of(type) == Form::quants && !few(type, T); }
+
 size_t prepared_bytes(DType type, int64_t T, int64_t in) {
+#if defined(__AVX512VNNI__)
+    if (by_rows(type, T)) return static_cast<size_t>(T * lane_row_bytes(in));
+#endif
     return static_cast<size_t>(few(type, T) ? T * row_bytes(type, in) : padded(T, kPanel) / kPanel * panel_bytes(type, in));
 }
 
@@ -119,19 +135,29 @@ void prepare(const Prepare& a) {
         }
         return;
     }
+#if defined(__AVX512VNNI__)
+    if (form == Form::quants) {
+        for (int64_t t = 0; t < count; ++t) lane_row(row(t), a.in, out + (a.first + t) * lane_row_bytes(a.in));
+        return;
+    }
+#endif
     out += a.first / kPanel * panel_bytes(a.type, a.in);
     for (int64_t t = 0; t < count; t += kPanel, out += panel_bytes(a.type, a.in)) {
         const float* rows[kPanel];
         for (int64_t i = 0; i < kPanel; ++i) rows[i] = t + i < count ? row(t + i) : nullptr;
+#if defined(__AMX_TILE__)
+        if (form == Form::bf16) {
+            panel_of_pairs(rows, a.in, reinterpret_cast<uint32_t*>(out));
+            continue;
+        }
+#endif
+#if !defined(__AVX512VNNI__)
         if (form == Form::quants) {
             panel_of_quants(rows, a.in, quant_panel(out, a.in));
-#if defined(__AMX_TILE__)
-        } else if (form == Form::bf16) {
-            panel_of_pairs(rows, a.in, reinterpret_cast<uint32_t*>(out));
-#endif
-        } else {
-            panel_of_floats(rows, a.in, form == Form::bf16, reinterpret_cast<float*>(out));
+            continue;
         }
+#endif
+        panel_of_floats(rows, a.in, form == Form::bf16, reinterpret_cast<float*>(out));
     }
 }
 
@@ -191,7 +217,7 @@ void multiply_rows(const Multiply& a) {
 
 // Rows of a tile by its panels: as many sums as the registers hold (32 of them; 16 below AVX-512).
 constexpr int float_rows(int /*panels*/) { return kLanes == 16 ? 8 : kLanes == 8 ? 6 : 2; }
-constexpr int quant_rows(int panels) { return kLanes == 16 ? (panels == 1 ? 8 : panels == 2 ? 6 : 4) : kLanes == 8 ? 2 : 1; }
+[[maybe_unused]] constexpr int quant_rows(int panels) { return kLanes == 16 ? (panels == 1 ? 8 : panels == 2 ? 6 : 4) : kLanes == 8 ? 2 : 1; }
 constexpr int smaller(int rows) { return rows > 4 ? 4 : 1; }
 
 // Calls tile<R>(first row) until all rows are done: large tiles, then a smaller one, then single rows.
@@ -220,6 +246,7 @@ struct FloatTiles {
         tile_floats<R, P>(w + r * w_stride, w_stride, n, x, x_stride, c + r * kTileWidth, first);
     }
 };
+#if !defined(__AVX512VNNI__)
 template <int P>
 struct QuantTiles {
     const int32_t* w;
@@ -231,18 +258,24 @@ struct QuantTiles {
     Ahead& ahead;
     template <int R>
     void run(int64_t r) const {
-        tile_quants<R, P>(w + r * w_groups * (32 / kPack), scales + r * w_groups, w_groups, groups, x, c + r * kTileWidth, first, ahead);
+        tile_quants<R, P>(w + r * w_groups * 16, scales + r * w_groups, w_groups, groups, x, c + r * kTileWidth, first, ahead);
     }
 };
+#endif
 
 constexpr int64_t kFloatSlice = 128, kQuantSlice = 16;  // inputs, groups: 24 KiB of x for 48 tokens
 constexpr int64_t kFloatBlock = kBuffer / kRowBlock / 4;
 
 void multiply_panels(const Multiply& a) {
     alignas(64) char buffer[kBuffer];
-    alignas(64) float scales[kRowBlock * kQuantBlock];
     alignas(64) float c[kRowBlock * kTileWidth];
+#if defined(__AVX512VNNI__)
+    constexpr bool quants = false;
+    constexpr int64_t kQuantBlock = 0;
+#else
+    alignas(64) float scales[kRowBlock * kQuantBlock];
     const bool quants = form_of(a.type) == Form::quants;
+#endif
     const int64_t w_bytes = weight_row_bytes(a.type, a.in), x_bytes = panel_bytes(a.type, a.in);
     const int64_t units = quants ? a.in / 32 : a.in;  // along the inputs: groups or single values
     const int64_t block = quants ? kQuantBlock : a.type == DType::f32 ? units : kFloatBlock, slice = quants ? kQuantSlice : kFloatSlice;
@@ -256,21 +289,22 @@ void multiply_panels(const Multiply& a) {
             const int64_t n = units - u < block ? units - u : block;
             for (int64_t i = 0; i < rows; ++i) {
                 const char* from = w + i * w_bytes;
-                auto* values = reinterpret_cast<int32_t*>(buffer) + i * n * (32 / kPack);
                 switch (a.type) {
-                    case DType::f32:
-                        break;
                     case DType::f16:
                         widen_row<ReadF16>(from + u * 2, n, reinterpret_cast<float*>(buffer) + i * n);
                         break;
                     case DType::bf16:
                         widen_row<ReadBf16>(from + u * 2, n, reinterpret_cast<float*>(buffer) + i * n);
                         break;
+#if !defined(__AVX512VNNI__)
                     case DType::q8_0:
-                        widen_blocks<Q8>(from + u * Q8::kBytes, n, values, scales + i * n);
+                        widen_blocks<Q8>(from + u * Q8::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n);
                         break;
                     case DType::q4_0:
-                        widen_blocks<Q4>(from + u * Q4::kBytes, n, values, scales + i * n);
+                        widen_blocks<Q4>(from + u * Q4::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n);
+                        break;
+#endif
+                    default:
                         break;
                 }
             }
@@ -280,30 +314,31 @@ void multiply_panels(const Multiply& a) {
                 const int64_t wide = (panels - p) / (tiles - tile);  // panels are shared out evenly: 4 are 2 + 2, not 3 + 1
                 for (int64_t s = 0; s < n; s += slice) {
                     const int64_t part = n - s < slice ? n - s : slice;
+#if !defined(__AVX512VNNI__)
                     if (quants) {
                         QuantPanel xs[kMaxPanels];
                         for (int64_t i = 0; i < wide; ++i) {
                             xs[i] = quant_panel(x + (p + i) * x_bytes, a.in);
-                            xs[i].values += (u + s) * (32 / kPack) * kPanel;
+                            xs[i].values += (u + s) * 16 * kPanel;
                             xs[i].scales += (u + s) * kPanel;
-                            xs[i].starts += (u + s) * kPanel;
                         }
-                        const auto* ws = reinterpret_cast<const int32_t*>(buffer) + s * (32 / kPack);
+                        const auto* ws = reinterpret_cast<const int32_t*>(buffer) + s * 16;
                         if (wide == 1) tile_rows<quant_rows(1)>(rows, QuantTiles<1>{ws, scales + s, n, part, xs, c, s == 0, ahead});
                         if constexpr (kMaxPanels > 1) {
                             if (wide == 2) tile_rows<quant_rows(2)>(rows, QuantTiles<2>{ws, scales + s, n, part, xs, c, s == 0, ahead});
                             if (wide == 3) tile_rows<quant_rows(3)>(rows, QuantTiles<3>{ws, scales + s, n, part, xs, c, s == 0, ahead});
                         }
-                    } else {
-                        const bool direct = a.type == DType::f32;
-                        const float* ws = direct ? reinterpret_cast<const float*>(w) + u + s : reinterpret_cast<const float*>(buffer) + s;
-                        const auto* xs = reinterpret_cast<const float*>(x + p * x_bytes) + (u + s) * kPanel;
-                        const int64_t stride = direct ? a.in : n;
-                        if (wide == 1) tile_rows<float_rows(1)>(rows, FloatTiles<1>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
-                        if constexpr (kMaxPanels > 1) {
-                            if (wide == 2) tile_rows<float_rows(2)>(rows, FloatTiles<2>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
-                            if (wide == 3) tile_rows<float_rows(3)>(rows, FloatTiles<3>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
-                        }
+                        continue;
+                    }
+#endif
+                    const bool direct = a.type == DType::f32;
+                    const float* ws = direct ? reinterpret_cast<const float*>(w) + u + s : reinterpret_cast<const float*>(buffer) + s;
+                    const auto* xs = reinterpret_cast<const float*>(x + p * x_bytes) + (u + s) * kPanel;
+                    const int64_t stride = direct ? a.in : n;
+                    if (wide == 1) tile_rows<float_rows(1)>(rows, FloatTiles<1>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
+                    if constexpr (kMaxPanels > 1) {
+                        if (wide == 2) tile_rows<float_rows(2)>(rows, FloatTiles<2>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
+                        if (wide == 3) tile_rows<float_rows(3)>(rows, FloatTiles<3>{ws, stride, part, xs, x_bytes / 4, c, s == 0, ahead});
                     }
                 }
                 store_tile(c, a, r, rows, p, wide, u > 0);
@@ -317,7 +352,9 @@ void multiply(const Multiply& a) {
     if (few(a.type, a.T)) return multiply_rows(a);
 #if defined(__AMX_TILE__)
     if (form_of(a.type) == Form::bf16) return multiply_amx_bf16(a, panel_bytes(a.type, a.in));
-    if (form_of(a.type) == Form::quants) return multiply_amx_quants(a, panel_bytes(a.type, a.in));
+#endif
+#if defined(__AVX512VNNI__)
+    if (form_of(a.type) == Form::quants) return multiply_lanes(a);
 #endif
     multiply_panels(a);
 }
@@ -365,6 +402,6 @@ void softmax(const float* x, int64_t n, float* out) {
 #define KLP_JOIN2(a, b) a##b
 #define KLP_JOIN(a, b) KLP_JOIN2(a, b)
 extern const Products KLP_JOIN(kProducts_, KLP_ISA);
-const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, prepare, multiply, rms_norm, swiglu, each<exp>, each<sigmoid>, softmax};
+const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, by_rows, prepare, multiply, rms_norm, swiglu, each<exp>, each<sigmoid>, softmax};
 
 }  // namespace klp

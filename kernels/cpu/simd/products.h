@@ -36,8 +36,9 @@ struct Multiply {
     const void* w;  // of the first row
     int64_t rows, in;
     const void* x;  // prepared
-    int64_t T;
-    int64_t first = 0, last;  // tokens of this call; first is a multiple of kTokenGroup
+    int64_t T;                     // prepared tokens
+    const int32_t* from = nullptr;  // token t is the prepared one from[t]; only where by_rows(type, T)
+    int64_t first = 0, last;        // tokens of this call; first is a multiple of kTokenGroup
     float* y;                 // token t is at y + (index ? index[t] : t) * stride
     int64_t stride;
     const int32_t* index = nullptr;
@@ -48,6 +49,7 @@ struct Multiply {
 
 struct Products {
     size_t (*prepared_bytes)(DType type, int64_t T, int64_t in);
+    bool (*by_rows)(DType type, int64_t T);  // each token is prepared for itself, so that any of them can be multiplied
     void (*prepare)(const Prepare&);
     void (*multiply)(const Multiply&);
 

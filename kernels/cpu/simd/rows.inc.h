@@ -104,6 +104,8 @@ constexpr int kStarts = 0;
 
 inline int64_t quant_row_bytes(int64_t in) { return padded_groups(in / 32) * (32 * static_cast<int64_t>(sizeof(Quant)) + 4 + 4 * kStarts); }
 
+constexpr float kTiny = 1e-30f;  // a group without a larger value is zeros: 127 over it must stay finite
+
 struct QuantRow {
     Quant* values;
     float* scales;

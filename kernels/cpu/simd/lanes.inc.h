@@ -1,0 +1,229 @@
+// Many tokens against int8 weights with VNNI. 16 rows of the weight lie in the lanes of a vector, four inputs of each in a lane, and a token's four inputs are
+// broadcast: so any number of tokens fills a tile, x needs no rearranging, and sums are stored where y lies. A strip of rows is widened once into a buffer that
+// stays in the first-level cache while all tokens pass. Every y is one running sum over its groups, in their order, whatever the tiling. A part of products.cpp.
+#pragma once
+
+#include "kernels/cpu/simd/panels.inc.h"
+
+#if defined(__AVX512VNNI__)
+
+namespace klp {
+namespace {
+
+constexpr int kStripVectors = 2;
+constexpr int64_t kStrip = kStripVectors * kLanes;  // rows
+constexpr int64_t kStripGroups = 32;                // of a strip at a time: 36 KiB with their scales
+constexpr int kLaneTokens = 6;                      // of a tile
+
+// A token: int8 values, then of each group its scale and where its sums start (-128 sum x, as in rows.inc.h).
+inline int64_t lane_row_bytes(int64_t in) { return (in / 32 * 40 + 63) / 64 * 64; }
+
+// Lane i: all lanes of v[i] combined.
+template <class V, class Op>
+inline V fold(V (&v)[16], const Op& op) {
+#pragma GCC unroll 4
+    for (int half = 8; half > 0; half /= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < half; ++i) {
+            const V a = v[2 * i], b = v[2 * i + 1];
+            v[i] = op(__builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+                      __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+        }
+    }
+    return v[0];
+}
+
+void lane_row(const float* x, int64_t in, char* out) {
+    const int64_t groups = in / 32;
+    auto* scales = reinterpret_cast<float*>(out + in);
+    auto* starts = reinterpret_cast<int32_t*>(scales + groups);
+    for (int64_t g = 0; g < groups; g += 16) {
+        const int64_t n = groups - g < 16 ? groups - g : 16;
+        const auto there = static_cast<__mmask16>((1u << n) - 1);
+        const float* from = x + g * 32;
+        F tops[16] = {};
+        for (int64_t i = 0; i < n; ++i) tops[i] = max(abs(load(from + i * 32)), abs(load(from + i * 32 + 16)));
+        const F top = fold(tops, [](F a, F b) { return max(a, b); }), inverse = top > kTiny ? 127.f / top : F{};
+        _mm512_mask_storeu_ps(scales + g, there, top / 127.f);
+        alignas(64) float factors[16];
+        store(factors, inverse);
+        I totals[16] = {};
+        for (int64_t i = 0; i < n; ++i) {
+            const F factor = splat(factors[i]);
+            const __m512i a = _mm512_cvtps_epi32(load(from + i * 32) * factor), b = _mm512_cvtps_epi32(load(from + i * 32 + 16) * factor);
+            totals[i] = reinterpret_cast<I>(_mm512_add_epi32(a, b));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32), _mm512_cvtepi32_epi8(a));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32 + 16), _mm512_cvtepi32_epi8(b));
+        }
+        const I start = fold(totals, [](I a, I b) { return a + b; }) * -128;
+        _mm512_mask_storeu_epi32(starts + g, there, reinterpret_cast<__m512i>(start));
+    }
+}
+
+struct alignas(64) Strip {
+    uint8_t values[kStripGroups][8][kStrip][4];  // of a group: four inputs of every row, the next four, ...
+    float scales[kStripGroups][kStrip];
+    uint16_t halves[kStripGroups][kStrip];
+};
+
+// 16 bytes of each of 16 rows, turned around: four bytes of every row in out[0], the next four in out[1], ...
+inline void turn_rows(const char* const* row, int64_t at, __m512i* out) {
+    __m512i v[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+        const auto piece = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row[4 * i + r] + at)); };
+        v[r] = _mm512_castsi128_si512(piece(0));
+        v[r] = _mm512_mask_broadcast_i32x4(v[r], 0x00f0, piece(1));
+        v[r] = _mm512_mask_broadcast_i32x4(v[r], 0x0f00, piece(2));
+        v[r] = _mm512_mask_broadcast_i32x4(v[r], 0xf000, piece(3));
+    }
+    const __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]), c = _mm512_unpacklo_epi32(v[2], v[3]),
+                  d = _mm512_unpackhi_epi32(v[2], v[3]);
+    out[0] = _mm512_unpacklo_epi64(a, c), out[1] = _mm512_unpackhi_epi64(a, c), out[2] = _mm512_unpacklo_epi64(b, d), out[3] = _mm512_unpackhi_epi64(b, d);
+}
+// A group of 16 rows as unsigned bytes, each four inputs kStrip * 4 bytes after those before.
+inline void turn_group(Q8, const char* const* row, int64_t at, uint8_t* out) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+        __m512i v[4];
+        turn_rows(row, at + 2 + half * 16, v);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) _mm512_store_si512(out + (half * 4 + i) * kStrip * 4, _mm512_xor_si512(v[i], _mm512_set1_epi8(-128)));
+    }
+}
+inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
+    __m512i v[4];
+    turn_rows(row, at + 2, v);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+        _mm512_store_si512(out + i * kStrip * 4, _mm512_and_si512(_mm512_slli_epi16(v[i], 4), _mm512_set1_epi8(-16)));
+        _mm512_store_si512(out + (4 + i) * kStrip * 4, _mm512_and_si512(v[i], _mm512_set1_epi8(-16)));
+    }
+}
+
+// Rows that are not there are copies of the last one.
+template <class Q>
+void fill(const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& to) {
+    for (int v = 0; v < kStripVectors; ++v) {
+        const char* row[kLanes];
+        for (int64_t i = 0; i < kLanes; ++i) row[i] = w + (v * kLanes + i < rows ? v * kLanes + i : rows - 1) * w_bytes;
+        for (int64_t g = 0; g < groups; ++g) {
+            turn_group(Q{}, row, g * Q::kBytes, to.values[g][0][v * kLanes]);
+#pragma GCC unroll 16
+            for (int i = 0; i < kLanes; ++i) __builtin_memcpy(&to.halves[g][v * kLanes + i], row[i] + g * Q::kBytes, 2);
+        }
+    }
+    for (int64_t g = 0; g < groups; ++g)
+        for (int v = 0; v < kStrip; v += kLanes) store(to.scales[g] + v, from_f16(to.halves[g] + v) * Q::kScale);
+}
+
+inline I dot_step(I sum, I w, I x) {
+    return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
+}
+
+// x: of each token its values, scales, starts, from the strip's first group on.
+struct LaneTokens {
+    const char* x[kLaneTokens];
+    int64_t scales, starts;  // bytes behind x
+    float* y[kLaneTokens];
+};
+template <int R>
+inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const __mmask16* there, bool add, Ahead& ahead) {
+    constexpr int P = kStripVectors;
+    F acc[R][P];
+    for (int r = 0; r < R; ++r)
+        for (int p = 0; p < P; ++p) acc[r][p] = F{};
+    const char* x[R];
+    for (int r = 0; r < R; ++r) x[r] = t.x[r];
+    for (int64_t g = 0; g < groups; ++g) {
+        ahead.step();
+        I dot[R][P];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const I start = splat(*reinterpret_cast<const int32_t*>(x[r] + t.starts + g * 4));
+            for (int p = 0; p < P; ++p) dot[r][p] = start;
+        }
+#pragma GCC unroll 8
+        for (int s = 0; s < 8; ++s) {
+            I wv[P];
+#pragma GCC unroll 2
+            for (int p = 0; p < P; ++p) wv[p] = load_as<I>(w.values[g][s][p * kLanes]);
+#pragma GCC unroll 8
+            for (int r = 0; r < R; ++r) {
+                const I xv = splat(*reinterpret_cast<const int32_t*>(x[r] + g * 32 + s * 4));
+#pragma GCC unroll 2
+                for (int p = 0; p < P; ++p) dot[r][p] = dot_step(dot[r][p], wv[p], xv);
+            }
+        }
+        F scale[P];
+        for (int p = 0; p < P; ++p) scale[p] = load(w.scales[g] + p * kLanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const F of_x = splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+#pragma GCC unroll 2
+            for (int p = 0; p < P; ++p) acc[r][p] += to_float(dot[r][p]) * (scale[p] * of_x);
+        }
+    }
+    for (int r = 0; r < R; ++r)
+        for (int p = 0; p < P; ++p) {
+            float* y = t.y[r] + p * kLanes;
+            _mm512_mask_storeu_ps(y, there[p], add ? _mm512_maskz_loadu_ps(there[p], y) + acc[r][p] : acc[r][p]);
+        }
+}
+
+void multiply_lanes(const Multiply& a) {
+    Strip strip;
+    const int64_t w_bytes = weight_row_bytes(a.type, a.in), x_bytes = lane_row_bytes(a.in), groups = a.in / 32;
+    const int64_t tokens = a.last - a.first, tiles = (tokens + kLaneTokens - 1) / kLaneTokens;
+    const auto* w = static_cast<const char*>(a.w);
+    for (int64_t r = 0; r < a.rows; r += kStrip) {
+        const int64_t rows = a.rows - r < kStrip ? a.rows - r : kStrip;
+        __mmask16 there[kStripVectors];
+        for (int v = 0; v < kStripVectors; ++v) {
+            const int64_t n = rows - v * kLanes;
+            there[v] = static_cast<__mmask16>(n >= kLanes ? 0xffff : n > 0 ? (1u << n) - 1 : 0);
+        }
+        Ahead ahead(a, a.rows * w_bytes, (r + rows) * w_bytes, kStrip * w_bytes, tiles * groups);
+        for (int64_t g = 0; g < groups; g += kStripGroups) {
+            const int64_t n = groups - g < kStripGroups ? groups - g : kStripGroups;
+            if (a.type == DType::q8_0)
+                fill<Q8>(w + r * w_bytes + g * Q8::kBytes, w_bytes, rows, n, strip);
+            else
+                fill<Q4>(w + r * w_bytes + g * Q4::kBytes, w_bytes, rows, n, strip);
+            LaneTokens t;
+            t.scales = a.in - g * 28, t.starts = t.scales + groups * 4;
+            for (int64_t tile = 0, first = a.first; tile < tiles; ++tile) {
+                const int64_t count = (a.last - first) / (tiles - tile);  // shared out evenly: 7 are 3 + 4, not 6 + 1
+                for (int64_t i = 0; i < count; ++i, ++first) {
+                    t.x[i] = static_cast<const char*>(a.x) + (a.from ? a.from[first] : first) * x_bytes + g * 32;
+                    t.y[i] = a.y + y_offset(a, first) + r;
+                }
+                const bool add = a.add || g > 0;
+                switch (count) {
+                    case 1:
+                        lane_tile<1>(strip, n, t, there, add, ahead);
+                        break;
+                    case 2:
+                        lane_tile<2>(strip, n, t, there, add, ahead);
+                        break;
+                    case 3:
+                        lane_tile<3>(strip, n, t, there, add, ahead);
+                        break;
+                    case 4:
+                        lane_tile<4>(strip, n, t, there, add, ahead);
+                        break;
+                    case 5:
+                        lane_tile<5>(strip, n, t, there, add, ahead);
+                        break;
+                    default:
+                        lane_tile<6>(strip, n, t, there, add, ahead);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace klp
+
+#endif
