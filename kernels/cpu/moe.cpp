@@ -1,6 +1,7 @@
 // Feed-forward: dense SwiGLU, the router and the experts. Everything becomes a list of jobs, "these tokens through this SwiGLU", sorted by expert, so that an
 // expert's weights are read once for all its tokens. Sums run over the jobs in the order of the list, whatever the threads do.
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "kernels/cpu/cpu_backend.h"
@@ -13,9 +14,11 @@ struct CpuBackend::Job {
     const int32_t* rows = nullptr;  // null: all tokens
     const float* scales = nullptr;  // null: 1
     int64_t count = 0;
-    std::byte* x = nullptr;  // prepared for gate and up
+    std::byte* x = nullptr;         // prepared for gate and up
+    int64_t x_count = 0;            // tokens there: count, or all, of which these are x_rows
+    const int32_t* x_rows = nullptr;
     std::byte* hidden_prepared = nullptr;
-    float* hidden = nullptr;  // [count, F]
+    float* hidden = nullptr;  // [count, F]; null: prepared piece by piece
     float* up = nullptr;      // [count, F]
 };
 
@@ -98,6 +101,7 @@ void CpuBackend::route(const Router& r, In<2> n, int32_t* picks, float* weights)
 void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
     const int64_t T = n.dim[0], D = n.dim[1];
     int64_t bytes = 0, work = 0, gate_rows = 0;
+    std::array<std::byte*, 5> shared{};  // x of all tokens, by form, where jobs can share it
     for (Job& job : jobs) {
         const SwiGlu& w = *job.w;
         const int64_t F = w.gate.out;
@@ -105,31 +109,49 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         bytes += w.gate.bytes() + w.up.bytes() + w.down.bytes();
         work += 3 * F * D * job.count;
         gate_rows += F;
-        job.hidden = arena_.take<float>(job.count * F);
-        job.up = arena_.take<float>(job.count * F);
         job.hidden_prepared = arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(w.down.type, job.count, F)));
-        const bool same_x = T == 1 && &job != &jobs[0] && form(w.gate.type) == form(jobs[0].w->gate.type);
-        job.x = same_x ? jobs[0].x : arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(w.gate.type, job.count, D)));
+        if (!products_.by_rows(w.down.type, job.count)) {
+            job.hidden = arena_.take<float>(job.count * F);
+            job.up = arena_.take<float>(job.count * F);
+        }
+        const bool by_rows = products_.by_rows(w.gate.type, T);
+        std::byte*& all = shared[static_cast<size_t>(form(w.gate.type))];
+        std::byte*& x = by_rows || T == 1 ? all : job.x;
+        job.x_count = by_rows ? T : job.count;
+        if (!x) x = arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(w.gate.type, job.x_count, D)));
+        job.x = x;
+        if (by_rows) job.x_rows = job.rows;
     }
     const int threads = threads_for(bytes, work);
 
-    // Tasks of about an eighth of a thread's share; columns of gate and up in whole groups of 32.
-    const int64_t piece = std::max<int64_t>(gate_rows / (threads * 8), 32) / 32 * 32;
-    std::vector<Task> tokens, gates;
+    // Tasks of about an eighth of a thread's share; columns of gate and up in whole groups of 32, few enough that what many tokens make of them stays in L2.
+    const int64_t piece = std::clamp<int64_t>(gate_rows / (threads * 8) / 32 * 32, 32, T > kTokenGroup ? 256 : gate_rows + 32);
+    std::vector<Task> tokens, hidden, gates;
+    int64_t wide = 0;
     for (size_t j = 0; j < jobs.size(); ++j) {
-        const bool same_x = j > 0 && jobs[j].x == jobs[0].x;
-        for (int64_t t = 0; t < jobs[j].count; t += kTokenGroup) {
-            tokens.push_back({static_cast<int32_t>(j), t, same_x ? t : std::min(jobs[j].count, t + kTokenGroup)});
+        const Job& job = jobs[j];
+        const bool own = std::find(shared.begin(), shared.end(), job.x) == shared.end();
+        for (int64_t t = 0; t < job.count; t += kTokenGroup) {
+            const Task task{static_cast<int32_t>(j), t, std::min(job.count, t + kTokenGroup)};
+            if (own) tokens.push_back(task);
+            if (job.hidden) hidden.push_back(task);
         }
-        const int64_t F = jobs[j].w->gate.out;
+        const int64_t F = job.w->gate.out;
         for (int64_t f = 0; f < F; f += piece) gates.push_back({static_cast<int32_t>(j), f, std::min(F, f + piece)});
+        if (!job.hidden) wide = std::max(wide, job.count * std::min(piece, F));
     }
+    auto* pieces = arena_.take<float>(threads * 2 * wide);
     const int64_t down_piece = std::max<int64_t>(D / (threads * 4), 16) / 16 * 16;
-    const auto n_tokens = static_cast<int64_t>(tokens.size());
-    pool_.run(n_tokens, 1, threads, [&](int, int64_t i, int64_t) {
+    const bool sharing = std::any_of(shared.begin(), shared.end(), [](const std::byte* x) { return x; });
+    pool_.run(sharing ? T : 0, kTokenGroup, threads, [&](int, int64_t first, int64_t last) {
+        for (size_t f = 0; f < shared.size(); ++f)
+            if (shared[f])
+                products_.prepare(
+                    {.type = static_cast<DType>(f), .x = n.row(first), .stride = D, .in = D, .T = T, .first = first, .last = last, .prepared = shared[f]});
+    });
+    pool_.run(static_cast<int64_t>(tokens.size()), 1, threads, [&](int, int64_t i, int64_t) {
         const Task& task = tokens[i];
         const Job& job = jobs[task.job];
-        if (task.first == task.last) return;
         products_.prepare({.type = job.w->gate.type,
                            .x = job.rows ? n.data : n.row(task.first),
                            .stride = D,
@@ -140,33 +162,44 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                            .last = task.last,
                            .prepared = job.x});
     });
-    pool_.run(static_cast<int64_t>(gates.size()), 1, threads, [&](int, int64_t g, int64_t) {
+    pool_.run(static_cast<int64_t>(gates.size()), 1, threads, [&](int thread, int64_t g, int64_t) {
         const Task& task = gates[g];
         const Job& job = jobs[task.job];
-        const int64_t F = job.w->gate.out, width = task.last - task.first;
+        const int64_t F = job.w->gate.out, width = task.last - task.first, stride = job.hidden ? F : width;
+        float* gate = job.hidden ? job.hidden + task.first : pieces + thread * 2 * wide;
+        float* up = job.hidden ? job.up + task.first : gate + wide;
         const auto project = [&](const Weight& w, float* out, const Weight& next) {
             products_.multiply({.type = w.type,
                                 .w = w.row(task.first),
                                 .rows = width,
                                 .in = D,
                                 .x = job.x,
-                                .T = job.count,
+                                .T = job.x_count,
+                                .from = job.x_rows,
                                 .last = job.count,
-                                .y = out + task.first,
-                                .stride = F,
+                                .y = out,
+                                .stride = stride,
                                 .next = next.data,
                                 .next_bytes = next.bytes()});
         };
         const Task* later = g + threads < static_cast<int64_t>(gates.size()) ? &gates[g + threads] : nullptr;  // if all threads are equally fast
-        project(job.w->gate, job.hidden, job.w->up.rows(task.first, width));
-        project(job.w->up, job.up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
-        for (int64_t i = 0; i < job.count; ++i) {
-            float* hidden = job.hidden + i * F + task.first;
-            products_.swiglu(hidden, job.up + i * F + task.first, job.scales ? job.scales[i] : 1.f, width, hidden);
-        }
+        project(job.w->gate, gate, job.w->up.rows(task.first, width));
+        project(job.w->up, up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
+        for (int64_t i = 0; i < job.count; ++i)
+            products_.swiglu(gate + i * stride, up + i * stride, job.scales ? job.scales[i] : 1.f, width, gate + i * stride);
+        if (!job.hidden)
+            products_.prepare({.type = job.w->down.type,
+                               .x = gate,
+                               .stride = width,
+                               .in = F,
+                               .column = task.first,
+                               .columns = width,
+                               .T = job.count,
+                               .last = job.count,
+                               .prepared = job.hidden_prepared});
     });
-    pool_.run(n_tokens, 1, threads, [&](int, int64_t i, int64_t) {
-        const Task& task = tokens[i];
+    pool_.run(static_cast<int64_t>(hidden.size()), 1, threads, [&](int, int64_t i, int64_t) {
+        const Task& task = hidden[i];
         const Job& job = jobs[task.job];
         const int64_t F = job.w->gate.out;
         products_.prepare({.type = job.w->down.type,
@@ -175,7 +208,7 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                            .in = F,
                            .T = job.count,
                            .first = task.first,
-                           .last = std::min(job.count, task.first + kTokenGroup),
+                           .last = task.last,
                            .prepared = job.hidden_prepared});
     });
     pool_.run(D, down_piece, threads, [&](int, int64_t first, int64_t last) {

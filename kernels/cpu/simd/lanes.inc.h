@@ -13,7 +13,7 @@ namespace {
 constexpr int kStripVectors = 2;
 constexpr int64_t kStrip = kStripVectors * kLanes;  // rows
 constexpr int64_t kStripGroups = 32;                // of a strip at a time: 36 KiB with their scales
-constexpr int kLaneTokens = 6;                      // of a tile
+constexpr int kLaneTokens = 7;                      // of a tile
 
 // A token: int8 values, then of each group its scale and where its sums start (-128 sum x, as in rows.inc.h).
 inline int64_t lane_row_bytes(int64_t in) { return (in / 32 * 40 + 63) / 64 * 64; }
@@ -33,10 +33,12 @@ inline V fold(V (&v)[16], const Op& op) {
     return v[0];
 }
 
-void lane_row(const float* x, int64_t in, char* out) {
-    const int64_t groups = in / 32;
-    auto* scales = reinterpret_cast<float*>(out + in);
-    auto* starts = reinterpret_cast<int32_t*>(scales + groups);
+// x: inputs [column, column + columns) of the row.
+void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char* out) {
+    const int64_t groups = columns / 32;
+    auto* scales = reinterpret_cast<float*>(out + in) + column / 32;
+    auto* starts = reinterpret_cast<int32_t*>(scales + in / 32);
+    out += column;
     for (int64_t g = 0; g < groups; g += 16) {
         const int64_t n = groups - g < 16 ? groups - g : 16;
         const auto there = static_cast<__mmask16>((1u << n) - 1);
@@ -215,8 +217,11 @@ void multiply_lanes(const Multiply& a) {
                     case 5:
                         lane_tile<5>(strip, n, t, there, add, ahead);
                         break;
-                    default:
+                    case 6:
                         lane_tile<6>(strip, n, t, there, add, ahead);
+                        break;
+                    default:
+                        lane_tile<7>(strip, n, t, there, add, ahead);
                 }
             }
         }

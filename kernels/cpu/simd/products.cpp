@@ -137,7 +137,7 @@ void prepare(const Prepare& a) {
     }
 #if defined(__AVX512VNNI__)
     if (form == Form::quants) {
-        for (int64_t t = 0; t < count; ++t) lane_row(row(t), a.in, out + (a.first + t) * lane_row_bytes(a.in));
+        for (int64_t t = 0; t < count; ++t) lane_row(row(t), a.in, a.column, a.columns ? a.columns : a.in, out + (a.first + t) * lane_row_bytes(a.in));
         return;
     }
 #endif

@@ -25,7 +25,8 @@ struct Prepare {
     int64_t stride;
     const int32_t* index = nullptr;
     int64_t in;
-    int64_t T;                // tokens of the whole product: they decide the layout
+    int64_t column = 0, columns = 0;  // x holds only these inputs, whole groups of 32; only where by_rows(type, T). 0: all
+    int64_t T;                        // tokens of the whole product: they decide the layout
     int64_t first = 0, last;  // those of this call; first is a multiple of kTokenGroup
     void* prepared;           // prepared_bytes(type, T, in), 64-byte aligned
 };
