@@ -2,6 +2,7 @@
 // expert's weights are read once for all its tokens. Sums run over the jobs in the order of the list, whatever the threads do.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 
 #include "kernels/cpu/cpu_backend.h"
@@ -14,9 +15,9 @@ struct CpuBackend::Job {
     const int32_t* rows = nullptr;  // null: all tokens
     const float* scales = nullptr;  // null: 1
     int64_t count = 0;
-    std::byte* x = nullptr;         // prepared for gate and up
-    int64_t x_count = 0;            // tokens there: count, or all, of which these are x_rows
-    const int32_t* x_rows = nullptr;
+    std::byte* x = nullptr;  // all tokens, prepared for gate and up; null: these tokens are prepared where they are needed
+    int64_t x_token = 0;     // bytes of each, where x is copied token by token
+    int64_t x_count = 0;     // the tokens that decide the layout of x
     std::byte* hidden_prepared = nullptr;
     float* hidden = nullptr;  // [count, F]; null: prepared piece by piece
     float* up = nullptr;      // [count, F]
@@ -101,45 +102,46 @@ void CpuBackend::route(const Router& r, In<2> n, int32_t* picks, float* weights)
 void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
     const int64_t T = n.dim[0], D = n.dim[1];
     int64_t bytes = 0, work = 0, gate_rows = 0;
-    std::array<std::byte*, 5> shared{};  // x of all tokens, by form, where jobs can share it
-    for (Job& job : jobs) {
+    for (const Job& job : jobs) {
         const SwiGlu& w = *job.w;
         const int64_t F = w.gate.out;
         KLP_CHECK(w.gate.in == D && w.up.in == D && w.up.out == F && w.down.in == F && w.down.out == D && form(w.gate.type) == form(w.up.type));
         bytes += w.gate.bytes() + w.up.bytes() + w.down.bytes();
         work += 3 * F * D * job.count;
         gate_rows += F;
-        job.hidden_prepared = arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(w.down.type, job.count, F)));
-        if (!products_.by_rows(w.down.type, job.count)) {
-            job.hidden = arena_.take<float>(job.count * F);
-            job.up = arena_.take<float>(job.count * F);
-        }
-        const bool by_rows = products_.by_rows(w.gate.type, T);
-        std::byte*& all = shared[static_cast<size_t>(form(w.gate.type))];
-        std::byte*& x = by_rows || T == 1 ? all : job.x;
-        job.x_count = by_rows ? T : job.count;
-        if (!x) x = arena_.take<std::byte>(static_cast<int64_t>(products_.prepared_bytes(w.gate.type, job.x_count, D)));
-        job.x = x;
-        if (by_rows) job.x_rows = job.rows;
     }
     const int threads = threads_for(bytes, work);
 
     // Tasks of about an eighth of a thread's share; columns of gate and up in whole groups of 32, few enough that what many tokens make of them stays in L2.
     const int64_t piece = std::clamp<int64_t>(gate_rows / (threads * 8) / 32 * 32, 32, T > kTokenGroup ? 256 : gate_rows + 32);
-    std::vector<Task> tokens, hidden, gates;
-    int64_t wide = 0;
+    const auto bytes_of = [&](const Weight& w, int64_t count) { return static_cast<int64_t>(products_.prepared_bytes(w.type, count, w.in)); };
+    std::array<std::byte*, 5> shared{};  // x of all tokens, by form
+    std::vector<Task> tokens, gates;     // hidden values to prepare; pieces of gate and up
+    int64_t own = 0, wide = 0;           // a thread's memory: bytes of x, floats of gate and as many of up
     for (size_t j = 0; j < jobs.size(); ++j) {
-        const Job& job = jobs[j];
-        const bool own = std::find(shared.begin(), shared.end(), job.x) == shared.end();
-        for (int64_t t = 0; t < job.count; t += kTokenGroup) {
-            const Task task{static_cast<int32_t>(j), t, std::min(job.count, t + kTokenGroup)};
-            if (own) tokens.push_back(task);
-            if (job.hidden) hidden.push_back(task);
+        Job& job = jobs[j];
+        const SwiGlu& w = *job.w;
+        const int64_t F = w.gate.out;
+        job.x_token = static_cast<int64_t>(products_.token_bytes(w.gate.type, T, D));
+        if (job.x_token || !job.rows || T == 1) {
+            std::byte*& x = shared[static_cast<size_t>(form(w.gate.type))];
+            if (!x) x = arena_.take<std::byte>(bytes_of(w.gate, T));
+            job.x = x;
         }
-        const int64_t F = job.w->gate.out;
+        job.x_count = job.x_token ? T : job.count;
+        if (job.rows && T > 1) own = std::max(own, bytes_of(w.gate, job.x_count));
+        job.hidden_prepared = arena_.take<std::byte>(bytes_of(w.down, job.count));
+        if (F <= piece || products_.token_bytes(w.down.type, job.count, F)) {
+            wide = std::max(wide, job.count * std::min(piece, F));
+        } else {
+            job.hidden = arena_.take<float>(job.count * F);
+            job.up = arena_.take<float>(job.count * F);
+            for (int64_t t = 0; t < job.count; t += kTokenGroup) tokens.push_back({static_cast<int32_t>(j), t, std::min(job.count, t + kTokenGroup)});
+        }
         for (int64_t f = 0; f < F; f += piece) gates.push_back({static_cast<int32_t>(j), f, std::min(F, f + piece)});
-        if (!job.hidden) wide = std::max(wide, job.count * std::min(piece, F));
     }
+    own = (own + 63) / 64 * 64;
+    auto* xs = arena_.take<std::byte>(threads * own);
     auto* pieces = arena_.take<float>(threads * 2 * wide);
     const int64_t down_piece = std::max<int64_t>(D / (threads * 4), 16) / 16 * 16;
     const bool sharing = std::any_of(shared.begin(), shared.end(), [](const std::byte* x) { return x; });
@@ -149,33 +151,28 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                 products_.prepare(
                     {.type = static_cast<DType>(f), .x = n.row(first), .stride = D, .in = D, .T = T, .first = first, .last = last, .prepared = shared[f]});
     });
-    pool_.run(static_cast<int64_t>(tokens.size()), 1, threads, [&](int, int64_t i, int64_t) {
-        const Task& task = tokens[i];
-        const Job& job = jobs[task.job];
-        products_.prepare({.type = job.w->gate.type,
-                           .x = job.rows ? n.data : n.row(task.first),
-                           .stride = D,
-                           .index = job.rows ? job.rows + task.first : nullptr,
-                           .in = D,
-                           .T = job.count,
-                           .first = task.first,
-                           .last = task.last,
-                           .prepared = job.x});
-    });
     pool_.run(static_cast<int64_t>(gates.size()), 1, threads, [&](int thread, int64_t g, int64_t) {
         const Task& task = gates[g];
         const Job& job = jobs[task.job];
         const int64_t F = job.w->gate.out, width = task.last - task.first, stride = job.hidden ? F : width;
         float* gate = job.hidden ? job.hidden + task.first : pieces + thread * 2 * wide;
         float* up = job.hidden ? job.up + task.first : gate + wide;
+        std::byte* x = job.x;
+        if (job.rows && T > 1) {  // an expert's tokens, together; again for each of its pieces
+            x = xs + thread * own;
+            for (int64_t i = 0; job.x && i < job.count; ++i)
+                std::memcpy(x + i * job.x_token, job.x + job.rows[i] * job.x_token, static_cast<size_t>(job.x_token));
+            if (!job.x)
+                products_.prepare(
+                    {.type = job.w->gate.type, .x = n.data, .stride = D, .index = job.rows, .in = D, .T = job.count, .last = job.count, .prepared = x});
+        }
         const auto project = [&](const Weight& w, float* out, const Weight& next) {
             products_.multiply({.type = w.type,
                                 .w = w.row(task.first),
                                 .rows = width,
                                 .in = D,
-                                .x = job.x,
+                                .x = x,
                                 .T = job.x_count,
-                                .from = job.x_rows,
                                 .last = job.count,
                                 .y = out,
                                 .stride = stride,
@@ -193,13 +190,13 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                                .stride = width,
                                .in = F,
                                .column = task.first,
-                               .columns = width,
+                               .columns = width < F ? width : 0,
                                .T = job.count,
                                .last = job.count,
                                .prepared = job.hidden_prepared});
     });
-    pool_.run(static_cast<int64_t>(hidden.size()), 1, threads, [&](int, int64_t i, int64_t) {
-        const Task& task = hidden[i];
+    pool_.run(static_cast<int64_t>(tokens.size()), 1, threads, [&](int, int64_t i, int64_t) {
+        const Task& task = tokens[i];
         const Job& job = jobs[task.job];
         const int64_t F = job.w->gate.out;
         products_.prepare({.type = job.w->down.type,
@@ -211,7 +208,14 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                            .last = task.last,
                            .prepared = job.hidden_prepared});
     });
-    pool_.run(D, down_piece, threads, [&](int, int64_t first, int64_t last) {
+    // Many tokens' columns of y are copied to where they lie close together: rows of y are often a power of two apart and would meet in few lines of the
+    // caches.
+    const int64_t gap = T > kTokenGroup ? down_piece + 16 : 0;
+    auto* close = arena_.take<float>(threads * T * gap);
+    pool_.run(D, down_piece, threads, [&](int thread, int64_t first, int64_t last) {
+        float* sums = gap ? close + thread * T * gap : y.data + first;
+        const auto row_bytes = static_cast<size_t>(last - first) * sizeof(float);
+        for (int64_t t = 0; gap && t < T; ++t) std::memcpy(sums + t * gap, y.row(t) + first, row_bytes);
         for (size_t j = 0; j < jobs.size(); ++j) {
             const Job& job = jobs[j];
             const Weight &w = job.w->down, &next = jobs[j + 1 < jobs.size() ? j + 1 : j].w->down;
@@ -222,13 +226,14 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
                                 .x = job.hidden_prepared,
                                 .T = job.count,
                                 .last = job.count,
-                                .y = y.data + first,
-                                .stride = D,
+                                .y = sums,
+                                .stride = gap ? gap : D,
                                 .index = job.rows,
                                 .add = true,
                                 .next = next.row(first),
                                 .next_bytes = (last - first) * next.row_bytes()});
         }
+        for (int64_t t = 0; gap && t < T; ++t) std::memcpy(y.row(t) + first, sums + t * gap, row_bytes);
     });
 }
 

@@ -1,5 +1,6 @@
-// Many tokens against bf16 weights on machines with matrix tiles (AMX): a tile is 16 rows of 64 bytes, and one instruction multiplies 16 rows of weights with 16
-// tokens, 32 inputs deep. The weights need no repacking, a tile takes rows where they lie; x lies in the panels of panels.inc.h, in pairs. A part of products.cpp.
+// Many tokens against bf16 weights on machines with matrix tiles (AMX): a tile is 16 rows of 64 bytes, and one instruction multiplies 16 rows of weights with
+// 16 tokens, 32 inputs deep. The weights need no repacking, a tile takes rows where they lie; x lies in the panels of panels.inc.h, in pairs. A part of
+// products.cpp.
 #pragma once
 
 #include "kernels/cpu/simd/panels.inc.h"
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int64_t kTile = 16;       // rows, and tokens
 constexpr int64_t kDeep = 32;       // inputs of one instruction
-constexpr int64_t kAmxSlice = 512;  // inputs: rows and tokens of a slice stay in L1
+constexpr int64_t kAmxSlice = 256;  // inputs: rows and tokens of a slice stay in L1
 constexpr int64_t kAmxRows = 128;   // rows that stay in L2 while all tokens pass
 
 // [in / 2][16] pairs of bf16, zeros up to a multiple of 32 inputs.

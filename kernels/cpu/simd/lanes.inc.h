@@ -1,9 +1,11 @@
 // Many tokens against int8 weights with VNNI. 16 rows of the weight lie in the lanes of a vector, four inputs of each in a lane, and a token's four inputs are
 // broadcast: so any number of tokens fills a tile, x needs no rearranging, and sums are stored where y lies. A strip of rows is widened once into a buffer that
-// stays in the first-level cache while all tokens pass. Every y is one running sum over its groups, in their order, whatever the tiling. A part of products.cpp.
+// stays in the first-level cache while all tokens pass. Matrix tiles (AMX) take the same layouts: 16 tokens of a group against 16 rows. Every y is one running
+// sum over its groups, in their order, whatever the tiling. A part of products.cpp.
 #pragma once
 
 #include "kernels/cpu/simd/panels.inc.h"
+#include "kernels/cpu/simd/tile_shapes.inc.h"
 
 #if defined(__AVX512VNNI__)
 
@@ -83,14 +85,19 @@ inline void turn_rows(const char* const* row, int64_t at, __m512i* out) {
                   d = _mm512_unpackhi_epi32(v[2], v[3]);
     out[0] = _mm512_unpacklo_epi64(a, c), out[1] = _mm512_unpackhi_epi64(a, c), out[2] = _mm512_unpacklo_epi64(b, d), out[3] = _mm512_unpackhi_epi64(b, d);
 }
-// A group of 16 rows as unsigned bytes, each four inputs kStrip * 4 bytes after those before.
+#if defined(__AMX_TILE__)
+constexpr char kSign = 0;  // tiles multiply signed with signed
+#else
+constexpr char kSign = -128;  // w + 128
+#endif
+// A group of 16 rows, each four inputs kStrip * 4 bytes after those before.
 inline void turn_group(Q8, const char* const* row, int64_t at, uint8_t* out) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
         __m512i v[4];
         turn_rows(row, at + 2 + half * 16, v);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) _mm512_store_si512(out + (half * 4 + i) * kStrip * 4, _mm512_xor_si512(v[i], _mm512_set1_epi8(-128)));
+        for (int i = 0; i < 4; ++i) _mm512_store_si512(out + (half * 4 + i) * kStrip * 4, _mm512_xor_si512(v[i], _mm512_set1_epi8(kSign)));
     }
 }
 inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
@@ -98,8 +105,9 @@ inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
     turn_rows(row, at + 2, v);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-        _mm512_store_si512(out + i * kStrip * 4, _mm512_and_si512(_mm512_slli_epi16(v[i], 4), _mm512_set1_epi8(-16)));
-        _mm512_store_si512(out + (4 + i) * kStrip * 4, _mm512_and_si512(v[i], _mm512_set1_epi8(-16)));
+        const __m512i flip = _mm512_set1_epi8(static_cast<char>(kSign ^ -128)), high = _mm512_set1_epi8(-16);  // (a & b) ^ c
+        _mm512_store_si512(out + i * kStrip * 4, _mm512_ternarylogic_epi32(_mm512_slli_epi16(v[i], 4), high, flip, 0x6a));
+        _mm512_store_si512(out + (4 + i) * kStrip * 4, _mm512_ternarylogic_epi32(v[i], high, flip, 0x6a));
     }
 }
 
@@ -119,6 +127,7 @@ void fill(const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& t
         for (int v = 0; v < kStrip; v += kLanes) store(to.scales[g] + v, from_f16(to.halves[g] + v) * Q::kScale);
 }
 
+#if !defined(__AMX_TILE__)
 inline I dot_step(I sum, I w, I x) {
     return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
 }
@@ -173,10 +182,102 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
         }
 }
 
+#else
+// One tile's sums of a group are stored, loaded again as vectors and scaled, some tiles later: a tile takes long to arrive, and what it stored can be loaded
+// only after it has left the store buffer.
+constexpr int64_t kBehind = 2, kRing = 4;
+struct Ring {
+    alignas(64) int32_t sums[kRing][16][kLanes];
+};
+struct TileItem {  // counts through the groups of a strip's vectors of rows of the panels of 16 tokens
+    int64_t panel = 0, vector = 0, group = 0;
+    void next(int64_t groups) {
+        if (++group < groups) return;
+        group = 0;
+        if (++vector < kStripVectors) return;
+        vector = 0;
+        ++panel;
+    }
+};
+inline void sum_tile(int64_t turn, const char* x, int64_t x_bytes, const uint8_t* w, int32_t* sums) {
+    switch (turn % 4) {
+        case 0:
+            _tile_zero(0);
+            _tile_loadd(4, x, x_bytes);
+            _tile_loadd(6, w, kStrip * 4);
+            _tile_dpbssd(0, 4, 6);
+            _tile_stored(0, sums, 64);
+            break;
+        case 1:
+            _tile_zero(1);
+            _tile_loadd(5, x, x_bytes);
+            _tile_loadd(7, w, kStrip * 4);
+            _tile_dpbssd(1, 5, 7);
+            _tile_stored(1, sums, 64);
+            break;
+        case 2:
+            _tile_zero(2);
+            _tile_loadd(4, x, x_bytes);
+            _tile_loadd(6, w, kStrip * 4);
+            _tile_dpbssd(2, 4, 6);
+            _tile_stored(2, sums, 64);
+            break;
+        default:
+            _tile_zero(3);
+            _tile_loadd(5, x, x_bytes);
+            _tile_loadd(7, w, kStrip * 4);
+            _tile_dpbssd(3, 5, 7);
+            _tile_stored(3, sums, 64);
+    }
+}
+// x: the prepared tokens, from the strip's first group on.
+inline void lane_tiles(const Multiply& a, const Strip& w, int64_t groups, int64_t row, const char* x, int64_t scales, const __mmask16* there, bool add,
+                       Ahead& ahead) {
+    Ring ring;
+    const int64_t x_bytes = lane_row_bytes(a.in), tokens = a.last - a.first, items = (tokens + 15) / 16 * kStripVectors * groups;
+    TileItem made, used;
+    F acc[16];
+    for (int64_t i = 0; i < items + kBehind; ++i) {
+        if (i < items) {
+            ahead.step();
+            sum_tile(i, x + made.panel * 16 * x_bytes + made.group * 32, x_bytes, w.values[made.group][0][made.vector * kLanes], ring.sums[i % kRing][0]);
+            made.next(groups);
+        }
+        if (i < kBehind) continue;
+        const auto& sums = ring.sums[(i - kBehind) % kRing];
+        const char* of_x = x + used.panel * 16 * x_bytes + scales + used.group * 4;
+        const F scale = load(w.scales[used.group] + used.vector * kLanes);
+        if (used.group == 0) {
+#pragma GCC unroll 16
+            for (int t = 0; t < 16; ++t) acc[t] = F{};
+        }
+#pragma GCC unroll 16
+        for (int t = 0; t < 16; ++t) acc[t] += to_float(load_as<I>(sums[t])) * (scale * splat(*reinterpret_cast<const float*>(of_x + t * x_bytes)));
+        if (used.group == groups - 1) {
+            const int64_t first = used.panel * 16, n = tokens - first < 16 ? tokens - first : 16;
+            const __mmask16 lanes = there[used.vector];
+#pragma GCC unroll 16
+            for (int t = 0; t < 16; ++t) {
+                if (t >= n) break;
+                float* y = a.y + y_offset(a, a.first + first + t) + row + used.vector * kLanes;
+                _mm512_mask_storeu_ps(y, lanes, add ? _mm512_maskz_loadu_ps(lanes, y) + acc[t] : acc[t]);
+            }
+        }
+        used.next(groups);
+    }
+}
+#endif
+
 void multiply_lanes(const Multiply& a) {
     Strip strip;
     const int64_t w_bytes = weight_row_bytes(a.type, a.in), x_bytes = lane_row_bytes(a.in), groups = a.in / 32;
-    const int64_t tokens = a.last - a.first, tiles = (tokens + kLaneTokens - 1) / kLaneTokens;
+    const int64_t tokens = a.last - a.first;
+#if defined(__AMX_TILE__)
+    const int64_t tiles = (tokens + 15) / 16 * kStripVectors;
+    shape_tiles(32, 8);  // here 4 and 5 are tokens, 6 and 7 weights
+#else
+    const int64_t tiles = (tokens + kLaneTokens - 1) / kLaneTokens;
+#endif
     const auto* w = static_cast<const char*>(a.w);
     for (int64_t r = 0; r < a.rows; r += kStrip) {
         const int64_t rows = a.rows - r < kStrip ? a.rows - r : kStrip;
@@ -192,15 +293,21 @@ void multiply_lanes(const Multiply& a) {
                 fill<Q8>(w + r * w_bytes + g * Q8::kBytes, w_bytes, rows, n, strip);
             else
                 fill<Q4>(w + r * w_bytes + g * Q4::kBytes, w_bytes, rows, n, strip);
+            const bool add = a.add || g > 0;
+            const char* x = static_cast<const char*>(a.x) + g * 32;
+            const int64_t of_x = a.in - g * 28;
+#if defined(__AMX_TILE__)
+            settle();
+            lane_tiles(a, strip, n, r, x + a.first * x_bytes, of_x, there, add, ahead);
+#else
             LaneTokens t;
-            t.scales = a.in - g * 28, t.starts = t.scales + groups * 4;
+            t.scales = of_x, t.starts = of_x + groups * 4;
             for (int64_t tile = 0, first = a.first; tile < tiles; ++tile) {
                 const int64_t count = (a.last - first) / (tiles - tile);  // shared out evenly: 7 are 3 + 4, not 6 + 1
                 for (int64_t i = 0; i < count; ++i, ++first) {
-                    t.x[i] = static_cast<const char*>(a.x) + (a.from ? a.from[first] : first) * x_bytes + g * 32;
+                    t.x[i] = x + first * x_bytes;
                     t.y[i] = a.y + y_offset(a, first) + r;
                 }
-                const bool add = a.add || g > 0;
                 switch (count) {
                     case 1:
                         lane_tile<1>(strip, n, t, there, add, ahead);
@@ -224,8 +331,12 @@ void multiply_lanes(const Multiply& a) {
                         lane_tile<7>(strip, n, t, there, add, ahead);
                 }
             }
+#endif
         }
     }
+#if defined(__AMX_TILE__)
+    _tile_release();
+#endif
 }
 
 }  // namespace

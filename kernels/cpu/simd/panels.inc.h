@@ -1,5 +1,6 @@
-// Many tokens: x lies in panels of 16 tokens, so that a vector holds one input (or a pair of int16 inputs) of 16 tokens and a weight is one broadcast. A block of weight rows is widened once into a buffer that stays in the L2 cache, then meets every token; inside, a slice of 48 tokens stays in
-// L1 while all rows of the block pass. Every y is one running sum over its inputs, in their order, whatever the tiling. A part of products.cpp.
+// Many tokens: x lies in panels of 16 tokens, so that a vector holds one input (or a pair of int16 inputs) of 16 tokens and a weight is one broadcast. A block
+// of weight rows is widened once into a buffer that stays in the L2 cache, then meets every token; inside, a slice of 48 tokens stays in L1 while all rows of
+// the block pass. Every y is one running sum over its inputs, in their order, whatever the tiling. A part of products.cpp.
 #pragma once
 
 #include "kernels/cpu/simd/products.h"
@@ -12,7 +13,7 @@ constexpr int kPanel = 16;                        // tokens, kTokenGroup
 constexpr int kVectors = kPanel / kLanes;         // of a panel
 constexpr int kMaxPanels = kLanes == 16 ? 3 : 1;  // of a tile
 constexpr int64_t kRowBlock = 64;
-constexpr int64_t kBuffer = 256 * 1024;           // bytes of widened weights, on the stack of each thread
+constexpr int64_t kBuffer = 256 * 1024;  // bytes of widened weights, on the stack of each thread
 int64_t y_offset(const Multiply& a, int64_t t) { return (a.index ? a.index[t] : t) * a.stride; }
 
 int64_t weight_row_bytes(DType type, int64_t in) {

@@ -19,16 +19,15 @@ constexpr bool kBf16Rows = true;  // rows keep x as bf16
 constexpr bool kBf16Rows = false;
 #endif
 
-#if defined(__AVX512VNNI__)
-constexpr bool kLaneQuants = true;
-#else
-constexpr bool kLaneQuants = false;
-#endif
-
 #if defined(__AMX_TILE__)
 constexpr bool kAmx = true;
 #else
 constexpr bool kAmx = false;
+#endif
+#if defined(__AVX512VNNI__)
+constexpr bool kLaneQuants = true;
+#else
+constexpr bool kLaneQuants = false;
 #endif
 
 // Up to so many tokens x is kept as rows for multiply_rows, beyond as panels or as rows for multiply_lanes. A panel of 16 is worth it earlier where unpacking a
@@ -47,7 +46,7 @@ int64_t row_bytes(DType type, int64_t in) {
     }
     return 0;
 }
-int64_t panel_bytes(DType type, int64_t in) {
+int64_t panel_bytes([[maybe_unused]] DType type, int64_t in) {
 #if defined(__AMX_TILE__)
     if (form_of(type) == Form::bf16) return pair_panel_bytes(in);
 #endif
@@ -57,12 +56,15 @@ int64_t panel_bytes(DType type, int64_t in) {
     return in * kPanel * 4;
 }
 
-bool by_rows(DType type, int64_t T) { return kLaneQuants && form_of(type) == Form::quants && !few(type, T); }
+size_t token_bytes([[maybe_unused]] DType type, [[maybe_unused]] int64_t T, [[maybe_unused]] int64_t in) {
+#if defined(__AVX512VNNI__)
+    if (form_of(type) == Form::quants && !few(type, T)) return static_cast<size_t>(lane_row_bytes(in));
+#endif
+    return 0;
+}
 
 size_t prepared_bytes(DType type, int64_t T, int64_t in) {
-#if defined(__AVX512VNNI__)
-    if (by_rows(type, T)) return static_cast<size_t>(T * lane_row_bytes(in));
-#endif
+    if (const size_t token = token_bytes(type, T, in)) return static_cast<size_t>(padded(T, kAmx ? 16 : 1)) * token;  // a tile reads whole panels
     return static_cast<size_t>(few(type, T) ? T * row_bytes(type, in) : padded(T, kPanel) / kPanel * panel_bytes(type, in));
 }
 
@@ -402,6 +404,6 @@ void softmax(const float* x, int64_t n, float* out) {
 #define KLP_JOIN2(a, b) a##b
 #define KLP_JOIN(a, b) KLP_JOIN2(a, b)
 extern const Products KLP_JOIN(kProducts_, KLP_ISA);
-const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, by_rows, prepare, multiply, rms_norm, swiglu, each<exp>, each<sigmoid>, softmax};
+const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, token_bytes, prepare, multiply, rms_norm, swiglu, each<exp>, each<sigmoid>, softmax};
 
 }  // namespace klp

@@ -25,10 +25,10 @@ struct Prepare {
     int64_t stride;
     const int32_t* index = nullptr;
     int64_t in;
-    int64_t column = 0, columns = 0;  // x holds only these inputs, whole groups of 32; only where by_rows(type, T). 0: all
+    int64_t column = 0, columns = 0;  // x holds only these inputs, whole groups of 32; only where token_bytes() says so. 0: all
     int64_t T;                        // tokens of the whole product: they decide the layout
-    int64_t first = 0, last;  // those of this call; first is a multiple of kTokenGroup
-    void* prepared;           // prepared_bytes(type, T, in), 64-byte aligned
+    int64_t first = 0, last;          // those of this call; first is a multiple of kTokenGroup
+    void* prepared;                   // prepared_bytes(type, T, in), 64-byte aligned
 };
 
 // y[t, r] = sum_i w[r, i] x[t, i], or added to what is there
@@ -37,9 +37,8 @@ struct Multiply {
     const void* w;  // of the first row
     int64_t rows, in;
     const void* x;  // prepared
-    int64_t T;                     // prepared tokens
-    const int32_t* from = nullptr;  // token t is the prepared one from[t]; only where by_rows(type, T)
-    int64_t first = 0, last;        // tokens of this call; first is a multiple of kTokenGroup
+    int64_t T;
+    int64_t first = 0, last;  // tokens of this call; first is a multiple of kTokenGroup
     float* y;                 // token t is at y + (index ? index[t] : t) * stride
     int64_t stride;
     const int32_t* index = nullptr;
@@ -50,7 +49,7 @@ struct Multiply {
 
 struct Products {
     size_t (*prepared_bytes)(DType type, int64_t T, int64_t in);
-    bool (*by_rows)(DType type, int64_t T);  // each token is prepared for itself, so that any of them can be multiplied
+    size_t (*token_bytes)(DType type, int64_t T, int64_t in);  // of each, where tokens are prepared one by one and can be copied; else 0
     void (*prepare)(const Prepare&);
     void (*multiply)(const Multiply&);
 
