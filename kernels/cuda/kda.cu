@@ -12,15 +12,6 @@ namespace {
 
 constexpr int kRows = 32;  // of the state, in a block of the recurrence
 
-__device__ const KdaRows& piece_of(const KdaRows* pieces, int32_t n, int64_t row) {
-    int32_t low = 0;
-    while (n - low > 1) {
-        const int32_t middle = (low + n) / 2;
-        (pieces[middle].start <= row ? low : n) = middle;
-    }
-    return pieces[low];
-}
-
 // What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, 0, 0.
 struct Records {
     float* data;
@@ -34,7 +25,7 @@ struct Records {
 __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const float* f, Records records, float* key_squares) {
     __shared__ float space[32];
     const int64_t row = blockIdx.x / a.H, h = blockIdx.x % a.H;
-    const KdaRows& s = piece_of(pieces, n, row);
+    const KdaRows& s = piece_of<&KdaRows::start>(pieces, n, row);
     const int64_t t = s.from + row - s.start, out = (s.first + t) * a.H + h;
     float *q = records.at(row, a.H, h), *k = q + records.K, *alpha = k + records.K, *v = alpha + records.K, *scalars = v + records.V;
     const int64_t q_first = h * a.K, k_first = (int64_t{a.H} + h) * a.K, v_first = int64_t{2} * a.H * a.K + h * a.V;
@@ -164,7 +155,7 @@ __global__ void kda_finish(KdaShape a, const KdaRows* pieces, int32_t n, int64_t
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int64_t index = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32, row = index / a.H, h = index % a.H;
     if (row >= total) return;
-    const KdaRows& s = piece_of(pieces, n, row);
+    const KdaRows& s = piece_of<&KdaRows::start>(pieces, n, row);
     const int64_t t = row - s.start, to = (s.first + s.from + t) * a.H + h;
     float sum = 0;
     for (int64_t v = lane; v < a.V; v += 32) sum += o[index * a.V + v] * o[index * a.V + v];

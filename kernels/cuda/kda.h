@@ -27,6 +27,17 @@ struct KdaRows {
     int64_t last;   // 1: it ends the segment
 };
 
+// The piece in which a row (Begins: start) or a chunk (chunk) of all pieces lies.
+template <int64_t KdaRows::*Begins>
+__device__ const KdaRows& piece_of(const KdaRows* pieces, int32_t n, int64_t place) {
+    int32_t low = 0;
+    while (n - low > 1) {
+        const int32_t middle = (low + n) / 2;
+        (pieces[middle].*Begins <= place ? low : n) = middle;
+    }
+    return pieces[low];
+}
+
 // The convolution's window of channel c at the segment's token t: i = 0 the oldest of C.
 __device__ __forceinline__ float kda_window(const KdaShape& a, const KdaRows& s, int64_t t, int i, int64_t c) {
     const int64_t at = t - (a.C - 1) + i;

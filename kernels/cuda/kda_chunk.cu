@@ -47,15 +47,6 @@ __device__ __forceinline__ void shared_sums(float* v) {
     }
 }
 
-__device__ const KdaRows& piece_of(const KdaRows* pieces, int32_t n, int64_t chunk) {
-    int32_t low = 0;
-    while (n - low > 1) {
-        const int32_t middle = (low + n) / 2;
-        (pieces[middle].chunk <= chunk ? low : n) = middle;
-    }
-    return pieces[low];
-}
-
 // Sixteen tokens of channel c from the piece's token t on, after convolution and SiLU; zeros from `count` on.
 __device__ __forceinline__ void conv16(const KdaShape& a, const KdaRows& s, int64_t t, int64_t c, bool there, float (&y)[kSub]) {
     float w0 = 0, w1 = 0, w2 = 0, taps[4] = {};
@@ -100,7 +91,7 @@ __global__ void __launch_bounds__(2 * K, 1)
     const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32, g = lane / 4, c2 = lane % 4 * 2;
     const int sub = thread / kPairs, pair = thread % kPairs, slot = thread % kLanes, part = pair / kLanes;
     const int64_t h = blockIdx.x % a.H, chunk = blockIdx.x / a.H;
-    const KdaRows s = piece_of(pieces, n_pieces, chunk);
+    const KdaRows s = piece_of<&KdaRows::chunk>(pieces, n_pieces, chunk);
     const int64_t first = (chunk - s.chunk) * kChunk;  // of this chunk's tokens in the piece
     const int tokens = static_cast<int>(min(s.count - first, int64_t{kChunk}));
     const int key = 2 * pair, t0 = sub * kSub;
