@@ -59,7 +59,6 @@ public:
     void begin();
     void end();    // runs what was kept back
     void flush();  // the same, and goes on without keeping back: for a download in the middle of a pass
-    bool in_pass() const { return recording_; }
     void wait();   // until everything has run
 
     // After this call memory that launches kept back may still name can be given back.
@@ -67,7 +66,6 @@ public:
     void give_back(void* at) noexcept;
 
     cudaStream_t handle() const { return stream_; }
-    int64_t graph_launches() const { return graph_launches_; }
 
 private:
     // One launch as data, compared byte by byte with that of an earlier pass.
@@ -141,7 +139,7 @@ private:
     bool recording_ = false;
     std::vector<Node> nodes_;       // of this pass
     std::vector<Graph> graphs_;     // few: decode with and without taps, one or two batch sizes
-    int64_t passes_ = 0, graph_launches_ = 0;
+    int64_t passes_ = 0;
     // What was given: a block of pinned host memory and its copy on the device; two host blocks, so that the next pass need not wait for this one's copy.
     static constexpr size_t kGiven = 4 << 20;
     std::byte *given_host_[2] = {}, *given_ = nullptr;
