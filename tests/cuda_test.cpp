@@ -6,6 +6,10 @@
 #include "tests/devices.h"
 #include "tests/source_dir.h"
 
+namespace simt {
+extern int64_t launches_until_failure;  // 1: the next one fails; 0: none does
+}
+
 namespace klp {
 namespace {
 
@@ -146,6 +150,46 @@ TEST_P(EveryGpu, ADownloadInAPassSeesWhatCameBefore) {
     on->zero(b.as(), b.bytes());
     on->end_pass();
     EXPECT_EQ(downloaded(b), Floats(64));
+}
+
+TEST_P(EveryGpu, AnErrorInAPassLeavesTheNextOneAlone) {
+    const Floats values = normal(64, 3);
+    Buffer a = uploaded(values), b = on->allocate(a.bytes());
+    for (int pass = 0; pass < 4; ++pass) {  // run as it is, made a graph, replayed
+        on->zero(b.as(), b.bytes());
+        on->begin_pass();
+        on->copy(b.as(), a.as(), a.bytes());
+        EXPECT_THROW(on->allocate(size_t{1} << 50), DeviceError);
+        on->end_pass();
+        EXPECT_TRUE(identical(downloaded(b), values));
+    }
+}
+
+// While the pass is run as it is, and while it becomes a graph.
+TEST(SimulatedGpu, AFailedLaunchLeavesTheNextPassAlone) {
+    const auto on = cuda_on_cpu::make_backend(0, "");
+    constexpr int D = 24;
+    const Matrix table(normal(D * 3, 2), 3, D, DType::f32);
+    std::vector<Buffer> keep;
+    const Weight w = on->adopt(table.w, keep);
+    Buffer x = on->allocate(D * sizeof(float));
+    for (const int fails : {0, 1, -1}) {
+        for (int pass = 0; pass < 5; ++pass) {
+            const int32_t id = pass % 3;
+            on->zero(x.as(), x.bytes());
+            on->begin_pass();
+            for (int n = 0; n <= fails + 2; ++n) on->embed({.ids = {&id, 1}, .table = w, .x = {x.as<float>(), {1, D}}});  // another list for each case
+            simt::launches_until_failure = pass == fails ? 2 : 0;
+            if (pass == fails) {
+                EXPECT_THROW(on->end_pass(), DeviceError);
+                continue;
+            }
+            on->end_pass();
+            Floats got(D);
+            on->download(got.data(), x.as(), x.bytes());
+            EXPECT_TRUE(identical(got, Floats(reinterpret_cast<const float*>(table.w.row(id)), reinterpret_cast<const float*>(table.w.row(id)) + D))) << pass;
+        }
+    }
 }
 
 TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {

@@ -147,14 +147,20 @@ void Stream::end() {
         if (!graph->exec) {
             cudaGraph_t captured = nullptr;
             check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "beginning a graph");
-            for (const Node& node : nodes_) run(node);
+            try {
+                for (const Node& node : nodes_) run(node);
+            } catch (const DeviceError&) {  // a stream that goes on capturing would run nothing any more
+                cudaStreamEndCapture(stream_, &captured);
+                if (captured) cudaGraphDestroy(captured);
+                cudaGetLastError();
+                throw;
+            }
             check(cudaStreamEndCapture(stream_, &captured), "ending a graph");
             const cudaError_t made = cudaGraphInstantiate(&graph->exec, captured, 0);
             cudaGraphDestroy(captured);
             check(made, "making a graph");
         }
         check(cudaGraphLaunch(graph->exec, stream_), "launching a graph");
-        ++graph_launches_;
     }
     for (void* at : retired_) cudaFreeAsync(at, stream_);
     retired_.clear();

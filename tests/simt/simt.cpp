@@ -213,6 +213,8 @@ KLP_UNSEEN void run_block(bool descending) {
 
 }  // namespace
 
+int64_t launches_until_failure = 0;
+
 void* shared() { return shared_memory.get(); }
 void block_barrier() { wait(At::block); }
 void warp_barrier(unsigned mask) { wait(At::warp, mask); }
@@ -333,6 +335,7 @@ cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_
     const size_t threads = size_t{block.x} * block.y * block.z;
     if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > 232448)
         return cudaErrorInvalidConfiguration;
+    if (launches_until_failure > 0 && --launches_until_failure == 0) return cudaErrorInvalidValue;
     return later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
 }
 
