@@ -151,6 +151,15 @@ struct Experts {
         op.experts = views;
         op.shared = shared.w();
     }
+    // What the op adds to zeros for the tokens x [T, D].
+    Floats run(Backend& on, std::span<const float> x) {
+        Floats y(x.size());
+        const auto T = static_cast<int64_t>(x.size()) / D;
+        op.x = {x.data(), {T, D}};
+        op.y = {y.data(), {T, D}};
+        on.moe(op);
+        return y;
+    }
 };
 
 TEST_P(OnEveryDevice, MoeIsTheWeightedSumOfThePickedExpertsAndTheSharedOne) {
@@ -218,55 +227,33 @@ TEST_P(OnEveryDevice, ATokenDoesNotCareWhoSharesItsBatch) {
     constexpr int64_t D = Experts::D, T = 24;
     const auto device = GetParam().make();
     Experts m(DType::f32, DType::f32);
-    const Floats x = normal(T * D, 4);
-    Floats together(T * D);
-    m.op.x = {x.data(), {T, D}};
-    m.op.y = {together.data(), {T, D}};
-    device->moe(m.op);
-    for (int64_t t = 0; t < T; ++t) {
-        Floats alone(D);
-        m.op.x = {x.data() + t * D, {1, D}};
-        m.op.y = {alone.data(), {1, D}};
-        device->moe(m.op);
-        EXPECT_LT(error(alone, Floats(together.begin() + t * D, together.begin() + (t + 1) * D)), 1e-5);
-    }
+    const Floats x = normal(T * D, 4), together = m.run(*device, x);
+    for (int64_t t = 0; t < T; ++t)
+        EXPECT_LT(error(m.run(*device, std::span(x).subspan(t * D, D)), Floats(together.begin() + t * D, together.begin() + (t + 1) * D)), 1e-5);
 }
 
 // So many that tiles of a GPU's products are full.
 TEST_P(OnEveryDevice, ManyTokensGoThroughTheirExperts) {
-    constexpr int64_t D = Experts::D, T = 280;
     const auto device = GetParam().make();
     for (DType type : {DType::bf16, DType::q4_0}) {
         Experts m(type, type);
-        const Floats x = normal(T * D, 4);
-        Floats y(T * D), truth(T * D);
-        m.op.x = {x.data(), {T, D}};
-        m.op.y = {y.data(), {T, D}};
-        device->moe(m.op);
-        m.op.y = {truth.data(), {T, D}};
-        make_naive_backend()->moe(m.op);
-        EXPECT_LT(error(y, truth), 0.02);  // of the largest value; IsTheWeightedSum has the sharp bound
+        const Floats x = normal(280 * Experts::D, 4);
+        EXPECT_LT(error(m.run(*device, x), m.run(*make_naive_backend(), x)), 0.02);  // of the largest value; IsTheWeightedSum has the sharp bound
     }
 }
 
-TEST_P(OnEveryDevice, ATokensBitsDoNotDependOnTheFewBesideIt) {
-    if (GetParam().name.find("gpu") == std::string::npos) GTEST_SKIP() << "a CPU's vectors hold several rows";
+// A CPU's vectors hold several rows.
+class OnEveryGpu : public testing::TestWithParam<Device> {};
+INSTANTIATE_TEST_SUITE_P(Moe, OnEveryGpu, testing::ValuesIn(gpus()), [](const auto& info) { return info.param.name; });
+
+TEST_P(OnEveryGpu, ATokensBitsDoNotDependOnTheFewBesideIt) {
     constexpr int64_t D = Experts::D, T = 5;
     const auto device = GetParam().make();
     for (DType type : {DType::bf16, DType::q4_0}) {
         Experts m(type, type);
-        const Floats x = normal(T * D, 4);
-        Floats together(T * D);
-        m.op.x = {x.data(), {T, D}};
-        m.op.y = {together.data(), {T, D}};
-        device->moe(m.op);
-        for (int64_t t = 0; t < T; ++t) {
-            Floats alone(D);
-            m.op.x = {x.data() + t * D, {1, D}};
-            m.op.y = {alone.data(), {1, D}};
-            device->moe(m.op);
-            EXPECT_TRUE(identical(alone, Floats(together.begin() + t * D, together.begin() + (t + 1) * D))) << "token " << t;
-        }
+        const Floats x = normal(T * D, 4), together = m.run(*device, x);
+        for (int64_t t = 0; t < T; ++t)
+            EXPECT_TRUE(identical(m.run(*device, std::span(x).subspan(t * D, D)), Floats(together.begin() + t * D, together.begin() + (t + 1) * D))) << "token " << t;
     }
 }
 
