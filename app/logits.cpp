@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "core/sequence.h"
+#include "kernels/cpu/sample.h"
 
 namespace klp {
 
@@ -86,7 +87,10 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
         if (auto written = file->close(); !written) return report(written.error());
     }
 
-    const auto best = Sampler::top(last, 5);
+    Pick none;
+    std::vector<Candidate> best(5);
+    look(last, none, best);
+    std::erase_if(best, [](const Candidate& c) { return c.id < 0; });
     if (options.json) {
         Json rows = Json::array();
         for (const Candidate& c : best) {

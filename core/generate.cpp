@@ -37,7 +37,11 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
 
     const int64_t start = now_ns(), before = sequence.position();
     if (prompt.empty()) return fail(Error::failure, "there is nothing to answer: the prompt has no tokens");
-    auto fed = sequence.feed(prompt, ws, options.cancel);
+    const auto feed = [&](std::span<const int32_t> tokens, const std::atomic<bool>* cancel) {
+        const Choice choice = sampler.next(options.candidates ? *options.candidates : 0);
+        return sequence.feed(tokens, ws, cancel, &choice);
+    };
+    auto fed = feed(prompt, options.cancel);
     out.prompt_tokens = sequence.position() - before;
     out.prefill_ns = now_ns() - start;
     if (!fed) {
@@ -47,25 +51,23 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     }
 
     for (int64_t pass_ns = out.prefill_ns;;) {
-        const int64_t start_of_pick = now_ns();
-        const std::span<const float> logits(ws.logits.data(), static_cast<size_t>(sequence.model().config().vocab_size));
-        const int32_t id = sampler.pick(logits, sequence.tokens());
+        const Picked picked = std::move(ws.picked[0]);
+        const int32_t id = picked.id;
         if (id < 0) return fail(Error::failure, "the model's output is not a number at position " + std::to_string(sequence.position()));
-        const int64_t pick_ns = now_ns() - start_of_pick;
         if (out.tokens.empty()) out.first_token_ns = now_ns() - start;
         const bool stop = is_stop(id);
         bool enough = false;
         if (!stop) {
             out.tokens.push_back(id);
-            enough = options.on_token && !options.on_token({id, sequence.position(), Sampler::probability(logits, id), pass_ns + pick_ns});
+            enough = options.on_token && !options.on_token({id, sequence.position(), picked.probability, pass_ns, picked.entropy, picked.rank, picked.top});
         }
         if (sequence.position() == sequence.context()) return out.end = stop ? Generation::End::stop_token : Generation::End::context, out;
 
         // The token becomes part of the sequence even when it is the last one: what was said is remembered.
         const int64_t start_of_pass = now_ns();
-        if (auto next = sequence.feed({&id, 1}, ws); !next) return tl::unexpected(next.error());
+        if (auto next = feed({&id, 1}, nullptr); !next) return tl::unexpected(next.error());
         pass_ns = now_ns() - start_of_pass;
-        out.decode_ns += pass_ns + pick_ns;
+        out.decode_ns += pass_ns;
         ++out.decode_steps;
         out.decode_phases += ws.times;
         if (stop) return out.end = Generation::End::stop_token, out;

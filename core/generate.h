@@ -3,7 +3,6 @@
 
 #include <functional>
 
-#include "core/sampler.h"
 #include "core/sequence.h"
 
 namespace klp {
@@ -12,7 +11,11 @@ struct TokenEvent {
     int32_t id = 0;
     int64_t position = 0;     // of this token in the sequence
     float probability = 0;    // the model's own, without temperature
-    int64_t nanoseconds = 0;  // to make it: the pass and the pick
+    int64_t nanoseconds = 0;  // to make it
+    // With GenerateOptions::candidates: as in Pick, and the most probable ids.
+    float entropy = 0;
+    int rank = 0;
+    std::span<const Candidate> top;
 };
 
 struct GenerateOptions {
@@ -20,6 +23,7 @@ struct GenerateOptions {
     int64_t budget = 512;       // tokens at most
     std::vector<int32_t> stop;  // ids that end the answer; they are fed to the sequence (the turn is closed) but not reported
     const std::atomic<bool>* cancel = nullptr;
+    const int* candidates = nullptr;  // that each token's event names; looked at before each pass
     std::function<bool(const TokenEvent&)> on_token;  // false: stop here
 };
 

@@ -151,12 +151,18 @@ float* Step::watch(Site site, int64_t width) {
 
 void Step::publish() {
     if (watched.empty()) return;
-    std::vector<float> all, shown;
+    std::vector<float> all;
     readings.download(all);
+    publish(all);
+    readings.rewind();
+}
+
+void Step::publish(std::span<float> downloaded) {
+    std::vector<float> shown;
     for (const Watched& w : watched) {
         std::span<float> rows;
         if (w.reading) {
-            rows = {all.data() + readings.place(w.values), static_cast<size_t>(tokens * w.width)};
+            rows = downloaded.subspan(static_cast<size_t>(readings.place(w.values)), static_cast<size_t>(tokens * w.width));
         } else {
             shown.resize(static_cast<size_t>(tokens * w.width));
             on.download(shown.data(), w.values, shown.size() * sizeof(float));
@@ -173,7 +179,6 @@ void Step::publish() {
                            .values = {rows.data() + (segments[s].first + t) * w.width, static_cast<size_t>(w.width)}});
     }
     watched.clear();
-    readings.rewind();
 }
 
 }  // namespace klp

@@ -86,7 +86,9 @@ struct Step {
     void show(Site site, Out<2> rows) {
         if (wants(site)) watched.push_back({site, layer, rows.data, rows.dim[1], false});
     }
-    void publish();  // hands what was watched to the tap; called by the model
+    // Hands what was watched to the tap; called by the model. `downloaded`: the readings, where they are on the host already.
+    void publish();
+    void publish(std::span<float> downloaded);
 
     struct Watched {
         Site site;

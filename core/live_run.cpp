@@ -258,6 +258,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     options.budget = c.predict;
     options.stop = at_->turn.stop;
     options.cancel = &cancel_;
+    options.candidates = &top;
     int64_t spent = 0;  // here, ns
     at_->tracer.spent_ns = 0;
     options.on_token = [&](const TokenEvent& token) {
@@ -267,10 +268,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         top = capture_what_is_watched();
         TokenMade made{.answer = c.answer, .position = token.position, .id = token.id, .nanoseconds = token.nanoseconds, .probability = token.probability};
         if (!tokenizer.is_special(token.id)) made.text = std::string(tokenizer.bytes(token.id));
-        if (top > 0) {
-            Outlook outlook = look_at(at_->ws.logits, token.id, top);
-            made.entropy = outlook.entropy, made.rank = outlook.rank, made.top = std::move(outlook.top);
-        }
+        made.entropy = token.entropy, made.rank = token.rank, made.top.assign(token.top.begin(), token.top.end());
         made.memory = sequence.memory();
         tell(std::move(made));
         spent += now_ns() - begun;

@@ -1,6 +1,8 @@
 // The forward pass, and how a checkpoint becomes a model.
 #include "core/model.h"
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -63,6 +65,15 @@ private:
     Backend& on_;
     bool open_ = true;
 };
+
+// Of a feed's sequence with what it is fed now, the last ones.
+std::vector<int32_t> last_tokens(const Feed& feed, size_t most) {
+    const std::span<const int32_t> past = feed.sequence->tokens(), now = feed.tokens.last(std::min(most, feed.tokens.size()));
+    const auto before = past.last(std::min(most - now.size(), past.size()));
+    std::vector<int32_t> tokens(before.begin(), before.end());
+    tokens.insert(tokens.end(), now.begin(), now.end());
+    return tokens;
+}
 
 }  // namespace
 
@@ -198,18 +209,47 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
                 on_->copy(last.row(r), x.row(rows[static_cast<size_t>(r)]), static_cast<size_t>(D) * sizeof(float));
         }
     }
-    ws.logits.resize(static_cast<size_t>(R * config_.vocab_size));
+    const bool wants_logits = all_rows || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice; });
+    ws.logits.resize(wants_logits ? static_cast<size_t>(R * config_.vocab_size) : 0);
+    ws.picked.assign(feeds.size(), {});
+    std::vector<float*> picks(feeds.size());  // among the readings: a Pick, then its candidates
     if (R > 0) {
         const Out<2> logits = ws.scratch.rows(R, config_.vocab_size);
         on_->linear({.x = last, .norm = final_norm_, .w = {&lm_head_, 1}, .y = logits});
+        for (size_t r = 0; r < rows.size(); ++r) {
+            if (!feeds[r].choice || rows[r] < 0) continue;
+            const Choice& c = *feeds[r].choice;
+            std::vector<int32_t> recent;
+            if (c.how.penalises()) recent = last_tokens(feeds[r], static_cast<size_t>(c.how.repeat_window));
+            picks[r] = ws.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float));
+            auto* const pick = reinterpret_cast<Pick*>(picks[r]);
+            on_->sample({.logits = {logits.row(static_cast<int64_t>(r)), {config_.vocab_size}},
+                         .how = c.how,
+                         .recent = recent,
+                         .random = c.random,
+                         .pick = pick,
+                         .top = reinterpret_cast<Candidate*>(pick + 1),
+                         .candidates = c.candidates});
+        }
         pass.end();
-        on_->download(ws.logits.data(), logits.data, ws.logits.size() * sizeof(float));
-        for (size_t r = 0; r < rows.size(); ++r)
+        if (wants_logits) on_->download(ws.logits.data(), logits.data, ws.logits.size() * sizeof(float));
+        for (size_t r = 0; r < rows.size() && wants_logits; ++r)
             if (rows[r] < 0)
                 std::fill_n(ws.logits.begin() + static_cast<int64_t>(r) * config_.vocab_size, config_.vocab_size, std::numeric_limits<float>::quiet_NaN());
     }
     pass.end();
-    step.publish();
+    // One download brings the readings and the picks.
+    std::vector<float> readings;
+    ws.readings.download(readings);
+    step.publish(readings);
+    for (size_t r = 0; r < picks.size(); ++r) {
+        if (!picks[r]) continue;
+        const float* at = readings.data() + ws.readings.place(picks[r]);
+        std::memcpy(static_cast<void*>(static_cast<Pick*>(&ws.picked[r])), at, sizeof(Pick));
+        ws.picked[r].top.resize(static_cast<size_t>(feeds[r].choice->candidates));
+        std::memcpy(static_cast<void*>(ws.picked[r].top.data()), at + sizeof(Pick) / sizeof(float), ws.picked[r].top.size() * sizeof(Candidate));
+        std::erase_if(ws.picked[r].top, [](const Candidate& c) { return c.id < 0; });
+    }
     charge(ws.times.head, since);
     if (on_->info().whole_passes) ws.times = {.whole = ws.times.total()};
 

@@ -7,6 +7,7 @@
 
 #include "core/checkpoint.h"
 #include "core/layer.h"
+#include "core/sampler.h"
 
 namespace klp {
 
@@ -28,10 +29,14 @@ struct LoadOptions {
     std::function<void(double fraction)> progress;  // may be empty
 };
 
-// Rows of one sequence to feed in one pass; all rows' logits, or only the last row's.
+// Rows of one sequence to feed in one pass.
 struct Feed {
     Sequence* sequence = nullptr;
     std::span<const int32_t> tokens;
+    const Choice* choice = nullptr;  // the next id is wanted, picked on the device, and no logits
+};
+struct Picked : Pick {
+    std::vector<Candidate> top;
 };
 
 // Scratch, taps and times of the thread that runs forward passes; not shared between threads.
@@ -40,7 +45,9 @@ struct Workspace {
     Scratch scratch, readings;
     Tap* tap = nullptr;
     PhaseTimes times;           // of the last pass
-    std::vector<float> logits;  // of the last pass, [rows, vocab_size]
+    // Of the last pass: [rows, vocab_size] logits unless every feed had a choice, and what each feed's choice gave (id -1: none, and where it had none).
+    std::vector<float> logits;
+    std::vector<Picked> picked;
 };
 
 class Model {
@@ -52,7 +59,7 @@ public:
     Result<std::shared_ptr<const Model>> all_mla_twin(const std::filesystem::path& folder = {}) const;
 
     // One pass over all feeds, any mix of lengths (T = 0 allowed): appends to every sequence. Logits land in `ws.logits`: one row a feed (its last token; a row
-    // of an empty feed is NaN), or with `all_rows` one row a token. Ids must lie in the vocabulary and lengths in each sequence's context: Sequence::feed
+    // of an empty feed is NaN), or with `all_rows` one row a token and no picks; picks in `ws.picked`. Ids must lie in the vocabulary and lengths in each sequence's context: Sequence::feed
     // checks and says so.
     void forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows = false) const;
 

@@ -87,7 +87,7 @@ Result<void> Sequence::has_room(int64_t tokens) const {
                                     std::to_string(context_) + " are used");
 }
 
-Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel) {
+Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
     const int vocabulary = model_->config().vocab_size;
     for (size_t i = 0; i < tokens.size(); ++i)
         if (tokens[i] < 0 || tokens[i] >= vocabulary)
@@ -101,7 +101,7 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
     }
     for (int64_t at = 0; at < n; at += kPrefillChunk) {
         if (cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
-        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at)))};
+        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at))), choice};
         model_->forward({&chunk, 1}, ws);
     }
     return {};

@@ -29,9 +29,10 @@ public:
     // `context`: the most tokens it may hold; 0: the model's own limit.
     explicit Sequence(std::shared_ptr<const Model> model, int64_t context = 0);
 
-    // Feeds tokens in chunks and leaves the last token's logits in ws.logits. Refuses ids outside the vocabulary and prompts beyond the context before touching
-    // anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the error's kind is `interrupted`.
-    Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr);
+    // Feeds tokens in chunks and leaves the last token's logits in ws.logits, or with a choice the next id in ws.picked[0] instead. Refuses ids outside the
+    // vocabulary and prompts beyond the context before touching anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the
+    // error's kind is `interrupted`.
+    Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
 
     // As if `tokens` more tokens (of id 0) had been fed, with a synthetic cache: its rows and the states are random numbers of usual size, drawn on the device.
     // What a token costs at such a depth is the same, what the model says there means nothing. Refuses what is beyond the context.

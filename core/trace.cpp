@@ -1,8 +1,6 @@
 #include "core/trace.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -13,15 +11,6 @@ namespace klp {
 namespace {
 
 constexpr Site kAll[kSites] = {Site::log_decay, Site::beta, Site::state_norm, Site::update_norm, Site::log_sum_exp, Site::picks, Site::pick_weights};
-
-// e^x for x <= 0, relative error under 1e-5; branch-free, so that the loop below becomes vector code on every machine.
-inline float exp_below_zero(float x) {
-    const float y = std::max(x, -87.0f) * 1.44269504f;
-    const float whole = static_cast<float>(static_cast<int>(y - 0.5f));
-    const float r = (y - whole) * 0.69314718f;
-    const float p = 1 + r * (1 + r * (0.5f + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120)))));
-    return p * std::bit_cast<float>((static_cast<int>(whole) + 127) << 23);
-}
 
 }  // namespace
 
@@ -110,43 +99,6 @@ void Tracer::trim() {
 std::vector<Tracer::Row> Tracer::finish() {
     trim();
     return std::exchange(rows_, {});
-}
-
-Outlook look_at(std::span<const float> logits, int32_t id, int n) {
-    Outlook out;
-    if (logits.empty()) return out;
-    // H = log Z - sum p (z - max) with Z = sum e^(z - max)
-    float top = logits[0];
-    for (float z : logits) top = std::max(top, z);
-    float sums[16] = {}, parts[16] = {};
-    const auto add = [&](size_t lane, float z) {
-        const float d = z - top, e = exp_below_zero(d);
-        sums[lane] += e, parts[lane] += e * d;
-    };
-    size_t i = 0;
-    for (; i + 16 <= logits.size(); i += 16)
-        for (size_t j = 0; j < 16; ++j) add(j, logits[i + j]);
-    for (; i < logits.size(); ++i) add(0, logits[i]);
-    double sum = 0, part = 0;
-    for (int j = 0; j < 16; ++j) sum += sums[j], part += parts[j];
-    out.entropy = static_cast<float>(std::log(sum) - part / sum);
-
-    const float own = logits[static_cast<size_t>(id)];
-    for (float z : logits) out.rank += z > own;
-
-    // The best so far, best first: nearly every logit is below the last of them and costs one comparison.
-    n = std::min(n, static_cast<int>(logits.size()));
-    if (n <= 0) return out;
-    float bar = -std::numeric_limits<float>::infinity();
-    for (size_t v = 0; v < logits.size(); ++v) {
-        if (!(logits[v] > bar) && static_cast<int>(out.top.size()) == n) continue;
-        const auto at = std::upper_bound(out.top.begin(), out.top.end(), logits[v], [](float z, const Candidate& c) { return z > c.probability; });
-        out.top.insert(at, {static_cast<int32_t>(v), logits[v]});
-        if (static_cast<int>(out.top.size()) > n) out.top.pop_back();
-        if (static_cast<int>(out.top.size()) == n) bar = out.top.back().probability;
-    }
-    for (Candidate& c : out.top) c.probability = static_cast<float>(std::exp(double(c.probability - top)) / sum);
-    return out;
 }
 
 }  // namespace klp

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/config.h"
-#include "core/sampler.h"
 #include "core/sequence.h"
 #include "core/telemetry.h"
 
@@ -62,13 +61,5 @@ private:
     bool wanted_[kSites] = {};
     std::vector<Row> rows_;
 };
-
-// What softmax(logits) says, in single precision and one vectorised pass: cheap enough for every token.
-struct Outlook {
-    float entropy = 0;           // Shannon's, nats; good to 1e-4
-    int rank = 0;                // ids more probable than `id`
-    std::vector<Candidate> top;  // the `n` most probable, best first; of equal ones the lower id
-};
-Outlook look_at(std::span<const float> logits, int32_t id, int n);
 
 }  // namespace klp

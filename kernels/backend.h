@@ -118,6 +118,7 @@ public:
     virtual void mla(const Mla&) = 0;
     virtual void ffn(const Ffn&) = 0;
     virtual void moe(const Moe&) = 0;
+    virtual void sample(const Sample&) = 0;
 
 protected:
     friend class Buffer;

@@ -1,8 +1,10 @@
 // The formulas of naive.h as a device: every op of ops.h token by token, float64 inside, f32 at the seams. `--device naive` and the tests' truth.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <numeric>
 
 #include "kernels/naive.h"
 
@@ -65,6 +67,68 @@ public:
     }
     void mla(const Mla& a) override {
         for (const MlaSegment& s : a.segments) mla_segment(a, s);
+    }
+
+    void sample(const Sample& a) override {
+        const int64_t n = a.logits.dim[0];
+        const auto softmax = [&](const Numbers& scores, double temperature) {  // e^((s - max s) / temperature)
+            Numbers w(scores.size());
+            const double best = n > 0 ? *std::max_element(scores.begin(), scores.end()) : 0;
+            for (size_t i = 0; i < w.size(); ++i) w[i] = scores[i] == best ? 1 : std::exp((scores[i] - best) / temperature);
+            return w;
+        };
+        const auto ranked = [&](const Numbers& scores) {
+            std::vector<int32_t> order(scores.size());
+            std::iota(order.begin(), order.end(), 0);
+            std::stable_sort(order.begin(), order.end(), [&](int32_t x, int32_t y) { return scores[x] > scores[y]; });
+            return order;
+        };
+        const auto sum_of = [](const Numbers& w, std::span<const int32_t> ids) {
+            double sum = 0;
+            for (int32_t id : ids) sum += w[id];
+            return sum;
+        };
+        std::fill_n(a.top, a.candidates, Candidate{-1, 0});
+        *a.pick = {.id = -1, .probability = NAN, .entropy = NAN};
+        const Numbers logits = numbers(a.logits.data, n);
+        Numbers scores = logits;
+        if (a.how.penalises())
+            for (int32_t id : a.recent.last(std::min(a.recent.size(), static_cast<size_t>(a.how.repeat_window))))
+                if (id >= 0 && id < n) scores[id] = logits[id] > 0 ? logits[id] / a.how.repeat_penalty : logits[id] * a.how.repeat_penalty;
+        const bool none = std::any_of(scores.begin(), scores.end(), [](double s) { return std::isnan(s); });
+        if (none || std::all_of(scores.begin(), scores.end(), [](double s) { return s == -INFINITY; })) return;
+
+        std::vector<int32_t> kept = ranked(scores);
+        const int32_t best = kept[0];
+        if (!a.how.draws()) {
+            kept.resize(1);
+        } else {
+            const Numbers w = softmax(scores, a.how.temperature);
+            if (a.how.top_k > 0) kept.resize(std::min(kept.size(), static_cast<size_t>(a.how.top_k)));
+            if (a.how.top_p < 1) {
+                const double all = sum_of(w, kept);
+                size_t fewest = 0;
+                for (double sum = 0; fewest < 1 || (sum < a.how.top_p * all && fewest < kept.size());) sum += w[kept[fewest++]];
+                kept.resize(fewest);
+            }
+            std::erase_if(kept, [&](int32_t id) { return id != best && (w[id] < a.how.min_p || w[id] == 0); });
+            if (!a.how.ranks()) std::sort(kept.begin(), kept.end());
+            const double all = sum_of(w, kept);
+            size_t drawn = 0;
+            for (double sum = 0; drawn < kept.size() && sum <= a.random * all;) sum += w[kept[drawn++]];
+            kept = {kept[drawn - 1]};
+        }
+        a.pick->id = kept[0];
+
+        const Numbers e = softmax(logits, 1);
+        const std::vector<int32_t> order = ranked(logits);
+        const double all = sum_of(e, order);
+        double entropy = 0;
+        for (double value : e) entropy -= value > 0 ? value / all * std::log(value / all) : 0;
+        a.pick->probability = static_cast<float>(e[a.pick->id] / all), a.pick->entropy = static_cast<float>(entropy);
+        a.pick->rank = static_cast<int32_t>(std::count_if(logits.begin(), logits.end(), [&](double z) { return z > logits[a.pick->id]; }));
+        for (int i = 0; i < std::min<int>(a.candidates, static_cast<int>(n)); ++i)
+            if (logits[order[i]] > -INFINITY) a.top[i] = {order[i], static_cast<float>(e[order[i]] / all)};
     }
 
 private:

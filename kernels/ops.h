@@ -159,4 +159,46 @@ struct Moe {
     MoeTaps taps;
 };
 
+// One id drawn from a row of logits. The same logits, settings and random number give the same id on every device: exponentials are our own (softmax.h), and
+// sums are of whole steps of 2^-35, which no order of adding changes.
+//   s = logits, for the ids in recent.last(repeat_window), each once: s / penalty where s > 0, else s * penalty
+//   temperature <= 0: the best s, of equals the lowest id.  Else w = e^((s - max s) / temperature)
+//   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with w >= min_p
+//   id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of ids
+//   no id, -1, where a logit is NaN or all are -infinity
+struct Sampling {
+    float temperature = 0.7f;  // 0 (or less): greedy, and the cuts mean nothing
+    int top_k = 0;             // keep so many; 0 (or less): all
+    float top_p = 1;           // keep the smallest set of best tokens whose probability reaches it; the best always stays
+    float min_p = 0;           // drop what is less likely than this share of the best
+    float repeat_penalty =
+        1;  // divides positive and multiplies negative logits of ids in the last `repeat_window` tokens, each once; 1 (or not positive): none
+    int repeat_window = 64;
+    uint64_t seed = 0;  // of the random numbers (core/sampler.h)
+
+    bool penalises() const { return repeat_penalty > 0 && repeat_penalty != 1 && repeat_window > 0; }
+    bool draws() const { return temperature > 0; }
+    bool ranks() const { return top_k > 0 || top_p < 1; }
+};
+struct Pick {
+    int32_t id = -1;
+    // Of softmax(logits), without penalty, temperature and cuts; they mean nothing where there is no id.
+    float probability = 0;  // of the id
+    float entropy = 0;      // nats; good to 1e-4
+    int32_t rank = 0;       // ids with larger logits
+};
+struct Candidate {
+    int32_t id = 0;
+    float probability = 0;
+};
+struct Sample {
+    In<1> logits;                     // [vocabulary]
+    Sampling how;
+    std::span<const int32_t> recent;  // the tokens so far, oldest first; ids outside the vocabulary mean nothing
+    double random = 0;                // of [0, 1)
+    Pick* pick = nullptr;
+    Candidate* top = nullptr;         // [candidates] the most probable, best first; id -1 behind the last one that can come
+    int candidates = 0;               // 0: nor are entropy and rank asked for
+};
+
 }  // namespace klp

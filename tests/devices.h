@@ -87,6 +87,12 @@ public:
         on_->moe(a);
         bring_back();
     }
+    void sample(const Sample& host) override {
+        Sample a = host;
+        in(a.logits), memory(a.pick, 1), memory(a.top, a.candidates);
+        on_->sample(a);
+        bring_back();
+    }
 
 private:
     void* take(size_t n) override { return ::operator new(n, std::align_val_t{64}); }

@@ -636,6 +636,27 @@ TEST_P(OnEveryDevice, GenerationEndsForTheReasonItSays) {
     }
 }
 
+// With every setting; what is recent grows from pass to pass.
+TEST_P(OnEveryDevice, AnAnswerIsTheSameOnEveryDevice) {
+    const auto cpu = backend({"cpu", 1});
+    const auto on_cpu = load("tiny-spec", cpu);
+    Workspace of_cpu(*cpu);
+    for (const Sampling& sampling : {Sampling{.temperature = 1, .seed = 3}, Sampling{.temperature = 1.5f, .top_k = 20, .top_p = 0.95f, .min_p = 0.01f, .repeat_penalty = 1.3f, .seed = 4}}) {
+        const int candidates = 3;
+        GenerateOptions options{.sampling = sampling, .budget = in_short() ? 12 : 100, .candidates = &candidates};
+        Sequence there(on_cpu), here(model);
+        const auto truth = generate(there, kPrompt, of_cpu, options);
+        options.on_token = [&](const TokenEvent& e) {
+            EXPECT_EQ(e.top.size(), 3u);
+            EXPECT_TRUE(e.rank >= 3 || e.top[static_cast<size_t>(e.rank)].id == e.id);
+            return true;
+        };
+        const auto answer = generate(here, kPrompt, *ws, options);
+        ASSERT_TRUE(truth && answer);
+        EXPECT_EQ(answer->tokens, truth->tokens);
+    }
+}
+
 TEST_P(OnEveryDevice, TheSameSeedGivesTheSameAnswer) {
     const auto answer = [&](uint64_t seed) {
         Sequence s(model);

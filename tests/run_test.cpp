@@ -277,27 +277,6 @@ TEST(Opener, FillsTheCard) {
     EXPECT_EQ(open_for_run({.device = "abacus"}, {}).error().kind, Error::usage);
 }
 
-TEST(Trace, EntropyAndRankAreThoseOfTheDistribution) {
-    std::vector<float> z(1003);
-    for (size_t i = 0; i < z.size(); ++i) z[i] = 5 * std::sin(static_cast<float>(i * i % 977)) + 1e-3f * static_cast<float>(i);
-    double Z = 0, H = 0;
-    for (float v : z) Z += std::exp(double(v));
-    for (float v : z) H -= std::exp(double(v)) / Z * (v - std::log(Z));
-    const Outlook outlook = look_at(z, 17, 12);
-    EXPECT_NEAR(outlook.entropy, H, 1e-4);
-    const auto truth = Sampler::top(z, 12);
-    ASSERT_EQ(outlook.top.size(), 12u);
-    for (size_t i = 0; i < 12; ++i) {
-        EXPECT_EQ(outlook.top[i].id, truth[i].id);
-        EXPECT_NEAR(outlook.top[i].probability, truth[i].probability, 1e-5f * truth[i].probability);
-    }
-    EXPECT_EQ(look_at(z, truth[0].id, 0).rank, 0);
-    EXPECT_EQ(look_at(z, truth[5].id, 0).rank, 5);
-    const std::vector<float> one{-1e30f, 3, -1e30f};
-    EXPECT_NEAR(look_at(one, 1, 9).entropy, 0, 1e-5);
-    EXPECT_EQ(look_at(one, 1, 9).top.size(), 3u);
-}
-
 TEST(Trace, EveryReadingHasAPlaceOfItsOwn) {
     const TraceShape s = scripted_card()->shape;
     EXPECT_EQ(s.size(), 3 * 4 * 32 + 3 * 3 * 4 + 4 + 3 * 2 * 2);

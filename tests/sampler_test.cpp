@@ -1,8 +1,6 @@
 // What each knob of the sampler means, that its dice are fair, and that they fall alike everywhere.
 #include "core/sampler.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,8 +8,12 @@
 #include <random>
 #include <set>
 
+#include "tests/devices.h"
+
 namespace klp {
 namespace {
+
+using test::Device;
 
 using Set = std::set<int32_t>;
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -31,16 +33,44 @@ std::vector<float> random_logits(size_t n, unsigned seed, float deviation) {
     return logits;
 }
 
+struct Answer {
+    Pick pick;
+    std::vector<Candidate> top;
+};
+Answer sample(Backend& on, const std::vector<float>& logits, const std::vector<int32_t>& recent, const Choice& choice) {
+    Answer a{{}, std::vector<Candidate>(static_cast<size_t>(choice.candidates))};
+    on.sample({.logits = {logits.data(), {static_cast<int64_t>(logits.size())}},
+               .how = choice.how,
+               .recent = recent,
+               .random = choice.random,
+               .pick = &a.pick,
+               .top = a.top.data(),
+               .candidates = choice.candidates});
+    std::erase_if(a.top, [](const Candidate& c) { return c.id < 0; });
+    return a;
+}
+
+// The answer to one question after the other, on the CPU.
+class Draws {
+public:
+    explicit Draws(const Sampling& settings) : random_(settings) {}
+    int32_t pick(const std::vector<float>& logits, const std::vector<int32_t>& recent) { return sample(*on_, logits, recent, random_.next()).pick.id; }
+
+private:
+    Sampler random_;
+    std::shared_ptr<Backend> on_ = test::cpu(best_isa());
+};
+
 // Everything that comes up in many draws: with probabilities of a percent and more, 3,000 draws miss one with probability e^-30.
 Set seen(const Sampling& settings, const std::vector<float>& logits, const std::vector<int32_t>& recent = {}, int draws = 3000) {
-    Sampler sampler(settings);
+    Draws sampler(settings);
     Set ids;
     for (int i = 0; i < draws; ++i) ids.insert(sampler.pick(logits, recent));
     return ids;
 }
 
 int32_t greedy(const std::vector<float>& logits, const std::vector<int32_t>& recent = {}, float penalty = 1, int window = 64) {
-    return Sampler({.temperature = 0, .repeat_penalty = penalty, .repeat_window = window}).pick(logits, recent);
+    return Draws({.temperature = 0, .repeat_penalty = penalty, .repeat_window = window}).pick(logits, recent);
 }
 
 // The definition: ids from best to worst, then each cut in its turn.
@@ -86,7 +116,7 @@ TEST(Sampler, DrawsAsOftenAsSoftmaxSays) {
     const std::vector<float> logits = random_logits(60, 2, 1.5f);
     constexpr float kTemperature = 0.8f;
     constexpr int kDraws = 200'000;
-    Sampler sampler({.temperature = kTemperature, .seed = 3});
+    Draws sampler({.temperature = kTemperature, .seed = 3});
     std::vector<int> count(logits.size());
     for (int i = 0; i < kDraws; ++i) ++count[sampler.pick(logits, {})];
     double total = 0, chi2 = 0;
@@ -116,7 +146,7 @@ TEST(Sampler, TheSameSeedGivesTheSameIdsOnEveryMachine) {
         l = static_cast<float>(x >> 16) / 8192.f;  // 0 .. 8
     }
     const auto ids = [&](const Sampling& settings) {
-        Sampler sampler(settings);
+        Draws sampler(settings);
         std::vector<int32_t> ids;
         for (int i = 0; i < 12; ++i) ids.push_back(sampler.pick(logits, ids));
         return ids;
@@ -208,7 +238,7 @@ TEST(Sampler, ThePenaltyMakesRecentTokensLessLikelyOnce) {
 
 TEST(Sampler, ARowThatIsNoDistributionGivesNoToken) {
     for (float temperature : {0.f, 1.f}) {
-        const auto pick = [&](const std::vector<float>& logits) { return Sampler({.temperature = temperature}).pick(logits, {}); };
+        const auto pick = [&](const std::vector<float>& logits) { return Draws({.temperature = temperature}).pick(logits, {}); };
         EXPECT_EQ(pick({}), -1);
         EXPECT_EQ(pick({kNan}), -1);
         EXPECT_EQ(pick({1, 2, kNan, 3}), -1);
@@ -248,40 +278,161 @@ TEST(Sampler, ALargeVocabularyIsDrawnFromEndToEnd) {
     std::fill(logits.begin(), logits.end(), 1.f);
     for (int32_t id : seen({.temperature = 1, .top_k = 1000}, logits, {}, 50)) EXPECT_LT(id, 1000);
     int upper_half = 0;
-    Sampler sampler({.temperature = 1, .seed = 9});
+    Draws sampler({.temperature = 1, .seed = 9});
     for (int i = 0; i < 400; ++i) upper_half += sampler.pick(logits, {}) >= 163840 / 2;
     EXPECT_NEAR(upper_half, 200, 4 * std::sqrt(100));  // 4 deviations of 400 coins
 }
 
-TEST(Sampler, TopNamesTheBestWithTheirSoftmax) {
-    std::vector<float> logits = random_logits(5000, 6, 8);
-    logits[17] = logits[4000] = 40;
+// The dice and settings of the tests that compare devices.
+Sampling any_settings(std::mt19937& random) {
+    Sampling s{.temperature = 0.1f + static_cast<float>(random() % 30) / 10, .seed = random()};
+    if (random() % 6 == 0) s.temperature = 0;
+    if (random() % 2) s.top_k = 1 + static_cast<int>(random() % (random() % 2 ? 2000 : 20));
+    if (random() % 2) s.top_p = static_cast<float>(random() % 1001) / 1000;
+    if (random() % 3 == 0) s.min_p = static_cast<float>(random() % 100) / 500;
+    if (random() % 2) s.repeat_penalty = 0.5f + static_cast<float>(random() % 10) / 5, s.repeat_window = 1 + static_cast<int>(random() % 100);
+    return s;
+}
+// Flat, peaked, of few different values, with what cannot come.
+std::vector<float> any_logits(std::mt19937& random) {
+    const float deviation[] = {0, 0.1f, 1, 3, 10, 100};
+    std::vector<float> logits = random_logits(1 + random() % (random() % 2 ? 40 : 1500), random(), deviation[random() % 6]);
+    const unsigned kind = random() % 4;
+    for (float& l : logits) {
+        if (kind == 1) l = std::round(l);  // ties, zeros of both signs
+        if (kind == 2 && random() % 3 == 0) l = -kInf;
+    }
+    if (kind == 3) logits[random() % logits.size()] += 30;
+    return logits;
+}
+std::vector<int32_t> any_recent(std::mt19937& random, size_t vocabulary) {
+    std::vector<int32_t> ids(random() % 120);
+    for (int32_t& id : ids) id = static_cast<int32_t>(random() % (vocabulary + 2)) - 1;
+    return ids;
+}
+
+class EveryDevice : public testing::TestWithParam<Device> {
+protected:
+    std::shared_ptr<Backend> on = GetParam().make();
+};
+std::vector<Device> all_devices() {
+    std::vector<Device> all{{"cpu", [] { return test::cpu(best_isa()); }}};
+    for (Device& gpu : test::gpus()) all.push_back(std::move(gpu));
+    return all;
+}
+INSTANTIATE_TEST_SUITE_P(All, EveryDevice, testing::ValuesIn(all_devices()), [](const auto& info) { return info.param.name; });
+
+TEST_P(EveryDevice, PicksTheSameIdsAsTheFormula) {
+    const auto naive = make_naive_backend();
+    std::mt19937 random(11);
+    int different = 0;
+    for (int round = 0; round < 300; ++round) {
+        const Sampling settings = any_settings(random);
+        const auto logits = any_logits(random);
+        const auto recent = any_recent(random, logits.size());
+        Sampler dice(settings);
+        const Choice choice = dice.next();
+        different += sample(*on, logits, recent, choice).pick.id != sample(*naive, logits, recent, choice).pick.id;
+    }
+    EXPECT_LE(different, 2);  // float's rounding of a score, a share of 1/1000 that falls on it, a step of 2^-35
+}
+
+TEST_P(EveryDevice, PicksTheSameIdsAsTheCpu) {
+    const auto cpu = test::cpu(best_isa());
+    std::mt19937 random(12);
+    for (int round = 0; round < 400; ++round) {
+        const Sampling settings = any_settings(random);
+        const auto logits = any_logits(random);
+        const auto recent = any_recent(random, logits.size());
+        Sampler dice(settings);
+        const Choice choice = dice.next();
+        ASSERT_EQ(sample(*on, logits, recent, choice).pick.id, sample(*cpu, logits, recent, choice).pick.id)
+            << "round " << round << ": " << logits.size() << " logits, temperature " << settings.temperature << ", top_k " << settings.top_k << ", top_p "
+            << settings.top_p << ", min_p " << settings.min_p << ", penalty " << settings.repeat_penalty;
+    }
+}
+
+TEST_P(EveryDevice, TheEdgesOfNumbersAreThoseOfTheCpu) {
+    const auto cpu = test::cpu(best_isa());
+    const std::vector<std::vector<float>> rows = {{},           {7},           {kNan},          {-kInf, -kInf}, {1, kNan, 2},    {kInf, 5, kInf, -kInf}, {3e38f, -3e38f, 3e38f, 0},
+                                                  {0, -0.0f},   {-0.0f, 0, 0}, {-kInf, -1e30f}, {1e-45f, 0},    {kInf, -kInf}, {1, -kInf, 1, -200},     {-5, -5, -5, -5}};
+    for (const auto& row : rows)
+        for (const float temperature : {0.f, 1e-30f, 1.f, 1e30f, kInf, kNan})
+            for (const Sampling& cuts : {Sampling{}, Sampling{.top_k = 2}, Sampling{.top_p = 0.6f}, Sampling{.top_k = 3, .top_p = 0.9f, .min_p = 0.5f}, Sampling{.top_p = -1},
+                                         Sampling{.top_p = 0}, Sampling{.min_p = 7}, Sampling{.top_p = kNan, .min_p = kNan}, Sampling{.repeat_penalty = 1e-40f}})
+                for (const double u : {0.0, 0.5, 1 - 0x1p-53}) {
+                    Sampling how = cuts;
+                    how.temperature = temperature;
+                    const Choice choice{how, u, 0};
+                    ASSERT_EQ(sample(*on, row, {0}, choice).pick.id, sample(*cpu, row, {0}, choice).pick.id)
+                        << row.size() << " logits, temperature " << temperature << ", top_k " << how.top_k << ", top_p " << how.top_p << ", min_p " << how.min_p;
+                }
+}
+
+TEST_P(EveryDevice, AVocabularyOf163840IsSearchedFromEndToEnd) {
+    const auto cpu = test::cpu(best_isa());
+    const std::vector<float> flat(163840, 1.f), logits = random_logits(163840, 5, 3);
+    for (const Sampling& how : {Sampling{.temperature = 0}, Sampling{.temperature = 1}, Sampling{.temperature = 0.7f, .top_k = 1000, .top_p = 0.999f},
+                                Sampling{.temperature = 2, .top_p = 0.99999f, .min_p = 1e-4f, .repeat_penalty = 1.3f}})
+        for (const std::vector<float>* row : {&flat, &logits}) {
+            const Choice choice{how, 0.987654321, 5};
+            const Answer got = sample(*on, *row, {3, 163839}, choice), truth = sample(*cpu, *row, {3, 163839}, choice);
+            EXPECT_EQ(got.pick.id, truth.pick.id);
+            EXPECT_EQ(got.pick.rank, truth.pick.rank);
+            EXPECT_NEAR(got.pick.entropy, truth.pick.entropy, 1e-4);
+            EXPECT_NEAR(got.pick.probability, truth.pick.probability, 3e-6 * truth.pick.probability);
+        }
+}
+
+TEST_P(EveryDevice, TheBestAreNamedWithTheirSoftmax) {
+    std::vector<float> logits = random_logits(GetParam().name == "simulated_gpu" ? 500 : 5000, 6, 8);
+    const auto last = static_cast<int32_t>(logits.size() - 1);
+    logits[17] = logits[400] = 40;
     logits[18] = -kInf;
     double total = 0;
     for (float l : logits) total += std::exp(double{l} - 40);
-    const auto top = Sampler::top(logits, 6000);
-    ASSERT_EQ(top.size(), 4999u);  // what cannot come is not named
+    const auto top = sample(*on, logits, {}, {{.temperature = 0}, 0, last + 10}).top;
+    ASSERT_EQ(top.size(), static_cast<size_t>(last));  // what cannot come is not named
     EXPECT_EQ(top[0].id, 17);
-    EXPECT_EQ(top[1].id, 4000);
+    EXPECT_EQ(top[1].id, 400);
     for (size_t i = 0; i < top.size(); ++i) {
         const float l = logits[top[i].id];
         ASSERT_TRUE(i == 0 || logits[top[i - 1].id] > l || (logits[top[i - 1].id] == l && top[i - 1].id < top[i].id));
-        // Float's half ulp on (logit - best) is that error again, relative, of e^x; eight more for the series, its factors and the sum.
+        // Float's half ulp on (logit - best) is that error again, relative, of e^x; eight more for the series, its factors and the sum, whose terms a GPU rounds to 2^-35.
         const double expected = std::exp(double{l} - 40) / total, epsilon = std::ldexp(1.0, -24);
         ASSERT_NEAR(top[i].probability, expected, expected * (std::abs(l - 40) + 8) * epsilon);
-        ASSERT_EQ(Sampler::probability(logits, top[i].id), top[i].probability);
     }
-    const auto three = Sampler::top(logits, 3);
+    const auto three = sample(*on, logits, {}, {{.temperature = 0}, 0, 3}).top;
     ASSERT_EQ(three.size(), 3u);
     for (size_t i = 0; i < 3; ++i) EXPECT_EQ(three[i].id, top[i].id);
-    EXPECT_TRUE(Sampler::top(logits, 0).empty());
-    EXPECT_TRUE(Sampler::top({}, 5).empty());
-    EXPECT_EQ(Sampler::probability(logits, -1), 0);
-    EXPECT_EQ(Sampler::probability(logits, 5000), 0);
-    const auto with_nan = Sampler::top(std::vector<float>{1, kNan, 1}, 3);
-    ASSERT_EQ(with_nan.size(), 2u);
-    EXPECT_EQ(with_nan[1].id, 2);
-    EXPECT_FLOAT_EQ(with_nan[1].probability, 0.5f);
+}
+
+TEST_P(EveryDevice, EntropyAndRankAreThoseOfTheDistribution) {
+    std::vector<float> z(1003);
+    for (size_t i = 0; i < z.size(); ++i) z[i] = 5 * std::sin(static_cast<float>(i * i % 977)) + 1e-3f * static_cast<float>(i);
+    double Z = 0, H = 0;
+    for (float v : z) Z += std::exp(double(v));
+    for (float v : z) H -= std::exp(double(v)) / Z * (v - std::log(Z));
+    Sampler dice({.temperature = 1.5f});
+    for (int i = 0; i < 5; ++i) {
+        const Answer a = sample(*on, z, {}, dice.next(1));
+        EXPECT_NEAR(a.pick.entropy, H, 1e-4);
+        EXPECT_EQ(a.pick.rank, std::count_if(z.begin(), z.end(), [&](float v) { return v > z[a.pick.id]; }));
+        EXPECT_NEAR(a.pick.probability, std::exp(double(z[a.pick.id])) / Z, 1e-5 * a.pick.probability);
+    }
+    EXPECT_NEAR(sample(*on, {-1e30f, 3, -1e30f}, {}, dice.next(1)).pick.entropy, 0, 1e-5);
+    EXPECT_EQ(sample(*on, {-1e30f, 3, -1e30f}, {}, dice.next(9)).top.size(), 3u);
+}
+
+TEST(Sampler, WhatIsNoNumberIsNotNamed) {
+    Pick none;
+    std::vector<Candidate> top(3);
+    look(std::vector<float>{1, kNan, 1}, none, top);
+    EXPECT_EQ(top[1].id, 2);
+    EXPECT_FLOAT_EQ(top[1].probability, 0.5f);
+    EXPECT_EQ(top[2].id, -1);
+    look({}, none, top);
+    EXPECT_EQ(top[0].id, -1);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/pool.h"
+#include "kernels/cpu/sample.h"
 #include "kernels/cpu/simd/mixers.h"
 #include "kernels/cpu/simd/products.h"
 
@@ -56,6 +57,7 @@ public:
     void mla(const Mla&) override;        // mla.cpp
     void ffn(const Ffn&) override;        // moe.cpp
     void moe(const Moe&) override;        // moe.cpp
+    void sample(const Sample&) override;  // sample.cpp
 
 private:
     void* take(size_t bytes) override;
@@ -72,6 +74,7 @@ private:
     Isa isa_;
     Pool pool_;
     Arena arena_;  // every op begins with arena_.reset()
+    Drawing drawing_;
     const Products& products_;
     const Mixers& mixers_;
 };

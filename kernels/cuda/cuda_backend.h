@@ -1,4 +1,4 @@
-// An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; moe.cu.
+// An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; moe.cu; sample.cu.
 #pragma once
 
 #include <optional>
@@ -38,8 +38,7 @@ public:
     void mla(const Mla&) override;
     void ffn(const Ffn&) override;
     void moe(const Moe&) override;
-
-    const Stream& stream() const { return stream_; }
+    void sample(const Sample&) override;
 
 private:
     void* take(size_t bytes) override { return stream_.take(bytes, "a buffer"); }
