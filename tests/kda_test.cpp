@@ -91,13 +91,16 @@ double rms_error(const Floats& got, const Floats& truth) {
     return std::sqrt(difference / size);
 }
 
-// `rounded`: what the form's own rounding of operands may leave, on average, of answers, state and updates; 0: nothing, all is f32.
-void expect_close(const Outcome& got, const Outcome& truth, double bound, bool norms, const std::string& where, double rounded = 0) {
-    const auto expect = [&](const Floats& x, const Floats& expected) {
+// What a form's own rounding of operands may leave, on average, of answers, and of state and updates; 0: nothing, all is f32.
+struct Rounding {
+    double answers = 0, state = 0;
+};
+void expect_close(const Outcome& got, const Outcome& truth, double bound, bool norms, const std::string& where, Rounding rounding = {}) {
+    const auto expect = [&](const Floats& x, const Floats& expected, double rounded) {
         EXPECT_EQ(x.size(), expected.size());
         EXPECT_LE(rounded > 0 ? rms_error(x, expected) : error(x, expected), rounded > 0 ? rounded : bound) << where;
     };
-    expect(got.y, truth.y), expect(got.state, truth.state), expect(got.update_norm, truth.update_norm);
+    expect(got.y, truth.y, rounding.answers), expect(got.state, truth.state, rounding.state), expect(got.update_norm, truth.update_norm, rounding.state);
     EXPECT_TRUE(identical(got.tail, truth.tail)) << where;
     EXPECT_LE(error(got.log_decay, truth.log_decay), bound) << where;
     EXPECT_LE(error(got.beta, truth.beta), bound) << where;
@@ -116,13 +119,14 @@ protected:
 
     // A simulated GPU is a thousand times slower than what it stands for: it gets fewer cases of a kind.
     const bool simulated = GetParam().name == "simulated_gpu";
-    // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. T and v are given 16 bits; what is left of an answer is the rounding of q,
-    // of the state, of B and of D, of a state that of k and of D: some 2^-9 together where gates forget. Where they hardly do, W S weighs as much as U.
+    // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. T, v, and D and k of the update have 16 bits; what is left of an answer is the
+    // rounding of q, of the state and of B (2.4e-3 where gates forget), and where gates hardly forget that of W and of the sub-blocks off the diagonal, which
+    // then weigh as much as U (3.7e-3 of answers, 2.1e-3 of the state).
     // automatic: from 64 tokens on, where the weights are rounded too.
-    static constexpr double kRounded = 5e-3;
-    double rounded(KdaForm form, int64_t longest, DType low_rank = DType::f32) const {
+    static constexpr Rounding kRounded{4e-3, 3e-3};
+    Rounding rounded(KdaForm form, int64_t longest, DType low_rank = DType::f32) const {
         const bool gpu = GetParam().name.ends_with("gpu"), exact = low_rank == DType::f32 || low_rank == DType::f16;
-        return gpu && longest > 1 && (form == KdaForm::chunkwise || (form == KdaForm::automatic && !exact && longest >= 64)) ? kRounded : 0;
+        return gpu && longest > 1 && (form == KdaForm::chunkwise || (form == KdaForm::automatic && !exact && longest >= 64)) ? kRounded : Rounding{};
     }
     template <class Cases>
     Cases cases(Cases all, Cases few) const {
@@ -434,7 +438,7 @@ TEST_P(KdaOnEveryDevice, LongSegmentsKnowTheStatesNormAtTheEnd) {
         const Outcome got = p.run(*on, form);
         for (int64_t i = 0; i < 70 * 2; ++i)
             if (i >= 69 * 2 || !std::isnan(got.state_norm[i])) {
-                EXPECT_NEAR(got.state_norm[i], expected.state_norm[i], std::max(1e-5, rounded(form, 70)) * expected.state_norm[i]);
+                EXPECT_NEAR(got.state_norm[i], expected.state_norm[i], std::max(1e-5, rounded(form, 70).state) * expected.state_norm[i]);
             }
     }
 }
@@ -467,7 +471,7 @@ TEST_P(KdaOnEveryGpu, ThousandsOfStepsStayWithTheFormula) {
 TEST_P(KdaOnEveryGpu, ChunksOfTheUsualShapeLoseLessThanBf16Allows) {
     for (int64_t T : cases<std::vector<int64_t>>({63, 64, 65, 128, 2048, 2100, 8192}, {64, 150})) {
         const Problem p({simulated ? 1 : 4, 128, 128, 4, 16, 16}, T);
-        expect_close(p.run(*on, KdaForm::chunkwise), p.run(*truth, KdaForm::automatic), 1e-5, false, "T " + std::to_string(T), 3e-3);
+        expect_close(p.run(*on, KdaForm::chunkwise), p.run(*truth, KdaForm::automatic), 1e-5, false, "T " + std::to_string(T), {2e-3, 2e-3});
     }
 }
 

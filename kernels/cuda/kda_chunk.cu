@@ -5,8 +5,9 @@
 // One kernel makes everything that the state is not in, for all chunks at once; one carries 32 rows of a head's state from chunk to chunk.
 // No exponent is ever positive: decays are products of alphas, within a sub-block of 16 tokens from its start (rows) or to its end (columns), and of whole
 // sub-blocks between. Where row and column share a sub-block there is no such point between them: those pairs are made one by one, in f32.
-// Operands of tensor cores are bf16, sums and the state f32; T and v, whose rounding would weigh most, are sums of two bf16. Relative to float64 (root mean
-// square, ordinary gates) that leaves 2.5e-3 of the answers and of the state, where single bf16 all through leave 3.3e-3.
+// Operands of tensor cores are bf16, sums and the state f32; T, v, D and the update's k, whose rounding would weigh most, are sums of two bf16. Relative to float64
+// (root mean square) that leaves, where gates forget, 1.1e-3 to 2.4e-3 of the answers and 1e-4 of the state; where they hardly do 3.7e-3 and 2.1e-3, of which
+// W, q, the state as an operand and the sub-blocks off the diagonal have about as much each.
 #include <utility>
 
 #include "kernels/cuda/kda.h"
@@ -23,13 +24,13 @@ constexpr int kTall = kChunk + 8;  // of f32; two of bf16 fit in one of f32
 
 // What a lane hands to mma: a chunk of a head in the order in which the second kernel's lanes take it, 16 bytes each. P = K / 32.
 //   W, Q  [8 tokens of 64][P][lane]      the operand b of tokens x keys, two steps of 16 keys
-//   key   [8 keys of K][2][lane]         k e^(G_C - G) as b of keys x tokens, two steps of 16 tokens
+//   key   [8 keys of K][2][lane]         k e^(G_C - G) as b of keys x tokens, two steps of 16 tokens; low: what bf16 leaves of it
 //   B     [8 rows of 64][2][lane]        as b of rows x columns, two steps of 16 columns
 //   decay [K] f32                        e^G_C
 //   U     [32 values of V][8 tokens of 64][16 values of 32][lane]   the accumulator of values x tokens
 template <int K>
 struct Layout {
-    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, key = Q + 8 * P * 32, B = key + K / 8 * 2 * 32, decay = B + 8 * 2 * 32, U = decay + K / 4;
+    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, key = Q + 8 * P * 32, low = key + K / 8 * 2 * 32, B = low + K / 8 * 2 * 32, decay = B + 8 * 2 * 32, U = decay + K / 4;
     static int64_t size(int64_t slices) { return U + slices * 8 * 2 * 32; }
 };
 
@@ -204,7 +205,7 @@ __global__ void __launch_bounds__(2 * K, 1)
             }
         // Columns, to the sub-block's end, to the end of the next, to the end of the next but one.
         d[0] = d[1] = 1;
-        uint32_t later[2][8];  // k e^(G_C - G), two tokens in a word
+        uint32_t later[2][8], low[2][8];  // k e^(G_C - G), two tokens in a word
         float older[2] = {};
 #pragma unroll
         for (int i = kSub - 1; i >= 0; --i) {
@@ -216,16 +217,17 @@ __global__ void __launch_bounds__(2 * K, 1)
             if (i % 2) {
                 older[0] = k0 * after[0], older[1] = k1 * after[1];
             } else {
-                later[0][i / 2] = pack_bf16(k0 * after[0], older[0]);
-                later[1][i / 2] = pack_bf16(k1 * after[1], older[1]);
+                split_bf16(k0 * after[0], older[0], later[0][i / 2], low[0][i / 2]);
+                split_bf16(k1 * after[1], older[1], later[1][i / 2], low[1][i / 2]);
             }
             d[0] *= alpha[0][i], d[1] *= alpha[1][i];
         }
 #pragma unroll
         for (int e = 0; e < 2; ++e)
             for (int i = 0; i < 4; ++i) {
-                const int at = (At::key + ((key + e) / 8 * 2 + sub / 2) * 32 + (key + e) % 8 * 4 + i) * 2 + sub % 2;
-                reinterpret_cast<uint2*>(out)[at] = make_uint2(later[e][i], later[e][4 + i]);
+                const int at = (((key + e) / 8 * 2 + sub / 2) * 32 + (key + e) % 8 * 4 + i) * 2 + sub % 2;
+                reinterpret_cast<uint2*>(out + At::key)[at] = make_uint2(later[e][i], later[e][4 + i]);
+                reinterpret_cast<uint2*>(out + At::low)[at] = make_uint2(low[e][i], low[e][4 + i]);
             }
     }
 
@@ -448,7 +450,7 @@ __global__ void __launch_bounds__(128)
     kda_scan(KdaShape a, const KdaRows* pieces, const uint4* chunks, int64_t chunk_size, float* o, float* state_squares, float* update_squares) {
     using At = Layout<K>;
     constexpr int P = At::P, kSteps = K / 16;
-    constexpr int kU = 4 * P, kB = kU + 4, kKey = kB + 4, kAll = kKey + 2 * P;  // 16-byte places of a lane: W | Q | U | B | key
+    constexpr int kU = 4 * P, kB = kU + 4, kKey = kB + 4, kLow = kKey + 2 * P, kAll = kLow + 2 * P;  // 16-byte places of a lane: W | Q | U | B | key | low
     __shared__ float space[32];
     const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32, g = lane / 4, c2 = lane % 4 * 2;
     const int slices = (a.V + 31) / 32;
@@ -477,6 +479,7 @@ __global__ void __launch_bounds__(128)
     };
     const auto fetch_keys = [&](int64_t chunk) {
         fetch(chunk, kKey, At::key + warp * P * 64, 2 * P);
+        fetch(chunk, kLow, At::low + warp * P * 64, 2 * P);
         copies_sent();
     };
     fetch_rows(0), fetch_u(0), fetch_b(0), fetch_keys(0);
@@ -551,9 +554,13 @@ __global__ void __launch_bounds__(128)
             }
         fetch_u(chunk + 1);
 #pragma unroll
-        for (int m = 0; m < 2; ++m)
-            change[(m * 4 + warp) * 32 + lane] = uint4{pack_bf16(D[m][0][0], D[m][0][1]), pack_bf16(D[m][0][2], D[m][0][3]), pack_bf16(D[m][1][0], D[m][1][1]),
-                                                       pack_bf16(D[m][1][2], D[m][1][3])};
+        for (int m = 0; m < 2; ++m) {
+            uint32_t high[4], low[4];
+#pragma unroll
+            for (int i = 0; i < 4; ++i) split_bf16(D[m][i / 2][i % 2 * 2], D[m][i / 2][i % 2 * 2 + 1], high[i], low[i]);
+            change[(m * 4 + warp) * 32 + lane] = uint4{high[0], high[1], high[2], high[3]};
+            change[(8 + m * 4 + warp) * 32 + lane] = uint4{low[0], low[1], low[2], low[3]};
+        }
         const int64_t t = chunk * kChunk + warp * 16 + c2;
         if (update_squares) {
 #pragma unroll
@@ -570,25 +577,27 @@ __global__ void __launch_bounds__(128)
         }
         __syncthreads();
 
-        uint32_t d[2][4][4];
+        // D of 16 tokens, its upper and its lower half, for both m.
+        const auto change_at = [&](int step, uint32_t(&d)[2][2][4]) {
 #pragma unroll
-        for (int m = 0; m < 2; ++m)
-#pragma unroll
-            for (int step = 0; step < 4; ++step) {
-                const uint4 l = change[(m * 4 + step) * 32 + lane];
-                d[m][step][0] = l.x, d[m][step][1] = l.y, d[m][step][2] = l.z, d[m][step][3] = l.w;
+            for (int i = 0; i < 4; ++i) {
+                const uint4 l = change[(i * 4 + step) * 32 + lane];
+                d[i / 2][i % 2][0] = l.x, d[i / 2][i % 2][1] = l.y, d[i / 2][i % 2][2] = l.z, d[i / 2][i % 2][3] = l.w;
             }
+        };
         copies_arrived<3>();
         __syncwarp();
 #pragma unroll
         for (int step = 0; step < 4; ++step)
             if (step <= warp) {
+                uint32_t d[2][2][4];
+                change_at(step, d);
 #pragma unroll
                 for (int tile = 0; tile < 2; ++tile) {
                     const uint4 b = mine[(kB + tile * 2 + step / 2) * 128];
                     const uint32_t y[2] = {step % 2 ? b.z : b.x, step % 2 ? b.w : b.y};
 #pragma unroll
-                    for (int m = 0; m < 2; ++m) mma_bf16(answer[m][tile], d[m][step], y);
+                    for (int m = 0; m < 2; ++m) mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y);
                 }
             }
         fetch_b(chunk + 1);
@@ -605,16 +614,21 @@ __global__ void __launch_bounds__(128)
         copies_arrived<3>();
         __syncwarp();
 #pragma unroll
-        for (int tile = 0; tile < P; ++tile) {
+        for (int tile = 0; tile < P; ++tile)
 #pragma unroll
             for (int m = 0; m < 2; ++m)
                 S[m][tile][0] *= decay[tile].x, S[m][tile][1] *= decay[tile].y, S[m][tile][2] *= decay[tile].x, S[m][tile][3] *= decay[tile].y;
 #pragma unroll
-            for (int p = 0; p < 2; ++p) {
-                const uint4 k = mine[(kKey + tile * 2 + p) * 128];
-                const uint32_t y0[2] = {k.x, k.y}, y1[2] = {k.z, k.w};
+        for (int step = 0; step < 4; ++step) {
+            uint32_t d[2][2][4];
+            change_at(step, d);
 #pragma unroll
-                for (int m = 0; m < 2; ++m) mma_bf16(S[m][tile], d[m][2 * p], y0), mma_bf16(S[m][tile], d[m][2 * p + 1], y1);
+            for (int tile = 0; tile < P; ++tile) {
+                const uint2 k = reinterpret_cast<const uint2*>(mine + (kKey + tile * 2 + step / 2) * 128)[step % 2];
+                const uint2 low = reinterpret_cast<const uint2*>(mine + (kLow + tile * 2 + step / 2) * 128)[step % 2];
+                const uint32_t y[2] = {k.x, k.y}, y_low[2] = {low.x, low.y};
+#pragma unroll
+                for (int m = 0; m < 2; ++m) mma_bf16(S[m][tile], d[0][m], y), mma_bf16(S[m][tile], d[1][m], y), mma_bf16(S[m][tile], d[0][m], y_low);
             }
         }
         fetch_keys(chunk + 1);
@@ -640,7 +654,7 @@ __global__ void __launch_bounds__(128)
 
 template <int K>
 constexpr size_t scan_shared() {
-    return (6 * (K / 32) + 8) * 128 * 16 + 2 * (K / 16) * 512 + 2 * 4 * 512;
+    return (8 * (K / 32) + 8) * 128 * 16 + 2 * (K / 16) * 512 + 4 * 4 * 512;
 }
 
 template <int K>
