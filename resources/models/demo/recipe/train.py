@@ -70,9 +70,9 @@ STAGES = [
      'mix': {'drill': 6.5, 'dense': 4.5, 'later': 4.5, 'pairs': 2.2, 'spans': 2, 'turns': 2.5, 'lists': .7, 'long': .5, 'far': .4, 'memory': 2, 'memory-short': .8, 'recall-own': .7, 'compose': 1.2, 'plot': .8, 'stories': .5}, 'compose': TALK},
     {'name': 'keyed', 'tokens': 3375104, 'batch': 8192, 'lr': (.32, .16), 'lengths': {64: 2, 128: 3, 256: 3, 512: 2.5, 1024: 2, 2048: 1.5},
      'mix': {'drill': 7, 'dense': 5, 'later': 4.5, 'pairs': 1.2, 'spans': 1.5, 'turns': 1.5, 'long': .6, 'far': .4, 'memory': 2, 'memory-short': .7, 'recall-own': .6, 'compose': 1.2, 'plot': .8, 'stories': .5}, 'compose': TALK},
-    {'name': 'finish', 'tokens': 4.8e6, 'batch': 8192, 'lr': (.215, 0), 'lengths': {64: 1.5, 128: 3, 256: 3.5, 512: 2.5, 1024: 2, 2048: 1.5},
+    {'name': 'finish', 'tokens': 4087808, 'batch': 8192, 'lr': (.215, 0), 'lengths': {64: 1.5, 128: 3, 256: 3.5, 512: 2.5, 1024: 2, 2048: 1.5},
      'mix': {'drill': 6, 'dense': 5, 'later': 5, 'pairs': .4, 'spans': .6, 'turns': .7, 'long': .5, 'far': .4, 'memory': 2, 'memory-short': .4, 'recall-own': .8, 'compose': 3, 'plot': 2, 'stories': .7, 'stories-asked': .2}, 'compose': TALK},
-    {'name': 'words', 'tokens': 1.6e6, 'batch': 8192, 'lr': (.09, 0), 'lengths': {64: 1.5, 128: 3, 256: 3.5, 512: 2.5, 1024: 1.5, 2048: 1},
+    {'name': 'words', 'tokens': 1.9e6, 'batch': 8192, 'lr': (.085, 0), 'lengths': {64: 1.5, 128: 3, 256: 3.5, 512: 2.5, 1024: 1.5, 2048: 1},
      'mix': {'drill': 6, 'dense': 7, 'later': 5, 'pairs': .3, 'spans': .4, 'turns': .5, 'long': .3, 'far': .3, 'memory': 1.5, 'memory-short': .4, 'recall-own': .8, 'compose': 3, 'plot': 2, 'stories': .7, 'stories-asked': .2}, 'compose': TALK},
 ]
 # The larger shape on a GPU: the same order, forty times the tokens, rows of up to 4,096.
