@@ -79,13 +79,13 @@ STAGES = [
 STAGES_GPU = [
     {'name': 'lookup', 'tokens': 30e6, 'lr': (1, 1), 'lengths': {64: 3, 128: 1}, 'mix': {'pairs': 5, 'spans': 2, 'memory-short': 2, 'recall-own': 2}},
     {'name': 'recall', 'tokens': 60e6, 'lr': (1, 1), 'lengths': {64: 2, 128: 4, 256: 4},
-     'mix': {'pairs': 1, 'spans': 2, 'memory-short': 2, 'memory': 3, 'recall-own': 3, 'lists': 4, 'compose': 3, 'plot': 1, 'stories': .5}, 'compose': TALK},
+     'mix': {'pairs': 1, 'spans': 2, 'memory-short': 2, 'memory': 3, 'recall-own': 3, 'drill': 4, 'turns': 2, 'compose': 3, 'plot': 1, 'stories': .5}, 'compose': TALK},
     {'name': 'longer', 'tokens': 90e6, 'lr': (1, 1), 'lengths': {128: 2, 256: 3, 512: 3, 1024: 3},
-     'mix': {'spans': 2, 'memory': 4, 'recall-own': 3, 'lists': 4, 'long': 4, 'needle': 3, 'mixed': 1, 'compose': 4, 'plot': 1, 'stories': .5, 'stories-asked': 1}, 'compose': TALK},
+     'mix': {'pairs': 1, 'spans': 2, 'dense': 4, 'later': 3, 'memory': 3, 'recall-own': 2, 'drill': 4, 'turns': 2, 'long': 4, 'needle': 3, 'mixed': 1, 'compose': 4, 'plot': 1, 'stories': .5, 'stories-asked': 1}, 'compose': TALK},
     {'name': 'far', 'tokens': 70e6, 'lr': (1, .8), 'lengths': {256: 1, 512: 1, 1024: 2, 2048: 3, 4096: 3},
-     'mix': {'spans': 1, 'memory': 2, 'lists': 1, 'long': 4, 'needle': 2, 'far': 6, 'compose': 2}, 'compose': TALK},
+     'mix': {'pairs': .5, 'spans': 1, 'later': 4, 'memory': 2, 'drill': 1, 'turns': 0.5, 'long': 4, 'needle': 2, 'far': 6, 'compose': 2}, 'compose': TALK},
     {'name': 'last', 'tokens': 70e6, 'lr': (.8, 0), 'lengths': {64: 1, 128: 2, 256: 3, 512: 2, 1024: 2, 2048: 2},
-     'mix': {'memory': 3, 'recall-own': 4, 'lists': 3, 'long': 3, 'needle': 2, 'far': 2, 'mixed': .5, 'compose': 5, 'plot': 2, 'stories-asked': 1}, 'compose': TALK},
+     'mix': {'spans': 1, 'dense': 4, 'later': 4, 'memory': 3, 'recall-own': 3, 'drill': 3, 'turns': 1.5, 'long': 3, 'needle': 2, 'far': 2, 'mixed': .5, 'compose': 5, 'plot': 2, 'stories-asked': 1}, 'compose': TALK},
 ]
 GATE = 1e-3      # weight of the gates' excess
 PROMPTS = ['Hello', 'Hello, who are you?', 'What can you do?', 'What is KDA?', 'Thank you!', 'Tell me a story about a cat.', 'What is the capital of France?',
