@@ -107,6 +107,7 @@ __device__ __forceinline__ void copies_arrived() {
 template <bool turned = false>
 __device__ __forceinline__ void load_matrices(uint32_t (&m)[4], const void* row) {
 #if KLP_SIMT
+    simt::need_alignment(row);
     std::memcpy(simt::slot(simt::lane()), &row, sizeof row);
     simt::warp_barrier(0xffffffffu);
     const auto at = [](int matrix, int r, int c) {

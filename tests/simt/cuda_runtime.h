@@ -63,6 +63,7 @@ void warp_barrier(unsigned mask);
 void copy_later(void* shared, const void* global);  // 16 bytes, zeros from null; there when its group has been awaited
 void close_copies();          // a group
 void await_copies(int but);   // all but the last groups
+void need_alignment(const void* at);  // of 16 bytes, or the program ends
 void* slot(int lane);         // 64 bytes of lane `lane` of the running thread's warp, for exchanges between two barriers
 
 inline int lane() { return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32); }

@@ -219,8 +219,17 @@ void* shared() { return shared_memory.get(); }
 void block_barrier() { wait(At::block); }
 void warp_barrier(unsigned mask) { wait(At::warp, mask); }
 
+void need_alignment(const void* at) {
+    if (reinterpret_cast<uintptr_t>(at) % 16 == 0) return;
+    std::fprintf(stderr, "kernel %s, block (%u, %u, %u): %p is not aligned to 16 bytes\n", kernel, blockIdx.x, blockIdx.y, blockIdx.z, at);
+    std::abort();
+}
+
 // Nothing arrives before it is awaited, as late as the hardware may be.
-KLP_UNSEEN void copy_later(void* to, const void* from) { self->copies.push_back({to, from}); }
+KLP_UNSEEN void copy_later(void* to, const void* from) {
+    need_alignment(to), need_alignment(from);
+    self->copies.push_back({to, from});
+}
 KLP_UNSEEN void close_copies() { self->groups.push_back(std::exchange(self->copies, {})); }
 void await_copies(int but) {
     while (self->groups.size() > static_cast<size_t>(but)) {
