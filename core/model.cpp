@@ -104,9 +104,13 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     // Weights of a file lie in the CPU's memory as long as there is room; drawn ones must fit.
     const bool drawn = source->drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}).has_value();
     const int64_t free = on->free_bytes() < 0 && drawn ? system_memory().available : on->free_bytes();
+    model->pass_tokens_ = on->info().pass_tokens;
     if (free >= 0) {
-        const MemoryPlan plan =
-            plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), kPrefillChunk, info(model->cache_type_).bytes);
+        MemoryPlan plan;
+        for (;; model->pass_tokens_ /= 2) {  // shorter passes where memory is short
+            plan = plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), model->pass_tokens_, info(model->cache_type_).bytes);
+            if (plan.total() <= free || model->pass_tokens_ <= kPrefillChunk) break;
+        }
         if (options.on_plan) options.on_plan(plan);
         if (plan.total() > free)
             return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) + " of " +

@@ -79,7 +79,7 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     };
     const auto prefill = [&](int64_t to) -> Result<bool> {
         while (at < to) {
-            const int64_t n = std::min(kPrefillChunk, to - at);
+            const int64_t n = std::min(a.sequence.model().pass_tokens(), to - at);
             for (Runner* r : {&a, &b})
                 if (auto went = go(*r, n); !went || !*went) return went;
             at += n;

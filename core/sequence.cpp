@@ -99,9 +99,10 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
         const Feed nothing{this, tokens};
         model_->forward({&nothing, 1}, ws);
     }
-    for (int64_t at = 0; at < n; at += kPrefillChunk) {
+    const int64_t pass = ws.tap ? kPrefillChunk : model_->pass_tokens();
+    for (int64_t at = 0; at < n; at += pass) {
         if (cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
-        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at))), choice};
+        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), choice};
         model_->forward({&chunk, 1}, ws);
     }
     return {};

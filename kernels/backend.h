@@ -34,6 +34,7 @@ struct DeviceInfo {
     std::string detail;     // instruction set and threads, or compute capability and driver
     std::string why;        // why this device was chosen, when it was not the one asked for first
     int64_t memory_bytes = 0;
+    int64_t pass_tokens = 512;  // of a prompt in one pass, at the most: enough that its weights are not read for too few
     bool whole_passes = false;  // runs what lies between begin_pass and end_pass as one: what a part of it took is not known
 };
 

@@ -75,6 +75,7 @@ CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
                        std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10),
              .why = std::move(why),
              .memory_bytes = static_cast<int64_t>(p.totalGlobalMem),
+             .pass_tokens = 8192,  // of which a 48B expert sees 256: as many products for its bytes as the tensor cores want
              .whole_passes = true};
     if (char pci[32]; cudaDeviceGetPCIBusId(pci, sizeof pci, device) == cudaSuccess) nvml_.emplace(pci);
     check(cudaHostAlloc(reinterpret_cast<void**>(&staging_), 2 * kHalf, cudaHostAllocDefault), "allocating pinned memory");
