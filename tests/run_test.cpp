@@ -1,8 +1,8 @@
 // The engine's thread: what is asked of it, what it says, and what it keeps.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "app/machine.h"
