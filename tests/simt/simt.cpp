@@ -108,6 +108,7 @@ void fiber_main() {
     __sanitizer_finish_switch_fiber(nullptr, &host_stack, &host_size);
 #endif
     for (;;) {
+        self->copies.clear(), self->groups.clear();
         (*body)();
         wait(At::done);
     }
@@ -185,7 +186,7 @@ KLP_UNSEEN bool open_barriers(size_t first) {
 // A warp runs for as long as it gets by itself, then the next one.
 KLP_UNSEEN void run_block(bool descending) {
     const size_t warps = (count + 31) / 32;
-    for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready, fibers[i]->copies.clear(), fibers[i]->groups.clear();
+    for (size_t i = 0; i < count; ++i) fibers[i]->at = At::ready;
     for (;;) {
         for (size_t n = 0; n < warps; ++n) {
             const size_t first = (descending ? warps - 1 - n : n) * 32, lanes = std::min<size_t>(32, count - first);
