@@ -37,42 +37,62 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
 
     const int64_t start = now_ns(), before = sequence.position();
     if (prompt.empty()) return fail(Error::failure, "there is nothing to answer: the prompt has no tokens");
-    const auto feed = [&](std::span<const int32_t> tokens, const std::atomic<bool>* cancel) {
-        const Choice choice = sampler.next(options.candidates ? *options.candidates : 0);
-        return sequence.feed(tokens, ws, cancel, &choice);
-    };
-    auto fed = feed(prompt, options.cancel);
+    const auto choice = [&] { return sampler.next(options.candidates ? *options.candidates : 0); };
+    const Choice first = choice();
+    auto fed = sequence.launch(prompt, ws, options.cancel, &first);
     out.prompt_tokens = sequence.position() - before;
-    out.prefill_ns = now_ns() - start;
     if (!fed) {
+        out.prefill_ns = now_ns() - start;
         if (fed.error().kind != Error::interrupted) return tl::unexpected(fed.error());
         out.end = Generation::End::cancelled;
         return out;
     }
 
-    for (int64_t pass_ns = out.prefill_ns;;) {
+    // Every token becomes part of the sequence, even the last one: what was said is remembered. So a device that works by itself is given the pass of a token before
+    // the host knows the token, and never waits for the host.
+    const Model& model = sequence.model();
+    const bool runs_ahead = model.backend().info().whole_passes;
+    const auto finish = [&](const PassPtr& decoded) {
+        model.finish(*decoded);
+        out.decode_ns += ws.times.total();
+        ++out.decode_steps;
+        out.decode_phases += ws.times;
+        return ws.times.total();
+    };
+    PassPtr pass = std::move(*fed);
+    for (bool decodes = false;; decodes = true) {
+        const int64_t at = sequence.position();  // of the token that the pass picks
+        const bool room = at < sequence.context();
+        PassPtr next = runs_ahead && room ? sequence.follow(*pass, ws, choice()) : nullptr;
+        int64_t pass_ns = 0;
+        if (decodes)
+            pass_ns = finish(pass);
+        else
+            model.finish(*pass), pass_ns = out.prefill_ns = ws.finished_ns - start;
         const Picked picked = std::move(ws.picked[0]);
         const int32_t id = picked.id;
-        if (id < 0) return fail(Error::failure, "the model's output is not a number at position " + std::to_string(sequence.position()));
+        if (id < 0) return fail(Error::failure, "the model's output is not a number at position " + std::to_string(at));
         if (out.tokens.empty()) out.first_token_ns = now_ns() - start;
         const bool stop = is_stop(id);
         bool enough = false;
         if (!stop) {
             out.tokens.push_back(id);
-            enough = options.on_token && !options.on_token({id, sequence.position(), picked.probability, pass_ns, picked.entropy, picked.rank, picked.top});
+            enough = options.on_token && !options.on_token({id, at, picked.probability, pass_ns, picked.entropy, picked.rank, picked.top});
         }
-        if (sequence.position() == sequence.context()) return out.end = stop ? Generation::End::stop_token : Generation::End::context, out;
-
-        // The token becomes part of the sequence even when it is the last one: what was said is remembered.
-        const int64_t start_of_pass = now_ns();
-        if (auto next = feed({&id, 1}, nullptr); !next) return tl::unexpected(next.error());
-        pass_ns = now_ns() - start_of_pass;
-        out.decode_ns += pass_ns;
-        ++out.decode_steps;
-        out.decode_phases += ws.times;
-        if (stop) return out.end = Generation::End::stop_token, out;
-        if (cancelled() || enough) return out.end = Generation::End::cancelled, out;
-        if (static_cast<int64_t>(out.tokens.size()) >= options.budget) return out.end = Generation::End::budget, out;
+        if (!room) return out.end = stop ? Generation::End::stop_token : Generation::End::context, out;
+        if (!next) {
+            const Choice how = choice();
+            auto launched = sequence.launch({&id, 1}, ws, nullptr, &how);
+            if (!launched) return tl::unexpected(launched.error());
+            next = std::move(*launched);
+        }
+        const bool spent = static_cast<int64_t>(out.tokens.size()) >= options.budget;
+        if (stop || enough || spent || cancelled()) {
+            finish(next);
+            out.end = stop ? Generation::End::stop_token : enough || cancelled() ? Generation::End::cancelled : Generation::End::budget;
+            return out;
+        }
+        pass = std::move(next);
     }
 }
 

@@ -73,19 +73,17 @@ void Scratch::reset() {
     }
     block_ = used_ = 0;
 #if KLP_POISON
-    for (Buffer& block : blocks_) std::memset(block.as<std::byte>(), 0xff, block.bytes());  // the CPU's memory: sanitizer builds have no other
+    if (!on_.info().whole_passes)  // the CPU's memory: sanitizer builds have no other but that of a simulated GPU, whose passes may be under way
+        for (Buffer& block : blocks_) std::memset(block.as<std::byte>(), 0xff, block.bytes());
 #endif
 }
 
 void Scratch::rewind() { block_ = used_ = 0; }
 
-void Scratch::download(std::vector<float>& to) const {
-    to.clear();
-    for (size_t b = 0; b < blocks_.size() && b <= block_; ++b) {
-        const size_t bytes = b < block_ ? blocks_[b].bytes() : used_;
-        to.resize(to.size() + bytes / sizeof(float));
-        on_.download(to.data() + to.size() - bytes / sizeof(float), blocks_[b].as(), bytes);
-    }
+std::unique_ptr<Download> Scratch::download_later() const {
+    std::vector<std::span<const std::byte>> parts;
+    for (size_t b = 0; b < blocks_.size() && b <= block_; ++b) parts.emplace_back(blocks_[b].as(), b < block_ ? blocks_[b].bytes() : used_);
+    return on_.download_later(parts);
 }
 
 int64_t Scratch::place(const float* taken) const {
@@ -151,16 +149,15 @@ float* Step::watch(Site site, int64_t width) {
 
 void Step::publish() {
     if (watched.empty()) return;
-    std::vector<float> all;
-    readings.download(all);
-    publish(all);
+    const auto all = readings.download_later();
+    publish(floats_of(all->wait()));
     readings.rewind();
 }
 
-void Step::publish(std::span<float> downloaded) {
+void Step::publish(std::span<const float> downloaded) {
     std::vector<float> shown;
     for (const Watched& w : watched) {
-        std::span<float> rows;
+        std::span<const float> rows;
         if (w.reading) {
             rows = downloaded.subspan(static_cast<size_t>(readings.place(w.values)), static_cast<size_t>(tokens * w.width));
         } else {
@@ -168,8 +165,11 @@ void Step::publish(std::span<float> downloaded) {
             on.download(shown.data(), w.values, shown.size() * sizeof(float));
             rows = shown;
         }
-        if (w.site == Site::picks)  // the op writes expert numbers as int32
-            for (float& v : rows) v = static_cast<float>(std::bit_cast<int32_t>(v));
+        if (w.site == Site::picks) {  // the op writes expert numbers as int32
+            shown.resize(rows.size());
+            std::transform(rows.begin(), rows.end(), shown.begin(), [](float v) { return static_cast<float>(std::bit_cast<int32_t>(v)); });
+            rows = shown;
+        }
         for (size_t s = 0; s < segments.size(); ++s)
             for (int64_t t = 0; t < segments[s].count; ++t)
                 tap->take({.site = w.site,

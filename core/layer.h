@@ -42,6 +42,8 @@ struct LayerState {
     }
 };
 
+inline std::span<const float> floats_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)}; }
+
 // Temporary memory of one forward pass: taken in order, all given back at the end of a frame.
 class Scratch {
 public:
@@ -52,8 +54,8 @@ public:
     void rewind();  // everything taken is free again, and memory stays as it is
     int64_t bytes() const;
 
-    // Everything taken, block behind block, as the host's memory; place(): where a pointer's floats stand in it.
-    void download(std::vector<float>& to) const;
+    // Everything taken, block behind block, on its way to the host; place(): where a pointer's floats stand in it.
+    std::unique_ptr<Download> download_later() const;
     int64_t place(const float* taken) const;
 
 private:
@@ -86,9 +88,9 @@ struct Step {
     void show(Site site, Out<2> rows) {
         if (wants(site)) watched.push_back({site, layer, rows.data, rows.dim[1], false});
     }
-    // Hands what was watched to the tap; called by the model. `downloaded`: the readings, where they are on the host already.
+    // Hands what was watched to the tap; called by the model. `downloaded`: the readings, where they were asked for already.
     void publish();
-    void publish(std::span<float> downloaded);
+    void publish(std::span<const float> downloaded);
 
     struct Watched {
         Site site;

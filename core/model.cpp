@@ -47,11 +47,11 @@ DType mixer_type(const WeightSource& source) {
 constexpr int64_t kRowsAtOnce = 16;
 
 // What lies between begin_pass and end_pass; an exception ends it too.
-class Pass {
+class OpenPass {
 public:
-    explicit Pass(Backend& on) : on_(on) { on_.begin_pass(); }
-    Pass(const Pass&) = delete;
-    ~Pass() {
+    explicit OpenPass(Backend& on) : on_(on) { on_.begin_pass(); }
+    OpenPass(const OpenPass&) = delete;
+    ~OpenPass() {
         try {
             end();
         } catch (const DeviceError&) {  // the first one is on its way
@@ -166,33 +166,39 @@ int64_t Model::active_weight_bytes() const {
     return bytes;
 }
 
-void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) const {
+PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows) const {
+    const int side = ws.taken[0] ? 1 : 0;
+    KLP_CHECK(!ws.taken[side]);
+    auto pass = std::make_unique<Pass>(*on_, ws, side);
+    int64_t since = pass->begun_ns = now_ns();
+
     std::vector<int32_t> ids;
-    std::vector<Segment> segments;
+    std::vector<const Pick*> followed;
     for (const Feed& feed : feeds) {
-        feed.sequence->reserve(static_cast<int64_t>(feed.tokens.size()));
-        segments.push_back(
-            {static_cast<int64_t>(ids.size()), static_cast<int64_t>(feed.tokens.size()), feed.sequence->position(), feed.sequence->layers_.data()});
+        const auto count = static_cast<int64_t>(feed.tokens.size());
+        feed.sequence->reserve(count);
+        pass->segments.push_back({static_cast<int64_t>(ids.size()), count, feed.sequence->position(), feed.sequence->layers_.data()});
         ids.insert(ids.end(), feed.tokens.begin(), feed.tokens.end());
+        if (feed.follows) followed.resize(ids.size()), followed.back() = feed.follows;
     }
+    if (!followed.empty()) followed.resize(ids.size());
     const auto T = static_cast<int64_t>(ids.size());
     const int64_t D = config_.hidden_size;
 
-    ws.times = {};
-    int64_t since = now_ns();
-    ws.scratch.reset();
-    ws.readings.reset();
-    Step step{.on = *on_, .scratch = ws.scratch, .readings = ws.readings, .tap = ws.tap, .segments = segments, .tokens = T};
-    const Out<2> x = ws.scratch.rows(T, D);
-    Pass pass(*on_);
+    Step& step = pass->step;
+    step.segments = pass->segments, step.tokens = T;
+    step.scratch.reset();
+    step.readings.reset();
+    const Out<2> x = step.scratch.rows(T, D);
+    OpenPass open(*on_);
     if (T > 0) {
-        on_->embed({.ids = ids, .table = embed_, .x = x});
-        charge(ws.times.embed, since);
+        on_->embed({.ids = ids, .picked = followed, .table = embed_, .x = x});
+        charge(pass->times.embed, since);
         for (const Layer& layer : layers_) {
             layer.mixer->forward(x, step);  // x += Mixer(RMSNorm(x))
-            charge(layer.mixer->kind() == "kda" ? ws.times.kda : ws.times.mla, since);
+            charge(layer.mixer->kind() == "kda" ? pass->times.kda : pass->times.mla, since);
             layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
-            charge(layer.ffn->kind() == "moe" ? ws.times.moe : ws.times.dense, since);
+            charge(layer.ffn->kind() == "moe" ? pass->times.moe : pass->times.dense, since);
             if (T > kRowsAtOnce) step.publish();
             ++step.layer;
         }
@@ -201,11 +207,11 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
     // logits = W RMSNorm(x), of every row or of each feed's last one
     std::vector<int64_t> rows;
     if (!all_rows)
-        for (const Segment& s : segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
+        for (const Segment& s : pass->segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
     const int64_t R = all_rows ? T : static_cast<int64_t>(rows.size());
     Out<2> last = x;
     if (!all_rows) {
-        last = ws.scratch.rows(R, D);
+        last = step.scratch.rows(R, D);
         for (int64_t r = 0; r < R; ++r) {
             if (rows[static_cast<size_t>(r)] < 0)
                 on_->zero(last.row(r), static_cast<size_t>(D) * sizeof(float));
@@ -215,49 +221,64 @@ void Model::forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows) c
     }
     const bool wants_logits = all_rows || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice; });
     ws.logits.resize(wants_logits ? static_cast<size_t>(R * config_.vocab_size) : 0);
-    ws.picked.assign(feeds.size(), {});
-    std::vector<float*> picks(feeds.size());  // among the readings: a Pick, then its candidates
+    pass->picks.resize(feeds.size());
     if (R > 0) {
-        const Out<2> logits = ws.scratch.rows(R, config_.vocab_size);
+        const Out<2> logits = step.scratch.rows(R, config_.vocab_size);
         on_->linear({.x = last, .norm = final_norm_, .w = {&lm_head_, 1}, .y = logits});
         for (size_t r = 0; r < rows.size(); ++r) {
             if (!feeds[r].choice || rows[r] < 0) continue;
             const Choice& c = *feeds[r].choice;
             std::vector<int32_t> recent;
             if (c.how.penalises()) recent = last_tokens(feeds[r], static_cast<size_t>(c.how.repeat_window));
-            picks[r] = ws.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float));
-            auto* const pick = reinterpret_cast<Pick*>(picks[r]);
+            auto* const pick = reinterpret_cast<Pick*>(step.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float)));
+            pass->picks[r] = {feeds[r].sequence, pass->segments[r].past + pass->segments[r].count, pick, c.candidates};
             on_->sample({.logits = {logits.row(static_cast<int64_t>(r)), {config_.vocab_size}},
                          .how = c.how,
                          .recent = recent,
+                         .newest = feeds[r].follows,
                          .random = c.random,
                          .pick = pick,
                          .top = reinterpret_cast<Candidate*>(pick + 1),
                          .candidates = c.candidates});
         }
-        pass.end();
+        open.end();
         if (wants_logits) on_->download(ws.logits.data(), logits.data, ws.logits.size() * sizeof(float));
         for (size_t r = 0; r < rows.size() && wants_logits; ++r)
             if (rows[r] < 0)
                 std::fill_n(ws.logits.begin() + static_cast<int64_t>(r) * config_.vocab_size, config_.vocab_size, std::numeric_limits<float>::quiet_NaN());
     }
-    pass.end();
-    // One download brings the readings and the picks.
-    std::vector<float> readings;
-    ws.readings.download(readings);
-    step.publish(readings);
-    for (size_t r = 0; r < picks.size(); ++r) {
-        if (!picks[r]) continue;
-        const float* at = readings.data() + ws.readings.place(picks[r]);
-        std::memcpy(static_cast<void*>(static_cast<Pick*>(&ws.picked[r])), at, sizeof(Pick));
-        ws.picked[r].top.resize(static_cast<size_t>(feeds[r].choice->candidates));
-        std::memcpy(static_cast<void*>(ws.picked[r].top.data()), at + sizeof(Pick) / sizeof(float), ws.picked[r].top.size() * sizeof(Candidate));
-        std::erase_if(ws.picked[r].top, [](const Candidate& c) { return c.id < 0; });
-    }
-    charge(ws.times.head, since);
-    if (on_->info().whole_passes) ws.times = {.whole = ws.times.total()};
-
+    open.end();
+    // One download brings the readings and the picks. What else is shown lies where the next pass computes.
+    pass->given = step.readings.download_later();
+    if (std::any_of(step.watched.begin(), step.watched.end(), [](const Step::Watched& w) { return !w.reading; })) step.publish(floats_of(pass->given->wait()));
+    charge(pass->times.head, since);
     for (const Feed& feed : feeds) feed.sequence->tokens_.insert(feed.sequence->tokens_.end(), feed.tokens.begin(), feed.tokens.end());
+    return pass;
+}
+
+void Model::finish(Pass& pass) const {
+    Workspace& ws = pass.ws;
+    int64_t since = now_ns();
+    const std::span<const float> readings = floats_of(pass.given->wait());
+    pass.step.publish(readings);
+    ws.picked.assign(pass.picks.size(), {});
+    for (size_t r = 0; r < pass.picks.size(); ++r) {
+        const Pass::Picks& p = pass.picks[r];
+        if (!p.pick) continue;
+        Picked& picked = ws.picked[r];
+        const float* at = readings.data() + pass.step.readings.place(reinterpret_cast<const float*>(p.pick));
+        std::memcpy(static_cast<void*>(static_cast<Pick*>(&picked)), at, sizeof(Pick));
+        picked.top.resize(static_cast<size_t>(p.candidates));
+        std::memcpy(static_cast<void*>(picked.top.data()), at + sizeof(Pick) / sizeof(float), picked.top.size() * sizeof(Candidate));
+        std::erase_if(picked.top, [](const Candidate& c) { return c.id < 0; });
+        // A pass behind this one may have fed it already.
+        if (std::vector<int32_t>& tokens = p.sequence->tokens_; p.position < static_cast<int64_t>(tokens.size())) tokens[static_cast<size_t>(p.position)] = picked.id;
+    }
+    charge(pass.times.head, since);
+    ws.times = pass.times;
+    // Of passes that overlap, the time since the one before.
+    if (on_->info().whole_passes) ws.times = {.whole = since - std::max(pass.begun_ns, ws.finished_ns)};
+    ws.finished_ns = since;
 }
 
 }  // namespace klp

@@ -88,24 +88,34 @@ Result<void> Sequence::has_room(int64_t tokens) const {
 }
 
 Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
+    auto last = launch(tokens, ws, cancel, choice);
+    if (!last) return tl::unexpected(last.error());
+    model_->finish(**last);
+    return {};
+}
+
+PassPtr Sequence::follow(const Pass& before, Workspace& ws, const Choice& choice) {
+    KLP_CHECK(position() < context_ && before.picks[0].sequence == this && before.picks[0].position == position());
+    const Feed next{this, {&kUnknown, 1}, &choice, before.picks[0].pick};
+    return model_->launch({&next, 1}, ws);
+}
+
+Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
     const int vocabulary = model_->config().vocab_size;
     for (size_t i = 0; i < tokens.size(); ++i)
         if (tokens[i] < 0 || tokens[i] >= vocabulary)
             return fail(Error::failure,
                         "token " + std::to_string(i) + " has id " + std::to_string(tokens[i]) + ", outside the vocabulary of " + std::to_string(vocabulary));
     const auto n = static_cast<int64_t>(tokens.size());
-    if (auto room = has_room(n); !room) return room;
-    if (n == 0) {
-        const Feed nothing{this, tokens};
-        model_->forward({&nothing, 1}, ws);
-    }
+    if (auto room = has_room(n); !room) return tl::unexpected(room.error());
     const int64_t pass = ws.tap ? kPrefillChunk : model_->pass_tokens();
-    for (int64_t at = 0; at < n; at += pass) {
-        if (cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
+    for (int64_t at = 0;; at += pass) {
+        if (n > 0 && cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
+        const bool last = at + pass >= n;
         const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), choice};
+        if (last) return model_->launch({&chunk, 1}, ws);
         model_->forward({&chunk, 1}, ws);
     }
-    return {};
 }
 
 Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {

@@ -33,6 +33,10 @@ public:
     // vocabulary and prompts beyond the context before touching anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the
     // error's kind is `interrupted`.
     Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
+    // The same up to the last pass, which is launched and not finished (Model::launch).
+    Result<PassPtr> launch(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
+    // Launches the pass of the token that `before`, this sequence's newest pass, picks, without waiting for what it is. There must be room.
+    PassPtr follow(const Pass& before, Workspace& ws, const Choice& choice);
 
     // As if `tokens` more tokens (of id 0) had been fed, with a synthetic cache: its rows and the states are random numbers of usual size, drawn on the device.
     // What a token costs at such a depth is the same, what the model says there means nothing. Refuses what is beyond the context.

@@ -31,6 +31,21 @@ Weight Backend::draw(const Weight& shape, const Random& random, std::vector<Buff
     return {keep.back().as(), shape.type, shape.out, shape.in};
 }
 
+std::unique_ptr<Download> Backend::download_later(std::span<const std::span<const std::byte>> parts) {
+    class Here final : public Download {
+    public:
+        std::span<const std::byte> wait() override { return bytes; }
+        std::vector<std::byte> bytes;
+    };
+    auto here = std::make_unique<Here>();
+    for (const auto& part : parts) {
+        const size_t at = here->bytes.size();
+        here->bytes.resize(at + part.size());
+        download(here->bytes.data() + at, part.data(), part.size());
+    }
+    return here;
+}
+
 #if KLP_CUDA
 namespace {
 

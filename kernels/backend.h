@@ -35,7 +35,7 @@ struct DeviceInfo {
     std::string why;        // why this device was chosen, when it was not the one asked for first
     int64_t memory_bytes = 0;
     int64_t pass_tokens = 512;  // of a prompt in one pass, at the most: enough that its weights are not read for too few
-    bool whole_passes = false;  // runs what lies between begin_pass and end_pass as one: what a part of it took is not known
+    bool whole_passes = false;  // runs what lies between begin_pass and end_pass as one, and the host need not wait for it: what a part of it took is not known
 };
 
 // What a device is doing, as far as it tells: what it does not is negative.
@@ -84,6 +84,13 @@ private:
     size_t bytes_ = 0;
 };
 
+// Bytes on their way to the host, part behind part.
+class Download {
+public:
+    virtual ~Download() = default;
+    virtual std::span<const std::byte> wait() = 0;  // until they are here
+};
+
 class Backend : public std::enable_shared_from_this<Backend> {
 public:
     virtual ~Backend() = default;
@@ -93,6 +100,8 @@ public:
     Buffer allocate(size_t bytes) { return Buffer(shared_from_this(), take(bytes), bytes); }
     virtual void upload(void* device, const void* host, size_t bytes) = 0;
     virtual void download(void* host, const void* device, size_t bytes) = 0;
+    // The same when what was called so far has run, whatever is called behind it; the parts must stay as they are until they are here.
+    virtual std::unique_ptr<Download> download_later(std::span<const std::span<const std::byte>> parts);
     virtual void copy(void* to, const void* from, size_t bytes) = 0;
     virtual void zero(void* device, size_t bytes) = 0;
     // A weight of a mapped file, made ready for this device's ops; what it needs of its own is appended to `keep`. The CPU reads the mapping itself.

@@ -31,7 +31,7 @@ public:
     Weight adopt(const Weight& host, std::vector<Buffer>&) override { return host; }
 
     void embed(const Embed& a) override {
-        for (size_t t = 0; t < a.ids.size(); ++t) decode(a.table.type, a.table.row(a.ids[t]), a.table.in, a.x.row(t));
+        for (size_t t = 0; t < a.ids.size(); ++t) decode(a.table.type, a.table.row(a.id(t)), a.table.in, a.x.row(t));
     }
 
     void linear(const Linear& a) override {
@@ -93,7 +93,7 @@ public:
         const Numbers logits = numbers(a.logits.data, n);
         Numbers scores = logits;
         if (a.how.penalises())
-            for (int32_t id : a.recent.last(std::min(a.recent.size(), static_cast<size_t>(a.how.repeat_window))))
+            for (int32_t id : a.penalised())
                 if (id >= 0 && id < n) scores[id] = logits[id] > 0 ? logits[id] / a.how.repeat_penalty : logits[id] * a.how.repeat_penalty;
         const bool none = std::any_of(scores.begin(), scores.end(), [](double s) { return std::isnan(s); });
         if (none || std::all_of(scores.begin(), scores.end(), [](double s) { return s == -INFINITY; })) return;

@@ -10,15 +10,31 @@
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "kernels/tensor.h"
 
 namespace klp {
 
+// What one draw gives; the rest of it means nothing where there is no id.
+struct Pick {
+    int32_t id = -1;
+    // Of softmax(logits), without penalty, temperature and cuts.
+    float probability = 0;  // of the id
+    float entropy = 0;      // nats; good to 1e-4
+    int32_t rank = 0;       // ids with larger logits
+};
+
 // x[t] = table[ids[t]]
 struct Embed {
-    std::span<const int32_t> ids;  // [T], each in [0, table.out)
-    Weight table;                  // [vocabulary, D]
-    Out<2> x;                      // [T, D]
+    std::span<const int32_t> ids;         // [T], each in [0, table.out)
+    std::span<const Pick* const> picked;  // [T] or empty: where not null, the id is this one's, which an op before this one draws; -1 (none) reads any row
+    Weight table;                         // [vocabulary, D]
+    Out<2> x;                             // [T, D]
+
+    // Where device memory is the host's.
+    int32_t id(size_t t) const { return !picked.empty() && picked[t] ? std::max(0, picked[t]->id) : ids[t]; }
 };
 
 // n = x * rsqrt(mean(x^2) + eps) * weight, over the last dimension.
@@ -180,13 +196,6 @@ struct Sampling {
     bool draws() const { return temperature > 0; }
     bool ranks() const { return top_k > 0 || top_p < 1; }
 };
-struct Pick {
-    int32_t id = -1;
-    // Of softmax(logits), without penalty, temperature and cuts; they mean nothing where there is no id.
-    float probability = 0;  // of the id
-    float entropy = 0;      // nats; good to 1e-4
-    int32_t rank = 0;       // ids with larger logits
-};
 struct Candidate {
     int32_t id = 0;
     float probability = 0;
@@ -195,10 +204,19 @@ struct Sample {
     In<1> logits;                     // [vocabulary]
     Sampling how;
     std::span<const int32_t> recent;  // the tokens so far, oldest first; ids outside the vocabulary mean nothing
+    const Pick* newest = nullptr;     // one token more, where an op before this one draws it
     double random = 0;                // of [0, 1)
     Pick* pick = nullptr;
     Candidate* top = nullptr;         // [candidates] the most probable, best first; id -1 behind the last one that can come
     int candidates = 0;               // 0: nor are entropy and rank asked for
+
+    // What the penalty looks at, where device memory is the host's.
+    std::vector<int32_t> penalised() const {
+        const auto last = recent.last(std::min(recent.size(), static_cast<size_t>(how.repeat_window)));
+        std::vector<int32_t> ids(last.begin(), last.end());
+        if (newest) ids.push_back(newest->id);
+        return ids;
+    }
 };
 
 }  // namespace klp

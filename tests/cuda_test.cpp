@@ -1,14 +1,10 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
 #include "core/chat_template.h"
 #include "core/checkpoint.h"
-#include "core/sequence.h"
+#include "core/generate.h"
 #include "kernels/cuda/nvml.h"
 #include "tests/devices.h"
 #include "tests/source_dir.h"
-
-namespace simt {
-extern int64_t launches_until_failure;  // 1: the next one fails; 0: none does
-}
 
 namespace klp {
 namespace {
@@ -214,13 +210,9 @@ TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
         EXPECT_TRUE(model) << model.error().message;
         Sequence sequence(*model);
         Workspace ws(*device);
-        std::vector<int32_t> ids;
-        EXPECT_TRUE(sequence.feed(*question, ws));
-        while (ids.size() < 10) {
-            ids.push_back(static_cast<int32_t>(std::max_element(ws.logits.begin(), ws.logits.end()) - ws.logits.begin()));
-            EXPECT_TRUE(sequence.feed({&ids.back(), 1}, ws));
-        }
-        return ids;
+        auto said = generate(sequence, *question, ws, {.sampling = {.temperature = 0}, .budget = 10});
+        EXPECT_TRUE(said);
+        return said->tokens;
     };
     EXPECT_EQ(answer(on), answer(*make_backend("cpu", 1)));
 }

@@ -10,6 +10,10 @@
 namespace klp::cuda_on_cpu {  // kernels/cuda compiled against tests/simt
 std::shared_ptr<Backend> make_backend(int device, std::string why);
 }
+namespace simt {
+extern int64_t launches_until_failure;  // 1: the next one fails; 0: none does
+extern bool early;                      // launches run at once, and only what goes to the host is late; else all of it is
+}
 
 namespace klp::test {
 

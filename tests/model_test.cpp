@@ -636,6 +636,58 @@ TEST_P(OnEveryDevice, GenerationEndsForTheReasonItSays) {
     }
 }
 
+// A pass may be launched before the token it feeds is known: its readings, picks and states are those of a pass that was given the token.
+TEST_P(OnEveryDevice, APassAheadOfItsTokenIsTheSamePass) {
+    for (const bool early : {false, true}) {  // of the simulation
+        Sampler sampler({.temperature = 1.5f, .repeat_penalty = 1.5f, .repeat_window = 6, .seed = 5});
+        std::vector<Choice> choices;
+        for (int i = 0; i < 8; ++i) choices.push_back(sampler.next(2));
+        const std::set<Site> sites{Site::log_decay, Site::beta, Site::state_norm, Site::log_sum_exp, Site::picks, Site::pick_weights};
+        Recorder ahead(sites), waited(sites);
+        std::vector<Picked> picked;
+        Sequence first(model), second(model);
+
+        ws->tap = &ahead;
+        ahead.sites.insert(Site::projections);
+        simt::early = early;
+        auto fed = first.launch(kPrompt, *ws, nullptr, choices.data());
+        ASSERT_TRUE(fed);
+        PassPtr pass = std::move(*fed);
+        for (size_t i = 1; i < choices.size(); ++i) {
+            if (i == 4) ahead.sites.erase(Site::projections);  // for which a pass is waited for
+            PassPtr next = first.follow(*pass, *ws, choices[i]);
+            EXPECT_EQ(first.tokens().back(), kUnknown);
+            model->finish(*pass);
+            picked.push_back(ws->picked[0]);
+            EXPECT_EQ(first.tokens().back(), picked.back().id);
+            pass = std::move(next);
+        }
+        model->finish(*pass);
+        picked.push_back(ws->picked[0]);
+
+        simt::early = false;
+        ws->tap = &waited;
+        waited.sites.insert(Site::projections);
+        for (size_t i = 0; i < choices.size(); ++i) {
+            if (i == 4) waited.sites.erase(Site::projections);
+            ASSERT_TRUE(second.feed(i == 0 ? std::span<const int32_t>(kPrompt) : std::span<const int32_t>(&picked[i - 1].id, 1), *ws, nullptr, &choices[i]));
+            const Picked& truth = ws->picked[0];
+            EXPECT_EQ(picked[i].id, truth.id);
+            EXPECT_EQ(picked[i].probability, truth.probability);
+            ASSERT_EQ(picked[i].top.size(), 2u);
+            EXPECT_EQ(picked[i].top[1].id, truth.top[1].id);
+        }
+        EXPECT_EQ(first.tokens(), second.tokens());
+        EXPECT_EQ(first.state(0, "S"), second.state(0, "S"));
+        ASSERT_EQ(ahead.readings.size(), waited.readings.size());
+        for (const auto& [where, values] : waited.readings) {
+            const auto& got = ahead.readings.at(where);
+            ASSERT_EQ(got.size(), values.size());
+            EXPECT_EQ(std::memcmp(got.data(), values.data(), values.size() * sizeof(float)), 0) << name(std::get<0>(where)) << " of layer " << std::get<1>(where);
+        }
+    }
+}
+
 // With every setting; what is recent grows from pass to pass.
 TEST_P(OnEveryDevice, AnAnswerIsTheSameOnEveryDevice) {
     const auto cpu = backend({"cpu", 1});

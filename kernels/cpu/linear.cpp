@@ -12,8 +12,9 @@ void CpuBackend::embed(const Embed& a) {
     KLP_CHECK(a.x.dim[0] == T && a.x.dim[1] == a.table.in);
     pool_.run(T, 64, 0, [&](int, int64_t first, int64_t last) {
         for (int64_t t = first; t < last; ++t) {
-            KLP_CHECK(a.ids[t] >= 0 && a.ids[t] < a.table.out);
-            decode(a.table.type, a.table.row(a.ids[t]), a.table.in, a.x.row(t));
+            const int32_t id = a.id(static_cast<size_t>(t));
+            KLP_CHECK(id >= 0 && id < a.table.out);
+            decode(a.table.type, a.table.row(id), a.table.in, a.x.row(t));
         }
     });
 }

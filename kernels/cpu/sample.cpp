@@ -55,7 +55,7 @@ int32_t Drawing::draw(const Sample& a) {
     std::span<const float> scores = logits;
     if (how.penalises()) {
         scores_.assign(logits.begin(), logits.end());
-        for (int32_t id : a.recent.last(std::min(a.recent.size(), static_cast<size_t>(how.repeat_window))))
+        for (int32_t id : a.penalised())
             if (const auto i = static_cast<size_t>(id); i < logits.size()) scores_[i] = logits[i] > 0 ? logits[i] / how.repeat_penalty : logits[i] * how.repeat_penalty;
         scores = scores_;
     }

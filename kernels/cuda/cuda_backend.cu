@@ -133,6 +133,11 @@ void CudaBackend::download(void* host, const void* device, size_t bytes) {
     }
 }
 
+std::unique_ptr<Download> CudaBackend::download_later(std::span<const std::span<const std::byte>> parts) {
+    stream_.flush();
+    return downloads_.begin(stream_.handle(), parts, shared_from_this());
+}
+
 Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
     ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(host))));

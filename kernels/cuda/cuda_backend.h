@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/devices.h"
+#include "kernels/cuda/downloads.h"
 #include "kernels/cuda/nvml.h"
 
 namespace klp::cuda {
@@ -20,6 +21,7 @@ public:
 
     void upload(void* device, const void* host, size_t bytes) override;
     void download(void* host, const void* device, size_t bytes) override;
+    std::unique_ptr<Download> download_later(std::span<const std::span<const std::byte>> parts) override;
     void copy(void* to, const void* from, size_t bytes) override { stream_.copy(to, from, bytes); }
     void zero(void* device, size_t bytes) override { stream_.zero(device, bytes); }
     Weight adopt(const Weight& host, std::vector<Buffer>& keep) override;
@@ -104,6 +106,7 @@ private:
 
     DeviceInfo info_;
     Stream stream_;
+    Downloads downloads_;
     int processors_ = 1;  // SMs
     size_t shared_ = 0;   // bytes of shared memory that a block may have
     std::vector<void*> blocks_, counter_blocks_;

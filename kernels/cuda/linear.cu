@@ -9,8 +9,8 @@ namespace klp::cuda {
 namespace {
 
 // x[t, i] = table[ids[t], i]; one block a token.
-__global__ void embed_kernel(const int32_t* ids, Matrix table, float* x) {
-    const int64_t t = blockIdx.x, row = ids[t];
+__global__ void embed_kernel(const int32_t* ids, const Pick* const* picked, Matrix table, float* x) {
+    const int64_t t = blockIdx.x, id = picked && picked[t] ? picked[t]->id : ids[t], row = id < 0 ? 0 : id;
     for (int64_t i = threadIdx.x; i < table.in; i += blockDim.x) x[t * table.in + i] = table.at(row, i);
 }
 
@@ -142,7 +142,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_rows(S
 
 void CudaBackend::embed(const Embed& a) {
     const auto T = static_cast<int64_t>(a.ids.size());
-    stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), matrix(a.table), a.x.data);
+    stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), a.picked.empty() ? nullptr : stream_.give(a.picked), matrix(a.table), a.x.data);
 }
 
 const float* CudaBackend::normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm) {

@@ -26,6 +26,7 @@ constexpr Whole kNone = ~Whole{0};
 // What changes from id to id.
 struct Rules {
     double random;
+    const Pick* newest;
     float temperature, top_p, min_p, penalty;
     int32_t top_k, recent;
 };
@@ -100,8 +101,8 @@ __device__ bool last_block(unsigned* arrived) {
 }
 
 __global__ void penalise(const float* logits, int64_t V, const Rules* rules, const int32_t* recent, float* scores) {
-    for (int i = static_cast<int>(threadIdx.x); i < rules->recent; i += kThreads)
-        if (const int32_t id = recent[i]; id >= 0 && id < V) scores[id] = logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty;
+    for (int i = static_cast<int>(threadIdx.x); i < rules->recent + (rules->newest != nullptr); i += kThreads)
+        if (const int32_t id = i < rules->recent ? recent[i] : rules->newest->id; id >= 0 && id < V) scores[id] = logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty;
 }
 
 __global__ void find_best(const float* logits, const float* scores, int64_t V, Search* search) {
@@ -233,15 +234,15 @@ void CudaBackend::sample(const Sample& a) {
     KLP_CHECK(V <= int64_t{1} << kIdBits);
     const Sampling& how = a.how;
     const auto recent = how.penalises() ? a.recent.last(std::min(a.recent.size(), static_cast<size_t>(how.repeat_window))) : std::span<const int32_t>();
-    const Rules given{a.random, how.temperature, how.top_p, how.min_p, how.repeat_penalty, how.top_k, static_cast<int32_t>(recent.size())};
+    const Rules given{a.random, how.penalises() ? a.newest : nullptr, how.temperature, how.top_p, how.min_p, how.repeat_penalty, how.top_k, static_cast<int32_t>(recent.size())};
     const Rules* const rules = stream_.give(std::span(&given, 1));
     const Grid grid{.x = std::clamp<int64_t>((V + kThreads - 1) / kThreads, 1, processors_), .threads = kThreads};
 
     const float* scores = a.logits.data;
-    if (!recent.empty()) {
+    if (!recent.empty() || given.newest) {
         float* const penalised = temporary<float>(V);
         stream_.copy(penalised, scores, static_cast<size_t>(V) * sizeof(float));
-        stream_.launch("penalise", penalise, {.threads = kThreads}, scores, V, rules, stream_.give(recent), penalised);
+        stream_.launch("penalise", penalise, {.threads = kThreads}, scores, V, rules, recent.empty() ? nullptr : stream_.give(recent), penalised);
         scores = penalised;
     }
 

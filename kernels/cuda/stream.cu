@@ -134,7 +134,7 @@ void Stream::end() {
     ++passes_;
     auto graph = std::find_if(graphs_.begin(), graphs_.end(), [&](const Graph& g) { return g.nodes == nodes_; });
     if (graph == graphs_.end()) {  // never seen: run as it is, and remembered in the place of the one unused for longest
-        constexpr size_t kGraphs = 8;
+        constexpr size_t kGraphs = 16;
         if (graphs_.size() == kGraphs) {
             const auto oldest = std::min_element(graphs_.begin(), graphs_.end(), [](const Graph& a, const Graph& b) { return a.last_used < b.last_used; });
             if (oldest->exec) cudaGraphExecDestroy(oldest->exec);

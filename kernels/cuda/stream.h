@@ -103,8 +103,7 @@ private:
     template <class... P>
     static void call(const Node& node, cudaStream_t stream) {
 #if KLP_SIMT
-        call_simt<P...>(node, std::index_sequence_for<P...>{});
-        (void)stream;
+        call_simt<P...>(node, stream, std::index_sequence_for<P...>{});
 #else
         if (node.shared > 40 << 10)  // with the kernel's own more than 48 kB
             check(cudaFuncSetAttribute(node.function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(node.shared)), node.name);
@@ -115,10 +114,10 @@ private:
     }
 #if KLP_SIMT
     template <class... P, size_t... I>
-    static void call_simt(const Node& node, std::index_sequence<I...>) {
+    static void call_simt(const Node& node, cudaStream_t stream, std::index_sequence<I...>) {
         auto kernel = reinterpret_cast<void (*)(P...)>(const_cast<void*>(node.function));
         std::tuple<P...> values{read<P>(node.data + node.offset[I])...};
-        check(simt::launch(node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, [=] { kernel(std::get<I>(values)...); }), node.name);
+        check(simt::launch(node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, stream, [=] { kernel(std::get<I>(values)...); }), node.name);
     }
     template <class T>
     static T read(const unsigned char* at) {
@@ -138,7 +137,7 @@ private:
     cudaStream_t stream_ = nullptr;
     bool recording_ = false;
     std::vector<Node> nodes_;       // of this pass
-    std::vector<Graph> graphs_;     // few: decode with and without taps, one or two batch sizes
+    std::vector<Graph> graphs_;     // few: decode with and without taps, one or two batch sizes, each with the one and with the other memory for readings
     int64_t passes_ = 0;
     // What was given: a block of pinned host memory and its copy on the device; two host blocks, so that the next pass need not wait for this one's copy.
     static constexpr size_t kGiven = 4 << 20;

@@ -212,8 +212,9 @@ cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned);
 cudaError_t cudaFreeHost(void* at);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t);
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = nullptr, cudaSuccess; }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned);
+cudaError_t cudaStreamDestroy(cudaStream_t);
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned);
 cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
@@ -228,5 +229,5 @@ cudaError_t cudaGraphDestroy(cudaGraph_t);
 
 namespace simt {
 // What <<<>>> does: waits its turn, or joins the graph that is being captured.
-cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread);
+cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread);
 }  // namespace simt

@@ -215,6 +215,7 @@ KLP_UNSEEN void run_block(bool descending) {
 }  // namespace
 
 int64_t launches_until_failure = 0;
+bool early = false;
 
 void* shared() { return shared_memory.get(); }
 void block_barrier() { wait(At::block); }
@@ -310,43 +311,52 @@ struct SimtGraph {
     std::deque<std::function<void()>> nodes;
 };
 
-namespace {
+// Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows; so does what one
+// stream takes of another without waiting. With simt::early everything runs at once but what goes to the host: device memory that is written anew too early shows.
+struct SimtStream {
+    std::deque<std::function<void()>> queue;
+    uint64_t ran = 0;  // of all that was ever queued
+    SimtGraph* capturing = nullptr;
 
-SimtGraph* capturing = nullptr;
-// Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows.
-std::deque<std::function<void()>> queue;
-uint64_t ran = 0;  // of all that was ever queued
-
-cudaError_t later(std::function<void()> work) {
-    (capturing ? capturing->nodes : queue).push_back(std::move(work));
-    return cudaSuccess;
-}
-cudaError_t run_until(uint64_t end) {
-    for (; ran < end; ++ran) {
-        const auto work = std::move(queue.front());
-        queue.pop_front();
-        work();
+    cudaError_t later(std::function<void()> work, bool to_host = false) {
+        if (simt::early && !to_host && !capturing && queue.empty())
+            work();
+        else
+            (capturing ? capturing->nodes : queue).push_back(std::move(work));
+        return cudaSuccess;
     }
-    return cudaSuccess;
-}
-
-}  // namespace
-
-struct SimtEvent {
-    uint64_t at = 0;  // what was queued before it
+    uint64_t end() const { return ran + queue.size(); }
+    cudaError_t run_until(uint64_t end) {
+        while (ran < end) {
+            const auto work = std::move(queue.front());
+            queue.pop_front();
+            ++ran;
+            work();
+        }
+        return cudaSuccess;
+    }
 };
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return run_until(ran + queue.size()); }
+struct SimtEvent {
+    SimtStream* stream = nullptr;  // that recorded it
+    uint64_t at = 0;               // what was queued before it
+};
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = new SimtStream, cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t s) { return s->run_until(s->end()), delete s, cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t s) { return s->run_until(s->end()); }
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+    return s->later([from = e->stream, at = e->at] { from->run_until(at); });
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *e = new SimtEvent, cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) { return e->at = ran + queue.size(), cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t e) { return run_until(e->at); }
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return *e = {s, s->end()}, cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t e) { return e->stream ? e->stream->run_until(e->at) : cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 
-cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> thread) {
+cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread) {
     const size_t threads = size_t{block.x} * block.y * block.z;
     if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > 232448)
         return cudaErrorInvalidConfiguration;
     if (launches_until_failure > 0 && --launches_until_failure == 0) return cudaErrorInvalidValue;
-    return later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
+    return stream->later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
 }
 
 const char* cudaGetErrorString(cudaError_t e) {
@@ -372,22 +382,22 @@ cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
     std::memset(*at, 0xff, bytes);
     return cudaSuccess;
 }
-cudaError_t cudaFreeAsync(void* at, cudaStream_t) {
-    return later([=] { ::operator delete(at, std::align_val_t{256}); });
+cudaError_t cudaFreeAsync(void* at, cudaStream_t s) {
+    return s->later([=] { ::operator delete(at, std::align_val_t{256}); });
 }
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }
 cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    return later([=] { std::memmove(to, from, bytes); });
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s) {
+    return s->later([=] { std::memmove(to, from, bytes); }, kind == cudaMemcpyDeviceToHost);
 }
-cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t) {
-    return later([=] { std::memset(at, value, bytes); });
+cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t s) {
+    return s->later([=] { std::memset(at, value, bytes); });
 }
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) { return capturing = new SimtGraph, cudaSuccess; }
-cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) { return *graph = capturing, capturing = nullptr, cudaSuccess; }
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) { return s->capturing = new SimtGraph, cudaSuccess; }
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* graph) { return *graph = s->capturing, s->capturing = nullptr, cudaSuccess; }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) { return *exec = new SimtGraph(*graph), cudaSuccess; }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
-    for (const auto& node : exec->nodes) later(node);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s) {
+    for (const auto& node : exec->nodes) s->later(node);
     return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return delete exec, cudaSuccess; }
