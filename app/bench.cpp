@@ -5,7 +5,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/sequence.h"
+#include "core/generate.h"
 #include "core/system.h"
 
 namespace klp {
@@ -64,7 +64,7 @@ public:
         }
         for (int64_t at = sequence_.position(); at < depth_; at += kPiece) {
             progress.show(double(at) / double(depth_));
-            if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted); !fed) return fed;
+            if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted, &kGreedy); !fed) return fed;
         }
         start_ = sequence_.snapshot();
         return {};
@@ -75,11 +75,10 @@ public:
         const auto ids = std::span(ids_).subspan(size_t(depth_), size_t(tokens));
         const int64_t begin = now_ns();
         if (!test.decode) {
-            if (auto fed = sequence_.feed(ids, ws_, &g_interrupted); !fed) return tl::unexpected(fed.error());
-        }
-        for (size_t i = 0; test.decode && i < ids.size(); ++i) {
+            if (auto fed = sequence_.feed(ids, ws_, &g_interrupted, &kGreedy); !fed) return tl::unexpected(fed.error());
+        } else {
+            if (auto fed = decode(sequence_, ids, ws_, [](int64_t) { return !g_interrupted; }); !fed) return tl::unexpected(fed.error());
             if (g_interrupted) return fail(Error::interrupted, "interrupted");
-            if (auto fed = sequence_.feed(ids.subspan(i, 1), ws_); !fed) return tl::unexpected(fed.error());
         }
         return double(tokens) * 1e9 / double(now_ns() - begin);
     }

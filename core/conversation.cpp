@@ -52,7 +52,7 @@ Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspac
     int64_t fed_apart = 0, apart_ns = 0;
     if (prompt.size() >= kLongMessage) {
         const int64_t start = now_ns();
-        if (auto fed = sequence_.feed(prompt, ws, options.cancel); !fed) {
+        if (auto fed = sequence_.feed(prompt, ws, options.cancel, &kGreedy); !fed) {
             sequence_.restore(*back);
             return tl::unexpected(fed.error());
         }
@@ -95,7 +95,7 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     }
     out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
     if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
-        out.closed = turn_.end >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&turn_.end, 1}, ws).has_value();
+        out.closed = turn_.end >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&turn_.end, 1}, ws, nullptr, &kGreedy).has_value();
     }
     const auto& all = sequence_.tokens();
     std::vector<int32_t> said(all.begin() + nodes_[static_cast<size_t>(tip_)].end, all.end());
@@ -164,7 +164,7 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
             if (i > start) between.insert(between.end(), node(i).tokens.begin(), node(i).tokens.end());
         }
         if (!between.empty()) {
-            if (auto fed = sequence_.feed(between, ws, cancel); !fed) {
+            if (auto fed = sequence_.feed(between, ws, cancel, &kGreedy); !fed) {
                 sequence_.restore(*back);
                 return tl::unexpected(fed.error());
             }

@@ -96,4 +96,22 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     }
 }
 
+Result<void> decode(Sequence& sequence, std::span<const int32_t> tokens, Workspace& ws, const std::function<bool(int64_t nanoseconds)>& on_token) {
+    PassPtr before;
+    for (size_t i = 0; i <= tokens.size(); ++i) {
+        PassPtr pass;
+        if (i < tokens.size()) {
+            auto launched = sequence.launch(tokens.subspan(i, 1), ws, nullptr, &kGreedy);
+            if (!launched) return tl::unexpected(launched.error());
+            pass = std::move(*launched);
+        }
+        if (before) {
+            sequence.model().finish(*before);
+            if (!on_token(ws.times.total())) return {};
+        }
+        before = std::move(pass);
+    }
+    return {};
+}
+
 }  // namespace klp

@@ -41,4 +41,7 @@ std::string_view name(Generation::End end);
 
 Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt, Workspace& ws, const GenerateOptions& options);
 
+// Feeds tokens that are known one a pass, as generate() feeds its own: what decoding costs. `on_token`: nanoseconds of each; false: stop here.
+Result<void> decode(Sequence& sequence, std::span<const int32_t> tokens, Workspace& ws, const std::function<bool(int64_t nanoseconds)>& on_token);
+
 }  // namespace klp

@@ -279,7 +279,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
     AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
     if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
-        done.closed = at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws).has_value();
+        done.closed = at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
         tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn

@@ -206,7 +206,8 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
 
     // logits = W RMSNorm(x), of every row or of each feed's last one
     std::vector<int64_t> rows;
-    if (!all_rows)
+    const bool silent = std::all_of(feeds.begin(), feeds.end(), [](const Feed& f) { return f.silent; });
+    if (!all_rows && !silent)
         for (const Segment& s : pass->segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
     const int64_t R = all_rows ? T : static_cast<int64_t>(rows.size());
     Out<2> last = x;
@@ -219,7 +220,7 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
                 on_->copy(last.row(r), x.row(rows[static_cast<size_t>(r)]), static_cast<size_t>(D) * sizeof(float));
         }
     }
-    const bool wants_logits = all_rows || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice; });
+    const bool wants_logits = all_rows || (!silent && std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice; }));
     ws.logits.resize(wants_logits ? static_cast<size_t>(R * config_.vocab_size) : 0);
     pass->picks.resize(feeds.size());
     if (R > 0) {

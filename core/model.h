@@ -34,6 +34,7 @@ struct Feed {
     Sequence* sequence = nullptr;
     std::span<const int32_t> tokens;
     const Choice* choice = nullptr;   // the next id is wanted, picked on the device, and no logits
+    bool silent = false;              // neither is wanted: more of the prompt comes
     const Pick* follows = nullptr;    // one token, and this is it: device memory that a pass before this one writes. `tokens` is {kUnknown} then
 };
 inline constexpr int32_t kUnknown = -1;  // the id of a token that is fed but has not been told the host yet

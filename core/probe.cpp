@@ -54,7 +54,7 @@ Result<void> feed(Sequence& sequence, std::span<const int32_t> tokens, Workspace
     Result<void> fed;
     for (int64_t at = 0, n = static_cast<int64_t>(tokens.size()); at < n && fed; at += kPrefillChunk) {
         if (heard) heard(at);
-        fed = sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at))), ws, cancel);
+        fed = sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at))), ws, cancel, &kGreedy);
     }
     ws.tap = before;
     return fed;

@@ -73,7 +73,7 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     // These say false after a cancel.
     const auto go = [&](Runner& r, int64_t n) -> Result<bool> {
         if (cancelled()) return false;
-        auto fed = r.sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)), r.ws, options.cancel);
+        auto fed = r.sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)), r.ws, options.cancel, &kGreedy);
         if (fed) return true;
         return fed.error().kind == Error::interrupted ? Result<bool>(false) : tl::unexpected(fed.error());
     };

@@ -17,6 +17,8 @@ struct Choice {
     int candidates = 0;  // the most probable ids that are named with it
 };
 
+inline constexpr Choice kGreedy{.how = {.temperature = 0}};
+
 class Sampler {
 public:
     explicit Sampler(const Sampling& settings);

@@ -96,7 +96,7 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
 
 PassPtr Sequence::follow(const Pass& before, Workspace& ws, const Choice& choice) {
     KLP_CHECK(position() < context_ && before.picks[0].sequence == this && before.picks[0].position == position());
-    const Feed next{this, {&kUnknown, 1}, &choice, before.picks[0].pick};
+    const Feed next{.sequence = this, .tokens = {&kUnknown, 1}, .choice = &choice, .follows = before.picks[0].pick};
     return model_->launch({&next, 1}, ws);
 }
 
@@ -112,7 +112,7 @@ Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws,
     for (int64_t at = 0;; at += pass) {
         if (n > 0 && cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
         const bool last = at + pass >= n;
-        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), choice};
+        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), last ? choice : nullptr, !last};
         if (last) return model_->launch({&chunk, 1}, ws);
         model_->forward({&chunk, 1}, ws);
     }

@@ -51,7 +51,7 @@ Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const 
     for (int64_t at = from, n = static_cast<int64_t>(target.size()); at < n;) {
         const int64_t chunk = std::min(sequence.model().pass_tokens(), n - at);
         if (progress) progress(at - from, move.replayed);
-        if (auto fed = sequence.feed(target.subspan(static_cast<size_t>(at), static_cast<size_t>(chunk)), ws, cancel); !fed) {
+        if (auto fed = sequence.feed(target.subspan(static_cast<size_t>(at), static_cast<size_t>(chunk)), ws, cancel, &kGreedy); !fed) {
             sequence.restore(*back);
             return tl::unexpected(fed.error());
         }

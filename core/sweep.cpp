@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
+#include "core/generate.h"
 #include "core/memory_plan.h"
 #include "core/race.h"
-#include "core/sequence.h"
 #include "core/system.h"
 
 namespace klp {
@@ -145,7 +145,7 @@ private:
             }
             say(r.name + ": prefill of " + std::to_string(n), static_cast<double>(at) / static_cast<double>(n));
             const auto piece = ids.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPiece, n - at)));
-            if (auto fed = sequence.feed(piece, ws, options_.cancel); !fed) {
+            if (auto fed = sequence.feed(piece, ws, options_.cancel, &kGreedy); !fed) {
                 if (fed.error().kind == Error::interrupted) return false;
                 return tl::unexpected(fed.error());
             }
@@ -200,14 +200,15 @@ private:
                 const size_t at = round % 2 ? who.size() - 1 - k : k;
                 say(runners_[who[at]]->name + ": decoding at " + std::to_string(context), static_cast<double>(round) / kRounds);
                 const int64_t start = now_ns();
-                for (int t = 0; t < kUntimed + kTokens; ++t) {
-                    if (cancelled()) return false;
-                    const int64_t before = now_ns();
-                    const int32_t id = ids[static_cast<size_t>((round * kTokens + t) % context)];
-                    if (auto fed = sequences[at].feed({&id, 1}, spaces[at]); !fed) return tl::unexpected(fed.error());
-                    if (t >= kUntimed) ms[at].push_back(since(before) * 1e3);
-                    if (t >= kUntimed && since(start) > options_.limit_seconds / (2 * kRounds)) break;  // a slow model's few tokens say enough
-                }
+                int t = 0;
+                const auto timed = [&](int64_t ns) {
+                    if (t++ >= kUntimed) ms[at].push_back(static_cast<double>(ns) * 1e-6);
+                    return !cancelled() && (t <= kUntimed || since(start) <= options_.limit_seconds / (2 * kRounds));  // a slow model's few tokens say enough
+                };
+                std::vector<int32_t> next;
+                for (int i = 0; i < kUntimed + kTokens; ++i) next.push_back(ids[static_cast<size_t>((round * kTokens + i) % context)]);
+                if (auto fed = decode(sequences[at], next, spaces[at], timed); !fed) return tl::unexpected(fed.error());
+                if (cancelled()) return false;
             }
         }
         for (size_t at = 0; at < who.size(); ++at) take(cells[who[at]]->one, ms[at]);
@@ -237,7 +238,7 @@ private:
         Workspace ws(r.model->backend());
         const std::vector<int32_t> ids = race_tokens({}, n, config.vocab_size);
         std::vector<Feed> feeds;
-        for (size_t i = 0; i < sequences.size(); ++i) feeds.push_back({&sequences[i], std::span(ids).subspan(i, 1)});
+        for (size_t i = 0; i < sequences.size(); ++i) feeds.push_back({&sequences[i], std::span(ids).subspan(i, 1), &kGreedy});
         std::vector<double> ms;
         const int64_t start = now_ns();
         for (int step = 0; step < kUntimed + kBatchSteps; ++step) {
