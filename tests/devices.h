@@ -166,6 +166,7 @@ struct Device {
 inline std::vector<Device> gpus() {
     std::vector<Device> all;
     all.push_back({"simulated_gpu", [] { return std::make_shared<OnHostMemory>(cuda_on_cpu::make_backend(0, "")); }});
+    all.push_back({"simulated_small_gpu", [] { return std::make_shared<OnHostMemory>(cuda_on_cpu::make_backend(1, "")); }});  // with less shared memory
     if (make_backend("cuda")) all.push_back({"gpu", [] { return std::make_shared<OnHostMemory>(*make_backend("cuda")); }});
     return all;
 }

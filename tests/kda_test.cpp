@@ -118,7 +118,7 @@ protected:
     std::shared_ptr<Backend> truth = make_naive_backend();
 
     // A simulated GPU is a thousand times slower than what it stands for: it gets fewer cases of a kind.
-    const bool simulated = GetParam().name == "simulated_gpu";
+    const bool simulated = GetParam().name.starts_with("simulated");
     // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. T, v, and D and k of the update have 16 bits; what is left of an answer is the
     // rounding of q, of the state and of B (2.4e-3 where gates forget), and where gates hardly forget that of W and of the sub-blocks off the diagonal, which
     // then weigh as much as U (3.7e-3 of answers, 2.1e-3 of the state).

@@ -199,8 +199,8 @@ using cudaGraph_t = struct SimtGraph*;
 using cudaGraphExec_t = struct SimtGraph*;
 
 const char* cudaGetErrorString(cudaError_t);
-inline cudaError_t cudaGetDeviceCount(int* n) { return *n = 1, cudaSuccess; }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int* n) { return *n = 2, cudaSuccess; }
+cudaError_t cudaSetDevice(int);
 inline cudaError_t cudaDriverGetVersion(int* v) { return *v = 0, cudaSuccess; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int);
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }

@@ -307,6 +307,14 @@ int __syncthreads_or(int predicate) {
 
 // --- the runtime ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+constexpr size_t kShared[] = {232448, 101376};  // bytes that a block may have: of a data centre's cards, of all others
+int current = 0;                                // device
+
+}  // namespace
+cudaError_t cudaSetDevice(int device) { return current = device, cudaSuccess; }
+
 struct SimtGraph {
     std::deque<std::function<void()>> nodes;
 };
@@ -314,6 +322,7 @@ struct SimtGraph {
 // Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows; so does what one
 // stream takes of another without waiting. With simt::early everything runs at once but what goes to the host: device memory that is written anew too early shows.
 struct SimtStream {
+    int device = current;
     std::deque<std::function<void()>> queue;
     uint64_t ran = 0;  // of all that was ever queued
     SimtGraph* capturing = nullptr;
@@ -353,7 +362,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 
 cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread) {
     const size_t threads = size_t{block.x} * block.y * block.z;
-    if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > 232448)
+    if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > kShared[stream->device])
         return cudaErrorInvalidConfiguration;
     if (launches_until_failure > 0 && --launches_until_failure == 0) return cudaErrorInvalidValue;
     return stream->later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
@@ -371,8 +380,8 @@ const char* cudaGetErrorString(cudaError_t e) {
             return "invalid argument";
     }
 }
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
-    *p = {"simulated", size_t{1} << 40, 9, 0, 3, 232448};  // few processors: kernels that spread over all of them meet every edge
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
+    *p = {"simulated", size_t{1} << 40, 9, 0, 3, kShared[device]};  // few processors: kernels that spread over all of them meet every edge
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) { return *free = *total = size_t{1} << 40, cudaSuccess; }
