@@ -119,11 +119,10 @@ protected:
 
     // A simulated GPU is a thousand times slower than what it stands for: it gets fewer cases of a kind.
     const bool simulated = GetParam().name.starts_with("simulated");
-    // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. T, v, and D and k of the update have 16 bits; what is left of an answer is the
-    // rounding of q, of the state and of B (2.4e-3 where gates forget), and where gates hardly forget that of W and of the sub-blocks off the diagonal, which
-    // then weigh as much as U (3.7e-3 of answers, 2.1e-3 of the state).
+    // A GPU's chunks multiply bf16 (8 bits, off by up to 2^-9 each) on tensor cores. Most operands have 16 bits; what is left is the rounding of W and of the
+    // sub-blocks off the diagonal: 8e-4 of an answer where gates forget, 2.5e-3 where they hardly do (1.8e-3 of the state).
     // automatic: from 64 tokens on, where the weights are rounded too.
-    static constexpr Rounding kRounded{4e-3, 3e-3};
+    static constexpr Rounding kRounded{3e-3, 3e-3};
     Rounding rounded(KdaForm form, int64_t longest, DType low_rank = DType::f32) const {
         const bool gpu = GetParam().name.ends_with("gpu"), exact = low_rank == DType::f32 || low_rank == DType::f16;
         return gpu && longest > 1 && (form == KdaForm::chunkwise || (form == KdaForm::automatic && !exact && longest >= 64)) ? kRounded : Rounding{};
@@ -471,7 +470,7 @@ TEST_P(KdaOnEveryGpu, ThousandsOfStepsStayWithTheFormula) {
 TEST_P(KdaOnEveryGpu, ChunksOfTheUsualShapeLoseLessThanBf16Allows) {
     for (int64_t T : cases<std::vector<int64_t>>({63, 64, 65, 128, 2048, 2100, 8192}, {64, 150})) {
         const Problem p({simulated ? 1 : 4, 128, 128, 4, 16, 16}, T);
-        expect_close(p.run(*on, KdaForm::chunkwise), p.run(*truth, KdaForm::automatic), 1e-5, false, "T " + std::to_string(T), {2e-3, 2e-3});
+        expect_close(p.run(*on, KdaForm::chunkwise), p.run(*truth, KdaForm::automatic), 1e-5, false, "T " + std::to_string(T), {1e-3, 1e-3});
     }
 }
 

@@ -5,9 +5,9 @@
 // One kernel makes everything that the state is not in, for all chunks at once; one carries 32 rows of a head's state from chunk to chunk.
 // No exponent is ever positive: decays are products of alphas, within a sub-block of 16 tokens from its start (rows) or to its end (columns), and of whole
 // sub-blocks between. Where row and column share a sub-block there is no such point between them: those pairs are made one by one, in f32.
-// Operands of tensor cores are bf16, sums and the state f32; T, v, D and the update's k, whose rounding would weigh most, are sums of two bf16. Relative to float64
-// (root mean square) that leaves, where gates forget, 1.1e-3 to 2.4e-3 of the answers and 1e-4 of the state; where they hardly do 3.7e-3 and 2.1e-3, of which
-// W, q, the state as an operand and the sub-blocks off the diagonal have about as much each.
+// Operands of tensor cores are bf16, sums and the state f32. T, v, D, B, q, the state as an operand and the update's k are sums of two bf16, W and the operands of the
+// sub-blocks off the diagonal are one. Relative to float64 (root mean square) that leaves, where gates forget, 8e-4 of the answers and 5e-4 of the
+// state; where they hardly do 2.5e-3 and 1.8e-3.
 #include <utility>
 
 #include "kernels/cuda/kda.h"
@@ -23,14 +23,15 @@ constexpr int kWide = kChunk + 8;  // from row to row of shared matrices of bf16
 constexpr int kTall = kChunk + 8;  // of f32; two of bf16 fit in one of f32
 
 // What a lane hands to mma: a chunk of a head in the order in which the second kernel's lanes take it, 16 bytes each. P = K / 32.
-//   W, Q  [8 tokens of 64][P][lane]      the operand b of tokens x keys, two steps of 16 keys
-//   key   [8 keys of K][2][lane]         k e^(G_C - G) as b of keys x tokens, two steps of 16 tokens; low: what bf16 leaves of it
-//   B     [8 rows of 64][2][lane]        as b of rows x columns, two steps of 16 columns
+//   W, Q  [8 tokens of 64][P][lane]      the operand b of tokens x keys, two steps of 16 keys; Q_low: what bf16 leaves of it
+//   key   [8 keys of K][2][lane]         k e^(G_C - G) as b of keys x tokens, two steps of 16 tokens; key_low
+//   B     [8 rows of 64][2][lane]        as b of rows x columns, two steps of 16 columns; B_low; sub-blocks above the diagonal are not written
 //   decay [K] f32                        e^G_C
 //   U     [32 values of V][8 tokens of 64][16 values of 32][lane]   the accumulator of values x tokens
 template <int K>
 struct Layout {
-    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, key = Q + 8 * P * 32, low = key + K / 8 * 2 * 32, B = low + K / 8 * 2 * 32, decay = B + 8 * 2 * 32, U = decay + K / 4;
+    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, Q_low = Q + 8 * P * 32, key = Q_low + 8 * P * 32, key_low = key + K / 8 * 2 * 32, B = key_low + K / 8 * 2 * 32,
+                         B_low = B + 8 * 2 * 32, decay = B_low + 8 * 2 * 32, U = decay + K / 4;
     static int64_t size(int64_t slices) { return U + slices * 8 * 2 * 32; }
 };
 
@@ -72,7 +73,7 @@ constexpr int operand_bytes() {
 }
 template <int K>
 constexpr size_t chunk_shared() {
-    return operand_bytes<K>() + 2 * kChunk * kTall * 4 + kChunk * kWide * 2 + (kSubs * K + 3 * kChunk + kSubs * 64) * 4;
+    return operand_bytes<K>() + 2 * kChunk * kTall * 4 + (kSubs * K + 3 * kChunk + kSubs * 64) * 4;
 }
 
 // x as the sum of two bf16: to 16 bits.
@@ -108,8 +109,7 @@ __global__ void __launch_bounds__(2 * K, 1)
     constexpr int kFirst = operand_bytes<K>();
     float* const A = reinterpret_cast<float*>(reinterpret_cast<unsigned char*>(rows_k) + kFirst);  // beta_i A_ij, afterwards T in bf16
     float* const T = A + kChunk * kTall;
-    auto* const B = reinterpret_cast<uint16_t*>(T + kChunk * kTall);
-    float* const runs = reinterpret_cast<float*>(B + kChunk * kWide);  // [4, K] decay of a sub-block
+    float* const runs = T + kChunk * kTall;  // [4, K] decay of a sub-block
     float *const scales = runs + kSubs * K, *const beta = scales + 2 * kChunk, *const partial = beta + kChunk;
 
     float q[2][kSub], k[2][kSub], alpha[2][kSub];
@@ -193,8 +193,8 @@ __global__ void __launch_bounds__(2 * K, 1)
             d[0] *= alpha[0][i], d[1] *= alpha[1][i];
             word_k[i] = pack_bf16(k[0][i] * d[0], k[1][i] * d[1]);
             word_q[i] = pack_bf16(q[0][i] * d[0], q[1][i] * d[1]);
-            out_words[(At::Q + ((t0 + i) / 8 * At::P + step / 2) * 32 + i % 8 * 4 + quad) * 4 + step % 2 * 2 + half] =
-                pack_bf16(q[0][i] * d[0] * before[0], q[1][i] * d[1] * before[1]);
+            const int to = (At::Q + ((t0 + i) / 8 * At::P + step / 2) * 32 + i % 8 * 4 + quad) * 4 + step % 2 * 2 + half;
+            split_bf16(q[0][i] * d[0] * before[0], q[1][i] * d[1] * before[1], out_words[to], out_words[to + (At::Q_low - At::Q) * 4]);
         }
         if (sub > 0)
 #pragma unroll
@@ -227,7 +227,7 @@ __global__ void __launch_bounds__(2 * K, 1)
             for (int i = 0; i < 4; ++i) {
                 const int at = (((key + e) / 8 * 2 + sub / 2) * 32 + (key + e) % 8 * 4 + i) * 2 + sub % 2;
                 reinterpret_cast<uint2*>(out + At::key)[at] = make_uint2(later[e][i], later[e][4 + i]);
-                reinterpret_cast<uint2*>(out + At::low)[at] = make_uint2(low[e][i], low[e][4 + i]);
+                reinterpret_cast<uint2*>(out + At::key_low)[at] = make_uint2(low[e][i], low[e][4 + i]);
             }
     }
 
@@ -261,7 +261,11 @@ __global__ void __launch_bounds__(2 * K, 1)
     (std::make_integer_sequence<int, 8>());
     __syncthreads();
 
-    // Off the diagonal, and the diagonal's parts together.
+    // Off the diagonal, and the diagonal's parts together; two neighbouring columns at a time.
+    const auto put_b = [&](int row, int column, float v0, float v1) {
+        const int to = (At::B + (row / 8 * 2 + column / 32) * 32 + row % 8 * 4 + column % 8 / 2) * 4 + column % 32 / 8;
+        split_bf16(v0, v1, out_words[to], out_words[to + (At::B_low - At::B) * 4]);
+    };
     for (int task = warp; task < 12; task += kWarps) {
         const int of_b = task / 6, pair_of = task % 6;  // (1, 0), (2, 1), (3, 2), (2, 0), (3, 1), (3, 0)
         const int row = pair_of < 3 ? pair_of + 1 : pair_of < 5 ? pair_of - 1 : 3, column = pair_of < 3 ? pair_of : pair_of < 5 ? pair_of - 3 : 0;
@@ -279,20 +283,21 @@ __global__ void __launch_bounds__(2 * K, 1)
                 const int to = row * kSub + g + 8 * i, from = column * kSub + tile * 8 + c2;
                 const float v0 = sum[tile][2 * i], v1 = sum[tile][2 * i + 1];
                 if (of_b)
-                    *reinterpret_cast<uint32_t*>(B + to * kWide + from) = pack_bf16(v0, v1);
+                    put_b(to, from, v0, v1);
                 else
                     A[to * kTall + from] = beta[to] * v0, A[to * kTall + from + 1] = beta[to] * v1;
             }
     }
-    for (int i = thread; i < kSubs * 512; i += kThreads) {
-        const int of = i / 512, of_b = i / 256 % 2, row = i / kSub % kSub, column = i % kSub, to = of * kSub + row, from = of * kSub + column;
-        float sum = 0;
-        if (row > column || (of_b && row == column))
-            for (int w = 0; w < kParts; ++w) sum += pairs[((of * kParts + w) * 2 + of_b) * 256 + row * kSub + column];
+    for (int i = thread; i < kSubs * 256; i += kThreads) {
+        const int of = i / 256, of_b = i / 128 % 2, row = i / 8 % kSub, column = i % 8 * 2, to = of * kSub + row, from = of * kSub + column;
+        float sum[2] = {};
+        for (int e = 0; e < 2; ++e)
+            if (row > column + e || (of_b && row == column + e))
+                for (int w = 0; w < kParts; ++w) sum[e] += pairs[((of * kParts + w) * 2 + of_b) * 256 + row * kSub + column + e];
         if (of_b)
-            B[to * kWide + from] = to_bf16(sum);
+            put_b(to, from, sum[0], sum[1]);
         else
-            A[to * kTall + from] = beta[to] * sum;
+            A[to * kTall + from] = beta[to] * sum[0], A[to * kTall + from + 1] = beta[to] * sum[1];
     }
     __syncthreads();
 
@@ -367,15 +372,6 @@ __global__ void __launch_bounds__(2 * K, 1)
     const auto four_at = [&](const uint16_t* at, uint32_t(&x)[4]) {
         x[0] = pair_at(at), x[1] = pair_at(at + 8 * kWide), x[2] = pair_at(at + 8), x[3] = pair_at(at + 8 * kWide + 8);
     };
-    for (int i = thread; i < 8 * 2 * 32; i += kThreads) {
-        const int l = i % 32, steps = i / 32 % 2 * 2, row = i / 64 * 8 + l / 4, column = steps * kSub + l % 4 * 2;
-        const uint16_t* const from = B + row * kWide + column;
-        uint4 word{0, 0, 0, 0};
-        if (steps <= row / kSub) word.x = pair_at(from), word.y = pair_at(from + 8);
-        if (steps + 1 <= row / kSub) word.z = pair_at(from + kSub), word.w = pair_at(from + kSub + 8);
-        out[At::B + i] = word;
-    }
-
     const int padded_V = (a.V + 31) / 32 * 32;
     for (int group = 0; group < padded_V; group += kGroup) {
         const int V = min(kGroup, padded_V - group);
@@ -444,13 +440,13 @@ __global__ void __launch_bounds__(2 * K, 1)
 }
 
 // 32 rows of a head's state from chunk to chunk, values x keys: warp w has a quarter of the keys of the state and 16 tokens of the chunk. A lane fetches what
-// it will need itself, one chunk ahead, so that nobody waits for it but the lane.
+// it will need itself, one chunk ahead, to shared memory or (B and the lower half of Q, which have no room there on smaller cards) to registers.
 template <int K>
 __global__ void __launch_bounds__(128)
     kda_scan(KdaShape a, const KdaRows* pieces, const uint4* chunks, int64_t chunk_size, float* o, float* state_squares, float* update_squares) {
     using At = Layout<K>;
     constexpr int P = At::P, kSteps = K / 16;
-    constexpr int kU = 4 * P, kB = kU + 4, kKey = kB + 4, kLow = kKey + 2 * P, kAll = kLow + 2 * P;  // 16-byte places of a lane: W | Q | U | B | key | low
+    constexpr int kU = 4 * P, kKey = kU + 4, kLow = kKey + 2 * P, kAll = kLow + 2 * P;  // 16-byte places of a lane: W | Q | U | key | key_low
     __shared__ float space[32];
     const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32, g = lane / 4, c2 = lane % 4 * 2;
     const int slices = (a.V + 31) / 32;
@@ -458,7 +454,7 @@ __global__ void __launch_bounds__(128)
     const KdaRows s = pieces[n];
     const int64_t n_chunks = (s.count + kChunk - 1) / kChunk;
     uint4* const mine = shared_memory<uint4>() + thread;  // 128 uint4s from place to place
-    uint4 *const state = shared_memory<uint4>() + kAll * 128, *const change = state + 2 * kSteps * 32;
+    uint4 *const state = shared_memory<uint4>() + kAll * 128, *const state_low = state + 2 * kSteps * 32, *const change = state_low + 2 * kSteps * 32;
     const auto record = [&](int64_t chunk) { return chunks + ((s.chunk + chunk) * a.H + h) * chunk_size; };
     const auto fetch = [&](int64_t chunk, int place, int from, int count) {
         if (chunk < n_chunks)
@@ -473,16 +469,24 @@ __global__ void __launch_bounds__(128)
         fetch(chunk, kU, At::U + static_cast<int>(slice) * 512 + warp * 128, 4);
         copies_sent();
     };
-    const auto fetch_b = [&](int64_t chunk) {
-        fetch(chunk, kB, At::B + warp * 128, 4);
-        copies_sent();
+    uint4 q_low[2][P], b[2][2], b_low[2][2];  // [tile][two steps]
+    const auto load_q_low = [&](int64_t chunk) {
+        if (chunk < n_chunks)
+#pragma unroll
+            for (int i = 0; i < 2 * P; ++i) q_low[i / P][i % P] = record(chunk)[At::Q_low + (warp * 2 * P + i) * 32 + lane];
+    };
+    const auto load_b = [&](int64_t chunk) {
+        if (chunk < n_chunks)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                b[i / 2][i % 2] = record(chunk)[At::B + (warp * 4 + i) * 32 + lane], b_low[i / 2][i % 2] = record(chunk)[At::B_low + (warp * 4 + i) * 32 + lane];
     };
     const auto fetch_keys = [&](int64_t chunk) {
         fetch(chunk, kKey, At::key + warp * P * 64, 2 * P);
-        fetch(chunk, kLow, At::low + warp * P * 64, 2 * P);
+        fetch(chunk, kLow, At::key_low + warp * P * 64, 2 * P);
         copies_sent();
     };
-    fetch_rows(0), fetch_u(0), fetch_b(0), fetch_keys(0);
+    fetch_rows(0), fetch_u(0), fetch_keys(0), load_q_low(0), load_b(0);
 
     float S[2][P][4];
     const auto at_state = [&](int m, int tile, int i) {
@@ -505,8 +509,10 @@ __global__ void __launch_bounds__(128)
 #pragma unroll
             for (int tile = 0; tile < P; ++tile) {
                 const int column = warp * P + tile;  // of 8 keys
-                reinterpret_cast<uint2*>(state)[((m * kSteps + column / 2) * 32 + lane) * 2 + column % 2] =
-                    make_uint2(pack_bf16(S[m][tile][0], S[m][tile][1]), pack_bf16(S[m][tile][2], S[m][tile][3]));
+                const int to = ((m * kSteps + column / 2) * 32 + lane) * 2 + column % 2;
+                uint2 high, low;
+                split_bf16(S[m][tile][0], S[m][tile][1], high.x, low.x), split_bf16(S[m][tile][2], S[m][tile][3], high.y, low.y);
+                reinterpret_cast<uint2*>(state)[to] = high, reinterpret_cast<uint2*>(state_low)[to] = low;
             }
     };
     hand_out_state();
@@ -516,7 +522,7 @@ __global__ void __launch_bounds__(128)
         const auto* const all = reinterpret_cast<const float*>(record(chunk) + At::decay);
 #pragma unroll
         for (int tile = 0; tile < P; ++tile) decay[tile] = *reinterpret_cast<const float2*>(all + warp * (K / 4) + tile * 8 + c2);
-        copies_arrived<3>();
+        copies_arrived<2>();
         __syncthreads();
 
         // S W and S Q.
@@ -525,23 +531,31 @@ __global__ void __launch_bounds__(128)
         for (int p = 0; p < P; ++p)
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                uint32_t x[2][4];
+                uint32_t x[2][4], x_low[2][4];
 #pragma unroll
                 for (int m = 0; m < 2; ++m) {
-                    const uint4 l = state[(m * kSteps + 2 * p + half) * 32 + lane];
+                    const uint4 l = state[(m * kSteps + 2 * p + half) * 32 + lane], r = state_low[(m * kSteps + 2 * p + half) * 32 + lane];
                     x[m][0] = l.x, x[m][1] = l.y, x[m][2] = l.z, x[m][3] = l.w;
+                    x_low[m][0] = r.x, x_low[m][1] = r.y, x_low[m][2] = r.z, x_low[m][3] = r.w;
                 }
 #pragma unroll
                 for (int tile = 0; tile < 2; ++tile) {
                     const uint4 w = mine[(tile * P + p) * 128], q = mine[(2 * P + tile * P + p) * 128];
+                    const uint4 r = q_low[tile][p];
                     const uint32_t y[2] = {half ? w.z : w.x, half ? w.w : w.y}, z[2] = {half ? q.z : q.x, half ? q.w : q.y};
+                    const uint32_t z_low[2] = {half ? r.z : r.x, half ? r.w : r.y};
 #pragma unroll
-                    for (int m = 0; m < 2; ++m) mma_bf16(D[m][tile], x[m], y), mma_bf16(answer[m][tile], x[m], z);
+                    for (int m = 0; m < 2; ++m) {
+                        mma_bf16(D[m][tile], x[m], y), mma_bf16(answer[m][tile], x[m], z);
+                        mma_bf16(D[m][tile], x_low[m], y), mma_bf16(answer[m][tile], x_low[m], z);
+                        mma_bf16(answer[m][tile], x[m], z_low);
+                    }
                 }
             }
         fetch_rows(chunk + 1);
+        load_q_low(chunk + 1);
 
-        copies_arrived<3>();
+        copies_arrived<2>();
         __syncwarp();
 #pragma unroll
         for (int tile = 0; tile < 2; ++tile)
@@ -585,8 +599,6 @@ __global__ void __launch_bounds__(128)
                 d[i / 2][i % 2][0] = l.x, d[i / 2][i % 2][1] = l.y, d[i / 2][i % 2][2] = l.z, d[i / 2][i % 2][3] = l.w;
             }
         };
-        copies_arrived<3>();
-        __syncwarp();
 #pragma unroll
         for (int step = 0; step < 4; ++step)
             if (step <= warp) {
@@ -594,13 +606,13 @@ __global__ void __launch_bounds__(128)
                 change_at(step, d);
 #pragma unroll
                 for (int tile = 0; tile < 2; ++tile) {
-                    const uint4 b = mine[(kB + tile * 2 + step / 2) * 128];
-                    const uint32_t y[2] = {step % 2 ? b.z : b.x, step % 2 ? b.w : b.y};
+                    const uint4 l = b[tile][step / 2], r = b_low[tile][step / 2];
+                    const uint32_t y[2] = {step % 2 ? l.z : l.x, step % 2 ? l.w : l.y}, y_low[2] = {step % 2 ? r.z : r.x, step % 2 ? r.w : r.y};
 #pragma unroll
-                    for (int m = 0; m < 2; ++m) mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y);
+                    for (int m = 0; m < 2; ++m) mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y), mma_bf16(answer[m][tile], d[0][m], y_low);
                 }
             }
-        fetch_b(chunk + 1);
+        load_b(chunk + 1);
 #pragma unroll
         for (int m = 0; m < 2; ++m)
 #pragma unroll
@@ -611,7 +623,7 @@ __global__ void __launch_bounds__(128)
                     if (token < s.count && v < a.V) o[((s.start + token) * a.H + h) * a.V + v] = answer[m][tile][i];
                 }
 
-        copies_arrived<3>();
+        copies_arrived<2>();
         __syncwarp();
 #pragma unroll
         for (int tile = 0; tile < P; ++tile)
@@ -654,7 +666,7 @@ __global__ void __launch_bounds__(128)
 
 template <int K>
 constexpr size_t scan_shared() {
-    return (8 * (K / 32) + 8) * 128 * 16 + 2 * (K / 16) * 512 + 4 * 4 * 512;
+    return (8 * (K / 32) + 4) * 128 * 16 + 4 * (K / 16) * 512 + 4 * 4 * 512;
 }
 
 template <int K>
