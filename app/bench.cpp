@@ -64,7 +64,8 @@ public:
         }
         for (int64_t at = sequence_.position(); at < depth_; at += kPiece) {
             progress.show(double(at) / double(depth_));
-            if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted, &kGreedy); !fed) return fed;
+            if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted, &kGreedy); !fed)
+                return fed;
         }
         start_ = sequence_.snapshot();
         return {};
@@ -218,7 +219,8 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
                  {"twin", options.baseline ? Json(twin) : Json()},
                  {"results", rows}};
         if (known)
-            out["limits"] = {{"read_gb_s", limits.read_gb_s}, {"f32_gflops", limits.f32_gflops}, {"bf16_gflops", limits.bf16_gflops}, {"int8_gops", limits.int8_gops}};
+            out["limits"] = {
+                {"read_gb_s", limits.read_gb_s}, {"f32_gflops", limits.f32_gflops}, {"bf16_gflops", limits.bf16_gflops}, {"int8_gops", limits.int8_gops}};
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
     }
@@ -237,8 +239,9 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     if (known) {
         const Ceiling& c = ceilings[0];
         out +=
-            wrapped("Limits of this device, measured in this run (" + device.detail + "): reads " + fixed(limits.read_gb_s, 1) + " GB/s; f32 multiply-adds " + short_number(limits.f32_gflops) + ", bf16 pairs " +
-                        (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") + ", int8 products " + short_number(limits.int8_gops) + " Gop/s.",
+            wrapped("Limits of this device, measured in this run (" + device.detail + "): reads " + fixed(limits.read_gb_s, 1) + " GB/s; f32 multiply-adds " +
+                        short_number(limits.f32_gflops) + ", bf16 pairs " + (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") +
+                        ", int8 products " + short_number(limits.int8_gops) + " Gop/s.",
                     width);
         out += wrapped("Decode (tg) is held against reading the active weights (" + bytes_text(engine->model->active_weight_bytes()) +
                            ") and the conversation's memory once a token, prefill (pp) against the " + c.instruction() +

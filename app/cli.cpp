@@ -135,8 +135,11 @@ int run(int argc, char** argv) {
     add_engine(*sub, sweep.engine);
     add_shape(*sub, sweep.engine);
     sub->add_option("--contexts", sweep.contexts, "such as 4k,16k,1M; without it 4k to 1M on a GPU, 1k to 64k on a CPU");
-    sub->add_option("--memory", sweep.memory, "for weights and the largest batch, such as 16GiB; without it what is free on a GPU, 1 GiB beside the weights on a CPU");
-    sub->add_option("--limit", sweep.limit, "seconds for one figure; prefills that would take longer are left out")->capture_default_str()->check(between(0.01, 1e6));
+    sub->add_option("--memory", sweep.memory,
+                    "for weights and the largest batch, such as 16GiB; without it what is free on a GPU, 1 GiB beside the weights on a CPU");
+    sub->add_option("--limit", sweep.limit, "seconds for one figure; prefills that would take longer are left out")
+        ->capture_default_str()
+        ->check(between(0.01, 1e6));
     sub->add_option("--csv", sweep.csv, "also as a table in a file");
     sub->add_option("--json", sweep.json, "also as JSON in a file, which --from shows again");
     sub->add_option("--svg", sweep.svg, "also as a picture");

@@ -54,7 +54,8 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
                {"editing", terminal.input && terminal.output && !terminal.dumb}}},
              {"demo_model", demo ? Json(demo->string()) : Json()}};
     if (own.read_gb_s > 0)
-        out["device"]["limits"] = {{"read_gb_s", own.read_gb_s}, {"f32_gflops", own.f32_gflops}, {"bf16_gflops", own.bf16_gflops}, {"int8_gops", own.int8_gops}};
+        out["device"]["limits"] = {
+            {"read_gb_s", own.read_gb_s}, {"f32_gflops", own.f32_gflops}, {"bf16_gflops", own.bf16_gflops}, {"int8_gops", own.int8_gops}};
     if (options.json) {
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
@@ -71,8 +72,8 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     table.add({"memory", bytes_text(machine.memory.total) + ", " + bytes_text(machine.memory.available) + " available"});
     table.add({"device", device.name + ", " + device.hardware + (device.detail.empty() ? "" : ", " + device.detail)});
     if (own.read_gb_s > 0)
-        table.add({"its limits", "reads " + short_number(own.read_gb_s) + " GB/s; f32 " + short_number(own.f32_gflops) + ", bf16 " + short_number(own.bf16_gflops) + ", int8 " +
-                                     short_number(own.int8_gops) + " Gop/s"});
+        table.add({"its limits", "reads " + short_number(own.read_gb_s) + " GB/s; f32 " + short_number(own.f32_gflops) + ", bf16 " +
+                                     short_number(own.bf16_gflops) + ", int8 " + short_number(own.int8_gops) + " Gop/s"});
     table.add({"terminal", (terminal.output ? std::to_string(canvas.width) + " columns" : std::string("stdout is no terminal")) +
                                ", colour: " + std::string(name(canvas.colour)) + ", " + (canvas.unicode ? "UTF-8" : "ASCII")});
     table.add({"demo model", demo ? demo->string() : demo.error().message});

@@ -8,11 +8,11 @@
 namespace klp {
 
 struct EngineOptions {
-    std::string model;  // path or name; "": the embedded demo
-    std::string shape;  // or a named shape with random weights that the device draws: no file is read
+    std::string model;           // path or name; "": the embedded demo
+    std::string shape;           // or a named shape with random weights that the device draws: no file is read
     std::string dtype = "bf16";  // of those weights' matrices
     std::string device = "auto";
-    int threads = 0;  // 0: all cores
+    int threads = 0;                          // 0: all cores
     int64_t context = LoadOptions{}.context;  // tokens that must fit beside the weights
     int64_t room = 0;                         // tokens that a sequence may hold even where the model was made for fewer
 };

@@ -103,8 +103,8 @@ int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
     auto sweep = parse_sweep(*text, flags.from);
     if (!sweep) return report(sweep.error());
     const Canvas& canvas = terminal.canvas;
-    std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + " on " + one_line(sweep->device.hardware) + " with klp " + one_line(sweep->klp) + ", not measured here: " +
-                                  one_line(sweep->command),
+    std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + " on " + one_line(sweep->device.hardware) + " with klp " +
+                                  one_line(sweep->klp) + ", not measured here: " + one_line(sweep->command),
                               canvas.width) +
                       sweep_head(*sweep, canvas);
     for (const SweepRow& row : sweep->rows) out += sweep_rows(row, canvas);
@@ -141,13 +141,18 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     Backend& on = model.backend();
     const int64_t extra = twin_mixer_bytes(model.config(), cache_value_bytes(model)), free = on.free_bytes() >= 0 ? on.free_bytes() : system_memory().available;
     if (free >= 0 && extra > free)
-        return report({Error::device, "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware + " has " + bytes_text(free) +
-                                          " free beside the model"});
+        return report({Error::device, "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware +
+                                          " has " + bytes_text(free) + " free beside the model"});
     // Not a trained twin: one that shares all but the mixers fits beside the model, and is as fast.
     auto twin = model.all_mla_twin();
     if (!twin) return report(twin.error());
 
-    Sweep sweep{.klp = KLP_VERSION, .date = date_now(), .command = one_line(flags.command), .model = engine->name, .type = engine->weights(), .twin = std::string(label(*(*twin)->twin()))};
+    Sweep sweep{.klp = KLP_VERSION,
+                .date = date_now(),
+                .command = one_line(flags.command),
+                .model = engine->name,
+                .type = engine->weights(),
+                .twin = std::string(label(*(*twin)->twin()))};
     const ParameterCount parameters = count_parameters(model.config());
     sweep.parameters = parameters.total, sweep.active = parameters.active, sweep.weight_bytes = model.weight_bytes();
     sweep.device = on.info();

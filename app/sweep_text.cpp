@@ -15,7 +15,13 @@ std::string ms_text(double ms) {
     if (!std::isfinite(ms)) return "n/a";
     return ms >= 99.95 ? grouped(std::llround(ms)) : fixed(ms, ms >= 9.995 ? 1 : ms >= 0.9995 ? 2 : ms >= 0.00995 ? 3 : 4);
 }
-std::string rate_text(double rate) { return !std::isfinite(rate) ? "n/a" : rate < 9.95 ? fixed(rate, 2) : rate < 99.95 ? fixed(rate, 1) : rate < 999'999.5 ? grouped(std::llround(rate)) : fixed(rate / 1e6, 2) + "M"; }
+std::string rate_text(double rate) {
+    return !std::isfinite(rate) ? "n/a"
+           : rate < 9.95        ? fixed(rate, 2)
+           : rate < 99.95       ? fixed(rate, 1)
+           : rate < 999'999.5   ? grouped(std::llround(rate))
+                                : fixed(rate / 1e6, 2) + "M";
+}
 std::string times(double ratio) { return std::isfinite(ratio) ? fixed(ratio, ratio < 9.995 ? 2 : 1) + "x" : ""; }
 
 struct Figure {
@@ -58,8 +64,8 @@ std::string plain(double v) {
     return text;
 }
 std::string csv_decode(const SweepDecode& d) {
-    return std::to_string(d.sequences) + "," + std::to_string(d.steps) + "," + (d.steps ? d.synthetic ? "yes" : "no" : "") + "," + plain(d.ms) + "," + plain(d.p10) + "," + plain(d.p90) +
-           "," + plain(d.least_ms) + "," + (d.steps ? plain(d.rate()) : "") + "," + quoted(d.why);
+    return std::to_string(d.sequences) + "," + std::to_string(d.steps) + "," + (d.steps ? d.synthetic ? "yes" : "no" : "") + "," + plain(d.ms) + "," +
+           plain(d.p10) + "," + plain(d.p90) + "," + plain(d.least_ms) + "," + (d.steps ? plain(d.rate()) : "") + "," + quoted(d.why);
 }
 
 }  // namespace
@@ -71,19 +77,24 @@ std::string context_text(int64_t n) {
 }
 
 std::string sweep_head(const Sweep& s, const Canvas& canvas) {
-    return bold(wrapped(one_line(s.model + ", " + s.type + ", " + count_text(s.parameters) + " parameters, " + count_text(s.active) + " active, and its all-MLA twin (" + s.twin + ")"),
+    return bold(wrapped(one_line(s.model + ", " + s.type + ", " + count_text(s.parameters) + " parameters, " + count_text(s.active) +
+                                 " active, and its all-MLA twin (" + s.twin + ")"),
                         canvas.width),
                 canvas) +
            wrapped(one_line(s.device.name + ", " + s.device.hardware + (s.device.detail.empty() ? "" : ", " + s.device.detail) +
-                            (s.limits.read_gb_s > 0 ? ": reads " + short_number(s.limits.read_gb_s) + " GB/s, " + rate_name(s) + " products " + short_number(rate_of(s)) + " Gop/s" : "")),
+                            (s.limits.read_gb_s > 0
+                                 ? ": reads " + short_number(s.limits.read_gb_s) + " GB/s, " + rate_name(s) + " products " + short_number(rate_of(s)) + " Gop/s"
+                                 : "")),
                    canvas.width);
 }
 
 std::string sweep_rows(const SweepRow& row, const Canvas& canvas) {
     const SweepCell &a = row.hybrid, &b = row.twin;
     const bool star = a.one.synthetic || b.one.synthetic;
-    std::string out = "\n" + bold(line(context_text(row.context) + " tokens", {"hybrid", "limit", "share"}, {"twin", "limit", "share"}, "gain", canvas), canvas);
-    out += line("prefill tokens/s", prefill(a.prefill), prefill(b.prefill), a.prefill.seconds.empty() || b.prefill.seconds.empty() ? "" : times(a.prefill.rate() / b.prefill.rate()), canvas);
+    std::string out =
+        "\n" + bold(line(context_text(row.context) + " tokens", {"hybrid", "limit", "share"}, {"twin", "limit", "share"}, "gain", canvas), canvas);
+    out += line("prefill tokens/s", prefill(a.prefill), prefill(b.prefill),
+                a.prefill.seconds.empty() || b.prefill.seconds.empty() ? "" : times(a.prefill.rate() / b.prefill.rate()), canvas);
     out += line(std::string("ms a token") + (star ? " *" : ""), token(a.one), token(b.one), times(b.one.ms / a.one.ms), canvas);
     out += line("  10 to 90 %", spread(a.one), spread(b.one), "", canvas);
     const int64_t mine = a.state_bytes + a.cache_bytes, its = b.state_bytes + b.cache_bytes;
@@ -105,19 +116,23 @@ std::string sweep_foot(const Sweep& s, const Canvas& canvas) {
     std::string out = "\n";
     if (!s.ended.empty()) out += wrapped("The sweep " + one_line(s.ended) + ".", canvas.width);
     if (star) out += wrapped("* Behind a synthetic cache: random numbers in the place of a prompt that would have taken too long.", canvas.width);
-    out += wrapped("gain: the hybrid's advantage. batch: as many sequences as fit into " + bytes_text(s.memory) + " with the weights, at most " + grouped(kMostSequences) +
-                       ", each with a synthetic cache of its own.",
+    out += wrapped("gain: the hybrid's advantage. batch: as many sequences as fit into " + bytes_text(s.memory) + " with the weights, at most " +
+                       grouped(kMostSequences) + ", each with a synthetic cache of its own.",
                    canvas.width);
     if (s.limits.read_gb_s > 0)
-        out += wrapped("limit: what the device allows, reading the active weights, the state (read and written) and the cache once, or multiplying, whichever takes longer. "
-                       "Over 100 %: it stays in the processor's caches.",
-                       canvas.width);
+        out += wrapped(
+            "limit: what the device allows, reading the active weights, the state (read and written) and the cache once, or multiplying, whichever takes "
+            "longer. "
+            "Over 100 %: it stays in the processor's caches.",
+            canvas.width);
     return out;
 }
 
 // Only what the report states or its figures show; "about": read off a figure.
 std::string sweep_reference(const Canvas& canvas) {
-    const auto row = [&](const std::string& label, const std::string& a, const std::string& b, const std::string& gain) { return line(label, {a, "", ""}, {b, "", ""}, gain, {.width = 60}); };
+    const auto row = [&](const std::string& label, const std::string& a, const std::string& b, const std::string& gain) {
+        return line(label, {a, "", ""}, {b, "", ""}, gain, {.width = 60});
+    };
     std::string out = "\n" + bold("Reference: published, not measured here\n", canvas);
     out += wrapped("Kimi Linear technical report (arXiv 2510.26692), 48B-A3B. Read off its figures, so about; its machine is not stated.", canvas.width);
     out += row("", "hybrid", "full MLA", "gain");
@@ -128,22 +143,26 @@ std::string sweep_reference(const Canvas& canvas) {
     out += row("  1M", "22.7", "65.5", times(65.5 / 22.7));
     out += row("the same in the largest batch (figure 1b)", "", "", "");
     constexpr std::array<std::array<double, 3>, 4> kBatch{{{128, 0.46, 1.85}, {256, 0.65, 3.1}, {512, 1.03, 5.85}, {1024, 1.84, 11.48}}};
-    for (const auto& [k, hybrid, full] : kBatch) out += row("  " + context_text(static_cast<int64_t>(k) << 10), fixed(hybrid, 2), fixed(full, 2), times(full / hybrid));
+    for (const auto& [k, hybrid, full] : kBatch)
+        out += row("  " + context_text(static_cast<int64_t>(k) << 10), fixed(hybrid, 2), fixed(full, 2), times(full / hybrid));
     return out;
 }
 
 std::string sweep_csv(const Sweep& s) {
-    std::string out = "context,model,in_turn,prefill_tokens,prefill_seconds,prefill_limit_seconds,prefill_tokens_per_second,prefill_note,state_bytes,cache_bytes";
+    std::string out =
+        "context,model,in_turn,prefill_tokens,prefill_seconds,prefill_limit_seconds,prefill_tokens_per_second,prefill_note,state_bytes,cache_bytes";
     for (const std::string what : {"decode", "batch"})
-        for (const char* column : {"sequences", "steps", "synthetic_cache", "ms", "p10_ms", "p90_ms", "limit_ms", "tokens_per_second", "note"}) out += "," + what + "_" + column;
+        for (const char* column : {"sequences", "steps", "synthetic_cache", "ms", "p10_ms", "p90_ms", "limit_ms", "tokens_per_second", "note"})
+            out += "," + what + "_" + column;
     out += "\n";
     for (const SweepRow& row : s.rows) {
         for (const bool twin : {false, true}) {
             const SweepCell& c = twin ? row.twin : row.hybrid;
             const bool prefilled = !c.prefill.seconds.empty();
             out += std::to_string(row.context) + (twin ? ",twin," : ",hybrid,") + (row.in_turn ? "yes" : "no") + "," + std::to_string(c.prefill.tokens) + "," +
-                   (prefilled ? plain(static_cast<double>(c.prefill.tokens) / c.prefill.rate()) : "") + "," + plain(c.prefill.least_seconds) + "," + (prefilled ? plain(c.prefill.rate()) : "") +
-                   "," + quoted(c.prefill.why) + "," + std::to_string(c.state_bytes) + "," + std::to_string(c.cache_bytes) + "," + csv_decode(c.one) + "," + csv_decode(c.batch) + "\n";
+                   (prefilled ? plain(static_cast<double>(c.prefill.tokens) / c.prefill.rate()) : "") + "," + plain(c.prefill.least_seconds) + "," +
+                   (prefilled ? plain(c.prefill.rate()) : "") + "," + quoted(c.prefill.why) + "," + std::to_string(c.state_bytes) + "," +
+                   std::to_string(c.cache_bytes) + "," + csv_decode(c.one) + "," + csv_decode(c.batch) + "\n";
         }
     }
     return out;
@@ -187,7 +206,8 @@ public:
         double low = INFINITY, high = 0;
         for (const Line& l : lines) {
             for (const auto* points : {&l.points, &l.limit})
-                for (const Point& p : *points) low = std::min({low, p.y, std::isfinite(p.low) ? p.low : p.y}), high = std::max({high, p.y, std::isfinite(p.high) ? p.high : p.y});
+                for (const Point& p : *points)
+                    low = std::min({low, p.y, std::isfinite(p.low) ? p.low : p.y}), high = std::max({high, p.y, std::isfinite(p.high) ? p.high : p.y});
         }
         const double step = binary ? 2 : 10;
         low_x_ = std::log2(static_cast<double>(contexts.front())), high_x_ = std::log2(static_cast<double>(contexts.back()));
@@ -208,14 +228,18 @@ public:
         for (auto t = first; t <= last && t != ticks.end(); ++t) {
             if ((t - first) % every) continue;
             out_ += "<line x1=\"" + at(left_) + "\" x2=\"" + at(left_ + width_) + "\" y1=\"" + at(y(*t)) + "\" y2=\"" + at(y(*t)) + "\" stroke=\"" + kText +
-                    "\" stroke-opacity=\"0.25\"/>\n<text x=\"" + at(left_ - 8) + "\" y=\"" + at(y(*t) + 4) + "\" text-anchor=\"end\">" + (binary ? power_of_two(*t) : plain(*t)) + "</text>\n";
+                    "\" stroke-opacity=\"0.25\"/>\n<text x=\"" + at(left_ - 8) + "\" y=\"" + at(y(*t) + 4) + "\" text-anchor=\"end\">" +
+                    (binary ? power_of_two(*t) : plain(*t)) + "</text>\n";
         }
         for (int64_t c : contexts)
-            out_ += "<text x=\"" + at(x(static_cast<double>(c))) + "\" y=\"" + at(top_ + height_ + 18) + "\" text-anchor=\"middle\">" + context_text(c) + "</text>\n";
+            out_ += "<text x=\"" + at(x(static_cast<double>(c))) + "\" y=\"" + at(top_ + height_ + 18) + "\" text-anchor=\"middle\">" + context_text(c) +
+                    "</text>\n";
         for (const Line& l : lines) {
             if (l.points.empty()) continue;
             const std::string stroke = std::string(" stroke=\"") + l.colour + "\"";
-            if (l.limit.size() > 1) out_ += "<polyline fill=\"none\"" + stroke + " stroke-width=\"1.2\" stroke-dasharray=\"3 3\" stroke-opacity=\"0.8\" points=\"" + way(l.limit) + "\"/>\n";
+            if (l.limit.size() > 1)
+                out_ += "<polyline fill=\"none\"" + stroke + " stroke-width=\"1.2\" stroke-dasharray=\"3 3\" stroke-opacity=\"0.8\" points=\"" + way(l.limit) +
+                        "\"/>\n";
             std::string band;
             for (const Point& p : l.points)
                 if (std::isfinite(p.high)) band += at(x(p.x)) + "," + at(y(p.high)) + " ";
@@ -224,7 +248,8 @@ public:
             if (!band.empty()) out_ += std::string("<polygon fill=\"") + l.colour + "\" fill-opacity=\"0.18\" points=\"" + band + "\"/>\n";
             out_ += "<polyline fill=\"none\"" + stroke + " stroke-width=\"2.2\" stroke-linejoin=\"round\" points=\"" + way(l.points) + "\"/>\n";
             for (const Point& p : l.points)
-                out_ += "<circle cx=\"" + at(x(p.x)) + "\" cy=\"" + at(y(p.y)) + "\" r=\"3.2\"" + stroke + " stroke-width=\"1.6\" fill=\"" + (p.hollow ? "none" : l.colour) + "\"/>\n";
+                out_ += "<circle cx=\"" + at(x(p.x)) + "\" cy=\"" + at(y(p.y)) + "\" r=\"3.2\"" + stroke + " stroke-width=\"1.6\" fill=\"" +
+                        (p.hollow ? "none" : l.colour) + "\"/>\n";
         }
         label_ends(lines, text);
         return out_;
@@ -251,8 +276,9 @@ private:
         for (size_t i = 0; i < lines.size(); ++i) {
             if (lines[i].points.empty()) continue;
             const Point& p = lines[i].points.back();
-            out_ += "<text x=\"" + at(x(p.x) + 12) + "\" y=\"" + at(places[i] - 2) + "\" fill=\"" + lines[i].colour + "\" font-weight=\"bold\">" + lines[i].name + "</text>\n<text x=\"" +
-                    at(x(p.x) + 12) + "\" y=\"" + at(places[i] + 12) + "\" fill=\"" + lines[i].colour + "\">" + text(p.y) + "</text>\n";
+            out_ += "<text x=\"" + at(x(p.x) + 12) + "\" y=\"" + at(places[i] - 2) + "\" fill=\"" + lines[i].colour + "\" font-weight=\"bold\">" +
+                    lines[i].name + "</text>\n<text x=\"" + at(x(p.x) + 12) + "\" y=\"" + at(places[i] + 12) + "\" fill=\"" + lines[i].colour + "\">" +
+                    text(p.y) + "</text>\n";
         }
         if (both && std::abs(places[0] - places[1]) >= 50) {
             const Point &a = lines[0].points.back(), &b = lines[1].points.back();
@@ -282,17 +308,21 @@ std::string sweep_svg(const Sweep& s) {
         }
     }
     constexpr double kWidth = 940, kHeight = 420;
-    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + fixed(kWidth, 0) + "\" height=\"" + fixed(kHeight, 0) + "\" viewBox=\"0 0 " + fixed(kWidth, 0) + " " +
-                      fixed(kHeight, 0) + "\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" fill=\"" + kText + "\">\n";
+    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + fixed(kWidth, 0) + "\" height=\"" + fixed(kHeight, 0) + "\" viewBox=\"0 0 " +
+                      fixed(kWidth, 0) + " " + fixed(kHeight, 0) + "\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" fill=\"" + kText +
+                      "\">\n";
     out += "<title>" + xml(s.model + " and its all-MLA twin by context") + "</title>\n";
-    out += "<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">" + xml(s.model + ", " + s.type + ": hybrid and all-MLA twin by context") + "</text>\n";
-    out += "<text x=\"24\" y=\"47\">" + xml(s.device.hardware + (s.device.detail.empty() ? "" : ", " + s.device.detail) + "; " + s.date.substr(0, 10) + "; klp " + s.klp) + "</text>\n";
+    out +=
+        "<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">" + xml(s.model + ", " + s.type + ": hybrid and all-MLA twin by context") + "</text>\n";
+    out += "<text x=\"24\" y=\"47\">" +
+           xml(s.device.hardware + (s.device.detail.empty() ? "" : ", " + s.device.detail) + "; " + s.date.substr(0, 10) + "; klp " + s.klp) + "</text>\n";
     if (contexts.empty()) return out + "<text x=\"24\" y=\"90\">no row was finished</text>\n</svg>\n";
     Plot left(66, 94, 300, 262), right(544, 94, 286, 262);
     out += left.draw("ms a token, one sequence", contexts, {time[0], time[1]}, ms_text, false);
-    out += right.draw("state and cache of a sequence", contexts, {memory[0], memory[1]}, [](double v) { return bytes_text(std::llround(v)); }, true);
-    out += "<text x=\"66\" y=\"" + fixed(kHeight - 20, 0) + "\">tokens of context; dashed: this device's limit; band: 10 to 90 %" + (hollow ? "; hollow: a synthetic cache" : "") +
-           "</text>\n</svg>\n";
+    out += right.draw(
+        "state and cache of a sequence", contexts, {memory[0], memory[1]}, [](double v) { return bytes_text(std::llround(v)); }, true);
+    out += "<text x=\"66\" y=\"" + fixed(kHeight - 20, 0) + "\">tokens of context; dashed: this device's limit; band: 10 to 90 %" +
+           (hollow ? "; hollow: a synthetic cache" : "") + "</text>\n</svg>\n";
     return out;
 }
 

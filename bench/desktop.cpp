@@ -144,8 +144,8 @@ int main(int argc, char** argv) {
             times.push_back(double(t.nsecsElapsed()) / 1e6);
             cpu.push_back(cpu_ms() - begun);
         }
-        std::printf("%-21s  a turn at 120 tokens/s: %.2f ms median, %.2f ms at p95; of this thread's CPU %.2f, %.2f\n", what, median(times), percentile(times, .95),
-                    median(cpu), percentile(cpu, .95));
+        std::printf("%-21s  a turn at 120 tokens/s: %.2f ms median, %.2f ms at p95; of this thread's CPU %.2f, %.2f\n", what, median(times),
+                    percentile(times, .95), median(cpu), percentile(cpu, .95));
     };
     const auto all_in_sight = [&] {
         for (QDockWidget* dock : docks) {

@@ -29,7 +29,7 @@ constexpr int64_t kLargestFile = int64_t{1} << 30;
 std::string line_of(const json& record) { return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 json to_json(const Sampling& s) {
-    return {{"temperature", s.temperature}, {"top_k", s.top_k}, {"top_p", s.top_p}, {"min_p", s.min_p}, {"repeat_penalty", s.repeat_penalty},
+    return {{"temperature", s.temperature},     {"top_k", s.top_k}, {"top_p", s.top_p}, {"min_p", s.min_p}, {"repeat_penalty", s.repeat_penalty},
             {"repeat_window", s.repeat_window}, {"seed", s.seed}};
 }
 json to_json(const ChatInfo& i) {
@@ -39,8 +39,14 @@ json to_json(const ChatInfo& i) {
     return out;
 }
 json to_json(const AnswerStats& s) {
-    return {{"tokens", s.tokens}, {"prompt_tokens", s.prompt_tokens}, {"prefill_ns", s.prefill_ns}, {"first_token_ns", s.first_token_ns},
-            {"decode_ns", s.decode_ns}, {"seed", s.seed}, {"end", s.end}, {"memory_bytes", s.memory_bytes}};
+    return {{"tokens", s.tokens},
+            {"prompt_tokens", s.prompt_tokens},
+            {"prefill_ns", s.prefill_ns},
+            {"first_token_ns", s.first_token_ns},
+            {"decode_ns", s.decode_ns},
+            {"seed", s.seed},
+            {"end", s.end},
+            {"memory_bytes", s.memory_bytes}};
 }
 json to_json(const ChatMessage& m) {
     json out = {{"id", m.id}, {"parent", m.parent}, {"role", m.role}, {"text", m.text}, {"time", m.time}};

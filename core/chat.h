@@ -1,4 +1,5 @@
-// One chat on disk: a tree of messages in a file that only grows, one JSON record a line. Nothing that was said is ever taken out; what is removed is marked so.
+// One chat on disk: a tree of messages in a file that only grows, one JSON record a line. Nothing that was said is ever taken out; what is removed is marked
+// so.
 //
 //   {"klp": "chat", "version": 1}                                                     the first line
 //   {"info": {"title": ..., "system": ..., "sampling": {...}}}                        the newest one holds
@@ -25,7 +26,7 @@
 namespace klp {
 
 struct AnswerStats {
-    int64_t tokens = 0, prompt_tokens = 0;                      // made; fed before them
+    int64_t tokens = 0, prompt_tokens = 0;  // made; fed before them
     int64_t prefill_ns = 0, first_token_ns = 0, decode_ns = 0;
     uint64_t seed = 0;
     std::string end;           // "stop_token", "budget", "context", "cancelled", "error"
@@ -105,11 +106,11 @@ private:
     Result<void> open_file(std::string& note);
 
     std::filesystem::path file_;
-    int fd_ = -1;             // open for appending, and locked
-    int64_t on_disk_ = 0;     // bytes that were read or written
-    bool torn_ = false;       // the file ends within a line
-    std::string pending_;     // records that the file lacks
-    int growing_ = 0;         // an answer whose newest pieces are no record yet
+    int fd_ = -1;          // open for appending, and locked
+    int64_t on_disk_ = 0;  // bytes that were read or written
+    bool torn_ = false;    // the file ends within a line
+    std::string pending_;  // records that the file lacks
+    int growing_ = 0;      // an answer whose newest pieces are no record yet
     std::string grown_text_;
     std::vector<int32_t> grown_ids_;
     ChatInfo info_;

@@ -10,22 +10,22 @@
 namespace klp {
 
 struct ModelConfig {
-    std::string model_type;            // "kimi_linear"
+    std::string model_type;  // "kimi_linear"
     int vocab_size = 0;
     int hidden_size = 0;
     int num_hidden_layers = 0;
     std::vector<std::string> layer_kinds;  // per layer, a name of the mixer table: "kda" or "mla"
     float rms_norm_eps = 1e-5f;
     bool tie_word_embeddings = false;
-    int64_t model_max_length = 0;      // tokens of context
+    int64_t model_max_length = 0;  // tokens of context
 
     // KDA (linear_attn_config)
     int kda_heads = 0;
     int kda_key_dim = 0;
-    int kda_value_dim = 0;             // head_dim, unless v_head_dim is given beside it
-    int kda_gate_rank = 0;             // of the low-rank maps f_b f_a and g_b g_a: head_dim
+    int kda_value_dim = 0;  // head_dim, unless v_head_dim is given beside it
+    int kda_gate_rank = 0;  // of the low-rank maps f_b f_a and g_b g_a: head_dim
     int short_conv_kernel_size = 4;
-    float gate_lower_bound = 0;        // 0: unbounded softplus gate
+    float gate_lower_bound = 0;  // 0: unbounded softplus gate
 
     // MLA
     int num_attention_heads = 0;
@@ -41,7 +41,7 @@ struct ModelConfig {
     int intermediate_size = 0;
     int first_k_dense_replace = 0;
     int moe_layer_freq = 1;
-    std::vector<bool> moe_layers;      // per layer, where mlp_layer_types says what the two numbers above cannot; else empty
+    std::vector<bool> moe_layers;  // per layer, where mlp_layer_types says what the two numbers above cannot; else empty
     int num_experts = 0;
     int num_experts_per_token = 0;
     int num_shared_experts = 0;

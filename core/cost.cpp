@@ -39,9 +39,10 @@ Cost Costs::decode(int64_t context, int64_t sequences) const {
     const auto n = static_cast<double>(sequences);
     const SequenceBytes own = sequence_bytes(config_, context, cache_value_bytes_);
     Cost cost;
-    cost.bytes = shared_bytes_ + head_bytes_ + experts_hit(n) * expert_bytes_ + n * (embedding_row_ + 2.0 * static_cast<double>(own.state + own.conv) + static_cast<double>(own.cache));
+    cost.bytes = shared_bytes_ + head_bytes_ + experts_hit(n) * expert_bytes_ +
+                 n * (embedding_row_ + 2.0 * static_cast<double>(own.state + own.conv) + static_cast<double>(own.cache));
     const double linear = shared_values_ + head_values_ + config_.num_experts_per_token * expert_values_;
-    const double kda = 7.0 * config_.kda_heads * config_.kda_key_dim * config_.kda_value_dim;                              // decay, two products with the state, its change
+    const double kda = 7.0 * config_.kda_heads * config_.kda_key_dim * config_.kda_value_dim;  // decay, two products with the state, its change
     const double mla = 2.0 * config_.num_attention_heads * (2.0 * config_.kv_lora_rank + config_.qk_rope_head_dim) * static_cast<double>(context);
     cost.operations = n * (2 * linear + kda_ * kda + mla_ * mla);
     return cost;

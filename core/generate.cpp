@@ -48,8 +48,8 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
         return out;
     }
 
-    // Every token becomes part of the sequence, even the last one: what was said is remembered. So a device that works by itself is given the pass of a token before
-    // the host knows the token, and never waits for the host.
+    // Every token becomes part of the sequence, even the last one: what was said is remembered. So a device that works by itself is given the pass of a token
+    // before the host knows the token, and never waits for the host.
     const Model& model = sequence.model();
     const bool runs_ahead = model.backend().info().whole_passes;
     const auto finish = [&](const PassPtr& decoded) {

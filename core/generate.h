@@ -23,7 +23,7 @@ struct GenerateOptions {
     int64_t budget = 512;       // tokens at most
     std::vector<int32_t> stop;  // ids that end the answer; they are fed to the sequence (the turn is closed) but not reported
     const std::atomic<bool>* cancel = nullptr;
-    const int* candidates = nullptr;  // that each token's event names; looked at before each pass
+    const int* candidates = nullptr;                  // that each token's event names; looked at before each pass
     std::function<bool(const TokenEvent&)> on_token;  // false: stop here
 };
 

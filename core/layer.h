@@ -42,7 +42,9 @@ struct LayerState {
     }
 };
 
-inline std::span<const float> floats_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)}; }
+inline std::span<const float> floats_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
 
 // Temporary memory of one forward pass: taken in order, all given back at the end of a frame.
 class Scratch {

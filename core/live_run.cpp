@@ -14,7 +14,8 @@ constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not dra
 constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
 bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
-// Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from ending.
+// Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from
+// ending.
 bool hurries(const Command& command, size_t probe) {
     if (probes(command)) return command.index() == probe;
     return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command);
@@ -279,7 +280,8 @@ void LiveRun::handle(const MakeAnswer& c) {
     const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
     AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
     if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
-        done.closed = at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
+        done.closed =
+            at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
         tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
@@ -361,11 +363,13 @@ void LiveRun::handle(const ProbeAttention& c) {
     const std::span<const int32_t> tokens(at_->sequence.tokens());
     const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
     const int64_t begin = now_ns();
-    auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
-        if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
-    });
+    auto reads =
+        probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
+            if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+        });
     if (!reads) return fail_probe(reads.error());
-    for (HeadReads& r : *reads) tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
+    for (HeadReads& r : *reads)
+        tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
 }
 
 void LiveRun::handle(const ProbeState& c) {

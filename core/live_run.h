@@ -58,7 +58,7 @@ private:
     std::unique_ptr<Loaded> at_;
     std::atomic<bool> cancel_ = false;
     std::optional<size_t> probing_;  // kind of the probe that is under way or was last; guarded by mutex_
-    int64_t pictured_ = 0;  // ns
+    int64_t pictured_ = 0;           // ns
 
     std::mutex mutex_;
     std::condition_variable_any wake_;
@@ -67,7 +67,7 @@ private:
     int64_t waiting_readings_ = 0, dropped_ = 0;
     int64_t posted_ = 0, begun_ = 0, cancelled_until_ = 0;  // commands
     Interest interest_;
-    bool look_ = false;  // a state is wanted that was not pictured yet
+    bool look_ = false;    // a state is wanted that was not pictured yet
     std::jthread thread_;  // the last member: it must not outlive what it uses
 };
 

@@ -55,8 +55,8 @@ int64_t sequences_that_fit(const ModelConfig& c, int64_t bytes, int64_t context,
 }
 
 std::string text(const MemoryPlan& p) {
-    return size(p.total()) + " (" + size(p.weights) + " weights, " + size(p.state) + " state, " + size(p.cache) + " cache of " + std::to_string(p.context) + " tokens, " +
-           size(p.scratch) + " scratch)";
+    return size(p.total()) + " (" + size(p.weights) + " weights, " + size(p.state) + " state, " + size(p.cache) + " cache of " + std::to_string(p.context) +
+           " tokens, " + size(p.scratch) + " scratch)";
 }
 
 }  // namespace klp

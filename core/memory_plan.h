@@ -6,11 +6,11 @@
 namespace klp {
 
 struct MemoryPlan {
-    int64_t weights = 0;   // bytes, as the device keeps them
-    int64_t state = 0;     // KDA states and convolutions' tails of one sequence
-    int64_t cache = 0;     // its MLA cache at `context` tokens
-    int64_t scratch = 0;   // activations of one pass of prompt tokens, and its logits
-    int64_t context = 0;   // tokens
+    int64_t weights = 0;  // bytes, as the device keeps them
+    int64_t state = 0;    // KDA states and convolutions' tails of one sequence
+    int64_t cache = 0;    // its MLA cache at `context` tokens
+    int64_t scratch = 0;  // activations of one pass of prompt tokens, and its logits
+    int64_t context = 0;  // tokens
     int64_t total() const { return weights + state + cache + scratch; }
 };
 // `pass`: tokens of a prompt in one pass.

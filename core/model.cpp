@@ -113,8 +113,8 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
         }
         if (options.on_plan) options.on_plan(plan);
         if (plan.total() > free)
-            return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) + " of " +
-                                                std::to_string(on->info().memory_bytes >> 20) + " MiB free");
+            return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) +
+                                                " of " + std::to_string(on->info().memory_bytes >> 20) + " MiB free");
     }
 
     constexpr double kFetching = 0.9;  // of the time that loading takes
@@ -231,7 +231,8 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
             const Choice& c = *feeds[r].choice;
             std::vector<int32_t> recent;
             if (c.how.penalises()) recent = last_tokens(feeds[r], static_cast<size_t>(c.how.repeat_window));
-            auto* const pick = reinterpret_cast<Pick*>(step.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float)));
+            auto* const pick =
+                reinterpret_cast<Pick*>(step.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float)));
             pass->picks[r] = {feeds[r].sequence, pass->segments[r].past + pass->segments[r].count, pick, c.candidates};
             on_->sample({.logits = {logits.row(static_cast<int64_t>(r)), {config_.vocab_size}},
                          .how = c.how,
@@ -273,7 +274,8 @@ void Model::finish(Pass& pass) const {
         std::memcpy(static_cast<void*>(picked.top.data()), at + sizeof(Pick) / sizeof(float), picked.top.size() * sizeof(Candidate));
         std::erase_if(picked.top, [](const Candidate& c) { return c.id < 0; });
         // A pass behind this one may have fed it already.
-        if (std::vector<int32_t>& tokens = p.sequence->tokens_; p.position < static_cast<int64_t>(tokens.size())) tokens[static_cast<size_t>(p.position)] = picked.id;
+        if (std::vector<int32_t>& tokens = p.sequence->tokens_; p.position < static_cast<int64_t>(tokens.size()))
+            tokens[static_cast<size_t>(p.position)] = picked.id;
     }
     charge(pass.times.head, since);
     ws.times = pass.times;

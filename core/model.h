@@ -22,20 +22,20 @@ std::string_view label(TwinKind kind);  // "trained twin", "same shapes, synthet
 struct MemoryPlan;
 
 struct LoadOptions {
-    bool biased_router = false;                     // the vendor's biased-weights quirk
-    int64_t context = 4096;                         // tokens that must fit into a GPU's memory beside the weights
+    bool biased_router = false;                      // the vendor's biased-weights quirk
+    int64_t context = 4096;                          // tokens that must fit into a GPU's memory beside the weights
     std::function<void(const MemoryPlan&)> on_plan;  // of a GPU's memory, before any of it is taken; may be empty
-    std::atomic<bool>* cancel = nullptr;            // checked between tensors
-    std::function<void(double fraction)> progress;  // may be empty
+    std::atomic<bool>* cancel = nullptr;             // checked between tensors
+    std::function<void(double fraction)> progress;   // may be empty
 };
 
 // Rows of one sequence to feed in one pass.
 struct Feed {
     Sequence* sequence = nullptr;
     std::span<const int32_t> tokens;
-    const Choice* choice = nullptr;   // the next id is wanted, picked on the device, and no logits
-    bool silent = false;              // neither is wanted: more of the prompt comes
-    const Pick* follows = nullptr;    // one token, and this is it: device memory that a pass before this one writes. `tokens` is {kUnknown} then
+    const Choice* choice = nullptr;  // the next id is wanted, picked on the device, and no logits
+    bool silent = false;             // neither is wanted: more of the prompt comes
+    const Pick* follows = nullptr;   // one token, and this is it: device memory that a pass before this one writes. `tokens` is {kUnknown} then
 };
 inline constexpr int32_t kUnknown = -1;  // the id of a token that is fed but has not been told the host yet
 struct Picked : Pick {
@@ -46,11 +46,11 @@ struct Picked : Pick {
 struct Workspace {
     explicit Workspace(Backend& on) : scratch(on), readings{Scratch(on), Scratch(on)} {}
     Scratch scratch;
-    Scratch readings[2];        // taken in turns: what one pass gave leaves the device while the next one runs
+    Scratch readings[2];  // taken in turns: what one pass gave leaves the device while the next one runs
     bool taken[2] = {};
     Tap* tap = nullptr;
-    PhaseTimes times;           // of the last pass
-    int64_t finished_ns = 0;    // when it was over
+    PhaseTimes times;         // of the last pass
+    int64_t finished_ns = 0;  // when it was over
     // Of the last pass: [rows, vocab_size] logits unless every feed had a choice, and what each feed's choice gave (id -1: none, and where it had none).
     std::vector<float> logits;
     std::vector<Picked> picked;
@@ -58,11 +58,13 @@ struct Workspace {
 
 // A forward pass under way: launched, and perhaps run. Whoever drops it unfinished does not learn what it gave; the sequences have its tokens.
 struct Pass {
-    Pass(Backend& on, Workspace& ws, int side) : ws(ws), side(side), step{.on = on, .scratch = ws.scratch, .readings = ws.readings[side], .tap = ws.tap} { ws.taken[side] = true; }
+    Pass(Backend& on, Workspace& ws, int side) : ws(ws), side(side), step{.on = on, .scratch = ws.scratch, .readings = ws.readings[side], .tap = ws.tap} {
+        ws.taken[side] = true;
+    }
     Pass(const Pass&) = delete;
     ~Pass() { given.reset(), ws.taken[side] = false; }
 
-    struct Picks {             // of one feed
+    struct Picks {  // of one feed
         Sequence* sequence = nullptr;
         int64_t position = 0;  // that the picked token will have
         Pick* pick = nullptr;  // among the readings, its candidates behind it; null: no choice
@@ -88,11 +90,11 @@ public:
     Result<std::shared_ptr<const Model>> all_mla_twin(const std::filesystem::path& folder = {}) const;
 
     // One pass over all feeds, any mix of lengths (T = 0 allowed): appends to every sequence. Logits land in `ws.logits`: one row a feed (its last token; a row
-    // of an empty feed is NaN), or with `all_rows` one row a token and no picks; picks in `ws.picked`. Ids must lie in the vocabulary and lengths in each sequence's context: Sequence::feed
-    // checks and says so.
+    // of an empty feed is NaN), or with `all_rows` one row a token and no picks; picks in `ws.picked`. Ids must lie in the vocabulary and lengths in each
+    // sequence's context: Sequence::feed checks and says so.
     void forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows = false) const { finish(*launch(feeds, ws, all_rows)); }
-    // The same in two halves: on a device that works by itself (DeviceInfo::whole_passes) launch() returns while the pass runs. Two passes may be under way, and are
-    // finished in order; finish() hands readings to the tap and fills ws.picked and ws.times. Logits are waited for by launch().
+    // The same in two halves: on a device that works by itself (DeviceInfo::whole_passes) launch() returns while the pass runs. Two passes may be under way,
+    // and are finished in order; finish() hands readings to the tap and fills ws.picked and ws.times. Logits are waited for by launch().
     PassPtr launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows = false) const;
     void finish(Pass& pass) const;
 

@@ -33,7 +33,8 @@ Result<std::vector<Starter>> read_prompts(const std::filesystem::path& file) {
         for (auto [name, field] : {std::pair("turns", &s.turns), std::pair("expect", &s.expect)}) {
             where = item + "." + name;
             const auto it = entry.find(name);
-            const bool texts = it != entry.end() && it->is_array() && !it->empty() && std::all_of(it->begin(), it->end(), [](auto& t) { return t.is_string(); });
+            const bool texts =
+                it != entry.end() && it->is_array() && !it->empty() && std::all_of(it->begin(), it->end(), [](auto& t) { return t.is_string(); });
             if (!texts) return wrong("is not a list of texts");
             *field = it->get<std::vector<std::string>>();
         }

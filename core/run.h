@@ -29,9 +29,9 @@ struct RunCard {
     int64_t weight_bytes = 0, active_bytes = 0;  // all, and what one decoded token reads
     int cache_value_bytes = 2;
     int64_t load_ns = 0;
-    std::string memory_plan;              // of a GPU: what was planned before anything was taken
-    std::function<DeviceLoad()> load;     // of a GPU, now; any thread. Empty for the CPU and in a replay
-    Sampling sampling;      // what the model's generation_config.json suggests
+    std::string memory_plan;           // of a GPU: what was planned before anything was taken
+    std::function<DeviceLoad()> load;  // of a GPU, now; any thread. Empty for the CPU and in a replay
+    Sampling sampling;                 // what the model's generation_config.json suggests
     int64_t predict = 2048;
     TwinKind twin = TwinKind::computed;  // what a race would run against
     std::string recorded;                // "" when live, else date and machine of the recording
@@ -50,8 +50,8 @@ struct Part {
 struct LoadModel {
     std::string model, device = "auto";
     int threads = 0;
-    int64_t context = 0;                            // 0: the model's own limit
-    int64_t snapshot_budget = int64_t{1} << 30;     // bytes
+    int64_t context = 0;                         // 0: the model's own limit
+    int64_t snapshot_budget = int64_t{1} << 30;  // bytes
 };
 struct UnloadModel {};
 // Answers the line: its last part is a message, or an open answer to go on with. `answer` comes back in every event about it.
@@ -75,15 +75,15 @@ struct SetSnapshotBudget {
 struct StartRace {
     int64_t context = 4096;
 };
-// Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding tokens
-// again, so a probe that is under way gives way to the next command (but AskCost, SetSnapshotBudget) without a word.
+// Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding
+// tokens again, so a probe that is under way gives way to the next command (but AskCost, SetSnapshotBudget) without a word.
 struct ProbeAttention {
-    int layer = 0, head = -1;  // -1: every head, a picture of each
-    int64_t position = 0;  // one that is not fed yet: the newest
+    int layer = 0, head = -1;       // -1: every head, a picture of each
+    int64_t position = 0;           // one that is not fed yet: the newest
     int64_t window = kProbeWindow;  // tokens back, of a KDA layer
 };
-// The state of a head after the token at `position` of the current sequence, fed again from the nearest snapshot; it gives way as ProbeAttention does. The answer
-// is a StatePicture of the past: an empty one where there are more than kProbeWindow tokens to feed, in a replay the nearest one that was recorded.
+// The state of a head after the token at `position` of the current sequence, fed again from the nearest snapshot; it gives way as ProbeAttention does. The
+// answer is a StatePicture of the past: an empty one where there are more than kProbeWindow tokens to feed, in a replay the nearest one that was recorded.
 struct ProbeState {
     int layer = 0, head = 0;
     int64_t position = 0;
@@ -93,9 +93,9 @@ using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, 
 // What visible panels need; the rest is neither computed nor copied.
 struct Interest {
     bool sites[kSites] = {};
-    int top = 0;                                        // most probable candidates of each token
-    std::optional<std::pair<int, int>> state;           // layer, head whose matrix is pictured
-    int pictures = 15;                                  // of it a second, at most
+    int top = 0;                               // most probable candidates of each token
+    std::optional<std::pair<int, int>> state;  // layer, head whose matrix is pictured
+    int pictures = 15;                         // of it a second, at most
     bool operator==(const Interest&) const = default;
 };
 
@@ -173,7 +173,7 @@ struct SnapshotsKept {
 };
 struct StatePicture {
     int layer = 0, head = 0;
-    int64_t position = 0;  // tokens fed when it was taken
+    int64_t position = 0;       // tokens fed when it was taken
     int rows = 0, columns = 0;  // V, K
     std::vector<float> values;  // V-first
     bool past = false;          // the answer to ProbeState; not recorded
@@ -189,8 +189,8 @@ struct RaceDone {
 };
 struct AttentionPicture {
     int layer = 0, head = 0;
-    int64_t position = 0;  // of the reading token
-    int64_t first = 0;     // of the earliest weight
+    int64_t position = 0;   // of the reading token
+    int64_t first = 0;      // of the earliest weight
     bool implicit = false;  // of a KDA head: the unrolled delta rule, signed, not summing to one
     std::vector<float> weights;
     std::vector<float> decay_only;  // implicit: as if no later write had removed anything

@@ -1,5 +1,5 @@
-// The random numbers of an answer. They are our own, and so is all arithmetic of Sample (kernels/ops.h): the same seed, settings and logits give the same ids on
-// every machine.
+// The random numbers of an answer. They are our own, and so is all arithmetic of Sample (kernels/ops.h): the same seed, settings and logits give the same ids
+// on every machine.
 //
 //   Sampler sampler({.temperature = 0.7f, .top_p = 0.9f, .seed = 1});
 //   const Choice choice = sampler.next();

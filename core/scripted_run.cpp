@@ -28,7 +28,9 @@ Readings scripted_readings(const TraceShape& shape, int64_t position) {
         for (int layer : shape.layers(site))
             for (int i = 0; i < shape.width(site); ++i) r.values[static_cast<size_t>(shape.offset(site, layer) + i)] = value(layer, i);
     };
-    put(Site::log_decay, [&](int l, int i) { return -std::exp(-0.09f * static_cast<float>(i % shape.key_dim) - static_cast<float>(l)) * (1.2f + std::sin(0.7f * t + static_cast<float>(i))); });
+    put(Site::log_decay, [&](int l, int i) {
+        return -std::exp(-0.09f * static_cast<float>(i % shape.key_dim) - static_cast<float>(l)) * (1.2f + std::sin(0.7f * t + static_cast<float>(i)));
+    });
     put(Site::beta, [&](int l, int h) { return 0.5f + 0.45f * std::sin(0.3f * t + static_cast<float>(l + h)); });
     put(Site::state_norm, [&](int l, int h) { return static_cast<float>(h + 1) * (1 - std::exp(-t / (20 + 30 * static_cast<float>(l)))); });
     put(Site::update_norm, [&](int, int h) { return 0.2f + 0.1f * std::cos(t + static_cast<float>(h)); });
@@ -55,7 +57,8 @@ std::vector<Event> scripted_answer(const RunCard& card, int answer, int64_t posi
     events.push_back(PhaseChanged{Phase::decoding});
     for (int64_t i = 0; i < tokens; ++i) {
         const int64_t at = position + prompt + i;
-        TokenMade made{.answer = answer, .position = at, .id = static_cast<int32_t>(300 + i % 100), .text = kWords[i % 10], .nanoseconds = 200'000 + i % 7 * 10'000};
+        TokenMade made{
+            .answer = answer, .position = at, .id = static_cast<int32_t>(300 + i % 100), .text = kWords[i % 10], .nanoseconds = 200'000 + i % 7 * 10'000};
         made.probability = 0.3f + 0.06f * static_cast<float>(i % 10), made.entropy = 1.5f, made.rank = static_cast<int>(i % 3);
         for (int c = 0; c < 8; ++c) made.top.push_back({static_cast<int32_t>(300 + (i + c) % 100), 0.5f / static_cast<float>(1 << c)});
         made.memory = memory(at);

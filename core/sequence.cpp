@@ -25,8 +25,7 @@ std::vector<LayerState> copy_of(Backend& on, const std::vector<LayerState>& laye
     std::vector<LayerState> copies(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
         for (const Buffer& fixed : layers[i].fixed) copies[i].fixed.push_back(copy_of(on, fixed, fixed.bytes()));
-        for (const auto& page : layers[i].pages)
-            copies[i].add_page(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
+        for (const auto& page : layers[i].pages) copies[i].add_page(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
     }
     return copies;
 }
@@ -110,7 +109,8 @@ Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws,
     if (auto room = has_room(n); !room) return tl::unexpected(room.error());
     const int64_t pass = ws.tap ? kPrefillChunk : model_->pass_tokens();
     for (int64_t at = 0;; at += pass) {
-        if (n > 0 && cancel && *cancel) return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
+        if (n > 0 && cancel && *cancel)
+            return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
         const bool last = at + pass >= n;
         const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), last ? choice : nullptr, !last};
         if (last) return model_->launch({&chunk, 1}, ws);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/json.h"
 #include "core/generate.h"
+#include "core/json.h"
 #include "core/memory_plan.h"
 #include "core/race.h"
 #include "core/system.h"
@@ -15,13 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kRounds = 5, kTokens = 16;             // decoded in a round and timed
-constexpr int kUntimed = 2;                          // in front of them: pages, graphs, and what the other model left in the caches
+constexpr int kRounds = 5, kTokens = 16;  // decoded in a round and timed
+constexpr int kUntimed = 2;               // in front of them: pages, graphs, and what the other model left in the caches
 constexpr int kBatchSteps = 8;
-constexpr int kPrefills = 3;                         // at most
-constexpr double kQuick = 2;                         // seconds: prefills of a cell are repeated below it
-constexpr int64_t kPiece = 16384;                    // of a prompt, between two looks at the time
-constexpr int64_t kReserve = int64_t{64} << 20;      // bytes that stay free: an op's temporaries, and everybody else
+constexpr int kPrefills = 3;                     // at most
+constexpr double kQuick = 2;                     // seconds: prefills of a cell are repeated below it
+constexpr int64_t kPiece = 16384;                // of a prompt, between two looks at the time
+constexpr int64_t kReserve = int64_t{64} << 20;  // bytes that stay free: an op's temporaries, and everybody else
 constexpr int64_t kCpuMemory = int64_t{1} << 30;
 
 double part(std::vector<double> values, double at) {
@@ -93,8 +93,8 @@ public:
                 cells[i]->prefill.why = cells[i]->one.why = cells[i]->batch.why = too_large(needs[i], free);
         }
         if (fit.empty()) {
-            sweep_.ended = "ended before " + std::to_string(row.context) + " tokens: the hybrid needs " + size(needs[0] + kReserve) + " more, the twin " + size(needs[1] + kReserve) +
-                           ", and " + size(free) + " are free";
+            sweep_.ended = "ended before " + std::to_string(row.context) + " tokens: the hybrid needs " + size(needs[0] + kReserve) + " more, the twin " +
+                           size(needs[1] + kReserve) + ", and " + size(free) + " are free";
             return false;
         }
         row.in_turn = fit.size() == 2 && (free < 0 || together + kReserve <= free);
@@ -222,7 +222,8 @@ private:
         const int64_t room = std::min(sweep_.memory - sweep_.weight_bytes, free < 0 ? sweep_.memory : free) - kReserve;
         const int64_t n = std::min(kMostSequences, sequences_that_fit(config, room, context, r.cache_value_bytes));
         if (n == 0) {
-            out.why = "a sequence needs " + size(one + kReserve) + " beside the weights, and of " + size(sweep_.memory) + " " + size(room + kReserve) + " are left";
+            out.why =
+                "a sequence needs " + size(one + kReserve) + " beside the weights, and of " + size(sweep_.memory) + " " + size(room + kReserve) + " are left";
             return true;
         }
         out = counted(r, context, n);
@@ -275,8 +276,8 @@ Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<cons
             return fail(Error::device, "a budget of " + size(options.memory) + " is more than there is: " + size(most) + " with the weights");
         const int64_t least = sweep.weight_bytes + kReserve + bytes_of_sequence(a.model->config(), options.contexts.front(), a.cache_value_bytes);
         if (options.memory < least)
-            return fail(Error::device, "a budget of " + size(options.memory) + " holds no sequence: the weights, one of " + std::to_string(options.contexts.front()) +
-                                           " tokens and what an op needs take " + size(least));
+            return fail(Error::device, "a budget of " + size(options.memory) + " holds no sequence: the weights, one of " +
+                                           std::to_string(options.contexts.front()) + " tokens and what an op needs take " + size(least));
     } else {
         sweep.memory = sweep.weight_bytes + (gpu ? free / 20 * 19 : std::min(kCpuMemory, free < 0 ? kCpuMemory : free / 2));
     }
@@ -323,7 +324,8 @@ Json cell_json(const SweepCell& c) {
     if (!c.prefill.why.empty()) prefill["why"] = c.prefill.why;
     if (!c.prefill.seconds.empty()) prefill["seconds"] = c.prefill.seconds, prefill["tokens_per_second"] = c.prefill.rate();
     prefill["least_seconds"] = number(c.prefill.least_seconds);
-    return {{"state_bytes", c.state_bytes}, {"cache_bytes", c.cache_bytes}, {"prefill", prefill}, {"decode", decode_json(c.one)}, {"batch", decode_json(c.batch)}};
+    return {
+        {"state_bytes", c.state_bytes}, {"cache_bytes", c.cache_bytes}, {"prefill", prefill}, {"decode", decode_json(c.one)}, {"batch", decode_json(c.batch)}};
 }
 
 // Fields of an object, by their way from the top; the first thing that is wrong is kept.
@@ -358,7 +360,8 @@ public:
     void get(const char* key, int64_t& to) {
         const auto* v = find(key);
         if (!v) return;
-        if (!v->is_number_integer() || (v->is_number_unsigned() && v->get<uint64_t>() > (uint64_t{1} << 62)) || v->get<int64_t>() < 0) return wrong(key, "a whole number");
+        if (!v->is_number_integer() || (v->is_number_unsigned() && v->get<uint64_t>() > (uint64_t{1} << 62)) || v->get<int64_t>() < 0)
+            return wrong(key, "a whole number");
         to = v->get<int64_t>();
     }
     void get(const char* key, double& to, bool or_null = false) {
@@ -419,22 +422,25 @@ SweepCell read_cell(Reader r) {
 
 std::string to_json(const Sweep& s) {
     Json rows = Json::array();
-    for (const SweepRow& row : s.rows) rows.push_back({{"context", row.context}, {"in_turn", row.in_turn}, {"hybrid", cell_json(row.hybrid)}, {"twin", cell_json(row.twin)}});
-    const Json out{{"sweep", 1},
-                   {"klp", s.klp},
-                   {"date", s.date},
-                   {"command", s.command},
-                   {"model", s.model},
-                   {"type", s.type},
-                   {"twin", s.twin},
-                   {"parameters", {{"total", s.parameters}, {"active", s.active}}},
-                   {"weight_bytes", s.weight_bytes},
-                   {"device", {{"name", s.device.name}, {"hardware", s.device.hardware}, {"detail", s.device.detail}, {"memory_bytes", s.device.memory_bytes}}},
-                   {"limits", {{"read_gb_s", s.limits.read_gb_s}, {"f32_gflops", s.limits.f32_gflops}, {"bf16_gflops", s.limits.bf16_gflops}, {"int8_gops", s.limits.int8_gops}}},
-                   {"limit_seconds", s.limit_seconds},
-                   {"memory_bytes", s.memory},
-                   {"rows", rows},
-                   {"ended", s.ended}};
+    for (const SweepRow& row : s.rows)
+        rows.push_back({{"context", row.context}, {"in_turn", row.in_turn}, {"hybrid", cell_json(row.hybrid)}, {"twin", cell_json(row.twin)}});
+    const Json out{
+        {"sweep", 1},
+        {"klp", s.klp},
+        {"date", s.date},
+        {"command", s.command},
+        {"model", s.model},
+        {"type", s.type},
+        {"twin", s.twin},
+        {"parameters", {{"total", s.parameters}, {"active", s.active}}},
+        {"weight_bytes", s.weight_bytes},
+        {"device", {{"name", s.device.name}, {"hardware", s.device.hardware}, {"detail", s.device.detail}, {"memory_bytes", s.device.memory_bytes}}},
+        {"limits",
+         {{"read_gb_s", s.limits.read_gb_s}, {"f32_gflops", s.limits.f32_gflops}, {"bf16_gflops", s.limits.bf16_gflops}, {"int8_gops", s.limits.int8_gops}}},
+        {"limit_seconds", s.limit_seconds},
+        {"memory_bytes", s.memory},
+        {"rows", rows},
+        {"ended", s.ended}};
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -453,8 +459,10 @@ Result<Sweep> parse_sweep(std::string_view text, const std::string& file) {
     Reader parameters = top.at("parameters"), device = top.at("device"), limits = top.at("limits");
     parameters.get("total", s.parameters), parameters.get("active", s.active);
     top.get("weight_bytes", s.weight_bytes);
-    device.get("name", s.device.name), device.get("hardware", s.device.hardware), device.get("detail", s.device.detail), device.get("memory_bytes", s.device.memory_bytes);
-    limits.get("read_gb_s", s.limits.read_gb_s), limits.get("f32_gflops", s.limits.f32_gflops), limits.get("bf16_gflops", s.limits.bf16_gflops), limits.get("int8_gops", s.limits.int8_gops);
+    device.get("name", s.device.name), device.get("hardware", s.device.hardware), device.get("detail", s.device.detail),
+        device.get("memory_bytes", s.device.memory_bytes);
+    limits.get("read_gb_s", s.limits.read_gb_s), limits.get("f32_gflops", s.limits.f32_gflops), limits.get("bf16_gflops", s.limits.bf16_gflops),
+        limits.get("int8_gops", s.limits.int8_gops);
     top.get("limit_seconds", s.limit_seconds), top.get("memory_bytes", s.memory), top.get("ended", s.ended);
     if (const auto* rows = top.find("rows"); rows && rows->is_array()) {
         for (size_t i = 0; i < rows->size() && error.empty(); ++i) {

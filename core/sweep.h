@@ -21,13 +21,13 @@ struct SweepPrefill {
     double rate() const;          // tokens/s of the median run
 };
 
-struct SweepDecode {                           // steps of one token for each sequence
-    int64_t sequences = 0, steps = 0;          // steps: that were timed
-    bool synthetic = false;                    // the cache was filled with random numbers instead of a prompt
-    double ms = NAN, p10 = NAN, p90 = NAN;     // of a step: median, and 10th and 90th of a hundred
-    double bytes = 0, operations = 0;          // of a step, counted
-    double least_ms = NAN;                     // at the device's limit
-    std::string why;                           // it was not measured
+struct SweepDecode {                                                           // steps of one token for each sequence
+    int64_t sequences = 0, steps = 0;                                          // steps: that were timed
+    bool synthetic = false;                                                    // the cache was filled with random numbers instead of a prompt
+    double ms = NAN, p10 = NAN, p90 = NAN;                                     // of a step: median, and 10th and 90th of a hundred
+    double bytes = 0, operations = 0;                                          // of a step, counted
+    double least_ms = NAN;                                                     // at the device's limit
+    std::string why;                                                           // it was not measured
     double rate() const { return static_cast<double>(sequences) * 1e3 / ms; }  // tokens/s
     double share() const { return least_ms / ms; }                             // of the limit
 };
@@ -53,7 +53,7 @@ struct Sweep {
     double limit_seconds = 0;  // a cell's
     int64_t memory = 0;        // bytes for weights, states and caches of a batch
     std::vector<SweepRow> rows;
-    std::string ended;         // why before the last context; "": it did not
+    std::string ended;  // why before the last context; "": it did not
 };
 
 // One JSON object, and back: an error names file and field.
@@ -72,8 +72,8 @@ struct SweepOptions {
 inline constexpr int64_t kMostSequences = 1024;  // of a batch
 
 // Fills sweep.rows, .memory and .ended; the rest is the caller's. Both models have room for the largest context and a page more. Each context: both prefill (in
-// turn again while that is quick), decode in turn at that depth, behind a synthetic cache where there was no prefill; then each decodes its largest batch alone.
-// Errors: a budget that nothing fits into, or that the device does not have. A cancel and a device that is full end it, and keep the rows before.
+// turn again while that is quick), decode in turn at that depth, behind a synthetic cache where there was no prefill; then each decodes its largest batch
+// alone. Errors: a budget that nothing fits into, or that the device does not have. A cancel and a device that is full end it, and keep the rows before.
 Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, const SweepOptions& options, Sweep& sweep);
 
 }  // namespace klp

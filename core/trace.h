@@ -54,7 +54,7 @@ public:
     };
     // The rows since the last call, in order of position.
     std::vector<Row> finish();
-    void trim();  // to the last kRowsOfAPass
+    void trim();           // to the last kRowsOfAPass
     int64_t spent_ns = 0;  // in take(), since whoever reads it set it to 0
 
 private:

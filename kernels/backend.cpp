@@ -111,7 +111,8 @@ Result<std::shared_ptr<Backend>> make_backend(const std::string& device, int thr
         int index = 0;
         if (const std::string number = chosen && device.size() > 5 ? device.substr(5) : ""; !number.empty()) {
             const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
-            if (error != std::errc{} || end != number.data() + number.size() || index < 0) return fail(Error::usage, "device " + device + ": N of cuda:N is a number");
+            if (error != std::errc{} || end != number.data() + number.size() || index < 0)
+                return fail(Error::usage, "device " + device + ": N of cuda:N is a number");
             if (index >= cuda_devices().count)
                 return fail(Error::device, "device " + device + ": the devices are " + cuda_devices().text + ", and the first one is cuda:0");
         }

@@ -29,10 +29,10 @@ struct DeviceError : std::runtime_error {
 };
 
 struct DeviceInfo {
-    std::string name;       // "cpu", "cuda:0"
-    std::string hardware;   // what the machine calls itself
-    std::string detail;     // instruction set and threads, or compute capability and driver
-    std::string why;        // why this device was chosen, when it was not the one asked for first
+    std::string name;      // "cpu", "cuda:0"
+    std::string hardware;  // what the machine calls itself
+    std::string detail;    // instruction set and threads, or compute capability and driver
+    std::string why;       // why this device was chosen, when it was not the one asked for first
     int64_t memory_bytes = 0;
     int64_t pass_tokens = 512;  // of a prompt in one pass, at the most: enough that its weights are not read for too few
     bool whole_passes = false;  // runs what lies between begin_pass and end_pass as one, and the host need not wait for it: what a part of it took is not known
@@ -40,16 +40,16 @@ struct DeviceInfo {
 
 // What a device is doing, as far as it tells: what it does not is negative.
 struct DeviceLoad {
-    double busy = -1;  // 0 .. 1, of the last moments
+    double busy = -1;                             // 0 .. 1, of the last moments
     int64_t memory_used = -1, memory_total = -1;  // bytes, of all programs
     double clock_mhz = -1, watts = -1, celsius = -1;
 };
 
 // What a device can do at most, measured when it is asked; 0: not known. A product counts as two operations.
 struct DeviceLimits {
-    double read_gb_s = 0;     // of its memory
-    double f32_gflops = 0;    // fused multiply-adds
-    double bf16_gflops = 0;   // pair products, matrix tiles, tensor cores
+    double read_gb_s = 0;    // of its memory
+    double f32_gflops = 0;   // fused multiply-adds
+    double bf16_gflops = 0;  // pair products, matrix tiles, tensor cores
     double int8_gops = 0;
 };
 
@@ -107,8 +107,8 @@ public:
     // A weight of a mapped file, made ready for this device's ops; what it needs of its own is appended to `keep`. The CPU reads the mapping itself.
     virtual Weight adopt(const Weight& host, std::vector<Buffer>& keep) = 0;
 
-    // Random values made where they are used, rounded as encode() rounds them: the same on every device. fill: n values of f32, f16 or bf16, the CPU's also whole
-    // blocks of the others. draw: a weight of this type and shape (its data is not looked at), as adopt() would have left it.
+    // Random values made where they are used, rounded as encode() rounds them: the same on every device. fill: n values of f32, f16 or bf16, the CPU's also
+    // whole blocks of the others. draw: a weight of this type and shape (its data is not looked at), as adopt() would have left it.
     virtual void fill(void* device, DType type, int64_t n, const Random& random);
     virtual Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep);
 
@@ -139,7 +139,8 @@ inline Buffer::~Buffer() {
     if (data_) owner_->give_back(data_, bytes_);
 }
 
-// "auto", "cpu", "cuda" or "cuda:N", and "naive" (float64, one formula after the other: the tests' truth). threads 0: all cores. auto falls back to the CPU and says why.
+// "auto", "cpu", "cuda" or "cuda:N", and "naive" (float64, one formula after the other: the tests' truth). threads 0: all cores. auto falls back to the CPU and
+// says why.
 Result<std::shared_ptr<Backend>> make_backend(const std::string& device, int threads = 0);
 // Why "auto" takes the CPU, without making a backend; "" where it takes a GPU.
 std::string why_no_gpu();

@@ -6,8 +6,8 @@
 //   f32, f16    x stays f32
 //   bf16        x is rounded to bf16, products and sums are f32
 //   q8_0, q4_0  x is rounded to int8 in groups of 32 with an f32 scale (amax / 127), sums of a group are exact int32
-// A GPU's tensor cores round more: the chunkwise KDA its operands (chosen by itself only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32.
-// naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
+// A GPU's tensor cores round more: the chunkwise KDA its operands (chosen by itself only where f_b is bf16 or less), and MLA with a bf16 cache its queries and
+// softmax weights, to bf16; states and sums stay f32. naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
 #pragma once
 
 #include <algorithm>
@@ -61,34 +61,35 @@ struct Linear {
 //   y    = RMSNorm(o; o_norm) * sigmoid(g_b g_a)
 enum class KdaForm { automatic, recurrent, chunkwise };
 
-struct KdaSegment {      // consecutive rows of one sequence
-    int64_t first = 0;   // first row of x
-    int64_t count = 0;   // rows; 0 leaves state and tail as they are
+struct KdaSegment {          // consecutive rows of one sequence
+    int64_t first = 0;       // first row of x
+    int64_t count = 0;       // rows; 0 leaves state and tail as they are
     float* state = nullptr;  // [H, V, K], row v contiguous in K ("V-first"): row v needs only itself. In and out.
     float* tail = nullptr;   // [C - 1, 2HK + HV] the last raw q^|k^|v^ rows, oldest first. In and out.
 };
 
-struct KdaTaps {               // written when not null; the kernels hold these values anyway
-    float* log_decay = nullptr;    // [T, H, K]  g, <= 0
-    float* beta = nullptr;         // [T, H]
-    float* state_norm = nullptr;   // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN; what is long is up to the backend)
+struct KdaTaps {                  // written when not null; the kernels hold these values anyway
+    float* log_decay = nullptr;   // [T, H, K]  g, <= 0
+    float* beta = nullptr;        // [T, H]
+    float* state_norm = nullptr;  // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN; what is long
+                                  // is up to the backend)
     float* update_norm = nullptr;  // [T, H]     |k u^T| = |k| |u|
 };
 
 struct Kda {
     int H = 0, K = 0, V = 0;
-    int C = 0;                 // taps of the short convolution (4)
-    int R_f = 0, R_g = 0;      // ranks of the two low-rank maps
-    In<2> x;                   // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
+    int C = 0;                       // taps of the short convolution (4)
+    int R_f = 0, R_g = 0;            // ranks of the two low-rank maps
+    In<2> x;                         // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
     const float* conv = nullptr;     // [2HK + HV, C] depthwise, conv[c, C-1] multiplies the current token
     const float* A_log = nullptr;    // [H]
     const float* dt_bias = nullptr;  // [HK]
-    Weight f_b;                // [HK, R_f]
-    Weight g_b;                // [HV, R_g]
-    float lower_bound = 0;     // 0: the unbounded softplus gate (the 48B); < 0: the bounded sigmoid gate (K3: -5)
-    Norm o_norm;               // [V], shared by the heads
+    Weight f_b;                      // [HK, R_f]
+    Weight g_b;                      // [HV, R_g]
+    float lower_bound = 0;           // 0: the unbounded softplus gate (the 48B); < 0: the bounded sigmoid gate (K3: -5)
+    Norm o_norm;                     // [V], shared by the heads
     std::span<const KdaSegment> segments;
-    Out<2> y;                  // [T, HV]
+    Out<2> y;  // [T, HV]
     KdaTaps taps;
     KdaForm form = KdaForm::automatic;
 
@@ -96,16 +97,16 @@ struct Kda {
     int64_t width() const { return conv_width() + R_f + R_g + H; }
 };
 
-// Multi-head latent attention without its in- and out-projection. Per token: q = q_n | q_r per head (N_ + R_ wide), c = RMSNorm(c^; norm), k_r shared by the heads.
-// The row c | k_r is appended to the cache; then, over all cached tokens s <= t,
+// Multi-head latent attention without its in- and out-projection. Per token: q = q_n | q_r per head (N_ + R_ wide), c = RMSNorm(c^; norm), k_r shared by the
+// heads. The row c | k_r is appended to the cache; then, over all cached tokens s <= t,
 //   score = (q_n . W_UK c_s + q_r . k_r,s) scale,   p = softmax(score),   o = W_UV sum_s p_s c_s
 // with W_UK, W_UV the halves of kv_b. Decode absorbs W_UK into q and W_UV behind the sum (the cache is read once, as key and value);
 // prefill expands keys and values. NoPE (Kimi Linear): nothing is rotated, the rope columns are plain columns.
 enum class MlaForm { automatic, absorbed, expanded };
 
 struct MlaSegment {
-    int64_t first = 0, count = 0;  // rows of x
-    int64_t past = 0;              // tokens already cached; the new rows become past .. past + count - 1, which are also their positions
+    int64_t first = 0, count = 0;       // rows of x
+    int64_t past = 0;                   // tokens already cached; the new rows become past .. past + count - 1, which are also their positions
     std::span<std::byte* const> pages;  // each kMlaPage rows of L + R values of cache_type; enough for past + count
 };
 inline constexpr int kMlaPage = 256;  // tokens a page: append-only pages are what forks share
@@ -116,17 +117,17 @@ struct MlaTaps {
 
 struct Mla {
     int H = 0;
-    int nope = 0, rope = 0;    // widths of q_n and q_r
-    int V = 0;                 // value width of a head
-    int L = 0;                 // latent width (kv_lora_rank)
-    In<2> x;                   // [T, H (nope + rope) + L + rope]: q | c^ | k_r
-    Norm norm;                 // [L], the latent's
-    Weight kv_b;               // [H (nope + V), L], head h: nope rows of W_UK, then V rows of W_UV
-    float scale = 0;           // (nope + rope)^-1/2
-    float rope_theta = 0;      // 0: NoPE. Else q_r and k_r are rotated by position, halves paired (i, i + rope/2); the cache keeps rotated keys
+    int nope = 0, rope = 0;         // widths of q_n and q_r
+    int V = 0;                      // value width of a head
+    int L = 0;                      // latent width (kv_lora_rank)
+    In<2> x;                        // [T, H (nope + rope) + L + rope]: q | c^ | k_r
+    Norm norm;                      // [L], the latent's
+    Weight kv_b;                    // [H (nope + V), L], head h: nope rows of W_UK, then V rows of W_UV
+    float scale = 0;                // (nope + rope)^-1/2
+    float rope_theta = 0;           // 0: NoPE. Else q_r and k_r are rotated by position, halves paired (i, i + rope/2); the cache keeps rotated keys
     DType cache_type = DType::f32;  // f32 or bf16
     std::span<const MlaSegment> segments;
-    Out<2> y;                  // [T, HV]
+    Out<2> y;  // [T, HV]
     MlaTaps taps;
     MlaForm form = MlaForm::automatic;
 
@@ -141,7 +142,7 @@ struct SwiGlu {
     Weight down;      // [D, F]
 };
 struct Ffn {
-    In<2> x;   // [T, D]
+    In<2> x;  // [T, D]
     Norm norm;
     SwiGlu w;
     Out<2> y;  // [T, D], added to
@@ -156,7 +157,7 @@ struct Router {
     const float* bias = nullptr;    // [E] e_score_correction_bias, steers the choice only; nullptr: none
     int E = 0, top_k = 0;
     int groups = 1, kept_groups = 1;
-    bool softmax = false;           // else sigmoid
+    bool softmax = false;  // else sigmoid
     bool renormalize = true;
     float scale = 1;
     bool weights_from_biased_scores = false;  // the vendor's remote code by an aliasing slip; for comparing with its logits
@@ -179,9 +180,9 @@ struct Moe {
 // sums are of whole steps of 2^-35, which no order of adding changes.
 //   s = logits, for the ids in recent.last(repeat_window), each once: s / penalty where s > 0, else s * penalty
 //   temperature <= 0: the best s, of equals the lowest id.  Else w = e^((s - max s) / temperature)
-//   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with w >= min_p
-//   id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of ids
-//   no id, -1, where a logit is NaN or all are -infinity
+//   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with w >=
+//   min_p id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of
+//   ids no id, -1, where a logit is NaN or all are -infinity
 struct Sampling {
     float temperature = 0.7f;  // 0 (or less): greedy, and the cuts mean nothing
     int top_k = 0;             // keep so many; 0 (or less): all
@@ -201,14 +202,14 @@ struct Candidate {
     float probability = 0;
 };
 struct Sample {
-    In<1> logits;                     // [vocabulary]
+    In<1> logits;  // [vocabulary]
     Sampling how;
     std::span<const int32_t> recent;  // the tokens so far, oldest first; ids outside the vocabulary mean nothing
     const Pick* newest = nullptr;     // one token more, where an op before this one draws it
     double random = 0;                // of [0, 1)
     Pick* pick = nullptr;
-    Candidate* top = nullptr;         // [candidates] the most probable, best first; id -1 behind the last one that can come
-    int candidates = 0;               // 0: nor are entropy and rank asked for
+    Candidate* top = nullptr;  // [candidates] the most probable, best first; id -1 behind the last one that can come
+    int candidates = 0;        // 0: nor are entropy and rank asked for
 
     // What the penalty looks at, where device memory is the host's.
     std::vector<int32_t> penalised() const {

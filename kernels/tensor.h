@@ -15,21 +15,21 @@
 namespace klp {
 
 // Our own mistakes (a wrong shape handed to an op) stop the program in every build; bad files and bad devices never come here.
-#define KLP_CHECK(condition)                                                                  \
-    do {                                                                                      \
-        if (!(condition)) {                                                                   \
+#define KLP_CHECK(condition)                                                                        \
+    do {                                                                                            \
+        if (!(condition)) {                                                                         \
             std::fprintf(stderr, "klp: %s:%d: check failed: %s\n", __FILE__, __LINE__, #condition); \
-            std::abort();                                                                     \
-        }                                                                                     \
+            std::abort();                                                                           \
+        }                                                                                           \
     } while (0)
 
 struct DTypeInfo {
     DType type;
-    std::string_view name;  // as the command line and the checkpoint's metadata spell it
-    int block;              // elements in a block; a row holds whole blocks
-    int bytes;              // bytes of a block
-    void (*decode)(const void* block, float* values);        // one block to floats
-    void (*encode)(const float* values, void* block);        // nearest, the same bytes as ggml's reference quantiser
+    std::string_view name;                             // as the command line and the checkpoint's metadata spell it
+    int block;                                         // elements in a block; a row holds whole blocks
+    int bytes;                                         // bytes of a block
+    void (*decode)(const void* block, float* values);  // one block to floats
+    void (*encode)(const float* values, void* block);  // nearest, the same bytes as ggml's reference quantiser
 };
 
 const DTypeInfo& info(DType type);

@@ -43,7 +43,8 @@ protected:
         const int answer = asked().answer;
         std::vector<Event> events{PhaseChanged{Phase::decoding}};
         int32_t id = 300;
-        for (const char c : text) events.push_back(TokenMade{.answer = answer, .position = position++, .id = id++, .text = std::string(1, c), .nanoseconds = 1000});
+        for (const char c : text)
+            events.push_back(TokenMade{.answer = answer, .position = position++, .id = id++, .text = std::string(1, c), .nanoseconds = 1000});
         if (done) {
             AnswerDone e{.answer = answer, .end = end, .tokens = static_cast<int64_t>(text.size()), .prompt_tokens = 12};
             e.prefill_ns = 2'000'000, e.first_token_ns = 3'000'000, e.decode_ns = 1'000'000, e.seed = 7;
@@ -375,7 +376,9 @@ TEST_F(ChatFlow, ARecordingIsShownAndTakesNoWords) {
 // --- What is drawn -------------------------------------------------------------------------------------------------------------------
 
 TEST(Blocks, CloseWhereTheyEndHoweverTheTextIsCut) {
-    const QString text = "# Title\nA paragraph\nof two lines.\n\n- one\n- two\n\n  still two\n\nAfter.\n```Python\ndef f():\n    return \"```\"\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n\nEnd";
+    const QString text =
+        "# Title\nA paragraph\nof two lines.\n\n- one\n- two\n\n  still two\n\nAfter.\n```Python\ndef f():\n    return \"```\"\n```\n| a | b |\n|---|---|\n| 1 "
+        "| 2 |\n\nEnd";
     const auto all = [&](qsizetype step) {
         BlockReader reader;
         std::vector<Block> blocks;
@@ -446,7 +449,9 @@ TEST_F(ChatFlow, AClickOnAWordSelectsItsToken) {
 
 TEST_F(ChatFlow, ALongTalkIsAFewWidgets) {
     std::string all = R"({"messages":[)";
-    for (int i = 0; i < 600; ++i) all += std::string(i ? "," : "") + R"({"role":")" + (i % 2 ? "assistant" : "user") + R"(","content":"Message number )" + std::to_string(i) + R"( and a few more words."})";
+    for (int i = 0; i < 600; ++i)
+        all += std::string(i ? "," : "") + R"({"role":")" + (i % 2 ? "assistant" : "user") + R"(","content":"Message number )" + std::to_string(i) +
+               R"( and a few more words."})";
     QFile file(home.path() + "/long.json");
     ASSERT_TRUE(file.open(QIODevice::WriteOnly));
     file.write((all + "]}").c_str());

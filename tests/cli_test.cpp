@@ -266,7 +266,8 @@ TEST_F(Cli, FiguresAreAlsoJson) {
 }
 
 TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
-    const Outcome got = klp({"bench", "--shape", "tiny", "--dtype", "q4_0", "--device", "cpu", "--prompt", "8", "--gen", "4", "--depth", "300", "--repeat", "1", "--synthetic", "--baseline"});
+    const Outcome got = klp({"bench", "--shape", "tiny", "--dtype", "q4_0", "--device", "cpu", "--prompt", "8", "--gen", "4", "--depth", "300", "--repeat", "1",
+                             "--synthetic", "--baseline"});
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, HasSubstr("tiny, q4_0"));
     EXPECT_THAT(got.out, HasSubstr("synthetic caches"));
@@ -275,7 +276,8 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
 
 TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     const auto file = [&](const char* name) { return (home() / name).string(); };
-    const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "--json", file("a.json"), "--csv", file("a.csv"), "--svg", file("a.svg")});
+    const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "--json", file("a.json"), "--csv",
+                              file("a.csv"), "--svg", file("a.svg")});
     ASSERT_EQ(made.code, 0) << made.err;
     EXPECT_THAT(made.out, HasSubstr("128 tokens"));
     const auto json = nlohmann::json::parse(read_bytes(file("a.json")));
@@ -292,7 +294,8 @@ TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     EXPECT_EQ(read_bytes(file("b.svg")), read_bytes(file("a.svg")));
 
     std::ofstream(file("torn.json")) << read_bytes(file("a.json")).substr(0, 900);
-    for (const Words& words : {Words{"sweep", "--from", file("torn.json")}, Words{"sweep", "--from", file("none.json")}, Words{"sweep", "--from", file("a.csv")}}) {
+    for (const Words& words :
+         {Words{"sweep", "--from", file("torn.json")}, Words{"sweep", "--from", file("none.json")}, Words{"sweep", "--from", file("a.csv")}}) {
         const Outcome got = klp(words);
         EXPECT_EQ(got.code, 1);
         EXPECT_EQ(got.out, "");
@@ -312,12 +315,13 @@ TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {
     const auto folder = home() / "eval";
     std::filesystem::create_directories(folder);
     const auto put = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
-    put("tasks.jsonl", R"({"task": "recall", "far": true, "before": [{"role": "user", "content": "a is b"}], "ask": [["a?", "b"], ["and a?", "b"]]})"
-                       "\n"
-                       R"({"task": "needle", "far": true, "before": [{"role": "user", "content": "x."}, {"role": "assistant", "content": "y"}], "ask": [["x?", "x"]]})"
-                       "\n"
-                       R"({"task": "reverse", "size": 2, "far": false, "before": [], "ask": [["1 2", "2 1"]]})"
-                       "\n");
+    put("tasks.jsonl",
+        R"({"task": "recall", "far": true, "before": [{"role": "user", "content": "a is b"}], "ask": [["a?", "b"], ["and a?", "b"]]})"
+        "\n"
+        R"({"task": "needle", "far": true, "before": [{"role": "user", "content": "x."}, {"role": "assistant", "content": "y"}], "ask": [["x?", "x"]]})"
+        "\n"
+        R"({"task": "reverse", "size": 2, "far": false, "before": [], "ask": [["1 2", "2 1"]]})"
+        "\n");
     put("talk.jsonl", "[\"hi\", \"hello\"]\n[\"a line that is far too long to fit in\", \"the few tokens that are left between the two of them\"]\n");
     put("text.jsonl", "\"One.\"\n\"Two.\"\n");
     put("stories.jsonl", "\"A story.\"\n");
@@ -466,7 +470,8 @@ TEST_F(Cli, AQuantisedCheckpointIsTheSameModelInFewerBytes) {
 
 TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
     const std::string file = (home() / "run.klprun").string();
-    const Words record{"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "-p", "Hi", "-p", "More", "-o", file, "--title", "Two turns", "--stats", "--race", "64"};
+    const Words record{"run", "-m", model(), "-n", "12", "--seed",  "3",         "-t",      "1",      "-p",
+                       "Hi",  "-p", "More",  "-o", file, "--title", "Two turns", "--stats", "--race", "64"};
     const Outcome made = klp(record);
     ASSERT_EQ(made.code, 0) << made.err;
     EXPECT_TRUE(made.out.starts_with("> Hi\n")) << made.out;

@@ -13,7 +13,7 @@ std::shared_ptr<Backend> make_backend(int device, std::string why);
 namespace simt {
 extern int64_t launches_until_failure;  // 1: the next one fails; 0: none does
 extern bool early;                      // launches run at once, and only what goes to the host is late; else all of it is
-}
+}  // namespace simt
 
 namespace klp::test {
 
@@ -99,8 +99,8 @@ public:
     }
 
 private:
-    void* take(size_t n) override { return ::operator new(n, std::align_val_t{64}); }
-    void give_back(void* data, size_t) noexcept override { ::operator delete(data, std::align_val_t{64}); }
+    void* take(size_t n) override { return ::operator new (n, std::align_val_t{64}); }
+    void give_back(void* data, size_t) noexcept override { ::operator delete (data, std::align_val_t{64}); }
 
     // The same host memory twice (x and y of a residual) is the same device memory.
     void bytes(void*& at, int64_t n, bool back) {

@@ -271,7 +271,9 @@ TEST(State, PicturesTheSelectedHead) {
     s.session->selection().set_head(1, 2);
     EXPECT_EQ(s.script->interest.state, std::pair(1, 2));
     lens.show(picture_of(0, 0, 32, 5));  // late: of the head before
-    if (lens.map()->rows() > 0) { EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f)); }
+    if (lens.map()->rows() > 0) {
+        EXPECT_FLOAT_EQ(lens.map()->value(1, 3), std::sin(35.f));
+    }
     lens.show(picture_of(1, 2, 32, 2));
     EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f));
     EXPECT_EQ(lens.panel->table().rows.size(), 32u * 32u);

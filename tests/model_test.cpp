@@ -222,7 +222,8 @@ std::vector<std::tuple<std::string, Device>> cases() {
     std::vector<std::tuple<std::string, Device>> all;
     for (const std::string& fixture : fixtures())
         for (const Device& device : devices())
-            if (device.name != "simulated_gpu" || fixture == "odd-sizes" || fixture == "grouped-four" || fixture == "bf16-sharded") all.emplace_back(fixture, device);
+            if (device.name != "simulated_gpu" || fixture == "odd-sizes" || fixture == "grouped-four" || fixture == "bf16-sharded")
+                all.emplace_back(fixture, device);
     return all;
 }
 INSTANTIATE_TEST_SUITE_P(All, EveryFixture, testing::ValuesIn(cases()), [](const auto& p) {
@@ -381,7 +382,8 @@ TEST_P(OnEveryDevice, GoingBackEqualsNeverHavingGoneThere) {
         ASSERT_TRUE(sequence.feed(std::span(ids).subspan(at, 20), *ws));
         kept.push_back(sequence.snapshot());
     }
-    for (size_t to : in_short() ? std::vector<size_t>{19, 0, 21} : std::vector<size_t>{59, 0, 1, 19, 20, 60, 21, 40}) {  // the nearest snapshot before it, and the tokens between again
+    for (size_t to : in_short() ? std::vector<size_t>{19, 0, 21}
+                                : std::vector<size_t>{59, 0, 1, 19, 20, 60, 21, 40}) {  // the nearest snapshot before it, and the tokens between again
         sequence.restore(*kept[to / 20]);
         ASSERT_TRUE(sequence.feed(std::span(ids).subspan(to / 20 * 20, to % 20), *ws));
         EXPECT_EQ(sequence.position(), static_cast<int64_t>(to));
@@ -683,7 +685,8 @@ TEST_P(OnEveryDevice, APassAheadOfItsTokenIsTheSamePass) {
         for (const auto& [where, values] : waited.readings) {
             const auto& got = ahead.readings.at(where);
             ASSERT_EQ(got.size(), values.size());
-            EXPECT_EQ(std::memcmp(got.data(), values.data(), values.size() * sizeof(float)), 0) << name(std::get<0>(where)) << " of layer " << std::get<1>(where);
+            EXPECT_EQ(std::memcmp(got.data(), values.data(), values.size() * sizeof(float)), 0)
+                << name(std::get<0>(where)) << " of layer " << std::get<1>(where);
         }
     }
 }
@@ -693,7 +696,8 @@ TEST_P(OnEveryDevice, AnAnswerIsTheSameOnEveryDevice) {
     const auto cpu = backend({"cpu", 1});
     const auto on_cpu = load("tiny-spec", cpu);
     Workspace of_cpu(*cpu);
-    for (const Sampling& sampling : {Sampling{.temperature = 1, .seed = 3}, Sampling{.temperature = 1.5f, .top_k = 20, .top_p = 0.95f, .min_p = 0.01f, .repeat_penalty = 1.3f, .seed = 4}}) {
+    for (const Sampling& sampling : {Sampling{.temperature = 1, .seed = 3},
+                                     Sampling{.temperature = 1.5f, .top_k = 20, .top_p = 0.95f, .min_p = 0.01f, .repeat_penalty = 1.3f, .seed = 4}}) {
         const int candidates = 3;
         GenerateOptions options{.sampling = sampling, .budget = in_short() ? 12 : 100, .candidates = &candidates};
         Sequence there(on_cpu), here(model);

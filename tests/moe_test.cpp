@@ -253,7 +253,8 @@ TEST_P(OnEveryGpu, ATokensBitsDoNotDependOnTheFewBesideIt) {
         Experts m(type, type);
         const Floats x = normal(T * D, 4), together = m.run(*device, x);
         for (int64_t t = 0; t < T; ++t)
-            EXPECT_TRUE(identical(m.run(*device, std::span(x).subspan(t * D, D)), Floats(together.begin() + t * D, together.begin() + (t + 1) * D))) << "token " << t;
+            EXPECT_TRUE(identical(m.run(*device, std::span(x).subspan(t * D, D)), Floats(together.begin() + t * D, together.begin() + (t + 1) * D)))
+                << "token " << t;
     }
 }
 

@@ -637,7 +637,8 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     write(folder_ / "each", events);
     ReplayRun run(open(folder_ / "each"), [] { return 0; });
     const auto races = [](const std::vector<Event>& all) {
-        return std::count_if(all.begin(), all.end(), [](const Event& e) { return std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e); });
+        return std::count_if(all.begin(), all.end(),
+                             [](const Event& e) { return std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e); });
     };
     EXPECT_EQ(races(run.drain()), 2) << "a race is there from the beginning";
     run.seek(run.tokens());

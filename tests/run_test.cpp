@@ -104,7 +104,9 @@ TEST_F(RunTest, EventsTellTheWholeSequence) {
         run_.post(ask(line, 12));
         Part answer{.role = "assistant"};
         for (const Event& e : until<AnswerDone>()) {
-            if (const auto* begun = std::get_if<AnswerBegun>(&e)) { EXPECT_EQ(begun->line.back().text, text); }
+            if (const auto* begun = std::get_if<AnswerBegun>(&e)) {
+                EXPECT_EQ(begun->line.back().text, text);
+            }
             if (const auto* fed = std::get_if<PromptFed>(&e)) {
                 ASSERT_LE(fed->first, static_cast<int64_t>(told.size())) << "nothing is left out";
                 told.resize(static_cast<size_t>(fed->first));
@@ -115,7 +117,9 @@ TEST_F(RunTest, EventsTellTheWholeSequence) {
                 told.push_back(made->id);
                 answer.ids.push_back(made->id);
             }
-            if (const auto* r = std::get_if<Readings>(&e)) { EXPECT_LT(r->position, static_cast<int64_t>(told.size())); }
+            if (const auto* r = std::get_if<Readings>(&e)) {
+                EXPECT_LT(r->position, static_cast<int64_t>(told.size()));
+            }
         }
         line.push_back(answer);
     }

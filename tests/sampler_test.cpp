@@ -354,18 +354,21 @@ TEST_P(EveryDevice, PicksTheSameIdsAsTheCpu) {
 
 TEST_P(EveryDevice, TheEdgesOfNumbersAreThoseOfTheCpu) {
     const auto cpu = test::cpu(best_isa());
-    const std::vector<std::vector<float>> rows = {{},           {7},           {kNan},          {-kInf, -kInf}, {1, kNan, 2},    {kInf, 5, kInf, -kInf}, {3e38f, -3e38f, 3e38f, 0},
-                                                  {0, -0.0f},   {-0.0f, 0, 0}, {-kInf, -1e30f}, {1e-45f, 0},    {kInf, -kInf}, {1, -kInf, 1, -200},     {-5, -5, -5, -5}};
+    const std::vector<std::vector<float>> rows = {
+        {},         {7},           {kNan},          {-kInf, -kInf}, {1, kNan, 2},  {kInf, 5, kInf, -kInf}, {3e38f, -3e38f, 3e38f, 0},
+        {0, -0.0f}, {-0.0f, 0, 0}, {-kInf, -1e30f}, {1e-45f, 0},    {kInf, -kInf}, {1, -kInf, 1, -200},    {-5, -5, -5, -5}};
     for (const auto& row : rows)
         for (const float temperature : {0.f, 1e-30f, 1.f, 1e30f, kInf, kNan})
-            for (const Sampling& cuts : {Sampling{}, Sampling{.top_k = 2}, Sampling{.top_p = 0.6f}, Sampling{.top_k = 3, .top_p = 0.9f, .min_p = 0.5f}, Sampling{.top_p = -1},
-                                         Sampling{.top_p = 0}, Sampling{.min_p = 7}, Sampling{.top_p = kNan, .min_p = kNan}, Sampling{.repeat_penalty = 1e-40f}})
+            for (const Sampling& cuts :
+                 {Sampling{}, Sampling{.top_k = 2}, Sampling{.top_p = 0.6f}, Sampling{.top_k = 3, .top_p = 0.9f, .min_p = 0.5f}, Sampling{.top_p = -1},
+                  Sampling{.top_p = 0}, Sampling{.min_p = 7}, Sampling{.top_p = kNan, .min_p = kNan}, Sampling{.repeat_penalty = 1e-40f}})
                 for (const double u : {0.0, 0.5, 1 - 0x1p-53}) {
                     Sampling how = cuts;
                     how.temperature = temperature;
                     const Choice choice{how, u, 0};
                     ASSERT_EQ(sample(*on, row, {0}, choice).pick.id, sample(*cpu, row, {0}, choice).pick.id)
-                        << row.size() << " logits, temperature " << temperature << ", top_k " << how.top_k << ", top_p " << how.top_p << ", min_p " << how.min_p;
+                        << row.size() << " logits, temperature " << temperature << ", top_k " << how.top_k << ", top_p " << how.top_p << ", min_p "
+                        << how.min_p;
                 }
 }
 
@@ -398,7 +401,8 @@ TEST_P(EveryDevice, TheBestAreNamedWithTheirSoftmax) {
     for (size_t i = 0; i < top.size(); ++i) {
         const float l = logits[top[i].id];
         ASSERT_TRUE(i == 0 || logits[top[i - 1].id] > l || (logits[top[i - 1].id] == l && top[i - 1].id < top[i].id));
-        // Float's half ulp on (logit - best) is that error again, relative, of e^x; eight more for the series, its factors and the sum, whose terms a GPU rounds to 2^-35.
+        // Float's half ulp on (logit - best) is that error again, relative, of e^x; eight more for the series, its factors and the sum, whose terms a GPU
+        // rounds to 2^-35.
         const double expected = std::exp(double{l} - 40) / total, epsilon = std::ldexp(1.0, -24);
         ASSERT_NEAR(top[i].probability, expected, expected * (std::abs(l - 40) + 8) * epsilon);
     }

@@ -1,5 +1,5 @@
-// Models of a shape without a file, caches without a prompt, what a pass costs by count, and klp sweep's figures on the way to a file and back. No test looks at
-// how long anything took.
+// Models of a shape without a file, caches without a prompt, what a pass costs by count, and klp sweep's figures on the way to a file and back. No test looks
+// at how long anything took.
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
@@ -120,8 +120,8 @@ protected:
     static void near(double got, double by_hand, double share, const char* what) { EXPECT_NEAR(got, by_hand, share * by_hand) << what; }
 };
 
-// 3.1068 G parameters a token (twin 2.8989 G) in bf16, 7 or 27 layers of 1,152 bytes a token, the state of 42 MB read and written. The router is kept in f32, which
-// is half a percent.
+// 3.1068 G parameters a token (twin 2.8989 G) in bf16, 7 or 27 layers of 1,152 bytes a token, the state of 42 MB read and written. The router is kept in f32,
+// which is half a percent.
 TEST_F(The48B, ReadsSoManyBytesAToken) {
     const Costs a(hybrid, DType::bf16), b(twin, DType::bf16);
     near(a.decode(4096).bytes, 6.2137e9 + 7 * 1152 * 4096.0 + 83.9e6, 0.007, "hybrid, 4k");
@@ -298,7 +298,15 @@ TEST(SweepRun, KeepsWhatWasFinishedWhenItIsInterrupted) {
 // --- files --------------------------------------------------------------------------------------------------------------
 
 Sweep invented() {
-    Sweep s{.klp = "1.2.3", .date = "2026-11-21T10:00:00Z", .command = "klp sweep", .model = "a <model> & \"more\"", .type = "bf16", .twin = "same shapes", .parameters = 48, .active = 3, .weight_bytes = 96};
+    Sweep s{.klp = "1.2.3",
+            .date = "2026-11-21T10:00:00Z",
+            .command = "klp sweep",
+            .model = "a <model> & \"more\"",
+            .type = "bf16",
+            .twin = "same shapes",
+            .parameters = 48,
+            .active = 3,
+            .weight_bytes = 96};
     s.device = {.name = "cuda:0", .hardware = "A card", .detail = "compute 9.0", .memory_bytes = 1000};
     s.limits = {4300, 60000, 790000, 1600000};
     s.limit_seconds = 60, s.memory = 500, s.ended = "ended early";
@@ -308,7 +316,15 @@ Sweep invented() {
             const double k = c == &row.hybrid ? 1 : 2;
             c->state_bytes = 100, c->cache_bytes = context * int64_t(k) * 1152;
             c->prefill = {.tokens = context, .seconds = {0.25, 0.5}, .least_seconds = 0.125};
-            c->one = {.sequences = 1, .steps = 80, .synthetic = context > 4096, .ms = 2.5 * k, .p10 = 2.25 * k, .p90 = 2.75 * k, .bytes = 5e9, .operations = 6e9, .least_ms = 1.5 * k};
+            c->one = {.sequences = 1,
+                      .steps = 80,
+                      .synthetic = context > 4096,
+                      .ms = 2.5 * k,
+                      .p10 = 2.25 * k,
+                      .p90 = 2.75 * k,
+                      .bytes = 5e9,
+                      .operations = 6e9,
+                      .least_ms = 1.5 * k};
             c->batch = {.sequences = 7, .steps = 8, .synthetic = true, .ms = 10, .p10 = 9, .p90 = 11, .bytes = 9e9, .operations = 7e10, .least_ms = 8};
         }
         s.rows.push_back(row);
@@ -363,7 +379,8 @@ TEST(SweepText, FitsTheTerminal) {
     const Sweep s = invented();
     for (const int width : {80, 100, 60, 50}) {
         const Canvas canvas{.width = width};
-        std::istringstream lines(sweep_head(s, canvas) + sweep_rows(s.rows[0], canvas) + sweep_rows(s.rows[1], canvas) + sweep_foot(s, canvas) + sweep_reference(canvas));
+        std::istringstream lines(sweep_head(s, canvas) + sweep_rows(s.rows[0], canvas) + sweep_rows(s.rows[1], canvas) + sweep_foot(s, canvas) +
+                                 sweep_reference(canvas));
         for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), size_t(width)) << line;
     }
     const std::string csv = sweep_csv(s);

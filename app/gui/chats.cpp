@@ -16,8 +16,8 @@ namespace klp::gui {
 
 namespace {
 
-constexpr int kSaveEvery = 1000;          // ms, of an answer that grows
-constexpr int64_t kCheapReplay = 512;     // tokens the engine replays unasked when another branch is opened: one chunk
+constexpr int kSaveEvery = 1000;       // ms, of an answer that grows
+constexpr int64_t kCheapReplay = 512;  // tokens the engine replays unasked when another branch is opened: one chunk
 constexpr int64_t kLargestImport = int64_t{256} << 20;
 const char* const kStarters = "Greedy";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
 
@@ -55,7 +55,8 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
     connect(&session, &Session::cost_known, this, [this](const CostKnown& e) {
         if (e.request != follow_request_) return emit cost_known(e.request, e.move);
         follow_request_ = 0;
-        if (e.move.replayed <= kCheapReplay && can_answer() && current_->tip() > 0) session_.post(GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+        if (e.move.replayed <= kCheapReplay && can_answer() && current_->tip() > 0)
+            session_.post(GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
     });
     connect(&session, &Session::fork_asked, this, [this](qint64 position, qint32 id) { fork_with(position, id); });
     take_card();
@@ -85,7 +86,8 @@ void Chats::load(const QString& folder) {
         notes << "Another window of this program uses the same conversations (" + folder + "); a chat that both go on with goes on here in a copy";
     if (!notes.isEmpty())
         QTimer::singleShot(0, this, [this, notes] {  // when there is a window to say it
-            session_.say(notes.size() == 1 ? notes[0] + "." : notes[0] + QString(" (and %1 more)").arg(notes.size() - 1), "Nothing was changed or thrown away.", false);
+            session_.say(notes.size() == 1 ? notes[0] + "." : notes[0] + QString(" (and %1 more)").arg(notes.size() - 1), "Nothing was changed or thrown away.",
+                         false);
         });
 }
 
@@ -102,7 +104,8 @@ std::unique_ptr<Chat> Chats::fresh() const {
 
 void Chats::say_disk(const std::string& what) {
     if (std::exchange(disk_said_, true)) return;
-    session_.say("What is said is kept in memory only: " + text(what) + ".", "Make room or make the folder writable; all of it is written with the next message.");
+    session_.say("What is said is kept in memory only: " + text(what) + ".",
+                 "Make room or make the folder writable; all of it is written with the next message.");
 }
 
 void Chats::save(Chat& chat, bool sync) {
@@ -280,7 +283,8 @@ std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t to
     if (tokenizer_) return {tokenizer_->decode(ids), ids};
     std::string said;
     const int64_t first = first_position(id);
-    for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i) said += session_.trace().row(first + i).text;
+    for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i)
+        said += session_.trace().row(first + i).text;
     return {repair_utf8(said), ids};
 }
 
@@ -290,7 +294,8 @@ void Chats::rewind_to_token(int id, int64_t tokens) {
     if (tokens >= static_cast<int64_t>(m.ids.size())) return rewind(id);
     if (tokens <= 0) return rewind(m.parent);
     auto [said, ids] = beginning(id, tokens);
-    ChatMessage cut{.parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = true, .time = std::time(nullptr), .model = m.model};
+    ChatMessage cut{
+        .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = true, .time = std::time(nullptr), .model = m.model};
     cut.stats = AnswerStats{.tokens = tokens, .seed = m.stats ? m.stats->seed : 0, .end = "rewound"};
     const int made = current_->add(std::move(cut));
     save(*current_, false);
@@ -311,7 +316,8 @@ void Chats::fork_with(int64_t position, int32_t id) {
     else if (tokenizer_)
         said = tokenizer_->decode(ids);
     const ChatMessage& m = current_->message(place.id);
-    ChatMessage branch{.parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
+    ChatMessage branch{
+        .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
     branch.stats = AnswerStats{.tokens = static_cast<int64_t>(branch.ids.size()), .end = ends ? "stop_token" : "chosen"};
     const int made = current_->add(std::move(branch));
     if (!ends) return grow(*current_, made);
@@ -635,7 +641,12 @@ void Chats::take(const AnswerBegun& e) {
         if (p.role == "system")
             info.system = p.text;
         else
-            chat->add({.parent = chat->tip(), .role = p.role, .text = p.text, .ids = p.ids, .open = p.open, .model = p.role == "assistant" ? session_.card()->name : ""});
+            chat->add({.parent = chat->tip(),
+                       .role = p.role,
+                       .text = p.text,
+                       .ids = p.ids,
+                       .open = p.open,
+                       .model = p.role == "assistant" ? session_.card()->name : ""});
     }
     chat->set_info(info);
     running_ = {.answer = e.answer, .chat = chat.get(), .before = {.seed = e.sampling.seed}};

@@ -31,15 +31,15 @@ public:
     bool send(const QString& text);
     bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
     void stop();
-    void regenerate(int id);                     // an answer, or a message without one
-    void edit(int id, const QString& text);      // a message of a person, answered anew on a branch of its own
-    void go_on(int id);                          // an unfinished answer
-    void fork(int id);                           // a new chat that begins with the line to here
-    void rewind(int id);                         // stands here; what follows stays as a branch
+    void regenerate(int id);                       // an answer, or a message without one
+    void edit(int id, const QString& text);        // a message of a person, answered anew on a branch of its own
+    void go_on(int id);                            // an unfinished answer
+    void fork(int id);                             // a new chat that begins with the line to here
+    void rewind(int id);                           // stands here; what follows stays as a branch
     void rewind_to_token(int id, int64_t tokens);  // so many tokens of an answer, as an unfinished answer of its own
     void undo_turn();
     bool can_undo() const;
-    void go_ahead();  // to the end of the branch that goes on from here
+    void go_ahead();      // to the end of the branch that goes on from here
     void choose(int id);  // the branch through this message that was stood at last
     void remove(int id);
     void restore(int id);
@@ -78,16 +78,16 @@ public:
     // Bytes of the answer's text before each of its tokens, and all; empty where nobody knows.
     std::vector<int64_t> token_offsets(int id) const;
 
-    bool device_failed() const { return device_failed_; }  // since a model was loaded last
+    bool device_failed() const { return device_failed_; }              // since a model was loaded last
     std::optional<QString> last_model() const { return last_model_; }  // its folder
 
 signals:
-    void list_changed();              // chats or branches came, went, were renamed
-    void line_changed();              // other messages than before, or another chat
-    void grew();                      // the answer that is being made, once a tick
-    void message_changed(int id);     // its end, its figures
-    void state_changed();             // what can be done now
-    void info_changed();              // title, system prompt, settings
+    void list_changed();           // chats or branches came, went, were renamed
+    void line_changed();           // other messages than before, or another chat
+    void grew();                   // the answer that is being made, once a tick
+    void message_changed(int id);  // its end, its figures
+    void state_changed();          // what can be done now
+    void info_changed();           // title, system prompt, settings
     void cost_known(int request, const klp::SnapshotPool::Move& move);
     void text_kept(const QString& text);  // of an undone turn or of a message that could not be sent: the composer has it again
 

@@ -204,7 +204,8 @@ void Composer::attach(const QString& file) {
     const QString name = QFileInfo(file).fileName();
     if (!in.open(QIODevice::ReadOnly)) return chats_.session().say(file + ": " + in.errorString() + ".");
     if (in.size() > kLargestFile)
-        return chats_.session().say(QString::fromStdString(file.toStdString() + " has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestFile) + " of a message."));
+        return chats_.session().say(
+            QString::fromStdString(file.toStdString() + " has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestFile) + " of a message."));
     const QByteArray bytes = in.readAll();
     QStringDecoder decoder(QStringDecoder::Utf8);
     const QString said = decoder(bytes);
@@ -245,7 +246,8 @@ void Composer::count() {
     count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
     count_->setText(bad ? "cut " + text(plural(over, "token")) : (here > 0 ? "+" : "") + text(plural(here > 0 ? here : needed, "token")));
     count_->setToolTip(text(grouped(needed) + " of the context's " + grouped(card->context) + " tokens with this message" +
-                            (bad ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat" : "; " + grouped(card->context - needed) + " are left for the answer")));
+                            (bad ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat"
+                                 : "; " + grouped(card->context - needed) + " are left for the answer")));
 }
 
 bool Composer::eventFilter(QObject* watched, QEvent* event) {

@@ -70,7 +70,8 @@ void ConversationsModel::refresh() {
                 const int own = way[std::min(same, way.size() - 1)];
                 Branch branch{.end = end, .text = start_of(chat->message(own).text, 60)};
                 if (branch.text.isEmpty()) branch.text = "(no text)";
-                branch.current = current && std::find(way.begin(), way.end(), chat->tip()) != way.end() && (chat->tip() == end || chat->newest_below(chat->tip()) == end);
+                branch.current =
+                    current && std::find(way.begin(), way.end(), chat->tip()) != way.end() && (chat->tip() == end || chat->newest_below(chat->tip()) == end);
                 branch.tip = text("parts at message " + std::to_string(same + 1) + " of " + std::to_string(way.size()));
                 row.branches.push_back(std::move(branch));
             }
@@ -125,10 +126,14 @@ QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
     const Branch* b = branch ? &row.branches[static_cast<size_t>(at.row())] : nullptr;
     const bool current = b ? b->current : row.current;
     switch (role) {
-        case Qt::DisplayRole: return b ? "↳ " + b->text : row.title;
-        case Qt::EditRole: return row.title;
-        case Qt::ToolTipRole: return b ? b->text + "\n" + b->tip : row.title + "\n" + row.tip;
-        case Qt::AccessibleTextRole: return (b ? "Branch: " + b->text : "Chat: " + row.title) + (current ? ", open" : "");
+        case Qt::DisplayRole:
+            return b ? "↳ " + b->text : row.title;
+        case Qt::EditRole:
+            return row.title;
+        case Qt::ToolTipRole:
+            return b ? b->text + "\n" + b->tip : row.title + "\n" + row.tip;
+        case Qt::AccessibleTextRole:
+            return (b ? "Branch: " + b->text : "Chat: " + row.title) + (current ? ", open" : "");
         case Qt::FontRole:
             if (current) {
                 QFont font;
@@ -136,10 +141,14 @@ QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
                 return font;
             }
             return {};
-        case kChat: return QVariant::fromValue(reinterpret_cast<quintptr>(row.chat));
-        case kEnd: return b ? b->end : 0;
-        case kCurrent: return current;
-        default: return {};
+        case kChat:
+            return QVariant::fromValue(reinterpret_cast<quintptr>(row.chat));
+        case kEnd:
+            return b ? b->end : 0;
+        case kCurrent:
+            return current;
+        default:
+            return {};
     }
 }
 
@@ -273,7 +282,8 @@ void Conversations::refresh_list() {
 
 void Conversations::refresh_pool() {
     const SnapshotsKept& kept = session_.snapshots();
-    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes)) : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
+    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes))
+                                   : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
     pool_->setToolTip("Frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
 }
 

@@ -143,7 +143,8 @@ void MainWindow::make_menus() {
     QMenu* layouts = menu("View")->addMenu("Layouts");
     key = 1;
     for (const auto& [id, text] : {std::pair("explore", "Explore (default)"), {"chat", "Chat only"}, {"monitor", "Monitor"}, {"present", "Present"}}) {
-        QAction* a = add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
+        QAction* a =
+            add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
         menu("View")->removeAction(a);
         layouts->addAction(a);
     }
@@ -166,7 +167,8 @@ void MainWindow::make_menus() {
     freeze->setCheckable(true);
     connect(&session_, &Session::frozen_changed, freeze, &QAction::setChecked);
     menu("View")->addSeparator();
-    add_action("View", "token-before", "Token before", QKeySequence("Alt+Left"), [this, &sel] { sel.set_token(std::max<int64_t>(0, session_.current_token() - 1)); });
+    add_action("View", "token-before", "Token before", QKeySequence("Alt+Left"),
+               [this, &sel] { sel.set_token(std::max<int64_t>(0, session_.current_token() - 1)); });
     add_action("View", "token-behind", "Token behind", QKeySequence("Alt+Right"), [this, &sel] {
         const int64_t next = session_.current_token() + 1;
         sel.set_token(next >= session_.trace().size() ? Selection::kNewest : next);
@@ -215,7 +217,11 @@ void MainWindow::make_baseline_menu() {
     static const Choice kChoices[] = {
         {"both", "both", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
         {"twin", "twin", "Ctrl+Alt+T", "The same model with every mixer MLA, full attention over a small latent cache", {true, false}},
-        {"multi-head", "multi-head", "Ctrl+Alt+M", "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it", {false, true}},
+        {"multi-head",
+         "multi-head",
+         "Ctrl+Alt+M",
+         "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it",
+         {false, true}},
         {"none", "nothing", "Ctrl+Alt+N", "This model alone", {false, false}}};
     for (const Choice& c : kChoices) {
         QAction* a = add_action("View", QString("baseline-") + c.id, "", QKeySequence(c.key), [this, c] {
@@ -325,7 +331,8 @@ void MainWindow::make_capture() {
         const QString file = QFileDialog::getOpenFileName(this, "A recorded run", Recorder::folder(), "Recorded runs (*.klprun)");
         if (!file.isEmpty()) open_recording(file);
     };
-    QAction* record = add_action("Capture", "record", "Record", QKeySequence("Ctrl+Shift+K"), [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
+    QAction* record =
+        add_action("Capture", "record", "Record", QKeySequence("Ctrl+Shift+K"), [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
     record->setToolTip("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)");
     add_action("Capture", "open-recording", "Replay a recording…", QKeySequence("Ctrl+Shift+O"), choose);
     menu("Capture")->addSeparator();

@@ -136,29 +136,54 @@ const std::vector<Language>& languages() {
     static const std::vector<Language> all = {
         {{"", "text", "txt"}, {}, "", "", ""},
         {{"python", "py", "python3"},
-         words("and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None nonlocal not or "
+         words("and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None nonlocal not "
+               "or "
                "pass raise return True try while with yield self print"),
-         "#", "\"\"\"", "\"\"\""},
+         "#",
+         "\"\"\"",
+         "\"\"\""},
         {{"c", "cpp", "c++", "cc", "h", "hpp", "cuda", "cu", "java", "csharp", "cs", "kotlin", "swift"},
-         words("alignas auto bool break case catch char class const constexpr continue default delete do double else enum explicit extern false final float for if "
-               "import inline int int32_t int64_t long namespace new noexcept nullptr null operator override package private protected public return short signed "
-               "size_t sizeof static std string struct switch template this throw true try typedef typename union unsigned using var virtual void volatile while"),
-         "//", "/*", "*/"},
+         words("alignas auto bool break case catch char class const constexpr continue default delete do double else enum explicit extern false final float "
+               "for if "
+               "import inline int int32_t int64_t long namespace new noexcept nullptr null operator override package private protected public return short "
+               "signed "
+               "size_t sizeof static std string struct switch template this throw true try typedef typename union unsigned using var virtual void volatile "
+               "while"),
+         "//",
+         "/*",
+         "*/"},
         {{"javascript", "js", "typescript", "ts", "jsx", "tsx", "json"},
-         words("async await break case catch class const continue default delete do else export extends false finally for from function if import in instanceof "
-               "interface let new null of return static super switch this throw true try type typeof undefined var void while yield"),
-         "//", "/*", "*/"},
+         words(
+             "async await break case catch class const continue default delete do else export extends false finally for from function if import in instanceof "
+             "interface let new null of return static super switch this throw true try type typeof undefined var void while yield"),
+         "//",
+         "/*",
+         "*/"},
         {{"rust", "rs", "go", "golang"},
-         words("as async await break chan const continue crate defer else enum extern false fn for func go if impl import in interface let loop map match mod move "
+         words("as async await break chan const continue crate defer else enum extern false fn for func go if impl import in interface let loop map match mod "
+               "move "
                "mut nil package pub range ref return select self Self static struct super switch trait true type unsafe use var where while"),
-         "//", "/*", "*/"},
+         "//",
+         "/*",
+         "*/"},
         {{"bash", "sh", "shell", "zsh", "console"},
-         words("case cd do done echo elif else esac exit export fi for function if in local return set shift sudo then until while"), "#", "", ""},
+         words("case cd do done echo elif else esac exit export fi for function if in local return set shift sudo then until while"),
+         "#",
+         "",
+         ""},
         {{"sql"},
-         words("add all alter and as asc between by case create delete desc distinct drop else end from group having in index inner insert into is join key left "
-               "like limit not null on or order outer primary right select set table then union update values when where"),
-         "--", "/*", "*/", true},
-        {{"yaml", "yml", "toml", "ini", "cmake", "make", "makefile", "dockerfile"}, words("true false null if else endif function endfunction set"), "#", "", ""},
+         words(
+             "add all alter and as asc between by case create delete desc distinct drop else end from group having in index inner insert into is join key left "
+             "like limit not null on or order outer primary right select set table then union update values when where"),
+         "--",
+         "/*",
+         "*/",
+         true},
+        {{"yaml", "yml", "toml", "ini", "cmake", "make", "makefile", "dockerfile"},
+         words("true false null if else endif function endfunction set"),
+         "#",
+         "",
+         ""},
     };
     return all;
 }

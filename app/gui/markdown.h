@@ -17,8 +17,8 @@ struct Block {
 // Takes text in pieces. A block closes at a blank line (a list where it ends), a heading at its line's end, code at its closing fence.
 class BlockReader {
 public:
-    std::vector<Block> push(QStringView text);  // the blocks that closed
-    std::vector<Block> finish();                // the open one too
+    std::vector<Block> push(QStringView text);   // the blocks that closed
+    std::vector<Block> finish();                 // the open one too
     const Block& open() const { return open_; }  // what has come of it so far, the unfinished line included
 
 private:

@@ -222,7 +222,9 @@ void ProseBox::mousePressEvent(QMouseEvent* event) {
 
 void ProseBox::mouseReleaseEvent(QMouseEvent* event) {
     QTextBrowser::mouseReleaseEvent(event);
-    if (event->button() != Qt::LeftButton || textCursor().hasSelection() || (event->pos() - pressed_).manhattanLength() > 4 || !anchorAt(event->pos()).isEmpty()) return;
+    if (event->button() != Qt::LeftButton || textCursor().hasSelection() || (event->pos() - pressed_).manhattanLength() > 4 ||
+        !anchorAt(event->pos()).isEmpty())
+        return;
     QTextCursor cursor = cursorForPosition(event->pos());
     cursor.select(QTextCursor::WordUnderCursor);
     const QString word = cursor.selectedText();
@@ -450,9 +452,11 @@ QString MessageCard::footer_text() const {
     if (growing) {
         const PhaseChanged phase = chats_.session().phase();
         if (m.ids.empty())
-            return phase.phase == Phase::prefill && phase.total > 0 ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …") : QString("reading …");
+            return phase.phase == Phase::prefill && phase.total > 0 ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
+                                                                    : QString("reading …");
         const double speed = chats_.session().tokens_per_second();
-        return text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") + " · answering …");
+        return text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
+                    " · answering …");
     }
     std::string out;
     const auto add = [&](const std::string& part) { out += (out.empty() ? "" : " · ") + part; };
@@ -462,15 +466,21 @@ QString MessageCard::footer_text() const {
         if (s.decode_ns > 0 && s.tokens > 1) add(short_number(static_cast<double>(s.tokens - 1) * 1e9 / static_cast<double>(s.decode_ns)) + " tokens/s");
         if (s.first_token_ns > 0) add("first token " + duration_text(static_cast<double>(s.first_token_ns)));
         if (s.prefill_ns > 0 && s.prompt_tokens > 0)
-            add("read " + grouped(s.prompt_tokens) + " at " + short_number(static_cast<double>(s.prompt_tokens) * 1e9 / static_cast<double>(s.prefill_ns)) + " tokens/s");
+            add("read " + grouped(s.prompt_tokens) + " at " + short_number(static_cast<double>(s.prompt_tokens) * 1e9 / static_cast<double>(s.prefill_ns)) +
+                " tokens/s");
         if (s.seed > 0) add("seed " + std::to_string(s.seed));
     } else {
         if (!m.ids.empty()) add(plural(static_cast<int64_t>(m.ids.size()), "token"));
     }
     if (m.open) {
         const std::string end = m.stats ? m.stats->end : "";
-        add(end == "cancelled" ? "stopped" : end == "budget" ? "cut at the answer's length" : end == "context" ? "the context is full" : end == "error" ? "broken off by an error"
-            : end == "rewound" ? "rewound to here" : end == "chosen" ? "goes on from a chosen token" : "broken off");
+        add(end == "cancelled" ? "stopped"
+            : end == "budget"  ? "cut at the answer's length"
+            : end == "context" ? "the context is full"
+            : end == "error"   ? "broken off by an error"
+            : end == "rewound" ? "rewound to here"
+            : end == "chosen"  ? "goes on from a chosen token"
+                               : "broken off");
     }
     return text(out);
 }
@@ -588,7 +598,8 @@ void MessageCard::fill_menu(QMenu& menu) {
     if (const int64_t at = chats_.session().selection().token(); at >= 0) {
         const Chats::Place place = chats_.place_of(at);
         if (place.id == id_) {
-            token = menu.addAction(QString("Rewind to behind the selected &token (%1)").arg(place.token + 1), this, [this, place] { chats_.rewind_to_token(id_, place.token + 1); });
+            token = menu.addAction(QString("Rewind to behind the selected &token (%1)").arg(place.token + 1), this,
+                                   [this, place] { chats_.rewind_to_token(id_, place.token + 1); });
             token->setEnabled(idle);
             part = idle ? chats_.ask_cost(id_, place.token + 1) : 0;
         }

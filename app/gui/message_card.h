@@ -20,8 +20,8 @@ class ProseBox : public QTextBrowser {
 public:
     explicit ProseBox(QWidget* parent);
     void set_plain(const QString& text);
-    void add(const QString& markdown);      // a closed block, behind those before it
-    void set_open(const QString& text);     // what comes of the next one
+    void add(const QString& markdown);   // a closed block, behind those before it
+    void set_open(const QString& text);  // what comes of the next one
     bool empty() const { return document()->isEmpty(); }
     int height_for(int width);
     // The n-th (from 0) place where `word` stands, marked; "" marks nothing.
@@ -72,9 +72,9 @@ class MessageCard : public QFrame {
 public:
     MessageCard(Chats& chats, int id, QWidget* parent);
     int id() const { return id_; }
-    void take_text();     // what was added to the message since the last call
-    void take_figures();  // footer, branches, what can be done
-    int lay_out(int width);  // places everything, gives the height
+    void take_text();                // what was added to the message since the last call
+    void take_figures();             // footer, branches, what can be done
+    int lay_out(int width);          // places everything, gives the height
     void mark_token(int64_t token);  // of the answer, shown; -1: none
 
 signals:

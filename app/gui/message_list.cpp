@@ -19,7 +19,7 @@ void retire(MessageCard* card) {
     card->hide();
     card->deleteLater();
 }
-}
+}  // namespace
 
 MessageList::MessageList(Chats& chats, QWidget* parent) : QAbstractScrollArea(parent), chats_(chats) {
     setFrameShape(NoFrame);
@@ -174,8 +174,12 @@ void MessageList::place_pill() {
     const QSize hint = pill_->sizeHint() + QSize(16, 6);
     pill_->setGeometry((viewport()->width() - hint.width()) / 2, viewport()->height() - hint.height() - 8, hint.width(), hint.height());
     const Theme& t = theme_of(palette());
-    const QString style = QString("QToolButton { background: %1; color: %2; border: 1px solid %3; border-radius: %4px; padding: 2px 10px; } QToolButton:hover { border-color: %5; }")
-                              .arg(t.raised.name(), t.text.name(), t.border.name()).arg(std::min(hint.height(), ahead_->sizeHint().height()) / 2 - 1).arg(t.accent.name());
+    const QString style =
+        QString(
+            "QToolButton { background: %1; color: %2; border: 1px solid %3; border-radius: %4px; padding: 2px 10px; } QToolButton:hover { border-color: %5; }")
+            .arg(t.raised.name(), t.text.name(), t.border.name())
+            .arg(std::min(hint.height(), ahead_->sizeHint().height()) / 2 - 1)
+            .arg(t.accent.name());
     if (pill_->styleSheet() != style) pill_->setStyleSheet(style), ahead_->setStyleSheet(style);
     pill_->raise();
 }
@@ -237,13 +241,20 @@ void MessageList::changeEvent(QEvent* event) {
 void MessageList::keyPressEvent(QKeyEvent* event) {
     QScrollBar& bar = *verticalScrollBar();
     switch (event->key()) {
-        case Qt::Key_Home: return bar.setValue(0);
-        case Qt::Key_End: return go_to_newest();
-        case Qt::Key_PageUp: return bar.setValue(bar.value() - bar.pageStep());
-        case Qt::Key_PageDown: return bar.setValue(bar.value() + bar.pageStep());
-        case Qt::Key_Up: return bar.setValue(bar.value() - bar.singleStep());
-        case Qt::Key_Down: return bar.setValue(bar.value() + bar.singleStep());
-        default: return QAbstractScrollArea::keyPressEvent(event);
+        case Qt::Key_Home:
+            return bar.setValue(0);
+        case Qt::Key_End:
+            return go_to_newest();
+        case Qt::Key_PageUp:
+            return bar.setValue(bar.value() - bar.pageStep());
+        case Qt::Key_PageDown:
+            return bar.setValue(bar.value() + bar.pageStep());
+        case Qt::Key_Up:
+            return bar.setValue(bar.value() - bar.singleStep());
+        case Qt::Key_Down:
+            return bar.setValue(bar.value() + bar.singleStep());
+        default:
+            return QAbstractScrollArea::keyPressEvent(event);
     }
 }
 

@@ -12,8 +12,8 @@ class MessageList : public QAbstractScrollArea {
 public:
     explicit MessageList(Chats& chats, QWidget* parent = nullptr);
 
-    void set_line();   // of the current chat, as it is now
-    void grow();       // the answer that is being made
+    void set_line();  // of the current chat, as it is now
+    void grow();      // the answer that is being made
     void refresh(int id);
     void scroll_to(int id);
     void go_to_newest();

@@ -35,26 +35,34 @@ const std::vector<PanelRow>& panels() {
           "<p>S is V × K numbers, whatever the context. A key k reads S k. Colours show the sign around zero.</p>"},
          make_state_panel},
         {{"memory", "Memory", "Bytes this conversation holds, and what full attention would hold.",
-          "<p>KDA state and convolution tails are constant; the MLA cache grows by (r<sub>kv</sub> + d<sub>rope</sub>) values a token and MLA layer, in pages of 256 "
-          "tokens. The twin is the same model with every mixer MLA; multi-head attention keeps keys and values of every head and layer. All three follow from the "
+          "<p>KDA state and convolution tails are constant; the MLA cache grows by (r<sub>kv</sub> + d<sub>rope</sub>) values a token and MLA layer, in pages "
+          "of 256 "
+          "tokens. The twin is the same model with every mixer MLA; multi-head attention keeps keys and values of every head and layer. All three follow from "
+          "the "
           "shapes; what is held now is counted.</p>"},
          make_memory_panel},
         {{"race", "Race", "This model and its full-attention twin, in turn on the same tokens.",
-          "<p>Both decode the same tokens in turn, one each, up to every context; a point is the median time of a token there. The label says what the twin is, and what is "
-          "dashed was not measured now.</p><p>For comparison, the Kimi Linear report (arXiv 2510.26692) gives up to 6.3 times less time for a token at 1M tokens and up to "
+          "<p>Both decode the same tokens in turn, one each, up to every context; a point is the median time of a token there. The label says what the twin "
+          "is, and what is "
+          "dashed was not measured now.</p><p>For comparison, the Kimi Linear report (arXiv 2510.26692) gives up to 6.3 times less time for a token at 1M "
+          "tokens and up to "
           "75 % less cache, for the 48B model on its authors' GPUs.</p>"},
          make_race_panel},
         {{"experts", "Experts", "Which experts the router sent the last tokens to.",
-          "<p>Load is the share of the last tokens that met an expert, over the share under perfect balance (top-k / experts). Imbalance: the busiest expert's load over the "
+          "<p>Load is the share of the last tokens that met an expert, over the share under perfect balance (top-k / experts). Imbalance: the busiest expert's "
+          "load over the "
           "mean, and the standard deviation over the mean. Dots are the picks of the selected token.</p>"},
          make_experts_panel},
         {{"logits", "Logits", "What the model could have said instead: click one to branch there.",
-          "<p>Softmax of the model's own logits, before temperature and cuts. Entropy in nats: e to it is the number of equal choices that would be as unsure.</p><p>A click, or "
-          "Enter, on a candidate branches the conversation there and goes on with it; what was said stays as the other branch. Spaces are shown as ·, line ends as ⏎.</p>"},
+          "<p>Softmax of the model's own logits, before temperature and cuts. Entropy in nats: e to it is the number of equal choices that would be as "
+          "unsure.</p><p>A click, or "
+          "Enter, on a candidate branches the conversation there and goes on with it; what was said stays as the other branch. Spaces are shown as ·, line "
+          "ends as ⏎.</p>"},
          make_logits_panel},
         {{"attention", "Attention", "Which past tokens are read: by a cache, and by a state.",
           "<p>MLA: softmax weights over the cache, which sum to 1. KDA: the delta rule unrolled, o = Σ w<sub>i</sub> v<sub>i</sub>, backwards from r = q: "
-          "w = β k·r, then r ← α (r − w k). Signed, and not summing to 1.</p><p>From feeding these tokens again while the model rests; for a state the last 2,048.</p>"},
+          "w = β k·r, then r ← α (r − w k). Signed, and not summing to 1.</p><p>From feeding these tokens again while the model rests; for a state the last "
+          "2,048.</p>"},
          make_attention_panel},
         {{"log", "Log", "What happened, in order.", "<p>Loads, prompts, answers, errors.</p>"}, make_log_panel},
     };
@@ -151,9 +159,7 @@ void Panel::refresh_soon() {
     });
 }
 
-void Panel::interest_changed() {
-    session.set_interest(this, in_sight() ? interest() : Interest{});
-}
+void Panel::interest_changed() { session.set_interest(this, in_sight() ? interest() : Interest{}); }
 
 void Panel::set_behind(bool on) {
     behind_ = on;
@@ -210,7 +216,8 @@ QString Panel::export_png(const QString& file) {
     image.fill(theme().window);
     body_->render(&image);
     QSaveFile out(file);
-    if (!out.open(QIODevice::WriteOnly) || !image.save(&out, "PNG") || !out.commit()) return QString("%1 could not be written: %2").arg(file, out.errorString());
+    if (!out.open(QIODevice::WriteOnly) || !image.save(&out, "PNG") || !out.commit())
+        return QString("%1 could not be written: %2").arg(file, out.errorString());
     return {};
 }
 
@@ -261,7 +268,8 @@ QVariant TableDataModel::data(const QModelIndex& index, int role) const {
     const bool real = value.typeId() == QMetaType::Double || value.typeId() == QMetaType::Float;
     if (role == Qt::EditRole) return value;
     if (role == Qt::DisplayRole) return real ? QVariant(QString::number(value.toDouble(), 'g', 6)) : value;
-    if (role == Qt::TextAlignmentRole) return QVariant(value.typeId() == QMetaType::QString ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
+    if (role == Qt::TextAlignmentRole)
+        return QVariant(value.typeId() == QMetaType::QString ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
     return {};
 }
 QVariant TableDataModel::headerData(int section, Qt::Orientation orientation, int role) const {

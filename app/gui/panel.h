@@ -64,7 +64,7 @@ protected:
 
     Session& session;
     const Theme& theme() const { return theme_of(palette()); }
-    QWidget* body() const { return body_; }      // lay the picture out in here
+    QWidget* body() const { return body_; }              // lay the picture out in here
     QHBoxLayout* controls() const { return controls_; }  // combo boxes and the like, left of the standard buttons
 
     void showEvent(QShowEvent* event) override;

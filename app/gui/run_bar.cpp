@@ -81,7 +81,8 @@ void RunBar::refresh() {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
         device_->setText(QString::fromStdString(card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
-        device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
+        device_->setToolTip(
+            QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
         model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
                                                   bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
     } else {
@@ -101,7 +102,14 @@ void RunBar::refresh() {
     badge_->setText(!card ? "NO MODEL" : recorded ? "REPLAY" : "LIVE");
     badge_->setToolTip(!card ? "" : recorded ? QString::fromStdString("Recorded: " + card->recorded) : "Everything shown is computed now, on this machine");
     const QString look = QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 3px 10px; font-weight: 600; }")
-                             .arg((!card ? t.raised : recorded ? t.warn : t.hybrid).name(), (!card ? t.muted : t.dark ? QColor("#0d1117") : QColor("#ffffff")).name());
+                             .arg((!card      ? t.raised
+                                   : recorded ? t.warn
+                                              : t.hybrid)
+                                      .name(),
+                                  (!card    ? t.muted
+                                   : t.dark ? QColor("#0d1117")
+                                            : QColor("#ffffff"))
+                                      .name());
     if (badge_->styleSheet() != look) badge_->setStyleSheet(look);
 }
 

@@ -23,7 +23,8 @@ QString edited(const QString& name) { return name + " (changed)"; }
 }  // namespace
 
 std::vector<Preset> presets() {
-    std::vector<Preset> all = {{"Precise", {.temperature = 0}}, {"Balanced", {.temperature = 0.7f, .top_p = 0.9f}}, {"Creative", {.temperature = 1.1f, .min_p = 0.05f}}};
+    std::vector<Preset> all = {
+        {"Precise", {.temperature = 0}}, {"Balanced", {.temperature = 0.7f, .top_p = 0.9f}}, {"Creative", {.temperature = 1.1f, .min_p = 0.05f}}};
     QSettings settings;
     const int n = settings.beginReadArray("presets");
     for (int i = 0; i < n; ++i) {
@@ -180,7 +181,10 @@ void SamplingButton::apply(const QString& name) {
         s.sampling.top_p = static_cast<float>(top_p_->value()), s.sampling.min_p = static_cast<float>(min_p_->value());
         s.sampling.repeat_penalty = static_cast<float>(penalty_->value()), s.predict = length_->value();
     }
-    s.preset = name == kModels ? QString() : found || name.endsWith(" (changed)") ? name : s.preset.endsWith(" (changed)") ? s.preset : edited(s.preset.isEmpty() ? QString(kModels) : s.preset);
+    s.preset = name == kModels                        ? QString()
+               : found || name.endsWith(" (changed)") ? name
+               : s.preset.endsWith(" (changed)")      ? s.preset
+                                                      : edited(s.preset.isEmpty() ? QString(kModels) : s.preset);
     s.sampling.seed = seed;
     s.random_seed = random_->isChecked();
     chats_.set_settings(s);

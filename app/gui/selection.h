@@ -12,7 +12,7 @@ public:
     using QObject::QObject;
     static constexpr int64_t kNewest = -1;  // follow the newest token
 
-    int64_t token() const { return token_; }  // position, or kNewest
+    int64_t token() const { return token_; }      // position, or kNewest
     int64_t hovered() const { return hovered_; }  // position, or -1
     int layer() const { return layer_; }
     int head() const { return head_; }

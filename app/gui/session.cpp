@@ -6,7 +6,8 @@
 
 namespace klp::gui {
 
-Session::Session(std::unique_ptr<Run> run, QObject* parent) : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
+Session::Session(std::unique_ptr<Run> run, QObject* parent)
+    : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
     timer_.setInterval(33);
     connect(&timer_, &QTimer::timeout, this, &Session::tick);
     timer_.start();
@@ -134,9 +135,7 @@ void Session::set_baseline(Baseline baseline) {
     emit baseline_changed();
 }
 
-int64_t Session::current_token() const {
-    return selection_.token() == Selection::kNewest ? trace_.newest_readings() : selection_.token();
-}
+int64_t Session::current_token() const { return selection_.token() == Selection::kNewest ? trace_.newest_readings() : selection_.token(); }
 
 void Session::set_interest(const void* who, const Interest& interest) {
     if (interest == Interest{})

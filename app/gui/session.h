@@ -86,7 +86,7 @@ signals:
     void race_point(const klp::RacePoint& event);
     void race_done(const klp::RaceDone& event);
     void attention_pictured(const klp::AttentionPicture& event);
-    void drained();  // once a tick in which anything came: the time to draw
+    void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);
     void noticed(const QString& what, const QString& advice, bool bad);

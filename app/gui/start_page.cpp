@@ -45,11 +45,13 @@ StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& r
     column->setSpacing(12);
     column->addStretch(1);
     column->addWidget(label("See how it remembers", page, 1.8));
-    column->addWidget(label("Three of four layers of Kimi Linear keep a memory of constant size that forgets, channel by channel, at a pace it decides token by token. "
-                            "Talk to a model and watch it happen.",
-                            page, 1, true));
+    column->addWidget(
+        label("Three of four layers of Kimi Linear keep a memory of constant size that forgets, channel by channel, at a pace it decides token by token. "
+              "Talk to a model and watch it happen.",
+              page, 1, true));
     if (!recordings.empty()) {
-        auto* w = door("Watch a recorded run", recordings[0].title + ". " + recordings[0].about, "Watch", false, [this, file = recordings[0].file] { emit recording_asked(file); });
+        auto* w = door("Watch a recorded run", recordings[0].title + ". " + recordings[0].about, "Watch", false,
+                       [this, file = recordings[0].file] { emit recording_asked(file); });
         auto* more = w->findChild<QVBoxLayout*>("more");
         for (size_t i = 1; i < recordings.size(); ++i) {
             auto* link = new QPushButton(recordings[i].title, w);
@@ -59,10 +61,11 @@ StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& r
         }
         column->addWidget(w);
     }
-    column->addWidget(door("Talk to the embedded model", "6 million parameters, trained on two CPU cores: a toy that answers in simple words and really remembers. It runs here, now.",
+    column->addWidget(door("Talk to the embedded model",
+                           "6 million parameters, trained on two CPU cores: a toy that answers in simple words and really remembers. It runs here, now.",
                            "Talk", true, [this] { emit embedded_asked(); }));
-    column->addWidget(door("Open a model folder", "A Kimi Linear checkpoint in the Hugging Face layout: config.json, safetensors, tiktoken.model.", "Open…", false,
-                           [this] { emit folder_asked(); }));
+    column->addWidget(door("Open a model folder", "A Kimi Linear checkpoint in the Hugging Face layout: config.json, safetensors, tiktoken.model.", "Open…",
+                           false, [this] { emit folder_asked(); }));
     column->addWidget(card_of(machine));
     column->addStretch(2);
     auto* centre = new QWidget(scroll);
@@ -111,8 +114,8 @@ QWidget* StartPage::card_of(const Machine& m) {
     column->setContentsMargins(16, 8, 16, 8);
     column->setSpacing(4);
     column->addWidget(label("This machine", frame, 1.2));
-    column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.memory.available) + " of " + bytes_text(m.memory.total) +
-                                 " memory free." + (m.gpu.empty() ? "" : " Runs on the CPU: " + m.gpu + ".")),
+    column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.memory.available) + " of " +
+                                 bytes_text(m.memory.total) + " memory free." + (m.gpu.empty() ? "" : " Runs on the CPU: " + m.gpu + ".")),
                             frame, 1, true));
     auto* grid = new QGridLayout;
     grid->setHorizontalSpacing(18);
@@ -132,9 +135,10 @@ QWidget* StartPage::card_of(const Machine& m) {
         if (shape.name != "kimi-linear-48b") continue;
         for (const char* type : {"bf16", "q8_0", "q4_0"}) {
             const Needs needs = needs_of(shape.config, type, 131072);
-            line({"Kimi-Linear-48B-A3B", type, text(bytes_text(needs.total())),
-                  needs.total() <= m.memory.available ? QString("fits into memory") : text("needs " + bytes_text(needs.total() - m.memory.available) + " more")},
-                 false);
+            line(
+                {"Kimi-Linear-48B-A3B", type, text(bytes_text(needs.total())),
+                 needs.total() <= m.memory.available ? QString("fits into memory") : text("needs " + bytes_text(needs.total() - m.memory.available) + " more")},
+                false);
         }
     }
     grid->setColumnStretch(3, 1);

@@ -15,7 +15,8 @@ constexpr int kPad = 12;
 QString text(const std::string& s) { return QString::fromStdString(s); }
 }  // namespace
 
-StarterButton::StarterButton(const Starter& starter, QWidget* parent) : QAbstractButton(parent), watch_(klp::gui::text(starter.watch)), lens_(klp::gui::text(starter.lens)) {
+StarterButton::StarterButton(const Starter& starter, QWidget* parent)
+    : QAbstractButton(parent), watch_(klp::gui::text(starter.watch)), lens_(klp::gui::text(starter.lens)) {
     setText(klp::gui::text(starter.title));
     setFocusPolicy(Qt::StrongFocus);
     setAccessibleName("Try: " + QAbstractButton::text());

@@ -10,7 +10,7 @@
 namespace klp::gui {
 
 inline void stroke(QPainter& p, const QPolygonF& line, QPen pen) {
-    constexpr qsizetype kPiece = 16;    // points
+    constexpr qsizetype kPiece = 16;   // points
     constexpr double kSmoothFrom = 3;  // pixels between points
     if (line.size() < 2) {
         p.setPen(pen);

@@ -105,11 +105,13 @@ QString style_sheet(const Theme& t) {
         QDockWidget::title { background: $window; padding: 6px 8px 2px 8px; color: $muted; }
     )";
     QColor chosen = t.accent;  // mixed into the panel: a name that is chosen stays readable
-    chosen = QColor::fromRgbF(0.28f * chosen.redF() + 0.72f * t.panel.redF(), 0.28f * chosen.greenF() + 0.72f * t.panel.greenF(), 0.28f * chosen.blueF() + 0.72f * t.panel.blueF());
+    chosen = QColor::fromRgbF(0.28f * chosen.redF() + 0.72f * t.panel.redF(), 0.28f * chosen.greenF() + 0.72f * t.panel.greenF(),
+                              0.28f * chosen.blueF() + 0.72f * t.panel.blueF());
     sheet.replace("$theme", t.dark ? "dark" : "light");
     sheet.replace("$chosen", chosen.name());
-    const std::pair<const char*, QColor> names[] = {{"$on_accent", on_accent(t)}, {"$window", t.window}, {"$panel", t.panel},   {"$raised", t.raised}, {"$border", t.border},
-                                                    {"$grid", t.grid},           {"$text", t.text},     {"$muted", t.muted},   {"$accent", t.accent}, {"$hybrid", t.hybrid}};
+    const std::pair<const char*, QColor> names[] = {{"$on_accent", on_accent(t)}, {"$window", t.window}, {"$panel", t.panel}, {"$raised", t.raised},
+                                                    {"$border", t.border},        {"$grid", t.grid},     {"$text", t.text},   {"$muted", t.muted},
+                                                    {"$accent", t.accent},        {"$hybrid", t.hybrid}};
     for (const auto& [name, colour] : names) sheet.replace(name, colour.name());
     return sheet;
 }
@@ -167,7 +169,8 @@ void apply_theme(QApplication& app, ThemeChoice choice) {
     QApplication::setStyle(QStyleFactory::create("Fusion"));
     const Theme& t = theme_of(dark ? QPalette(Qt::black) : QPalette(Qt::white));
     QApplication::setPalette(palette_of(t));
-    if (QFontDatabase::families().contains("Inter") && app.font().family().contains(QRegularExpression("DejaVu|Sans Serif", QRegularExpression::CaseInsensitiveOption))) {
+    if (QFontDatabase::families().contains("Inter") &&
+        app.font().family().contains(QRegularExpression("DejaVu|Sans Serif", QRegularExpression::CaseInsensitiveOption))) {
         QFont font("Inter");
         font.setPointSizeF(app.font().pointSizeF());
         QApplication::setFont(font);
@@ -181,8 +184,10 @@ const std::array<QRgb, 256>& sequential_map() {
 }
 
 const std::array<QRgb, 256>& diverging_map(bool dark) {
-    static const auto on_dark = path({{0, .86, .11, 225}, {.25, .60, .13, 245}, {.5, .22, .01, 260}, {.5001, .22, .01, 40}, {.75, .62, .15, 45}, {1, .90, .12, 80}});
-    static const auto on_light = path({{0, .32, .13, 262}, {.25, .60, .12, 240}, {.5, .97, .005, 220}, {.5001, .97, .005, 60}, {.75, .68, .15, 50}, {1, .38, .13, 30}});
+    static const auto on_dark =
+        path({{0, .86, .11, 225}, {.25, .60, .13, 245}, {.5, .22, .01, 260}, {.5001, .22, .01, 40}, {.75, .62, .15, 45}, {1, .90, .12, 80}});
+    static const auto on_light =
+        path({{0, .32, .13, 262}, {.25, .60, .12, 240}, {.5, .97, .005, 220}, {.5001, .97, .005, 60}, {.75, .68, .15, 50}, {1, .38, .13, 30}});
     return dark ? on_dark : on_light;
 }
 

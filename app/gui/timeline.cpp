@@ -403,7 +403,9 @@ void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
     if (compares) stroke(p, baseline, QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
     label(p, area,
           QString("bytes: state + cache (filled)%1")
-              .arg(compared.twin ? ", full-attention twin (dashed, computed)" : compares ? ", multi-head attention (dashed, computed)" : ""),
+              .arg(compared.twin ? ", full-attention twin (dashed, computed)"
+                   : compares    ? ", multi-head attention (dashed, computed)"
+                                 : ""),
           QString::fromStdString(bytes_text(static_cast<int64_t>(top))));
 }
 

@@ -52,7 +52,7 @@ private:
     std::shared_ptr<const RunCard> card_;
     TraceShape shape_;
     std::vector<TokenRow> rows_;
-    std::deque<Frame> frames_;                                            // ascending by position
+    std::deque<Frame> frames_;                                           // ascending by position
     std::deque<std::pair<int64_t, std::vector<Candidate>>> candidates_;  // ascending by position, the newest ones
     int64_t newest_ = -1;
     std::vector<float> scratch_;

@@ -1,11 +1,11 @@
 #include "app/gui/vitals.h"
 
+#include <unistd.h>
 #include <QHBoxLayout>
 #include <QProgressBar>
 #include <cmath>
 #include <fstream>
 #include <thread>
-#include <unistd.h>
 
 #include "app/format.h"
 #include "app/gui/figure.h"
@@ -67,7 +67,8 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     process_ = label("Process memory", "Resident memory of this program, mapped weights included");
     load_ = label("Load", "");
     row->addStretch(1);
-    telemetry_ = label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
+    telemetry_ =
+        label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
     connect(&session_, &Session::drained, this, [this] {
         if (!timer_.isActive()) timer_.start(100);
     });

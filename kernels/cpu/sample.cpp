@@ -56,7 +56,8 @@ int32_t Drawing::draw(const Sample& a) {
     if (how.penalises()) {
         scores_.assign(logits.begin(), logits.end());
         for (int32_t id : a.penalised())
-            if (const auto i = static_cast<size_t>(id); i < logits.size()) scores_[i] = logits[i] > 0 ? logits[i] / how.repeat_penalty : logits[i] * how.repeat_penalty;
+            if (const auto i = static_cast<size_t>(id); i < logits.size())
+                scores_[i] = logits[i] > 0 ? logits[i] / how.repeat_penalty : logits[i] * how.repeat_penalty;
         scores = scores_;
     }
     const Best best = best_of(scores);

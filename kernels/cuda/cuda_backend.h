@@ -25,9 +25,9 @@ public:
     void copy(void* to, const void* from, size_t bytes) override { stream_.copy(to, from, bytes); }
     void zero(void* device, size_t bytes) override { stream_.zero(device, bytes); }
     Weight adopt(const Weight& host, std::vector<Buffer>& keep) override;
-    void fill(void* device, DType type, int64_t n, const Random& random) override;                          // draw.cu
-    Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) override;             // draw.cu
-    DeviceLimits limits() override;                                                                         // draw.cu
+    void fill(void* device, DType type, int64_t n, const Random& random) override;               // draw.cu
+    Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) override;  // draw.cu
+    DeviceLimits limits() override;                                                              // draw.cu
     int64_t free_bytes() const override;
     int64_t adopted_bytes(const Weight& host) const override { return device_bytes(host); }
     DeviceLoad load() const override { return nvml_ ? nvml_->read() : DeviceLoad{}; }

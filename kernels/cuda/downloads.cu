@@ -8,7 +8,8 @@ namespace klp::cuda {
 
 class Downloads::Copy final : public Download {
 public:
-    Copy(Downloads& from, std::unique_ptr<Room> room, size_t bytes, std::shared_ptr<Backend> owner) : owner_(std::move(owner)), from_(from), room_(std::move(room)), bytes_(bytes) {}
+    Copy(Downloads& from, std::unique_ptr<Room> room, size_t bytes, std::shared_ptr<Backend> owner)
+        : owner_(std::move(owner)), from_(from), room_(std::move(room)), bytes_(bytes) {}
     ~Copy() override {
         cudaEventSynchronize(room_->here);  // the memory is another copy's then
         from_.free_.push_back(std::move(room_));

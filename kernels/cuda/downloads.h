@@ -1,4 +1,5 @@
-// What leaves the device while its stream goes on: a second stream copies it, and each copy on its way has pinned memory of its own, which the next one takes over.
+// What leaves the device while its stream goes on: a second stream copies it, and each copy on its way has pinned memory of its own, which the next one takes
+// over.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -5,8 +5,8 @@
 // One kernel makes everything that the state is not in, for all chunks at once; one carries 32 rows of a head's state from chunk to chunk.
 // No exponent is ever positive: decays are products of alphas, within a sub-block of 16 tokens from its start (rows) or to its end (columns), and of whole
 // sub-blocks between. Where row and column share a sub-block there is no such point between them: those pairs are made one by one, in f32.
-// Operands of tensor cores are bf16, sums and the state f32. T, v, D, B, q, the state as an operand and the update's k are sums of two bf16, W and the operands of the
-// sub-blocks off the diagonal are one. Relative to float64 (root mean square) that leaves, where gates forget, 8e-4 of the answers and 5e-4 of the
+// Operands of tensor cores are bf16, sums and the state f32. T, v, D, B, q, the state as an operand and the update's k are sums of two bf16, W and the operands
+// of the sub-blocks off the diagonal are one. Relative to float64 (root mean square) that leaves, where gates forget, 8e-4 of the answers and 5e-4 of the
 // state; where they hardly do 2.5e-3 and 1.8e-3.
 #include <utility>
 
@@ -30,8 +30,8 @@ constexpr int kTall = kChunk + 8;  // of f32; two of bf16 fit in one of f32
 //   U     [32 values of V][8 tokens of 64][16 values of 32][lane]   the accumulator of values x tokens
 template <int K>
 struct Layout {
-    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, Q_low = Q + 8 * P * 32, key = Q_low + 8 * P * 32, key_low = key + K / 8 * 2 * 32, B = key_low + K / 8 * 2 * 32,
-                         B_low = B + 8 * 2 * 32, decay = B_low + 8 * 2 * 32, U = decay + K / 4;
+    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, Q_low = Q + 8 * P * 32, key = Q_low + 8 * P * 32, key_low = key + K / 8 * 2 * 32,
+                         B = key_low + K / 8 * 2 * 32, B_low = B + 8 * 2 * 32, decay = B_low + 8 * 2 * 32, U = decay + K / 4;
     static int64_t size(int64_t slices) { return U + slices * 8 * 2 * 32; }
 };
 
@@ -479,7 +479,8 @@ __global__ void __launch_bounds__(128)
         if (chunk < n_chunks)
 #pragma unroll
             for (int i = 0; i < 4; ++i)
-                b[i / 2][i % 2] = record(chunk)[At::B + (warp * 4 + i) * 32 + lane], b_low[i / 2][i % 2] = record(chunk)[At::B_low + (warp * 4 + i) * 32 + lane];
+                b[i / 2][i % 2] = record(chunk)[At::B + (warp * 4 + i) * 32 + lane],
+                             b_low[i / 2][i % 2] = record(chunk)[At::B_low + (warp * 4 + i) * 32 + lane];
     };
     const auto fetch_keys = [&](int64_t chunk) {
         fetch(chunk, kKey, At::key + warp * P * 64, 2 * P);
@@ -609,7 +610,8 @@ __global__ void __launch_bounds__(128)
                     const uint4 l = b[tile][step / 2], r = b_low[tile][step / 2];
                     const uint32_t y[2] = {step % 2 ? l.z : l.x, step % 2 ? l.w : l.y}, y_low[2] = {step % 2 ? r.z : r.x, step % 2 ? r.w : r.y};
 #pragma unroll
-                    for (int m = 0; m < 2; ++m) mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y), mma_bf16(answer[m][tile], d[0][m], y_low);
+                    for (int m = 0; m < 2; ++m)
+                        mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y), mma_bf16(answer[m][tile], d[0][m], y_low);
                 }
             }
         load_b(chunk + 1);

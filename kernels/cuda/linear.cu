@@ -142,7 +142,8 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_rows(S
 
 void CudaBackend::embed(const Embed& a) {
     const auto T = static_cast<int64_t>(a.ids.size());
-    stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), a.picked.empty() ? nullptr : stream_.give(a.picked), matrix(a.table), a.x.data);
+    stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), a.picked.empty() ? nullptr : stream_.give(a.picked), matrix(a.table),
+                   a.x.data);
 }
 
 const float* CudaBackend::normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm) {

@@ -46,7 +46,8 @@ DeviceLoad Nvml::read() const {
     unsigned value = 0;
     if (auto* f = symbol<int(void*, int, unsigned*)>(library_, "nvmlDeviceGetClockInfo"); f && f(device_, kClockSm, &value) == kSuccess) load.clock_mhz = value;
     if (auto* f = symbol<int(void*, unsigned*)>(library_, "nvmlDeviceGetPowerUsage"); f && f(device_, &value) == kSuccess) load.watts = value / 1000.0;
-    if (auto* f = symbol<int(void*, int, unsigned*)>(library_, "nvmlDeviceGetTemperature"); f && f(device_, kSensorGpu, &value) == kSuccess) load.celsius = value;
+    if (auto* f = symbol<int(void*, int, unsigned*)>(library_, "nvmlDeviceGetTemperature"); f && f(device_, kSensorGpu, &value) == kSuccess)
+        load.celsius = value;
     return load;
 }
 

@@ -1,9 +1,9 @@
 // The next id from a row of logits, and what softmax says of it. Only the id and a few numbers leave the device.
 //
-// Nothing is sorted. Every id has a place in an order (by rank, or the order of ids), a number of 54 bits; a search finds the place where counts or weights in front
-// reach a target, 10 or 11 bits at a time: a histogram over those whose bits so far are the right ones, then the bin where the target is reached. top-k is a
-// search among counts, top-p and the draw are searches among weights; each gives the sum of weights that the next one begins with. All sums are of whole numbers, so
-// their order does not matter and the id is the CPU's.
+// Nothing is sorted. Every id has a place in an order (by rank, or the order of ids), a number of 54 bits; a search finds the place where counts or weights in
+// front reach a target, 10 or 11 bits at a time: a histogram over those whose bits so far are the right ones, then the bin where the target is reached. top-k
+// is a search among counts, top-p and the draw are searches among weights; each gives the sum of weights that the next one begins with. All sums are of whole
+// numbers, so their order does not matter and the id is the CPU's.
 //
 // Bytes: the logits, 4 V (655 kB for 163,840 ids), once a launch and out of the second-level cache; launches are what it costs: greedy 2, drawing 4, with one
 // cut 10, with both 13, with a penalty a copy and one more.
@@ -34,12 +34,12 @@ struct Rules {
 enum class Goal : int32_t { top_k, top_p, draw };
 
 struct Search {
-    Whole best = 0, best_logit = 0;         // score and id of the best, the highest number of all; penalised and not
-    Whole kept = 0;                         // steps of all that the cuts so far left; 0: no cut yet
-    Whole prefix = 0;                       // of the place looked for
-    Whole target = 0;                       // what must be reached
-    Whole count = 0, sum = 0;               // ids and steps in front of the prefix
-    Whole all = 0, part = 0, above = 0;     // of the logits: steps of e^z, of -z e^z; ids with larger logits
+    Whole best = 0, best_logit = 0;      // score and id of the best, the highest number of all; penalised and not
+    Whole kept = 0;                      // steps of all that the cuts so far left; 0: no cut yet
+    Whole prefix = 0;                    // of the place looked for
+    Whole target = 0;                    // what must be reached
+    Whole count = 0, sum = 0;            // ids and steps in front of the prefix
+    Whole all = 0, part = 0, above = 0;  // of the logits: steps of e^z, of -z e^z; ids with larger logits
 };
 
 // Larger floats have larger numbers, 0 and -0 the same one; NaN has the largest.
@@ -102,7 +102,8 @@ __device__ bool last_block(unsigned* arrived) {
 
 __global__ void penalise(const float* logits, int64_t V, const Rules* rules, const int32_t* recent, float* scores) {
     for (int i = static_cast<int>(threadIdx.x); i < rules->recent + (rules->newest != nullptr); i += kThreads)
-        if (const int32_t id = i < rules->recent ? recent[i] : rules->newest->id; id >= 0 && id < V) scores[id] = logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty;
+        if (const int32_t id = i < rules->recent ? recent[i] : rules->newest->id; id >= 0 && id < V)
+            scores[id] = logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty;
 }
 
 __global__ void find_best(const float* logits, const float* scores, int64_t V, Search* search) {
@@ -214,7 +215,9 @@ __global__ __launch_bounds__(kThreads) void look_kernel(const float* logits, int
     const double all = static_cast<double>(search->all);
     const auto probability = [&](float logit) { return static_cast<float>(exponential(x(logit)) * 0x1p35 / all); };
     if (thread == 0)
-        *pick = none ? Pick{} : Pick{id, probability(logits[id]), static_cast<float>(log(all * 0x1p-35) + static_cast<double>(search->part) / all), static_cast<int32_t>(search->above)};
+        *pick = none ? Pick{}
+                     : Pick{id, probability(logits[id]), static_cast<float>(log(all * 0x1p-35) + static_cast<double>(search->part) / all),
+                            static_cast<int32_t>(search->above)};
     Whole below = kNone;
     for (int r = 0; r < n; ++r) {
         Whole best = 0;
@@ -234,7 +237,8 @@ void CudaBackend::sample(const Sample& a) {
     KLP_CHECK(V <= int64_t{1} << kIdBits);
     const Sampling& how = a.how;
     const auto recent = how.penalises() ? a.recent.last(std::min(a.recent.size(), static_cast<size_t>(how.repeat_window))) : std::span<const int32_t>();
-    const Rules given{a.random, how.penalises() ? a.newest : nullptr, how.temperature, how.top_p, how.min_p, how.repeat_penalty, how.top_k, static_cast<int32_t>(recent.size())};
+    const Rules given{a.random,  how.penalises() ? a.newest : nullptr, how.temperature, how.top_p, how.min_p, how.repeat_penalty,
+                      how.top_k, static_cast<int32_t>(recent.size())};
     const Rules* const rules = stream_.give(std::span(&given, 1));
     const Grid grid{.x = std::clamp<int64_t>((V + kThreads - 1) / kThreads, 1, processors_), .threads = kThreads};
 
@@ -272,7 +276,8 @@ void CudaBackend::sample(const Sample& a) {
         stream_.launch("narrow", narrow, grid, scores, V, rules, l.goal, l.shift, l.bits, l.first, l.last, sums, counts, search, arrived);
         sums += kBins, counts += kBins;
     }
-    stream_.launch("look", look_kernel, grid, a.logits.data, V, rules, a.candidates, temporary<Whole>(grid.x * std::max(a.candidates, 1)), search, a.pick, a.top, arrived);
+    stream_.launch("look", look_kernel, grid, a.logits.data, V, rules, a.candidates, temporary<Whole>(grid.x * std::max(a.candidates, 1)), search, a.pick,
+                   a.top, arrived);
 }
 
 }  // namespace klp::cuda

@@ -38,7 +38,8 @@ void* Stream::take(size_t bytes, const char* what) {
         size_t free = 0, total = 0;
         cudaGetLastError();
         cudaMemGetInfo(&free, &total);
-        throw DeviceError("out of GPU memory: " + std::to_string(bytes) + " bytes for " + what + ", " + std::to_string(free) + " of " + std::to_string(total) + " are free");
+        throw DeviceError("out of GPU memory: " + std::to_string(bytes) + " bytes for " + what + ", " + std::to_string(free) + " of " + std::to_string(total) +
+                          " are free");
     }
 #if KLP_POISON
     cudaMemsetAsync(at, 0xff, bytes, stream_);

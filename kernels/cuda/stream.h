@@ -1,7 +1,7 @@
-// Kernel launches in order, each under its name. Between begin() and end() they are kept back as data: a list of launches that equals one seen before is replayed
-// as one CUDA graph, so that a decoded token costs one launch. What changes from token to token (ids, positions, pages) must therefore not be an argument of a
-// kernel: give() puts it into device memory, at the same address as in the pass before as long as its size class is the same.
-// Written without <<<>>>, so that the tests compile it as C++ and run it without a GPU (tests/simt).
+// Kernel launches in order, each under its name. Between begin() and end() they are kept back as data: a list of launches that equals one seen before is
+// replayed as one CUDA graph, so that a decoded token costs one launch. What changes from token to token (ids, positions, pages) must therefore not be an
+// argument of a kernel: give() puts it into device memory, at the same address as in the pass before as long as its size class is the same. Written without
+// <<<>>>, so that the tests compile it as C++ and run it without a GPU (tests/simt).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -117,7 +117,8 @@ private:
     static void call_simt(const Node& node, cudaStream_t stream, std::index_sequence<I...>) {
         auto kernel = reinterpret_cast<void (*)(P...)>(const_cast<void*>(node.function));
         std::tuple<P...> values{read<P>(node.data + node.offset[I])...};
-        check(simt::launch(node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, stream, [=] { kernel(std::get<I>(values)...); }), node.name);
+        check(simt::launch(node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, stream, [=] { kernel(std::get<I>(values)...); }),
+              node.name);
     }
     template <class T>
     static T read(const unsigned char* at) {
@@ -136,8 +137,8 @@ private:
     int device_;
     cudaStream_t stream_ = nullptr;
     bool recording_ = false;
-    std::vector<Node> nodes_;       // of this pass
-    std::vector<Graph> graphs_;     // few: decode with and without taps, one or two batch sizes, each with the one and with the other memory for readings
+    std::vector<Node> nodes_;    // of this pass
+    std::vector<Graph> graphs_;  // few: decode with and without taps, one or two batch sizes, each with the one and with the other memory for readings
     int64_t passes_ = 0;
     // What was given: a block of pinned host memory and its copy on the device; two host blocks, so that the next pass need not wait for this one's copy.
     static constexpr size_t kGiven = 4 << 20;

@@ -1,8 +1,8 @@
 // Enough of CUDA to run this project's kernels on the CPU, so that they are tested where there is no GPU: the same sources, compiled as C++ against this header
 // instead of the toolkit's. A block's threads are fibers of one host thread that take turns at __syncthreads and at warp operations; device memory is the heap,
 // so that the address sanitizer sees every kernel's accesses, and to the thread sanitizer every thread of a block is one of its own. What a GPU does later (the
-// stream's work, asynchronous copies to shared memory) is done when it is waited for, not before. Threads run in ascending order in one block and in descending order in the next: a result that
-// misses a barrier differs between the two. A block whose threads wait for each other for ever is named and ends the program.
+// stream's work, asynchronous copies to shared memory) is done when it is waited for, not before. Threads run in ascending order in one block and in descending
+// order in the next: a result that misses a barrier differs between the two. A block whose threads wait for each other for ever is named and ends the program.
 // What it does not show: speed, memory order between blocks, what a GPU's registers and schedulers do.
 #pragma once
 
@@ -57,14 +57,14 @@ inline constexpr int warpSize = 32;
 namespace simt {
 
 void run(dim3 grid, dim3 block, size_t shared_bytes, const char* name, const std::function<void()>& thread);
-void* shared();               // the block's dynamic shared memory
+void* shared();  // the block's dynamic shared memory
 void block_barrier();
 void warp_barrier(unsigned mask);
 void copy_later(void* shared, const void* global);  // 16 bytes, zeros from null; there when its group has been awaited
-void close_copies();          // a group
-void await_copies(int but);   // all but the last groups
-void need_alignment(const void* at);  // of 16 bytes, or the program ends
-void* slot(int lane);         // 64 bytes of lane `lane` of the running thread's warp, for exchanges between two barriers
+void close_copies();                                // a group
+void await_copies(int but);                         // all but the last groups
+void need_alignment(const void* at);                // of 16 bytes, or the program ends
+void* slot(int lane);                               // 64 bytes of lane `lane` of the running thread's warp, for exchanges between two barriers
 
 inline int lane() { return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32); }
 

@@ -47,10 +47,10 @@ struct Fiber {
     At at = At::done;
     unsigned mask = 0;
     uint3 index{};
-    void* fake = nullptr;  // the address sanitizer's
-    void* thread = nullptr;  // the thread sanitizer's
-    std::vector<Copy> copies;                // asynchronous ones of the group that is open
-    std::deque<std::vector<Copy>> groups;    // closed, not awaited
+    void* fake = nullptr;                  // the address sanitizer's
+    void* thread = nullptr;                // the thread sanitizer's
+    std::vector<Copy> copies;              // asynchronous ones of the group that is open
+    std::deque<std::vector<Copy>> groups;  // closed, not awaited
 };
 
 std::vector<std::unique_ptr<Fiber>> fibers;  // kept from block to block: a new stack costs more than most kernels
@@ -319,8 +319,9 @@ struct SimtGraph {
     std::deque<std::function<void()>> nodes;
 };
 
-// Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows; so does what one
-// stream takes of another without waiting. With simt::early everything runs at once but what goes to the host: device memory that is written anew too early shows.
+// Nothing runs before the host waits for it, as late as the hardware may be: host memory that is filled anew too early, or read too soon, shows; so does what
+// one stream takes of another without waiting. With simt::early everything runs at once but what goes to the host: device memory that is written anew too early
+// shows.
 struct SimtStream {
     int device = current;
     std::deque<std::function<void()>> queue;
@@ -386,13 +387,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) { return *free = *total = size_t{1} << 40, cudaSuccess; }
 cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
-    *at = bytes < size_t{1} << 40 ? ::operator new(bytes, std::align_val_t{256}, std::nothrow) : nullptr;
+    *at = bytes < size_t{1} << 40 ? ::operator new (bytes, std::align_val_t{256}, std::nothrow) : nullptr;
     if (!*at) return cudaErrorMemoryAllocation;
     std::memset(*at, 0xff, bytes);
     return cudaSuccess;
 }
 cudaError_t cudaFreeAsync(void* at, cudaStream_t s) {
-    return s->later([=] { ::operator delete(at, std::align_val_t{256}); });
+    return s->later([=] { ::operator delete (at, std::align_val_t{256}); });
 }
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }
 cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }

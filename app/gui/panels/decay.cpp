@@ -372,7 +372,7 @@ void DecayPanel::show_map(std::span<const float> readings) {
     }
     if (relabels(QString("%1 %2").arg(view()).arg(at_.head)))
         map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, "layer",
-                     view() == layers ? QString("channel of head %1").arg(at_.head) : QString("channel, mean of %1 heads").arg(heads_of));
+                         view() == layers ? QString("channel of head %1").arg(at_.head) : QString("channel, mean of %1 heads").arg(heads_of));
     map_->set_groups({});
     map_->set_values(static_cast<int>(kda.size()), channels, std::move(values));
     map_->set_chosen(chosen_layer, channel);
@@ -398,9 +398,10 @@ void DecayPanel::show_waterfall() {
     }
     const int64_t first = window_.first(), end = window_.end(), step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
     if (relabels(QString("waterfall %1 %2 %3 %4 %5").arg(at_.layer).arg(at_.head).arg(columns_).arg(first).arg((end - 1) / step)))
-        map_->set_labels([](int i) { return QString::number(i); },
-                     [first, step, end](int i) { return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString(); },
-                     "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
+        map_->set_labels(
+            [](int i) { return QString::number(i); },
+            [first, step, end](int i) { return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString(); },
+            "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
     map_->set_groups({});
     map_->set_values(channels, columns_, std::move(values));
     const bool inside = token_ >= window_.first() && token_ < window_.end();

@@ -165,7 +165,9 @@ private:
         const int64_t mine = s.bytes.mine.at(in_pages(n));
         const Baseline compared = session.baseline();
         const bool compares = compared.twin || compared.multi_head;
-        const auto cell = [](const QString& text, bool bold = false) { return QString(bold ? "<td align='right'><b>%1</b></td>" : "<td align='right'>%1</td>").arg(text); };
+        const auto cell = [](const QString& text, bool bold = false) {
+            return QString(bold ? "<td align='right'><b>%1</b></td>" : "<td align='right'>%1</td>").arg(text);
+        };
         QString html = QString("<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>").arg(t.muted.name());
         if (now >= 0) html += cell(text_of("now, " + plural(now, "token")));
         html += cell(text_of("at " + plural(n, "token"))) + (compares ? cell("of this model") : "") + cell("fits here up to") + "</tr>";
@@ -245,7 +247,8 @@ private:
         if (now >= 0) marks.push_back({double(std::clamp(now, kShortest, kLongest)), text_of("now " + grouped(now)), t.text});
         const int64_t crosses = compared.twin ? crossover(mine, twin) : compared.multi_head ? crossover(mine, multi_head) : -1;
         if (crosses >= kShortest)
-            marks.push_back({double(std::min(crosses, kLongest)), text_of((compared.twin ? "smaller than the twin from " : "smaller from ") + grouped(crosses)), t.good});
+            marks.push_back(
+                {double(std::min(crosses, kLongest)), text_of((compared.twin ? "smaller than the twin from " : "smaller from ") + grouped(crosses)), t.good});
         if (s.context > 0 && s.context < kLongest) marks.push_back({double(s.context), text_of("the model's limit " + grouped(s.context)), t.muted});
         marks.push_back({double(n), "what if", t.accent});
         chart_->set_marks(std::move(marks));
@@ -256,7 +259,8 @@ private:
         const Baseline compared = session.baseline();
         const int64_t c = compared.twin ? crossover(s.bytes.mine, s.bytes.twin) : compared.multi_head ? crossover(s.bytes.mine, s.bytes.multi_head) : -1;
         if (c >= 0)
-            text = text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") + " is the smaller one: a state is paid for at once, a cache token by token. ");
+            text = text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") +
+                           " is the smaller one: a state is paid for at once, a cache token by token. ");
         else if (compared.twin)
             text = s.bytes.mine.fixed == 0 ? "All layers are MLA, so model and twin are the same. " : "";
         if (free_ < 0)

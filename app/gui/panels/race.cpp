@@ -152,11 +152,12 @@ private:
             html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model");
             if (session.baseline().twin) {
                 html += big(t.twin, speed(p.twin_ns), "twin: " + twin_name());
-                html += QString(
-                            "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
-                            "%5 tokens</span></td>")
-                            .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
-                                 text_of(grouped(p.context)));
+                html +=
+                    QString(
+                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
+                        "%5 tokens</span></td>")
+                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
+                             text_of(grouped(p.context)));
             }
             html += "</tr></table>";
         }
@@ -188,8 +189,8 @@ private:
         else
             time_->drop_series(1);
         time_->set_empty(card && !session.live() ? "This recording holds no race."
-                         : card ? "Press Start: both models decode the same tokens in turn, at growing contexts."
-                              : "Load a model to race it against its full-attention twin.");
+                         : card                  ? "Press Start: both models decode the same tokens in turn, at growing contexts."
+                                                 : "Load a model to race it against its full-attention twin.");
 
         // What the shapes say, dashed, under what was measured.
         double most = 1024;
@@ -222,7 +223,13 @@ private:
             if (compared.twin) line(bytes.twin, other ? "same shapes all MLA, computed" : "twin, computed", t.twin);
             if (compared.multi_head && !compared.twin) line(bytes.multi_head, "multi-head attention, computed", t.third);
             const int64_t c = compared.twin ? crossover(bytes.mine, bytes.twin) : compared.multi_head ? crossover(bytes.mine, bytes.multi_head) : -1;
-            if (c >= 64 && double(c) < x.high) marks.push_back({double(c), text_of((!compared.twin ? "less memory from " : other ? "less memory than all MLA from " : "less memory than the twin from ") + grouped(c)), t.good});
+            if (c >= 64 && double(c) < x.high)
+                marks.push_back({double(c),
+                                 text_of((!compared.twin ? "less memory from "
+                                          : other        ? "less memory than all MLA from "
+                                                         : "less memory than the twin from ") +
+                                         grouped(c)),
+                                 t.good});
         }
         memory_->drop_series(series);
         memory_->set_empty("Memory by context follows from the shapes of a loaded model.");

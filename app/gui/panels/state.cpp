@@ -98,8 +98,8 @@ private:
     Held now_, past_, a_, b_, drawn_;
     std::optional<Place> asked_past_, answered_, drawn_for_;  // of past_
     bool stopped_ = false;                                    // what was asked
-    float range_ = 0;                    // of the colours
-    std::pair<KdaHead, bool> range_of_;  // the head, and whether of a difference
+    float range_ = 0;                                         // of the colours
+    std::pair<KdaHead, bool> range_of_;                       // the head, and whether of a difference
     bool matrix_stale_ = true, spectrum_stale_ = true;
     QElapsedTimer spectrum_clock_, waiting_;
     QTimer spectrum_later_;
@@ -271,7 +271,9 @@ void StatePanel::ask_past() {
 QString StatePanel::source() const {
     const auto place = pinned();
     if (!place) return {};
-    if (answered_ != place) return session.busy() && session.phase().phase != Phase::probing ? "the chosen token's comes when the model rests: this is the newest" : "looking back …";
+    if (answered_ != place)
+        return session.busy() && session.phase().phase != Phase::probing ? "the chosen token's comes when the model rests: this is the newest"
+                                                                         : "looking back …";
     if (past_.empty())
         return stopped_ ? "stopped: this is the newest"
                : session.live()
