@@ -270,8 +270,8 @@ void Model::finish(Pass& pass) const {
         Picked& picked = ws.picked[r];
         const float* at = readings.data() + pass.step.readings.place(reinterpret_cast<const float*>(p.pick));
         std::memcpy(static_cast<void*>(static_cast<Pick*>(&picked)), at, sizeof(Pick));
-        picked.top.resize(static_cast<size_t>(p.candidates));
-        std::memcpy(static_cast<void*>(picked.top.data()), at + sizeof(Pick) / sizeof(float), picked.top.size() * sizeof(Candidate));
+        for (int i = 0; i < p.candidates; ++i)
+            std::memcpy(static_cast<void*>(&picked.top.emplace_back()), at + sizeof(Pick) / sizeof(float) + 2 * i, sizeof(Candidate));
         std::erase_if(picked.top, [](const Candidate& c) { return c.id < 0; });
         // A pass behind this one may have fed it already.
         if (std::vector<int32_t>& tokens = p.sequence->tokens_; p.position < static_cast<int64_t>(tokens.size()))
