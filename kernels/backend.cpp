@@ -39,6 +39,7 @@ std::unique_ptr<Download> Backend::download_later(std::span<const std::span<cons
     };
     auto here = std::make_unique<Here>();
     for (const auto& part : parts) {
+        if (part.empty()) continue;
         const size_t at = here->bytes.size();
         here->bytes.resize(at + part.size());
         download(here->bytes.data() + at, part.data(), part.size());
