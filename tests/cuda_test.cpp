@@ -217,6 +217,44 @@ TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
     EXPECT_EQ(answer(on), answer(*make_backend("cpu", 1)));
 }
 
+// All logits of a pass of 16,400 tokens are more than 2^31 values, and so are the rows of a large vocabulary. The simulation runs the same at a hundredth of
+// the size.
+TEST_P(EveryGpu, ArraysMayHaveMoreThan31BitsOfValues) {
+    const bool small = GetParam().name == "simulated_gpu";
+    const int64_t T = small ? 150 : 16'400, out = small ? 512 : 131'072, in = 64, rows = small ? 4096 : int64_t{35} << 20;
+    const int64_t bytes = T * out * 4 + rows * in * 2;
+    if (!small && on->free_bytes() < bytes + (int64_t{1} << 30)) GTEST_SKIP() << "takes " << bytes << " bytes of the GPU's memory";
+    const auto cpu = make_backend("cpu");
+    ASSERT_TRUE(cpu);
+    const Floats x = normal(static_cast<size_t>(T * in), 1);
+    const Matrix w(normal(static_cast<size_t>(out * in), 2), out, in, DType::bf16);
+    std::vector<Buffer> keep;
+    const Weight there = on->adopt(w.w, keep);
+    Buffer in_there = uploaded(x), y = on->allocate(static_cast<size_t>(T * out) * sizeof(float));
+    on->linear({.x = {in_there.as<float>(), {T, in}}, .w = {&there, 1}, .y = {y.as<float>(), {T, out}}});
+    Floats got(static_cast<size_t>(out)), expected(got.size());
+    for (const int64_t t : {int64_t{0}, T - 17, T - 16, T - 1}) {  // the first one, and around 2^31 values and at the end
+        on->download(got.data(), y.as<float>() + t * out, got.size() * sizeof(float));
+        (*cpu)->linear({.x = {x.data() + t * in, {1, in}}, .w = {&w.w, 1}, .y = {expected.data(), {1, out}}});
+        for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << "row " << t;
+    }
+
+    keep.clear();
+    y = Buffer();
+    const Weight table = on->draw({nullptr, DType::bf16, rows, in}, {3, 1}, keep);
+    std::vector<float> drawn(static_cast<size_t>(in)), row(drawn.size());
+    std::vector<std::byte> rounded(row.size() * 2);
+    Buffer embedded = on->allocate(row.size() * sizeof(float));
+    for (const auto id : {int32_t{0}, static_cast<int32_t>(rows - 1)}) {
+        on->embed({.ids = {&id, 1}, .table = table, .x = {embedded.as<float>(), {1, in}}});
+        on->download(row.data(), embedded.as(), embedded.bytes());
+        draw_values({3, 1}, id * in, drawn);
+        encode(DType::bf16, drawn.data(), in, rounded.data());
+        decode(DType::bf16, rounded.data(), in, drawn.data());
+        EXPECT_TRUE(identical(row, drawn)) << "row " << id;
+    }
+}
+
 // The driver's management library, played by a small one of our own (tests/fake_nvml.c).
 TEST(Nvml, ReadsWhatTheDriverSays) {
     const DeviceLoad load = Nvml("0000:01:00.0", KLP_FAKE_NVML).read();

@@ -117,23 +117,26 @@ inline unsigned __activemask() { return 0xffffffffu; }
 
 // --- arithmetic and atomics -----------------------------------------------------------------------------------------------
 
+// One host thread runs them, so none is lost between the two halves; the thread sanitizer is told what they are.
+template <class T, class F>
+T atomically(T* at, F change) {
+    T old, now;
+    __atomic_load(at, &old, __ATOMIC_RELAXED);
+    now = static_cast<T>(change(old));
+    __atomic_store(at, &now, __ATOMIC_RELAXED);
+    return old;
+}
 template <class T>
 T atomicAdd(T* at, T v) {
-    const T old = *at;
-    *at = static_cast<T>(old + v);
-    return old;
+    return atomically(at, [=](T old) { return old + v; });
 }
 template <class T>
 T atomicMax(T* at, T v) {
-    const T old = *at;
-    if (v > old) *at = v;
-    return old;
+    return atomically(at, [=](T old) { return v > old ? v : old; });
 }
 template <class T>
 T atomicExch(T* at, T v) {
-    const T old = *at;
-    *at = v;
-    return old;
+    return atomically(at, [=](T) { return v; });
 }
 // As in the hardware: 0 after `limit`.
 inline unsigned atomicInc(unsigned* at, unsigned limit) {
