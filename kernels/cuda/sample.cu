@@ -103,7 +103,7 @@ __device__ bool last_block(unsigned* arrived) {
 __global__ void penalise(const float* logits, int64_t V, const Rules* rules, const int32_t* recent, float* scores) {
     for (int i = static_cast<int>(threadIdx.x); i < rules->recent + (rules->newest != nullptr); i += kThreads)
         if (const int32_t id = i < rules->recent ? recent[i] : rules->newest->id; id >= 0 && id < V)
-            scores[id] = logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty;
+            atomicExch(&scores[id], logits[id] > 0 ? logits[id] / rules->penalty : logits[id] * rules->penalty);  // an id that comes twice has two threads
 }
 
 __global__ void find_best(const float* logits, const float* scores, int64_t V, Search* search) {
