@@ -220,7 +220,7 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
                 on_->copy(last.row(r), x.row(rows[static_cast<size_t>(r)]), static_cast<size_t>(D) * sizeof(float));
         }
     }
-    const bool wants_logits = all_rows || (!silent && std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice; }));
+    const bool wants_logits = all_rows || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice && !f.silent; });
     ws.logits.resize(wants_logits ? static_cast<size_t>(R * config_.vocab_size) : 0);
     pass->picks.resize(feeds.size());
     if (R > 0) {

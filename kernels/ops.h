@@ -68,11 +68,11 @@ struct KdaSegment {          // consecutive rows of one sequence
     float* tail = nullptr;   // [C - 1, 2HK + HV] the last raw q^|k^|v^ rows, oldest first. In and out.
 };
 
-struct KdaTaps {                  // written when not null; the kernels hold these values anyway
-    float* log_decay = nullptr;   // [T, H, K]  g, <= 0
-    float* beta = nullptr;        // [T, H]
-    float* state_norm = nullptr;  // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN; what is long
-                                  // is up to the backend)
+struct KdaTaps {                   // written when not null; the kernels hold these values anyway
+    float* log_decay = nullptr;    // [T, H, K]  g, <= 0
+    float* beta = nullptr;         // [T, H]
+    float* state_norm = nullptr;   // [T, H]     Frobenius norm of S after the token  (recurrent: every row; else a long segment's last row and NaN; what is
+                                   //            long is up to the backend)
     float* update_norm = nullptr;  // [T, H]     |k u^T| = |k| |u|
 };
 
@@ -180,9 +180,10 @@ struct Moe {
 // sums are of whole steps of 2^-35, which no order of adding changes.
 //   s = logits, for the ids in recent.last(repeat_window), each once: s / penalty where s > 0, else s * penalty
 //   temperature <= 0: the best s, of equals the lowest id.  Else w = e^((s - max s) / temperature)
-//   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with w >=
-//   min_p id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of
-//   ids no id, -1, where a logit is NaN or all are -infinity
+//   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with
+//         w >= min_p
+//   id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of ids;
+//       -1, none, where a logit is NaN or all are -infinity
 struct Sampling {
     float temperature = 0.7f;  // 0 (or less): greedy, and the cuts mean nothing
     int top_k = 0;             // keep so many; 0 (or less): all
