@@ -82,6 +82,30 @@ __device__ __forceinline__ float block_sum(float v, float* space) {
     return sum;
 }
 
+// Sums of all threads before this one, and of all threads. Every thread of a one-dimensional block of whole warps calls it; `space`: a value a warp.
+template <class T>
+struct Scan {
+    T before, all;
+};
+template <class T>
+__device__ Scan<T> block_scan(T v, T* space) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
+    T up_to = v;
+    for (int step = 1; step < 32; step *= 2) {
+        const T other = __shfl_up_sync(0xffffffffu, up_to, step);
+        if (lane >= step) up_to += other;
+    }
+    __syncthreads();
+    if (lane == 31) space[warp] = up_to;
+    __syncthreads();
+    Scan<T> s{up_to - v, 0};
+    for (int w = 0; w < warps; ++w) {
+        if (w < warp) s.before += space[w];
+        s.all += space[w];
+    }
+    return s;
+}
+
 // --- matrices ---------------------------------------------------------------------------------------------------------------
 
 // A weight as adopt() leaves it. Rows are padded with zeros to chunks of 64 bytes, so that four lanes of 16 bytes read a chunk and no product needs a tail.

@@ -227,28 +227,6 @@ __global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t
 
 // --- many tokens ------------------------------------------------------------------------------------------------------------
 
-// Sums of all threads before this one, and of all threads.
-struct Scan {
-    int before, all;
-};
-__device__ Scan block_scan(int v, int* space) {
-    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
-    int up_to = v;
-    for (int step = 1; step < 32; step *= 2) {
-        const int other = __shfl_up_sync(0xffffffffu, up_to, step);
-        if (lane >= step) up_to += other;
-    }
-    __syncthreads();
-    if (lane == 31) space[warp] = up_to;
-    __syncthreads();
-    Scan s{up_to - v, 0};
-    for (int w = 0; w < warps; ++w) {
-        if (w < warp) s.before += space[w];
-        s.all += space[w];
-    }
-    return s;
-}
-
 // Pairs (token, expert) by expert and then by token: block e finds its own, reading all picks twice. order[first[e] ..] are the pairs of e; behind all pairs
 // stand those of the expert that takes all tokens.
 __global__ void sort_pairs(const int32_t* picks, int32_t pairs, int32_t T, int32_t* order, int32_t* first, int32_t* count) {
@@ -261,11 +239,11 @@ __global__ void sort_pairs(const int32_t* picks, int32_t pairs, int32_t T, int32
     }
     int less = 0;
     for (int i = thread; i < pairs; i += threads) less += picks[i] < e;
-    const int begin = block_scan(less, space).all;
+    const int begin = block_scan<int>(less, space).all;
     int at = begin;
     for (int i = 0; i < pairs; i += threads) {
         const bool mine = i + thread < pairs && picks[i + thread] == e;
-        const Scan s = block_scan(mine, space);
+        const Scan<int> s = block_scan<int>(mine, space);
         if (mine) order[at + s.before] = i + thread;
         at += s.all;
     }
@@ -278,7 +256,7 @@ __global__ void list_tiles(const int32_t* first, const int32_t* count, int32_t e
     int at = 0;
     for (int i = 0; i < experts; i += static_cast<int>(blockDim.x)) {
         const int e = i + static_cast<int>(threadIdx.x), n = e < experts ? count[e] : 0;
-        const Scan s = block_scan((n + BT - 1) / BT, space);
+        const Scan<int> s = block_scan<int>((n + BT - 1) / BT, space);
         for (int j = 0; j * BT < n; ++j) tiles[at + s.before + j] = {e, first[e] + j * BT, min(BT, n - j * BT), 0};
         at += s.all;
     }

@@ -73,22 +73,6 @@ __device__ Whole block_max(Whole v, Whole* space) {
     for (int i = 0; i < kThreads / 32; ++i) v = space[i] > v ? space[i] : v;
     return v;
 }
-// The sum of the threads in front.
-__device__ Whole block_before(Whole v, Whole* space) {
-    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-    Whole through = v;
-    for (int step = 1; step < 32; step *= 2) {
-        const Whole other = __shfl_up_sync(0xffffffffu, through, step);
-        if (lane >= step) through += other;
-    }
-    __syncthreads();
-    if (lane == 31) space[warp] = through;
-    __syncthreads();
-    Whole before = through - v;
-    for (int i = 0; i < warp; ++i) before += space[i];
-    return before;
-}
-
 // True in every thread of the block that comes last; it sees what the others wrote.
 __device__ bool last_block(unsigned* arrived) {
     __shared__ bool last;
@@ -149,14 +133,11 @@ __global__ __launch_bounds__(kThreads) void narrow(const float* scores, int64_t 
     constexpr int kEach = kBins / kThreads;
     Whole my_count = 0, my_sum = 0;
     for (int bin = thread * kEach; bin < (thread + 1) * kEach; ++bin) my_count += counts[bin], my_sum += sums[bin];
-    const Whole count_before = block_before(my_count, space), sum_before = block_before(my_sum, space);
+    const Scan<Whole> counted = block_scan(my_count, space), summed = block_scan(my_sum, space);
     Search s = *search;
     if (first) {
         s.prefix = s.count = s.sum = 0;
-        __syncthreads();
-        if (thread == kThreads - 1) space[0] = sum_before + my_sum;
-        __syncthreads();
-        const Whole kept = s.kept > 0 && s.kept < space[0] ? s.kept : space[0];
+        const Whole kept = s.kept > 0 && s.kept < summed.all ? s.kept : summed.all;
         if (goal == Goal::top_k) {
             s.target = static_cast<Whole>(rules->top_k < V ? rules->top_k : V);
         } else if (goal == Goal::top_p) {
@@ -167,7 +148,7 @@ __global__ __launch_bounds__(kThreads) void narrow(const float* scores, int64_t 
         }
     }
     __syncthreads();  // everybody has read where the search stands
-    Whole count = s.count + count_before, sum = s.sum + sum_before;
+    Whole count = s.count + counted.before, sum = s.sum + summed.before;
     for (int bin = thread * kEach; bin < (thread + 1) * kEach; ++bin) {
         const Whole here = goal == Goal::top_k ? counts[bin] : sums[bin], before = goal == Goal::top_k ? count : sum;
         if (before < s.target && before + here >= s.target) {  // in one thread
