@@ -5,7 +5,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/generate.h"
+#include "core/model/generate.h"
 #include "core/system.h"
 
 namespace klp {

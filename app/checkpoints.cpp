@@ -1,7 +1,7 @@
 // klp init and klp quantize: checkpoints that this program writes.
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/checkpoint_writer.h"
+#include "core/files/checkpoint_writer.h"
 
 namespace klp {
 

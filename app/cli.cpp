@@ -7,7 +7,7 @@
 #include "app/chat.h"
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/replay_run.h"
+#include "core/runs/replay_run.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/format.h"
-#include "core/memory_plan.h"
+#include "core/model/memory_plan.h"
 #include "core/system.h"
 
 namespace klp {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "app/terminal.h"
-#include "core/model.h"
-#include "core/sampler.h"
+#include "core/model/model.h"
+#include "core/model/sampler.h"
 
 namespace klp {
 

@@ -7,9 +7,9 @@
 
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/chat_template.h"
-#include "core/generate.h"
-#include "core/json.h"
+#include "core/files/json.h"
+#include "core/model/generate.h"
+#include "core/text/chat_template.h"
 
 namespace klp {
 

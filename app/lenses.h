@@ -5,7 +5,7 @@
 
 #include "app/pictures.h"
 #include "app/watch.h"
-#include "core/sequence.h"
+#include "core/model/sequence.h"
 
 namespace klp {
 

@@ -8,7 +8,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
-#include "core/sequence.h"
+#include "core/model/sequence.h"
 #include "kernels/cpu/sample.h"
 
 namespace klp {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/config.h"
+#include "core/files/config.h"
 #include "core/system.h"
 
 namespace klp {

@@ -4,7 +4,7 @@
 
 #include "app/engine.h"
 #include "app/machine.h"
-#include "core/memory_plan.h"
+#include "core/model/memory_plan.h"
 #include "core/system.h"
 
 namespace klp {

@@ -1,7 +1,7 @@
 // What a LiveRun opens models with, in the terminal and in the window alike.
 #pragma once
 
-#include "core/live_run.h"
+#include "core/runs/live_run.h"
 
 namespace klp {
 

@@ -10,10 +10,10 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/opener.h"
-#include "core/crc32.h"
-#include "core/replay_run.h"
+#include "core/files/crc32.h"
+#include "core/runs/replay_run.h"
 #include "core/system.h"
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 namespace klp {
 

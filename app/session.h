@@ -5,7 +5,7 @@
 
 #include "app/chat.h"
 #include "app/watch.h"
-#include "core/conversation.h"
+#include "core/runs/conversation.h"
 
 namespace klp {
 

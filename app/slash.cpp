@@ -6,7 +6,7 @@
 
 #include "app/format.h"
 #include "app/lenses.h"
-#include "core/prompts.h"
+#include "core/text/prompts.h"
 
 namespace klp {
 

@@ -12,9 +12,9 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/sweep_text.h"
-#include "core/json.h"
-#include "core/memory_plan.h"
-#include "core/race.h"
+#include "core/files/json.h"
+#include "core/model/memory_plan.h"
+#include "core/studies/race.h"
 #include "core/system.h"
 
 namespace klp {

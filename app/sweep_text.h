@@ -2,7 +2,7 @@
 #pragma once
 
 #include "app/terminal.h"
-#include "core/sweep.h"
+#include "core/studies/sweep.h"
 
 namespace klp {
 

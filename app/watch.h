@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/config.h"
-#include "core/telemetry.h"
+#include "core/files/config.h"
+#include "core/model/telemetry.h"
 
 namespace klp {
 

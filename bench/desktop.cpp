@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <thread>
 
-#include "app/gui/main_window.h"
+#include "app/gui/frame/main_window.h"
 #include "app/opener.h"
-#include "core/scripted_run.h"
+#include "core/runs/scripted_run.h"
 
 namespace {
 

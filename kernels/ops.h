@@ -192,7 +192,7 @@ struct Sampling {
     float repeat_penalty =
         1;  // divides positive and multiplies negative logits of ids in the last `repeat_window` tokens, each once; 1 (or not positive): none
     int repeat_window = 64;
-    uint64_t seed = 0;  // of the random numbers (core/sampler.h)
+    uint64_t seed = 0;  // of the random numbers (core/model/sampler.h)
 
     bool penalises() const { return repeat_penalty > 0 && repeat_penalty != 1 && repeat_window > 0; }
     bool draws() const { return temperature > 0; }

@@ -2,8 +2,8 @@
 #include <QComboBox>
 #include <QLabel>
 
-#include "app/gui/heat_map.h"
-#include "app/gui/panel.h"
+#include "app/gui/draw/heat_map.h"
+#include "app/gui/panels/panel.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {

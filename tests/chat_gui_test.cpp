@@ -10,8 +10,8 @@
 #include <QToolButton>
 #include <filesystem>
 
-#include "app/gui/chat_view.h"
-#include "app/gui/conversations.h"
+#include "app/gui/chat/chat_view.h"
+#include "app/gui/chat/conversations.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {

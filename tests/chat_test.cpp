@@ -1,5 +1,5 @@
 // A chat on disk: whatever happens to program, disk and file, what was said is there again, on the branch where it was said.
-#include "core/chat.h"
+#include "core/runs/chat.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

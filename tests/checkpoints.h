@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/checkpoint_writer.h"
+#include "core/files/checkpoint_writer.h"
 
 namespace klp {
 

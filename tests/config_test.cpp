@@ -1,5 +1,5 @@
 // What a config.json may say, what follows from it, and what is refused.
-#include "core/config.h"
+#include "core/files/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

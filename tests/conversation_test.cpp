@@ -1,11 +1,11 @@
 // A conversation's tree: wherever one goes, the memory is that of the words on the way there, and nothing that was said is lost.
-#include "core/conversation.h"
+#include "core/runs/conversation.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "core/checkpoint.h"
+#include "core/model/checkpoint.h"
 #include "tests/talker.h"
 
 namespace klp {

@@ -1,7 +1,7 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
-#include "core/chat_template.h"
-#include "core/checkpoint.h"
-#include "core/generate.h"
+#include "core/model/checkpoint.h"
+#include "core/model/generate.h"
+#include "core/text/chat_template.h"
 #include "kernels/cuda/nvml.h"
 #include "tests/devices.h"
 #include "tests/source_dir.h"

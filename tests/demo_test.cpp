@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/checkpoint_writer.h"
-#include "core/conversation.h"
-#include "core/prompts.h"
+#include "core/files/checkpoint_writer.h"
+#include "core/runs/conversation.h"
+#include "core/text/prompts.h"
 #include "tests/source_dir.h"
 
 namespace klp {

@@ -8,8 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/checkpoint.h"
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
+#include "core/model/checkpoint.h"
 #include "tests/checkpoints.h"
 #include "tests/source_dir.h"
 

@@ -12,10 +12,10 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "app/gui/figure.h"
-#include "app/gui/heat_map.h"
-#include "app/gui/panel.h"
-#include "core/scripted_run.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/heat_map.h"
+#include "app/gui/panels/panel.h"
+#include "core/runs/scripted_run.h"
 
 namespace klp::gui {
 

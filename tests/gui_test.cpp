@@ -4,9 +4,9 @@
 #include <QDockWidget>
 #include <QMenuBar>
 
-#include "app/gui/heat_map.h"
-#include "app/gui/line_chart.h"
-#include "app/gui/main_window.h"
+#include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/line_chart.h"
+#include "app/gui/frame/main_window.h"
 #include "app/opener.h"
 #include "tests/gui_support.h"
 

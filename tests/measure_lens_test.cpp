@@ -8,10 +8,10 @@
 #include <cmath>
 #include <limits>
 
-#include "app/gui/line_chart.h"
-#include "app/gui/memory_model.h"
+#include "app/gui/draw/line_chart.h"
+#include "app/gui/draw/text.h"
 #include "app/gui/panels/expert_load.h"
-#include "app/gui/text.h"
+#include "app/gui/session/memory_model.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {

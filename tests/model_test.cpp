@@ -1,5 +1,5 @@
 // The engine's laws, on every device present: what transformers answers, what sequences remember, and what must never happen.
-#include "core/model.h"
+#include "core/model/model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <random>
 #include <set>
 
-#include "core/generate.h"
-#include "core/sequence.h"
+#include "core/model/generate.h"
+#include "core/model/sequence.h"
 #include "tests/devices.h"
 #include "tests/source_dir.h"
 

@@ -1,5 +1,5 @@
 // Which past tokens a head reads: the weights, put together again, are what the head really put out.
-#include "core/probe.h"
+#include "core/model/probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "core/checkpoint.h"
+#include "core/model/checkpoint.h"
 #include "kernels/naive.h"
 #include "tests/checkpoints.h"
 #include "tests/source_dir.h"

@@ -1,5 +1,5 @@
 // A model and its full-attention twin in turn: the contexts, the same tokens to both, memory as computed, ways to end early. No test depends on time.
-#include "core/race.h"
+#include "core/studies/race.h"
 
 #include <gtest/gtest.h>
 

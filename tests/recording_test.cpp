@@ -8,9 +8,9 @@
 #include <cstring>
 #include <random>
 
-#include "core/crc32.h"
-#include "core/replay_run.h"
-#include "core/scripted_run.h"
+#include "core/files/crc32.h"
+#include "core/runs/replay_run.h"
+#include "core/runs/scripted_run.h"
 #include "tests/checkpoints.h"
 
 namespace klp {

@@ -1,5 +1,5 @@
 // Recording while chatting, and watching it again through the same window.
-#include "app/gui/replay_bar.h"
+#include "app/gui/frame/replay_bar.h"
 
 #include <QComboBox>
 #include <QDir>
@@ -8,10 +8,10 @@
 #include <QToolBar>
 #include <QToolButton>
 
-#include "app/gui/main_window.h"
-#include "app/gui/recorder.h"
-#include "app/gui/timeline.h"
-#include "core/checkpoint.h"
+#include "app/gui/frame/main_window.h"
+#include "app/gui/frame/recorder.h"
+#include "app/gui/frame/timeline.h"
+#include "core/model/checkpoint.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {

@@ -7,7 +7,7 @@
 
 #include "app/machine.h"
 #include "app/opener.h"
-#include "core/scripted_run.h"
+#include "core/runs/scripted_run.h"
 
 namespace klp {
 namespace {

@@ -1,5 +1,5 @@
 // What each knob of the sampler means, that its dice are fair, and that they fall alike everywhere.
-#include "core/sampler.h"
+#include "core/model/sampler.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,9 +6,9 @@
 #include <sstream>
 
 #include "app/sweep_text.h"
-#include "core/memory_plan.h"
-#include "core/sequence.h"
-#include "core/sweep.h"
+#include "core/model/memory_plan.h"
+#include "core/model/sequence.h"
+#include "core/studies/sweep.h"
 #include "tests/checkpoints.h"
 #include "tests/devices.h"
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "core/checkpoint_writer.h"
+#include "core/files/checkpoint_writer.h"
 
 namespace klp {
 

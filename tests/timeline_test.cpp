@@ -1,5 +1,5 @@
 // The timeline: what it sums up, what it draws, and what hands do on it.
-#include "app/gui/timeline.h"
+#include "app/gui/frame/timeline.h"
 
 #include <QComboBox>
 #include <QElapsedTimer>

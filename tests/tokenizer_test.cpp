@@ -1,5 +1,5 @@
 // Text to ids and back, held to the tiktoken library's answers (tests/golden/README.md), and the prompt that the chat template makes.
-#include "core/tokenizer.h"
+#include "core/text/tokenizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "core/chat_template.h"
-#include "core/pretokenizer.h"
+#include "core/text/chat_template.h"
+#include "core/text/pretokenizer.h"
 #include "tests/source_dir.h"
 
 namespace klp {

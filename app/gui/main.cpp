@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "app/gui/main_window.h"
+#include "app/gui/frame/main_window.h"
 #include "app/opener.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "core/tokenizer.h"
+#include "core/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace klp::fuzz {

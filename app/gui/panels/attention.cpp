@@ -15,9 +15,9 @@
 #include <optional>
 
 #include "app/format.h"
-#include "app/gui/heat_map.h"
-#include "app/gui/panels.h"
-#include "core/utf8.h"
+#include "app/gui/draw/heat_map.h"
+#include "app/gui/panels/panels.h"
+#include "core/text/utf8.h"
 
 namespace klp::gui {
 

@@ -9,12 +9,12 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/figure.h"
-#include "app/gui/heat_map.h"
-#include "app/gui/line_chart.h"
-#include "app/gui/panels.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/line_chart.h"
 #include "app/gui/panels/half_life_plot.h"
 #include "app/gui/panels/head_picker.h"
+#include "app/gui/panels/panels.h"
 #include "app/gui/panels/retention.h"
 #include "app/gui/panels/token_window.h"
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <span>
 
-#include "app/gui/heat_map.h"
-#include "core/trace.h"
+#include "app/gui/draw/heat_map.h"
+#include "core/model/trace.h"
 
 namespace klp::gui {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/theme.h"
+#include "app/gui/draw/theme.h"
 
 namespace klp::gui {
 

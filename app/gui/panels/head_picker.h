@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "app/gui/session.h"
+#include "app/gui/session/session.h"
 
 class QComboBox;
 

@@ -13,8 +13,8 @@
 #include <deque>
 
 #include "app/format.h"
-#include "app/gui/panels.h"
-#include "app/gui/text.h"
+#include "app/gui/draw/text.h"
+#include "app/gui/panels/panels.h"
 
 namespace klp::gui {
 

@@ -10,10 +10,10 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/figure.h"
-#include "app/gui/line_chart.h"
-#include "app/gui/panels.h"
-#include "app/gui/text.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/line_chart.h"
+#include "app/gui/draw/text.h"
+#include "app/gui/panels/panels.h"
 
 namespace klp::gui {
 

@@ -5,9 +5,9 @@
 #include <QPainter>
 #include <cmath>
 
+#include "app/gui/draw/strokes.h"
+#include "app/gui/draw/theme.h"
 #include "app/gui/panels/state_math.h"
-#include "app/gui/strokes.h"
-#include "app/gui/theme.h"
 
 namespace klp::gui {
 

@@ -7,10 +7,10 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/line_chart.h"
-#include "app/gui/memory_model.h"
-#include "app/gui/panels.h"
-#include "app/gui/text.h"
+#include "app/gui/draw/line_chart.h"
+#include "app/gui/draw/text.h"
+#include "app/gui/panels/panels.h"
+#include "app/gui/session/memory_model.h"
 
 namespace klp::gui {
 

@@ -10,11 +10,11 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/figure.h"
-#include "app/gui/heat_map.h"
-#include "app/gui/panels.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/heat_map.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/norm_plots.h"
+#include "app/gui/panels/panels.h"
 #include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/token_window.h"
 

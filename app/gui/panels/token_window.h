@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "app/gui/trace_store.h"
+#include "app/gui/session/trace_store.h"
 
 namespace klp::gui {
 

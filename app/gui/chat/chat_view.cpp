@@ -1,0 +1,242 @@
+#include "app/gui/chat/chat_view.h"
+
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QToolButton>
+
+#include "app/format.h"
+#include "app/gui/chat/sampling.h"
+#include "app/gui/draw/theme.h"
+
+namespace klp::gui {
+
+namespace {
+QString text(const std::string& s) { return QString::fromStdString(s); }
+}  // namespace
+
+ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(parent), session_(session), chats_(chats) {
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(6);
+
+    auto* head = new QHBoxLayout;
+    head->setContentsMargins(4, 0, 4, 0);
+    title_ = new QLabel(this);
+    title_->setTextFormat(Qt::PlainText);
+    title_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    QFont bold = font();
+    bold.setBold(true);
+    title_->setFont(bold);
+    head->addWidget(title_, 1);
+    turns_ = new QLabel(this);
+    turns_->setForegroundRole(QPalette::PlaceholderText);
+    head->addWidget(turns_);
+    system_button_ = new QToolButton(this);
+    system_button_->setObjectName("system-button");
+    system_button_->setCheckable(true);
+    system_button_->setAutoRaise(true);
+    system_button_->setToolTip("What the model is told before the conversation");
+    head->addWidget(system_button_);
+    column->addLayout(head);
+    system_ = new QPlainTextEdit(this);
+    system_->setObjectName("system");
+    system_->setAccessibleName("System prompt");
+    system_->setPlaceholderText("What the model is told before the conversation, such as: Answer in one sentence.");
+    system_->setTabChangesFocus(true);
+    system_->setFixedHeight(4 * fontMetrics().lineSpacing() + 12);
+    system_->hide();
+    column->addWidget(system_);
+    system_->installEventFilter(this);
+    connect(system_button_, &QToolButton::toggled, this, [this](bool on) {
+        system_->setVisible(on);
+        if (on)
+            system_->setFocus();
+        else
+            chats_.set_system(system_->toPlainText());
+    });
+
+    pages_ = new QStackedWidget(this);
+    messages_ = new MessageList(chats, pages_);
+    pages_->addWidget(messages_);
+    column->addWidget(pages_, 1);
+
+    door_ = new QWidget(this);
+    door_->setObjectName("door");
+    auto* door = new QHBoxLayout(door_);
+    door->setContentsMargins(6, 0, 0, 0);
+    door_text_ = new QLabel(door_);
+    door_text_->setWordWrap(true);
+    door->addWidget(door_text_, 1);
+    const auto way = [&](const QString& name, const char* id, std::function<void()> what) {
+        auto* b = new QPushButton(name, door_);
+        b->setObjectName(id);
+        b->setAccessibleName(name);
+        b->setAutoDefault(false);
+        connect(b, &QPushButton::clicked, this, [what] { what(); });
+        door->addWidget(b);
+        return b;
+    };
+    const auto load = [this](const char* device) {
+        LoadModel load;
+        load.model = chats_.last_model().value_or(QString()).toStdString(), load.device = device;
+        session_.post(load);
+    };
+    on_cpu_ = way("Load it on the CPU", "door-cpu", [load] { load("cpu"); });
+    again_ = way("Load it again", "door-again", [load] { load("auto"); });
+    embedded_ = way("Load the embedded model", "door-embedded", [this] { emit embedded_asked(); });
+    open_ = way("Open a folder…", "door-open", [this] { emit open_asked(); });
+    column->addWidget(door_);
+
+    composer_ = new Composer(chats, this);
+    sampling_ = new SamplingButton(chats, {}, composer_);
+    composer_->tools()->addWidget(sampling_);
+    column->addWidget(composer_);
+
+    connect(messages_, &MessageList::edit_asked, composer_, &Composer::edit);
+    connect(&chats_, &Chats::line_changed, this, &ChatView::refresh_line);
+    connect(&chats_, &Chats::grew, messages_, &MessageList::grow);
+    connect(&chats_, &Chats::message_changed, messages_, &MessageList::refresh);
+    connect(&chats_, &Chats::state_changed, this, [this] {
+        messages_->refresh(0);
+        refresh_door();
+    });
+    connect(&chats_, &Chats::info_changed, this, &ChatView::refresh_info);
+    connect(&session, &Session::card_changed, this, [this] {
+        if (session_.live()) focus_composer();
+    });
+    refresh_line();
+    refresh_info();
+    refresh_door();
+}
+
+bool ChatView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == system_ && event->type() == QEvent::FocusOut) chats_.set_system(system_->toPlainText());
+    return QWidget::eventFilter(watched, event);
+}
+
+void ChatView::set_start_page(QWidget* page) {
+    start_page_ = page;
+    pages_->addWidget(page);
+    refresh_line();
+}
+
+void ChatView::set_starters(QWidget* page) {
+    starters_ = page;
+    pages_->addWidget(page);
+    refresh_door();
+}
+
+void ChatView::refresh_line() {
+    messages_->set_line();
+    refresh_door();
+    int turns = 0;
+    for (int id : chats_.chat().line()) turns += chats_.chat().message(id).role == "user";
+    turns_->setText(turns > 0 ? text(plural(turns, "turn")) : QString());
+}
+
+void ChatView::refresh_info() {
+    const ChatInfo& info = chats_.chat().info();
+    title_->setText(info.title.empty() ? QString("New chat") : text(info.title));
+    title_->setToolTip(title_->text());
+    if (!system_->hasFocus() || !system_->isVisible()) {
+        if (system_->toPlainText() != text(info.system)) system_->setPlainText(text(info.system));
+    }
+    system_button_->setText(info.system.empty() ? "System prompt" : "System prompt  •");
+    system_button_->setAccessibleName(info.system.empty() ? "System prompt: none" : "System prompt: set");
+    system_->setReadOnly(chats_.recorded());
+}
+
+void ChatView::choose_page() {
+    const bool empty = chats_.chat().tip() == 0 && chats_.chat().children(0).empty() && !chats_.recorded();
+    QWidget* page = !empty ? nullptr : session_.card() ? starters_ : start_page_;
+    pages_->setCurrentWidget(page ? page : messages_);
+}
+
+// No model: the talk can be read, and this is the way to go on with it.
+void ChatView::refresh_door() {
+    choose_page();
+    const bool loading = session_.phase().phase == Phase::loading, failed = chats_.device_failed(), known = chats_.last_model().has_value();
+    const bool start_page = start_page_ && pages_->currentWidget() == start_page_;
+    door_->setVisible(!session_.card() && !loading && (failed || !start_page));
+    door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more."
+                               : "No model is loaded. The conversations can be read; to go on, load one.");
+    on_cpu_->setVisible(failed);
+    again_->setVisible(known);
+    embedded_->setVisible(!failed && !known);
+    open_->setVisible(!failed);
+}
+
+int ChatView::last(const char* role) const {
+    const std::vector<int> line = chats_.chat().line();
+    for (auto id = line.rbegin(); id != line.rend(); ++id)
+        if (chats_.chat().message(*id).role == role) return *id;
+    return 0;
+}
+
+void ChatView::focus_composer() { composer_->text().setFocus(); }
+
+void ChatView::regenerate_last() {
+    if (chats_.chat().tip() > 0) chats_.regenerate(chats_.chat().tip());
+}
+
+void ChatView::edit_last() {
+    if (const int id = last("user")) composer_->edit(id);
+}
+
+void ChatView::fork_last() {
+    if (chats_.chat().tip() > 0) chats_.fork(chats_.chat().tip());
+}
+
+void ChatView::go_on_last() {
+    const int tip = chats_.chat().tip();
+    if (tip > 0 && chats_.chat().message(tip).open) return chats_.go_on(tip);
+    session_.say("The last answer is finished.", "Send another message, or rewind into it.", false);
+}
+
+void ChatView::step_branch(int by) {
+    const std::vector<int> line = chats_.chat().line();
+    for (auto id = line.rbegin(); id != line.rend(); ++id) {
+        const std::vector<int> all = chats_.chat().children(chats_.chat().message(*id).parent);
+        if (all.size() < 2) continue;
+        const auto at = std::find(all.begin(), all.end(), *id) - all.begin(), n = static_cast<std::ptrdiff_t>(all.size());
+        return chats_.choose(all[static_cast<size_t>((at + by + n) % n)]);
+    }
+    session_.say("This conversation has one branch.", "Regenerate an answer or edit a message to make another.", false);
+}
+
+void ChatView::show_system() { system_button_->toggle(); }
+
+void ChatView::show_sampling() { sampling_->show_settings(); }
+
+void ChatView::ask_export() {
+    QString name = title_->text();
+    for (QChar& c : name)
+        if (!c.isLetterOrNumber() && c != ' ' && c != '-') c = '_';
+    auto* dialog = new QFileDialog(this, "Export the chat", name + ".md", "The shown line as Markdown (*.md);;All branches as JSON (*.json)");
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setDefaultSuffix("md");
+    connect(dialog, &QFileDialog::filterSelected, dialog,
+            [dialog](const QString& filter) { dialog->setDefaultSuffix(filter.contains("json") ? "json" : "md"); });
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        const QString wrong = chats_.export_to(file);
+        session_.say(wrong.isEmpty() ? "Written: " + file : wrong + ".", {}, !wrong.isEmpty());
+    });
+    dialog->open();
+}
+
+void ChatView::ask_import() {
+    auto* dialog = new QFileDialog(this, "Import a chat", {}, "Chats (*.json)");
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setFileMode(QFileDialog::ExistingFile);
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        const QString wrong = chats_.import_from(file);
+        if (!wrong.isEmpty()) session_.say(wrong + ".");
+    });
+    dialog->open();
+}
+
+}  // namespace klp::gui

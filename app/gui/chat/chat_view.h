@@ -1,0 +1,67 @@
+// The chat: its title and system prompt, the messages, what stands in the way of an answer and how to get past it, the composer.
+#pragma once
+
+#include <QWidget>
+
+#include "app/gui/chat/composer.h"
+#include "app/gui/chat/message_list.h"
+
+class QStackedWidget;
+
+namespace klp::gui {
+
+class SamplingButton;
+
+class ChatView : public QWidget {
+    Q_OBJECT
+public:
+    ChatView(Session& session, Chats& chats, QWidget* parent = nullptr);
+
+    // Stands where the messages would, while there are none and no model is loaded. The view owns it.
+    void set_start_page(QWidget* page);
+    // The same while there is a model.
+    void set_starters(QWidget* page);
+    Composer& composer() { return *composer_; }
+    MessageList& messages() { return *messages_; }
+
+    // What the menu does; each acts on the newest message it fits.
+    void focus_composer();
+    void regenerate_last();
+    void edit_last();
+    void fork_last();
+    void go_on_last();
+    void step_branch(int by);  // at the last message that has others beside it
+    void show_system();
+    void show_sampling();
+    void ask_export();
+    void ask_import();
+
+signals:
+    void open_asked();      // a model folder
+    void embedded_asked();  // the embedded model
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    void refresh_line();
+    void refresh_info();
+    void refresh_door();
+    void choose_page();
+    int last(const char* role) const;
+
+    Session& session_;
+    Chats& chats_;
+    QLabel *title_, *turns_;
+    QToolButton* system_button_;
+    QPlainTextEdit* system_;
+    QStackedWidget* pages_;
+    MessageList* messages_;
+    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_;
+    QLabel* door_text_;
+    QPushButton *again_, *on_cpu_, *embedded_, *open_;
+    Composer* composer_;
+    SamplingButton* sampling_;
+};
+
+}  // namespace klp::gui

@@ -1,0 +1,721 @@
+#include "app/gui/chat/chats.h"
+
+#include <QDir>
+#include <QFile>
+#include <QRandomGenerator>
+#include <QSaveFile>
+#include <QSettings>
+#include <QStandardPaths>
+#include <ctime>
+
+#include "app/format.h"
+#include "core/text/chat_template.h"
+#include "core/text/utf8.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr int kSaveEvery = 1000;       // ms, of an answer that grows
+constexpr int64_t kCheapReplay = 512;  // tokens the engine replays unasked when another branch is opened: one chunk
+constexpr int64_t kLargestImport = int64_t{256} << 20;
+const char* const kStarters = "Greedy";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
+
+QString text(const std::string& s) { return QString::fromStdString(s); }
+
+QString title_of(const QString& message) {
+    QString line = message.trimmed().section('\n', 0, 0).simplified();
+    if (line.size() > 60) line = line.left(57).trimmed() + "…";
+    return line;
+}
+
+}  // namespace
+
+QString Chats::default_folder() { return QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + "/klp/chats"; }
+
+Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject(parent), session_(session) {
+    if (!folder.isEmpty()) load(folder);
+    if (chats_.empty()) chats_.push_back(fresh());
+    current_ = chats_.front().get();
+    save_timer_.setInterval(kSaveEvery);
+    connect(&save_timer_, &QTimer::timeout, this, [this] {
+        if (running_.chat) save(*running_.chat, false);
+    });
+    connect(&session, &Session::card_changed, this, &Chats::take_card);
+    connect(&session, &Session::phase_changed, this, &Chats::state_changed);
+    connect(&session, &Session::token_made, this, [this](const TokenMade& e) { take(e); });
+    connect(&session, &Session::answer_done, this, [this](const AnswerDone& e) { take(e); });
+    connect(&session, &Session::troubled, this, [this](const Trouble& e) { take(e); });
+    connect(&session, &Session::event_seen, this, [this](const Event& e) {
+        if (const auto* begun = std::get_if<AnswerBegun>(&e)) take(*begun);
+    });
+    connect(&session, &Session::drained, this, [this] {
+        if (std::exchange(running_.grew, false) && running_.chat == current_) emit grew();
+    });
+    connect(&session, &Session::cost_known, this, [this](const CostKnown& e) {
+        if (e.request != follow_request_) return emit cost_known(e.request, e.move);
+        follow_request_ = 0;
+        if (e.move.replayed <= kCheapReplay && can_answer() && current_->tip() > 0)
+            session_.post(GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+    });
+    connect(&session, &Session::fork_asked, this, [this](qint64 position, qint32 id) { fork_with(position, id); });
+    take_card();
+}
+
+Chats::~Chats() {
+    if (running_.chat) running_.chat->end(running_.message, true, running_.before);
+    for (const auto& chat : chats_) (void)chat->save(true);
+}
+
+// --- Where chats lie --------------------------------------------------------------------------------------------------------
+
+void Chats::load(const QString& folder) {
+    auto opened = ChatFolder::open(folder.toStdString());
+    if (!opened) return QTimer::singleShot(0, this, [this, why = opened.error().message] { say_disk(why); });
+    folder_.emplace(std::move(*opened));
+    QStringList notes;
+    for (const auto& file : folder_->files()) {
+        std::string note;
+        auto chat = Chat::open(file, note);
+        if (!chat) note = chat.error().message;
+        if (!note.empty()) notes << text(note);
+        if (chat && !(*chat)->info().removed && (*chat)->count() > 0) chats_.push_back(std::move(*chat));
+    }
+    std::stable_sort(chats_.begin(), chats_.end(), [](const auto& a, const auto& b) { return a->time() > b->time(); });
+    if (!folder_->alone())
+        notes << "Another window of this program uses the same conversations (" + folder + "); a chat that both go on with goes on here in a copy";
+    if (!notes.isEmpty())
+        QTimer::singleShot(0, this, [this, notes] {  // when there is a window to say it
+            session_.say(notes.size() == 1 ? notes[0] + "." : notes[0] + QString(" (and %1 more)").arg(notes.size() - 1), "Nothing was changed or thrown away.",
+                         false);
+        });
+}
+
+std::unique_ptr<Chat> Chats::fresh() const {
+    auto chat = std::make_unique<Chat>(folder_ ? folder_->new_file() : std::filesystem::path());
+    if (current_ && !recorded() && current_->info().preset != kStarters) {  // it goes on with the settings of the chat before, not with its words
+        ChatInfo info;
+        info.preset = current_->info().preset, info.sampling = current_->info().sampling;
+        info.predict = current_->info().predict, info.random_seed = current_->info().random_seed;
+        chat->set_info(info);
+    }
+    return chat;
+}
+
+void Chats::say_disk(const std::string& what) {
+    if (std::exchange(disk_said_, true)) return;
+    session_.say("What is said is kept in memory only: " + text(what) + ".",
+                 "Make room or make the folder writable; all of it is written with the next message.");
+}
+
+void Chats::save(Chat& chat, bool sync) {
+    auto saved = chat.save(sync);
+    if (!saved) return say_disk(saved.error().message);
+    disk_said_ = false;
+    if (!saved->empty()) {
+        session_.say(text(*saved) + ".", "Both are in the list.", false);
+        emit list_changed();
+        emit info_changed();
+    }
+}
+
+Chat* Chats::find(const Chat* chat) const {
+    for (const auto& c : chats_)
+        if (c.get() == chat) return c.get();
+    return nullptr;
+}
+
+// --- What a person does -------------------------------------------------------------------------------------------------------
+
+void Chats::set_current(Chat* chat) {
+    current_ = chat;
+    emit line_changed();
+    emit info_changed();
+    emit list_changed();
+    emit state_changed();
+    follow();
+}
+
+void Chats::new_chat() {
+    turns_.clear();
+    if (recorded()) return session_.say("This is a recording.", "Load a model to talk.", false);
+    for (const auto& chat : chats_)  // an empty one is as good
+        if (chat->count() == 0) return set_current(chat.get());
+    chats_.insert(chats_.begin(), fresh());
+    set_current(chats_.front().get());
+}
+
+void Chats::open(const Chat* chat) {
+    if (recorded() || chat == current_) return;
+    if (Chat* found = find(chat)) set_current(found);
+}
+
+bool Chats::ready() {
+    if (recorded()) {
+        session_.say("This is a recording: nothing can be said to it.", "Load a model to talk.", false);
+    } else if (!session_.card()) {
+        session_.say(session_.phase().phase == Phase::loading ? "The model is still loading." : "No model is loaded, so nobody can answer.",
+                     session_.phase().phase == Phase::loading ? "" : "Load the embedded one (Ctrl+D) or open a model folder (Ctrl+O).", false);
+    } else if (answering()) {
+        session_.say("An answer is being made.", "Stop it (Esc) or wait for its end.", false);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool Chats::send(const QString& message) {
+    if (message.trimmed().isEmpty() || !ready()) return false;
+    Chat& chat = *current_;
+    if (chat.info().title.empty()) {
+        ChatInfo info = chat.info();
+        info.title = title_of(message).toStdString();
+        chat.set_info(info);
+        emit info_changed();
+    }
+    const int id = chat.add({.parent = chat.tip(), .role = "user", .text = message.toStdString(), .time = std::time(nullptr)});
+    answer(id);
+    return true;
+}
+
+bool Chats::send_all(const QStringList& turns, const QString& system, const QString& title) {
+    if (turns.isEmpty() || !ready()) return false;
+    new_chat();
+    ChatInfo info = current_->info();
+    info.title = title.toStdString(), info.system = system.toStdString();
+    info.preset = kStarters, info.sampling = Sampling{.temperature = 0};
+    current_->set_info(info);
+    emit info_changed();
+    turns_ = turns;
+    return send(turns_.takeFirst());
+}
+
+void Chats::answer(int parent) {
+    Chat& chat = *current_;
+    const Settings s = settings();
+    MakeAnswer ask{.answer = ++answers_, .line = parts(chat, parent, false), .sampling = s.sampling, .predict = s.predict};
+    if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
+    running_ = {.answer = ask.answer, .chat = &chat};
+    running_.message = chat.add({.parent = parent, .role = "assistant", .open = true, .time = std::time(nullptr), .model = session_.card()->name});
+    running_.before.seed = ask.sampling.seed;
+    save(chat, false);
+    save_timer_.start();
+    const auto here = std::find_if(chats_.begin(), chats_.end(), [&](const auto& c) { return c.get() == &chat; });
+    std::rotate(chats_.begin(), here, here + 1);
+    emit line_changed();
+    emit list_changed();
+    emit state_changed();
+    session_.post(std::move(ask));
+}
+
+void Chats::grow(Chat& chat, int id) {
+    const Settings s = settings();
+    MakeAnswer ask{.answer = ++answers_, .line = parts(chat, id, true), .sampling = s.sampling, .predict = s.predict};
+    if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
+    running_ = {.answer = ask.answer, .chat = &chat, .message = id, .before = chat.message(id).stats.value_or(AnswerStats{})};
+    running_.before.seed = ask.sampling.seed;
+    chat.stand(id);
+    save(chat, false);
+    save_timer_.start();
+    emit line_changed();
+    emit list_changed();
+    emit state_changed();
+    session_.post(std::move(ask));
+}
+
+void Chats::stop() {
+    turns_.clear();
+    session_.cancel();
+}
+
+void Chats::regenerate(int id) {
+    if (!ready()) return;
+    const ChatMessage& m = current_->message(id);
+    answer(m.role == "assistant" ? m.parent : id);
+}
+
+void Chats::edit(int id, const QString& message) {
+    if (message.trimmed().isEmpty() || !ready()) return;
+    answer(current_->add({.parent = current_->message(id).parent, .role = "user", .text = message.toStdString(), .time = std::time(nullptr)}));
+}
+
+void Chats::go_on(int id) {
+    if (!ready()) return;
+    const ChatMessage m = current_->message(id);
+    if (m.role != "assistant") return regenerate(id);
+    // What was answered to stays as it was: a copy goes on.
+    if (!current_->children(id).empty()) {
+        ChatMessage copy = m;
+        copy.open = true, copy.time = std::time(nullptr);
+        id = current_->add(std::move(copy));
+    }
+    grow(*current_, id);
+}
+
+void Chats::fork(int id) {
+    if (recorded()) return (void)ready();
+    auto chat = fresh();
+    ChatInfo info = current_->info();
+    info.title += info.title.empty() ? "Fork" : " (fork)";
+    chat->set_info(info);
+    for (int i : current_->line(id)) {
+        ChatMessage m = current_->message(i);
+        m.parent = chat->tip();
+        chat->add(std::move(m));
+    }
+    save(*chat, true);
+    chats_.insert(chats_.begin(), std::move(chat));
+    set_current(chats_.front().get());
+}
+
+void Chats::rewind(int id) {
+    if (recorded() || (answering() && running_.chat == current_)) return (void)ready();
+    current_->stand(id);
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    if (can_answer()) session_.post(GoTo{parts(*current_, id, false)});
+}
+
+std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
+    const ChatMessage& m = current_->message(id);
+    std::vector<int32_t> ids(m.ids.begin(), m.ids.begin() + std::clamp<int64_t>(tokens, 0, static_cast<int64_t>(m.ids.size())));
+    if (tokenizer_) return {tokenizer_->decode(ids), ids};
+    std::string said;
+    const int64_t first = first_position(id);
+    for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i)
+        said += session_.trace().row(first + i).text;
+    return {repair_utf8(said), ids};
+}
+
+void Chats::rewind_to_token(int id, int64_t tokens) {
+    if (recorded() || (answering() && running_.chat == current_)) return (void)ready();
+    const ChatMessage& m = current_->message(id);
+    if (tokens >= static_cast<int64_t>(m.ids.size())) return rewind(id);
+    if (tokens <= 0) return rewind(m.parent);
+    auto [said, ids] = beginning(id, tokens);
+    ChatMessage cut{
+        .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = true, .time = std::time(nullptr), .model = m.model};
+    cut.stats = AnswerStats{.tokens = tokens, .seed = m.stats ? m.stats->seed : 0, .end = "rewound"};
+    const int made = current_->add(std::move(cut));
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    if (can_answer()) session_.post(GoTo{parts(*current_, made, true)});
+}
+
+void Chats::fork_with(int64_t position, int32_t id) {
+    if (!ready()) return;
+    const Place place = place_of(position);
+    if (place.id == 0) return session_.say("This token was fed, not made by the model: there was nothing to choose.", "", false);
+    auto [said, ids] = beginning(place.id, place.token);
+    ids.push_back(id);
+    const bool ends = tokenizer_ && tokenizer_->is_special(id);
+    if (ends)
+        ids.pop_back();
+    else if (tokenizer_)
+        said = tokenizer_->decode(ids);
+    const ChatMessage& m = current_->message(place.id);
+    ChatMessage branch{
+        .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
+    branch.stats = AnswerStats{.tokens = static_cast<int64_t>(branch.ids.size()), .end = ends ? "stop_token" : "chosen"};
+    const int made = current_->add(std::move(branch));
+    if (!ends) return grow(*current_, made);
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    follow();
+}
+
+bool Chats::can_undo() const { return !recorded() && current_->tip() > 0 && answered_message() == 0; }
+
+void Chats::undo_turn() {
+    if (!can_undo()) return;
+    int id = current_->tip();
+    while (id > 0 && current_->message(id).role != "user") id = current_->message(id).parent;
+    if (id == 0) return;
+    const QString said = text(current_->message(id).text);
+    rewind(current_->message(id).parent);
+    emit text_kept(said);
+    session_.say("The last turn is undone; it stays as a branch.", "Chat > Go ahead brings it back.", false);
+}
+
+void Chats::go_ahead() {
+    const int end = current_->newest_below(current_->tip());
+    if (end != current_->tip()) choose(end);
+}
+
+void Chats::choose(int id) {
+    if (answering() && running_.chat == current_) return (void)ready();
+    current_->stand(current_->newest_below(id));
+    if (!recorded()) save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    follow();
+}
+
+void Chats::remove(int id) {
+    if (recorded() || (answering() && running_.chat == current_)) return (void)ready();
+    const int n = current_->messages_below(id);
+    current_->remove(id);
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    session_.say(text(plural(n, "message") + (n == 1 ? " is" : " are") + " hidden."), "Chat > Bring back what was removed last undoes this.", false);
+    follow();
+}
+
+void Chats::restore(int id) {
+    current_->restore(id);
+    current_->stand(current_->newest_below(id));
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+}
+
+void Chats::rename(const Chat* which, const QString& title) {
+    Chat* chat = find(which);
+    if (!chat || title.trimmed().isEmpty()) return;
+    ChatInfo info = chat->info();
+    info.title = title.simplified().toStdString();
+    chat->set_info(info);
+    save(*chat, false);
+    emit list_changed();
+    emit info_changed();
+}
+
+void Chats::remove_chat(const Chat* which) {
+    if (which == running_.chat) return (void)ready();
+    const auto at = std::find_if(chats_.begin(), chats_.end(), [&](const auto& c) { return c.get() == which; });
+    if (at == chats_.end()) return;
+    ChatInfo info = (*at)->info();
+    info.removed = true;
+    (*at)->set_info(info);
+    save(**at, false);
+    removed_.push_back(std::move(*at));
+    chats_.erase(at);
+    if (chats_.empty()) chats_.push_back(fresh());
+    if (current_ == which)
+        set_current(chats_.front().get());
+    else
+        emit list_changed();
+    session_.say("\"" + text(info.title) + "\" is hidden; its file stays.", "Chat > Bring back what was removed last undoes this.", false);
+}
+
+void Chats::restore_chat() {
+    if (removed_.empty()) {  // then a branch of this chat
+        for (int id = current_->count(); id > 0; --id)
+            if (current_->message(id).removed) return restore(id);
+        return session_.say("Nothing is hidden in this chat.", "", false);
+    }
+    ChatInfo info = removed_.back()->info();
+    info.removed = false;
+    removed_.back()->set_info(info);
+    save(*removed_.back(), false);
+    chats_.insert(chats_.begin(), std::move(removed_.back()));
+    removed_.pop_back();
+    if (!recorded()) set_current(chats_.front().get());
+}
+
+int Chats::ask_cost(int id, int64_t tokens) {
+    if (!can_answer() || id == 0) return 0;
+    std::vector<Part> line = parts(*current_, id, tokens >= 0);
+    if (tokens >= 0) {
+        auto [said, ids] = beginning(id, tokens);
+        line.back().text = said, line.back().ids = ids, line.back().open = true;
+    }
+    session_.post(AskCost{++requests_, std::move(line)});
+    return requests_;
+}
+
+QString Chats::cost_text(const SnapshotPool::Move& move) {
+    if (move.restored_bytes == 0 && move.replayed == 0) return "costs nothing: the memory stands there";
+    QString out;
+    if (move.restored_bytes > 0) out = "restore " + text(bytes_text(move.restored_bytes));
+    if (move.replayed > 0) out += (out.isEmpty() ? "" : " + ") + text("replay " + plural(move.replayed, "token"));
+    return out;
+}
+
+void Chats::set_system(const QString& system) {
+    if (recorded() || system.toStdString() == current_->info().system) return;
+    ChatInfo info = current_->info();
+    info.system = system.toStdString();
+    current_->set_info(info);
+    save(*current_, false);
+    emit info_changed();
+}
+
+Chats::Settings Chats::settings() const {
+    const ChatInfo& info = current_->info();
+    Settings s{.preset = text(info.preset), .random_seed = info.random_seed};
+    const RunCard* card = session_.card();
+    s.sampling = info.sampling ? *info.sampling : card ? card->sampling : Sampling{};
+    s.predict = info.predict > 0 ? info.predict : card ? card->predict : s.predict;
+    return s;
+}
+
+void Chats::set_settings(const Settings& settings) {
+    if (recorded()) return;
+    ChatInfo info = current_->info();
+    info.preset = settings.preset.toStdString();
+    info.sampling = settings.sampling;
+    info.predict = settings.predict;
+    info.random_seed = settings.random_seed;
+    if (settings.preset.isEmpty() && settings.random_seed) info.sampling.reset(), info.predict = 0;  // whatever the model suggests, of the next one too
+    current_->set_info(info);
+    save(*current_, false);
+    emit info_changed();
+}
+
+QString Chats::export_to(const QString& file) const {
+    QSaveFile out(file);
+    const std::string all = file.endsWith(".json", Qt::CaseInsensitive) ? current_->export_json() : current_->export_markdown();
+    if (!out.open(QIODevice::WriteOnly) || out.write(all.data(), static_cast<qint64>(all.size())) < 0 || !out.commit()) return file + ": " + out.errorString();
+    return {};
+}
+
+QString Chats::import_from(const QString& file) {
+    QFile in(file);
+    if (!in.open(QIODevice::ReadOnly)) return file + ": " + in.errorString();
+    if (in.size() > kLargestImport) return file + text(" has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestImport) + " a chat may have");
+    auto chat = Chat::import_json(in.readAll().toStdString(), file.toStdString(), folder_ ? folder_->new_file() : std::filesystem::path());
+    if (!chat) return text(chat.error().message);
+    if ((*chat)->info().title.empty()) {
+        ChatInfo info = (*chat)->info();
+        const QString first = (*chat)->count() > 0 ? title_of(text((*chat)->message(1).text)) : QString();
+        info.title = (first.isEmpty() ? QString("Imported") : first).toStdString();
+        (*chat)->set_info(info);
+    }
+    save(**chat, true);
+    chats_.insert(chats_.begin(), std::move(*chat));
+    if (!recorded())
+        set_current(chats_.front().get());
+    else
+        emit list_changed();
+    return {};
+}
+
+// --- Lines and their tokens -----------------------------------------------------------------------------------------------------
+
+// Ids of another model, or of a text that was changed, are not sent: the engine encodes the text instead.
+bool Chats::sound(const Chat& chat, const ChatMessage& m) const {
+    if (!tokenizer_) return true;
+    auto& [size, ok] = sound_[{&chat, m.id}];
+    if (size != m.ids.size() || size == 0) ok = tokenizer_->decode(m.ids) == m.text, size = m.ids.size();
+    return ok;
+}
+
+std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
+    std::vector<Part> line;
+    if (!chat.info().system.empty()) line.push_back({"system", chat.info().system, {}, false});
+    for (int id : chat.line(tip)) {
+        const ChatMessage& m = chat.message(id);
+        Part part{m.role, m.text, {}, open && id == tip};
+        if (m.role == "assistant" && sound(chat, m)) part.ids = m.ids;
+        line.push_back(std::move(part));
+    }
+    return line;
+}
+
+int64_t Chats::tokens_of(const QString& message) const {
+    if (!tokenizer_) return -1;
+    const auto ids = encode_message(*tokenizer_, {.role = "user", .content = message.toStdString()});
+    return ids ? static_cast<int64_t>(ids->size()) : -1;
+}
+
+int64_t Chats::part_tokens(const Chat& chat, int id) const {
+    if (!tokenizer_) return -1;
+    const ChatMessage& m = id > 0 ? chat.message(id) : ChatMessage{.role = "system", .text = chat.info().system};
+    if (m.role == "assistant") {
+        const auto marker = generation_prompt(*tokenizer_);
+        const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
+        if (sound(chat, m)) return opening + static_cast<int64_t>(m.ids.size()) + 1;
+        auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
+        if (is_new) at->second = static_cast<int64_t>(tokenizer_->encode(m.text).size());
+        return opening + at->second + 1;
+    }
+    const auto count = [&] {
+        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text});
+        return ids ? static_cast<int64_t>(ids->size()) : 0;
+    };
+    if (id == 0) return m.text.empty() ? 0 : count();
+    auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
+    if (is_new) at->second = count();
+    return at->second;
+}
+
+int64_t Chats::line_tokens() const {
+    if (!tokenizer_) return -1;
+    int64_t n = part_tokens(*current_, 0);
+    for (int id : current_->line()) n += part_tokens(*current_, id);
+    const auto marker = generation_prompt(*tokenizer_);
+    return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
+}
+
+int64_t Chats::first_position(int id) const {
+    if (const auto at = first_.find({current_, id}); at != first_.end()) return at->second;
+    if (!tokenizer_ || current_->message(id).role != "assistant") return -1;
+    int64_t n = part_tokens(*current_, 0);
+    for (int i : current_->line(current_->message(id).parent)) n += part_tokens(*current_, i);
+    const auto marker = generation_prompt(*tokenizer_);
+    return marker ? n + static_cast<int64_t>(marker->size()) : -1;
+}
+
+Chats::Place Chats::place_of(int64_t position) const {
+    for (int id : current_->line()) {
+        const ChatMessage& m = current_->message(id);
+        if (m.role != "assistant") continue;
+        const int64_t first = first_position(id);
+        if (first < 0 || position < first || position > first + static_cast<int64_t>(m.ids.size())) continue;
+        // The engine may stand on another line.
+        const TraceStore& trace = session_.trace();
+        const int64_t token = position - first, last = std::min(token, static_cast<int64_t>(m.ids.size()) - 1);
+        if (last >= 0 && (first + last >= trace.size() || trace.row(first + last).id != m.ids[static_cast<size_t>(last)])) return {};
+        return {id, token};
+    }
+    return {};
+}
+
+std::vector<int64_t> Chats::token_offsets(int id) const {
+    const ChatMessage& m = current_->message(id);
+    std::vector<int64_t> offsets{0};
+    const int64_t first = first_position(id);
+    for (size_t i = 0; i < m.ids.size(); ++i) {
+        int64_t size = 0;
+        if (tokenizer_) {
+            if (!tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
+        } else {
+            const int64_t at = first + static_cast<int64_t>(i);
+            if (first < 0 || at >= session_.trace().size()) return {};
+            size = static_cast<int64_t>(session_.trace().row(at).text.size());
+        }
+        offsets.push_back(offsets.back() + size);
+    }
+    if (offsets.back() > static_cast<int64_t>(m.text.size())) return {};  // bytes that are no characters were replaced
+    return offsets;
+}
+
+void Chats::follow() {
+    if (!can_answer()) return;
+    if (current_->tip() == 0) {  // nothing was said here, so nothing is remembered
+        if (session_.trace().size() > 0) session_.post(GoTo{parts(*current_, 0, false)});
+        return;
+    }
+    session_.post(AskCost{follow_request_ = ++requests_, parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+}
+
+// --- What the engine says ---------------------------------------------------------------------------------------------------
+
+void Chats::take_card() {
+    const RunCard* card = session_.card();
+    if (running_.chat) {  // whoever made the answer is gone
+        AnswerStats stats = running_.before;
+        stats.end = "error";
+        finish(true, stats);
+    }
+    tokenizer_ = card ? card->tokenizer : nullptr;
+    sound_.clear(), counted_.clear(), first_.clear();
+    if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
+    const bool replay = card && !card->recorded.empty();
+    if (replay && !recorded()) {
+        before_recording_ = current_;
+        recorded_ = std::make_unique<Chat>();
+        recorded_->set_info({.title = "Recording: " + card->recorded});
+        set_current(recorded_.get());
+    } else if (!replay && recorded()) {
+        set_current(find(before_recording_) ? before_recording_ : chats_.front().get());
+        recorded_.reset();
+    } else {
+        emit state_changed();
+        emit info_changed();
+        if (card) follow();
+    }
+}
+
+void Chats::take(const AnswerBegun& e) {
+    if (!recorded()) return;
+    // A recording tells the whole line each time; going back in it begins the line anew.
+    auto chat = std::make_unique<Chat>();
+    ChatInfo info = recorded_->info();
+    for (const Part& p : e.line) {
+        if (p.role == "system")
+            info.system = p.text;
+        else
+            chat->add({.parent = chat->tip(),
+                       .role = p.role,
+                       .text = p.text,
+                       .ids = p.ids,
+                       .open = p.open,
+                       .model = p.role == "assistant" ? session_.card()->name : ""});
+    }
+    chat->set_info(info);
+    running_ = {.answer = e.answer, .chat = chat.get(), .before = {.seed = e.sampling.seed}};
+    const bool goes_on = chat->tip() > 0 && chat->message(chat->tip()).open;
+    running_.message = goes_on ? chat->tip() : chat->add({.parent = chat->tip(), .role = "assistant", .open = true, .model = session_.card()->name});
+    recorded_ = std::move(chat);
+    first_.clear();
+    set_current(recorded_.get());
+}
+
+void Chats::take(const TokenMade& e) {
+    if (!running_.chat || e.answer != running_.answer) return;
+    if (running_.chat->message(running_.message).ids.empty()) first_[{running_.chat, running_.message}] = e.position;
+    running_.chat->more(running_.message, running_.text.push(e.text), {&e.id, 1});
+    running_.grew = true;
+}
+
+void Chats::take(const AnswerDone& e) {
+    if (!running_.chat || e.answer != running_.answer) return;
+    AnswerStats stats = running_.before;
+    const bool first = stats.tokens == 0;  // else it was gone on with
+    stats.tokens += e.tokens, stats.decode_ns += e.decode_ns, stats.seed = e.seed, stats.memory_bytes = e.memory.total();
+    if (first) stats.prompt_tokens = e.prompt_tokens, stats.prefill_ns = e.prefill_ns, stats.first_token_ns = e.first_token_ns;
+    static const char* const kEnds[] = {"stop_token", "budget", "context", "cancelled"};
+    stats.end = kEnds[static_cast<int>(e.end)];
+    finish(e.end != Generation::End::stop_token, stats);
+    if (!turns_.isEmpty() && can_answer() && e.end != Generation::End::cancelled) {
+        const QString next = turns_.takeFirst();
+        if (!send(next)) turns_.clear();
+    }
+}
+
+void Chats::take(const Trouble& e) {
+    if (e.error.kind == Error::device && session_.live()) device_failed_ = true;
+    if (!running_.chat || e.answer != running_.answer) {
+        if (e.error.kind == Error::device) emit state_changed();
+        return;
+    }
+    turns_.clear();
+    AnswerStats stats = running_.before;
+    stats.tokens = static_cast<int64_t>(running_.chat->message(running_.message).ids.size());
+    stats.end = e.error.kind != Error::interrupted ? "error" : recorded() ? "" : "cancelled";
+    finish(true, stats);
+}
+
+// The answer ends here. One that has no text, because the prompt was interrupted or refused, is taken out again and the message stays to be answered.
+void Chats::finish(bool open, AnswerStats stats) {
+    Running done = std::exchange(running_, {});
+    save_timer_.stop();
+    done.chat->more(done.message, done.text.finish(), {});
+    done.chat->end(done.message, open, stats);
+    if (done.chat == recorded_.get()) {
+        emit grew();
+        emit message_changed(done.message);
+        emit state_changed();
+        return;
+    }
+    const ChatMessage& m = done.chat->message(done.message);
+    const bool empty = m.text.empty() && m.ids.empty() && open;
+    if (empty) done.chat->remove(done.message);
+    save(*done.chat, true);
+    if (done.chat == current_) {
+        if (empty)
+            emit line_changed();
+        else
+            emit grew(), emit message_changed(done.message);
+    }
+    emit list_changed();
+    emit state_changed();
+}
+
+}  // namespace klp::gui

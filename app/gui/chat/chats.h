@@ -1,0 +1,144 @@
+// The conversations: what was said, on which branch, where it is kept, and what the engine is asked to do about it. Knows no widget.
+#pragma once
+
+#include <QTimer>
+#include <map>
+
+#include "app/gui/session/session.h"
+#include "core/runs/chat.h"
+
+namespace klp::gui {
+
+class Chats : public QObject {
+    Q_OBJECT
+public:
+    // Chats lie in `folder`; "" keeps them in memory.
+    explicit Chats(Session& session, const QString& folder = {}, QObject* parent = nullptr);
+    ~Chats() override;
+    static QString default_folder();
+
+    Session& session() { return session_; }
+    const std::vector<std::unique_ptr<Chat>>& all() const { return chats_; }  // the newest first; removed ones are not among them
+    const Chat& chat() const { return *current_; }
+    bool recorded() const { return current_ == recorded_.get(); }  // it shows a recording: there is nothing to say to it
+    bool answering() const { return running_.chat != nullptr; }
+    int answered_message() const { return running_.chat == current_ ? running_.message : 0; }  // of the current chat, growing now; 0: none
+    bool can_answer() const { return session_.live() && !answering() && !recorded(); }
+
+    void new_chat();
+    void open(const Chat* chat);
+    // False: it cannot be sent now, and the sentence why was said.
+    bool send(const QString& text);
+    bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
+    void stop();
+    void regenerate(int id);                       // an answer, or a message without one
+    void edit(int id, const QString& text);        // a message of a person, answered anew on a branch of its own
+    void go_on(int id);                            // an unfinished answer
+    void fork(int id);                             // a new chat that begins with the line to here
+    void rewind(int id);                           // stands here; what follows stays as a branch
+    void rewind_to_token(int id, int64_t tokens);  // so many tokens of an answer, as an unfinished answer of its own
+    void undo_turn();
+    bool can_undo() const;
+    void go_ahead();      // to the end of the branch that goes on from here
+    void choose(int id);  // the branch through this message that was stood at last
+    void remove(int id);
+    void restore(int id);
+    void rename(const Chat* chat, const QString& title);
+    void remove_chat(const Chat* chat);
+    void restore_chat();  // the one removed last
+
+    // What going to a message would cost: cost_known comes with the number that this gives, 0 where nobody can say.
+    int ask_cost(int id, int64_t tokens = -1);
+    static QString cost_text(const SnapshotPool::Move& move);
+
+    void set_system(const QString& text);
+    struct Settings {
+        QString preset;
+        Sampling sampling;
+        int64_t predict = 2048;
+        bool random_seed = true;
+    };
+    Settings settings() const;  // of the current chat, with the model's own where it has none
+    void set_settings(const Settings& settings);
+
+    // Errors name the file; "" is success.
+    QString export_to(const QString& file) const;  // .json: all branches; else the line as Markdown
+    QString import_from(const QString& file);
+
+    // Tokens of the line and of the answer's opening that a send would add to; -1 without a tokenizer.
+    int64_t line_tokens() const;
+    int64_t tokens_of(const QString& text) const;  // as a message with its frame; -1 without a tokenizer
+    // Where an answer's tokens stand in the sequence. `id` 0: not a token of an answer on this line.
+    struct Place {
+        int id = 0;
+        int64_t token = 0;
+    };
+    Place place_of(int64_t position) const;
+    int64_t first_position(int id) const;  // of an answer's first token; -1 where nobody knows
+    // Bytes of the answer's text before each of its tokens, and all; empty where nobody knows.
+    std::vector<int64_t> token_offsets(int id) const;
+
+    bool device_failed() const { return device_failed_; }              // since a model was loaded last
+    std::optional<QString> last_model() const { return last_model_; }  // its folder
+
+signals:
+    void list_changed();           // chats or branches came, went, were renamed
+    void line_changed();           // other messages than before, or another chat
+    void grew();                   // the answer that is being made, once a tick
+    void message_changed(int id);  // its end, its figures
+    void state_changed();          // what can be done now
+    void info_changed();           // title, system prompt, settings
+    void cost_known(int request, const klp::SnapshotPool::Move& move);
+    void text_kept(const QString& text);  // of an undone turn or of a message that could not be sent: the composer has it again
+
+private:
+    struct Running {
+        int answer = -1;
+        Chat* chat = nullptr;
+        int message = 0;
+        Utf8Stream text;
+        AnswerStats before;  // of what is gone on with
+        bool grew = false;
+    };
+    Chat* find(const Chat* chat) const;
+    void set_current(Chat* chat);
+    std::unique_ptr<Chat> fresh() const;
+    void load(const QString& folder);
+    void save(Chat& chat, bool sync);
+    void say_disk(const std::string& what);
+    bool ready();
+    void answer(int parent);  // a new message below it
+    void grow(Chat& chat, int id);
+    void finish(bool open, AnswerStats stats);
+    void follow();  // the engine goes where we are, if that is cheap
+    std::vector<Part> parts(const Chat& chat, int tip, bool open) const;
+    bool sound(const Chat& chat, const ChatMessage& m) const;
+    int64_t part_tokens(const Chat& chat, int id) const;
+    void take_card();
+    void take(const TokenMade& event);
+    void take(const AnswerDone& event);
+    void take(const Trouble& event);
+    void take(const AnswerBegun& event);  // of a recording
+    void fork_with(int64_t position, int32_t id);
+    std::pair<std::string, std::vector<int32_t>> beginning(int id, int64_t tokens) const;
+
+    Session& session_;
+    std::optional<ChatFolder> folder_;
+    std::vector<std::unique_ptr<Chat>> chats_, removed_;
+    std::unique_ptr<Chat> recorded_;
+    Chat *current_ = nullptr, *before_recording_ = nullptr;
+    Running running_;
+    QStringList turns_;
+    QTimer save_timer_;
+    int answers_ = 0, requests_ = 0, follow_request_ = 0;
+    bool disk_said_ = false;
+    bool device_failed_ = false;
+    std::optional<QString> last_model_;
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    using Key = std::pair<const Chat*, int>;
+    mutable std::map<Key, std::pair<size_t, bool>> sound_;  // of an answer with so many ids: do they spell its text
+    mutable std::map<Key, int64_t> counted_;                // tokens of a message with its frame
+    std::map<Key, int64_t> first_;                          // positions of answers' first tokens, as they came
+};
+
+}  // namespace klp::gui

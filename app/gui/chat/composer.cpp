@@ -1,0 +1,267 @@
+#include "app/gui/chat/composer.h"
+
+#include <QFile>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QMimeData>
+#include <QPainter>
+#include <QPushButton>
+#include <QStringDecoder>
+#include <QToolButton>
+
+#include "app/format.h"
+#include "app/gui/draw/theme.h"
+
+namespace klp::gui {
+
+namespace {
+constexpr int kMostLines = 9;
+constexpr qint64 kLargestFile = 1 << 20;
+}  // namespace
+
+ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
+    setObjectName("composer");
+    setAccessibleName("Message");
+    setFrameShape(NoFrame);
+    setTabChangesFocus(true);
+    setToolTip("Enter sends, Shift+Enter begins a new line, Up edits the last message");
+    document()->setDocumentMargin(2);
+    viewport()->setAutoFillBackground(false);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    connect(document(), &QTextDocument::contentsChanged, this, &QWidget::updateGeometry);
+}
+
+QSize ComposerText::sizeHint() const {
+    int lines = 0;
+    for (QTextBlock b = document()->firstBlock(); b.isValid() && lines < kMostLines; b = b.next()) lines += std::max(1, b.layout()->lineCount());
+    return {200, std::clamp(lines, 1, kMostLines) * fontMetrics().lineSpacing() + 10};
+}
+
+// The window's keys stay the window's, but for what edits text. With nothing to undo here, Ctrl+Z undoes a turn.
+bool ComposerText::event(QEvent* event) {
+    if (event->type() == QEvent::ShortcutOverride) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool undo = key->matches(QKeySequence::Undo), redo = key->matches(QKeySequence::Redo);
+        const bool windows = key->modifiers() == Qt::ControlModifier && (key->key() == Qt::Key_K || key->key() == Qt::Key_E || key->key() == Qt::Key_D);
+        if (windows || (undo && !document()->isUndoAvailable()) || (redo && !document()->isRedoAvailable())) {
+            event->ignore();
+            return true;
+        }
+    }
+    return QPlainTextEdit::event(event);
+}
+
+void ComposerText::keyPressEvent(QKeyEvent* event) {
+    const bool enter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
+    if (enter && !(event->modifiers() & Qt::ShiftModifier)) return emit send_asked();
+    if (event->key() == Qt::Key_Up && document()->isEmpty()) return emit edit_last_asked();
+    if (event->key() == Qt::Key_Escape) {
+        emit given_up();
+        return event->ignore();  // Esc also stops
+    }
+    QPlainTextEdit::keyPressEvent(event);
+}
+
+bool ComposerText::canInsertFromMimeData(const QMimeData* source) const { return source->hasUrls() || source->hasText(); }
+
+void ComposerText::insertFromMimeData(const QMimeData* source) {
+    if (!source->hasUrls()) return insertPlainText(source->text());
+    for (const QUrl& url : source->urls()) {
+        if (url.isLocalFile())
+            emit file_dropped(url.toLocalFile());
+        else
+            insertPlainText(url.toString());
+    }
+}
+
+Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats) {
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(10, 8, 8, 8);
+    column->setSpacing(4);
+    editing_bar_ = new QWidget(this);
+    auto* editing = new QHBoxLayout(editing_bar_);
+    editing->setContentsMargins(0, 0, 0, 0);
+    editing_label_ = new QLabel("Editing a message: sending makes a branch, the old one stays.", editing_bar_);
+    editing_label_->setForegroundRole(QPalette::PlaceholderText);
+    editing_label_->setMinimumWidth(0);
+    editing->addWidget(editing_label_, 1);
+    auto* cancel = new QToolButton(editing_bar_);
+    cancel->setText("Cancel");
+    cancel->setAccessibleName("Stop editing");
+    cancel->setAutoRaise(true);
+    connect(cancel, &QToolButton::clicked, this, [this] { edit(0); });
+    editing->addWidget(cancel);
+    editing_bar_->hide();
+    column->addWidget(editing_bar_);
+    text_ = new ComposerText(this);
+    text_->installEventFilter(this);
+    column->addWidget(text_);
+
+    auto* row = new QHBoxLayout;
+    row->setSpacing(4);
+    auto* attach_file = new QToolButton(this);
+    attach_file->setText("Attach");
+    attach_file->setAutoRaise(true);
+    attach_file->setAccessibleName("Attach a text file");
+    attach_file->setToolTip("Put a text file into the message; it may also be dropped here");
+    connect(attach_file, &QToolButton::clicked, this, [this] {
+        auto* dialog = new QFileDialog(this, "A text file");
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->setFileMode(QFileDialog::ExistingFile);
+        connect(dialog, &QFileDialog::fileSelected, this, &Composer::attach);
+        dialog->open();
+    });
+    row->addWidget(attach_file);
+    tools_ = new QHBoxLayout;
+    tools_->setSpacing(4);
+    row->addLayout(tools_);
+    row->addStretch(1);
+    count_ = new QLabel(this);
+    count_->setObjectName("count");
+    count_->setForegroundRole(QPalette::PlaceholderText);
+    row->addWidget(count_);
+    row->addSpacing(6);
+    send_ = new QPushButton("Send", this);
+    send_->setObjectName("send");
+    send_->setProperty("primary", true);
+    send_->setAutoDefault(false);
+    connect(send_, &QPushButton::clicked, this, [this] {
+        if (chats_.answering())
+            chats_.stop();
+        else
+            send();
+    });
+    row->addWidget(send_);
+    column->addLayout(row);
+
+    connect(text_, &ComposerText::send_asked, this, &Composer::send);
+    connect(text_, &ComposerText::edit_last_asked, this, [this] {
+        const std::vector<int> line = chats_.chat().line();
+        for (auto id = line.rbegin(); id != line.rend(); ++id)
+            if (chats_.chat().message(*id).role == "user") return edit(*id);
+    });
+    connect(text_, &ComposerText::given_up, this, [this] {
+        if (editing_ > 0) edit(0);
+    });
+    connect(text_, &ComposerText::file_dropped, this, &Composer::attach);
+    connect(text_, &QPlainTextEdit::textChanged, this, [this] {
+        if (!count_timer_.isActive()) count_timer_.start();
+        refresh();
+    });
+    count_timer_.setSingleShot(true);
+    count_timer_.setInterval(150);
+    connect(&count_timer_, &QTimer::timeout, this, &Composer::count);
+    connect(&chats_, &Chats::state_changed, this, &Composer::refresh);
+    connect(&chats_, &Chats::state_changed, this, &Composer::count);
+    connect(&chats_, &Chats::line_changed, this, [this] {
+        if (editing_ > 0) edit(0);
+        count();
+    });
+    connect(&chats_, &Chats::info_changed, this, &Composer::count);
+    connect(&chats_, &Chats::text_kept, this, [this](const QString& said) {
+        if (text_->document()->isEmpty()) set_text(said);
+    });
+    refresh();
+    count();
+}
+
+void Composer::set_text(const QString& said) {
+    text_->setPlainText(said);
+    text_->moveCursor(QTextCursor::End);
+}
+
+void Composer::edit(int id) {
+    if (id > 0) {
+        if (editing_ == 0) kept_ = text_->toPlainText();
+        editing_ = id;
+        set_text(QString::fromStdString(chats_.chat().message(id).text));
+        text_->setFocus();
+    } else if (editing_ > 0) {
+        editing_ = 0;
+        set_text(std::exchange(kept_, {}));
+    }
+    editing_bar_->setVisible(editing_ > 0);
+    refresh();
+}
+
+void Composer::send() {
+    const QString said = text_->toPlainText().trimmed();
+    if (said.isEmpty()) return;
+    if (editing_ > 0) {
+        if (!chats_.can_answer()) return (void)chats_.send(said);  // says why not
+        const int id = editing_;
+        edit(0);
+        return chats_.edit(id, said);
+    }
+    if (chats_.send(said)) text_->clear();
+}
+
+void Composer::attach(const QString& file) {
+    QFile in(file);
+    const QString name = QFileInfo(file).fileName();
+    if (!in.open(QIODevice::ReadOnly)) return chats_.session().say(file + ": " + in.errorString() + ".");
+    if (in.size() > kLargestFile)
+        return chats_.session().say(
+            QString::fromStdString(file.toStdString() + " has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestFile) + " of a message."));
+    const QByteArray bytes = in.readAll();
+    QStringDecoder decoder(QStringDecoder::Utf8);
+    const QString said = decoder(bytes);
+    if (decoder.hasError() || bytes.contains('\0')) return chats_.session().say(file + " is not a text file.");
+    QString fence = "```";
+    while (said.contains(fence)) fence += '`';
+    QTextCursor cursor = text_->textCursor();
+    cursor.movePosition(QTextCursor::End);
+    cursor.insertText((text_->document()->isEmpty() ? "" : "\n\n") + name + ":\n" + fence + "\n" + said + (said.endsWith('\n') ? "" : "\n") + fence + "\n");
+    text_->setTextCursor(cursor);
+    text_->setFocus();
+}
+
+void Composer::refresh() {
+    const bool stop = chats_.answering();
+    send_->setText(stop ? "Stop" : "Send");
+    send_->setAccessibleName(stop ? "Stop the answer" : "Send the message");
+    send_->setToolTip(stop ? "Stop within one token; what was said is kept (Esc)" : "Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)");
+    send_->setEnabled(stop || (!text_->document()->isEmpty() && !chats_.recorded()));
+    text_->setReadOnly(chats_.recorded());
+    const RunCard* card = chats_.session().card();
+    text_->setPlaceholderText(chats_.recorded() ? "A recording plays here; load a model to talk"
+                              : card            ? "Message " + QString::fromStdString(card->name)
+                                                : QString("Message   (no model is loaded)"));
+}
+
+void Composer::count() {
+    const RunCard* card = chats_.session().card();
+    const QString said = text_->toPlainText();
+    const int64_t line = chats_.line_tokens(), here = said.isEmpty() ? 0 : chats_.tokens_of(said);
+    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
+    if (!card || line < 0 || here < 0) {
+        count_->clear();
+        return;
+    }
+    const int64_t needed = line + here, over = needed + 1 - card->context;
+    const bool bad = over > 0;
+    count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
+    count_->setText(bad ? "cut " + text(plural(over, "token")) : (here > 0 ? "+" : "") + text(plural(here > 0 ? here : needed, "token")));
+    count_->setToolTip(text(grouped(needed) + " of the context's " + grouped(card->context) + " tokens with this message" +
+                            (bad ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat"
+                                 : "; " + grouped(card->context - needed) + " are left for the answer")));
+}
+
+bool Composer::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut) update();
+    return QFrame::eventFilter(watched, event);
+}
+
+void Composer::paintEvent(QPaintEvent*) {
+    const Theme& t = theme_of(palette());
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(text_->hasFocus() ? t.accent : t.border, text_->hasFocus() ? 1.5 : 1));
+    painter.setBrush(t.panel);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,314 @@
+#include "app/gui/chat/conversations.h"
+
+#include <QComboBox>
+#include <QDateTime>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QSettings>
+#include <QToolButton>
+#include <QTreeView>
+#include <QVBoxLayout>
+
+#include "app/format.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr int64_t kBudgets[] = {0, int64_t{64} << 20, int64_t{256} << 20, int64_t{1} << 30, int64_t{2} << 30, int64_t{8} << 30, int64_t{32} << 30};
+
+QString text(const std::string& s) { return QString::fromStdString(s); }
+QString start_of(const std::string& message, int characters) {
+    QString line = text(message.substr(0, static_cast<size_t>(characters) * 8)).simplified();
+    if (line.size() > characters) line = line.left(characters - 1).trimmed() + "…";
+    return line;
+}
+
+}  // namespace
+
+ConversationsModel::ConversationsModel(Chats& chats, QObject* parent) : QAbstractItemModel(parent), chats_(chats) { refresh(); }
+
+void ConversationsModel::set_search(const QString& search) {
+    search_ = search.trimmed();
+    refresh();
+}
+
+void ConversationsModel::refresh() {
+    std::vector<Row> rows;
+    for (const auto& chat : chats_.all()) {
+        const bool current = chat.get() == &chats_.chat();
+        if (chat->count() == 0 && !current) continue;
+        Row row{.chat = chat.get(), .title = chat->info().title.empty() ? QString("New chat") : text(chat->info().title), .current = current};
+        QString found;
+        if (!search_.isEmpty() && !row.title.contains(search_, Qt::CaseInsensitive)) {
+            for (int id = 1; id <= chat->count() && found.isEmpty(); ++id) {
+                if (chat->message(id).removed) continue;
+                const QString said = text(chat->message(id).text);
+                const qsizetype at = said.indexOf(search_, 0, Qt::CaseInsensitive);
+                if (at >= 0) found = "…" + said.mid(std::max<qsizetype>(0, at - 15), 60).simplified() + "…";
+            }
+            if (found.isEmpty()) continue;
+        }
+        if (chat->time() > 0) row.tip = QDateTime::fromSecsSinceEpoch(chat->time()).toString("d MMMM yyyy, hh:mm") + "\n";
+        row.tip += text(plural(chat->count(), "message"));
+        if (!found.isEmpty()) row.tip += "\n" + found;
+        const std::vector<int> ends = chat->ends();
+        if (ends.size() > 1) {
+            const std::vector<int> line = chat->line();
+            for (int end : ends) {
+                const std::vector<int> way = chat->line(end);
+                size_t same = 0;
+                // Named by where it parts from the branch before it, which is the first message that is its own.
+                for (int other : ends) {
+                    if (other == end) continue;
+                    const std::vector<int> theirs = chat->line(other);
+                    const size_t n = static_cast<size_t>(std::mismatch(way.begin(), way.end(), theirs.begin(), theirs.end()).first - way.begin());
+                    same = std::max(same, n);
+                }
+                const int own = way[std::min(same, way.size() - 1)];
+                Branch branch{.end = end, .text = start_of(chat->message(own).text, 60)};
+                if (branch.text.isEmpty()) branch.text = "(no text)";
+                branch.current =
+                    current && std::find(way.begin(), way.end(), chat->tip()) != way.end() && (chat->tip() == end || chat->newest_below(chat->tip()) == end);
+                branch.tip = text("parts at message " + std::to_string(same + 1) + " of " + std::to_string(way.size()));
+                row.branches.push_back(std::move(branch));
+            }
+        }
+        rows.push_back(std::move(row));
+    }
+    if (rows == rows_) return;
+    bool same = rows.size() == rows_.size();
+    for (size_t i = 0; same && i < rows.size(); ++i) same = rows[i].chat == rows_[i].chat && rows[i].branches.size() == rows_[i].branches.size();
+    if (!same) beginResetModel();
+    rows_ = std::move(rows);
+    if (!same) return endResetModel();
+    for (int i = 0; i < rowCount(); ++i) {
+        const QModelIndex at = index(i, 0);
+        emit dataChanged(at, at);
+        if (const int n = rowCount(at); n > 0) emit dataChanged(index(0, 0, at), index(n - 1, 0, at));
+    }
+}
+
+QModelIndex ConversationsModel::current() const {
+    for (int i = 0; i < rowCount(); ++i) {
+        const QModelIndex at = index(i, 0);
+        if (!at.data(kCurrent).toBool()) continue;
+        for (int b = 0; b < rowCount(at); ++b)
+            if (index(b, 0, at).data(kCurrent).toBool()) return index(b, 0, at);
+        return at;
+    }
+    return {};
+}
+
+// The internal id is 0 of a chat, and of a branch its chat's row and one.
+QModelIndex ConversationsModel::index(int row, int column, const QModelIndex& parent) const {
+    if (row < 0 || column != 0 || row >= rowCount(parent)) return {};
+    return createIndex(row, column, parent.isValid() ? static_cast<quintptr>(parent.row()) + 1 : quintptr{0});
+}
+
+QModelIndex ConversationsModel::parent(const QModelIndex& child) const {
+    if (!child.isValid() || child.internalId() == 0) return {};
+    return createIndex(static_cast<int>(child.internalId() - 1), 0, quintptr{0});
+}
+
+int ConversationsModel::rowCount(const QModelIndex& parent) const {
+    if (!parent.isValid()) return static_cast<int>(rows_.size());
+    if (parent.internalId() != 0 || parent.column() != 0 || parent.row() >= static_cast<int>(rows_.size())) return 0;
+    return static_cast<int>(rows_[static_cast<size_t>(parent.row())].branches.size());
+}
+
+QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
+    if (!at.isValid()) return {};
+    const bool branch = at.internalId() != 0;
+    const Row& row = rows_[branch ? at.internalId() - 1 : static_cast<size_t>(at.row())];
+    const Branch* b = branch ? &row.branches[static_cast<size_t>(at.row())] : nullptr;
+    const bool current = b ? b->current : row.current;
+    switch (role) {
+        case Qt::DisplayRole:
+            return b ? "↳ " + b->text : row.title;
+        case Qt::EditRole:
+            return row.title;
+        case Qt::ToolTipRole:
+            return b ? b->text + "\n" + b->tip : row.title + "\n" + row.tip;
+        case Qt::AccessibleTextRole:
+            return (b ? "Branch: " + b->text : "Chat: " + row.title) + (current ? ", open" : "");
+        case Qt::FontRole:
+            if (current) {
+                QFont font;
+                font.setBold(true);
+                return font;
+            }
+            return {};
+        case kChat:
+            return QVariant::fromValue(reinterpret_cast<quintptr>(row.chat));
+        case kEnd:
+            return b ? b->end : 0;
+        case kCurrent:
+            return current;
+        default:
+            return {};
+    }
+}
+
+bool ConversationsModel::setData(const QModelIndex& at, const QVariant& value, int role) {
+    if (role != Qt::EditRole || !at.isValid() || at.internalId() != 0) return false;
+    chats_.rename(rows_[static_cast<size_t>(at.row())].chat, value.toString());
+    return true;
+}
+
+Qt::ItemFlags ConversationsModel::flags(const QModelIndex& at) const {
+    if (!at.isValid()) return Qt::NoItemFlags;
+    return Qt::ItemIsEnabled | Qt::ItemIsSelectable | (at.internalId() == 0 ? Qt::ItemIsEditable : Qt::ItemNeverHasChildren);
+}
+
+Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : QWidget(parent), session_(session), chats_(chats), model_(chats) {
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(8, 6, 8, 8);
+    column->setSpacing(6);
+    auto* row = new QHBoxLayout;
+    search_ = new QLineEdit(this);
+    search_->setObjectName("search");
+    search_->setPlaceholderText("Search (Ctrl+K)");
+    search_->setAccessibleName("Search the conversations");
+    search_->setClearButtonEnabled(true);
+    row->addWidget(search_, 1);
+    auto* fresh = new QToolButton(this);
+    fresh->setText("New");
+    fresh->setAccessibleName("New chat");
+    fresh->setToolTip("New chat (Ctrl+N)");
+    connect(fresh, &QToolButton::clicked, this, [this] { chats_.new_chat(); });
+    row->addWidget(fresh);
+    column->addLayout(row);
+
+    tree_ = new QTreeView(this);
+    tree_->setObjectName("conversations");
+    tree_->setAccessibleName("Conversations");
+    tree_->setModel(&model_);
+    tree_->setHeaderHidden(true);
+    tree_->setFrameShape(QFrame::NoFrame);
+    tree_->setIndentation(12);
+    tree_->setTextElideMode(Qt::ElideRight);
+    tree_->setEditTriggers(QAbstractItemView::EditKeyPressed);
+    tree_->setContextMenuPolicy(Qt::CustomContextMenu);
+    column->addWidget(tree_, 1);
+    none_ = new QLabel(this);
+    none_->setObjectName("none");
+    none_->setWordWrap(true);
+    none_->setForegroundRole(QPalette::PlaceholderText);
+    none_->hide();
+    column->addWidget(none_);
+
+    pool_ = new QLabel(this);
+    pool_->setForegroundRole(QPalette::PlaceholderText);
+    column->addWidget(pool_);
+    auto* pool = new QHBoxLayout;
+    auto* most = new QLabel("Room for them", this);
+    most->setForegroundRole(QPalette::PlaceholderText);
+    pool->addWidget(most, 1);
+    budget_ = new QComboBox(this);
+    budget_->setObjectName("budget");
+    budget_->setAccessibleName("Budget of the snapshots");
+    budget_->setToolTip("Memory for frozen states. With more of them, rewinding, branching and switching chats replay fewer tokens");
+    for (int64_t bytes : kBudgets) budget_->addItem(bytes == 0 ? QString("off") : text(bytes_text(bytes)), static_cast<qlonglong>(bytes));
+    pool->addWidget(budget_);
+    column->addLayout(pool);
+
+    soon_.setSingleShot(true);
+    soon_.setInterval(200);
+    connect(search_, &QLineEdit::textChanged, &soon_, qOverload<>(&QTimer::start));
+    connect(&soon_, &QTimer::timeout, this, [this] {
+        model_.set_search(search_->text());
+        refresh_list();
+    });
+    connect(search_, &QLineEdit::returnPressed, this, [this] {
+        soon_.stop();
+        model_.set_search(search_->text());
+        refresh_list();
+        if (model_.rowCount() > 0) tree_->setCurrentIndex(model_.index(0, 0)), tree_->setFocus();
+    });
+    const auto open = [this](const QModelIndex& at) {
+        const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
+        const int end = at.data(ConversationsModel::kEnd).toInt();
+        chats_.open(chat);
+        if (end > 0 && &chats_.chat() == chat && chats_.chat().tip() != end) chats_.choose(end);
+    };
+    connect(tree_, &QTreeView::clicked, this, open);
+    connect(tree_, &QTreeView::activated, this, open);
+    connect(tree_, &QTreeView::customContextMenuRequested, this, &Conversations::show_menu);
+    connect(&chats_, &Chats::list_changed, this, [this] {
+        model_.refresh();
+        refresh_list();
+    });
+    connect(&chats_, &Chats::line_changed, this, [this] { model_.refresh(); });
+    connect(&session_, &Session::snapshots_changed, this, &Conversations::refresh_pool);
+    connect(&session_, &Session::card_changed, this, [this] {
+        const QSettings settings;
+        if (session_.live() && settings.contains("snapshot-budget")) session_.post(SetSnapshotBudget{settings.value("snapshot-budget").toLongLong()});
+        refresh_pool();
+    });
+    connect(budget_, &QComboBox::activated, this, [this] {
+        QSettings().setValue("snapshot-budget", budget_->currentData());
+        if (session_.live()) session_.post(SetSnapshotBudget{budget_->currentData().toLongLong()});
+    });
+    const int64_t wanted = QSettings().value("snapshot-budget", qlonglong{1} << 30).toLongLong();
+    budget_->setCurrentIndex(std::max(0, budget_->findData(static_cast<qlonglong>(wanted))));
+    refresh_list();
+    refresh_pool();
+}
+
+void Conversations::focus_search() {
+    search_->setFocus();
+    search_->selectAll();
+}
+
+void Conversations::rename_current() {
+    QModelIndex at = model_.current();
+    if (at.parent().isValid()) at = at.parent();
+    if (!at.isValid()) return;
+    tree_->setCurrentIndex(at);
+    tree_->edit(at);
+}
+
+void Conversations::refresh_list() {
+    none_->setVisible(model_.rowCount() == 0);
+    none_->setText(search_->text().trimmed().isEmpty() ? "No conversations yet: what you say is kept here."
+                                                       : "Nothing is found. Words are looked for in titles and in what was said.");
+    const QModelIndex at = model_.current();
+    tree_->expandAll();
+    if (at.isValid() && !tree_->hasFocus()) tree_->setCurrentIndex(at);
+}
+
+void Conversations::refresh_pool() {
+    const SnapshotsKept& kept = session_.snapshots();
+    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes))
+                                   : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
+    pool_->setToolTip("Frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
+}
+
+void Conversations::show_menu(const QPoint& at) {
+    QModelIndex index = tree_->indexAt(at);
+    if (!index.isValid()) index = tree_->currentIndex();  // from the keyboard
+    if (!index.isValid()) return;
+    const auto* chat = reinterpret_cast<const Chat*>(index.data(ConversationsModel::kChat).value<quintptr>());
+    const int end = index.data(ConversationsModel::kEnd).toInt();
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    if (end == 0) {
+        menu->addAction("&Rename", this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
+        menu->addAction("Re&move the chat (its file stays)", this, [this, chat] { chats_.remove_chat(chat); });
+    } else {
+        // What is this branch's alone: from below the last message that another branch has too.
+        int own = end;
+        while (own > 0 && chat->children(chat->message(own).parent).size() == 1 && chat->message(own).parent > 0) own = chat->message(own).parent;
+        const int n = chat->messages_below(own);
+        menu->addAction(QString("Re&move this branch (%1)").arg(text(plural(n, "message"))), this, [this, chat, own] {
+            chats_.open(chat);
+            if (&chats_.chat() == chat) chats_.remove(own);
+        });
+    }
+    menu->popup(tree_->viewport()->mapToGlobal(at));
+}
+
+}  // namespace klp::gui

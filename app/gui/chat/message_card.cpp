@@ -1,0 +1,690 @@
+#include "app/gui/chat/message_card.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QDesktopServices>
+#include <QFontDatabase>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QMenu>
+#include <QPainter>
+#include <QPlainTextEdit>
+#include <QScrollBar>
+#include <QTextDocumentFragment>
+#include <QTextList>
+#include <QTextTable>
+#include <QToolButton>
+#include <cmath>
+
+#include "app/format.h"
+#include "app/gui/draw/theme.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr int kPad = 12, kGap = 8, kHeader = 26, kCodeHeader = 26;
+const auto kMarkdown = QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML;
+
+QString text(const std::string& s) { return QString::fromStdString(s); }
+
+constexpr double kLeading = 118;  // per cent of a line's height
+QTextBlockFormat paragraph(double below) {
+    QTextBlockFormat format;
+    format.setLineHeight(kLeading, QTextBlockFormat::ProportionalHeight);
+    format.setBottomMargin(below);
+    return format;
+}
+
+QFont code_font(const QFont& like) {
+    QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);
+    font.setPointSizeF(like.pointSizeF() * 0.96);
+    return font;
+}
+
+// Where a word stands that is not part of a longer one, from `from` on; -1: nowhere.
+qsizetype next_word(const QString& in, const QString& word, qsizetype from) {
+    for (qsizetype at = in.indexOf(word, from); at >= 0; at = in.indexOf(word, at + 1)) {
+        const qsizetype end = at + word.size();
+        if ((at == 0 || !in[at - 1].isLetterOrNumber()) && (end >= in.size() || !in[end].isLetterOrNumber())) return at;
+    }
+    return -1;
+}
+qsizetype find_word(const QString& in, const QString& word, int n) {  // the n-th, from 0
+    qsizetype at = next_word(in, word, 0);
+    while (at >= 0 && n-- > 0) at = next_word(in, word, at + 1);
+    return at;
+}
+int count_words(const QString& in, const QString& word, qsizetype before) {
+    int n = 0;
+    for (qsizetype at = next_word(in, word, 0); at >= 0 && at < before; at = next_word(in, word, at + 1)) ++n;
+    return n;
+}
+
+// Scrolls sideways only: up and down belongs to the list.
+class CodeText : public QPlainTextEdit {
+public:
+    using QPlainTextEdit::QPlainTextEdit;
+    void wheelEvent(QWheelEvent* event) override {
+        if (std::abs(event->angleDelta().y()) > std::abs(event->angleDelta().x()))
+            event->ignore();
+        else
+            QPlainTextEdit::wheelEvent(event);
+    }
+};
+
+}  // namespace
+
+// --- Prose -------------------------------------------------------------------------------------------------------------------
+
+ProseBox::ProseBox(QWidget* parent) : QTextBrowser(parent) {
+    setFrameShape(NoFrame);
+    setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setOpenLinks(false);
+    setUndoRedoEnabled(false);
+    document()->setDocumentMargin(0);
+    document()->setIndentWidth(22);
+    viewport()->setAutoFillBackground(false);
+    setAccessibleName("Text of the message");
+    setFocusPolicy(Qt::ClickFocus);
+    setTextInteractionFlags(Qt::TextBrowserInteraction | Qt::TextSelectableByKeyboard);
+    setContextMenuPolicy(Qt::NoContextMenu);  // the card has one
+    connect(this, &QTextBrowser::anchorClicked, this, &ProseBox::ask_link);
+}
+
+QVariant ProseBox::loadResource(int, const QUrl&) { return {}; }
+
+void ProseBox::set_plain(const QString& said) {
+    setPlainText(said);
+    QTextCursor cursor(document());
+    cursor.select(QTextCursor::Document);
+    cursor.setBlockFormat(paragraph(0));
+    open_at_ = document()->characterCount() - 1;
+}
+
+void ProseBox::add(const QString& markdown) {
+    set_open({});
+    QTextDocument block;
+    block.setDefaultFont(font());
+    block.setMarkdown(harmless_markdown(markdown), kMarkdown);
+    QTextCursor cursor(document());
+    cursor.movePosition(QTextCursor::End);
+    // A list brings a block of its own, and so does a table, behind which an empty one stands that the next block may have.
+    const QTextBlock first = block.firstBlock();
+    const bool own = first.textList() || QTextCursor(first).currentTable();
+    if (!empty() && !document()->lastBlock().text().isEmpty() && !own) cursor.insertBlock(QTextBlockFormat(), QTextCharFormat());
+    const int start = cursor.position();
+    cursor.insertFragment(QTextDocumentFragment(&block));
+    tidy(start, first.blockFormat());
+    open_at_ = document()->characterCount() - 1;
+}
+
+// Distances, sizes and lines as the cards have them, not as the importer sets them; the first block's own format was lost on the way.
+void ProseBox::tidy(int start, const QTextBlockFormat& first) {
+    const Theme& t = theme_of(palette());
+    QTextTable* table = nullptr;
+    bool is_first = true;
+    for (QTextBlock b = document()->findBlock(start); b.isValid(); b = b.next()) {
+        QTextCursor cursor(b);
+        if (QTextTable* here = cursor.currentTable()) {
+            if (here != table) {
+                QTextTableFormat format = here->format();
+                format.setBorderCollapse(true);
+                format.setBorder(1), format.setBorderStyle(QTextFrameFormat::BorderStyle_Solid), format.setBorderBrush(t.border);
+                format.setCellPadding(5), format.setCellSpacing(0), format.setTopMargin(4), format.setBottomMargin(4);
+                here->setFormat(format);
+                table = here;
+            }
+            continue;
+        }
+        const QTextBlockFormat had = is_first && !b.textList() ? first : b.blockFormat();
+        is_first = false;
+        const int level = had.headingLevel(), quote = had.intProperty(QTextFormat::BlockQuoteLevel);
+        QTextBlockFormat format = b.textList() ? b.blockFormat() : QTextBlockFormat();
+        format.setLineHeight(b.text().isEmpty() ? 1 : kLeading, b.text().isEmpty() ? QTextBlockFormat::FixedHeight : QTextBlockFormat::ProportionalHeight);
+        format.setTopMargin(level > 0 && b.position() > 0 ? 10 : 0);
+        format.setBottomMargin(b.text().isEmpty() ? 0 : level > 0 ? 4 : b.textList() ? 3 : 7);
+        if (quote > 0) format.setLeftMargin(14 * quote);
+        cursor.setBlockFormat(format);
+        cursor.select(QTextCursor::BlockUnderCursor);
+        QTextCharFormat letters;
+        if (level > 0) letters.setProperty(QTextFormat::FontSizeAdjustment, std::max(0, 3 - level));
+        if (quote > 0) letters.setForeground(t.muted);
+        if (!letters.isEmpty()) cursor.mergeCharFormat(letters);
+    }
+}
+
+void ProseBox::set_open(const QString& said) {
+    if (said == open_) return;
+    QTextCursor cursor(document());
+    if (!open_.isEmpty() && said.startsWith(open_)) {
+        cursor.movePosition(QTextCursor::End);
+        cursor.insertText(said.mid(open_.size()));
+        settle();
+    } else {
+        cursor.setPosition(open_at_);
+        cursor.movePosition(QTextCursor::End, QTextCursor::KeepAnchor);
+        cursor.removeSelectedText();
+        if (!said.isEmpty()) {
+            if (!document()->lastBlock().text().isEmpty())
+                cursor.insertBlock(paragraph(7), QTextCharFormat());
+            else
+                cursor.setBlockFormat(paragraph(7));
+            cursor.setCharFormat({});
+            cursor.insertText(said);
+        }
+    }
+    open_ = said;
+}
+
+// A block is laid out anew with every token: of a long one, the lines that are full become a block of their own until it closes.
+void ProseBox::settle() {
+    constexpr int kLines = 12, kOpen = 3;
+    const QTextBlock block = document()->lastBlock();
+    if (block.layout()->lineCount() < kLines) return;
+    const int at = block.position() + block.layout()->lineAt(block.layout()->lineCount() - kOpen).textStart();
+    if (document()->characterAt(at - 1) != ' ') return;
+    QTextCursor cursor(document());
+    cursor.setPosition(at - 1);
+    cursor.setPosition(at, QTextCursor::KeepAnchor);
+    cursor.insertBlock(block.blockFormat());  // in the place of the space
+    cursor.movePosition(QTextCursor::PreviousBlock);
+    cursor.setBlockFormat(paragraph(0));
+}
+
+int ProseBox::height_for(int width) {
+    document()->setTextWidth(width);
+    return static_cast<int>(std::ceil(document()->size().height()));
+}
+
+void ProseBox::mark(const QString& word, int n) {
+    QList<ExtraSelection> marks;
+    const qsizetype at = word.isEmpty() ? -1 : find_word(toPlainText(), word, n);
+    if (at >= 0) {
+        ExtraSelection mark;
+        mark.cursor = QTextCursor(document());
+        mark.cursor.setPosition(static_cast<int>(at));
+        mark.cursor.setPosition(static_cast<int>(at + word.size()), QTextCursor::KeepAnchor);
+        QColor colour = theme_of(palette()).accent;
+        colour.setAlphaF(0.35f);
+        mark.format.setBackground(colour);
+        mark.format.setUnderlineStyle(QTextCharFormat::SingleUnderline);
+        marks << mark;
+    }
+    setExtraSelections(marks);
+}
+
+void ProseBox::mousePressEvent(QMouseEvent* event) {
+    pressed_ = event->pos();
+    QTextBrowser::mousePressEvent(event);
+}
+
+void ProseBox::mouseReleaseEvent(QMouseEvent* event) {
+    QTextBrowser::mouseReleaseEvent(event);
+    if (event->button() != Qt::LeftButton || textCursor().hasSelection() || (event->pos() - pressed_).manhattanLength() > 4 ||
+        !anchorAt(event->pos()).isEmpty())
+        return;
+    QTextCursor cursor = cursorForPosition(event->pos());
+    cursor.select(QTextCursor::WordUnderCursor);
+    const QString word = cursor.selectedText();
+    if (!word.isEmpty()) emit word_clicked(word, count_words(toPlainText(), word, cursor.selectionStart()));
+}
+
+// Where a link leads is seen before anything is opened.
+void ProseBox::ask_link(const QUrl& url) {
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    QString shown = url.toDisplayString();
+    if (shown.size() > 90) shown = shown.left(88) + "…";
+    const bool web = url.scheme() == "http" || url.scheme() == "https";
+    QAction* open = menu->addAction("Open " + shown.replace('&', "&&"), this, [url] { QDesktopServices::openUrl(url); });
+    open->setEnabled(web);
+    if (!web) open->setText(open->text() + "  (only web addresses are opened)");
+    menu->addAction("Copy the address", this, [url] { QApplication::clipboard()->setText(url.toString()); });
+    menu->popup(QCursor::pos());
+}
+
+// --- Code --------------------------------------------------------------------------------------------------------------------
+
+CodeBox::CodeBox(const QString& language, QWidget* parent) : QFrame(parent) {
+    setAccessibleName(language.isEmpty() ? "Code" : language + " code");
+    language_ = new QLabel(language.isEmpty() ? QString("code") : language, this);
+    language_->setTextFormat(Qt::PlainText);
+    language_->setForegroundRole(QPalette::PlaceholderText);
+    copy_ = new QToolButton(this);
+    copy_->setText("Copy");
+    copy_->setAutoRaise(true);
+    copy_->setFocusPolicy(Qt::NoFocus);
+    copy_->setAccessibleName("Copy the code");
+    connect(copy_, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(text_); });
+    edit_ = new CodeText(this);
+    edit_->setReadOnly(true);
+    edit_->setFrameShape(NoFrame);
+    edit_->setLineWrapMode(QPlainTextEdit::NoWrap);
+    edit_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    edit_->setFocusPolicy(Qt::ClickFocus);
+    edit_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    edit_->setContextMenuPolicy(Qt::NoContextMenu);
+    edit_->setFont(code_font(font()));
+    edit_->setAccessibleName("Code");
+    edit_->viewport()->setAutoFillBackground(false);
+    edit_->document()->setDocumentMargin(0);
+    colours_ = new CodeColours(edit_->document(), language);
+    colours_->set_dark(theme_of(palette()).dark);
+}
+
+void CodeBox::set_text(const QString& code) {
+    if (code == text_) return;
+    if (!text_.isEmpty() && code.startsWith(text_)) {
+        QTextCursor cursor(edit_->document());
+        cursor.movePosition(QTextCursor::End);
+        cursor.insertText(code.mid(text_.size()));
+    } else {
+        edit_->setPlainText(code);
+    }
+    text_ = code;
+}
+
+int CodeBox::height_for(int width) {
+    const int lines = edit_->document()->blockCount();
+    qsizetype longest = 0;
+    for (QTextBlock b = edit_->document()->firstBlock(); b.isValid(); b = b.next()) longest = std::max<qsizetype>(longest, b.length());
+    const bool wide = edit_->fontMetrics().horizontalAdvance('0') * longest > width - 2 * kPad;
+    return kCodeHeader + lines * edit_->fontMetrics().lineSpacing() + kPad + (wide ? edit_->horizontalScrollBar()->sizeHint().height() + 4 : 0);
+}
+
+void CodeBox::resizeEvent(QResizeEvent*) {
+    const QSize copy = copy_->sizeHint();
+    copy_->setGeometry(width() - copy.width() - 4, 2, copy.width(), kCodeHeader - 4);
+    language_->setGeometry(kPad, 0, width() - copy.width() - 2 * kPad, kCodeHeader);
+    edit_->setGeometry(kPad - 2, kCodeHeader + 2, width() - 2 * kPad + 4, height() - kCodeHeader - 6);
+}
+
+void CodeBox::changeEvent(QEvent* event) {
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && colours_) colours_->set_dark(theme_of(palette()).dark);
+    if (event->type() == QEvent::FontChange) edit_->setFont(code_font(font()));
+}
+
+void CodeBox::paintEvent(QPaintEvent*) {
+    const Theme& t = theme_of(palette());
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(t.border);
+    painter.setBrush(t.window);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 5, 5);
+    painter.drawLine(QPointF(1, kCodeHeader + 0.5), QPointF(width() - 1, kCodeHeader + 0.5));
+}
+
+// --- The card ------------------------------------------------------------------------------------------------------------------
+
+MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
+    const ChatMessage& m = chats_.chat().message(id);
+    user_ = m.role == "user";
+    setFocusPolicy(Qt::StrongFocus);
+    role_ = new QLabel(this);
+    QFont bold = font();
+    bold.setBold(true);
+    role_->setFont(bold);
+    role_->setTextFormat(Qt::PlainText);
+    role_->setText(user_ ? QString("You") : m.role != "assistant" ? text(m.role) : m.model.empty() ? QString("Assistant") : text(m.model));
+
+    button("Copy", "Copy the message as it was written", [this] { QApplication::clipboard()->setText(plain_text()); });
+    if (user_)
+        button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
+    else
+        button("Regenerate", "Another answer, beside this one (Ctrl+R for the last)", [this] { chats_.regenerate(id_); });
+    if (!user_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
+    button("Fork", "A new chat that begins with everything up to here (Ctrl+Shift+F for the last)", [this] { chats_.fork(id_); });
+    rewind_ = button("Rewind here", "Stand here again; what follows stays as a branch", [this] { chats_.rewind(id_); });
+    rewind_->installEventFilter(this);
+    more_ = button("⋯", "More", [] {});
+    more_->setAccessibleName("More");
+    disconnect(more_, &QToolButton::clicked, nullptr, nullptr);
+    connect(more_, &QToolButton::clicked, this, [this] { show_menu(more_->mapToGlobal(QPoint(0, more_->height()))); });
+
+    footer_ = new QLabel(this);
+    footer_->setWordWrap(true);
+    footer_->setTextFormat(Qt::PlainText);
+    footer_->setForegroundRole(QPalette::PlaceholderText);
+    QFont small = font();
+    small.setPointSizeF(small.pointSizeF() * 0.9);
+    footer_->setFont(small);
+    const auto arrow = [&](Qt::ArrowType type, const char* name, int step) {
+        auto* b = new QToolButton(this);
+        b->setArrowType(type);
+        b->setAutoRaise(true);
+        b->setFocusPolicy(Qt::NoFocus);
+        b->setAccessibleName(name);
+        b->setToolTip(name);
+        connect(b, &QToolButton::clicked, this, [this, step] {
+            const auto at = std::find(branches_.begin(), branches_.end(), id_) - branches_.begin() + step;
+            if (at >= 0 && at < static_cast<int64_t>(branches_.size())) chats_.choose(branches_[static_cast<size_t>(at)]);
+        });
+        return b;
+    };
+    before_ = arrow(Qt::LeftArrow, "The branch before", -1);
+    behind_ = arrow(Qt::RightArrow, "The next branch", 1);
+    siblings_ = new QLabel(this);
+    siblings_->setFont(small);
+    siblings_->setForegroundRole(QPalette::PlaceholderText);
+    siblings_->setAlignment(Qt::AlignCenter);
+    connect(&chats_, &Chats::cost_known, this, [this](int request, const SnapshotPool::Move& move) {
+        if (request != cost_request_) return;
+        rewind_->setToolTip("Stand here again; what follows stays as a branch\n" + Chats::cost_text(move));
+    });
+    take_text();
+    take_figures();
+}
+
+QToolButton* MessageCard::button(const QString& name, const QString& tip, std::function<void()> what) {
+    auto* b = new QToolButton(this);
+    b->setText(name);
+    b->setToolTip(tip);
+    b->setAutoRaise(true);
+    b->setFocusPolicy(Qt::NoFocus);  // the card's menu has them for the keyboard
+    connect(b, &QToolButton::clicked, this, [what] { what(); });
+    buttons_.push_back(b);
+    return b;
+}
+
+QString MessageCard::plain_text() const { return text(chats_.chat().message(id_).text); }
+
+ProseBox& MessageCard::prose() {
+    if (segments_.empty() || !segments_.back().prose) {
+        auto* box = new ProseBox(this);
+        const size_t segment = segments_.size();
+        connect(box, &ProseBox::word_clicked, this, [this, segment](const QString& word, int n) { word_clicked(segment, word, n); });
+        segments_.push_back({.prose = box});
+        box->show();
+    }
+    return *segments_.back().prose;
+}
+
+void MessageCard::put(const Block& block, bool closed) {
+    if (block.kind == Block::Kind::code) {
+        if (!code_open_) {
+            if (!segments_.empty() && segments_.back().prose) segments_.back().prose->set_open({});
+            segments_.push_back({.code = new CodeBox(block.language, this)});
+            segments_.back().code->show();
+        }
+        segments_.back().code->set_text(block.text);
+        code_open_ = !closed;
+    } else if (closed) {
+        prose().add(block.text);
+    } else if (!block.text.isEmpty()) {
+        prose().set_open(block.text);
+    } else if (!segments_.empty() && segments_.back().prose) {
+        segments_.back().prose->set_open({});
+    }
+}
+
+void MessageCard::take_text() {
+    const ChatMessage& m = chats_.chat().message(id_);
+    const bool growing = chats_.answered_message() == id_;
+    if (user_) {
+        if (taken_ == 0 && !m.text.empty()) prose().set_plain(text(m.text)), taken_ = static_cast<qsizetype>(m.text.size());
+        return;
+    }
+    if (finished_ && taken_ < static_cast<qsizetype>(m.text.size())) {  // it was gone on with: begin anew
+        for (Segment& s : segments_) delete s.prose, delete s.code;
+        segments_.clear();
+        reader_ = {};
+        taken_ = 0, finished_ = code_open_ = false;
+    }
+    if (taken_ < static_cast<qsizetype>(m.text.size())) {
+        const QString news = QString::fromUtf8(m.text.data() + taken_, static_cast<qsizetype>(m.text.size()) - taken_);
+        taken_ = static_cast<qsizetype>(m.text.size());
+        for (const Block& block : reader_.push(news)) put(block, true);
+        if (growing) put(reader_.open(), false);
+    }
+    if (!growing && !finished_) {
+        finished_ = true;
+        for (const Block& block : reader_.finish()) put(block, true);
+    }
+}
+
+QString MessageCard::footer_text() const {
+    const ChatMessage& m = chats_.chat().message(id_);
+    if (m.role != "assistant") return {};
+    const bool growing = chats_.answered_message() == id_;
+    if (growing) {
+        const PhaseChanged phase = chats_.session().phase();
+        if (m.ids.empty())
+            return phase.phase == Phase::prefill && phase.total > 0 ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
+                                                                    : QString("reading …");
+        const double speed = chats_.session().tokens_per_second();
+        return text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
+                    " · answering …");
+    }
+    std::string out;
+    const auto add = [&](const std::string& part) { out += (out.empty() ? "" : " · ") + part; };
+    if (m.stats) {
+        const AnswerStats& s = *m.stats;
+        add(plural(s.tokens, "token"));
+        if (s.decode_ns > 0 && s.tokens > 1) add(short_number(static_cast<double>(s.tokens - 1) * 1e9 / static_cast<double>(s.decode_ns)) + " tokens/s");
+        if (s.first_token_ns > 0) add("first token " + duration_text(static_cast<double>(s.first_token_ns)));
+        if (s.prefill_ns > 0 && s.prompt_tokens > 0)
+            add("read " + grouped(s.prompt_tokens) + " at " + short_number(static_cast<double>(s.prompt_tokens) * 1e9 / static_cast<double>(s.prefill_ns)) +
+                " tokens/s");
+        if (s.seed > 0) add("seed " + std::to_string(s.seed));
+    } else {
+        if (!m.ids.empty()) add(plural(static_cast<int64_t>(m.ids.size()), "token"));
+    }
+    if (m.open) {
+        const std::string end = m.stats ? m.stats->end : "";
+        add(end == "cancelled" ? "stopped"
+            : end == "budget"  ? "cut at the answer's length"
+            : end == "context" ? "the context is full"
+            : end == "error"   ? "broken off by an error"
+            : end == "rewound" ? "rewound to here"
+            : end == "chosen"  ? "goes on from a chosen token"
+                               : "broken off");
+    }
+    return text(out);
+}
+
+void MessageCard::take_figures() {
+    const ChatMessage& m = chats_.chat().message(id_);
+    footer_->setText(footer_text());
+    branches_ = chats_.chat().children(m.parent);
+    std::erase_if(branches_, [&](int other) { return chats_.chat().message(other).role != m.role; });
+    const auto at = std::find(branches_.begin(), branches_.end(), id_) - branches_.begin();
+    const bool many = branches_.size() > 1;
+    for (QWidget* w : std::initializer_list<QWidget*>{before_, behind_, siblings_}) w->setVisible(many);
+    siblings_->setText(QString("%1 of %2").arg(at + 1).arg(branches_.size()));
+    siblings_->setToolTip("Branches of the conversation at this message");
+    before_->setEnabled(at > 0);
+    behind_->setEnabled(at + 1 < static_cast<int64_t>(branches_.size()));
+    const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
+    for (QToolButton* b : buttons_) b->setEnabled(idle || b == buttons_.front() || b == more_);
+    if (go_on_) go_on_->setProperty("wanted", m.open && idle);
+    setAccessibleName(role_->text() + ": " + text(clipped(one_line(m.text), 120)));
+    setAccessibleDescription(footer_->text());
+}
+
+int MessageCard::lay_out(int width) {
+    const int inner = width - 2 * kPad;
+    // Actions from the right, as many as fit; the menu has them all.
+    int right = width - kPad + 4;
+    const int room = role_->sizeHint().width() + kPad + 16;
+    more_->setGeometry(right - more_->sizeHint().width(), 8, more_->sizeHint().width(), kHeader);
+    right -= more_->sizeHint().width();
+    int needed = 0;
+    const auto wanted = [&](QToolButton* b) {
+        if (chats_.recorded()) return b == buttons_.front();
+        return b != more_ && (b != go_on_ || b->property("wanted").toBool());
+    };
+    for (QToolButton* b : buttons_) needed += wanted(b) ? b->sizeHint().width() : 0;
+    const bool fits = right - needed >= room;
+    for (auto it = buttons_.rbegin(); it != buttons_.rend(); ++it) {
+        QToolButton* b = *it;
+        if (b == more_) continue;
+        const bool shown = wanted(b) && (fits || b == buttons_.front());
+        b->setVisible(shown);
+        if (!shown) continue;
+        const int w = b->sizeHint().width();
+        b->setGeometry(right - w, 8, w, kHeader);
+        right -= w;
+    }
+    role_->setGeometry(kPad, 8, std::max(20, right - kPad - 4), kHeader);
+    int y = 8 + kHeader + 4;
+    for (Segment& s : segments_) {
+        const int h = s.prose ? s.prose->height_for(inner) : s.code->height_for(inner);
+        if (s.prose)
+            s.prose->setGeometry(kPad, y, inner, h);
+        else
+            s.code->setGeometry(kPad, y, inner, h);
+        y += h + kGap;
+    }
+    const bool many = branches_.size() > 1;
+    if (!footer_->text().isEmpty() || many) {
+        const int wide = siblings_->sizeHint().width() + 8, arrow = 22;
+        const int left = many ? inner - wide - 2 * arrow - 8 : inner;
+        const int h = std::max(footer_->heightForWidth(left), many ? arrow : 0);
+        footer_->setGeometry(kPad, y, left, h);
+        if (many) {
+            int x = width - kPad - wide - 2 * arrow;
+            before_->setGeometry(x, y + (h - arrow) / 2, arrow, arrow);
+            siblings_->setGeometry(x + arrow, y + (h - arrow) / 2, wide, arrow);
+            behind_->setGeometry(x + arrow + wide, y + (h - arrow) / 2, arrow, arrow);
+        }
+        y += h + kGap;
+    }
+    return y + 4;
+}
+
+void MessageCard::paintEvent(QPaintEvent*) {
+    const Theme& t = theme_of(palette());
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(hasFocus() ? t.accent : t.border, hasFocus() ? 2 : 1));
+    painter.setBrush(user_ ? t.raised : t.panel);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
+}
+
+void MessageCard::changeEvent(QEvent* event) {
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::FontChange && siblings_) {
+        QFont bold = font(), small = font();
+        bold.setBold(true);
+        small.setPointSizeF(small.pointSizeF() * 0.9);
+        role_->setFont(bold);
+        footer_->setFont(small);
+        siblings_->setFont(small);
+        emit height_changed();
+    }
+}
+
+bool MessageCard::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == rewind_ && event->type() == QEvent::Enter && rewind_->isEnabled()) cost_request_ = chats_.ask_cost(id_);  // known before the tooltip opens
+    return QFrame::eventFilter(watched, event);
+}
+
+void MessageCard::fill_menu(QMenu& menu) {
+    const ChatMessage& m = chats_.chat().message(id_);
+    const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
+    menu.addAction("&Copy", this, [this] { QApplication::clipboard()->setText(plain_text()); });
+    if (user_) menu.addAction("&Edit on a new branch", this, [this] { emit edit_asked(id_); })->setEnabled(idle);
+    menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
+    if (m.open && !user_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
+    menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
+    QAction* rewind = menu.addAction("Re&wind here", this, [this] { chats_.rewind(id_); });
+    rewind->setEnabled(idle);
+    const int whole = idle ? chats_.ask_cost(id_) : 0;
+    QAction* token = nullptr;
+    int part = 0;
+    if (const int64_t at = chats_.session().selection().token(); at >= 0) {
+        const Chats::Place place = chats_.place_of(at);
+        if (place.id == id_) {
+            token = menu.addAction(QString("Rewind to behind the selected &token (%1)").arg(place.token + 1), this,
+                                   [this, place] { chats_.rewind_to_token(id_, place.token + 1); });
+            token->setEnabled(idle);
+            part = idle ? chats_.ask_cost(id_, place.token + 1) : 0;
+        }
+    }
+    connect(&chats_, &Chats::cost_known, &menu, [rewind, token, whole, part](int request, const SnapshotPool::Move& move) {
+        if (request == whole && whole > 0) rewind->setText(rewind->text() + "  –  " + Chats::cost_text(move));
+        if (request == part && part > 0) token->setText(token->text() + "  –  " + Chats::cost_text(move));
+    });
+    menu.addSeparator();
+    const int n = chats_.chat().messages_below(id_);
+    menu.addAction(QString("Remove from here (%1)").arg(text(plural(n, "message"))), this, [this] { chats_.remove(id_); })->setEnabled(idle);
+}
+
+void MessageCard::show_menu(const QPoint& at) {
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->setAccessibleName("What to do with this message");
+    fill_menu(*menu);
+    menu->popup(at);
+}
+
+void MessageCard::contextMenuEvent(QContextMenuEvent* event) { show_menu(event->globalPos()); }
+
+void MessageCard::keyPressEvent(QKeyEvent* event) {
+    if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter || event->key() == Qt::Key_Menu || event->key() == Qt::Key_Space)
+        show_menu(mapToGlobal(QPoint(width() / 2, kHeader)));
+    else if (event->matches(QKeySequence::Copy))
+        QApplication::clipboard()->setText(plain_text());
+    else
+        QFrame::keyPressEvent(event);
+}
+
+void MessageCard::focusInEvent(QFocusEvent* event) {
+    QFrame::focusInEvent(event);
+    update();
+}
+
+void MessageCard::focusOutEvent(QFocusEvent* event) {
+    QFrame::focusOutEvent(event);
+    update();
+}
+
+// A word of the rendered text is the same word, counted from the beginning, of what the model wrote; there its token is known.
+void MessageCard::word_clicked(size_t segment, const QString& word, int n) {
+    if (user_) return;
+    for (size_t i = 0; i < segment; ++i) {
+        const QString before = segments_[i].prose ? segments_[i].prose->toPlainText() : segments_[i].code->text();
+        n += count_words(before, word, before.size());
+    }
+    const QString said = plain_text();
+    const qsizetype at = find_word(said, word, n);
+    const std::vector<int64_t> offsets = chats_.token_offsets(id_);
+    const int64_t first = chats_.first_position(id_);
+    if (at < 0 || first < 0 || offsets.empty()) return;
+    const int64_t byte = said.left(at).toUtf8().size();
+    const auto behind = std::upper_bound(offsets.begin(), offsets.end(), byte) - offsets.begin();
+    const int64_t position = first + behind - 1;
+    if (chats_.place_of(position).id == id_) chats_.session().selection().set_token(position);
+}
+
+void MessageCard::mark_token(int64_t token) {
+    if (user_) return;
+    QString word;
+    qsizetype at = -1;
+    if (token >= 0) {
+        const std::vector<int64_t> offsets = chats_.token_offsets(id_);
+        if (token + 1 < static_cast<int64_t>(offsets.size())) {
+            const QString said = plain_text();
+            at = QString::fromUtf8(chats_.chat().message(id_).text.data(), offsets[static_cast<size_t>(token)]).size();
+            const qsizetype behind = QString::fromUtf8(chats_.chat().message(id_).text.data(), offsets[static_cast<size_t>(token) + 1]).size();
+            while (at < behind && !said[at].isLetterOrNumber()) ++at;
+            qsizetype begin = at, end = at;
+            while (at < behind && begin > 0 && said[begin - 1].isLetterOrNumber()) --begin;
+            while (at < behind && end < said.size() && said[end].isLetterOrNumber()) ++end;
+            word = said.mid(begin, end - begin);  // "" where the token is no part of a word
+            at = begin;
+        }
+    }
+    int n = word.isEmpty() ? 0 : count_words(plain_text(), word, at);
+    for (Segment& s : segments_) {
+        const QString shown = s.prose ? s.prose->toPlainText() : s.code->text();
+        const int here = word.isEmpty() ? 0 : count_words(shown, word, shown.size());
+        if (s.prose) s.prose->mark(n >= 0 && n < here ? word : QString(), n);
+        n -= here;
+    }
+}
+
+}  // namespace klp::gui

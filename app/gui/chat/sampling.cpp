@@ -1,0 +1,228 @@
+#include "app/gui/chat/sampling.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QSettings>
+#include <cmath>
+
+#include "app/format.h"
+
+namespace klp::gui {
+
+namespace {
+
+const char* const kModels = "Model's own";
+
+QString edited(const QString& name) { return name + " (changed)"; }
+
+}  // namespace
+
+std::vector<Preset> presets() {
+    std::vector<Preset> all = {
+        {"Precise", {.temperature = 0}}, {"Balanced", {.temperature = 0.7f, .top_p = 0.9f}}, {"Creative", {.temperature = 1.1f, .min_p = 0.05f}}};
+    QSettings settings;
+    const int n = settings.beginReadArray("presets");
+    for (int i = 0; i < n; ++i) {
+        settings.setArrayIndex(i);
+        Preset p{settings.value("name").toString(), {}, settings.value("length", 2048).toLongLong(), true};
+        p.sampling.temperature = settings.value("temperature", 0.7).toFloat(), p.sampling.top_k = settings.value("top_k", 0).toInt();
+        p.sampling.top_p = settings.value("top_p", 1).toFloat(), p.sampling.min_p = settings.value("min_p", 0).toFloat();
+        p.sampling.repeat_penalty = settings.value("repeat_penalty", 1).toFloat();
+        if (!p.name.isEmpty()) all.push_back(p);
+    }
+    return all;
+}
+
+namespace {
+void write_own(const std::vector<Preset>& all) {
+    QSettings settings;
+    settings.remove("presets");
+    settings.beginWriteArray("presets");
+    int i = 0;
+    for (const Preset& p : all) {
+        if (!p.own) continue;
+        settings.setArrayIndex(i++);
+        settings.setValue("name", p.name), settings.setValue("length", static_cast<qlonglong>(p.predict));
+        settings.setValue("temperature", double(p.sampling.temperature)), settings.setValue("top_k", p.sampling.top_k);
+        settings.setValue("top_p", double(p.sampling.top_p)), settings.setValue("min_p", double(p.sampling.min_p));
+        settings.setValue("repeat_penalty", double(p.sampling.repeat_penalty));
+    }
+    settings.endArray();
+}
+}  // namespace
+
+void keep_preset(const Preset& preset) {
+    std::vector<Preset> all = presets();
+    std::erase_if(all, [&](const Preset& p) { return p.own && p.name == preset.name; });
+    all.push_back(preset);
+    all.back().own = true;
+    write_own(all);
+}
+
+void forget_preset(const QString& name) {
+    std::vector<Preset> all = presets();
+    std::erase_if(all, [&](const Preset& p) { return p.own && p.name == name; });
+    write_own(all);
+}
+
+SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* parent) : QToolButton(parent), chats_(chats), label_(label) {
+    setObjectName("sampling");
+    setToolTip("How the next token is chosen: temperature, cuts, seed, length of an answer");
+    popup_ = new QFrame(this, Qt::Popup);
+    popup_->setObjectName("sampling-popup");
+    popup_->setStyleSheet("QFrame#sampling-popup { background: palette(window); border: 1px solid palette(mid); }");
+    popup_->setAccessibleName("Sampling settings");
+    auto* form = new QFormLayout(popup_);
+    form->setContentsMargins(14, 12, 14, 12);
+    preset_ = new QComboBox(popup_);
+    preset_->setAccessibleName("Preset");
+    form->addRow("Preset", preset_);
+    const auto real = [&](const char* label, double top, double step, const char* tip) {
+        auto* box = new QDoubleSpinBox(popup_);
+        box->setRange(0, top);
+        box->setSingleStep(step);
+        box->setDecimals(2);
+        box->setButtonSymbols(QAbstractSpinBox::NoButtons);
+        box->setAccessibleName(label);
+        box->setToolTip(tip);
+        form->addRow(label, box);
+        connect(box, &QDoubleSpinBox::valueChanged, this, [this] { apply({}); });
+        return box;
+    };
+    const auto whole = [&](const char* label, int low, int top, const char* tip) {
+        auto* box = new QSpinBox(popup_);
+        box->setRange(low, top);
+        box->setGroupSeparatorShown(true);
+        box->setButtonSymbols(QAbstractSpinBox::NoButtons);
+        box->setAccessibleName(label);
+        box->setToolTip(tip);
+        form->addRow(label, box);
+        connect(box, &QSpinBox::valueChanged, this, [this] { apply({}); });
+        return box;
+    };
+    temperature_ = real("Temperature", 5, 0.05, "0: always the most probable token; 1: the model's own distribution; more: flatter");
+    temperature_->setSpecialValueText("0 (greedy)");
+    top_k_ = whole("Top-k", 0, 200'000, "Only the k most probable tokens");
+    top_k_->setSpecialValueText("off");
+    top_p_ = real("Top-p", 1, 0.05, "Only the most probable tokens that together reach this probability; 1: all");
+    min_p_ = real("Min-p", 1, 0.01, "Only tokens at least this share as probable as the best; 0: all");
+    penalty_ = real("Repeat penalty", 3, 0.05, "Makes tokens of the last 64 less probable; 1: none");
+    length_ = whole("Answer length", 1, 1'000'000, "Tokens of an answer at most");
+    random_ = new QCheckBox("another for each answer", popup_);
+    random_->setAccessibleName("Random seed");
+    form->addRow("Seed", random_);
+    connect(random_, &QCheckBox::toggled, this, [this](bool on) {
+        seed_->setEnabled(!on);
+        apply(chats_.settings().preset.isEmpty() ? kModels : chats_.settings().preset);
+    });
+    seed_ = new QSpinBox(popup_);
+    seed_->setRange(0, 2'000'000'000);
+    seed_->setButtonSymbols(QAbstractSpinBox::NoButtons);
+    seed_->setAccessibleName("Seed");
+    seed_->setToolTip("The same seed, settings and conversation give the same answer");
+    form->addRow("", seed_);
+    connect(seed_, &QSpinBox::valueChanged, this, [this] { apply(chats_.settings().preset.isEmpty() ? kModels : chats_.settings().preset); });
+    auto* row = new QHBoxLayout;
+    name_ = new QLineEdit(popup_);
+    name_->setPlaceholderText("Name of a new preset");
+    name_->setAccessibleName("Name of a new preset");
+    keep_ = new QToolButton(popup_);
+    keep_->setText("Save");
+    keep_->setAccessibleName("Save as a preset");
+    keep_->setEnabled(false);
+    forget_ = new QToolButton(popup_);
+    forget_->setText("Delete");
+    forget_->setAccessibleName("Delete this preset");
+    row->addWidget(name_, 1);
+    row->addWidget(keep_);
+    row->addWidget(forget_);
+    form->addRow(row);
+    connect(name_, &QLineEdit::textChanged, this, [this](const QString& s) { keep_->setEnabled(!s.trimmed().isEmpty()); });
+    const auto keep = [this] {
+        const QString name = name_->text().simplified();
+        if (name.isEmpty() || name == kModels) return;
+        const Chats::Settings s = chats_.settings();
+        keep_preset({name, s.sampling, s.predict, true});
+        name_->clear();
+        apply(name);
+    };
+    connect(keep_, &QToolButton::clicked, this, keep);
+    connect(name_, &QLineEdit::returnPressed, this, keep);
+    connect(forget_, &QToolButton::clicked, this, [this] {
+        forget_preset(chats_.settings().preset);
+        apply(kModels);
+    });
+    connect(preset_, &QComboBox::textActivated, this, [this](const QString& name) {
+        if (!filling_) apply(name);
+    });
+    connect(this, &QToolButton::clicked, this, &SamplingButton::show_settings);
+    connect(&chats_, &Chats::info_changed, this, &SamplingButton::refresh);
+    refresh();
+}
+
+// Of a preset's name, or of what the boxes say where it is "".
+void SamplingButton::apply(const QString& name) {
+    if (filling_) return;
+    Chats::Settings s = chats_.settings();
+    const uint64_t seed = static_cast<uint64_t>(seed_->value());
+    bool found = false;
+    for (const Preset& p : presets())
+        if (p.name == name) s.sampling = p.sampling, s.predict = p.own ? p.predict : s.predict, found = true;
+    if (name == kModels) {
+        const RunCard* card = chats_.session().card();
+        s.sampling = card ? card->sampling : Sampling{}, s.predict = card ? card->predict : 2048;
+    } else if (!found) {
+        s.sampling.temperature = static_cast<float>(temperature_->value()), s.sampling.top_k = top_k_->value();
+        s.sampling.top_p = static_cast<float>(top_p_->value()), s.sampling.min_p = static_cast<float>(min_p_->value());
+        s.sampling.repeat_penalty = static_cast<float>(penalty_->value()), s.predict = length_->value();
+    }
+    s.preset = name == kModels                        ? QString()
+               : found || name.endsWith(" (changed)") ? name
+               : s.preset.endsWith(" (changed)")      ? s.preset
+                                                      : edited(s.preset.isEmpty() ? QString(kModels) : s.preset);
+    s.sampling.seed = seed;
+    s.random_seed = random_->isChecked();
+    chats_.set_settings(s);
+}
+
+void SamplingButton::refresh() {
+    const Chats::Settings s = chats_.settings();
+    filling_ = true;
+    preset_->clear();
+    preset_->addItem(kModels);
+    bool own = false;
+    for (const Preset& p : presets()) {
+        preset_->addItem(p.name);
+        own = own || (p.own && p.name == s.preset);
+    }
+    const QString name = s.preset.isEmpty() ? QString(kModels) : s.preset;
+    if (preset_->findText(name) < 0) preset_->addItem(name);
+    preset_->setCurrentText(name);
+    forget_->setEnabled(own);
+    temperature_->setValue(double(s.sampling.temperature)), top_k_->setValue(s.sampling.top_k), top_p_->setValue(double(s.sampling.top_p));
+    min_p_->setValue(double(s.sampling.min_p)), penalty_->setValue(double(s.sampling.repeat_penalty));
+    length_->setValue(static_cast<int>(std::min<int64_t>(s.predict, 1'000'000)));
+    random_->setChecked(s.random_seed);
+    seed_->setEnabled(!s.random_seed);
+    seed_->setValue(static_cast<int>(std::min<uint64_t>(s.sampling.seed, 2'000'000'000)));
+    setText(label_ + name + "  ▾");
+    setAccessibleName("Sampling: " + name);
+    setEnabled(!chats_.recorded());
+    filling_ = false;
+}
+
+void SamplingButton::show_settings() {
+    refresh();
+    popup_->adjustSize();
+    const QPoint above = mapToGlobal(QPoint(0, -popup_->height() - 4)), below = mapToGlobal(QPoint(0, height() + 4));
+    popup_->move(above.y() > 40 ? above : below);
+    popup_->show();
+    preset_->setFocus();
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,113 @@
+#include "app/gui/chat/starters.h"
+
+#include <QGridLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "app/gui/draw/theme.h"
+
+namespace klp::gui {
+
+namespace {
+constexpr int kPad = 12;
+QString text(const std::string& s) { return QString::fromStdString(s); }
+}  // namespace
+
+StarterButton::StarterButton(const Starter& starter, QWidget* parent)
+    : QAbstractButton(parent), watch_(klp::gui::text(starter.watch)), lens_(klp::gui::text(starter.lens)) {
+    setText(klp::gui::text(starter.title));
+    setFocusPolicy(Qt::StrongFocus);
+    setAccessibleName("Try: " + QAbstractButton::text());
+    setAccessibleDescription(watch_);
+    QStringList turns;
+    for (const std::string& turn : starter.turns) turns << klp::gui::text(turn).left(200);
+    setToolTip("<p><b>You say:</b><br>" + turns.join("\n").toHtmlEscaped().replace('\n', "<br>") + "</p>");
+    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Preferred);
+    policy.setHeightForWidth(true);
+    setSizePolicy(policy);
+}
+
+QSize StarterButton::sizeHint() const { return {230, heightForWidth(230)}; }
+
+int StarterButton::heightForWidth(int width) const {
+    const QRect lines = fontMetrics().boundingRect(QRect(0, 0, width - 2 * kPad, 10'000), Qt::TextWordWrap, watch_);
+    return fontMetrics().height() + lines.height() + 2 * kPad + 4;
+}
+
+void StarterButton::paintEvent(QPaintEvent*) {
+    const Theme& t = theme_of(palette());
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    const bool on = underMouse() || hasFocus();
+    painter.setPen(QPen(on ? t.accent : t.border, hasFocus() ? 2 : 1));
+    painter.setBrush(isDown() ? t.raised : t.panel);
+    painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
+    const int line = fontMetrics().height(), inner = width() - 2 * kPad, tag = fontMetrics().horizontalAdvance(lens_);
+    painter.setPen(t.muted);
+    painter.drawText(QRect(kPad, kPad, inner, line), Qt::AlignRight, lens_);
+    painter.drawText(QRect(kPad, kPad + line + 4, inner, height()), Qt::TextWordWrap, watch_);
+    QFont bold = font();
+    bold.setBold(true);
+    painter.setFont(bold);
+    painter.setPen(t.text);
+    painter.drawText(QRect(kPad, kPad, inner - tag - 8, line), Qt::AlignLeft, QFontMetrics(bold).elidedText(text(), Qt::ElideRight, inner - tag - 8));
+}
+
+void StarterButton::enterEvent(QEnterEvent* event) {
+    QAbstractButton::enterEvent(event);
+    update();
+}
+void StarterButton::leaveEvent(QEvent* event) {
+    QAbstractButton::leaveEvent(event);
+    update();
+}
+
+Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent) : QWidget(parent), chats_(chats), starters_(std::move(starters)) {
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    auto* scroll = new QScrollArea(this);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    outer->addWidget(scroll);
+    auto* page = new QWidget(scroll);
+    auto* column = new QVBoxLayout(page);
+    column->setContentsMargins(8, 12, 8, 8);
+    column->setSpacing(10);
+    auto* head = new QLabel("Try one of these, or write below", page);
+    QFont large = head->font();
+    large.setPointSizeF(large.pointSizeF() * 1.5);
+    large.setWeight(QFont::DemiBold);
+    head->setFont(large);
+    column->addWidget(head);
+    auto* about = new QLabel("Each opens the lens where it shows something.", page);
+    about->setForegroundRole(QPalette::PlaceholderText);
+    about->setWordWrap(true);
+    column->addWidget(about);
+    auto* grid = new QGridLayout;
+    grid->setSpacing(8);
+    for (size_t i = 0; i < starters_.size(); ++i) {
+        auto* button = new StarterButton(starters_[i], page);
+        connect(button, &QAbstractButton::clicked, this, [this, i] { begin(i); });
+        grid->addWidget(button, static_cast<int>(i / 2), static_cast<int>(i % 2));
+    }
+    grid->setColumnStretch(0, 1);
+    grid->setColumnStretch(1, 1);
+    column->addLayout(grid);
+    column->addStretch(1);
+    scroll->setWidget(page);
+}
+
+void Starters::begin(size_t number) {
+    const Starter& starter = starters_[number];
+    QStringList turns;
+    for (const std::string& turn : starter.turns) turns << text(turn);
+    if (!chats_.send_all(turns, text(starter.system), text(starter.title))) return;
+    emit lens_asked(text(starter.lens));
+    chats_.session().say("Watch: " + text(starter.watch), {}, false);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,484 @@
+#include "app/gui/frame/main_window.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QMenuBar>
+#include <QScreen>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "app/format.h"
+#include "app/gui/chat/chat_view.h"
+#include "app/gui/chat/conversations.h"
+#include "app/gui/chat/sampling.h"
+#include "app/gui/chat/starters.h"
+#include "app/gui/frame/banner.h"
+#include "app/gui/frame/recorder.h"
+#include "app/gui/frame/replay_bar.h"
+#include "app/gui/frame/run_bar.h"
+#include "app/gui/frame/start_page.h"
+#include "app/gui/frame/timeline.h"
+#include "app/gui/frame/vitals.h"
+
+namespace klp::gui {
+
+namespace {
+constexpr int kLayoutVersion = 1;  // of saved layouts: raised when docks come or go
+}
+
+MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
+    setWindowTitle("Kimi Linear Playground");
+    setDockNestingEnabled(true);
+    setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    setTabPosition(Qt::RightDockWidgetArea, QTabWidget::North);
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+
+    auto* centre = new QWidget(this);
+    auto* column = new QVBoxLayout(centre);
+    column->setContentsMargins(8, 8, 8, 8);
+    banner_ = new Banner(centre);
+    column->addWidget(banner_);
+    chat_view_ = new ChatView(session, chats, centre);
+    column->addWidget(chat_view_, 1);
+    connect(chat_view_, &ChatView::open_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(chat_view_, &ChatView::embedded_asked, this, [this] { load_model(""); });
+    auto* start = new StartPage(this_machine(), list_recordings(), chat_view_);
+    connect(start, &StartPage::recording_asked, this, &MainWindow::open_recording);
+    connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
+    connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
+    chat_view_->set_start_page(start);
+    if (auto file = find_prompts()) {
+        if (auto starters = read_prompts(*file)) {
+            auto* page = new Starters(chats, std::move(*starters), chat_view_);
+            connect(page, &Starters::lens_asked, this, [this](const QString& id) {
+                show_panel(id);
+                chat_view_->focus_composer();
+            });
+            chat_view_->set_starters(page);
+        }
+    }
+    setCentralWidget(centre);
+
+    run_bar_ = new RunBar(session, this);
+    auto* bar = new QToolBar("Run bar", this);
+    bar->setObjectName("run-bar");
+    bar->setMovable(false);
+    bar->toggleViewAction()->setEnabled(false);
+    bar->addWidget(run_bar_);
+    addToolBar(bar);
+    run_bar_->extras()->addWidget(new SamplingButton(chats, "Preset: ", run_bar_));
+    connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
+
+    vitals_ = new Vitals(session, this);
+    statusBar()->addPermanentWidget(vitals_, 1);
+    statusBar()->setSizeGripEnabled(false);
+
+    connect(&session, &Session::noticed, banner_, &Banner::say);
+    connect(&session, &Session::troubled, this, [this](const Trouble& t) {
+        if (t.error.kind != Error::interrupted) banner_->say(QString::fromStdString(t.error.message), QString::fromStdString(t.advice), true);
+    });
+
+    make_panels();
+    make_menus();
+    make_baseline_menu();
+    make_chat_menu();
+    make_capture();
+    add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
+    if (!restore_layout()) apply_layout("explore");
+    replay_bar_->parentWidget()->hide();
+}
+
+MainWindow::~MainWindow() = default;
+
+QMenu* MainWindow::menu(const QString& name) {
+    for (QAction* a : menuBar()->actions())
+        if (a->text().remove('&') == name) return a->menu();
+    return menuBar()->addMenu("&" + name);
+}
+
+QAction* MainWindow::add_action(const QString& where, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what) {
+    auto* action = new QAction(text, this);
+    action->setObjectName(id);
+    action->setShortcut(key);
+    connect(action, &QAction::triggered, this, [what] { what(); });
+    menu(where)->addAction(action);
+    actions_[id] = action;
+    return action;
+}
+
+QAction* MainWindow::action(const QString& id) const {
+    const auto it = actions_.find(id);
+    return it == actions_.end() ? nullptr : it->second;
+}
+
+void MainWindow::make_menus() {
+    for (const char* name : {"File", "Chat", "View", "Capture", "Run", "Help"}) menu(name);
+    add_action("File", "embedded", "Load the embedded demo model", QKeySequence("Ctrl+D"), [this] { load_model(""); });
+    add_action("File", "open", "Open a model folder…", QKeySequence("Ctrl+O"), [this] {
+        const QString folder = QFileDialog::getExistingDirectory(this, "A folder with config.json and safetensors");
+        if (!folder.isEmpty()) load_model(folder);
+    });
+    add_action("File", "unload", "Unload the model", QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
+    menu("File")->addSeparator();
+    add_action("File", "quit", "Quit", QKeySequence("Ctrl+Q"), [this] { close(); });
+
+    Selection& sel = session_.selection();
+    int key = 1;
+    for (const PanelRow& row : panels()) {
+        const QString id = row.info.id;
+        add_action("View", "show-" + id, row.info.title, QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
+    }
+    menu("View")->addSeparator();
+    QMenu* layouts = menu("View")->addMenu("Layouts");
+    key = 1;
+    for (const auto& [id, text] : {std::pair("explore", "Explore (default)"), {"chat", "Chat only"}, {"monitor", "Monitor"}, {"present", "Present"}}) {
+        QAction* a =
+            add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
+        menu("View")->removeAction(a);
+        layouts->addAction(a);
+    }
+    QMenu* themes = menu("View")->addMenu("Theme");
+    auto* group = new QActionGroup(this);
+    int choice = 0;
+    for (const char* name : {"System", "Light", "Dark"}) {
+        QAction* a = themes->addAction(name);
+        a->setCheckable(true);
+        a->setShortcut(QKeySequence(QString("Ctrl+Alt+%1").arg(QString("SLD")[choice])));
+        a->setChecked(QSettings().value("theme", 0).toInt() == choice);
+        group->addAction(a);
+        connect(a, &QAction::triggered, this, [choice] {
+            QSettings().setValue("theme", choice);
+            apply_theme(*qApp, static_cast<ThemeChoice>(choice));
+        });
+        ++choice;
+    }
+    QAction* freeze = add_action("View", "freeze", "Freeze views", QKeySequence("Ctrl+Space"), [this] { session_.set_frozen(!session_.frozen()); });
+    freeze->setCheckable(true);
+    connect(&session_, &Session::frozen_changed, freeze, &QAction::setChecked);
+    menu("View")->addSeparator();
+    add_action("View", "token-before", "Token before", QKeySequence("Alt+Left"),
+               [this, &sel] { sel.set_token(std::max<int64_t>(0, session_.current_token() - 1)); });
+    add_action("View", "token-behind", "Token behind", QKeySequence("Alt+Right"), [this, &sel] {
+        const int64_t next = session_.current_token() + 1;
+        sel.set_token(next >= session_.trace().size() ? Selection::kNewest : next);
+    });
+    add_action("View", "follow", "Follow the newest token", QKeySequence("Alt+End"), [&sel] { sel.set_token(Selection::kNewest); });
+    const auto step = [this, &sel](int layers, int heads) {
+        const RunCard* card = session_.card();
+        if (!card) return;
+        const int L = card->config.num_hidden_layers, H = std::max(1, card->config.kda_heads);
+        sel.set_head((sel.layer() + layers + L) % L, (sel.head() + heads + H) % H);
+    };
+    add_action("View", "head-before", "Head before", QKeySequence("Alt+["), [step] { step(0, -1); });
+    add_action("View", "head-behind", "Head behind", QKeySequence("Alt+]"), [step] { step(0, 1); });
+    add_action("View", "layer-before", "Layer before", QKeySequence("Alt+Up"), [step] { step(-1, 0); });
+    add_action("View", "layer-behind", "Layer behind", QKeySequence("Alt+Down"), [step] { step(1, 0); });
+
+    add_action("Chat", "stop", "Stop", QKeySequence("Esc"), [this] {
+        if (session_.busy())
+            chats_.stop();
+        else
+            session_.selection().set_token(Selection::kNewest);
+    });
+    add_action("Run", "race", "Race against the full-attention twin", QKeySequence("Ctrl+Shift+R"), [this] {
+        show_panel("race");
+        if (!session_.baseline().twin) session_.set_baseline({});
+        session_.post(StartRace{});
+    });
+    add_action("Help", "about", "About", {}, [this] {
+        session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
+                     "Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later.", false);
+    });
+}
+
+// What lenses, timeline and vitals compare the model with, at the run bar and in the View menu.
+void MainWindow::make_baseline_menu() {
+    auto* button = new QToolButton(run_bar_);
+    button->setObjectName("baseline");
+    button->setPopupMode(QToolButton::InstantPopup);
+    auto* choices = new QMenu("Compare with", button);
+    choices->setToolTipsVisible(true);
+    auto* group = new QActionGroup(this);
+    struct Choice {
+        const char *id, *button, *key, *tip;
+        Baseline baseline;
+    };
+    static const Choice kChoices[] = {
+        {"both", "both", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
+        {"twin", "twin", "Ctrl+Alt+T", "The same model with every mixer MLA, full attention over a small latent cache", {true, false}},
+        {"multi-head",
+         "multi-head",
+         "Ctrl+Alt+M",
+         "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it",
+         {false, true}},
+        {"none", "nothing", "Ctrl+Alt+N", "This model alone", {false, false}}};
+    for (const Choice& c : kChoices) {
+        QAction* a = add_action("View", QString("baseline-") + c.id, "", QKeySequence(c.key), [this, c] {
+            session_.set_baseline(c.baseline);
+            QSettings().setValue("baseline", c.id);
+        });
+        menu("View")->removeAction(a);
+        choices->addAction(a);
+        a->setToolTip(c.tip);
+        a->setCheckable(true);
+        group->addAction(a);
+        if (QSettings().value("baseline", "both") == c.id) session_.set_baseline(c.baseline);
+    }
+    const auto update = [this, button] {
+        const RunCard* card = session_.card();
+        const QString twin = QString("full-attention twin") + (card ? " (" + QString::fromUtf8(label(card->twin).data()) + ")" : "");
+        actions_.at("baseline-both")->setText("The " + twin + " and plain multi-head attention");
+        actions_.at("baseline-twin")->setText("The " + twin);
+        actions_.at("baseline-multi-head")->setText("Plain multi-head attention (computed)");
+        actions_.at("baseline-none")->setText("Nothing");
+        for (const Choice& c : kChoices) {
+            if (c.baseline != session_.baseline()) continue;
+            actions_.at(QString("baseline-") + c.id)->setChecked(true);
+            button->setText(QString("Compare: %1").arg(c.button));
+            button->setToolTip("What lenses, timeline and vitals compare the model with: " + actions_.at(QString("baseline-") + c.id)->text());
+        }
+        button->setAccessibleName(button->text());
+    };
+    connect(&session_, &Session::baseline_changed, this, update);
+    connect(&session_, &Session::card_changed, this, update);
+    update();
+    button->setMenu(choices);
+    menu("View")->addMenu(choices);
+    run_bar_->extras()->addWidget(button);
+}
+
+void MainWindow::make_chat_menu() {
+    conversations_ = new Conversations(session_, chats_, this);
+    QDockWidget* dock = add_dock("conversations", "Conversations", conversations_, Qt::LeftDockWidgetArea, QKeySequence("Ctrl+B"));
+    ChatView* view = chat_view_;
+    add_action("Chat", "new-chat", "New chat", QKeySequence("Ctrl+N"), [this, view] {
+        chats_.new_chat();
+        view->focus_composer();
+    });
+    add_action("Chat", "search", "Search the conversations", QKeySequence("Ctrl+K"), [this, dock] {
+        dock->show();
+        conversations_->focus_search();
+    });
+    add_action("Chat", "rename", "Rename the chat", QKeySequence("Ctrl+F2"), [this, dock] {
+        dock->show();
+        conversations_->rename_current();
+    });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "composer", "Write a message", QKeySequence("Ctrl+L"), [view] { view->focus_composer(); });
+    add_action("Chat", "send", "Send", QKeySequence("Ctrl+Return"), [view] { view->composer().send(); });
+    add_action("Chat", "regenerate", "Regenerate the last answer", QKeySequence("Ctrl+R"), [view] { view->regenerate_last(); });
+    add_action("Chat", "continue", "Continue the last answer", QKeySequence("Ctrl+Shift+Return"), [view] { view->go_on_last(); });
+    add_action("Chat", "edit-last", "Edit the last message", QKeySequence("Ctrl+E"), [view] { view->edit_last(); });
+    add_action("Chat", "fork", "Fork into a new chat", QKeySequence("Ctrl+Shift+F"), [view] { view->fork_last(); });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "undo-turn", "Undo the last turn", QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
+    add_action("Chat", "go-ahead", "Go ahead on this branch", QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
+    add_action("Chat", "branch-before", "The branch before", QKeySequence("Alt+PgUp"), [view] { view->step_branch(-1); });
+    add_action("Chat", "branch-behind", "The next branch", QKeySequence("Alt+PgDown"), [view] { view->step_branch(1); });
+    menu("Chat")->addSeparator();
+    add_action("Chat", "system-prompt", "System prompt", QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
+    add_action("Chat", "sampling", "Sampling…", QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
+    add_action("Chat", "remove-chat", "Remove the chat (its file stays)", QKeySequence("Ctrl+Shift+Backspace"), [this] { chats_.remove_chat(&chats_.chat()); });
+    add_action("Chat", "restore", "Bring back what was removed last", QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
+    add_action("Chat", "newest", "Go to the newest message", QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });
+    QAction* quit = actions_.at("quit");
+    const auto in_file = [&](const char* id, const char* name, const char* key, std::function<void()> what) {
+        QAction* a = add_action("File", id, name, QKeySequence(key), std::move(what));
+        menu("File")->removeAction(a);
+        menu("File")->insertAction(quit, a);
+    };
+    in_file("export-chat", "Export the chat…", "Ctrl+Shift+E", [view] { view->ask_export(); });
+    in_file("import-chat", "Import a chat…", "Ctrl+Shift+I", [view] { view->ask_import(); });
+    menu("File")->insertSeparator(quit);
+}
+
+QDockWidget* MainWindow::add_dock(const QString& id, const QString& title, QWidget* content, Qt::DockWidgetArea area, const QKeySequence& key) {
+    auto* dock = new QDockWidget(title, this);
+    dock->setObjectName("dock-" + id);
+    dock->setWidget(content);
+    addDockWidget(area, dock);
+    docks_[id] = dock;
+    QAction* toggle = dock->toggleViewAction();
+    toggle->setShortcut(key);
+    menu("View")->addAction(toggle);
+    actions_["dock-" + id] = toggle;
+    return dock;
+}
+
+void MainWindow::make_capture() {
+    recorder_ = new Recorder(session_, this);
+    replay_bar_ = new ReplayBar(session_, this);
+    addToolBarBreak();
+    auto* row = addToolBar("Replay");
+    row->setObjectName("replay-row");
+    row->setMovable(false);
+    row->toggleViewAction()->setVisible(false);
+    row->addWidget(replay_bar_);
+    connect(replay_bar_, &ReplayBar::replaying_changed, row, &QWidget::setVisible);
+
+    const auto choose = [this] {
+        const QString file = QFileDialog::getOpenFileName(this, "A recorded run", Recorder::folder(), "Recorded runs (*.klprun)");
+        if (!file.isEmpty()) open_recording(file);
+    };
+    QAction* record =
+        add_action("Capture", "record", "Record", QKeySequence("Ctrl+Shift+K"), [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
+    record->setToolTip("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)");
+    add_action("Capture", "open-recording", "Replay a recording…", QKeySequence("Ctrl+Shift+O"), choose);
+    menu("Capture")->addSeparator();
+    std::vector<QAction*> while_replaying{
+        add_action("Capture", "replay-play", "Play or pause", QKeySequence("F8"), [this] { replay_bar_->play_or_pause(); }),
+        add_action("Capture", "replay-forward", "Token forward", QKeySequence("F9"), [this] { replay_bar_->step(1); }),
+        add_action("Capture", "replay-back", "Token back", QKeySequence("Shift+F9"), [this] { replay_bar_->step(-1); }),
+        add_action("Capture", "replay-faster", "Faster", QKeySequence("Ctrl+F9"), [this] { replay_bar_->change_speed(1); }),
+        add_action("Capture", "replay-slower", "Slower", QKeySequence("Ctrl+Shift+F9"), [this] { replay_bar_->change_speed(-1); }),
+        add_action("Capture", "replay-leave", "Leave the replay", QKeySequence("Ctrl+Shift+X"), [this] { replay_bar_->leave(true); })};
+
+    auto* button = new QToolButton(run_bar_);
+    button->setObjectName("record");
+    button->setDefaultAction(record);
+    button->setAccessibleName("Record");
+    run_bar_->extras()->addWidget(button);
+    auto* replay = new QToolButton(run_bar_);
+    replay->setText("Replay");
+    replay->setAccessibleName("Replay a recording");
+    replay->setToolTip("Watch a recorded run in the same lenses");
+    replay->setPopupMode(QToolButton::InstantPopup);
+    auto* list = new QMenu(replay);
+    connect(list, &QMenu::aboutToShow, this, [this, list, choose] {
+        list->clear();
+        for (const RecordingInfo& r : list_recordings()) list->addAction(r.title, this, [this, file = r.file] { open_recording(file); })->setToolTip(r.about);
+        list->addSeparator();
+        list->addAction("Another file…", this, choose);
+    });
+    replay->setMenu(list);
+    run_bar_->extras()->addWidget(replay);
+
+    const auto update = [this, record, while_replaying] {
+        const bool on = recorder_->recording();
+        record->setEnabled(on || session_.live());
+        record->setText(on ? "■ Stop recording, " + QString::fromStdString(bytes_text(recorder_->bytes())) : QString("● Record"));
+        for (QAction* a : while_replaying) a->setEnabled(replay_bar_->replaying());
+    };
+    connect(recorder_, &Recorder::changed, this, update);
+    connect(&session_, &Session::card_changed, this, update);
+    connect(replay_bar_, &ReplayBar::replaying_changed, this, update);
+    update();
+}
+
+void MainWindow::open_recording(const QString& file) {
+    recorder_->stop();
+    replay_bar_->open(file);
+}
+
+void MainWindow::make_panels() {
+    QDockWidget* before = nullptr;
+    for (const PanelRow& row : panels()) {
+        Panel* panel = row.make(session_, row.info);
+        auto* dock = new QDockWidget(row.info.title, this);
+        dock->setObjectName(QString("dock-") + row.info.id);
+        dock->setWidget(panel);
+        // Docked, the tab is the title; floating, the window's frame is.
+        dock->setTitleBarWidget(new QWidget(dock));
+        connect(dock, &QDockWidget::topLevelChanged, dock, [dock](bool floating) {
+            QWidget* old = dock->titleBarWidget();
+            dock->setTitleBarWidget(floating ? nullptr : new QWidget(dock));
+            delete old;
+        });
+        connect(dock, &QDockWidget::visibilityChanged, panel, [panel](bool seen) { panel->set_behind(!seen); });
+        connect(panel, &Panel::detach_asked, dock, [dock] {
+            dock->setFloating(!dock->isFloating());
+            dock->show();
+        });
+        addDockWidget(Qt::RightDockWidgetArea, dock);
+        if (before) tabifyDockWidget(before, dock);
+        before = dock;
+        docks_[row.info.id] = dock;
+        panels_[row.info.id] = panel;
+    }
+}
+
+void MainWindow::show_panel(const QString& id) {
+    QDockWidget* dock = docks_.at(id);
+    dock->show();
+    dock->raise();
+}
+
+Panel* MainWindow::panel(const QString& id) const { return panels_.at(id); }
+
+void MainWindow::apply_layout(const QString& name) {
+    const bool lenses = name != "chat";
+    QDockWidget* before = nullptr;
+    for (const PanelRow& row : panels()) {
+        QDockWidget* dock = docks_.at(row.info.id);
+        dock->setFloating(false);
+        addDockWidget(Qt::RightDockWidgetArea, dock);
+        if (before) tabifyDockWidget(before, dock);
+        before = dock;
+        dock->setVisible(lenses);
+    }
+    if (lenses) docks_.at("decay")->raise();
+    const bool roomy = width() >= 1360;
+    const auto place = [&](const char* id, Qt::DockWidgetArea area, bool on) {
+        if (const auto it = docks_.find(id); it != docks_.end()) {
+            it->second->setFloating(false);
+            addDockWidget(area, it->second);
+            it->second->setVisible(on);
+        }
+    };
+    place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
+    place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor");
+    const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * (roomy ? 43 : 50) / 100;
+    if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
+    if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
+    if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
+    QFont font = QApplication::font();
+    if (name == "present") font.setPointSizeF(font.pointSizeF() * 1.4);
+    setFont(font);
+}
+
+void MainWindow::save_layout() const {
+    QSettings settings;
+    settings.setValue("window/geometry", saveGeometry());
+    settings.setValue("window/docks", saveState(kLayoutVersion));
+}
+
+bool MainWindow::restore_layout() {
+    const QSettings settings;
+    if (!settings.contains("window/docks")) return false;
+    restoreGeometry(settings.value("window/geometry").toByteArray());
+    return restoreState(settings.value("window/docks").toByteArray(), kLayoutVersion);
+}
+
+void MainWindow::load_model(const QString& model) {
+    LoadModel load;
+    load.model = model.toStdString();
+    load.device = device_.toStdString();
+    replay_bar_->leave(/*load_again=*/false);
+    session_.cancel();
+    session_.post(load);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+    QMainWindow::resizeEvent(event);
+    vitals_->set_narrow(width() < 1100);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    session_.cancel();
+    recorder_->stop();
+    save_layout();
+    QMainWindow::closeEvent(event);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,70 @@
+// The window: run bar, chat, lenses, timeline, vitals; their layouts, menus and keys. Every action is in a menu and has a shortcut.
+#pragma once
+
+#include <QMainWindow>
+
+#include "app/gui/chat/chats.h"
+#include "app/gui/panels/panel.h"
+
+class QStackedWidget;
+
+namespace klp::gui {
+
+class ChatView;
+class Conversations;
+class RunBar;
+class Vitals;
+class Banner;
+class Recorder;
+class ReplayBar;
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    MainWindow(Session& session, Chats& chats, QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    // Named arrangements of the docks: "chat", "explore" (the default), "monitor", "present".
+    void apply_layout(const QString& name);
+    void show_panel(const QString& id);
+    Panel* panel(const QString& id) const;
+    QAction* action(const QString& id) const;
+    // A dock on the left or at the bottom, under View. `id` is for settings and tests.
+    QDockWidget* add_dock(const QString& id, const QString& title, QWidget* content, Qt::DockWidgetArea area, const QKeySequence& key);
+    // In the menu of this name, which is made when it is not there.
+    QAction* add_action(const QString& menu, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what);
+    void load_model(const QString& model);
+    void set_device(const QString& device) { device_ = device; }  // that models are loaded onto from now on
+    ChatView& chat_view() { return *chat_view_; }
+    void open_recording(const QString& file);
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void make_menus();
+    void make_panels();
+    void make_baseline_menu();
+    void make_chat_menu();
+    void make_capture();
+    void save_layout() const;
+    bool restore_layout();
+    QMenu* menu(const QString& name);
+
+    Session& session_;
+    Chats& chats_;
+    QString device_ = "auto";
+    RunBar* run_bar_ = nullptr;
+    Vitals* vitals_ = nullptr;
+    Banner* banner_ = nullptr;
+    ChatView* chat_view_ = nullptr;
+    Conversations* conversations_ = nullptr;
+    Recorder* recorder_ = nullptr;
+    ReplayBar* replay_bar_ = nullptr;
+    std::map<QString, QDockWidget*> docks_;
+    std::map<QString, Panel*> panels_;
+    std::map<QString, QAction*> actions_;
+};
+
+}  // namespace klp::gui

@@ -1,0 +1,197 @@
+#include "app/gui/frame/replay_bar.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QToolButton>
+
+#include "app/format.h"
+#include "app/opener.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr double kSpeeds[] = {0.25, 0.5, 1, 2, 4, 8, 16};
+constexpr int kOnce = 2;  // of these
+
+// The signs every player has, in the colour of the theme: the style's own are dark on dark.
+enum class Sign { play, pause, back, forward };
+QIcon icon_of(Sign sign, const QPalette& palette) {
+    QIcon icon;
+    for (const auto mode : {QIcon::Normal, QIcon::Disabled}) {
+        QPixmap picture(32, 32);
+        picture.fill(Qt::transparent);
+        QPainter p(&picture);
+        p.setRenderHint(QPainter::Antialiasing);
+        p.setPen(Qt::NoPen);
+        p.setBrush(palette.color(mode == QIcon::Normal ? QPalette::Normal : QPalette::Disabled, QPalette::ButtonText));
+        const auto triangle = [&](double base, double tip) { p.drawPolygon(QPolygonF{{base, 6}, {base, 26}, {tip, 16}}); };
+        switch (sign) {
+            case Sign::play:
+                triangle(9, 26);
+                break;
+            case Sign::pause:
+                p.drawRect(8, 6, 6, 20), p.drawRect(18, 6, 6, 20);
+                break;
+            case Sign::back:
+                p.drawRect(6, 6, 4, 20), triangle(26, 11);
+                break;
+            case Sign::forward:
+                p.drawRect(22, 6, 4, 20), triangle(6, 21);
+        }
+        p.end();
+        icon.addPixmap(picture, mode);
+    }
+    return icon;
+}
+
+QString where_text(int64_t token, int64_t tokens) { return QString::fromStdString(grouped(token) + " of " + plural(tokens, "token")); }
+
+}  // namespace
+
+ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
+    setObjectName("replay-bar");
+    setAccessibleName("Replay");
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(8, 2, 8, 4);
+    row->setSpacing(6);
+    const auto button = [&](const char* name, const char* tip, auto&& what) {
+        auto* b = new QToolButton(this);
+        b->setAccessibleName(name);
+        b->setToolTip(tip);
+        connect(b, &QToolButton::clicked, this, what);
+        row->addWidget(b);
+        return b;
+    };
+    play_ = button("Play", "Play or pause (F8)", [this] { play_or_pause(); });
+    back_ = button("Token back", "One token back (Shift+F9)", [this] { step(-1); });
+    forward_ = button("Token forward", "One token forward (F9)", [this] { step(1); });
+    slider_ = new QSlider(Qt::Horizontal, this);
+    slider_->setAccessibleName("Position in the recording, in tokens");
+    slider_->setToolTip("Drag to any token; the lenses show what was known there");
+    slider_->setPageStep(20);
+    connect(slider_, &QSlider::valueChanged, this, [this](int token) {
+        if (ReplayRun* run = replay()) run->seek(token);
+    });
+    row->addWidget(slider_, 1);
+    where_ = new QLabel(this);
+    where_->setObjectName("replay-where");
+    row->addWidget(where_);
+    speed_ = new QComboBox(this);
+    speed_->setAccessibleName("Speed of the replay");
+    speed_->setToolTip("Times the recorded pace; at 1× no more than 30 tokens a second are shown, so that they can be followed");
+    for (double s : kSpeeds) speed_->addItem(QString::number(s) + "×");
+    speed_->setCurrentIndex(kOnce);
+    connect(speed_, &QComboBox::currentIndexChanged, this, [this](int i) {
+        if (ReplayRun* run = replay()) run->set_speed(kSpeeds[i]);
+    });
+    row->addWidget(speed_);
+    loop_ = button("Again and again", "Begin again at the end", [this] {
+        if (ReplayRun* run = replay()) run->set_loop(loop_->isChecked());
+    });
+    loop_->setText("Loop");
+    loop_->setCheckable(true);
+    title_ = new QLabel(this);
+    title_->setForegroundRole(QPalette::PlaceholderText);
+    title_->setTextFormat(Qt::PlainText);
+    row->addWidget(title_);
+    auto* leave_button = new QToolButton(this);
+    leave_button->setText("Leave the replay");
+    leave_button->setAccessibleName("Leave the replay");
+    leave_button->setToolTip("Back to the engine (Ctrl+Shift+X)");
+    connect(leave_button, &QToolButton::clicked, this, [this] { leave(true); });
+    row->addWidget(leave_button);
+    connect(&session, &Session::drained, this, &ReplayBar::refresh);
+    QEvent fresh(QEvent::PaletteChange);
+    changeEvent(&fresh);
+}
+
+bool ReplayBar::open(const QString& file) {
+    auto recording = Recording::open(file.toStdString());
+    if (!recording) {
+        session_.say(QString::fromStdString(recording.error().message), "Choose another recording.");
+        return false;
+    }
+    if (!replaying()) model_before_ = session_.card() ? QString::fromStdString(session_.card()->folder) : QString();
+    const RecordingHeader& header = (*recording)->header();
+    title_->setText(fontMetrics().elidedText(QString::fromStdString(header.title), Qt::ElideRight, 260));
+    title_->setToolTip(QString::fromStdString(header.title + (header.about.empty() ? "" : "\n" + header.about) + "\nRecorded " + header.card->recorded +
+                                              " with " + header.build + "\n" + header.licence));
+    auto run = std::make_unique<ReplayRun>(std::move(*recording));
+    run->set_speed(kSpeeds[speed_->currentIndex()]);
+    run->set_loop(loop_->isChecked());
+    {
+        const QSignalBlocker quiet(slider_);
+        slider_->setRange(0, static_cast<int>(run->tokens()));
+    }
+    where_->setMinimumWidth(fontMetrics().horizontalAdvance(where_text(run->tokens(), run->tokens())));
+    run->play();
+    session_.set_run(std::move(run));
+    session_.tick();
+    refresh();
+    emit replaying_changed(true);
+    return true;
+}
+
+void ReplayBar::leave(bool load_again) {
+    if (!replaying()) return;
+    session_.set_run(std::make_unique<LiveRun>(open_for_run));
+    emit replaying_changed(false);
+    if (load_again && !model_before_.isEmpty()) {
+        LoadModel load;
+        load.model = model_before_.toStdString();
+        session_.post(load);
+    }
+    model_before_.clear();
+}
+
+void ReplayBar::play_or_pause() {
+    ReplayRun* run = replay();
+    if (!run) return;
+    run->playing() ? run->pause() : run->play();
+    session_.tick();
+    refresh();
+}
+
+void ReplayBar::step(int64_t tokens) {
+    ReplayRun* run = replay();
+    if (!run) return;
+    run->step(tokens);
+    session_.tick();
+    refresh();
+}
+
+void ReplayBar::change_speed(int by) { speed_->setCurrentIndex(std::clamp(speed_->currentIndex() + by, 0, static_cast<int>(std::size(kSpeeds)) - 1)); }
+
+void ReplayBar::show_sign(bool playing) {
+    if (shown_ == playing) return;
+    shown_ = playing;
+    play_->setIcon(icon_of(playing ? Sign::pause : Sign::play, palette()));
+}
+
+void ReplayBar::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() != QEvent::PaletteChange) return;
+    shown_.reset();
+    show_sign(replay() && replay()->playing());
+    back_->setIcon(icon_of(Sign::back, palette()));
+    forward_->setIcon(icon_of(Sign::forward, palette()));
+}
+
+void ReplayBar::refresh() {
+    const ReplayRun* run = replay();
+    if (!run) return;
+    show_sign(run->playing());
+    play_->setAccessibleName(run->playing() ? "Pause" : "Play");
+    back_->setEnabled(run->token() > 0);
+    forward_->setEnabled(run->token() < run->tokens());
+    const QSignalBlocker quiet(slider_);
+    if (!slider_->isSliderDown()) slider_->setValue(static_cast<int>(run->token()));
+    where_->setText(where_text(run->token(), run->tokens()));
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,50 @@
+// The controls of a replay: play, step, speed, and a slider over all its tokens. To be shown while replaying() only.
+#pragma once
+
+#include <QWidget>
+
+#include "app/gui/session/session.h"
+#include "core/runs/replay_run.h"
+
+class QComboBox;
+class QLabel;
+class QSlider;
+class QToolButton;
+
+namespace klp::gui {
+
+class ReplayBar : public QWidget {
+    Q_OBJECT
+public:
+    explicit ReplayBar(Session& session, QWidget* parent = nullptr);
+
+    // Plays this file from now on instead of whatever ran. What is wrong with the file is said where everything is said.
+    bool open(const QString& file);
+    // Back to the engine; with the model that was loaded before, if one was and it is wanted.
+    void leave(bool load_again);
+    bool replaying() const { return replay() != nullptr; }
+    ReplayRun* replay() const { return dynamic_cast<ReplayRun*>(&session_.run()); }
+
+    void play_or_pause();
+    void step(int64_t tokens);
+    void change_speed(int by);  // one place up or down the list
+
+signals:
+    void replaying_changed(bool on);
+
+protected:
+    void changeEvent(QEvent* event) override;
+
+private:
+    void refresh();
+    void show_sign(bool playing);
+    Session& session_;
+    QToolButton *play_, *back_, *forward_, *loop_;
+    QSlider* slider_;
+    QComboBox* speed_;
+    QLabel *title_, *where_;
+    QString model_before_;
+    std::optional<bool> shown_;  // that it plays
+};
+
+}  // namespace klp::gui

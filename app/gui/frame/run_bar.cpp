@@ -1,0 +1,116 @@
+#include "app/gui/frame/run_bar.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QMenu>
+#include <QProgressBar>
+#include <QToolButton>
+
+#include "app/format.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/theme.h"
+
+namespace klp::gui {
+
+RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
+    setAccessibleName("Run bar");
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(8, 4, 8, 4);
+    row->setSpacing(8);
+
+    model_ = new QToolButton(this);
+    model_->setObjectName("model-chip");
+    model_->setPopupMode(QToolButton::InstantPopup);
+    model_->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    auto* menu = new QMenu(model_);
+    menu->addAction("Embedded demo model", this, &RunBar::embedded_asked);
+    menu->addAction("Open a model folder…", this, &RunBar::open_asked);
+    menu->addSeparator();
+    menu->addAction("Unload", this, [this] { session_.post(UnloadModel{}); });
+    model_->setMenu(menu);
+    device_ = new Figure(this, false);  // gives way where there is little room
+    device_->setObjectName("device");
+    row->addWidget(model_);
+    row->addWidget(device_, 100);
+
+    progress_ = new QProgressBar(this);
+    progress_->setAccessibleName("Progress");
+    progress_->setFixedWidth(140);
+    progress_->setTextVisible(true);
+    row->addWidget(progress_);
+    phase_ = new QLabel(this);
+    phase_->setObjectName("phase");
+    phase_->setForegroundRole(QPalette::PlaceholderText);
+    row->addWidget(phase_);
+    stop_ = new QToolButton(this);
+    stop_->setText("Stop");
+    stop_->setAccessibleName("Stop what is running");
+    stop_->setToolTip("Stop what is running (Esc)");
+    connect(stop_, &QToolButton::clicked, &session_, &Session::cancel);
+    row->addWidget(stop_);
+    row->addStretch(1);
+
+    extras_ = new QHBoxLayout;
+    extras_->setSpacing(6);
+    row->addLayout(extras_);
+    freeze_ = new QToolButton(this);
+    freeze_->setText("Freeze views");
+    freeze_->setAccessibleName("Freeze views");
+    freeze_->setCheckable(true);
+    freeze_->setToolTip("All lenses stand still while the model goes on (Ctrl+Space)");
+    connect(freeze_, &QToolButton::toggled, &session_, &Session::set_frozen);
+    connect(&session_, &Session::frozen_changed, freeze_, &QToolButton::setChecked);
+    row->addWidget(freeze_);
+    badge_ = new QLabel(this);
+    badge_->setObjectName("badge");
+    badge_->setAlignment(Qt::AlignCenter);
+    row->addWidget(badge_);
+
+    connect(&session_, &Session::card_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::phase_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::loading_changed, this, &RunBar::refresh);
+    refresh();
+}
+
+void RunBar::refresh() {
+    const RunCard* card = session_.card();
+    const PhaseChanged phase = session_.phase();
+    model_->setText(card ? QString::fromStdString(card->name + "  ·  " + card->weights) : QStringLiteral("No model"));
+    model_->setAccessibleName("Model: " + model_->text());
+    if (card) {
+        const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
+        const QString why = QString::fromStdString(card->device.why);
+        device_->setText(QString::fromStdString(card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
+        device_->setToolTip(
+            QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
+        model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
+                                                  bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
+    } else {
+        device_->setText({});
+        model_->setToolTip("Choose a model");
+    }
+    device_->setMaximumWidth(fontMetrics().horizontalAdvance(device_->text()) + 2);
+    const bool loading = phase.phase == Phase::loading, prefill = phase.phase == Phase::prefill && phase.total > kPrefillChunk;
+    progress_->setVisible(loading || prefill);
+    if (loading) progress_->setRange(0, 100), progress_->setValue(static_cast<int>(100 * session_.loading().fraction));
+    if (prefill) progress_->setRange(0, static_cast<int>(phase.total)), progress_->setValue(static_cast<int>(phase.done));
+    stop_->setVisible(session_.busy());
+    static const char* const kWords[] = {"", "loading", "ready", "reading the prompt", "answering", "racing", "looking back"};
+    phase_->setText(prefill ? QString("reading %1 of %2 tokens").arg(phase.done).arg(phase.total) : QString(kWords[static_cast<int>(phase.phase)]));
+    const Theme& t = theme_of(palette());
+    const bool recorded = card && !card->recorded.empty();
+    badge_->setText(!card ? "NO MODEL" : recorded ? "REPLAY" : "LIVE");
+    badge_->setToolTip(!card ? "" : recorded ? QString::fromStdString("Recorded: " + card->recorded) : "Everything shown is computed now, on this machine");
+    const QString look = QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 3px 10px; font-weight: 600; }")
+                             .arg((!card      ? t.raised
+                                   : recorded ? t.warn
+                                              : t.hybrid)
+                                      .name(),
+                                  (!card    ? t.muted
+                                   : t.dark ? QColor("#0d1117")
+                                            : QColor("#ffffff"))
+                                      .name());
+    if (badge_->styleSheet() != look) badge_->setStyleSheet(look);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,132 @@
+#include "app/gui/frame/vitals.h"
+
+#include <unistd.h>
+#include <QHBoxLayout>
+#include <QProgressBar>
+#include <cmath>
+#include <fstream>
+#include <thread>
+
+#include "app/format.h"
+#include "app/gui/draw/figure.h"
+#include "app/gui/draw/theme.h"
+#include "app/gui/session/memory_model.h"
+#include "core/system.h"
+
+namespace klp::gui {
+
+namespace {
+
+int64_t resident_bytes() {
+    std::ifstream file("/proc/self/statm");
+    int64_t size = 0, resident = 0;
+    file >> size >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
+}
+int64_t busy_ticks() {  // of this process, all threads
+    std::ifstream file("/proc/self/stat");
+    std::string line;
+    std::getline(file, line);
+    const size_t after = line.rfind(')');
+    if (after == std::string::npos) return 0;
+    std::istringstream rest(line.substr(after + 1));
+    std::string skip;
+    for (int i = 0; i < 11; ++i) rest >> skip;
+    int64_t user = 0, system = 0;
+    rest >> user >> system;
+    return user + system;
+}
+
+}  // namespace
+
+Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
+    setAccessibleName("Vitals");
+    auto* row = new QHBoxLayout(this);
+    row->setContentsMargins(4, 0, 4, 0);
+    row->setSpacing(14);
+    const auto label = [&](const char* name, const char* tip) {
+        auto* l = new Figure(this);
+        l->setAccessibleName(name);
+        l->setToolTip(tip);
+        l->setFixedWidth(1);
+        row->addWidget(l);
+        return l;
+    };
+    speed_ = label("Speed", "Tokens a second while decoding, over about the last second of it");
+    context_ = label("Context", "Tokens of this conversation, of those the model can hold");
+    fullness_ = new QProgressBar(this);
+    fullness_->setAccessibleName("Context used");
+    fullness_->setFixedSize(64, 8);
+    fullness_->setTextVisible(false);
+    row->addWidget(fullness_);
+    state_ = label("State", "KDA states and convolution tails: the same however long the conversation");
+    cache_ = label("Cache", "MLA latents: grows with every token, in pages of 256");
+    baseline_ = label("Baseline",
+                      "What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
+                      "Which of them is shown is chosen at Compare in the run bar");
+    process_ = label("Process memory", "Resident memory of this program, mapped weights included");
+    load_ = label("Load", "");
+    row->addStretch(1);
+    telemetry_ =
+        label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
+    connect(&session_, &Session::drained, this, [this] {
+        if (!timer_.isActive()) timer_.start(100);
+    });
+    connect(&session_, &Session::baseline_changed, this, &Vitals::refresh);
+    connect(&timer_, &QTimer::timeout, this, &Vitals::refresh);
+    timer_.start(100);
+    refresh();
+}
+
+void Vitals::set_narrow(bool on) {
+    for (Figure* l : {state_, cache_, process_, load_, telemetry_}) l->setVisible(!on);
+}
+
+void Vitals::refresh() {
+    const RunCard* card = session_.card();
+    const MemoryUse use = session_.memory();
+    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
+    speed_->setText(std::isnan(session_.tokens_per_second()) ? QStringLiteral("– tokens/s") : text(short_number(session_.tokens_per_second()) + " tokens/s"));
+    const int64_t n = session_.trace().size(), room = card ? card->context : 0;
+    context_->setText(card ? text(grouped(n) + " / " + grouped(room)) : QStringLiteral("– / –"));
+    fullness_->setRange(0, 1000);
+    fullness_->setValue(room > 0 ? static_cast<int>(1000 * n / room) : 0);
+    state_->setText(text("state " + bytes_text(use.state + use.conv)));
+    cache_->setText(text("cache " + bytes_text(use.cache)));
+    std::string baseline;
+    if (card) {
+        const MemoryModel model = memory_model(card->config, card->cache_value_bytes);
+        if (session_.baseline().twin) baseline = "twin " + bytes_text(model.twin.at(in_pages(n)));
+        if (session_.baseline().multi_head) baseline += (baseline.empty() ? "" : "   ") + ("multi-head " + bytes_text(model.multi_head.at(in_pages(n))));
+    }
+    baseline_->setText(text(baseline));
+    process_->setText(text("RAM " + bytes_text(resident_bytes())));
+    const int64_t at = now_ns();
+    if (card && card->load && at - busy_at_ns_ > 900'000'000) {
+        const DeviceLoad gpu = card->load();
+        std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));
+        if (gpu.memory_used >= 0) line += "   " + bytes_text(gpu.memory_used) + " of " + bytes_text(gpu.memory_total);
+        std::string more = "The GPU, as its driver says: time in kernels over the last moments, memory of all programs";
+        if (gpu.clock_mhz >= 0) more += "\n" + grouped(static_cast<int64_t>(gpu.clock_mhz)) + " MHz";
+        if (gpu.watts >= 0) more += "\n" + fixed(gpu.watts, 0) + " W";
+        if (gpu.celsius >= 0) more += "\n" + fixed(gpu.celsius, 0) + " °C";
+        load_->setText(text(line));
+        load_->setToolTip(text(more));
+        busy_ticks_ = busy_ticks(), busy_at_ns_ = at;
+    } else if (at - busy_at_ns_ > 900'000'000) {
+        const int64_t ticks = busy_ticks();
+        if (busy_at_ns_ > 0) {
+            const double seconds = double(at - busy_at_ns_) / 1e9, busy = double(ticks - busy_ticks_) / double(sysconf(_SC_CLK_TCK));
+            load_->setToolTip(QStringLiteral("CPU time of this program over the last second, of all cores"));
+            load_->setText(text("CPU " + percent_text(busy / seconds / std::max(1u, std::thread::hardware_concurrency()))));
+        }
+        busy_ticks_ = ticks, busy_at_ns_ = at;
+    }
+    std::string telemetry;
+    if (!std::isnan(session_.telemetry_share())) telemetry = "telemetry " + percent_text(session_.telemetry_share());
+    if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
+    telemetry_->setText(text(telemetry));
+    timer_.setInterval(session_.busy() ? 100 : 1000);
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,165 @@
+#include "app/gui/session/session.h"
+
+#include <algorithm>
+#include <ctime>
+#include <limits>
+
+namespace klp::gui {
+
+Session::Session(std::unique_ptr<Run> run, QObject* parent)
+    : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
+    timer_.setInterval(33);
+    connect(&timer_, &QTimer::timeout, this, &Session::tick);
+    timer_.start();
+}
+
+Session::~Session() = default;
+
+void Session::set_run(std::unique_ptr<Run> run) {
+    run_->cancel();
+    run_ = std::move(run);
+    Event gone = Unloaded{};
+    take(gone);
+    Event empty = PhaseChanged{Phase::empty};
+    take(empty);
+    send_interest();
+    emit drained();
+}
+
+// What this thread did since the last tick was drawing. While the engine computes on the same cores the next tick waits until that is a fortieth of the time.
+void Session::pace() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    const int64_t now = int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+    const int64_t spent = now - std::exchange(drawn_ns_, now);
+    const bool shares = live() && card()->device.name == "cpu" && (phase_.phase == Phase::decoding || phase_.phase == Phase::racing);
+    const int interval = shares ? static_cast<int>(std::clamp<int64_t>(40 * spent / 1'000'000, 33, 250)) : 33;
+    if (interval != timer_.interval()) timer_.setInterval(interval);
+}
+
+void Session::tick() {
+    pace();
+    std::vector<Event> events = run_->drain();
+    for (Event& event : events) {
+        emit event_seen(event);
+        take(event);
+    }
+    if (!events.empty()) emit drained();
+    while (!turns_.empty()) {
+        const auto [who, draw] = std::move(turns_.front());
+        turns_.pop_front();
+        if (who) return draw();
+    }
+}
+
+void Session::draw_in_turn(QObject* who, std::function<void()> draw) {
+    if (std::none_of(turns_.begin(), turns_.end(), [&](const auto& turn) { return turn.first == who; })) turns_.emplace_back(who, std::move(draw));
+}
+
+void Session::take(Event& event) {
+    std::visit(
+        [this](auto& e) {
+            using T = std::decay_t<decltype(e)>;
+            if constexpr (std::is_same_v<T, Loading>) {
+                loading_ = e;
+                emit loading_changed();
+            } else if constexpr (std::is_same_v<T, Loaded>) {
+                trace_.begin(e.card);
+                memory_ = {};
+                speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
+                selection_.set_token(Selection::kNewest);
+                selection_.clamp(e.card->config.num_hidden_layers, std::max(1, e.card->config.kda_heads), std::max(1, e.card->config.kda_key_dim));
+                emit card_changed();
+            } else if constexpr (std::is_same_v<T, Unloaded>) {
+                trace_.begin(nullptr);
+                memory_ = {};
+                snapshots_ = {};
+                emit card_changed();
+            } else if constexpr (std::is_same_v<T, Trouble>) {
+                emit troubled(e);
+            } else if constexpr (std::is_same_v<T, PhaseChanged>) {
+                const bool begins = e.phase == Phase::decoding && phase_.phase != Phase::decoding;
+                phase_ = e;
+                if (begins) window_ns_ = 0, window_tokens_ = 0;
+                emit phase_changed();
+            } else if constexpr (std::is_same_v<T, PromptFed>) {
+                trace_.fed(e);
+                if (selection_.token() >= trace_.size()) selection_.set_token(Selection::kNewest);
+                emit prompt_fed(e);
+            } else if constexpr (std::is_same_v<T, TokenMade>) {
+                memory_ = e.memory;
+                measure_speed(e);
+                trace_.made(e);
+                emit token_made(e);
+            } else if constexpr (std::is_same_v<T, Readings>) {
+                trace_.read(std::move(e));
+            } else if constexpr (std::is_same_v<T, AnswerDone>) {
+                memory_ = e.memory;
+                emit answer_done(e);
+            } else if constexpr (std::is_same_v<T, Moved>) {
+                memory_ = e.memory;
+                emit moved(e);
+            } else if constexpr (std::is_same_v<T, CostKnown>) {
+                emit cost_known(e);
+            } else if constexpr (std::is_same_v<T, SnapshotsKept>) {
+                snapshots_ = e;
+                emit snapshots_changed();
+            } else if constexpr (std::is_same_v<T, StatePicture>) {
+                emit state_pictured(e);
+            } else if constexpr (std::is_same_v<T, RacePoint>) {
+                emit race_point(e);
+            } else if constexpr (std::is_same_v<T, RaceDone>) {
+                emit race_done(e);
+            } else if constexpr (std::is_same_v<T, AttentionPicture>) {
+                emit attention_pictured(e);
+            } else if constexpr (std::is_same_v<T, EventsDropped>) {
+                dropped_ += e.readings;
+            } else if constexpr (std::is_same_v<T, TelemetryCost>) {
+                telemetry_ = e.share;
+            }
+        },
+        event);
+}
+
+// Tokens over the time they took, in windows of about a second of decoding; the first token of an answer counts its prefill and is left out.
+void Session::measure_speed(const TokenMade& event) {
+    if (trace_.size() == 0 || event.position == 0 || !trace_.row(std::min(trace_.size(), event.position) - 1).made) return;
+    if (window_ns_ > 1e9) window_ns_ /= 2, window_tokens_ /= 2;
+    window_ns_ += static_cast<double>(event.nanoseconds);
+    ++window_tokens_;
+    if (window_ns_ > 0) speed_ = static_cast<double>(window_tokens_) * 1e9 / window_ns_;
+}
+
+void Session::set_baseline(Baseline baseline) {
+    if (std::exchange(baseline_, baseline) == baseline) return;
+    emit baseline_changed();
+}
+
+int64_t Session::current_token() const { return selection_.token() == Selection::kNewest ? trace_.newest_readings() : selection_.token(); }
+
+void Session::set_interest(const void* who, const Interest& interest) {
+    if (interest == Interest{})
+        interests_.erase(who);
+    else
+        interests_[who] = interest;
+    send_interest();
+}
+
+void Session::send_interest() {
+    Interest all;
+    for (const auto& [_, i] : interests_) {
+        for (int s = 0; s < kSites; ++s) all.sites[s] = all.sites[s] || i.sites[s];
+        all.top = std::max(all.top, i.top);
+        if (i.state) all.state = i.state;
+    }
+    run_->watch(all);
+}
+
+void Session::set_frozen(bool on) {
+    if (frozen_ == on) return;
+    frozen_ = on;
+    emit frozen_changed(on);
+    if (!on) emit drained();
+}
+
+}  // namespace klp::gui

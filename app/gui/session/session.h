@@ -1,0 +1,117 @@
+// What the window shows: one run, what came from it, and what is selected. Drains the run and tells everybody, 30 times a second, or less often where drawing
+// would take more than a fortieth of the time from an engine on the same cores. Knows no widget.
+#pragma once
+
+#include <QObject>
+#include <QPointer>
+#include <QTimer>
+#include <deque>
+#include <functional>
+#include <map>
+
+#include "app/gui/session/selection.h"
+#include "app/gui/session/trace_store.h"
+#include "core/runs/run.h"
+
+namespace klp::gui {
+
+// What the model is compared with, everywhere.
+struct Baseline {
+    bool twin = true;        // every mixer MLA
+    bool multi_head = true;  // plain multi-head attention: its memory only, for no engine here runs it
+    bool operator==(const Baseline&) const = default;
+};
+
+class Session : public QObject {
+    Q_OBJECT
+public:
+    explicit Session(std::unique_ptr<Run> run, QObject* parent = nullptr);
+    ~Session() override;
+
+    // Another source of tokens (a recording, the engine again); everything shown begins anew.
+    void set_run(std::unique_ptr<Run> run);
+    Run& run() { return *run_; }
+    void post(Command command) { run_->post(std::move(command)); }
+    void cancel() { run_->cancel(); }
+
+    const RunCard* card() const { return trace_.card(); }  // null: no model
+    bool live() const { return card() && card()->recorded.empty(); }
+    PhaseChanged phase() const { return phase_; }
+    bool busy() const { return phase_.phase != Phase::empty && phase_.phase != Phase::ready; }
+    const Loading& loading() const { return loading_; }
+    const TraceStore& trace() const { return trace_; }
+    Selection& selection() { return selection_; }
+    const Selection& selection() const { return selection_; }
+    MemoryUse memory() const { return memory_; }  // of the sequence, now
+    Baseline baseline() const { return baseline_; }
+    void set_baseline(Baseline baseline);
+    const SnapshotsKept& snapshots() const { return snapshots_; }
+    double tokens_per_second() const { return speed_; }  // over the last second of decoding; NaN before the first
+    int64_t dropped() const { return dropped_; }
+    double telemetry_share() const { return telemetry_; }  // of the last answer's decoding time; NaN before the first
+
+    // The token everybody looks at: the selected one, or the newest that was read.
+    int64_t current_token() const;
+    std::span<const float> current_readings() const { return trace_.readings(current_token()); }
+
+    // What a visible panel needs; an empty Interest takes it back.
+    void set_interest(const void* who, const Interest& interest);
+    bool frozen() const { return frozen_; }
+    void set_frozen(bool on);
+
+    // What may wait a little: of all who ask one draws a tick, in turn, so that many lenses in sight make no turn of the event loop longer.
+    void draw_in_turn(QObject* who, std::function<void()> draw);
+
+    // Where a click on a rejected candidate goes: who keeps the conversation makes a branch that goes on with `id` at `position`.
+    void ask_fork(int64_t position, int32_t id) { emit fork_asked(position, id); }
+    // A sentence for people, and what to do about it; shown where it is not in the way.
+    void say(const QString& what, const QString& advice = {}, bool bad = true) { emit noticed(what, advice, bad); }
+
+    void tick();  // drains now; the timer does it
+
+signals:
+    void card_changed();
+    void phase_changed();
+    void loading_changed();
+    void frozen_changed(bool on);
+    void baseline_changed();
+    void snapshots_changed();
+    void prompt_fed(const klp::PromptFed& event);
+    void token_made(const klp::TokenMade& event);
+    void answer_done(const klp::AnswerDone& event);
+    void troubled(const klp::Trouble& event);
+    void moved(const klp::Moved& event);
+    void cost_known(const klp::CostKnown& event);
+    void state_pictured(const klp::StatePicture& event);
+    void race_point(const klp::RacePoint& event);
+    void race_done(const klp::RaceDone& event);
+    void attention_pictured(const klp::AttentionPicture& event);
+    void drained();                            // once a tick in which anything came: the time to draw
+    void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
+    void fork_asked(qint64 position, qint32 id);
+    void noticed(const QString& what, const QString& advice, bool bad);
+
+private:
+    void take(Event& event);
+    void pace();
+    void measure_speed(const TokenMade& event);
+    void send_interest();  // what all ask for together
+
+    std::unique_ptr<Run> run_;
+    QTimer timer_;
+    TraceStore trace_;
+    Selection selection_;
+    PhaseChanged phase_;
+    Loading loading_;
+    MemoryUse memory_;
+    Baseline baseline_;
+    SnapshotsKept snapshots_;
+    std::map<const void*, Interest> interests_;
+    std::deque<std::pair<QPointer<QObject>, std::function<void()>>> turns_;
+    double speed_ = 0, window_ns_ = 0, telemetry_;
+    int64_t window_tokens_ = 0, dropped_ = 0;
+    int64_t drawn_ns_ = 0;  // CPU time of this thread at the last tick
+    bool frozen_ = false;
+};
+
+}  // namespace klp::gui

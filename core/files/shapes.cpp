@@ -1,0 +1,153 @@
+// What follows from a config without any weights: named shapes, the list of tensors, counts and bytes.
+#include <algorithm>
+#include <functional>
+
+#include "core/files/config.h"
+
+namespace klp {
+
+namespace {
+
+// Calls `emit(name, shape)` for every tensor of one layer, with the first `experts` of its experts.
+template <class Emit>
+void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emit) {
+    const std::string at = "model.layers." + std::to_string(layer) + ".", attn = at + "self_attn.", moe = at + "block_sparse_moe.";
+    const int64_t D = c.hidden_size;
+    emit(at + "input_layernorm.weight", {D});
+    if (c.layer_kinds[static_cast<size_t>(layer)] == "kda") {
+        const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, R = c.kda_gate_rank, C = c.short_conv_kernel_size;
+        for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_proj.weight", {width, D});
+        for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_conv1d.weight", {width, 1, C});
+        emit(attn + "A_log", {1, 1, H, 1});
+        emit(attn + "dt_bias", {H * K});
+        emit(attn + "f_a_proj.weight", {R, D});
+        emit(attn + "f_b_proj.weight", {H * K, R});
+        emit(attn + "b_proj.weight", {H, D});
+        emit(attn + "g_a_proj.weight", {R, D});
+        emit(attn + "g_b_proj.weight", {H * V, R});
+        emit(attn + "o_norm.weight", {V});
+        emit(attn + "o_proj.weight", {D, H * V});
+    } else {
+        const int64_t H = c.num_attention_heads, L = c.kv_lora_rank, nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, V = c.v_head_dim;
+        emit(attn + "q_proj.weight", {H * (nope + rope), D});
+        emit(attn + "kv_a_proj_with_mqa.weight", {L + rope, D});
+        emit(attn + "kv_a_layernorm.weight", {L});
+        emit(attn + "kv_b_proj.weight", {H * (nope + V), L});
+        emit(attn + "o_proj.weight", {D, H * V});
+    }
+    emit(at + "post_attention_layernorm.weight", {D});
+    const auto swiglu = [&](const std::string& in, const char* gate, const char* up, const char* down, int64_t F) {
+        emit(in + gate, {F, D});
+        emit(in + up, {F, D});
+        emit(in + down, {D, F});
+    };
+    if (!c.is_moe(layer)) return swiglu(at + "mlp.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.intermediate_size);
+    emit(moe + "gate.weight", {c.num_experts, D});
+    emit(moe + "gate.e_score_correction_bias", {c.num_experts});
+    for (int e = 0; e < experts; ++e) swiglu(moe + "experts." + std::to_string(e) + ".", "w1.weight", "w3.weight", "w2.weight", c.moe_intermediate_size);
+    if (c.num_shared_experts)
+        swiglu(moe + "shared_experts.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", int64_t{c.num_shared_experts} * c.moe_intermediate_size);
+}
+
+// The 48B's rhythm: three KDA layers, then one MLA.
+std::vector<std::string> three_to_one(int layers) {
+    std::vector<std::string> kinds;
+    for (int i = 0; i < layers; ++i) kinds.push_back(i % 4 == 3 ? "mla" : "kda");
+    return kinds;
+}
+
+// model.md, section 1: the config of Kimi-Linear-48B-A3B-Instruct.
+ModelConfig kimi_linear_48b() {
+    ModelConfig c{.model_type = "kimi_linear", .vocab_size = 163840, .hidden_size = 2304, .num_hidden_layers = 27, .layer_kinds = three_to_one(27)};
+    c.layer_kinds[26] = "mla";  // the last group is short
+    c.model_max_length = 1048576;
+    c.kda_heads = 32, c.kda_key_dim = c.kda_value_dim = c.kda_gate_rank = 128;
+    c.num_attention_heads = 32, c.kv_lora_rank = 512, c.qk_nope_head_dim = 128, c.qk_rope_head_dim = 64, c.v_head_dim = 128;
+    c.intermediate_size = 9216, c.first_k_dense_replace = 1;
+    c.num_experts = 256, c.num_experts_per_token = 8, c.num_shared_experts = 1, c.moe_intermediate_size = 1024;
+    c.routed_scaling_factor = 2.446f;
+    c.bos_token_id = 163584, c.eos_token_ids = {163586}, c.pad_token_id = 163839;
+    return c;
+}
+
+// The same architecture in small. MLA heads take the 48B's proportions: a rope part half as wide as a nope part, a latent four times as wide.
+ModelConfig small(int vocab, int layers, int width, int heads, int head_dim, int dense, int experts, int top_k, int expert_width) {
+    ModelConfig c = kimi_linear_48b();
+    c.vocab_size = vocab, c.hidden_size = width, c.num_hidden_layers = layers, c.layer_kinds = three_to_one(layers);
+    c.model_max_length = 32768;
+    c.kda_heads = heads, c.kda_key_dim = c.kda_value_dim = c.kda_gate_rank = head_dim;
+    c.num_attention_heads = heads, c.kv_lora_rank = 4 * head_dim, c.qk_nope_head_dim = c.v_head_dim = head_dim, c.qk_rope_head_dim = head_dim / 2;
+    c.intermediate_size = dense, c.num_experts = experts, c.num_experts_per_token = top_k, c.moe_intermediate_size = expert_width;
+    c.bos_token_id = c.pad_token_id = -1, c.eos_token_ids.clear();
+    return c;
+}
+
+ModelConfig tiny_spec() {
+    ModelConfig c = small(32, 4, 16, 2, 8, 24, 8, 2, 12);
+    c.kv_lora_rank = 6, c.qk_nope_head_dim = c.v_head_dim = 4, c.qk_rope_head_dim = 2;
+    return c;
+}
+
+}  // namespace
+
+const std::vector<NamedShape>& named_shapes() {
+    static const std::vector<NamedShape> shapes = {
+        {"tiny-spec", "the 4 layers of the golden vectors: width 16, 8 experts", tiny_spec()},
+        {"tiny", "loads and answers in no time: 4 layers, width 64, blocks of 32 everywhere", small(256, 4, 64, 2, 32, 128, 8, 2, 32)},
+        {"mini", "as large as the embedded model: 8 layers, width 256, 8 of 32 experts", small(8192, 8, 256, 4, 64, 768, 32, 8, 64)},
+        {"bench-700m", "12 layers of width 1024, 8 of 64 experts: what klp bench measures", small(32768, 12, 1024, 8, 128, 4096, 64, 8, 256)},
+        {"kimi-linear-48b", "Kimi-Linear-48B-A3B, 3.1B active", kimi_linear_48b()},
+    };
+    return shapes;
+}
+
+ModelConfig all_mla(const ModelConfig& config) {
+    ModelConfig c = config;
+    std::fill(c.layer_kinds.begin(), c.layer_kinds.end(), "mla");
+    if (c.kv_lora_rank == 0) {  // a model of KDA alone has no MLA shapes: those of the 48B, in proportion
+        c.num_attention_heads = c.kda_heads;
+        c.qk_nope_head_dim = c.kda_key_dim, c.qk_rope_head_dim = c.kda_key_dim / 2, c.v_head_dim = c.kda_value_dim;
+        c.kv_lora_rank = 4 * c.kda_key_dim;
+    }
+    return c;
+}
+
+std::vector<TensorSpec> tensor_specs(const ModelConfig& c) {
+    std::vector<TensorSpec> specs;
+    const auto emit = [&](std::string name, std::initializer_list<int64_t> shape) { specs.push_back({std::move(name), shape}); };
+    emit("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
+    for (int i = 0; i < c.num_hidden_layers; ++i) layer_tensors(c, i, c.num_experts, emit);
+    emit("model.norm.weight", {c.hidden_size});
+    if (!c.tie_word_embeddings) emit("lm_head.weight", {c.vocab_size, c.hidden_size});
+    return specs;
+}
+
+ParameterCount count_parameters(const ModelConfig& c) {
+    const auto values = [&](int layer, int experts) {
+        int64_t n = 0;
+        layer_tensors(c, layer, experts, [&](const std::string&, std::initializer_list<int64_t> shape) {
+            int64_t size = 1;
+            for (int64_t d : shape) size *= d;
+            n += size;
+        });
+        return n;
+    };
+    const int64_t table = int64_t{c.vocab_size} * c.hidden_size;
+    ParameterCount count{.total = table + c.hidden_size + (c.tie_word_embeddings ? 0 : table), .active = c.hidden_size + table};
+    for (int i = 0; i < c.num_hidden_layers; ++i) {
+        const int64_t shared = values(i, 0), expert = values(i, 1) - shared;  // expert: 0 in a dense layer
+        count.total += shared + expert * c.num_experts;
+        count.active += shared + expert * c.num_experts_per_token;
+    }
+    return count;
+}
+
+SequenceBytes sequence_bytes(const ModelConfig& c, int64_t tokens, int cache_bytes_per_value) {
+    const auto kda = std::count(c.layer_kinds.begin(), c.layer_kinds.end(), "kda");
+    const int64_t mla = c.num_hidden_layers - kda, H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim;
+    return {.state = kda * H * K * V * 4,
+            .conv = kda * (c.short_conv_kernel_size - 1) * H * (2 * K + V) * 4,  // f32, like every activation
+            .cache = mla * (c.kv_lora_rank + c.qk_rope_head_dim) * tokens * cache_bytes_per_value};
+}
+
+}  // namespace klp

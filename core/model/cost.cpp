@@ -1,0 +1,74 @@
+#include "core/model/cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/files/weights.h"
+
+namespace klp {
+
+Costs::Costs(const ModelConfig& config, DType type) : config_(config), type_(type), cache_value_bytes_(type == DType::f32 ? 4 : 2) {
+    kda_ = static_cast<double>(std::count(config.layer_kinds.begin(), config.layer_kinds.end(), "kda"));
+    mla_ = config.num_hidden_layers - kda_;
+    for (const TensorSpec& spec : tensor_specs(config)) {
+        double values = 1;
+        for (int64_t d : spec.shape) values *= static_cast<double>(d);
+        const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
+        const DTypeInfo& row = info(matrix ? stored_type(spec.name, spec.shape, type) : DType::f32);
+        const double bytes = values / row.block * row.bytes;
+        if (spec.name == "model.embed_tokens.weight") {
+            embedding_row_ = bytes / static_cast<double>(spec.shape[0]);
+            if (config.tie_word_embeddings) head_values_ = values, head_bytes_ = bytes;
+        } else if (spec.name == "lm_head.weight") {
+            head_values_ = values, head_bytes_ = bytes;
+        } else if (spec.name.find(".experts.") != std::string::npos) {
+            expert_values_ += values / config.num_experts, expert_bytes_ += bytes / config.num_experts;
+        } else {
+            shared_bytes_ += bytes;
+            if (spec.shape.size() >= 2) shared_values_ += values;
+        }
+    }
+}
+
+double Costs::experts_hit(double tokens) const {
+    const double E = config_.num_experts, k = config_.num_experts_per_token;
+    return E > 0 ? E * (1 - std::pow(1 - k / E, tokens)) : 0;
+}
+
+Cost Costs::decode(int64_t context, int64_t sequences) const {
+    const auto n = static_cast<double>(sequences);
+    const SequenceBytes own = sequence_bytes(config_, context, cache_value_bytes_);
+    Cost cost;
+    cost.bytes = shared_bytes_ + head_bytes_ + experts_hit(n) * expert_bytes_ +
+                 n * (embedding_row_ + 2.0 * static_cast<double>(own.state + own.conv) + static_cast<double>(own.cache));
+    const double linear = shared_values_ + head_values_ + config_.num_experts_per_token * expert_values_;
+    const double kda = 7.0 * config_.kda_heads * config_.kda_key_dim * config_.kda_value_dim;  // decay, two products with the state, its change
+    const double mla = 2.0 * config_.num_attention_heads * (2.0 * config_.kv_lora_rank + config_.qk_rope_head_dim) * static_cast<double>(context);
+    cost.operations = n * (2 * linear + kda_ * kda + mla_ * mla);
+    return cost;
+}
+
+Cost Costs::prefill(int64_t tokens) const {
+    const auto T = static_cast<double>(tokens);
+    Cost cost;
+    cost.bytes = shared_bytes_ + head_bytes_ + experts_hit(T) * expert_bytes_ + T * embedding_row_;
+    const double linear = shared_values_ + config_.num_experts_per_token * expert_values_;
+    constexpr double C = 64;  // tokens of a chunk
+    const double K = config_.kda_key_dim, V = config_.kda_value_dim;
+    const double kda = config_.kda_heads * (6 * K * V + 3 * C * (K + V) / 2 + C * C);
+    const double pair = 2.0 * config_.num_attention_heads * (config_.qk_nope_head_dim + config_.qk_rope_head_dim + config_.v_head_dim);  // of a query and a key
+    cost.operations = T * (2 * linear + kda_ * kda + mla_ * pair * T / 2) + 2 * head_values_;
+    return cost;
+}
+
+double Costs::rate(const DeviceLimits& limits) const {
+    if (type_ == DType::q8_0 || type_ == DType::q4_0) return limits.int8_gops;
+    return type_ == DType::bf16 ? std::max(limits.bf16_gflops, limits.f32_gflops) : limits.f32_gflops;
+}
+
+double Costs::seconds(const Cost& cost, const DeviceLimits& limits) const {
+    if (!(limits.read_gb_s > 0) || !(rate(limits) > 0)) return NAN;
+    return std::max(cost.bytes / limits.read_gb_s, cost.operations / rate(limits)) / 1e9;
+}
+
+}  // namespace klp

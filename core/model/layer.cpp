@@ -1,0 +1,184 @@
+// The table of mixers, the arena of temporary memory, and the loader that layers fetch their weights with.
+#include "core/model/layer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/model/layers.h"
+
+namespace klp {
+
+namespace {
+
+struct MixerRow {
+    const char* kind;
+    std::unique_ptr<TokenMixer> (*make)(int layer, Loader& load);
+};
+constexpr MixerRow kMixers[] = {
+    {"kda", make_kda},
+    {"mla", make_mla},
+};
+
+}  // namespace
+
+std::unique_ptr<TokenMixer> make_mixer(const std::string& kind, int layer, Loader& load) {
+    for (const MixerRow& row : kMixers)
+        if (kind == row.kind) return row.make(layer, load);
+    load.fail("layer " + std::to_string(layer) + ": no mixer is called '" + kind + "'");
+    return nullptr;
+}
+
+std::string_view name(Site site) {
+    switch (site) {
+        case Site::log_decay:
+            return "kda.log_decay";
+        case Site::beta:
+            return "kda.beta";
+        case Site::state_norm:
+            return "kda.state_norm";
+        case Site::update_norm:
+            return "kda.update_norm";
+        case Site::log_sum_exp:
+            return "mla.log_sum_exp";
+        case Site::picks:
+            return "moe.picks";
+        case Site::pick_weights:
+            return "moe.pick_weights";
+        case Site::projections:
+            return "mixer.projections";
+    }
+    return "";
+}
+
+// --- Scratch --------------------------------------------------------------------------------------------------------
+
+float* Scratch::floats(int64_t n) {
+    constexpr size_t kAlign = 256;
+    const size_t bytes = (static_cast<size_t>(n) * sizeof(float) + kAlign - 1) / kAlign * kAlign;
+    while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes()) ++block_, used_ = 0;
+    if (block_ == blocks_.size()) blocks_.push_back(on_.allocate(std::max<size_t>(bytes, 1 << 20)));
+    float* at = reinterpret_cast<float*>(blocks_[block_].as<std::byte>() + used_);
+    used_ += bytes;
+    return at;
+}
+
+Out<2> Scratch::rows(int64_t rows, int64_t columns) { return {floats(rows * columns), {rows, columns}}; }
+
+void Scratch::reset() {
+    if (blocks_.size() > 1) {
+        const auto total = static_cast<size_t>(bytes());
+        blocks_.clear();
+        blocks_.push_back(on_.allocate(total));
+    }
+    block_ = used_ = 0;
+#if KLP_POISON
+    if (!on_.info().whole_passes)  // the CPU's memory: sanitizer builds have no other but that of a simulated GPU, whose passes may be under way
+        for (Buffer& block : blocks_) std::memset(block.as<std::byte>(), 0xff, block.bytes());
+#endif
+}
+
+void Scratch::rewind() { block_ = used_ = 0; }
+
+std::unique_ptr<Download> Scratch::download_later() const {
+    std::vector<std::span<const std::byte>> parts;
+    for (size_t b = 0; b < blocks_.size() && b <= block_; ++b) parts.emplace_back(blocks_[b].as(), b < block_ ? blocks_[b].bytes() : used_);
+    return on_.download_later(parts);
+}
+
+int64_t Scratch::place(const float* taken) const {
+    int64_t before = 0;
+    for (const Buffer& block : blocks_) {
+        const auto floats = static_cast<int64_t>(block.bytes() / sizeof(float));
+        if (taken >= block.as<float>() && taken < block.as<float>() + floats) return before + (taken - block.as<float>());
+        before += floats;
+    }
+    KLP_CHECK(!"memory that was not taken from here");
+    return -1;
+}
+
+int64_t Scratch::bytes() const {
+    int64_t total = 0;
+    for (const Buffer& block : blocks_) total += static_cast<int64_t>(block.bytes());
+    return total;
+}
+
+// --- Loader ---------------------------------------------------------------------------------------------------------
+
+void Loader::fail(std::string message) {
+    if (error.empty()) error = std::move(message);
+}
+
+Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
+    if (!error.empty()) return {};
+    if (const auto drawn = source->drawn(name, {out, in})) {
+        bytes += drawn->shape.bytes();
+        return on->draw(drawn->shape, drawn->random, keep);
+    }
+    auto found = source->find(name, {out, in});
+    if (!found) return fail(found.error().message), Weight{};
+    bytes += found->bytes();
+    return on->adopt(*found, keep);
+}
+
+const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
+    std::vector<float> values;
+    for (const TensorSpec& tensor : tensors) {
+        if (!error.empty()) return nullptr;
+        auto found = source->find(tensor.name, tensor.shape);
+        if (!found) return fail(found.error().message), nullptr;
+        bytes += found->bytes();
+        const size_t start = values.size();
+        values.resize(start + static_cast<size_t>(found->out * found->in));
+        decode(found->type, found->data, found->out * found->in, values.data() + start);
+    }
+    keep.push_back(on->allocate(values.size() * sizeof(float)));
+    on->upload(keep.back().as(), values.data(), values.size() * sizeof(float));
+    return keep.back().as<float>();
+}
+
+const float* Loader::vector(const std::string& name, const std::vector<int64_t>& shape) { return joined({{name, shape}}); }
+
+// --- Step -----------------------------------------------------------------------------------------------------------
+
+float* Step::watch(Site site, int64_t width) {
+    if (!wants(site)) return nullptr;
+    watched.push_back({site, layer, readings.floats(tokens * width), width, true});
+    return watched.back().values;
+}
+
+void Step::publish() {
+    if (watched.empty()) return;
+    const auto all = readings.download_later();
+    publish(floats_of(all->wait()));
+    readings.rewind();
+}
+
+void Step::publish(std::span<const float> downloaded) {
+    std::vector<float> shown;
+    for (const Watched& w : watched) {
+        std::span<const float> rows;
+        if (w.reading) {
+            rows = downloaded.subspan(static_cast<size_t>(readings.place(w.values)), static_cast<size_t>(tokens * w.width));
+        } else {
+            shown.resize(static_cast<size_t>(tokens * w.width));
+            on.download(shown.data(), w.values, shown.size() * sizeof(float));
+            rows = shown;
+        }
+        if (w.site == Site::picks) {  // the op writes expert numbers as int32
+            shown.resize(rows.size());
+            std::transform(rows.begin(), rows.end(), shown.begin(), [](float v) { return static_cast<float>(std::bit_cast<int32_t>(v)); });
+            rows = shown;
+        }
+        for (size_t s = 0; s < segments.size(); ++s)
+            for (int64_t t = 0; t < segments[s].count; ++t)
+                tap->take({.site = w.site,
+                           .layer = w.layer,
+                           .sequence = static_cast<int>(s),
+                           .position = segments[s].past + t,
+                           .values = {rows.data() + (segments[s].first + t) * w.width, static_cast<size_t>(w.width)}});
+    }
+    watched.clear();
+}
+
+}  // namespace klp

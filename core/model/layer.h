@@ -1,0 +1,144 @@
+// The rooms a model is built from: token mixers (KDA, MLA) and channel mixers (dense SwiGLU, MoE).
+// A new mixer is one file in layers/ and one line in layer.cpp's table; its memory is described as data, so that sequences, snapshots, forks and pictures need
+// not know its kind.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/files/config.h"
+#include "core/files/weights.h"
+#include "core/model/telemetry.h"
+#include "kernels/backend.h"
+
+namespace klp {
+
+// What one layer remembers of one sequence.
+struct StateSpec {
+    struct Fixed {         // f32, zero at the start, of constant size
+        std::string name;  // "S", "conv"
+        std::vector<int64_t> shape;
+        int64_t values() const {
+            int64_t n = 1;
+            for (int64_t d : shape) n *= d;
+            return n;
+        }
+    };
+    std::vector<Fixed> fixed;
+    int64_t row_bytes = 0;  // of one append-only row a token (the MLA cache); 0: none
+};
+
+// One layer's memory of one sequence. Pages are append-only and shared between forks; a page that another fork also holds is copied before it is written.
+struct LayerState {
+    std::vector<Buffer> fixed;                   // in the order of StateSpec::fixed
+    std::vector<std::shared_ptr<Buffer>> pages;  // kMlaPage rows each
+    std::vector<std::byte*> rows;                // where each page lies, as the op takes them; gathered anew for each token this is 0.3 ms of 27 layers at 1M
+
+    void add_page(std::shared_ptr<Buffer> page) {
+        rows.push_back(page->as());
+        pages.push_back(std::move(page));
+    }
+};
+
+inline std::span<const float> floats_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+// Temporary memory of one forward pass: taken in order, all given back at the end of a frame.
+class Scratch {
+public:
+    explicit Scratch(Backend& on) : on_(on) {}
+    Out<2> rows(int64_t rows, int64_t columns);
+    float* floats(int64_t n);
+    void reset();   // everything taken is free again; blocks are merged so that the next pass fits into one
+    void rewind();  // everything taken is free again, and memory stays as it is
+    int64_t bytes() const;
+
+    // Everything taken, block behind block, on its way to the host; place(): where a pointer's floats stand in it.
+    std::unique_ptr<Download> download_later() const;
+    int64_t place(const float* taken) const;
+
+private:
+    Backend& on_;
+    std::vector<Buffer> blocks_;
+    size_t block_ = 0, used_ = 0;
+};
+
+// Consecutive rows of one sequence in a batch.
+struct Segment {
+    int64_t first = 0, count = 0;  // rows
+    int64_t past = 0;              // tokens the sequence already holds
+    LayerState* states = nullptr;  // one for each layer
+};
+
+// What a layer may use during one forward pass; passed, never kept.
+struct Step {
+    Backend& on;
+    Scratch& scratch;
+    Scratch& readings;   // what taps are written to, apart from the rest so that one download brings all of them
+    Tap* tap = nullptr;  // who watches; may be nobody
+    std::span<const Segment> segments;
+    int layer = 0;
+    int64_t tokens = 0;  // rows of all segments
+
+    bool wants(Site site) const { return tap && tap->wants(site, layer); }
+    // Room for one row of `width` values a token if somebody watches this site of this layer, else nullptr; handed to the tap when the layer is done.
+    float* watch(Site site, int64_t width);
+    // The same for rows that the layer holds anyway until it is done.
+    void show(Site site, Out<2> rows) {
+        if (wants(site)) watched.push_back({site, layer, rows.data, rows.dim[1], false});
+    }
+    // Hands what was watched to the tap; called by the model. `downloaded`: the readings, where they were asked for already.
+    void publish();
+    void publish(std::span<const float> downloaded);
+
+    struct Watched {
+        Site site;
+        int layer;
+        float* values;
+        int64_t width;
+        bool reading;  // lies in `readings`
+    };
+    std::vector<Watched> watched = {};
+};
+
+class TokenMixer {
+public:
+    virtual ~TokenMixer() = default;
+    virtual std::string_view kind() const = 0;  // "kda", "mla": the table's name
+    virtual StateSpec state() const = 0;
+    virtual void forward(Out<2> x, Step& step) const = 0;  // x += Mixer(RMSNorm(x))
+    virtual int64_t weight_bytes() const = 0;              // what one decoded token reads
+};
+class FeedForward {
+public:
+    virtual ~FeedForward() = default;
+    virtual std::string_view kind() const = 0;             // "dense", "moe"
+    virtual void forward(Out<2> x, Step& step) const = 0;  // x += FFN(RMSNorm(x))
+    virtual int64_t weight_bytes() const = 0;              // what one decoded token reads
+};
+
+// Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.
+// The first thing that is wrong is kept as the sentence to show, and everything after it comes back empty.
+struct Loader {
+    std::shared_ptr<Backend> on;
+    std::shared_ptr<const WeightSource> source;
+    const ModelConfig& config;
+    DType cache_type = DType::f32;  // of the MLA cache
+
+    Weight matrix(const std::string& name, int64_t out, int64_t in);
+    const float* vector(const std::string& name, const std::vector<int64_t>& shape);  // any stored type, as f32
+    const float* joined(const std::vector<TensorSpec>& tensors);                      // one behind the other
+    void fail(std::string message);
+
+    std::vector<Buffer> keep = {};  // what the device made of the weights
+    int64_t bytes = 0;              // of everything fetched, as stored
+    std::string error = {};
+};
+
+std::unique_ptr<TokenMixer> make_mixer(const std::string& kind, int layer, Loader& load);
+std::unique_ptr<FeedForward> make_ffn(int layer, Loader& load);
+
+}  // namespace klp

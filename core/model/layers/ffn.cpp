@@ -1,0 +1,90 @@
+// Channel mixers: the dense SwiGLU of the first layers, and the mixture of experts of all others.
+#include "core/model/layers.h"
+
+namespace klp {
+
+namespace {
+
+int64_t bytes(const SwiGlu& w) { return w.gate.bytes() + w.up.bytes() + w.down.bytes(); }
+
+class DenseFfn final : public FeedForward {
+public:
+    DenseFfn(int layer, Loader& load) {
+        const ModelConfig& c = load.config;
+        const std::string at = "model.layers." + std::to_string(layer) + ".";
+        const int64_t D = c.hidden_size, F = c.intermediate_size;
+        norm_ = {load.vector(at + "post_attention_layernorm.weight", {D}), c.rms_norm_eps};
+        // The vendor calls it mlp; what transformers' save_pretrained writes has it under the MoE layers' name.
+        const std::string mlp = at + (load.source->has(at + "block_sparse_moe.gate_proj.weight") ? "block_sparse_moe." : "mlp.");
+        w_ = {load.matrix(mlp + "gate_proj.weight", F, D), load.matrix(mlp + "up_proj.weight", F, D), load.matrix(mlp + "down_proj.weight", D, F)};
+    }
+
+    std::string_view kind() const override { return "dense"; }
+    void forward(Out<2> x, Step& step) const override { step.on.ffn({.x = x, .norm = norm_, .w = w_, .y = x}); }
+    int64_t weight_bytes() const override { return bytes(w_); }
+
+private:
+    Norm norm_;
+    SwiGlu w_;
+};
+
+class MoeFfn final : public FeedForward {
+public:
+    MoeFfn(int layer, Loader& load, bool biased_weights) {
+        const ModelConfig& c = load.config;
+        const std::string at = "model.layers." + std::to_string(layer) + ".";
+        const std::string moe = at + "block_sparse_moe.";
+        const int64_t D = c.hidden_size, F = c.moe_intermediate_size;
+        norm_ = {load.vector(at + "post_attention_layernorm.weight", {D}), c.rms_norm_eps};
+        router_ = {
+            .weight = load.vector(moe + "gate.weight", {c.num_experts, D}),  // f32 on both sides: near ties must not flip
+            .bias = load.source->has(moe + "gate.e_score_correction_bias") ? load.vector(moe + "gate.e_score_correction_bias", {c.num_experts}) : nullptr,
+            .E = c.num_experts,
+            .top_k = c.num_experts_per_token,
+            .groups = c.num_expert_group,
+            .kept_groups = c.topk_group,
+            .softmax = c.router_softmax,
+            .renormalize = c.moe_renormalize,
+            .scale = c.routed_scaling_factor,
+            .weights_from_biased_scores = biased_weights};
+        for (int e = 0; e < c.num_experts && load.error.empty(); ++e) {
+            const std::string expert = moe + "experts." + std::to_string(e) + ".";
+            experts_.push_back({load.matrix(expert + "w1.weight", F, D), load.matrix(expert + "w3.weight", F, D), load.matrix(expert + "w2.weight", D, F)});
+        }
+        if (c.num_shared_experts > 0) {
+            const std::string shared = moe + "shared_experts.";
+            const int64_t S = F * c.num_shared_experts;
+            shared_ = {load.matrix(shared + "gate_proj.weight", S, D), load.matrix(shared + "up_proj.weight", S, D),
+                       load.matrix(shared + "down_proj.weight", D, S)};
+        }
+    }
+
+    std::string_view kind() const override { return "moe"; }
+
+    void forward(Out<2> x, Step& step) const override {
+        Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared_, .y = x};
+        if (step.wants(Site::picks)) op.taps.picks = reinterpret_cast<int32_t*>(step.watch(Site::picks, router_.top_k));
+        op.taps.weights = step.watch(Site::pick_weights, router_.top_k);
+        step.on.moe(op);
+    }
+
+    int64_t weight_bytes() const override {
+        int64_t total = bytes(shared_) + int64_t{router_.E} * experts_[0].gate.in * int64_t{sizeof(float)};
+        return total + router_.top_k * bytes(experts_[0]);
+    }
+
+private:
+    Norm norm_;
+    Router router_;
+    std::vector<SwiGlu> experts_;
+    SwiGlu shared_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeedForward> make_ffn(int layer, Loader& load) {
+    if (!load.config.is_moe(layer)) return std::make_unique<DenseFfn>(layer, load);
+    return std::make_unique<MoeFfn>(layer, load, load.config.router_weights_from_biased_scores);
+}
+
+}  // namespace klp

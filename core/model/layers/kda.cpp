@@ -1,0 +1,80 @@
+// Kimi Delta Attention (report, section 3): a gated delta rule with one decay per channel and a state of constant size.
+#include "core/model/layers.h"
+
+namespace klp {
+
+namespace {
+
+class KdaMixer final : public TokenMixer {
+public:
+    KdaMixer(int layer, Loader& load) {
+        const ModelConfig& c = load.config;
+        const std::string at = "model.layers." + std::to_string(layer) + ".";
+        const std::string attn = at + "self_attn.";
+        const int64_t D = c.hidden_size, HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
+        op_.H = c.kda_heads, op_.K = c.kda_key_dim, op_.V = c.kda_value_dim;
+        op_.C = c.short_conv_kernel_size;
+        op_.R_f = op_.R_g = c.kda_gate_rank;
+
+        norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
+        in_ = {load.matrix(attn + "q_proj.weight", HK, D),        load.matrix(attn + "k_proj.weight", HK, D),
+               load.matrix(attn + "v_proj.weight", HV, D),        load.matrix(attn + "f_a_proj.weight", op_.R_f, D),
+               load.matrix(attn + "g_a_proj.weight", op_.R_g, D), load.matrix(attn + "b_proj.weight", op_.H, D)};
+        op_.conv =
+            load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
+        op_.A_log = load.vector(attn + "A_log", {1, 1, op_.H, 1});
+        op_.dt_bias = load.vector(attn + "dt_bias", {HK});
+        op_.f_b = load.matrix(attn + "f_b_proj.weight", HK, op_.R_f);
+        op_.g_b = load.matrix(attn + "g_b_proj.weight", HV, op_.R_g);
+        op_.lower_bound = c.gate_lower_bound;
+        op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
+        out_ = {load.matrix(attn + "o_proj.weight", D, HV)};
+    }
+
+    std::string_view kind() const override { return "kda"; }
+
+    StateSpec state() const override { return {.fixed = {{"S", {op_.H, op_.V, op_.K}}, {"conv", {op_.C - 1, op_.conv_width()}}}}; }
+
+    void forward(Out<2> x, Step& step) const override {
+        const Out<2> p = step.scratch.rows(step.tokens, op_.width());
+        const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
+
+        // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x)
+        step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
+        step.show(Site::projections, p);
+
+        // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g)
+        std::vector<KdaSegment> segments;
+        for (const Segment& s : step.segments) {
+            const LayerState& memory = s.states[step.layer];
+            segments.push_back({s.first, s.count, memory.fixed[0].as<float>(), memory.fixed[1].as<float>()});
+        }
+        Kda op = op_;
+        op.x = p, op.y = y, op.segments = segments;
+        op.taps.log_decay = step.watch(Site::log_decay, int64_t{op.H} * op.K);
+        op.taps.beta = step.watch(Site::beta, op.H);
+        op.taps.state_norm = step.watch(Site::state_norm, op.H);
+        op.taps.update_norm = step.watch(Site::update_norm, op.H);
+        step.on.kda(op);
+
+        step.on.linear({.x = y, .w = out_, .y = x, .add = true});
+    }
+
+    int64_t weight_bytes() const override {
+        int64_t bytes = op_.f_b.bytes() + op_.g_b.bytes();
+        for (const Weight& w : in_) bytes += w.bytes();
+        for (const Weight& w : out_) bytes += w.bytes();
+        return bytes;
+    }
+
+private:
+    Norm norm_;
+    std::vector<Weight> in_, out_;
+    Kda op_;  // everything of the op but what changes from step to step
+};
+
+}  // namespace
+
+std::unique_ptr<TokenMixer> make_kda(int layer, Loader& load) { return std::make_unique<KdaMixer>(layer, load); }
+
+}  // namespace klp

@@ -1,0 +1,62 @@
+#include "core/model/memory_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace klp {
+
+namespace {
+
+std::string size(int64_t bytes) {
+    char text[32];
+    const double mib = static_cast<double>(bytes) / (1 << 20);
+    std::snprintf(text, sizeof text, mib < 1024 ? "%.1f MiB" : "%.2f GiB", mib < 1024 ? mib : mib / 1024);
+    return text;
+}
+
+// Activations of a token.
+int64_t bytes_of_row(const ModelConfig& c) {
+    const int64_t HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
+    const int64_t widest = std::max<int64_t>({6 * HK + 4 * HV, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
+    return 4 * (4LL * c.hidden_size + 2 * widest);
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes) {
+    MemoryPlan plan{.context = context};
+    for (const TensorSpec& spec : tensor_specs(c)) {
+        int64_t values = 1;
+        for (int64_t d : spec.shape) values *= d;
+        // Vectors, convolutions and the router become f32 on every device.
+        const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
+        plan.weights += 4 * values;
+        if (!matrix) continue;
+        if (const auto drawn = source.drawn(spec.name, spec.shape)) {
+            const int64_t packed = on.adopted_bytes(drawn->shape);
+            plan.weights += (packed > 0 ? packed : drawn->shape.bytes()) - 4 * values;
+        } else if (const auto found = source.find(spec.name, spec.shape)) {
+            plan.weights += on.adopted_bytes(*found) - 4 * values;
+        }
+    }
+    const SequenceBytes sequence = sequence_bytes(c, context, cache_value_bytes);
+    plan.state = sequence.state + sequence.conv, plan.cache = sequence.cache;
+    plan.scratch = pass * bytes_of_row(c) + 4LL * c.vocab_size;
+    return plan;
+}
+
+int64_t bytes_of_sequence(const ModelConfig& c, int64_t context, int cache_value_bytes) {
+    const int64_t pages = (context + kMlaPage - 1) / kMlaPage + 1;
+    return sequence_bytes(c, pages * kMlaPage, cache_value_bytes).total() + bytes_of_row(c) + 4LL * c.vocab_size;
+}
+
+int64_t sequences_that_fit(const ModelConfig& c, int64_t bytes, int64_t context, int cache_value_bytes) {
+    return std::max<int64_t>(0, bytes) / bytes_of_sequence(c, context, cache_value_bytes);
+}
+
+std::string text(const MemoryPlan& p) {
+    return size(p.total()) + " (" + size(p.weights) + " weights, " + size(p.state) + " state, " + size(p.cache) + " cache of " + std::to_string(p.context) +
+           " tokens, " + size(p.scratch) + " scratch)";
+}
+
+}  // namespace klp

@@ -1,0 +1,287 @@
+// The forward pass, and how a checkpoint becomes a model.
+#include "core/model/model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "core/model/memory_plan.h"
+#include "core/model/sequence.h"
+#include "core/system.h"
+
+namespace klp {
+
+namespace {
+
+// Adds the time since `since` to `phase` and starts the next one.
+void charge(int64_t& phase, int64_t& since) {
+    const int64_t t = now_ns();
+    phase += t - since;
+    since = t;
+}
+
+// The tensors of a twin's replaced mixers: the layer's norm is the model's own, the rest is synthetic.
+class TwinWeights final : public WeightSource {
+public:
+    TwinWeights(std::shared_ptr<const WeightSource> model, std::shared_ptr<const WeightSource> synthetic)
+        : model_(std::move(model)), synthetic_(std::move(synthetic)) {}
+    const std::string& path() const override { return synthetic_->path(); }
+    std::vector<TensorInfo> tensors() const override { return synthetic_->tensors(); }
+    bool has(const std::string& name) const override { return of(name).has(name); }
+    Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override { return of(name).find(name, shape); }
+
+private:
+    const WeightSource& of(const std::string& name) const { return name.ends_with("input_layernorm.weight") ? *model_ : *synthetic_; }
+    std::shared_ptr<const WeightSource> model_, synthetic_;
+};
+
+// The type that the mixers' matrices are stored in, which both kinds of mixer have under this name.
+DType mixer_type(const WeightSource& source) {
+    for (const TensorInfo& tensor : source.tensors())
+        if (tensor.name == "model.layers.0.self_attn.q_proj.weight") return tensor.type;
+    return DType::f32;
+}
+
+// Readings of a long prompt are handed over layer by layer, since they are large; those of a few tokens all at once, since a device has to be waited for.
+constexpr int64_t kRowsAtOnce = 16;
+
+// What lies between begin_pass and end_pass; an exception ends it too.
+class OpenPass {
+public:
+    explicit OpenPass(Backend& on) : on_(on) { on_.begin_pass(); }
+    OpenPass(const OpenPass&) = delete;
+    ~OpenPass() {
+        try {
+            end();
+        } catch (const DeviceError&) {  // the first one is on its way
+        }
+    }
+    void end() {
+        if (std::exchange(open_, false)) on_.end_pass();
+    }
+
+private:
+    Backend& on_;
+    bool open_ = true;
+};
+
+// Of a feed's sequence with what it is fed now, the last ones.
+std::vector<int32_t> last_tokens(const Feed& feed, size_t most) {
+    const std::span<const int32_t> past = feed.sequence->tokens(), now = feed.tokens.last(std::min(most, feed.tokens.size()));
+    const auto before = past.last(std::min(most - now.size(), past.size()));
+    std::vector<int32_t> tokens(before.begin(), before.end());
+    tokens.insert(tokens.end(), now.begin(), now.end());
+    return tokens;
+}
+
+}  // namespace
+
+std::string_view label(TwinKind kind) {
+    switch (kind) {
+        case TwinKind::trained:
+            return "trained twin";
+        case TwinKind::synthetic:
+            return "same shapes, synthetic mixers";
+        case TwinKind::computed:
+            return "computed";
+        case TwinKind::recorded:
+            return "recorded";
+    }
+    return "";
+}
+
+Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, const ModelConfig& config, std::shared_ptr<const WeightSource> source,
+                                                 const LoadOptions& options) {
+    auto model = std::make_shared<Model>();
+    model->config_ = config;
+    model->config_.router_weights_from_biased_scores = options.biased_router || config.router_weights_from_biased_scores;
+    model->on_ = on;
+    model->source_ = source;
+    model->mixer_type_ = mixer_type(*source);
+    model->cache_type_ = model->mixer_type_ == DType::f32 ? DType::f32 : DType::bf16;
+
+    // Weights of a file lie in the CPU's memory as long as there is room; drawn ones must fit.
+    const bool drawn = source->drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}).has_value();
+    const int64_t free = on->free_bytes() < 0 && drawn ? system_memory().available : on->free_bytes();
+    model->pass_tokens_ = on->info().pass_tokens;
+    if (free >= 0) {
+        MemoryPlan plan;
+        for (;; model->pass_tokens_ /= 2) {  // shorter passes where memory is short
+            plan = plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), model->pass_tokens_, info(model->cache_type_).bytes);
+            if (plan.total() <= free || model->pass_tokens_ <= kPrefillChunk) break;
+        }
+        if (options.on_plan) options.on_plan(plan);
+        if (plan.total() > free)
+            return klp::fail(Error::device, source->path() + " needs " + text(plan) + ", and " + on->info().hardware + " has " + std::to_string(free >> 20) +
+                                                " of " + std::to_string(on->info().memory_bytes >> 20) + " MiB free");
+    }
+
+    constexpr double kFetching = 0.9;  // of the time that loading takes
+    source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
+    Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
+    model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+    for (int i = 0; i < config.num_hidden_layers && load.error.empty(); ++i) {
+        if (options.cancel && *options.cancel) return klp::fail(Error::interrupted, "loading " + source->path() + " was interrupted");
+        std::shared_ptr<const TokenMixer> mixer = make_mixer(config.layer_kinds[static_cast<size_t>(i)], i, load);
+        model->layers_.push_back({std::move(mixer), make_ffn(i, load)});
+        if (options.progress) options.progress(kFetching + (1 - kFetching) * double(i + 1) / config.num_hidden_layers);
+    }
+    model->final_norm_ = {load.vector("model.norm.weight", {config.hidden_size}), config.rms_norm_eps};
+    model->lm_head_ = config.tie_word_embeddings ? model->embed_ : load.matrix("lm_head.weight", config.vocab_size, config.hidden_size);
+    if (!load.error.empty()) return klp::fail(Error::model, load.error);
+
+    model->weight_bytes_ = load.bytes;
+    model->keep_.push_back(std::make_shared<const std::vector<Buffer>>(std::move(load.keep)));
+    return model;
+}
+
+Result<std::shared_ptr<const Model>> Model::all_mla_twin(const std::filesystem::path& folder) const {
+    std::error_code none;
+    if (!folder.empty() && std::filesystem::exists(folder / "twin" / "config.json", none)) {
+        auto checkpoint = open_checkpoint(folder / "twin");
+        if (!checkpoint) return tl::unexpected(checkpoint.error());
+        auto trained = load(on_, checkpoint->config, checkpoint->source);
+        if (trained) std::const_pointer_cast<Model>(*trained)->twin_ = TwinKind::trained;
+        return trained;
+    }
+    if (config_.kv_lora_rank <= 0)
+        return klp::fail(Error::model, source_->path() + ": the model has no MLA layer whose shapes a full-attention twin could take");
+
+    auto twin = std::make_shared<Model>(*this);
+    twin->config_ = all_mla(config_);
+    twin->twin_ = TwinKind::synthetic;
+    twin->source_ = std::make_shared<TwinWeights>(source_, synthetic_weights(twin->config_, mixer_type_, 0));
+    Loader load{.on = on_, .source = twin->source_, .config = twin->config_, .cache_type = cache_type_};
+    for (size_t i = 0; i < layers_.size(); ++i)
+        if (layers_[i].mixer->kind() != "mla") twin->layers_[i].mixer = make_mixer("mla", static_cast<int>(i), load);
+    if (!load.error.empty()) return klp::fail(Error::model, load.error);
+    twin->keep_.push_back(std::make_shared<const std::vector<Buffer>>(std::move(load.keep)));
+    return twin;
+}
+
+int64_t Model::active_weight_bytes() const {
+    int64_t bytes = lm_head_.bytes();
+    for (const Layer& layer : layers_) bytes += layer.mixer->weight_bytes() + layer.ffn->weight_bytes();
+    return bytes;
+}
+
+PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows) const {
+    const int side = ws.taken[0] ? 1 : 0;
+    KLP_CHECK(!ws.taken[side]);
+    auto pass = std::make_unique<Pass>(*on_, ws, side);
+    int64_t since = pass->begun_ns = now_ns();
+
+    std::vector<int32_t> ids;
+    std::vector<const Pick*> followed;
+    for (const Feed& feed : feeds) {
+        const auto count = static_cast<int64_t>(feed.tokens.size());
+        feed.sequence->reserve(count);
+        pass->segments.push_back({static_cast<int64_t>(ids.size()), count, feed.sequence->position(), feed.sequence->layers_.data()});
+        ids.insert(ids.end(), feed.tokens.begin(), feed.tokens.end());
+        if (feed.follows) followed.resize(ids.size()), followed.back() = feed.follows;
+    }
+    if (!followed.empty()) followed.resize(ids.size());
+    const auto T = static_cast<int64_t>(ids.size());
+    const int64_t D = config_.hidden_size;
+
+    Step& step = pass->step;
+    step.segments = pass->segments, step.tokens = T;
+    step.scratch.reset();
+    step.readings.reset();
+    const Out<2> x = step.scratch.rows(T, D);
+    OpenPass open(*on_);
+    if (T > 0) {
+        on_->embed({.ids = ids, .picked = followed, .table = embed_, .x = x});
+        charge(pass->times.embed, since);
+        for (const Layer& layer : layers_) {
+            layer.mixer->forward(x, step);  // x += Mixer(RMSNorm(x))
+            charge(layer.mixer->kind() == "kda" ? pass->times.kda : pass->times.mla, since);
+            layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
+            charge(layer.ffn->kind() == "moe" ? pass->times.moe : pass->times.dense, since);
+            if (T > kRowsAtOnce) step.publish();
+            ++step.layer;
+        }
+    }
+
+    // logits = W RMSNorm(x), of every row or of each feed's last one
+    std::vector<int64_t> rows;
+    const bool silent = std::all_of(feeds.begin(), feeds.end(), [](const Feed& f) { return f.silent; });
+    if (!all_rows && !silent)
+        for (const Segment& s : pass->segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
+    const int64_t R = all_rows ? T : static_cast<int64_t>(rows.size());
+    Out<2> last = x;
+    if (!all_rows) {
+        last = step.scratch.rows(R, D);
+        for (int64_t r = 0; r < R; ++r) {
+            if (rows[static_cast<size_t>(r)] < 0)
+                on_->zero(last.row(r), static_cast<size_t>(D) * sizeof(float));
+            else
+                on_->copy(last.row(r), x.row(rows[static_cast<size_t>(r)]), static_cast<size_t>(D) * sizeof(float));
+        }
+    }
+    const bool wants_logits = all_rows || std::any_of(feeds.begin(), feeds.end(), [](const Feed& f) { return !f.choice && !f.silent; });
+    ws.logits.resize(wants_logits ? static_cast<size_t>(R * config_.vocab_size) : 0);
+    pass->picks.resize(feeds.size());
+    if (R > 0) {
+        const Out<2> logits = step.scratch.rows(R, config_.vocab_size);
+        on_->linear({.x = last, .norm = final_norm_, .w = {&lm_head_, 1}, .y = logits});
+        for (size_t r = 0; r < rows.size(); ++r) {
+            if (!feeds[r].choice || rows[r] < 0) continue;
+            const Choice& c = *feeds[r].choice;
+            std::vector<int32_t> recent;
+            if (c.how.penalises()) recent = last_tokens(feeds[r], static_cast<size_t>(c.how.repeat_window));
+            auto* const pick =
+                reinterpret_cast<Pick*>(step.readings.floats((sizeof(Pick) + static_cast<size_t>(c.candidates) * sizeof(Candidate)) / sizeof(float)));
+            pass->picks[r] = {feeds[r].sequence, pass->segments[r].past + pass->segments[r].count, pick, c.candidates};
+            on_->sample({.logits = {logits.row(static_cast<int64_t>(r)), {config_.vocab_size}},
+                         .how = c.how,
+                         .recent = recent,
+                         .newest = feeds[r].follows,
+                         .random = c.random,
+                         .pick = pick,
+                         .top = reinterpret_cast<Candidate*>(pick + 1),
+                         .candidates = c.candidates});
+        }
+        open.end();
+        if (wants_logits) on_->download(ws.logits.data(), logits.data, ws.logits.size() * sizeof(float));
+        for (size_t r = 0; r < rows.size() && wants_logits; ++r)
+            if (rows[r] < 0)
+                std::fill_n(ws.logits.begin() + static_cast<int64_t>(r) * config_.vocab_size, config_.vocab_size, std::numeric_limits<float>::quiet_NaN());
+    }
+    open.end();
+    // One download brings the readings and the picks. What else is shown lies where the next pass computes.
+    pass->given = step.readings.download_later();
+    if (std::any_of(step.watched.begin(), step.watched.end(), [](const Step::Watched& w) { return !w.reading; })) step.publish(floats_of(pass->given->wait()));
+    charge(pass->times.head, since);
+    for (const Feed& feed : feeds) feed.sequence->tokens_.insert(feed.sequence->tokens_.end(), feed.tokens.begin(), feed.tokens.end());
+    return pass;
+}
+
+void Model::finish(Pass& pass) const {
+    Workspace& ws = pass.ws;
+    int64_t since = now_ns();
+    const std::span<const float> readings = floats_of(pass.given->wait());
+    pass.step.publish(readings);
+    ws.picked.assign(pass.picks.size(), {});
+    for (size_t r = 0; r < pass.picks.size(); ++r) {
+        const Pass::Picks& p = pass.picks[r];
+        if (!p.pick) continue;
+        Picked& picked = ws.picked[r];
+        const float* at = readings.data() + pass.step.readings.place(reinterpret_cast<const float*>(p.pick));
+        std::memcpy(static_cast<void*>(static_cast<Pick*>(&picked)), at, sizeof(Pick));
+        for (int i = 0; i < p.candidates; ++i)
+            std::memcpy(static_cast<void*>(&picked.top.emplace_back()), at + sizeof(Pick) / sizeof(float) + 2 * i, sizeof(Candidate));
+        std::erase_if(picked.top, [](const Candidate& c) { return c.id < 0; });
+        // A pass behind this one may have fed it already.
+        if (std::vector<int32_t>& tokens = p.sequence->tokens_; p.position < static_cast<int64_t>(tokens.size()))
+            tokens[static_cast<size_t>(p.position)] = picked.id;
+    }
+    charge(pass.times.head, since);
+    ws.times = pass.times;
+    // Of passes that overlap, the time since the one before.
+    if (on_->info().whole_passes) ws.times = {.whole = since - std::max(pass.begun_ns, ws.finished_ns)};
+    ws.finished_ns = since;
+}
+
+}  // namespace klp

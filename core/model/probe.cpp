@@ -1,0 +1,258 @@
+#include "core/model/probe.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/naive.h"
+
+namespace klp {
+
+namespace {
+
+using naive::Numbers;
+
+// Some rows of a checkpoint's matrix as numbers, [count, in].
+Result<Numbers> rows_of(const WeightSource& source, const std::string& name, const std::vector<int64_t>& shape, int64_t first, int64_t count) {
+    const auto found = source.find(name, shape);
+    if (!found) return tl::unexpected(found.error());
+    // A convolution is [channels, 1, C], which the source folds into [channels, C].
+    return naive::dense(found->rows(first, count));
+}
+
+// Keeps the columns that one head needs, token after token.
+class HeadTap final : public Tap {
+public:
+    struct Columns {
+        int64_t first = 0, count = 0;
+    };
+    HeadTap(int layer, std::vector<std::pair<Site, Columns>> wanted) : layer_(layer), wanted_(std::move(wanted)), values(wanted_.size()) {}
+    bool wants(Site site, int layer) const override {
+        return layer == layer_ && std::any_of(wanted_.begin(), wanted_.end(), [&](const auto& w) { return w.first == site; });
+    }
+    void take(const Reading& r) override {
+        for (size_t i = 0; i < wanted_.size(); ++i) {
+            const auto& [site, columns] = wanted_[i];
+            if (site != r.site) continue;
+            const auto from = r.values.begin() + columns.first;
+            values[i].insert(values[i].end(), from, from + columns.count);
+        }
+    }
+
+private:
+    int layer_;
+    std::vector<std::pair<Site, Columns>> wanted_;
+
+public:
+    std::vector<std::vector<float>> values;  // of each wanted one, [T, count]
+};
+
+using Heard = std::function<void(int64_t done)>;
+
+// Feeds under a tap, chunk by chunk.
+Result<void> feed(Sequence& sequence, std::span<const int32_t> tokens, Workspace& ws, Tap& tap, const std::atomic<bool>* cancel, const Heard& heard) {
+    Tap* const before = std::exchange(ws.tap, &tap);
+    Result<void> fed;
+    for (int64_t at = 0, n = static_cast<int64_t>(tokens.size()); at < n && fed; at += kPrefillChunk) {
+        if (heard) heard(at);
+        fed = sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPrefillChunk, n - at))), ws, cancel, &kGreedy);
+    }
+    ws.tap = before;
+    return fed;
+}
+
+// A probe's own sequence, and how far it is.
+struct Replay {
+    const ProbeRequest& what;
+    SnapshotPool& pool;
+    const std::atomic<bool>* cancel;
+    const SnapshotPool::Progress& progress;
+    Sequence sequence;
+    Workspace ws;
+    int64_t replayed = 0;  // before what the probe looks at
+
+    // Stands in front of token `first`.
+    Result<void> stand(int64_t first) {
+        const auto before = what.tokens.first(static_cast<size_t>(first));
+        replayed = pool.cost(sequence, before).replayed;
+        const int64_t total = replayed + static_cast<int64_t>(what.tokens.size()) - first;
+        auto move = pool.go(sequence, before, ws, cancel, [&](int64_t done, int64_t) {
+            if (progress) progress(done, total);
+        });
+        if (!move) return tl::unexpected(move.error());
+        return {};
+    }
+    std::span<const int32_t> rest() const { return what.tokens.subspan(static_cast<size_t>(sequence.position())); }
+    Heard heard() const {
+        const int64_t total = replayed + static_cast<int64_t>(rest().size());
+        return [this, total](int64_t done) {
+            if (progress) progress(replayed + done, total);
+        };
+    }
+};
+
+using AllReads = std::vector<HeadReads>;
+
+Result<AllReads> probe_kda(Replay& at, int first_head, int heads) {
+    const ModelConfig& c = at.sequence.model().config();
+    const int64_t K = c.kda_key_dim, V = c.kda_value_dim;
+    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(at.what.tokens.size()) - at.what.window);
+    if (auto stands = at.stand(first); !stands) return tl::unexpected(stands.error());
+    const std::vector<float> state = at.sequence.state(at.what.layer, "S");
+    AllReads all_reads;
+    const auto look = [&](int h, const DeltaRows& rows) {
+        Unrolled unrolled = unroll(rows);
+        double rest = 0, all = 0;  // |S_0^T r|^2 and |o|^2
+        for (int64_t j = 0; j < V; ++j) {
+            double o = 0;
+            for (int64_t i = 0; i < K; ++i) o += state[static_cast<size_t>((h * V + j) * K + i)] * unrolled.rest[static_cast<size_t>(i)];
+            rest += o * o;
+            for (int64_t t = 0; t < rows.tokens(); ++t) o += unrolled.weights[static_cast<size_t>(t)] * rows.v[static_cast<size_t>(t * V + j)];
+            all += o * o;
+        }
+        HeadReads reads{.head = h, .position = static_cast<int64_t>(at.what.tokens.size()) - 1, .first = first, .implicit = true};
+        reads.weights = std::move(unrolled.weights), reads.decay_only = std::move(unrolled.decay_only);
+        reads.before = all > 0 ? static_cast<float>(std::sqrt(rest / all)) : 0;
+        all_reads.push_back(std::move(reads));
+    };
+    auto fed = delta_rows(at.sequence, at.rest(), at.what.layer, first_head, heads, at.ws, look, at.cancel, at.heard());
+    if (!fed) return tl::unexpected(fed.error());
+    return all_reads;
+}
+
+Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
+    const ModelConfig& c = at.sequence.model().config();
+    const int64_t nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim;
+    const int64_t N = static_cast<int64_t>(at.what.tokens.size());
+    if (auto stands = at.stand(N - 1); !stands) return tl::unexpected(stands.error());
+    HeadTap tap(at.what.layer, {{Site::projections, {first_head * (nope + rope), heads * (nope + rope)}}});
+    if (auto fed = feed(at.sequence, at.rest(), at.ws, tap, at.cancel, at.heard()); !fed) return tl::unexpected(fed.error());
+
+    const std::string kv_b = "model.layers." + std::to_string(at.what.layer) + ".self_attn.kv_b_proj.weight";
+    AllReads all;
+    std::vector<Numbers> queries;
+    for (int h = first_head; h < first_head + heads; ++h) {
+        const auto w_uk = rows_of(at.sequence.model().source(), kv_b, {c.num_attention_heads * head_rows, L}, h * head_rows, nope);
+        if (!w_uk) return tl::unexpected(w_uk.error());
+        // query of the cached row c | k_r:  W_UK^T q_n | q_r
+        const auto q = tap.values[0].begin() + (h - first_head) * (nope + rope);
+        Numbers query(static_cast<size_t>(L));
+        for (int64_t i = 0; i < nope; ++i)
+            for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += (*w_uk)[static_cast<size_t>(i * L + l)] * q[i];
+        query.insert(query.end(), q + nope, q + nope + rope);
+        if (!c.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta);  // cached keys are rotated already
+        queries.push_back(std::move(query));
+        all.push_back({.head = h, .position = N - 1});
+        all.back().weights.reserve(static_cast<size_t>(N));
+    }
+
+    const double scale = 1 / std::sqrt(static_cast<double>(nope + rope));
+    for (int64_t first = 0; first < N; first += kMlaPage) {
+        const int64_t count = std::min<int64_t>(kMlaPage, N - first);
+        const std::vector<float> rows = at.sequence.cache(at.what.layer, first, count);
+        for (size_t h = 0; h < all.size(); ++h)
+            for (int64_t n = 0; n < count; ++n) {
+                double score = 0;
+                for (int64_t i = 0; i < L + rope; ++i) score += queries[h][static_cast<size_t>(i)] * rows[static_cast<size_t>(n * (L + rope) + i)];
+                all[h].weights.push_back(static_cast<float>(score * scale));
+            }
+    }
+    for (HeadReads& reads : all) {
+        const float top = *std::max_element(reads.weights.begin(), reads.weights.end());
+        double sum = 0;
+        for (float w : reads.weights) sum += std::exp(static_cast<double>(w) - top);
+        for (float& w : reads.weights) w = static_cast<float>(std::exp(static_cast<double>(w) - top) / sum);
+    }
+    return all;
+}
+
+}  // namespace
+
+Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int first, int count, Workspace& ws,
+                        const std::function<void(int head, const DeltaRows&)>& each, const std::atomic<bool>* cancel,
+                        const std::function<void(int64_t done)>& heard) {
+    const ModelConfig& c = sequence.model().config();
+    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, C = c.short_conv_kernel_size, T = static_cast<int64_t>(tokens.size());
+    struct Stream {
+        const char* name;
+        int64_t column, width;  // in q^ | k^ | v^; of a head
+    };
+    const Stream streams[] = {{"q", 0, K}, {"k", H * K, K}, {"v", 2 * H * K, V}};
+    const std::vector<float> tail = sequence.state(layer, "conv");
+    HeadTap tap(layer, {{Site::projections, {streams[0].column + first * K, count * K}},
+                        {Site::projections, {streams[1].column + first * K, count * K}},
+                        {Site::projections, {streams[2].column + first * V, count * V}},
+                        {Site::log_decay, {first * K, count * K}},
+                        {Site::beta, {first, count}}});
+    if (auto fed = feed(sequence, tokens, ws, tap, cancel, heard); !fed) return fed;
+
+    for (int64_t h = first; h < first + count; ++h) {
+        const int64_t nth = h - first;
+        DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
+        for (int64_t t = 0; t < T; ++t) {
+            rows.beta.push_back(tap.values[4][static_cast<size_t>(t * count + nth)]);
+            for (int64_t i = 0; i < K; ++i) rows.alpha.push_back(std::exp(static_cast<double>(tap.values[3][static_cast<size_t>((t * count + nth) * K + i)])));
+        }
+        std::vector<double>* const into[] = {&rows.q, &rows.k, &rows.v};
+        for (size_t n = 0; n < 3; ++n) {
+            const auto& [stream, column, width] = streams[n];
+            const std::string name = "model.layers." + std::to_string(layer) + ".self_attn." + stream + "_conv1d.weight";
+            const auto conv = rows_of(sequence.model().source(), name, {H * width, 1, C}, h * width, width);
+            if (!conv) return tl::unexpected(conv.error());
+            const auto raw = [&, column = column, width = width](int64_t t, int64_t i) {  // what came before the first row stands in the tail
+                return t >= 0 ? tap.values[n][static_cast<size_t>((t * count + nth) * width + i)]
+                              : tail[static_cast<size_t>((t + C - 1) * (2 * H * K + H * V) + column + h * width + i)];
+            };
+            Numbers row(static_cast<size_t>(width));
+            for (int64_t t = 0; t < T; ++t) {
+                for (int64_t i = 0; i < width; ++i) {
+                    double sum = 0;
+                    for (int64_t j = 0; j < C; ++j) sum += (*conv)[static_cast<size_t>(i * C + j)] * raw(t - C + 1 + j, i);
+                    row[static_cast<size_t>(i)] = naive::silu(sum);
+                }
+                if (n < 2) row = naive::l2_norm(row);
+                if (n == 0)
+                    for (double& q : row) q /= std::sqrt(static_cast<double>(K));
+                into[n]->insert(into[n]->end(), row.begin(), row.end());
+            }
+        }
+        each(static_cast<int>(h), rows);
+    }
+    return {};
+}
+
+Unrolled unroll(const DeltaRows& rows) {
+    const auto K = static_cast<size_t>(rows.K);
+    const int64_t T = rows.tokens();
+    Unrolled out{std::vector<float>(static_cast<size_t>(T)), std::vector<float>(static_cast<size_t>(T)), {}};
+    std::vector<double>& r = out.rest;
+    r.assign(K, 0);
+    if (T == 0) return out;
+    r.assign(rows.q.end() - static_cast<int64_t>(K), rows.q.end());
+    std::vector<double> p = r;  // the same without removals
+    for (int64_t t = T - 1; t >= 0; --t) {
+        const size_t at = static_cast<size_t>(t) * K;
+        double w = 0, d = 0;
+        for (size_t i = 0; i < K; ++i) w += rows.k[at + i] * r[i], d += rows.k[at + i] * p[i];
+        w *= rows.beta[static_cast<size_t>(t)], d *= rows.beta[static_cast<size_t>(t)];
+        for (size_t i = 0; i < K; ++i) r[i] = rows.alpha[at + i] * (r[i] - w * rows.k[at + i]), p[i] *= rows.alpha[at + i];
+        out.weights[static_cast<size_t>(t)] = static_cast<float>(w);
+        out.decay_only[static_cast<size_t>(t)] = static_cast<float>(d);
+    }
+    return out;
+}
+
+Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what, const std::atomic<bool>* cancel,
+                       const SnapshotPool::Progress& progress) {
+    const ModelConfig& c = model->config();
+    const bool layer = what.layer >= 0 && what.layer < c.num_hidden_layers;
+    const bool kda = layer && c.layer_kinds[static_cast<size_t>(what.layer)] == "kda";
+    const int heads = kda ? c.kda_heads : c.num_attention_heads;
+    if (!layer || what.head < -1 || what.head >= heads)
+        return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));
+    if (what.tokens.empty()) return fail(Error::usage, "there is no token to look at yet");
+    Replay at{what, pool, cancel, progress, Sequence(model), Workspace(model->backend())};
+    const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
+    return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);
+}
+
+}  // namespace klp

@@ -1,0 +1,205 @@
+// A sequence's memory: made from what each layer says it needs, copied where it is of constant size, shared where it only grows.
+#include "core/model/sequence.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace klp {
+
+namespace {
+
+// Through the host where the memory is another device's.
+Buffer copy_of(Backend& on, const Buffer& from, size_t bytes) {
+    Buffer to = on.allocate(from.bytes());
+    if (from.owner() == &on) {
+        on.copy(to.as(), from.as(), bytes);
+    } else {
+        std::vector<std::byte> host(bytes);
+        from.owner()->download(host.data(), from.as(), bytes);
+        on.upload(to.as(), host.data(), bytes);
+    }
+    return to;
+}
+
+std::vector<LayerState> copy_of(Backend& on, const std::vector<LayerState>& layers) {
+    std::vector<LayerState> copies(layers.size());
+    for (size_t i = 0; i < layers.size(); ++i) {
+        for (const Buffer& fixed : layers[i].fixed) copies[i].fixed.push_back(copy_of(on, fixed, fixed.bytes()));
+        for (const auto& page : layers[i].pages) copies[i].add_page(page->owner() == &on ? page : std::make_shared<Buffer>(copy_of(on, *page, page->bytes())));
+    }
+    return copies;
+}
+
+int64_t fixed_bytes(const std::vector<LayerState>& layers) {
+    int64_t total = 0;
+    for (const LayerState& layer : layers)
+        for (const Buffer& fixed : layer.fixed) total += static_cast<int64_t>(fixed.bytes());
+    return total;
+}
+
+}  // namespace
+
+int64_t Snapshot::bytes() const { return fixed_bytes(layers_) + static_cast<int64_t>(tokens_.size() * sizeof(int32_t)); }
+
+Sequence::Sequence(std::shared_ptr<const Model> model, int64_t context) : model_(std::move(model)) {
+    const int64_t limit = model_->config().model_max_length;
+    context_ = context > 0 ? std::min(context, limit) : limit;
+    reset();
+}
+
+void Sequence::reset() {
+    Backend& on = model_->backend();
+    layers_.clear();
+    tokens_.clear();
+    for (int i = 0; i < model_->config().num_hidden_layers; ++i) {
+        LayerState layer;
+        for (const StateSpec::Fixed& spec : model_->mixer(i).state().fixed) {
+            const size_t bytes = static_cast<size_t>(spec.values()) * sizeof(float);
+            layer.fixed.push_back(on.allocate(bytes));
+            on.zero(layer.fixed.back().as(), bytes);
+        }
+        layers_.push_back(std::move(layer));
+    }
+}
+
+void Sequence::reserve(int64_t tokens) {
+    if (tokens == 0) return;
+    Backend& on = model_->backend();
+    const int64_t used = position() % kMlaPage;  // rows of the last page
+    const auto pages = static_cast<size_t>((position() + tokens + kMlaPage - 1) / kMlaPage);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+        const auto row_bytes = static_cast<size_t>(model_->mixer(static_cast<int>(i)).state().row_bytes);
+        if (row_bytes == 0) continue;
+        LayerState& mine = layers_[i];
+        // A fork or a snapshot may hold the page that the next row goes to: what it holds must not change.
+        if (used > 0 && mine.pages.back().use_count() > 1) {
+            mine.pages.back() = std::make_shared<Buffer>(copy_of(on, *mine.pages.back(), static_cast<size_t>(used) * row_bytes));
+            mine.rows.back() = mine.pages.back()->as();
+        }
+        while (mine.pages.size() < pages) mine.add_page(std::make_shared<Buffer>(on.allocate(kMlaPage * row_bytes)));
+    }
+}
+
+Result<void> Sequence::has_room(int64_t tokens) const {
+    if (position() + tokens <= context_) return {};
+    return fail(Error::failure, std::to_string(tokens) + " more tokens do not fit: " + std::to_string(position()) + " of the context's " +
+                                    std::to_string(context_) + " are used");
+}
+
+Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
+    auto last = launch(tokens, ws, cancel, choice);
+    if (!last) return tl::unexpected(last.error());
+    model_->finish(**last);
+    return {};
+}
+
+PassPtr Sequence::follow(const Pass& before, Workspace& ws, const Choice& choice) {
+    KLP_CHECK(position() < context_ && before.picks[0].sequence == this && before.picks[0].position == position());
+    const Feed next{.sequence = this, .tokens = {&kUnknown, 1}, .choice = &choice, .follows = before.picks[0].pick};
+    return model_->launch({&next, 1}, ws);
+}
+
+Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
+    const int vocabulary = model_->config().vocab_size;
+    for (size_t i = 0; i < tokens.size(); ++i)
+        if (tokens[i] < 0 || tokens[i] >= vocabulary)
+            return fail(Error::failure,
+                        "token " + std::to_string(i) + " has id " + std::to_string(tokens[i]) + ", outside the vocabulary of " + std::to_string(vocabulary));
+    const auto n = static_cast<int64_t>(tokens.size());
+    if (auto room = has_room(n); !room) return tl::unexpected(room.error());
+    const int64_t pass = ws.tap ? kPrefillChunk : model_->pass_tokens();
+    for (int64_t at = 0;; at += pass) {
+        if (n > 0 && cancel && *cancel)
+            return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
+        const bool last = at + pass >= n;
+        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), last ? choice : nullptr, !last};
+        if (last) return model_->launch({&chunk, 1}, ws);
+        model_->forward({&chunk, 1}, ws);
+    }
+}
+
+Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
+    if (auto room = has_room(tokens); !room) return room;
+    reserve(tokens);
+    Backend& on = model_->backend();
+    const int64_t first = position(), last = first + tokens;
+    for (size_t i = 0; i < layers_.size() && tokens > 0; ++i) {
+        const StateSpec spec = model_->mixer(static_cast<int>(i)).state();
+        const auto random = [&](int64_t what, float deviation) { return Random{mix(mix(seed + i) + static_cast<uint64_t>(what)), deviation * std::sqrt(3.f)}; };
+        // Latents are normalised; a state's values are about a tenth of the values that went in.
+        for (size_t j = 0; j < spec.fixed.size(); ++j)
+            on.fill(layers_[i].fixed[j].as(), DType::f32, spec.fixed[j].values(), random(-1 - static_cast<int64_t>(j), spec.fixed[j].name == "S" ? 0.1f : 1.f));
+        const DType type = model_->cache_type();
+        const int64_t width = spec.row_bytes / info(type).bytes;
+        for (int64_t at = first; at < last && width > 0;) {
+            const int64_t page = at / kMlaPage, rows = std::min(last - at, kMlaPage - at % kMlaPage);
+            on.fill(layers_[i].rows[static_cast<size_t>(page)] + at % kMlaPage * spec.row_bytes, type, rows * width, random(page, 1));
+            at += rows;
+        }
+    }
+    tokens_.resize(static_cast<size_t>(last));
+    return {};
+}
+
+SnapshotPtr Sequence::snapshot() const {
+    auto frozen = std::make_shared<Snapshot>();
+    frozen->layers_ = copy_of(model_->backend(), layers_);
+    frozen->tokens_ = tokens_;
+    return frozen;
+}
+
+void Sequence::restore(const Snapshot& snapshot) {
+    layers_ = copy_of(model_->backend(), snapshot.layers_);
+    tokens_ = snapshot.tokens_;
+}
+
+Sequence Sequence::fork() const {
+    Sequence twin(model_, context_);
+    twin.layers_ = copy_of(model_->backend(), layers_);
+    twin.tokens_ = tokens_;
+    return twin;
+}
+
+MemoryUse Sequence::memory() const {
+    MemoryUse use;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+        const StateSpec spec = model_->mixer(static_cast<int>(i)).state();
+        for (size_t j = 0; j < spec.fixed.size(); ++j)
+            (spec.fixed[j].name == "conv" ? use.conv : use.state) += static_cast<int64_t>(layers_[i].fixed[j].bytes());
+        use.cache += static_cast<int64_t>(layers_[i].pages.size()) * kMlaPage * spec.row_bytes;
+    }
+    return use;
+}
+
+std::vector<float> Sequence::state(int layer, std::string_view name, std::optional<int> of) const {
+    const StateSpec spec = model_->mixer(layer).state();
+    for (size_t j = 0; j < spec.fixed.size(); ++j) {
+        if (spec.fixed[j].name != name) continue;
+        const int64_t all = spec.fixed[j].values(), n = of ? all / spec.fixed[j].shape[0] : all;
+        std::vector<float> values(static_cast<size_t>(n));
+        const float* from = layers_[static_cast<size_t>(layer)].fixed[j].as<float>() + (of ? *of * n : 0);
+        model_->backend().download(values.data(), from, values.size() * sizeof(float));
+        return values;
+    }
+    return {};
+}
+
+std::vector<float> Sequence::cache(int layer, int64_t first, int64_t count) const {
+    const auto row_bytes = static_cast<size_t>(model_->mixer(layer).state().row_bytes);
+    if (row_bytes == 0) return {};
+    const DType type = model_->cache_type();
+    const int64_t width = static_cast<int64_t>(row_bytes) / info(type).bytes * info(type).block;
+    std::vector<float> values(static_cast<size_t>(count * width));
+    std::vector<std::byte> rows;
+    for (int64_t at = first; at < first + count;) {
+        const int64_t n = std::min(first + count - at, kMlaPage - at % kMlaPage);
+        rows.resize(static_cast<size_t>(n) * row_bytes);
+        const std::byte* page = layers_[static_cast<size_t>(layer)].rows[static_cast<size_t>(at / kMlaPage)];
+        model_->backend().download(rows.data(), page + static_cast<size_t>(at % kMlaPage) * row_bytes, rows.size());
+        decode(type, rows.data(), n * width, values.data() + (at - first) * width);
+        at += n;
+    }
+    return values;
+}
+
+}  // namespace klp

@@ -1,0 +1,72 @@
+// What one conversation remembers: the KDA states, the convolutions' tails and the MLA cache, at one position. Never shared between threads.
+#pragma once
+
+#include "core/model/model.h"
+
+namespace klp {
+
+struct MemoryUse {
+    int64_t state = 0, conv = 0, cache = 0;  // bytes; the cache counts whole pages, shared ones too
+    int64_t total() const { return state + conv + cache; }
+};
+
+// A frozen copy of a sequence at one position: states and tails copied, pages shared. Immutable; a snapshot may be restored any number of times.
+class Snapshot {
+public:
+    int64_t position() const { return static_cast<int64_t>(tokens_.size()); }
+    const std::vector<int32_t>& tokens() const { return tokens_; }
+    int64_t bytes() const;  // of states and tails; pages are shared with the sequence
+
+private:
+    friend class Sequence;
+    std::vector<LayerState> layers_;
+    std::vector<int32_t> tokens_;
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+class Sequence {
+public:
+    // `context`: the most tokens it may hold; 0: the model's own limit.
+    explicit Sequence(std::shared_ptr<const Model> model, int64_t context = 0);
+
+    // Feeds tokens in chunks and leaves the last token's logits in ws.logits, or with a choice the next id in ws.picked[0] instead. Refuses ids outside the
+    // vocabulary and prompts beyond the context before touching anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the
+    // error's kind is `interrupted`.
+    Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
+    // The same up to the last pass, which is launched and not finished (Model::launch).
+    Result<PassPtr> launch(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
+    // Launches the pass of the token that `before`, this sequence's newest pass, picks, without waiting for what it is. There must be room.
+    PassPtr follow(const Pass& before, Workspace& ws, const Choice& choice);
+
+    // As if `tokens` more tokens (of id 0) had been fed, with a synthetic cache: its rows and the states are random numbers of usual size, drawn on the device.
+    // What a token costs at such a depth is the same, what the model says there means nothing. Refuses what is beyond the context.
+    Result<void> fill(int64_t tokens, uint64_t seed);
+
+    int64_t position() const { return static_cast<int64_t>(tokens_.size()); }
+    const std::vector<int32_t>& tokens() const { return tokens_; }
+    int64_t context() const { return context_; }
+    const Model& model() const { return *model_; }
+
+    SnapshotPtr snapshot() const;
+    void restore(const Snapshot& snapshot);  // of this sequence or of another one of the same model
+    Sequence fork() const;                   // a second sequence at the same position; pages are shared until one of them writes
+    void reset();                            // position 0
+
+    MemoryUse memory() const;
+    // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"), or row `of` of its first dimension alone (a head of S); empty where the
+    // layer has none of this name.
+    std::vector<float> state(int layer, std::string_view name, std::optional<int> of = {}) const;
+    // Cached rows first .. first + count - 1 of an MLA layer as floats, [count, L + rope]; empty where the layer has no cache.
+    std::vector<float> cache(int layer, int64_t first, int64_t count) const;
+
+private:
+    friend class Model;
+    Result<void> has_room(int64_t tokens) const;
+    void reserve(int64_t tokens);  // pages for so many more tokens; a shared last page is copied before it is written
+    std::shared_ptr<const Model> model_;
+    int64_t context_ = 0;
+    std::vector<LayerState> layers_;
+    std::vector<int32_t> tokens_;
+};
+
+}  // namespace klp

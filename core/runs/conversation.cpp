@@ -1,0 +1,273 @@
+#include "core/runs/conversation.h"
+
+#include <algorithm>
+
+#include "core/system.h"
+
+namespace klp {
+
+namespace {
+
+// From so many tokens on, a message is fed apart from the answer's marker, so that regenerating can start behind it; below, replaying it costs less than the
+// extra pass.
+constexpr size_t kLongMessage = 256;
+
+}  // namespace
+
+Conversation::Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget)
+    : tokenizer_(std::move(tokenizer)), sequence_(std::move(model), context), budget_(budget) {}
+
+Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context,
+                                         int64_t snapshot_budget) {
+    Conversation c(std::move(model), std::move(tokenizer), context, snapshot_budget);
+    auto turn = turn_tokens(*c.tokenizer_, c.sequence_.model().config());
+    if (!turn) return tl::unexpected(turn.error());
+    c.turn_ = std::move(*turn);
+    return c;
+}
+
+Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspace& ws, GenerateOptions options) {
+    std::vector<int32_t> opening;
+    if (tip_ == 0 && !system_.empty()) {
+        auto ids = encode_message(*tokenizer_, {.role = "system", .content = system_});
+        if (!ids) return tl::unexpected(ids.error());
+        opening = std::move(*ids);
+    }
+    auto message = encode_message(*tokenizer_, {.role = "user", .content = text});
+    if (!message) return tl::unexpected(message.error());
+
+    const int base = tip_;
+    const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size());
+    const int64_t used = sequence_.position(), limit = sequence_.context();
+    if (used + needed > limit) {
+        const std::string have =
+            used > 0 ? std::to_string(limit - used) + " of the context's " + std::to_string(limit) + " are left" : "the context holds " + std::to_string(limit);
+        return fail(Error::failure, "the message needs " + std::to_string(needed) + " tokens and " + have);
+    }
+
+    const SnapshotPtr back = nodes_[static_cast<size_t>(base)].memory ? nodes_[static_cast<size_t>(base)].memory : sequence_.snapshot();
+    std::vector<int32_t> prompt = opening;
+    prompt.insert(prompt.end(), message->begin(), message->end());
+    SnapshotPtr behind_message;
+    int64_t fed_apart = 0, apart_ns = 0;
+    if (prompt.size() >= kLongMessage) {
+        const int64_t start = now_ns();
+        if (auto fed = sequence_.feed(prompt, ws, options.cancel, &kGreedy); !fed) {
+            sequence_.restore(*back);
+            return tl::unexpected(fed.error());
+        }
+        apart_ns = now_ns() - start;
+        fed_apart = static_cast<int64_t>(prompt.size());
+        behind_message = sequence_.snapshot();
+        prompt.clear();
+    }
+    prompt.insert(prompt.end(), turn_.opening.begin(), turn_.opening.end());
+
+    // The tree gets its nodes only when there is an answer to hang below them.
+    const size_t nodes_before = nodes_.size();
+    int parent = base;
+    if (!opening.empty()) parent = append(base, "system", system_, opening);
+    tip_ = append(parent, "user", text, *message);
+    nodes_.back().memory = behind_message;
+    auto result = answer(std::move(prompt), ws, options);
+    if (!result) {
+        sequence_.restore(*back);
+        nodes_.resize(nodes_before);
+        tip_ = base;
+        return result;
+    }
+    result->prompt_tokens += fed_apart;
+    result->prefill_ns += apart_ns;
+    result->first_token_ns += apart_ns;
+    return result;
+}
+
+// The tip is the message to answer; `prompt` is what of it is not fed yet, with the answer's marker.
+Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options) {
+    if (options.stop.empty()) options.stop = turn_.stop;
+    Answer out;
+    auto generated = generate(sequence_, prompt, ws, options);
+    if (!generated) return tl::unexpected(generated.error());
+    out.generation = std::move(*generated);
+    const Generation& g = out.generation;
+    if (g.end == Generation::End::cancelled && g.tokens.empty()) {
+        return fail(Error::interrupted, "interrupted after " + std::to_string(g.prompt_tokens) + " of " + std::to_string(prompt.size()) + " prompt tokens");
+    }
+    out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
+    if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
+        out.closed = turn_.end >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&turn_.end, 1}, ws, nullptr, &kGreedy).has_value();
+    }
+    const auto& all = sequence_.tokens();
+    std::vector<int32_t> said(all.begin() + nodes_[static_cast<size_t>(tip_)].end, all.end());
+    tip_ = append(tip_, "assistant", tokenizer_->decode(g.tokens), std::move(said));
+    nodes_.back().memory = sequence_.snapshot();
+    branches_[current_].tip = tip_;
+    keep_within_budget();
+    return out;
+}
+
+Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOptions options) {
+    const int old = tip_;
+    if (node(old).role != "assistant") return fail(Error::failure, "there is no answer to regenerate yet");
+    const int question = node(old).parent;
+    auto moved = go_to(question, ws, options.cancel);
+    if (!moved) return tl::unexpected(moved.error());
+    auto result = answer(turn_.opening, ws, options);
+    if (!result) {  // back to the old answer
+        if (auto back = go_to(old, ws, nullptr); !back) return tl::unexpected(back.error());
+        return result;
+    }
+    result->prompt_tokens += moved->replayed;
+    result->prefill_ns += moved->nanoseconds;
+    result->first_token_ns += moved->nanoseconds;
+    return result;
+}
+
+Result<Conversation::Move> Conversation::rewind(int turn, Workspace& ws, Cancel cancel) {
+    if (turn < 0 || turn > this->turn()) {
+        return fail(Error::failure, "there is no turn " + std::to_string(turn) + ": the line has " + std::to_string(this->turn()));
+    }
+    int target = 0;
+    for (int i : line(tip_)) {
+        if (turn > 0 && node(i).role == "assistant" && turn_of(i) == turn) target = i;
+    }
+    return go_to(target, ws, cancel);
+}
+
+Result<Conversation::Move> Conversation::go_to_branch(int number, Workspace& ws, Cancel cancel) {
+    for (const Branch& branch : branches_) {
+        if (branch.number == number) return go_to(branch.tip, ws, cancel);
+    }
+    return fail(Error::failure, "there is no branch " + std::to_string(number));
+}
+
+Result<Conversation::Move> Conversation::go_to(int target, Workspace& ws, Cancel cancel) {
+    auto moved = seek(target, ws, cancel);
+    if (moved) open_line(target);
+    return moved;
+}
+
+Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel cancel) {
+    Move move = cost(target);
+    const int64_t begin = now_ns();
+    const int start = start_of(target);
+    if (start != tip_ || move.replayed > 0) {
+        const SnapshotPtr back = node(tip_).memory ? node(tip_).memory : sequence_.snapshot();
+        if (start != tip_) {
+            if (node(start).memory)
+                sequence_.restore(*node(start).memory);
+            else
+                sequence_.reset();
+        }
+        std::vector<int32_t> between;
+        for (int i : line(target)) {
+            if (i > start) between.insert(between.end(), node(i).tokens.begin(), node(i).tokens.end());
+        }
+        if (!between.empty()) {
+            if (auto fed = sequence_.feed(between, ws, cancel, &kGreedy); !fed) {
+                sequence_.restore(*back);
+                return tl::unexpected(fed.error());
+            }
+        }
+    }
+    tip_ = target;
+    move.nanoseconds = now_ns() - begin;
+    return move;
+}
+
+int Conversation::start_of(int target) const {
+    for (int i = target; i > 0; i = node(i).parent) {
+        if (i == tip_ || node(i).memory) return i;
+    }
+    return 0;
+}
+
+Conversation::Move Conversation::cost(int target) const {
+    const int start = start_of(target);
+    Move move;
+    move.replayed = node(target).end - node(start).end;
+    if (start != tip_ && node(start).memory) move.restored_bytes = node(start).memory->bytes();
+    return move;
+}
+
+int Conversation::append(int parent, std::string role, std::string text, std::vector<int32_t> tokens) {
+    const int64_t end = node(parent).end + static_cast<int64_t>(tokens.size());
+    nodes_.push_back({parent, std::move(role), std::move(text), std::move(tokens), end, nullptr, false});
+    return static_cast<int>(nodes_.size()) - 1;
+}
+
+int Conversation::turn_of(int i) const {
+    int turns = 0;
+    for (; i > 0; i = node(i).parent) turns += node(i).role == "assistant";
+    return turns;
+}
+
+std::vector<int> Conversation::line(int i) const {
+    std::vector<int> nodes;
+    for (; i > 0; i = node(i).parent) nodes.push_back(i);
+    std::reverse(nodes.begin(), nodes.end());
+    return nodes;
+}
+
+bool Conversation::on_line(int ancestor, int i) const {
+    while (i > ancestor) i = node(i).parent;  // a node's number is larger than its parent's
+    return i == ancestor;
+}
+
+bool Conversation::covered(const Branch& branch) const {
+    return !branch.kept && std::any_of(branches_.begin(), branches_.end(),
+                                       [&](const Branch& other) { return other.number != branch.number && on_line(branch.tip, other.tip); });
+}
+
+void Conversation::open_line(int tip) {
+    if (branches_[current_].tip == tip) return;
+    const int leaving = branches_[current_].number;
+    const auto ends_there = std::find_if(branches_.begin(), branches_.end(), [&](const Branch& b) { return b.tip == tip; });
+    if (ends_there != branches_.end()) {
+        current_ = static_cast<size_t>(ends_there - branches_.begin());
+    } else if (covered(branches_[current_])) {
+        branches_[current_].tip = tip;  // it says nothing of its own: take it along
+        return;
+    } else {
+        branches_.push_back({++last_number_, tip, false});
+        current_ = branches_.size() - 1;
+    }
+    const int arrived = branches_[current_].number;
+    std::erase_if(branches_, [&](const Branch& b) { return b.number == leaving && covered(b); });
+    current_ = static_cast<size_t>(std::find_if(branches_.begin(), branches_.end(), [&](const Branch& b) { return b.number == arrived; }) - branches_.begin());
+}
+
+int Conversation::fork() {
+    branches_[current_].kept = true;
+    branches_.push_back({++last_number_, tip_, false});
+    current_ = branches_.size() - 1;
+    return last_number_;
+}
+
+void Conversation::pin() {
+    Node& here = nodes_[static_cast<size_t>(tip_)];
+    if (!here.memory) here.memory = sequence_.snapshot();
+    here.pinned = true;
+}
+
+int64_t Conversation::snapshot_bytes() const {
+    int64_t total = 0;
+    for (const Node& n : nodes_) total += n.memory ? n.memory->bytes() : 0;
+    return total;
+}
+
+// Oldest first, the ends of branches last; the tip's own and pinned ones stay.
+void Conversation::keep_within_budget() {
+    int64_t total = snapshot_bytes();
+    for (const bool ends_too : {false, true}) {
+        for (size_t i = 1; i < nodes_.size() && total > budget_; ++i) {
+            Node& n = nodes_[i];
+            const bool ends = std::any_of(branches_.begin(), branches_.end(), [&](const Branch& b) { return b.tip == static_cast<int>(i); });
+            if (!n.memory || n.pinned || static_cast<int>(i) == tip_ || (ends && !ends_too)) continue;
+            total -= n.memory->bytes();
+            n.memory = nullptr;
+        }
+    }
+}
+
+}  // namespace klp

@@ -1,0 +1,95 @@
+// A conversation: a tree of messages over one sequence. Nothing is destroyed: undo, regenerate and rewind leave the old line as a branch that one can go back
+// to.
+//
+// The sequence always stands at the end of the tip's line. Frozen states at the ends of turns, within a budget of bytes, are what going back starts from;
+// what lies between the nearest of them and the target is replayed, and every move says what it cost.
+#pragma once
+
+#include "core/model/generate.h"
+#include "core/text/chat_template.h"
+
+namespace klp {
+
+class Conversation {
+public:
+    struct Node {
+        int parent = -1;
+        std::string role, text;       // the root has neither
+        std::vector<int32_t> tokens;  // as fed, control tokens included
+        int64_t end = 0;              // the sequence's position behind it
+        SnapshotPtr memory;           // at `end`; may be dropped for the budget
+        bool pinned = false;          // never dropped (a named snapshot)
+    };
+    struct Branch {
+        int number = 0;  // for people; never used twice
+        int tip = 0;
+        bool kept = false;  // forked off on purpose: stays even while it says nothing of its own
+    };
+    struct Move {  // what going somewhere cost, or would cost
+        int64_t restored_bytes = 0;
+        int64_t replayed = 0;  // tokens
+        int64_t nanoseconds = 0;
+    };
+    struct Answer {
+        Generation generation;
+        int64_t prompt_tokens = 0;  // fed before the first token, of all passes
+        int64_t prefill_ns = 0, first_token_ns = 0;
+        bool closed = true;  // the end of the turn was fed; false only where the context is full
+    };
+
+    // Fails where the tokenizer lacks the template's control tokens.
+    static Result<Conversation> begin(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context = 0,
+                                      int64_t snapshot_budget = int64_t{1} << 30);
+
+    // A message and its answer. A message that does not fit, or one that is interrupted before its first token, leaves everything as it was.
+    Result<Answer> ask(const std::string& text, Workspace& ws, GenerateOptions options);
+    // Another answer to the last message, on a branch of its own.
+    Result<Answer> regenerate(Workspace& ws, GenerateOptions options);
+
+    // Each of these moves the tip. `turn` counts questions with their answers, 0 is the beginning.
+    using Cancel = const std::atomic<bool>*;
+    Result<Move> rewind(int turn, Workspace& ws, Cancel cancel);
+    Result<Move> restart(Workspace& ws) { return go_to(0, ws, nullptr); }
+    Result<Move> go_to_branch(int number, Workspace& ws, Cancel cancel);
+    Result<Move> go_to(int node, Workspace& ws, Cancel cancel);
+    int fork();  // a new branch that starts here; its number
+    void pin();  // the tip keeps its memory for good
+    // For conversations that begin from now on; the current one keeps the system prompt it began with.
+    void set_system(std::string text) { system_ = std::move(text); }
+
+    const std::string& system() const { return system_; }
+    int tip() const { return tip_; }
+    int turn() const { return turn_of(tip_); }
+    int turn_of(int node) const;
+    const Node& node(int i) const { return nodes_[static_cast<size_t>(i)]; }
+    std::vector<int> line(int node) const;  // from the first message to this one
+    const std::vector<Branch>& branches() const { return branches_; }
+    int branch() const { return branches_[current_].number; }
+    Move cost(int node) const;       // of going there now
+    int64_t snapshot_bytes() const;  // of all frozen states
+    const Sequence& sequence() const { return sequence_; }
+
+private:
+    Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget);
+    Result<Answer> answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options);
+    Result<Move> seek(int node, Workspace& ws, Cancel cancel);
+    int start_of(int node) const;  // the nearest node on its line whose memory is at hand: the tip itself, a frozen one or the root
+    int append(int parent, std::string role, std::string text, std::vector<int32_t> tokens);
+    bool on_line(int ancestor, int node) const;
+    bool covered(const Branch& branch) const;  // another branch says all that it says
+    void open_line(int tip);
+    void keep_within_budget();
+
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    Sequence sequence_;
+    int64_t budget_;
+    std::string system_;
+    TurnTokens turn_;
+    std::vector<Node> nodes_{Node{}};
+    int tip_ = 0;
+    std::vector<Branch> branches_{{1, 0, false}};
+    size_t current_ = 0;
+    int last_number_ = 1;
+};
+
+}  // namespace klp

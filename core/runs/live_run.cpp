@@ -1,0 +1,402 @@
+#include "core/runs/live_run.h"
+
+#include <algorithm>
+
+#include "core/studies/race.h"
+#include "core/system.h"
+#include "core/text/chat_template.h"
+
+namespace klp {
+
+namespace {
+
+constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
+constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
+
+bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
+// Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from
+// ending.
+bool hurries(const Command& command, size_t probe) {
+    if (probes(command)) return command.index() == probe;
+    return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command);
+}
+
+}  // namespace
+
+struct LiveRun::Loaded {
+    Loaded(OpenedModel opened, int64_t budget)
+        : card(std::move(opened.card)),
+          model(std::move(opened.model)),
+          sequence(model, card->context),
+          ws(model->backend()),
+          pool(budget),
+          tracer(card->config) {
+        ws.tap = &tracer;
+    }
+    std::shared_ptr<const RunCard> card;
+    std::shared_ptr<const Model> model;
+    Sequence sequence;
+    Workspace ws;
+    SnapshotPool pool;
+    Tracer tracer;
+    std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
+    int64_t twin_bytes = 0;             // its weights that are not the model's
+    TurnTokens turn;
+};
+
+LiveRun::LiveRun(Opener open) : open_(std::move(open)), thread_([this](std::stop_token stop) { loop(stop); }) {}
+
+LiveRun::~LiveRun() {
+    thread_.request_stop();
+    cancel();
+    thread_.join();
+}
+
+void LiveRun::post(Command command) {
+    const std::lock_guard lock(mutex_);
+    if (probing_ && hurries(command, *probing_)) cancel_ = true;
+    commands_.push_back(std::move(command));
+    ++posted_;
+    wake_.notify_one();
+}
+
+void LiveRun::cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_until_ = posted_;
+    cancel_ = true;
+}
+
+void LiveRun::watch(const Interest& interest) {
+    const std::lock_guard lock(mutex_);
+    if (interest.state && interest.state != interest_.state) {
+        look_ = true;
+        wake_.notify_one();
+    }
+    interest_ = interest;
+}
+
+std::vector<Event> LiveRun::drain() {
+    const std::lock_guard lock(mutex_);
+    waiting_readings_ = 0;
+    if (dropped_ > 0) events_.push_back(EventsDropped{std::exchange(dropped_, 0)});
+    return std::exchange(events_, {});
+}
+
+void LiveRun::tell(Event event) {
+    const std::lock_guard lock(mutex_);
+    if (std::holds_alternative<Readings>(event) && ++waiting_readings_ > kMostReadingsWaiting) {
+        ++dropped_;
+        return;
+    }
+    events_.push_back(std::move(event));
+}
+
+void LiveRun::fail(Error error, std::string advice, int answer) { tell(Trouble{std::move(error), std::move(advice), answer}); }
+
+void LiveRun::loop(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        std::optional<Command> command;
+        {
+            std::unique_lock lock(mutex_);
+            if (!wake_.wait(lock, stop, [&] { return look_ || !commands_.empty(); })) return;
+            if (commands_.empty()) {
+                look_ = false;
+            } else {
+                command = std::move(commands_.front());
+                commands_.pop_front();
+                probing_ = probes(*command) ? std::optional(command->index()) : std::nullopt;
+                cancel_ = ++begun_ <= cancelled_until_ ||
+                          (probing_ && std::any_of(commands_.begin(), commands_.end(), [&](const Command& next) { return hurries(next, *probing_); }));
+            }
+        }
+        const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
+        try {
+            if (command) {
+                std::visit([&](const auto& c) { handle(c); }, *command);
+            } else if (at_ && at_->sequence.position() > 0) {  // another head is looked at while nothing goes on
+                pictured_ = 0;
+                picture_state();
+            }
+        } catch (const std::exception& e) {
+            // What the sequence holds is not known any more; what was said is on the screen and in the file.
+            const bool memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
+            fail({Error::device, memory ? "there is no memory left" : e.what()}, "The text is kept. Load the model again, on the CPU if the GPU failed.",
+                 answer ? answer->answer : -1);
+            at_.reset();
+            tell(Unloaded{});
+        }
+        if (command || !at_) tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
+    }
+}
+
+bool LiveRun::ready(int answer) {
+    if (at_) return true;
+    fail({Error::usage, "no model is loaded"}, "Load one first.", answer);
+    return false;
+}
+
+void LiveRun::handle(const LoadModel& c) {
+    at_.reset();  // two models may not fit
+    tell(Unloaded{});
+    tell(PhaseChanged{Phase::loading});
+    tell(Loading{c.model, 0});
+    LoadOptions options;
+    options.cancel = &cancel_;
+    options.progress = [&](double fraction) { tell(Loading{c.model, fraction}); };
+    auto opened = open_(c, options);
+    if (!opened) return fail(opened.error());
+    if (!opened->card->tokenizer)
+        return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model), so it can be measured but not talked to"});
+    auto turn = turn_tokens(*opened->card->tokenizer, opened->card->config);
+    if (!turn) return fail(turn.error());
+
+    at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
+    at_->turn = std::move(*turn);
+    tell(klp::Loaded{at_->card});
+    say_snapshots();
+}
+
+void LiveRun::handle(const UnloadModel&) {
+    at_.reset();
+    tell(Unloaded{});
+}
+
+Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {
+    const Tokenizer& tokenizer = *at_->card->tokenizer;
+    std::vector<int32_t> all;
+    for (const Part& part : line) {
+        if (part.role == "assistant") {
+            all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
+            const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
+            all.insert(all.end(), ids.begin(), ids.end());
+            if (!part.open && at_->turn.end >= 0) all.push_back(at_->turn.end);
+            continue;
+        }
+        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text});
+        if (!ids) return tl::unexpected(ids.error());
+        all.insert(all.end(), ids->begin(), ids->end());
+    }
+    if (marker && !(line.back().role == "assistant" && line.back().open)) all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
+    return all;
+}
+
+Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
+    Sequence& sequence = at_->sequence;
+    const std::vector<int32_t> before = sequence.tokens();
+    auto move = at_->pool.go(sequence, target, at_->ws, &cancel_, [&](int64_t done, int64_t total) {
+        tell(PhaseChanged{Phase::prefill, done, total});
+        if (done > 0) at_->tracer.trim();
+    });
+    if (!move) {
+        at_->tracer.finish();
+        return move;
+    }
+    const auto same = std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin();
+    if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(target.size())) {
+        tell(PromptFed{same, {target.begin() + same, target.end()}});
+    }
+    publish_readings();
+    return move;
+}
+
+int LiveRun::capture_what_is_watched() {
+    const std::lock_guard lock(mutex_);
+    for (int s = 0; s < kSites; ++s) at_->tracer.want(static_cast<Site>(s), interest_.sites[s]);
+    return interest_.top;
+}
+
+void LiveRun::publish_readings() {
+    for (Tracer::Row& row : at_->tracer.finish()) tell(Readings{row.position, std::move(row.values)});
+}
+
+void LiveRun::picture_state() {
+    std::optional<std::pair<int, int>> wanted;
+    int64_t every = 0;  // ns
+    {
+        const std::lock_guard lock(mutex_);
+        wanted = interest_.state;
+        every = 1'000'000'000 / std::max(1, interest_.pictures);
+    }
+    if (!wanted || now_ns() - pictured_ < every) return;
+    picture_state(at_->sequence, wanted->first, wanted->second, false);
+}
+
+void LiveRun::picture_state(const Sequence& sequence, int layer, int head, bool past) {
+    const TraceShape& shape = at_->card->shape;
+    if (!shape.has(Site::beta, layer) || head < 0 || head >= shape.kda_heads) return;
+    if (!past) pictured_ = now_ns();
+    tell(StatePicture{layer, head, sequence.position(), shape.value_dim, shape.key_dim, sequence.state(layer, "S", head), past});
+}
+
+void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
+
+void LiveRun::handle(const MakeAnswer& c) {
+    if (!ready(c.answer)) return;
+    Sequence& sequence = at_->sequence;
+    const auto end_here = [&](Error error, std::string advice = "") { fail(std::move(error), std::move(advice), c.answer); };
+    if (c.line.empty()) return end_here({Error::usage, "there is nothing to answer"});
+    auto target = tokens_of(c.line, true);
+    if (!target) return end_here(target.error());
+    if (const auto n = static_cast<int64_t>(target->size()); n >= sequence.context()) {
+        return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
+                        "Rewind or begin a new chat.");
+    }
+    tell(AnswerBegun{c.answer, c.line, c.sampling});
+    const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
+    const size_t tail = goes_on ? 1 : at_->turn.opening.size();  // left for generate()
+    const std::span<const int32_t> line(*target);
+    int top = capture_what_is_watched();
+    auto move = stand(line.first(line.size() - tail));
+    if (!move) return end_here(move.error());
+    if (!goes_on) at_->pool.keep(sequence);
+    tell(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
+    const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
+    tell(PhaseChanged{Phase::decoding});
+
+    const Tokenizer& tokenizer = *at_->card->tokenizer;
+    GenerateOptions options;
+    options.sampling = c.sampling;
+    options.budget = c.predict;
+    options.stop = at_->turn.stop;
+    options.cancel = &cancel_;
+    options.candidates = &top;
+    int64_t spent = 0;  // here, ns
+    at_->tracer.spent_ns = 0;
+    options.on_token = [&](const TokenEvent& token) {
+        const int64_t begun = now_ns();
+        publish_readings();
+        picture_state();
+        top = capture_what_is_watched();
+        TokenMade made{.answer = c.answer, .position = token.position, .id = token.id, .nanoseconds = token.nanoseconds, .probability = token.probability};
+        if (!tokenizer.is_special(token.id)) made.text = std::string(tokenizer.bytes(token.id));
+        made.entropy = token.entropy, made.rank = token.rank, made.top.assign(token.top.begin(), token.top.end());
+        made.memory = sequence.memory();
+        tell(std::move(made));
+        spent += now_ns() - begun;
+        return true;
+    };
+    auto generated = generate(sequence, line.last(tail), at_->ws, options);
+    if (!generated) return end_here(generated.error());
+    const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
+    AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
+    if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
+        done.closed =
+            at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
+    }
+    if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
+        tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
+    }
+    publish_readings();
+    pictured_ = 0;  // the last state is always shown
+    picture_state();
+    done.prompt_tokens = move->replayed + generated->prompt_tokens;
+    done.prefill_ns = move->nanoseconds + generated->prefill_ns;
+    done.first_token_ns = move->nanoseconds + generated->first_token_ns;
+    done.decode_ns = generated->decode_ns;
+    done.move = *move;
+    done.phases = generated->decode_phases;
+    done.memory = sequence.memory();
+    if (done.decode_ns > 0) tell(TelemetryCost{std::min(1.0, double(spent + at_->tracer.spent_ns) / double(done.decode_ns))});
+    tell(done);
+    at_->pool.keep(sequence);
+    say_snapshots();
+}
+
+void LiveRun::handle(const GoTo& c) {
+    if (!ready()) return;
+    auto target = tokens_of(c.line, false);
+    if (!target) return fail(target.error());
+    capture_what_is_watched();
+    auto move = stand(*target);
+    if (!move) return fail(move.error());
+    tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
+    pictured_ = 0;
+    picture_state();
+}
+
+void LiveRun::handle(const AskCost& c) {
+    if (!ready()) return;
+    auto target = tokens_of(c.line, false);
+    if (!target) return fail(target.error());
+    tell(CostKnown{c.request, at_->pool.cost(at_->sequence, *target)});
+}
+
+void LiveRun::handle(const SetSnapshotBudget& c) {
+    if (!at_) return;
+    at_->pool.set_budget(c.bytes);
+    say_snapshots();
+}
+
+void LiveRun::handle(const StartRace& c) {
+    if (!ready()) return;
+    const RunCard& card = *at_->card;
+    int64_t context = std::min(c.context, card.context);
+    tell(PhaseChanged{Phase::racing, 0, context});
+    const bool cpu = !card.device.name.starts_with("cuda");
+    if (!at_->twin) {
+        // A trained twin is mapped from its files; the mixers of a synthetic one are made in memory.
+        const int64_t bytes = card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes), free = system_memory().available;
+        if (cpu && free >= 0 && bytes > free / 4 * 3)
+            return fail({Error::device,
+                         "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free"},
+                        "Close other programs, or race a smaller model.");
+        auto twin = at_->model->all_mla_twin(card.folder);
+        if (!twin) return fail(twin.error());
+        at_->twin = *twin;
+        at_->twin_bytes = bytes;
+    }
+    context = std::min(context, at_->twin->config().model_max_length);
+    RaceOptions options;
+    options.cancel = &cancel_;
+    options.on_point = [&](const RacePoint& point) { tell(point); };
+    options.on_progress = [&](int64_t done, int64_t total) { tell(PhaseChanged{Phase::racing, done, total}); };
+    if (!cpu) options.available = [&] { return at_->model->backend().free_bytes(); };
+    auto end = race(at_->model, at_->twin, race_tokens(at_->sequence.tokens(), context, card.config.vocab_size), options);
+    const TwinKind kind = at_->twin->twin().value_or(TwinKind::synthetic);
+    if (at_->twin_bytes > system_memory().available / 4) at_->twin.reset();
+    if (!end) return fail(end.error());
+    tell(RaceDone{kind, *end});
+}
+
+void LiveRun::handle(const ProbeAttention& c) {
+    if (!ready()) return;
+    const std::span<const int32_t> tokens(at_->sequence.tokens());
+    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
+    const int64_t begin = now_ns();
+    auto reads =
+        probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
+            if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+        });
+    if (!reads) return fail_probe(reads.error());
+    for (HeadReads& r : *reads)
+        tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
+}
+
+void LiveRun::handle(const ProbeState& c) {
+    if (!ready()) return;
+    const std::vector<int32_t>& tokens = at_->sequence.tokens();
+    const std::span<const int32_t> target(tokens.data(), static_cast<size_t>(std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()))));
+    Sequence sequence(at_->model);
+    if (at_->pool.cost(sequence, target).replayed > kProbeWindow) {
+        StatePicture none;
+        none.layer = c.layer, none.head = c.head, none.position = c.position + 1, none.past = true;
+        return tell(std::move(none));
+    }
+    Workspace ws(at_->model->backend());
+    const int64_t begin = now_ns();
+    auto move = at_->pool.go(sequence, target, ws, &cancel_, [&](int64_t done, int64_t total) {
+        if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+    });
+    if (!move) return fail_probe(move.error());
+    picture_state(sequence, c.layer, c.head, true);
+}
+
+void LiveRun::fail_probe(Error error) {
+    if (error.kind == Error::interrupted) {
+        const std::lock_guard lock(mutex_);
+        if (begun_ > cancelled_until_) return;
+    }
+    fail(std::move(error));
+}
+
+}  // namespace klp

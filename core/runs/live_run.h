@@ -1,0 +1,74 @@
+// The engine on a thread of its own, the only one that touches model and sequence.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "core/runs/run.h"
+
+namespace klp {
+
+// A model ready to run, as the opener found it.
+struct OpenedModel {
+    std::shared_ptr<const RunCard> card;
+    std::shared_ptr<const Model> model;
+};
+using Opener = std::function<Result<OpenedModel>(const LoadModel& what, const LoadOptions& options)>;
+
+class LiveRun final : public Run {
+public:
+    explicit LiveRun(Opener open);
+    ~LiveRun() override;  // cancels, and waits for the pass that runs
+
+    void post(Command command) override;
+    void cancel() override;  // also what is posted and has not begun
+    void watch(const Interest& interest) override;
+    std::vector<Event> drain() override;
+
+private:
+    struct Loaded;  // model, sequence, workspace, snapshots, tracer
+    void loop(std::stop_token stop);
+    void tell(Event event);
+    void fail(Error error, std::string advice = "", int answer = -1);
+
+    void handle(const LoadModel& c);
+    void handle(const UnloadModel& c);
+    void handle(const MakeAnswer& c);
+    void handle(const GoTo& c);
+    void handle(const AskCost& c);
+    void handle(const SetSnapshotBudget& c);
+    void handle(const StartRace& c);
+    void handle(const ProbeAttention& c);
+    void handle(const ProbeState& c);
+    // The tokens of a line; with `marker` an answer's opening follows the last message.
+    Result<std::vector<int32_t>> tokens_of(const std::vector<Part>& line, bool marker) const;
+    // Stands at these tokens, saying how far it is.
+    Result<SnapshotPool::Move> stand(std::span<const int32_t> target);
+    int capture_what_is_watched();  // how many candidates are wanted
+    void publish_readings();
+    void picture_state();
+    void picture_state(const Sequence& sequence, int layer, int head, bool past);
+    void fail_probe(Error error);  // says nothing of one that gave way
+    void say_snapshots();
+    bool ready(int answer = -1);
+
+    Opener open_;
+    std::unique_ptr<Loaded> at_;
+    std::atomic<bool> cancel_ = false;
+    std::optional<size_t> probing_;  // kind of the probe that is under way or was last; guarded by mutex_
+    int64_t pictured_ = 0;           // ns
+
+    std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::deque<Command> commands_;
+    std::vector<Event> events_;
+    int64_t waiting_readings_ = 0, dropped_ = 0;
+    int64_t posted_ = 0, begun_ = 0, cancelled_until_ = 0;  // commands
+    Interest interest_;
+    bool look_ = false;    // a state is wanted that was not pictured yet
+    std::jthread thread_;  // the last member: it must not outlive what it uses
+};
+
+}  // namespace klp

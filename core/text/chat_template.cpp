@@ -1,0 +1,252 @@
+#include "core/text/chat_template.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/files/json.h"
+
+namespace klp {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;  // keeps the keys' order
+
+// --- JSON as Python's json.dumps(ensure_ascii=False) prints it, which is what the model has seen ------------------------
+
+std::string python_float(double value) {
+    // repr: the shortest digits that read back as the value, plain from 1e-4 up to 1e16, always with a point or an exponent.
+    const double size = value < 0 ? -value : value;
+    const bool plain = size == 0 || (size >= 1e-4 && size < 1e16);
+    char buffer[40];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
+    std::string text(buffer, end);
+    if (plain && text.find('.') == text.npos) text += ".0";
+    return text;
+}
+
+struct Separators {
+    std::string_view item, key;
+};
+constexpr Separators kCompact{",", ":"}, kDefault{", ", ": "};
+
+template <class Json>
+void write_json(const Json& value, const Separators& separators, std::string& out) {  // no deeper than parse_json lets through
+    if (value.is_object() || value.is_array()) {
+        std::string_view separator;
+        out += value.is_object() ? '{' : '[';
+        for (const auto& item : value.items()) {
+            out += separator;
+            if (value.is_object()) (out += Json(item.key()).dump()) += separators.key;
+            write_json(item.value(), separators, out);
+            separator = separators.item;
+        }
+        out += value.is_object() ? '}' : ']';
+    } else {
+        out += value.is_number_float() ? python_float(value.template get<double>()) : value.dump();
+    }
+}
+
+// --- The template -------------------------------------------------------------------------------------------------------
+
+struct Part {
+    bool is_control;
+    std::string text;
+};
+
+class Parts {
+public:
+    Parts& control(std::string name) {
+        all_.push_back({true, std::move(name)});
+        return *this;
+    }
+    Parts& text(std::string_view text) {  // joined with the text before: it is tokenised as a whole
+        if (all_.empty() || all_.back().is_control) all_.push_back({false, ""});
+        all_.back().text += text;
+        return *this;
+    }
+    Parts& content(const Message& m) {
+        size_t begin = 0;
+        for (size_t image : m.images) {
+            const size_t at = std::clamp(image, begin, m.content.size());
+            text(std::string_view(m.content).substr(begin, at - begin));
+            control("<|media_start|>").text("image").control("<|media_content|>").control("<|media_pad|>").control("<|media_end|>");
+            begin = at;
+        }
+        return text(std::string_view(m.content).substr(begin));
+    }
+    Parts& message(const Message& m) {
+        control(m.role == "user" || m.role == "assistant" ? "<|im_" + m.role + "|>" : "<|im_system|>");
+        text(m.name.empty() ? m.role : m.name).control("<|im_middle|>");
+        if (m.role == "tool") text("## Return of ").text(m.tool_call_id).text("\n");
+        content(m);
+        if (m.role == "assistant" && !m.tool_calls.empty()) {
+            control("<|tool_calls_section_begin|>");
+            for (const ToolCall& call : m.tool_calls)
+                control("<|tool_call_begin|>").text(call.id).control("<|tool_call_argument_begin|>").text(call.arguments).control("<|tool_call_end|>");
+            control("<|tool_calls_section_end|>");
+        }
+        return control("<|im_end|>");
+    }
+    Parts& generation_prompt() { return control("<|im_assistant|>").text("assistant").control("<|im_middle|>"); }
+    // Keys sorted at every depth, which is how nlohmann's plain json keeps them.
+    Result<void> tools(const std::string& tools_json) {
+        if (tools_json.empty()) return {};
+        const auto tools = parse_json(tools_json, "the list of tools");
+        if (!tools) return fail(Error::failure, tools.error().message);
+        if (!tools->is_array()) return fail(Error::failure, "the list of tools is not a JSON array");
+        if (tools->empty()) return {};
+        std::string declaration;
+        write_json(*tools, kCompact, declaration);
+        control("<|im_system|>").text("tool_declare").control("<|im_middle|>").text(declaration).control("<|im_end|>");
+        return {};
+    }
+    Result<void> prompt(const ChatPrompt& p) {
+        if (auto declared = tools(p.tools_json); !declared) return declared;
+        for (const Message& m : p.messages) message(m);
+        if (p.add_generation_prompt) generation_prompt();
+        return {};
+    }
+
+    std::string spelled_out() const {
+        std::string out;
+        for (const Part& part : all_) out += part.text;
+        return out;
+    }
+    Result<std::vector<int32_t>> ids(const Tokenizer& tokenizer) const {
+        std::vector<int32_t> ids;
+        for (const Part& part : all_) {
+            if (part.is_control) {
+                const auto id = tokenizer.special(part.text);
+                if (!id) return fail(Error::model, "the tokenizer has no token " + part.text + ", which the chat template needs here");
+                ids.push_back(*id);
+            } else {
+                const std::vector<int32_t> text = tokenizer.encode(part.text);
+                ids.insert(ids.end(), text.begin(), text.end());
+            }
+        }
+        return ids;
+    }
+
+private:
+    std::vector<Part> all_;
+};
+
+// --- OpenAI's JSON ------------------------------------------------------------------------------------------------------
+
+// A field of a request, known by its path; what is wrong with it is thrown here and caught in parse_chat.
+struct Field {
+    const ordered_json* value;  // nullptr: absent, which is as good as null
+    std::string path;
+
+    struct Wrong {
+        std::string what;
+    };
+    [[noreturn]] void wrong(const std::string& what) const { throw Wrong{path + " " + what}; }
+    bool empty() const { return !value || value->is_null(); }
+    Field operator[](const char* key) const {
+        if (empty() || !value->is_object()) wrong("is not an object");
+        const auto at = value->find(key);
+        return {at == value->end() ? nullptr : &*at, path.empty() ? key : path + "." + key};
+    }
+    std::vector<Field> items() const {
+        std::vector<Field> fields;
+        if (empty()) return fields;
+        if (!value->is_array()) wrong("is not a list");
+        for (const ordered_json& item : *value) fields.push_back({&item, path + "[" + std::to_string(fields.size()) + "]"});
+        return fields;
+    }
+    std::string text() const {
+        if (empty()) wrong("is missing");
+        if (!value->is_string()) wrong("is not a text");
+        return value->get<std::string>();
+    }
+    std::string text_or_nothing() const { return empty() ? "" : text(); }
+};
+
+Message read_message(const Field& field) {
+    Message m{.role = field["role"].text(), .name = field["name"].text_or_nothing()};
+    if (m.role.empty()) field["role"].wrong("is empty");
+    const Field content = field["content"];
+    if (content.empty() || content.value->is_string()) {
+        m.content = content.text_or_nothing();
+    } else {
+        for (const Field& part : content.items()) {
+            const std::string type = part["type"].text();
+            if (type == "text")
+                m.content += part["text"].text();
+            else if (type == "image" || type == "image_url")
+                m.images.push_back(m.content.size());
+            else
+                part["type"].wrong("is " + in_quotes(type) + ", neither text nor image");
+        }
+    }
+    if (m.role == "tool") m.tool_call_id = field["tool_call_id"].text();
+    for (const Field& call : field["tool_calls"].items()) {
+        const Field arguments = call["function"]["arguments"];
+        ToolCall made{.id = call["id"].text()};
+        if (arguments.empty()) arguments.wrong("is missing");
+        if (arguments.value->is_string())
+            made.arguments = arguments.text();
+        else
+            write_json(*arguments.value, kDefault, made.arguments);
+        m.tool_calls.push_back(std::move(made));
+    }
+    return m;
+}
+
+}  // namespace
+
+Result<std::string> render(const ChatPrompt& prompt) {
+    Parts parts;
+    if (auto made = parts.prompt(prompt); !made) return tl::unexpected(made.error());
+    return parts.spelled_out();
+}
+
+Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt& prompt) {
+    Parts parts;
+    if (auto made = parts.prompt(prompt); !made) return tl::unexpected(made.error());
+    return parts.ids(tokenizer);
+}
+
+Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message) { return Parts().message(message).ids(tokenizer); }
+
+Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer) { return Parts().generation_prompt().ids(tokenizer); }
+Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config) {
+    auto opening = generation_prompt(tokenizer);
+    if (!opening) return tl::unexpected(opening.error());
+    TurnTokens turn{std::move(*opening), {config.eos_token_ids.begin(), config.eos_token_ids.end()}};
+    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {
+        const auto id = tokenizer.special(name);
+        if (id && *id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), *id) == turn.stop.end()) turn.stop.push_back(*id);
+    }
+    turn.end = tokenizer.special("<|im_end|>").value_or(turn.stop.empty() ? -1 : turn.stop[0]);
+    return turn;
+}
+
+Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors) {
+    if (const auto sound = parse_json(json, name_for_errors); !sound) return fail(Error::failure, sound.error().message);
+    const ordered_json chat = ordered_json::parse(json);  // again, for the order of keys
+    try {
+        if (chat.is_array()) {
+            ChatPrompt prompt;
+            for (const Field& message : Field{&chat, "messages"}.items()) prompt.messages.push_back(read_message(message));
+            return prompt;
+        }
+        const Field root{&chat, ""};
+        if (!chat.is_object()) throw Field::Wrong{"neither an object nor a list of messages"};
+        if (root["messages"].empty()) root["messages"].wrong("is missing");
+        ChatPrompt prompt;
+        for (const Field& message : root["messages"].items()) prompt.messages.push_back(read_message(message));
+        if (const Field tools = root["tools"]; !tools.items().empty()) prompt.tools_json = tools.value->dump();
+        if (const Field wish = root["add_generation_prompt"]; !wish.empty()) {
+            if (!wish.value->is_boolean()) wish.wrong("is neither true nor false");
+            prompt.add_generation_prompt = wish.value->get<bool>();
+        }
+        return prompt;
+    } catch (const Field::Wrong& wrong) {
+        return fail(Error::failure, name_for_errors + ": " + wrong.what);
+    }
+}
+
+}  // namespace klp

@@ -1,0 +1,53 @@
+// Messages to ids, as Kimi's template writes them. Contents are encoded as plain text: only the template itself makes control tokens.
+//
+//   <|im_system|>system<|im_middle|>Be brief.<|im_end|><|im_user|>user<|im_middle|>hi<|im_end|><|im_assistant|>assistant<|im_middle|>
+//
+// The ids are the vendor's for every text but two kinds: a name of a control token inside a content stays text here, and the vendor's cuts of very long texts
+// (core/text/pretokenizer.h) are counted from the start of each stretch between control tokens, not from the start of the whole prompt.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/files/config.h"
+#include "core/text/tokenizer.h"
+
+namespace klp {
+
+struct ToolCall {
+    std::string id;         // "functions.NAME:INDEX"
+    std::string arguments;  // JSON text
+};
+struct Message {
+    std::string role;  // "system", "user", "assistant", "tool"; any other stands behind the system marker
+    std::string content;
+    std::vector<size_t> images;        // where images stand in the content, as byte offsets, ascending
+    std::string name;                  // instead of the role behind the marker, when set
+    std::string tool_call_id;          // of a "tool" message
+    std::vector<ToolCall> tool_calls;  // of an "assistant" message
+};
+struct ChatPrompt {
+    std::vector<Message> messages;
+    std::string tools_json;  // a JSON array of tool declarations, or ""
+    bool add_generation_prompt = true;
+};
+
+// The rendered text, control tokens spelled out (for reading and for tests). An Error: tools_json is not a JSON array.
+Result<std::string> render(const ChatPrompt& prompt);
+// The ids; control tokens of the template are looked up in the tokenizer, and an Error names the first one that the vocabulary lacks.
+Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt& prompt);
+// Only the ids that follow what is already in a sequence: one message, or the generation prompt. Two turns fed like this equal one long prompt.
+Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message);
+Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer);
+// What an answer is made of besides its text.
+struct TurnTokens {
+    std::vector<int32_t> opening;  // the generation prompt
+    std::vector<int32_t> stop;     // the ids that end an answer: the config's, and what Kimi's models end with
+    int32_t end = -1;              // closes a turn that ended otherwise; -1: there is none
+};
+Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config);
+// Messages from JSON, OpenAI style: {"messages": [...], "tools": [...], "add_generation_prompt": true} or the array of messages alone; content as string, list
+// of parts or null; arguments as string or object. `name_for_errors` stands in front of what is wrong: "chat.json: messages[2].role is not a text".
+Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors = "the chat");
+
+}  // namespace klp

@@ -1,0 +1,59 @@
+// Text to ids and back: byte-level BPE over a tiktoken file, with Kimi's pre-tokenisation. Immutable after load; any thread may call it.
+//
+//   auto tokenizer = Tokenizer::load("models/demo");
+//   std::vector<int32_t> ids = tokenizer->encode("Hello, who are you?");
+//   std::string text = tokenizer->decode(ids);
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/text/utf8.h"
+#include "kernels/backend.h"
+
+namespace klp {
+
+class Tokenizer {
+public:
+    // Reads tiktoken.model and, beside it, tokenizer_config.json (added_tokens_decoder). Without the latter a file of 163,584 tokens has Kimi's special tokens
+    // and any other file has none.
+    static Result<Tokenizer> load(const std::filesystem::path& folder);
+    // The same from memory; `config` may be empty, `folder` is for messages only.
+    static Result<Tokenizer> parse(std::string_view tiktoken, std::string_view config, const std::filesystem::path& folder);
+    // One that only knows these ids (of a recording); it encodes nothing.
+    struct Piece {
+        std::string bytes;
+        bool special = false;
+    };
+    static Tokenizer of_pieces(std::map<int32_t, Piece> pieces);
+    Tokenizer(Tokenizer&&) noexcept;
+    Tokenizer& operator=(Tokenizer&&) noexcept;
+    ~Tokenizer();
+
+    // Ids of a text. Invalid UTF-8 becomes U+FFFD first. Special tokens are recognised only where `parse_special` is set: what a person types never becomes a
+    // control token.
+    std::vector<int32_t> encode(std::string_view text, bool parse_special = false) const;
+    // The bytes of one id ("" for ids outside the vocabulary). Special tokens give their name.
+    std::string_view bytes(int32_t id) const;
+    // All bytes together; invalid sequences as U+FFFD. Special tokens are left out unless asked for.
+    std::string decode(std::span<const int32_t> ids, bool with_special = false) const;
+
+    // Ordinary and special, the largest id + 1. It need not be the model's: a tokenizer_config.json of the 48B may name ids 163840 and 163841, for which the
+    // model has no row. The embedding refuses them; here they are ids like others.
+    int vocab_size() const;
+    bool is_special(int32_t id) const;
+    std::optional<int32_t> special(std::string_view name) const;  // "<|im_end|>" -> id
+
+private:
+    struct Impl;
+    explicit Tokenizer(std::unique_ptr<Impl>);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace klp
