@@ -1,5 +1,6 @@
 // The timeline: what it sums up, what it draws, and what hands do on it.
 #include "app/gui/frame/timeline.h"
+#include "app/gui/frame/timeline_view.h"
 
 #include <QComboBox>
 #include <QElapsedTimer>

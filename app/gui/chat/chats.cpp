@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "app/format.h"
-#include "core/text/chat_template.h"
 #include "core/text/utf8.h"
 
 namespace klp::gui {
@@ -33,7 +32,7 @@ QString title_of(const QString& message) {
 
 QString Chats::default_folder() { return QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + "/klp/chats"; }
 
-Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject(parent), session_(session) {
+Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject(parent), session_(session), tokens_(session.trace()) {
     if (!folder.isEmpty()) load(folder);
     if (chats_.empty()) chats_.push_back(fresh());
     current_ = chats_.front().get();
@@ -280,7 +279,7 @@ void Chats::rewind(int id) {
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
     const ChatMessage& m = current_->message(id);
     std::vector<int32_t> ids(m.ids.begin(), m.ids.begin() + std::clamp<int64_t>(tokens, 0, static_cast<int64_t>(m.ids.size())));
-    if (tokenizer_) return {tokenizer_->decode(ids), ids};
+    if (const Tokenizer* tokenizer = tokens_.tokenizer()) return {tokenizer->decode(ids), ids};
     std::string said;
     const int64_t first = first_position(id);
     for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i)
@@ -306,15 +305,16 @@ void Chats::rewind_to_token(int id, int64_t tokens) {
 
 void Chats::fork_with(int64_t position, int32_t id) {
     if (!ready()) return;
-    const Place place = place_of(position);
+    const LineTokens::Place place = place_of(position);
     if (place.id == 0) return session_.say("This token was fed, not made by the model: there was nothing to choose.", "", false);
     auto [said, ids] = beginning(place.id, place.token);
     ids.push_back(id);
-    const bool ends = tokenizer_ && tokenizer_->is_special(id);
+    const Tokenizer* tokenizer = tokens_.tokenizer();
+    const bool ends = tokenizer && tokenizer->is_special(id);
     if (ends)
         ids.pop_back();
-    else if (tokenizer_)
-        said = tokenizer_->decode(ids);
+    else if (tokenizer)
+        said = tokenizer->decode(ids);
     const ChatMessage& m = current_->message(place.id);
     ChatMessage branch{
         .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
@@ -497,102 +497,16 @@ QString Chats::import_from(const QString& file) {
 
 // --- Lines and their tokens -----------------------------------------------------------------------------------------------------
 
-// Ids of another model, or of a text that was changed, are not sent: the engine encodes the text instead.
-bool Chats::sound(const Chat& chat, const ChatMessage& m) const {
-    if (!tokenizer_) return true;
-    auto& [size, ok] = sound_[{&chat, m.id}];
-    if (size != m.ids.size() || size == 0) ok = tokenizer_->decode(m.ids) == m.text, size = m.ids.size();
-    return ok;
-}
-
 std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
     std::vector<Part> line;
     if (!chat.info().system.empty()) line.push_back({"system", chat.info().system, {}, false});
     for (int id : chat.line(tip)) {
         const ChatMessage& m = chat.message(id);
         Part part{m.role, m.text, {}, open && id == tip};
-        if (m.role == "assistant" && sound(chat, m)) part.ids = m.ids;
+        if (m.role == "assistant" && tokens_.sound(chat, m)) part.ids = m.ids;
         line.push_back(std::move(part));
     }
     return line;
-}
-
-int64_t Chats::tokens_of(const QString& message) const {
-    if (!tokenizer_) return -1;
-    const auto ids = encode_message(*tokenizer_, {.role = "user", .content = message.toStdString()});
-    return ids ? static_cast<int64_t>(ids->size()) : -1;
-}
-
-int64_t Chats::part_tokens(const Chat& chat, int id) const {
-    if (!tokenizer_) return -1;
-    const ChatMessage& m = id > 0 ? chat.message(id) : ChatMessage{.role = "system", .text = chat.info().system};
-    if (m.role == "assistant") {
-        const auto marker = generation_prompt(*tokenizer_);
-        const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
-        if (sound(chat, m)) return opening + static_cast<int64_t>(m.ids.size()) + 1;
-        auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
-        if (is_new) at->second = static_cast<int64_t>(tokenizer_->encode(m.text).size());
-        return opening + at->second + 1;
-    }
-    const auto count = [&] {
-        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text});
-        return ids ? static_cast<int64_t>(ids->size()) : 0;
-    };
-    if (id == 0) return m.text.empty() ? 0 : count();
-    auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
-    if (is_new) at->second = count();
-    return at->second;
-}
-
-int64_t Chats::line_tokens() const {
-    if (!tokenizer_) return -1;
-    int64_t n = part_tokens(*current_, 0);
-    for (int id : current_->line()) n += part_tokens(*current_, id);
-    const auto marker = generation_prompt(*tokenizer_);
-    return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
-}
-
-int64_t Chats::first_position(int id) const {
-    if (const auto at = first_.find({current_, id}); at != first_.end()) return at->second;
-    if (!tokenizer_ || current_->message(id).role != "assistant") return -1;
-    int64_t n = part_tokens(*current_, 0);
-    for (int i : current_->line(current_->message(id).parent)) n += part_tokens(*current_, i);
-    const auto marker = generation_prompt(*tokenizer_);
-    return marker ? n + static_cast<int64_t>(marker->size()) : -1;
-}
-
-Chats::Place Chats::place_of(int64_t position) const {
-    for (int id : current_->line()) {
-        const ChatMessage& m = current_->message(id);
-        if (m.role != "assistant") continue;
-        const int64_t first = first_position(id);
-        if (first < 0 || position < first || position > first + static_cast<int64_t>(m.ids.size())) continue;
-        // The engine may stand on another line.
-        const TraceStore& trace = session_.trace();
-        const int64_t token = position - first, last = std::min(token, static_cast<int64_t>(m.ids.size()) - 1);
-        if (last >= 0 && (first + last >= trace.size() || trace.row(first + last).id != m.ids[static_cast<size_t>(last)])) return {};
-        return {id, token};
-    }
-    return {};
-}
-
-std::vector<int64_t> Chats::token_offsets(int id) const {
-    const ChatMessage& m = current_->message(id);
-    std::vector<int64_t> offsets{0};
-    const int64_t first = first_position(id);
-    for (size_t i = 0; i < m.ids.size(); ++i) {
-        int64_t size = 0;
-        if (tokenizer_) {
-            if (!tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
-        } else {
-            const int64_t at = first + static_cast<int64_t>(i);
-            if (first < 0 || at >= session_.trace().size()) return {};
-            size = static_cast<int64_t>(session_.trace().row(at).text.size());
-        }
-        offsets.push_back(offsets.back() + size);
-    }
-    if (offsets.back() > static_cast<int64_t>(m.text.size())) return {};  // bytes that are no characters were replaced
-    return offsets;
 }
 
 void Chats::follow() {
@@ -613,8 +527,7 @@ void Chats::take_card() {
         stats.end = "error";
         finish(true, stats);
     }
-    tokenizer_ = card ? card->tokenizer : nullptr;
-    sound_.clear(), counted_.clear(), first_.clear();
+    tokens_.set_tokenizer(card ? card->tokenizer : nullptr);
     if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
     const bool replay = card && !card->recorded.empty();
     if (replay && !recorded()) {
@@ -653,13 +566,13 @@ void Chats::take(const AnswerBegun& e) {
     const bool goes_on = chat->tip() > 0 && chat->message(chat->tip()).open;
     running_.message = goes_on ? chat->tip() : chat->add({.parent = chat->tip(), .role = "assistant", .open = true, .model = session_.card()->name});
     recorded_ = std::move(chat);
-    first_.clear();
+    tokens_.forget_positions();
     set_current(recorded_.get());
 }
 
 void Chats::take(const TokenMade& e) {
     if (!running_.chat || e.answer != running_.answer) return;
-    if (running_.chat->message(running_.message).ids.empty()) first_[{running_.chat, running_.message}] = e.position;
+    if (running_.chat->message(running_.message).ids.empty()) tokens_.came(*running_.chat, running_.message, e.position);
     running_.chat->more(running_.message, running_.text.push(e.text), {&e.id, 1});
     running_.grew = true;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <QTimer>
-#include <map>
 
+#include "app/gui/chat/line_tokens.h"
 #include "app/gui/session/session.h"
 #include "core/runs/chat.h"
 
@@ -65,18 +65,12 @@ public:
     QString export_to(const QString& file) const;  // .json: all branches; else the line as Markdown
     QString import_from(const QString& file);
 
-    // Tokens of the line and of the answer's opening that a send would add to; -1 without a tokenizer.
-    int64_t line_tokens() const;
-    int64_t tokens_of(const QString& text) const;  // as a message with its frame; -1 without a tokenizer
-    // Where an answer's tokens stand in the sequence. `id` 0: not a token of an answer on this line.
-    struct Place {
-        int id = 0;
-        int64_t token = 0;
-    };
-    Place place_of(int64_t position) const;
-    int64_t first_position(int id) const;  // of an answer's first token; -1 where nobody knows
-    // Bytes of the answer's text before each of its tokens, and all; empty where nobody knows.
-    std::vector<int64_t> token_offsets(int id) const;
+    // Of the current chat; -1: nobody knows.
+    int64_t line_tokens() const { return tokens_.of_line(*current_); }  // with the answer's opening that a send would add to
+    int64_t tokens_of(const QString& text) const { return tokens_.of_text(text.toStdString()); }
+    LineTokens::Place place_of(int64_t position) const { return tokens_.place_of(*current_, position); }
+    int64_t first_position(int id) const { return tokens_.first_position(*current_, id); }
+    std::vector<int64_t> token_offsets(int id) const { return tokens_.offsets(*current_, id); }
 
     bool device_failed() const { return device_failed_; }              // since a model was loaded last
     std::optional<QString> last_model() const { return last_model_; }  // its folder
@@ -112,8 +106,6 @@ private:
     void finish(bool open, AnswerStats stats);
     void follow();  // the engine goes where we are, if that is cheap
     std::vector<Part> parts(const Chat& chat, int tip, bool open) const;
-    bool sound(const Chat& chat, const ChatMessage& m) const;
-    int64_t part_tokens(const Chat& chat, int id) const;
     void take_card();
     void take(const TokenMade& event);
     void take(const AnswerDone& event);
@@ -134,11 +126,7 @@ private:
     bool disk_said_ = false;
     bool device_failed_ = false;
     std::optional<QString> last_model_;
-    std::shared_ptr<const Tokenizer> tokenizer_;
-    using Key = std::pair<const Chat*, int>;
-    mutable std::map<Key, std::pair<size_t, bool>> sound_;  // of an answer with so many ids: do they spell its text
-    mutable std::map<Key, int64_t> counted_;                // tokens of a message with its frame
-    std::map<Key, int64_t> first_;                          // positions of answers' first tokens, as they came
+    LineTokens tokens_;
 };
 
 }  // namespace klp::gui

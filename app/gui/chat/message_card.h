@@ -2,70 +2,17 @@
 #pragma once
 
 #include <QFrame>
-#include <QTextBrowser>
 
 #include "app/gui/chat/chats.h"
+#include "app/gui/chat/code_box.h"
 #include "app/gui/chat/markdown.h"
+#include "app/gui/chat/prose_box.h"
 
 class QLabel;
 class QMenu;
-class QPlainTextEdit;
 class QToolButton;
 
 namespace klp::gui {
-
-// Rendered prose. Grows at its end; looks nothing up; a link is shown before it is opened.
-class ProseBox : public QTextBrowser {
-    Q_OBJECT
-public:
-    explicit ProseBox(QWidget* parent);
-    void set_plain(const QString& text);
-    void add(const QString& markdown);   // a closed block, behind those before it
-    void set_open(const QString& text);  // what comes of the next one
-    bool empty() const { return document()->isEmpty(); }
-    int height_for(int width);
-    // The n-th (from 0) place where `word` stands, marked; "" marks nothing.
-    void mark(const QString& word, int n);
-
-signals:
-    void word_clicked(const QString& word, int n);
-
-protected:
-    QVariant loadResource(int type, const QUrl& name) override;
-    void wheelEvent(QWheelEvent* event) override { event->ignore(); }
-    void mousePressEvent(QMouseEvent* event) override;
-    void mouseReleaseEvent(QMouseEvent* event) override;
-
-private:
-    void settle();
-    void ask_link(const QUrl& url);
-    void tidy(int start, const QTextBlockFormat& first);
-    int open_at_ = 0;  // where the open block begins in the document
-    QString open_;
-    QPoint pressed_;
-};
-
-// Code in a frame of its own, with its language and a button that copies it.
-class CodeBox : public QFrame {
-    Q_OBJECT
-public:
-    CodeBox(const QString& language, QWidget* parent);
-    void set_text(const QString& code);  // appends where it can
-    QString text() const { return text_; }
-    int height_for(int width);
-
-protected:
-    void changeEvent(QEvent* event) override;
-    void paintEvent(QPaintEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
-
-private:
-    QLabel* language_;
-    QToolButton* copy_;
-    QPlainTextEdit* edit_;
-    CodeColours* colours_;
-    QString text_;
-};
 
 class MessageCard : public QFrame {
     Q_OBJECT

@@ -203,7 +203,7 @@ void MessageList::go_to_newest() {
 
 void MessageList::mark_selected() {
     const int64_t at = chats_.session().selection().token();
-    const Chats::Place place = at >= 0 && !items_.empty() ? chats_.place_of(at) : Chats::Place{};
+    const LineTokens::Place place = at >= 0 && !items_.empty() ? chats_.place_of(at) : LineTokens::Place{};
     for (Item& item : items_)
         if (item.card && (item.id == place.id || item.id == marked_)) item.card->mark_token(item.id == place.id ? place.token : -1);
     marked_ = place.id;

@@ -1,110 +1,16 @@
-// The whole conversation from left to right: a strip of tokens in the colours of one number, and tracks under it. What is pinned, hovered and chosen as a range
-// here is what every lens shows.
+// The timeline with its head line: what is under the cursor, zoom, and the choice of colours.
 #pragma once
 
-#include <QPixmap>
 #include <QWidget>
-#include <optional>
-
-#include "app/gui/session/memory_model.h"
-#include "app/gui/session/session.h"
 
 class QComboBox;
 
 namespace klp::gui {
 
 class Figure;
+class Session;
+class TimelineView;
 
-// Least, greatest and mean of any stretch of a long row of numbers, in a time that hardly grows with the stretch. NaNs do not count.
-class Pyramid {
-public:
-    struct Summary {
-        float low = INFINITY, high = -INFINITY;
-        double sum = 0;
-        int64_t count = 0;
-        void add(float v);
-        void add(const Summary& s);
-        double mean() const { return count > 0 ? sum / static_cast<double>(count) : NAN; }
-    };
-    using Value = std::function<float(int64_t)>;
-    explicit Pyramid(Value value) : value_(std::move(value)) {}
-    // There are `size` values now, and those from `from` on may have changed.
-    void update(int64_t from, int64_t size);
-    Summary over(int64_t first, int64_t last) const;  // [first, last)
-    // The same with both ends moved to the block before, by a sixteenth of the stretch at most: neighbouring stretches still meet, and a picture of a million
-    // values costs no more than its pixels.
-    Summary about(int64_t first, int64_t last) const;
-
-private:
-    static constexpr int64_t kFan = 32;
-    Value value_;
-    std::vector<std::vector<Summary>> levels_;  // blocks of kFan values, of kFan blocks, ...
-    int64_t size_ = 0;
-};
-
-// The drawing. Draws itself, at a cost of the pixels it has and not of the tokens there are.
-class TimelineView : public QWidget {
-    Q_OBJECT
-public:
-    explicit TimelineView(Session& session, QWidget* parent = nullptr);
-
-    enum class Tint { update, entropy, probability };
-    void set_tint(Tint tint);
-    QString describe(int64_t position) const;  // of a token, on one line
-    std::pair<double, double> view() const;    // positions at the left and right edge
-    void zoom(double factor, double x);        // > 1: closer; what is at `x` stays there
-    void show_all();
-    int64_t token_at(double x) const;  // -1: none
-    int tracks_shown() const;
-    QSize minimumSizeHint() const override { return {200, 52}; }
-
-protected:
-    void paintEvent(QPaintEvent* event) override;
-    void mouseMoveEvent(QMouseEvent* event) override;
-    void mousePressEvent(QMouseEvent* event) override;
-    void mouseReleaseEvent(QMouseEvent* event) override;
-    void mouseDoubleClickEvent(QMouseEvent* event) override;
-    void leaveEvent(QEvent* event) override;
-    void wheelEvent(QWheelEvent* event) override;
-    void keyPressEvent(QKeyEvent* event) override;
-    bool event(QEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    void showEvent(QShowEvent* event) override;
-    void hideEvent(QHideEvent* event) override;
-
-private:
-    struct Track;
-    void heard(const Event& event);
-    void refresh();
-    void render();
-    void draw_strip(QPainter& p, const QRect& area) const;
-    void draw_track(QPainter& p, const QRect& area, const Track& track) const;
-    void draw_bytes(QPainter& p, const QRect& area) const;
-    void label(QPainter& p, const QRect& area, const QString& text, const QString& top) const;
-    void say_where();
-    void ask_for_values(bool visible);
-    void pin(int64_t position);
-    void keep_in_view(int64_t position);
-    double x_of(double position) const;
-    double position_of(double x) const;
-    const Pyramid& tint_values() const;
-    const TokenRow& row(int64_t i) const { return session_.trace().row(i); }
-
-    Session& session_;
-    Pyramid speed_, norm_, norm_p95_, update_, entropy_, probability_;
-    Tint tint_ = Tint::update;
-    MemoryModel bytes_;
-    int64_t size_ = 0, stale_from_ = 0;
-    double first_ = 0, span_ = 0;  // what is shown when it is not all
-    bool all_ = true;
-    int top_track_ = 0;
-    QPixmap picture_;
-    bool stale_ = true;
-    std::optional<double> pressed_, panned_;  // x where a drag began
-    double panned_from_ = 0;
-};
-
-// With what is under the cursor, and the choice of colours, above it.
 class Timeline : public QWidget {
     Q_OBJECT
 public:

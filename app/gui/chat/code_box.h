@@ -1,0 +1,36 @@
+// Code in a message.
+#pragma once
+
+#include <QFrame>
+
+class QLabel;
+class QPlainTextEdit;
+class QToolButton;
+
+namespace klp::gui {
+
+class CodeColours;
+
+// Code in a frame of its own, with its language and a button that copies it.
+class CodeBox : public QFrame {
+    Q_OBJECT
+public:
+    CodeBox(const QString& language, QWidget* parent);
+    void set_text(const QString& code);  // appends where it can
+    QString text() const { return text_; }
+    int height_for(int width);
+
+protected:
+    void changeEvent(QEvent* event) override;
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    QLabel* language_;
+    QToolButton* copy_;
+    QPlainTextEdit* edit_;
+    CodeColours* colours_;
+    QString text_;
+};
+
+}  // namespace klp::gui

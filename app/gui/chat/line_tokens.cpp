@@ -1,0 +1,99 @@
+#include "app/gui/chat/line_tokens.h"
+
+#include <algorithm>
+
+#include "core/text/chat_template.h"
+
+namespace klp::gui {
+
+void LineTokens::set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) {
+    tokenizer_ = std::move(tokenizer);
+    sound_.clear(), counted_.clear(), first_.clear();
+}
+
+// Ids of another model, or of a text that was changed, are not sent: the engine encodes the text instead.
+bool LineTokens::sound(const Chat& chat, const ChatMessage& m) const {
+    if (!tokenizer_) return true;
+    auto& [size, ok] = sound_[{&chat, m.id}];
+    if (size != m.ids.size() || size == 0) ok = tokenizer_->decode(m.ids) == m.text, size = m.ids.size();
+    return ok;
+}
+
+int64_t LineTokens::of_text(const std::string& message) const {
+    if (!tokenizer_) return -1;
+    const auto ids = encode_message(*tokenizer_, {.role = "user", .content = message});
+    return ids ? static_cast<int64_t>(ids->size()) : -1;
+}
+
+int64_t LineTokens::of_message(const Chat& chat, int id) const {
+    if (!tokenizer_) return -1;
+    const ChatMessage& m = id > 0 ? chat.message(id) : ChatMessage{.role = "system", .text = chat.info().system};
+    if (m.role == "assistant") {
+        const auto marker = generation_prompt(*tokenizer_);
+        const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
+        if (sound(chat, m)) return opening + static_cast<int64_t>(m.ids.size()) + 1;
+        auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
+        if (is_new) at->second = static_cast<int64_t>(tokenizer_->encode(m.text).size());
+        return opening + at->second + 1;
+    }
+    const auto count = [&] {
+        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text});
+        return ids ? static_cast<int64_t>(ids->size()) : 0;
+    };
+    if (id == 0) return m.text.empty() ? 0 : count();
+    auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
+    if (is_new) at->second = count();
+    return at->second;
+}
+
+int64_t LineTokens::of_line(const Chat& chat) const {
+    if (!tokenizer_) return -1;
+    int64_t n = of_message(chat, 0);
+    for (int id : chat.line()) n += of_message(chat, id);
+    const auto marker = generation_prompt(*tokenizer_);
+    return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
+}
+
+int64_t LineTokens::first_position(const Chat& chat, int id) const {
+    if (const auto at = first_.find({&chat, id}); at != first_.end()) return at->second;
+    if (!tokenizer_ || chat.message(id).role != "assistant") return -1;
+    int64_t n = of_message(chat, 0);
+    for (int i : chat.line(chat.message(id).parent)) n += of_message(chat, i);
+    const auto marker = generation_prompt(*tokenizer_);
+    return marker ? n + static_cast<int64_t>(marker->size()) : -1;
+}
+
+LineTokens::Place LineTokens::place_of(const Chat& chat, int64_t position) const {
+    for (int id : chat.line()) {
+        const ChatMessage& m = chat.message(id);
+        if (m.role != "assistant") continue;
+        const int64_t first = first_position(chat, id);
+        if (first < 0 || position < first || position > first + static_cast<int64_t>(m.ids.size())) continue;
+        // The engine may stand on another line.
+        const int64_t token = position - first, last = std::min(token, static_cast<int64_t>(m.ids.size()) - 1);
+        if (last >= 0 && (first + last >= trace_.size() || trace_.row(first + last).id != m.ids[static_cast<size_t>(last)])) return {};
+        return {id, token};
+    }
+    return {};
+}
+
+std::vector<int64_t> LineTokens::offsets(const Chat& chat, int id) const {
+    const ChatMessage& m = chat.message(id);
+    std::vector<int64_t> offsets{0};
+    const int64_t first = first_position(chat, id);
+    for (size_t i = 0; i < m.ids.size(); ++i) {
+        int64_t size = 0;
+        if (tokenizer_) {
+            if (!tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
+        } else {
+            const int64_t at = first + static_cast<int64_t>(i);
+            if (first < 0 || at >= trace_.size()) return {};
+            size = static_cast<int64_t>(trace_.row(at).text.size());
+        }
+        offsets.push_back(offsets.back() + size);
+    }
+    if (offsets.back() > static_cast<int64_t>(m.text.size())) return {};  // bytes that are no characters were replaced
+    return offsets;
+}
+
+}  // namespace klp::gui

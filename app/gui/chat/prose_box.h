@@ -1,0 +1,43 @@
+// The prose of a message: Markdown that grows at its end, and words that can be clicked.
+#pragma once
+
+#include <QTextBrowser>
+
+namespace klp::gui {
+
+// The n-th (from 0) place where `word` stands and is not part of a longer one; -1: nowhere. And how many of them begin before a place.
+qsizetype find_word(const QString& in, const QString& word, int n);
+int count_words(const QString& in, const QString& word, qsizetype before);
+
+// Rendered prose. Grows at its end; looks nothing up; a link is shown before it is opened.
+class ProseBox : public QTextBrowser {
+    Q_OBJECT
+public:
+    explicit ProseBox(QWidget* parent);
+    void set_plain(const QString& text);
+    void add(const QString& markdown);   // a closed block, behind those before it
+    void set_open(const QString& text);  // what comes of the next one
+    bool empty() const { return document()->isEmpty(); }
+    int height_for(int width);
+    // The n-th (from 0) place where `word` stands, marked; "" marks nothing.
+    void mark(const QString& word, int n);
+
+signals:
+    void word_clicked(const QString& word, int n);
+
+protected:
+    QVariant loadResource(int type, const QUrl& name) override;
+    void wheelEvent(QWheelEvent* event) override { event->ignore(); }
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+
+private:
+    void settle();
+    void ask_link(const QUrl& url);
+    void tidy(int start, const QTextBlockFormat& first);
+    int open_at_ = 0;  // where the open block begins in the document
+    QString open_;
+    QPoint pressed_;
+};
+
+}  // namespace klp::gui

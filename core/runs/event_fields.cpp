@@ -1,0 +1,254 @@
+#include "core/runs/event_fields.h"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <variant>
+
+namespace klp {
+
+namespace {
+
+// --- Log decays in a byte ---------------------------------------------------------------------------------------------
+
+constexpr float kSmallest = -21, kOctaves = 26;  // of -g, in powers of two
+constexpr uint8_t kNotKnown = 255;
+
+}  // namespace
+
+uint8_t decay_to_byte(float g) {
+    if (std::isnan(g)) return kNotKnown;
+    if (g >= 0) return 0;
+    const float place = (std::log2(-g) - kSmallest) * (253 / kOctaves);
+    return static_cast<uint8_t>(1.5f + std::clamp(place, 0.f, 253.f));
+}
+
+float decay_of_byte(uint8_t byte) {
+    static const auto table = [] {
+        std::array<float, 256> t{};
+        for (size_t i = 1; i < 255; ++i) t[i] = -std::exp2(kSmallest + static_cast<float>(i - 1) * (kOctaves / 253));
+        t[kNotKnown] = NAN;
+        return t;
+    }();
+    return table[byte];
+}
+
+namespace {
+
+// --- One description of each event --------------------------------------------------------------------------------------
+
+template <class A, class E>
+void choice(A& a, E& value, int count) {  // an enum of so many values
+    a.number(value);
+    if constexpr (A::reads) {
+        a.must(static_cast<int>(value) >= 0 && static_cast<int>(value) < count);
+        if (!a.ok) value = E{};
+    }
+}
+template <class A, class T>
+void natural(A& a, T& value) {
+    a.number(value);
+    if constexpr (A::reads) a.must(value >= 0);
+}
+template <class A>
+void flag(A& a, bool& value) {
+    a.number(value);
+}
+template <class A>
+void fields(A& a, MemoryUse& m) {
+    natural(a, m.state), natural(a, m.conv), natural(a, m.cache);
+}
+template <class A>
+void fields(A& a, SnapshotPool::Move& m) {
+    a.number(m.restored_bytes), a.number(m.replayed), a.number(m.nanoseconds);
+}
+template <class A>
+void fields(A& a, Error& e) {
+    int kind = e.kind;
+    a.number(kind), a.text(e.message);
+    if constexpr (A::reads) {
+        a.must(kind == Error::failure || kind == Error::usage || kind == Error::model || kind == Error::device || kind == Error::interrupted);
+        e.kind = a.ok ? static_cast<Error::Kind>(kind) : Error::failure;
+    }
+}
+template <class A>
+void fields(A& a, Sampling& s) {
+    a.exact(s.temperature), a.number(s.top_k), a.exact(s.top_p), a.exact(s.min_p), a.exact(s.repeat_penalty), a.number(s.repeat_window), a.exact(s.seed);
+}
+template <class A>
+void fields(A& a, Part& p) {
+    a.text(p.role), a.text(p.text), flag(a, p.open);
+    a.list(p.ids, [&](int32_t& id) { a.number(id); });
+}
+// A head of a layer, and a matrix or row of it.
+template <class A>
+void place(A& a, int& layer, int& head) {
+    a.number(layer), a.number(head);
+    if constexpr (A::reads)
+        a.must((a.shape.has(Site::beta, layer) && head >= 0 && head < a.shape.kda_heads) ||
+               (a.shape.has(Site::log_sum_exp, layer) && head >= 0 && head < a.shape.mla_heads));
+}
+
+template <class A>
+void fields(A& a, Loading& e) {
+    a.text(e.what), a.exact(e.fraction);
+}
+template <class A>
+void fields(A&, Loaded&) {}  // the card is the header's
+template <class A>
+void fields(A&, Unloaded&) {}
+template <class A>
+void fields(A& a, Trouble& e) {
+    fields(a, e.error), a.text(e.advice), a.number(e.answer);
+}
+template <class A>
+void fields(A& a, PhaseChanged& e) {
+    choice(a, e.phase, static_cast<int>(Phase::probing) + 1), a.number(e.done), a.number(e.total);
+}
+template <class A>
+void fields(A& a, PromptFed& e) {
+    natural(a, e.first), a.list(e.ids, [&](int32_t& id) { a.number(id); });
+}
+template <class A>
+void fields(A& a, TokenMade& e) {
+    a.number(e.answer), natural(a, e.position), a.number(e.id), a.text(e.text), a.number(e.nanoseconds), a.exact(e.probability), a.exact(e.entropy),
+        a.number(e.rank);
+    a.list(e.top, [&](Candidate& c) { a.number(c.id), a.exact(c.probability); });
+    fields(a, e.memory);
+}
+template <class A>
+void fields(A& a, Readings& e) {
+    natural(a, e.position);
+    const auto values = [&](int site) -> std::span<float> {
+        const auto& layers = a.shape.layers(static_cast<Site>(site));
+        if (layers.empty() || static_cast<int64_t>(e.values.size()) != a.shape.size()) return {};
+        return std::span(e.values).subspan(static_cast<size_t>(a.shape.offset(static_cast<Site>(site), layers[0])),
+                                           layers.size() * static_cast<size_t>(a.shape.width(static_cast<Site>(site))));
+    };
+    uint64_t kept = 0;  // sites, as bits
+    if constexpr (A::reads) {
+        kept = a.unsigned_();
+        size_t need = 0;
+        for (int s = 0; s < kSites; ++s)
+            if (kept >> s & 1)
+                need += a.shape.layers(static_cast<Site>(s)).size() * static_cast<size_t>(a.shape.width(static_cast<Site>(s))) * (s == 0 ? 1 : 2);
+        a.must(need <= a.left());
+        if (!a.ok || kept == 0) return;
+        e.values.assign(static_cast<size_t>(a.shape.size()), NAN);
+    } else {
+        for (int s = 0; s < kSites; ++s)
+            if (const auto v = values(s); std::any_of(v.begin(), v.end(), [](float x) { return !std::isnan(x); })) kept |= uint64_t{1} << s;
+        a.unsigned_(kept);
+    }
+    for (int s = 0; s < kSites; ++s) {
+        if (!(kept >> s & 1)) continue;
+        if (static_cast<Site>(s) == Site::log_decay)
+            a.bytes(values(s));
+        else
+            a.halves(values(s));
+        if (A::reads && static_cast<Site>(s) == Site::picks)
+            for (float& pick : values(s)) pick = pick >= 0 && pick < static_cast<float>(a.shape.num_experts) ? std::floor(pick) : NAN;
+    }
+}
+template <class A>
+void fields(A& a, AnswerDone& e) {
+    a.number(e.answer), choice(a, e.end, static_cast<int>(Generation::End::cancelled) + 1), flag(a, e.closed), a.number(e.tokens), a.number(e.prompt_tokens);
+    a.number(e.prefill_ns), a.number(e.first_token_ns), a.number(e.decode_ns);
+    fields(a, e.move);
+    for (int64_t* t : {&e.phases.embed, &e.phases.kda, &e.phases.mla, &e.phases.dense, &e.phases.moe, &e.phases.head}) a.number(*t);
+    a.exact(e.seed), fields(a, e.memory);
+}
+template <class A>
+void fields(A& a, Moved& e) {
+    fields(a, e.move), natural(a, e.position);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    fields(a, e.memory);
+}
+template <class A>
+void fields(A& a, CostKnown& e) {
+    a.number(e.request), fields(a, e.move);
+}
+template <class A>
+void fields(A& a, SnapshotsKept& e) {
+    a.number(e.count), a.number(e.bytes), a.number(e.budget);
+}
+template <class A>
+void fields(A& a, StatePicture& e) {
+    place(a, e.layer, e.head), natural(a, e.position);
+    a.number(e.rows), a.number(e.columns);
+    if constexpr (A::reads) {
+        a.must(e.rows > 0 && e.rows == a.shape.value_dim && e.columns > 0 && e.columns == a.shape.key_dim);
+        if (!a.ok) return;
+        const size_t n = static_cast<size_t>(e.rows) * static_cast<size_t>(e.columns);
+        a.must(a.left() >= 2 * n);
+        if (!a.ok) return;
+        e.values.resize(n);
+    }
+    a.halves(e.values);
+}
+template <class A>
+void fields(A& a, RacePoint& e) {
+    natural(a, e.context), a.exact(e.hybrid_ns), a.exact(e.twin_ns), fields(a, e.hybrid), fields(a, e.twin);
+}
+template <class A>
+void fields(A& a, RaceDone& e) {
+    choice(a, e.twin, static_cast<int>(TwinKind::recorded) + 1), a.text(e.why);
+}
+template <class A>
+void fields(A& a, AttentionPicture& e) {
+    place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), flag(a, e.implicit);
+    const auto some = [&](std::vector<float>& values) {
+        uint64_t n = values.size();
+        if constexpr (A::reads) {
+            n = a.unsigned_();
+            a.must(n <= a.left() / 2);
+            if (!a.ok) return;
+            values.resize(n);
+        } else {
+            a.unsigned_(n);
+        }
+        a.halves(values);
+    };
+    some(e.weights);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    some(e.decay_only), a.exact(e.before);
+    if constexpr (A::reads) a.must(e.decay_only.empty() || e.decay_only.size() == e.weights.size());
+}
+template <class A>
+void fields(A& a, EventsDropped& e) {
+    a.number(e.readings);
+}
+template <class A>
+void fields(A& a, TelemetryCost& e) {
+    a.exact(e.share);
+}
+template <class A>
+void fields(A& a, AnswerBegun& e) {
+    a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
+}
+
+template <size_t I>
+std::optional<Event> read_alternative(size_t kind, FieldReader& in) {
+    if constexpr (I == std::variant_size_v<Event>) {
+        return std::nullopt;
+    } else {
+        if (kind != I) return read_alternative<I + 1>(kind, in);
+        std::variant_alternative_t<I, Event> e;
+        fields(in, e);
+        if (!in.ok) return std::nullopt;
+        return e;
+    }
+}
+
+}  // namespace
+
+void write_event(const Event& event, FieldWriter& out) {
+    std::visit([&](const auto& e) { fields(out, const_cast<std::decay_t<decltype(e)>&>(e)); }, event);
+}
+
+std::optional<Event> read_event(size_t kind, FieldReader& in) { return read_alternative<0>(kind, in); }
+
+}  // namespace klp
