@@ -2,6 +2,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "core/files/checkpoint_writer.h"
+#include "core/files/resources.h"
 
 namespace klp {
 

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/machine.h"
+#include "core/files/resources.h"
 #include "kernels/cpu/limits.h"
 
 namespace klp {

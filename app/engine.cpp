@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/format.h"
+#include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
 

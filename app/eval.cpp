@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "core/files/json.h"
+#include "core/files/resources.h"
 #include "core/model/generate.h"
 #include "core/text/chat_template.h"
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/files/resources.h"
 #include "core/files/safetensors.h"
 #include "core/model/checkpoint.h"
 #include "tests/checkpoints.h"

@@ -1,7 +1,5 @@
 #include "core/model/checkpoint.h"
 
-#include <cstdlib>
-
 namespace klp {
 
 namespace fs = std::filesystem;
@@ -21,57 +19,6 @@ Result<Checkpoint> open_checkpoint(const fs::path& folder) {
         checkpoint.tokenizer = std::make_shared<const Tokenizer>(std::move(*tokenizer));
     }
     return checkpoint;
-}
-
-namespace {
-
-// Folders with models, recordings and prompts in them, the nearest first: what was asked for, beside the program, the source tree it was built from, the
-// user's own.
-std::vector<fs::path> resource_folders() {
-    std::vector<fs::path> folders;
-    const auto variable = [](const char* name) -> std::string {
-        const char* value = std::getenv(name);
-        return value ? value : "";
-    };
-    if (const std::string resources = variable("KLP_RESOURCES"); !resources.empty()) folders.emplace_back(resources);
-    std::error_code none;
-    if (const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path(); !program.empty()) {
-        folders.push_back(program.parent_path() / "share/klp");
-        folders.push_back(program / "resources");
-    }
-#ifdef KLP_SOURCE_DIR
-    folders.push_back(fs::path(KLP_SOURCE_DIR) / "resources");
-#endif
-    if (const std::string data = variable("XDG_DATA_HOME"); !data.empty())
-        folders.push_back(fs::path(data) / "klp");
-    else if (const std::string home = variable("HOME"); !home.empty())
-        folders.push_back(fs::path(home) / ".local/share/klp");
-    return folders;
-}
-
-}  // namespace
-
-std::optional<fs::path> find_resource(const std::string& name) {
-    std::error_code none;
-    for (const fs::path& folder : resource_folders())
-        if (fs::exists(folder / name, none)) return folder / name;
-    return std::nullopt;
-}
-
-Result<fs::path> find_model(const std::string& name) {
-    std::error_code none;
-    const std::string folder = name.empty() ? "demo" : name;
-    std::vector<fs::path> places;
-    if (!name.empty()) places.emplace_back(name);
-    if (!fs::path(folder).is_absolute())
-        for (const fs::path& resources : resource_folders()) places.push_back(resources / "models" / folder);
-    std::string looked;
-    for (const fs::path& place : places) {
-        if (fs::exists(place / "config.json", none)) return place;
-        looked += (looked.empty() ? "" : ", ") + place.string();
-    }
-    if (!name.empty() && fs::exists(name, none)) return fs::path(name);  // opening it says what it lacks
-    return fail(Error::model, (name.empty() ? "the embedded model is not there" : "no model is called '" + name + "'") + "; looked for " + looked);
 }
 
 }  // namespace klp

@@ -112,12 +112,12 @@ void Loader::fail(std::string message) {
 Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
     if (!error.empty()) return {};
     if (const auto drawn = source->drawn(name, {out, in})) {
-        bytes += drawn->shape.bytes();
+        bytes += drawn->shape.bytes(), active += drawn->shape.bytes();
         return on->draw(drawn->shape, drawn->random, keep);
     }
     auto found = source->find(name, {out, in});
     if (!found) return fail(found.error().message), Weight{};
-    bytes += found->bytes();
+    bytes += found->bytes(), active += found->bytes();
     return on->adopt(*found, keep);
 }
 
@@ -132,6 +132,7 @@ const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
         values.resize(start + static_cast<size_t>(found->out * found->in));
         decode(found->type, found->data, found->out * found->in, values.data() + start);
     }
+    active += static_cast<int64_t>(values.size() * sizeof(float));
     keep.push_back(on->allocate(values.size() * sizeof(float)));
     on->upload(keep.back().as(), values.data(), values.size() * sizeof(float));
     return keep.back().as<float>();

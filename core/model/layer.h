@@ -110,14 +110,12 @@ public:
     virtual std::string_view kind() const = 0;  // "kda", "mla": the table's name
     virtual StateSpec state() const = 0;
     virtual void forward(Out<2> x, Step& step) const = 0;  // x += Mixer(RMSNorm(x))
-    virtual int64_t weight_bytes() const = 0;              // what one decoded token reads
 };
 class FeedForward {
 public:
     virtual ~FeedForward() = default;
     virtual std::string_view kind() const = 0;             // "dense", "moe"
     virtual void forward(Out<2> x, Step& step) const = 0;  // x += FFN(RMSNorm(x))
-    virtual int64_t weight_bytes() const = 0;              // what one decoded token reads
 };
 
 // Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.
@@ -135,6 +133,7 @@ struct Loader {
 
     std::vector<Buffer> keep = {};  // what the device made of the weights
     int64_t bytes = 0;              // of everything fetched, as stored
+    int64_t active = 0;             // what one decoded token reads of that: vectors as f32; a layer takes off what most tokens pass by
     std::string error = {};
 };
 

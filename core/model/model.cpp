@@ -121,17 +121,20 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
     Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
     model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
+    load.active = 0;  // of the embedding a token reads one row
     for (int i = 0; i < config.num_hidden_layers && load.error.empty(); ++i) {
         if (options.cancel && *options.cancel) return klp::fail(Error::interrupted, "loading " + source->path() + " was interrupted");
+        const int64_t before = load.active;
         std::shared_ptr<const TokenMixer> mixer = make_mixer(config.layer_kinds[static_cast<size_t>(i)], i, load);
-        model->layers_.push_back({std::move(mixer), make_ffn(i, load)});
+        const int64_t mixer_bytes = load.active - before;
+        model->layers_.push_back({std::move(mixer), make_ffn(i, load), mixer_bytes});
         if (options.progress) options.progress(kFetching + (1 - kFetching) * double(i + 1) / config.num_hidden_layers);
     }
     model->final_norm_ = {load.vector("model.norm.weight", {config.hidden_size}), config.rms_norm_eps};
     model->lm_head_ = config.tie_word_embeddings ? model->embed_ : load.matrix("lm_head.weight", config.vocab_size, config.hidden_size);
     if (!load.error.empty()) return klp::fail(Error::model, load.error);
 
-    model->weight_bytes_ = load.bytes;
+    model->weight_bytes_ = load.bytes, model->active_weight_bytes_ = load.active + (config.tie_word_embeddings ? model->embed_.bytes() : 0);
     model->keep_.push_back(std::make_shared<const std::vector<Buffer>>(std::move(load.keep)));
     return model;
 }
@@ -153,17 +156,16 @@ Result<std::shared_ptr<const Model>> Model::all_mla_twin(const std::filesystem::
     twin->twin_ = TwinKind::synthetic;
     twin->source_ = std::make_shared<TwinWeights>(source_, synthetic_weights(twin->config_, mixer_type_, 0));
     Loader load{.on = on_, .source = twin->source_, .config = twin->config_, .cache_type = cache_type_};
-    for (size_t i = 0; i < layers_.size(); ++i)
-        if (layers_[i].mixer->kind() != "mla") twin->layers_[i].mixer = make_mixer("mla", static_cast<int>(i), load);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+        if (layers_[i].mixer->kind() == "mla") continue;
+        const int64_t before = load.active;
+        twin->layers_[i].mixer = make_mixer("mla", static_cast<int>(i), load);
+        twin->layers_[i].mixer_bytes = load.active - before;
+        twin->active_weight_bytes_ += twin->layers_[i].mixer_bytes - layers_[i].mixer_bytes;
+    }
     if (!load.error.empty()) return klp::fail(Error::model, load.error);
     twin->keep_.push_back(std::make_shared<const std::vector<Buffer>>(std::move(load.keep)));
     return twin;
-}
-
-int64_t Model::active_weight_bytes() const {
-    int64_t bytes = lm_head_.bytes();
-    for (const Layer& layer : layers_) bytes += layer.mixer->weight_bytes() + layer.ffn->weight_bytes();
-    return bytes;
 }
 
 PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows) const {

@@ -104,20 +104,21 @@ public:
     DType cache_type() const { return cache_type_; }  // of the MLA cache: f32 for f32 checkpoints, else bf16
     const TokenMixer& mixer(int layer) const { return *layers_[layer].mixer; }
     int64_t weight_bytes() const { return weight_bytes_; }
-    int64_t pass_tokens() const { return pass_tokens_; }    // of a prompt in one pass: weights are read once for all, and a cancel waits for one pass at most
-    int64_t active_weight_bytes() const;                    // what one decoded token reads
-    std::optional<TwinKind> twin() const { return twin_; }  // set when this model is a twin
+    int64_t pass_tokens() const { return pass_tokens_; }  // of a prompt in one pass: weights are read once for all, and a cancel waits for one pass at most
+    int64_t active_weight_bytes() const { return active_weight_bytes_; }  // what one decoded token reads
+    std::optional<TwinKind> twin() const { return twin_; }                // set when this model is a twin
 
 private:
     struct Layer {
         std::shared_ptr<const TokenMixer> mixer;
         std::shared_ptr<const FeedForward> ffn;
+        int64_t mixer_bytes = 0;  // that a decoded token reads
     };
     ModelConfig config_;
     std::shared_ptr<Backend> on_;
     std::shared_ptr<const WeightSource> source_;
     std::vector<std::shared_ptr<const std::vector<Buffer>>> keep_;  // what the device made of the weights; a twin also holds its model's
-    int64_t weight_bytes_ = 0, pass_tokens_ = 0;
+    int64_t weight_bytes_ = 0, active_weight_bytes_ = 0, pass_tokens_ = 0;
     Weight embed_, lm_head_;
     Norm final_norm_;
     std::vector<Layer> layers_;

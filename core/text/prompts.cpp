@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/json.h"
-#include "core/model/checkpoint.h"
+#include "core/files/resources.h"
 
 namespace klp {
 

@@ -3,9 +3,9 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QPainter>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
+#include "app/gui/draw/pieces.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -65,15 +65,7 @@ void StarterButton::leaveEvent(QEvent* event) {
 }
 
 Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent) : QWidget(parent), chats_(chats), starters_(std::move(starters)) {
-    auto* outer = new QVBoxLayout(this);
-    outer->setContentsMargins(0, 0, 0, 0);
-    auto* scroll = new QScrollArea(this);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setFocusPolicy(Qt::NoFocus);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    outer->addWidget(scroll);
-    auto* page = new QWidget(scroll);
+    QWidget* page = scrolling_page(this);
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(8, 12, 8, 8);
     column->setSpacing(10);
@@ -98,7 +90,6 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     grid->setColumnStretch(1, 1);
     column->addLayout(grid);
     column->addStretch(1);
-    scroll->setWidget(page);
 }
 
 void Starters::begin(size_t number) {

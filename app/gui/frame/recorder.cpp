@@ -5,7 +5,7 @@
 #include <QStandardPaths>
 
 #include "app/format.h"
-#include "core/model/checkpoint.h"
+#include "core/files/resources.h"
 #include "core/system.h"
 
 namespace klp::gui {

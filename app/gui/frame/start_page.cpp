@@ -4,10 +4,10 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "app/format.h"
+#include "app/gui/draw/pieces.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -30,15 +30,8 @@ QLabel* label(const QString& text, QWidget* parent, double scale = 1, bool muted
 
 StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& recordings, QWidget* parent) : QWidget(parent) {
     setObjectName("start-page");
-    auto* outer = new QVBoxLayout(this);
-    outer->setContentsMargins(0, 0, 0, 0);
-    auto* scroll = new QScrollArea(this);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setFocusPolicy(Qt::NoFocus);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    outer->addWidget(scroll);
-    auto* page = new QWidget(scroll);
+    QWidget* centre = scrolling_page(this);
+    auto* page = new QWidget(centre);
     page->setMaximumWidth(760);
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(20, 16, 20, 16);
@@ -68,13 +61,11 @@ StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& r
                            false, [this] { emit folder_asked(); }));
     column->addWidget(card_of(machine));
     column->addStretch(2);
-    auto* centre = new QWidget(scroll);
     auto* row = new QHBoxLayout(centre);
     row->setContentsMargins(0, 0, 0, 0);
     row->addStretch(1);
     row->addWidget(page, 100);
     row->addStretch(1);
-    scroll->setWidget(centre);
 }
 
 QWidget* StartPage::door(const QString& title, const QString& text, const QString& button, bool primary, std::function<void()> go) {

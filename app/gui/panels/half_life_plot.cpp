@@ -1,6 +1,5 @@
 #include "app/gui/panels/half_life_plot.h"
 
-#include <QMouseEvent>
 #include <QPainter>
 #include <QPainterPath>
 #include <cmath>
@@ -19,8 +18,7 @@ double share(int count, int total) { return total > 0 ? double(count) / total : 
 
 }  // namespace
 
-HalfLifePlot::HalfLifePlot(QWidget* parent) : QWidget(parent) {
-    setMouseTracking(true);
+HalfLifePlot::HalfLifePlot(QWidget* parent) : BinPlot(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
     setAccessibleName("Histogram of half-lives");
 }
@@ -112,7 +110,7 @@ void HalfLifePlot::paintEvent(QPaintEvent*) {
             p.setPen(t.muted);
             p.drawLine(QPointF(left + 0.5, r.bottom() - h), QPointF(right - 1, r.bottom() - h));
         }
-        if (b == hover_) {
+        if (b == hovered()) {
             p.setPen(t.text);
             p.drawRect(QRectF(left, r.top(), right - left, r.height()));
         }
@@ -128,7 +126,7 @@ void HalfLifePlot::paintEvent(QPaintEvent*) {
     p.fillRect(QRectF(endless.left(), r.bottom() - h, endless.width(), h), QColor::fromRgb(colours[255]));
     p.setPen(t.muted);
     p.drawText(QRectF(endless.left(), r.bottom() + 2, endless.width(), m.height()), Qt::AlignCenter, "∞");
-    if (hover_ == HalfLifeCounts::kBins) p.drawRect(endless);
+    if (hovered() == HalfLifeCounts::kBins) p.drawRect(endless);
 
     p.setRenderHint(QPainter::Antialiasing);
     p.setPen(QPen(t.panel, 2.4));
@@ -144,22 +142,11 @@ void HalfLifePlot::paintEvent(QPaintEvent*) {
     }
 }
 
-void HalfLifePlot::mouseMoveEvent(QMouseEvent* event) {
+int HalfLifePlot::bin_at(QPointF point) const {
+    if (all_.total == 0) return -1;
     const QRectF r = plot();
-    const double x = event->position().x();
-    const int bin = all_.total == 0     ? -1
-                    : x > r.right() + 2 ? HalfLifeCounts::kBins
-                                        : std::clamp(int((x - r.left()) / r.width() * HalfLifeCounts::kBins), 0, HalfLifeCounts::kBins - 1);
-    if (bin == hover_) return;
-    hover_ = bin;
-    update();
-    if (on_hover) on_hover(bin < 0 ? QString() : said(bin));
-}
-
-void HalfLifePlot::leaveEvent(QEvent*) {
-    hover_ = -1;
-    update();
-    if (on_hover) on_hover({});
+    if (point.x() > r.right() + 2) return HalfLifeCounts::kBins;
+    return std::clamp(int((point.x() - r.left()) / r.width() * HalfLifeCounts::kBins), 0, HalfLifeCounts::kBins - 1);
 }
 
 }  // namespace klp::gui

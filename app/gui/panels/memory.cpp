@@ -12,6 +12,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/line_chart.h"
+#include "app/gui/draw/pieces.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/session/memory_model.h"
@@ -64,18 +65,12 @@ public:
 
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
-        numbers_ = new QLabel(body());
-        numbers_->setTextFormat(Qt::RichText);
-        numbers_->setWordWrap(true);
-        numbers_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        numbers_->setAccessibleName("Bytes now and at the chosen length");
+        numbers_ = figures(body(), "Bytes now and at the chosen length");
         column->addWidget(numbers_);
         chart_ = new LineChart(body());
         chart_->setAccessibleName("Bytes by length of the conversation, both logarithmic");
         column->addWidget(chart_, 3);
-        limit_ = new QLabel(body());
-        limit_->setWordWrap(true);
-        limit_->setForegroundRole(QPalette::PlaceholderText);
+        limit_ = remark(body());
         column->addWidget(limit_);
         layers_ = new QTableView(body());
         layers_->setAccessibleName("Bytes of each layer at the chosen length");

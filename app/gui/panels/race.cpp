@@ -8,6 +8,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/line_chart.h"
+#include "app/gui/draw/pieces.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/session/memory_model.h"
@@ -44,11 +45,7 @@ public:
 
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
-        numbers_ = new QLabel(body());
-        numbers_->setTextFormat(Qt::RichText);
-        numbers_->setWordWrap(true);
-        numbers_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        numbers_->setAccessibleName("Tokens a second at the longest context so far");
+        numbers_ = figures(body(), "Tokens a second at the longest context so far");
         column->addWidget(numbers_);
         time_ = new LineChart(body());
         time_->setAccessibleName("Time of a token by context");
@@ -56,9 +53,7 @@ public:
         memory_ = new LineChart(body());
         memory_->setAccessibleName("Memory by context");
         column->addWidget(memory_, 1);
-        note_ = new QLabel(body());
-        note_->setWordWrap(true);
-        note_->setForegroundRole(QPalette::PlaceholderText);
+        note_ = remark(body());
         column->addWidget(note_);
 
         connect(&session, &Session::phase_changed, this, [this] {

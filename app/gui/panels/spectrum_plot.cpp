@@ -1,6 +1,5 @@
 #include "app/gui/panels/spectrum_plot.h"
 
-#include <QMouseEvent>
 #include <QPainter>
 #include <cmath>
 
@@ -13,8 +12,7 @@ namespace {
 constexpr double kDecades = 4;
 }
 
-SpectrumPlot::SpectrumPlot(QWidget* parent) : QWidget(parent) {
-    setMouseTracking(true);
+SpectrumPlot::SpectrumPlot(QWidget* parent) : BinPlot(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
     setAccessibleName("Singular values");
     setToolTip(
@@ -24,7 +22,7 @@ SpectrumPlot::SpectrumPlot(QWidget* parent) : QWidget(parent) {
 
 void SpectrumPlot::set_spectrum(Spectrum spectrum) {
     spectrum_ = std::move(spectrum);
-    if (hover_ >= static_cast<int>(spectrum_.values.size())) hover_ = -1;
+    if (hovered() >= static_cast<int>(spectrum_.values.size())) forget_hover();
     if (!spectrum_.values.empty()) {
         setAccessibleDescription(QString("Effective rank %1 of %2, %3 above 1 percent of the largest")
                                      .arg(QString::fromStdString(fixed(spectrum_.effective_rank, 1)))
@@ -70,7 +68,7 @@ void SpectrumPlot::paintEvent(QPaintEvent*) {
     const double wide = r.width() / n;
     for (size_t i = 0; i < spectrum_.values.size(); ++i) {
         const double share = spectrum_.values[0] > 0 ? double(spectrum_.values[i]) / spectrum_.values[0] : 0, h = height_of(share);
-        const QColor colour = static_cast<int>(i) == hover_ ? t.accent : share > 0.01 ? t.hybrid : t.border;
+        const QColor colour = static_cast<int>(i) == hovered() ? t.accent : share > 0.01 ? t.hybrid : t.border;
         p.fillRect(QRectF(r.left() + static_cast<double>(i) * wide, r.bottom() - h, std::max(1.0, wide > 3 ? wide - 1 : wide), h), colour);
     }
     p.setPen(t.muted);
@@ -80,27 +78,19 @@ void SpectrumPlot::paintEvent(QPaintEvent*) {
         p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignCenter, name);
 }
 
-void SpectrumPlot::mouseMoveEvent(QMouseEvent* event) {
+int SpectrumPlot::bin_at(QPointF point) const {
     const QRectF r = plot();
     const auto n = static_cast<int>(spectrum_.values.size());
-    const int at = n == 0 || !r.contains(event->position()) ? -1 : std::clamp(int((event->position().x() - r.left()) / r.width() * n), 0, n - 1);
-    if (at == hover_) return;
-    hover_ = at;
-    update();
-    if (!on_hover) return;
-    const auto value = [&](int i) { return double(spectrum_.values[static_cast<size_t>(i)]); };
-    on_hover(at < 0 ? QString()
-                    : QString("singular value %1 of %2: %3, %4 of the largest")
-                          .arg(at + 1)
-                          .arg(n)
-                          .arg(value(at), 0, 'g', 4)
-                          .arg(QString::fromStdString(percent_text(value(at) / value(0)))));
+    return n == 0 || !r.contains(point) ? -1 : std::clamp(int((point.x() - r.left()) / r.width() * n), 0, n - 1);
 }
 
-void SpectrumPlot::leaveEvent(QEvent*) {
-    hover_ = -1;
-    update();
-    if (on_hover) on_hover({});
+QString SpectrumPlot::said(int bin) const {
+    const auto value = [&](int i) { return double(spectrum_.values[static_cast<size_t>(i)]); };
+    return QString("singular value %1 of %2: %3, %4 of the largest")
+        .arg(bin + 1)
+        .arg(spectrum_.values.size())
+        .arg(value(bin), 0, 'g', 4)
+        .arg(QString::fromStdString(percent_text(value(bin) / value(0))));
 }
 
 }  // namespace klp::gui

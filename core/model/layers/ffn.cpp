@@ -5,8 +5,6 @@ namespace klp {
 
 namespace {
 
-int64_t bytes(const SwiGlu& w) { return w.gate.bytes() + w.up.bytes() + w.down.bytes(); }
-
 class DenseFfn final : public FeedForward {
 public:
     DenseFfn(int layer, Loader& load) {
@@ -21,7 +19,6 @@ public:
 
     std::string_view kind() const override { return "dense"; }
     void forward(Out<2> x, Step& step) const override { step.on.ffn({.x = x, .norm = norm_, .w = w_, .y = x}); }
-    int64_t weight_bytes() const override { return bytes(w_); }
 
 private:
     Norm norm_;
@@ -47,10 +44,12 @@ public:
             .renormalize = c.moe_renormalize,
             .scale = c.routed_scaling_factor,
             .weights_from_biased_scores = biased_weights};
+        const int64_t others = load.active;
         for (int e = 0; e < c.num_experts && load.error.empty(); ++e) {
             const std::string expert = moe + "experts." + std::to_string(e) + ".";
             experts_.push_back({load.matrix(expert + "w1.weight", F, D), load.matrix(expert + "w3.weight", F, D), load.matrix(expert + "w2.weight", D, F)});
         }
+        load.active = others + (load.active - others) / c.num_experts * c.num_experts_per_token;
         if (c.num_shared_experts > 0) {
             const std::string shared = moe + "shared_experts.";
             const int64_t S = F * c.num_shared_experts;
@@ -66,11 +65,6 @@ public:
         if (step.wants(Site::picks)) op.taps.picks = reinterpret_cast<int32_t*>(step.watch(Site::picks, router_.top_k));
         op.taps.weights = step.watch(Site::pick_weights, router_.top_k);
         step.on.moe(op);
-    }
-
-    int64_t weight_bytes() const override {
-        int64_t total = bytes(shared_) + int64_t{router_.E} * experts_[0].gate.in * int64_t{sizeof(float)};
-        return total + router_.top_k * bytes(experts_[0]);
     }
 
 private:

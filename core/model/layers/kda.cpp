@@ -60,13 +60,6 @@ public:
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }
 
-    int64_t weight_bytes() const override {
-        int64_t bytes = op_.f_b.bytes() + op_.g_b.bytes();
-        for (const Weight& w : in_) bytes += w.bytes();
-        for (const Weight& w : out_) bytes += w.bytes();
-        return bytes;
-    }
-
 private:
     Norm norm_;
     std::vector<Weight> in_, out_;

@@ -51,8 +51,6 @@ public:
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }
 
-    int64_t weight_bytes() const override { return in_[0].bytes() + in_[1].bytes() + op_.kv_b.bytes() + out_[0].bytes(); }
-
 private:
     Norm norm_;
     std::vector<Weight> in_, out_;

@@ -1,0 +1,18 @@
+// Where models, recordings and prompts lie.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace klp {
+
+// A path, or the name of a folder under the resources' models/ or the user's data folder; "" is the embedded demo model. The error lists where it looked.
+Result<std::filesystem::path> find_model(const std::string& name);
+
+// A file or folder that comes with the program ("prompts.json", "recordings"), or that the user keeps in its place.
+std::optional<std::filesystem::path> find_resource(const std::string& name);
+
+}  // namespace klp
