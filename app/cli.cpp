@@ -204,6 +204,7 @@ int run(int argc, char** argv) {
 
     DoctorOptions doctor;
     sub = subcommand("doctor", "the machine, the terminal, and what falls back and why", doctor, doctor_command);
+    sub->add_option("-m,--model", doctor.model, "also what the files of this model say, and where they do not agree");
     sub->add_option("--device", doctor.device, "auto, cpu, cuda, cuda:N")->capture_default_str();
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");

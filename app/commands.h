@@ -73,6 +73,7 @@ struct QuantizeOptions {
 int quantize_command(const QuantizeOptions& options, Terminal& terminal);
 
 struct DoctorOptions {
+    std::string model;  // path or name; "": the machine alone
     std::string device = "auto";
     int threads = 0;
     bool json = false;

@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/engine.h"
 #include "app/format.h"
 #include "app/machine.h"
 #include "core/files/resources.h"
+#include "core/text/chat_template.h"
 #include "kernels/cpu/limits.h"
 
 namespace klp {
@@ -15,9 +17,39 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// What a model's files say of its words, and where they do not agree.
+struct ModelReport {
+    std::string folder;
+    Json ends = Json::array();  // ids that end an answer, with their names
+    std::vector<std::string> notes;
+};
+Result<ModelReport> look_at(const std::string& model) {
+    auto checkpoint = open_folder(model);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    ModelReport out{.folder = checkpoint->folder.string()};
+    if (!checkpoint->tokenizer) {
+        out.notes.push_back("it has no tokenizer (tiktoken.model or tokenizer.json), so it can be measured but not talked to");
+        return out;
+    }
+    out.notes = checkpoint->tokenizer->notes();
+    auto turn = turn_tokens(*checkpoint->tokenizer, checkpoint->config);
+    if (!turn) {
+        out.notes.push_back(turn.error().message);
+        return out;
+    }
+    for (int32_t id : turn->stop) out.ends.push_back({{"id", id}, {"token", std::string(checkpoint->tokenizer->bytes(id))}});
+    return out;
+}
+
 }  // namespace
 
 int doctor_command(const DoctorOptions& options, Terminal& terminal) {
+    std::optional<ModelReport> model;
+    if (!options.model.empty()) {
+        auto looked = look_at(options.model);
+        if (!looked) return report(looked.error());
+        model = std::move(*looked);
+    }
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return report(backend.error());
     const DeviceInfo& device = (*backend)->info();
@@ -57,6 +89,7 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     if (own.read_gb_s > 0)
         out["device"]["limits"] = {
             {"read_gb_s", own.read_gb_s}, {"f32_gflops", own.f32_gflops}, {"bf16_gflops", own.bf16_gflops}, {"int8_gops", own.int8_gops}};
+    if (model) out["model"] = {{"folder", model->folder}, {"ends", model->ends}, {"notes", model->notes}};
     if (options.json) {
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
@@ -78,6 +111,14 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     table.add({"terminal", (terminal.output ? std::to_string(canvas.width) + " columns" : std::string("stdout is no terminal")) +
                                ", colour: " + std::string(name(canvas.colour)) + ", " + (canvas.unicode ? "UTF-8" : "ASCII")});
     table.add({"demo model", demo ? demo->string() : demo.error().message});
+    if (model) {
+        table.add({"model", model->folder});
+        std::string ends;
+        for (const Json& end : model->ends)
+            ends += (ends.empty() ? "" : ", ") + std::to_string(end["id"].get<int32_t>()) + " " + end["token"].get<std::string>();
+        table.add({"answers end with", ends.empty() ? "nothing that is known" : ends});
+        for (const std::string& note : model->notes) table.add({"mind", note});
+    }
     std::string text = table.text();
     text.erase(0, text.find('\n') + 1);
     put(text + "falls back: " + (device.why.empty() ? "nothing" : device.why) + "\n");

@@ -84,7 +84,7 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
 
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint) {
     if (checkpoint.tokenizer) return checkpoint.tokenizer;
-    return fail(Error::model, checkpoint.folder.string() + " has no tokenizer (tiktoken.model), so it can be measured but not talked to");
+    return fail(Error::model, checkpoint.folder.string() + " has no tokenizer (tiktoken.model or tokenizer.json), so it can be measured but not talked to");
 }
 
 void read_generation_defaults(const std::filesystem::path& folder, Sampling& settings, int64_t& predict) {

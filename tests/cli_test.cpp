@@ -257,12 +257,22 @@ TEST_F(Cli, FiguresAreAlsoJson) {
                                       {"tokenize", "-m", model(), "--json", "hello"},
                                       {"bench", "-m", model(), "--prompt", "8", "--gen", "4", "--depth", "0,16", "--repeat", "2", "--baseline", "--json"},
                                       {"doctor", "--json"},
+                                      {"doctor", "-m", model(), "--json"},
                                       chat({"-p", "hi", "--json"})};
     for (const Words& words : lines) {
         const Outcome got = klp(words);
         EXPECT_EQ(got.code, 0) << ::testing::PrintToString(words) << got.err;
         EXPECT_TRUE(nlohmann::json::accept(got.out)) << ::testing::PrintToString(words) << got.out;
     }
+}
+
+TEST_F(Cli, TheDoctorSaysWhatAModelsFilesSayOfItsWords) {
+    const Outcome got = klp({"doctor", "-m", model(), "--json"});
+    ASSERT_EQ(got.code, 0) << got.err;
+    const auto json = nlohmann::json::parse(got.out);
+    EXPECT_FALSE(json["model"]["ends"].empty());
+    EXPECT_TRUE(json["model"]["notes"].is_array());
+    EXPECT_EQ(klp({"doctor", "-m", "no-such-model"}).code, 3);
 }
 
 TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {

@@ -10,6 +10,7 @@
 
 #include "core/text/chat_template.h"
 #include "core/text/pretokenizer.h"
+#include "core/text/vocabulary.h"
 #include "tests/source_dir.h"
 
 namespace klp {
@@ -260,14 +261,160 @@ TEST(Tokenizer, AVocabularyOfTheKimisSizeHasTheirControlTokens) {
     EXPECT_EQ(tokenizer->special("[PAD]"), 163839);
     EXPECT_EQ(tokenizer->bytes(163589), "<|reserved_token_163589|>");
     EXPECT_EQ(tokenizer->vocab_size(), 163840);  // the model has no row 163840
-    // The file beside it has the last word on names; what it leaves out is reserved.
-    const auto renamed = Tokenizer::parse(file, config_of({{"<|hello|>", 163590}}), "k");
-    ASSERT_TRUE(renamed);
-    EXPECT_EQ(renamed->special("<|hello|>"), 163590);
-    EXPECT_EQ(renamed->special("<|im_end|>"), std::nullopt);
+    EXPECT_TRUE(tokenizer->notes().empty());
+    // A file that names some of them adds to the table, and has the last word on what both name.
+    const auto some = Tokenizer::parse(file, config_of({{"<|hello|>", 163590}, {"<|im_end|>", 163586}}), "k");
+    ASSERT_TRUE(some) << some.error().message;
+    EXPECT_EQ(some->special("<|hello|>"), 163590);
+    EXPECT_EQ(some->special("<|tool_call_begin|>"), 163597);
+    EXPECT_EQ(some->special("[EOT]"), 163593);
+    EXPECT_EQ(some->encode("<|tool_call_begin|>", true), Ids{163597});
+    EXPECT_THAT(some->notes(), testing::ElementsAre("id 163590 is '<|hello|>' here, and '<|start_header_id|>' in Kimi's table"));
+    EXPECT_EQ(some->vocab_size(), 163840);
+    const auto moved = Tokenizer::parse(file, config_of({{"[EOT]", 163600}}), "k");
+    ASSERT_TRUE(moved);
+    EXPECT_EQ(moved->special("[EOT]"), 163600);
+    EXPECT_EQ(moved->bytes(163593), "<|reserved_token_163593|>");
+    EXPECT_THAT(moved->notes(), testing::ElementsAre("'[EOT]' is id 163600 here, and 163593 in Kimi's table"));
     // One token less is another vocabulary, which has only what its file says.
     tokens.pop_back();
     EXPECT_EQ(Tokenizer::parse(file_with(tokens), "", "k")->vocab_size(), 163583);
+}
+
+TEST(Tokenizer, AnAnswerEndsWithWhateverAnyFileNames) {
+    // Kimi's names, the tokenizer's eos_token and the configs' ids, each once; none that the model has no row for.
+    ModelConfig model = named_shapes()[0].config;
+    model.vocab_size = 264, model.eos_token_ids = {258, 260};
+    json config =
+        json::parse(config_of({{"<|im_end|>", 258}, {"[EOT]", 259}, {"<|stop|>", 261}, {"[EOS]", 270}, {"<|im_assistant|>", 262}, {"<|im_middle|>", 263}}));
+    for (const json& eos : {json("<|stop|>"), json{{"content", "<|stop|>"}, {"special", true}}}) {
+        config["eos_token"] = eos;
+        const auto tokenizer = Tokenizer::parse(file_with({}), config.dump(), "t");
+        ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+        const auto turn = turn_tokens(*tokenizer, model);
+        ASSERT_TRUE(turn);
+        EXPECT_THAT(turn->stop, testing::UnorderedElementsAre(258, 259, 260, 261));
+        EXPECT_EQ(turn->end, 258);
+    }
+}
+
+// --- tokenizer.json -------------------------------------------------------------------------------------------------------
+
+// GPT-2's alphabet: how the tokenizers library spells a byte.
+std::string spelled(std::string_view bytes) {
+    std::string out;
+    for (char c : bytes) {
+        const auto b = static_cast<unsigned char>(c);
+        const auto itself = [](int x) { return (x >= 33 && x <= 126) || (x >= 161 && x <= 172) || x >= 174; };
+        int before = 0;  // bytes below that are not themselves
+        for (int x = 0; x < b; ++x) before += !itself(x);
+        out += utf8(itself(b) ? b : static_cast<char32_t>(256 + before));
+    }
+    return out;
+}
+
+// What the tokenizers library makes of a tiktoken file: each token is the merge of the two parts that the earlier tokens leave of it.
+json converted(const Tokenizer& from, int ordinary, const json& specials) {
+    const std::string word = "[^\\r\\n\\p{L}\\p{N}]?", upper = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]",
+                      lower = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]", tail = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+    const std::string pattern = "[\\p{Han}]+|" + word + upper + "*" + lower + "+" + tail + "|" + word + upper + "+" + lower + "*" + tail +
+                                "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    json out{{"version", "1.0"},
+             {"normalizer", nullptr},
+             {"pre_tokenizer",
+              {{"type", "Sequence"},
+               {"pretokenizers",
+                {{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}},
+                 {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}}}}}},
+             {"model", {{"type", "BPE"}, {"ignore_merges", true}, {"merges", json::array()}, {"vocab", json::object()}}},
+             {"added_tokens", json::array()}};
+    std::map<std::string, int> rank;
+    for (int id = 0; id < ordinary; ++id) rank[std::string(from.bytes(id))] = id;
+    for (int id = 0; id < ordinary; ++id) {
+        const std::string token(from.bytes(id));
+        out["model"]["vocab"][spelled(token)] = id;
+        std::vector<std::string> parts;
+        for (char c : token) parts.emplace_back(1, c);
+        while (parts.size() > 2) {
+            size_t best = 0;
+            int least = id;
+            for (size_t i = 0; i + 1 < parts.size(); ++i)
+                if (const auto at = rank.find(parts[i] + parts[i + 1]); at != rank.end() && at->second < least) least = at->second, best = i;
+            if (least == id) break;
+            parts[best] += parts[best + 1];
+            parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+        }
+        if (parts.size() == 2) out["model"]["merges"].push_back({spelled(parts[0]), spelled(parts[1])});
+    }
+    for (const auto& [name, id] : specials.items()) out["added_tokens"].push_back({{"id", id}, {"content", name}, {"special", true}});
+    return out;
+}
+
+TEST(TokenizerJson, GivesTheIdsOfTiktokenForTheTortureText) {
+    const json specials = json::parse(contents("tests/golden/tokenizer/specials.json"));
+    std::map<std::string, Tokenizer> made;
+    for (const std::string name : {"torture", "mini"}) {
+        const Tokenizer& from = vocabulary(name);
+        int ordinary = from.vocab_size();
+        while (from.is_special(ordinary - 1) || from.bytes(ordinary - 1).empty()) --ordinary;
+        json file = converted(from, ordinary, specials.at(name));
+        EXPECT_GT(file["model"]["merges"].size(), 300u);
+        for (const bool as_text : {false, true}) {  // older files write a pair as one text
+            if (as_text)
+                for (json& merge : file["model"]["merges"]) merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
+            auto files = read_tokenizer_json(file.dump(), "", "folder");
+            ASSERT_TRUE(files) << files.error().message;
+            made.insert_or_assign(name, Tokenizer(std::move(*files)));
+        }
+        EXPECT_EQ(made.at(name).vocab_size(), from.vocab_size());
+    }
+    for (const json& c : json::parse(contents("tests/golden/tokenizer/torture.json"))) {
+        const std::string text = from_hex(c.at("utf8_hex"));
+        const Ids ids = c.at("ids");
+        const Tokenizer& tokenizer = made.at(c.at("vocab"));
+        ASSERT_EQ(tokenizer.encode(text, c.at("parse_special")), ids) << c.at("vocab") << ": " << text;
+        ASSERT_EQ(tokenizer.decode(ids, true), repair_utf8(text));
+    }
+}
+
+TEST(TokenizerJson, MergesInTheOrderOfItsList) {
+    // By ids "bc" would be made first; by the list "ab" is, and without ignore_merges the whole "abc" only where its merge is listed.
+    json file = converted(*Tokenizer::parse(file_with({"bc", "ab", "abc"}), "", "t"), 259, json::object());
+    file["model"]["merges"] = json::array({json::array({"a", "b"}), json::array({"b", "c"})});
+    file["model"]["ignore_merges"] = false;
+    const auto files = read_tokenizer_json(file.dump(), "", "folder");
+    ASSERT_TRUE(files) << files.error().message;
+    auto copy = *files;
+    EXPECT_EQ(Tokenizer(std::move(copy)).encode("abc"), (Ids{257, 'c'}));
+    file["model"]["ignore_merges"] = true;
+    auto whole = read_tokenizer_json(file.dump(), "", "folder");
+    EXPECT_EQ(Tokenizer(std::move(*whole)).encode("abc"), Ids{258});
+}
+
+TEST(TokenizerJson, SaysWhatItCannotRead) {
+    const json good = converted(*Tokenizer::parse(file_with({"ab"}), "", "t"), 257, {{"<x>", 300}});
+    ASSERT_TRUE(read_tokenizer_json(good.dump(), "", "folder"));
+    const auto said = [&](const char* where, const json& value) {
+        json bad = good;
+        bad[json::json_pointer(where)] = value;
+        const auto made = read_tokenizer_json(bad.dump(), "", "folder");
+        EXPECT_FALSE(made) << where;
+        return made ? "" : made.error().message;
+    };
+    EXPECT_EQ(said("/model/type", "Unigram"), "folder/tokenizer.json: model.type is \"Unigram\"; only BPE can be read");
+    EXPECT_THAT(said("/normalizer", {{"type", "NFC"}}), HasSubstr("normalizer is '\"NFC\"', which this program does not have"));
+    EXPECT_THAT(said("/pre_tokenizer/pretokenizers/0/pattern/Regex", "a+"), HasSubstr("pre_tokenizer cuts text in a way that this program does not know"));
+    EXPECT_THAT(said("/pre_tokenizer", nullptr), HasSubstr("pre_tokenizer cuts text"));
+    EXPECT_THAT(said("/model/merges/0", {"a", "x"}), HasSubstr("model.merges[0] joins what are no tokens"));
+    EXPECT_THAT(said("/model/merges/0", {"a"}), HasSubstr("model.merges[0] is not a pair"));
+    EXPECT_THAT(said("/model/vocab/ab", -1), HasSubstr("model.vocab['ab'] is not an id"));
+    EXPECT_THAT(said("/model/vocab/ab", 65), HasSubstr("which another token has"));
+    EXPECT_THAT(said("/model/vocab/ab", 16000000), HasSubstr("has the id 16000000 among 257 tokens"));
+    EXPECT_THAT(said("/added_tokens/0/id", "7"), HasSubstr("added_tokens[0].id is not an id"));
+    json missing = good;
+    missing["model"]["vocab"].erase("A");
+    EXPECT_THAT(read_tokenizer_json(missing.dump(), "", "folder").error().message, HasSubstr("no token for the byte 65"));
+    EXPECT_FALSE(read_tokenizer_json("{}", "", "folder"));
 }
 
 // --- Files --------------------------------------------------------------------------------------------------------------

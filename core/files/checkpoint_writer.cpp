@@ -203,7 +203,7 @@ Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType
     std::vector<std::pair<std::string, std::string>> files;
     std::error_code none;
     for (const char* name :
-         {"config.json", "generation_config.json", "tiktoken.model", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "LICENSE"}) {
+         {"config.json", "generation_config.json", "tiktoken.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "LICENSE"}) {
         if (!fs::exists(from / name, none)) continue;
         auto text = read_text(from / name, 256 << 20);
         if (!text) return tl::unexpected(text.error());

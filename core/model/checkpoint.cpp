@@ -13,7 +13,7 @@ Result<Checkpoint> open_checkpoint(const fs::path& folder) {
     auto source = open_safetensors(folder);
     if (!source) return tl::unexpected(source.error());
     Checkpoint checkpoint{.folder = folder, .config = std::move(*config), .source = std::move(*source)};
-    if (fs::exists(folder / "tiktoken.model", none)) {
+    if (Tokenizer::lies_in(folder)) {
         auto tokenizer = Tokenizer::load(folder);
         if (!tokenizer) return tl::unexpected(tokenizer.error());
         checkpoint.tokenizer = std::make_shared<const Tokenizer>(std::move(*tokenizer));

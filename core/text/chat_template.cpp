@@ -216,10 +216,11 @@ Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& co
     auto opening = generation_prompt(tokenizer);
     if (!opening) return tl::unexpected(opening.error());
     TurnTokens turn{std::move(*opening), {config.eos_token_ids.begin(), config.eos_token_ids.end()}};
-    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"}) {
-        const auto id = tokenizer.special(name);
-        if (id && *id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), *id) == turn.stop.end()) turn.stop.push_back(*id);
-    }
+    std::vector<int32_t> ends = tokenizer.ends();
+    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"})
+        if (const auto id = tokenizer.special(name)) ends.push_back(*id);
+    for (int32_t id : ends)
+        if (id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), id) == turn.stop.end()) turn.stop.push_back(id);
     turn.end = tokenizer.special("<|im_end|>").value_or(turn.stop.empty() ? -1 : turn.stop[0]);
     return turn;
 }

@@ -42,7 +42,7 @@ Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer);
 // What an answer is made of besides its text.
 struct TurnTokens {
     std::vector<int32_t> opening;  // the generation prompt
-    std::vector<int32_t> stop;     // the ids that end an answer: the config's, and what Kimi's models end with
+    std::vector<int32_t> stop;     // the ids that end an answer: the configs', the tokenizer's, and what Kimi's models end with
     int32_t end = -1;              // closes a turn that ended otherwise; -1: there is none
 };
 Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config);

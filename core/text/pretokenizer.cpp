@@ -70,6 +70,13 @@ bool is_python_space(std::string_view character) {
 
 }  // namespace
 
+bool is_kimi_pattern(std::string_view regex) {
+    const std::string prefix = R"([^\r\n\p{L}\p{N}]?)", contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+    const std::string upper = R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]])", lower = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]])";
+    return regex == R"([\p{Han}]+|)" + prefix + upper + "*" + lower + "+" + contraction + "|" + prefix + upper + "+" + lower + "*" + contraction +
+                        R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+}
+
 void for_each_vendor_part(std::string_view text, const TextPart& part) {
     constexpr int kCharacters = 400'000, kRun = 25'000;
     if (text.size() <= kRun) return part(text);

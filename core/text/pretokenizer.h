@@ -12,6 +12,9 @@ using TextPart = std::function<void(std::string_view)>;
 // of space, or of other characters, longer than 25,000. Ids across such a cut differ from those of the whole text, so we cut too. Text is valid UTF-8.
 void for_each_vendor_part(std::string_view text, const TextPart& part);
 
+// Whether this is the vendor's own spelling of the pattern below, in whatever file it stands.
+bool is_kimi_pattern(std::string_view regex);
+
 // The pre-tokens of a valid UTF-8 text, in order; together they are the text.
 void for_each_pretoken(std::string_view text, const TextPart& piece);
 

@@ -1,4 +1,4 @@
-// Text to ids and back: byte-level BPE over a tiktoken file, with Kimi's pre-tokenisation. Immutable after load; any thread may call it.
+// Text to ids and back: byte-level BPE with Kimi's pre-tokenisation. Immutable after load; any thread may call it.
 //
 //   auto tokenizer = Tokenizer::load("models/demo");
 //   std::vector<int32_t> ids = tokenizer->encode("Hello, who are you?");
@@ -19,12 +19,16 @@
 
 namespace klp {
 
+struct TokenizerFiles;
+
 class Tokenizer {
 public:
-    // Reads tiktoken.model and, beside it, tokenizer_config.json (added_tokens_decoder). Without the latter a file of 163,584 tokens has Kimi's special tokens
-    // and any other file has none.
+    // Reads tiktoken.model, or where there is none tokenizer.json, and beside it tokenizer_config.json. A vocabulary of 163,584 tokens has Kimi's control
+    // tokens whether its files name them or not.
     static Result<Tokenizer> load(const std::filesystem::path& folder);
-    // The same from memory; `config` may be empty, `folder` is for messages only.
+    static bool lies_in(const std::filesystem::path& folder);  // whether there is one to load
+    explicit Tokenizer(TokenizerFiles files);
+    // tiktoken.model from memory; `config` may be empty, `folder` is for messages only.
     static Result<Tokenizer> parse(std::string_view tiktoken, std::string_view config, const std::filesystem::path& folder);
     // One that only knows these ids (of a recording); it encodes nothing.
     struct Piece {
@@ -49,6 +53,8 @@ public:
     int vocab_size() const;
     bool is_special(int32_t id) const;
     std::optional<int32_t> special(std::string_view name) const;  // "<|im_end|>" -> id
+    const std::vector<int32_t>& ends() const;                     // that end an answer, as the files say; the config may know more
+    const std::vector<std::string>& notes() const;                // sentences about what the files do not agree on
 
 private:
     struct Impl;
