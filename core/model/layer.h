@@ -49,11 +49,18 @@ inline std::span<const float> floats_of(std::span<const std::byte> bytes) {
 // Temporary memory of one forward pass: taken in order, all given back at the end of a frame.
 class Scratch {
 public:
+    struct Mark {
+        size_t block, used;
+    };
     explicit Scratch(Backend& on) : on_(on) {}
     Out<2> rows(int64_t rows, int64_t columns);
     float* floats(int64_t n);
-    void reset();   // everything taken is free again; blocks are merged so that the next pass fits into one
-    void rewind();  // everything taken is free again, and memory stays as it is
+    void reset();  // everything taken is free again; blocks are merged so that the next pass fits into one
+    // The same, and memory stays as it is; a pass of more rows than any before takes it anew, so that what a pass holds does not depend on those before it.
+    void start(int64_t rows);
+    Mark mark() const { return at_; }
+    void rewind(Mark to);  // everything taken since is free again, and memory stays as it is
+    void rewind() { rewind({0, 0}); }
     int64_t bytes() const;
 
     // Everything taken, block behind block, on its way to the host; place(): where a pointer's floats stand in it.
@@ -63,7 +70,8 @@ public:
 private:
     Backend& on_;
     std::vector<Buffer> blocks_;
-    size_t block_ = 0, used_ = 0;
+    Mark at_{0, 0};
+    int64_t most_rows_ = 0;
 };
 
 // Consecutive rows of one sequence in a batch.
