@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/files/values.h"
 #include "core/model/layers.h"
 
 namespace klp {
@@ -131,12 +132,27 @@ Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
     return on->adopt(*found, keep);
 }
 
+Weight Loader::gate(const std::string& name, int64_t out, int64_t in) {
+    if (!error.empty()) return {};
+    if (!source->drawn(name, {out, in}))
+        if (const auto found = source->find(name, {out, in})) check(name, {out, in}, *found);
+    return matrix(name, out, in);
+}
+
+void Loader::check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w) {
+    OddValues odd = odd_values(w.type, w.data, w.out * w.in);
+    if (odd.count == 0) return;
+    odd.tensor = name, odd.shape = shape;
+    fail(source->path() + ": " + text(odd));
+}
+
 const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
     std::vector<float> values;
     for (const TensorSpec& tensor : tensors) {
         if (!error.empty()) return nullptr;
         auto found = source->find(tensor.name, tensor.shape);
         if (!found) return fail(found.error().message), nullptr;
+        check(tensor.name, tensor.shape, *found);
         bytes += found->bytes();
         const size_t start = values.size();
         values.resize(start + static_cast<size_t>(found->out * found->in));

@@ -127,7 +127,8 @@ public:
 };
 
 // Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.
-// The first thing that is wrong is kept as the sentence to show, and everything after it comes back empty.
+// Vectors and gates are small and are read: what is no finite number in them is an error. The first thing that is wrong is kept as the sentence to show, and
+// everything after it comes back empty.
 struct Loader {
     std::shared_ptr<Backend> on;
     std::shared_ptr<const WeightSource> source;
@@ -135,9 +136,12 @@ struct Loader {
     DType cache_type = DType::f32;  // of the MLA cache
 
     Weight matrix(const std::string& name, int64_t out, int64_t in);
+    // The same for the matrix of a gate: where a sigmoid or e^x follows, an infinity would not be seen in what the model says, so it is looked for here.
+    Weight gate(const std::string& name, int64_t out, int64_t in);
     const float* vector(const std::string& name, const std::vector<int64_t>& shape);  // any stored type, as f32
     const float* joined(const std::vector<TensorSpec>& tensors);                      // one behind the other
     void fail(std::string message);
+    void check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w);
 
     std::vector<Buffer> keep = {};  // what the device made of the weights
     int64_t bytes = 0;              // of everything fetched, as stored

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/files/values.h"
 #include "core/model/memory_plan.h"
 #include "core/model/sequence.h"
 #include "core/system.h"
@@ -92,6 +93,12 @@ std::string_view label(TwinKind kind) {
             return "recorded";
     }
     return "";
+}
+
+Result<void> check_logits(std::span<const float> logits, int64_t vocabulary, int64_t position) {
+    const OddValues odd = odd_values(DType::f32, reinterpret_cast<const std::byte*>(logits.data()), static_cast<int64_t>(logits.size()));
+    if (odd.count > 0) return no_number(position + odd.first / vocabulary);
+    return {};
 }
 
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, const ModelConfig& config, std::shared_ptr<const WeightSource> source,
