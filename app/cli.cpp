@@ -95,6 +95,7 @@ int run(int argc, char** argv) {
     InfoOptions info;
     sub = subcommand("info", "what a model is made of, and the memory it takes", info, info_command);
     sub->add_option("model,-m,--model", info.model, "folder, or name of a model");
+    sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity");
     sub->add_flag("--json", info.json, "as a JSON object");
 
     LogitsOptions logits;

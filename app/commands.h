@@ -9,7 +9,7 @@ namespace klp {
 
 struct InfoOptions {
     std::string model;
-    bool json = false;
+    bool check = false, json = false;
 };
 int info_command(const InfoOptions& options, Terminal& terminal);
 

@@ -236,6 +236,7 @@ private:
             const size_t rows = std::min<size_t>(kPrefillChunk, ids.size() - 1 - at);
             const Feed feed{&sequence, std::span(ids).subspan(at, rows)};
             model_->forward({&feed, 1}, ws_, /*all_rows=*/true);
+            if (auto numbers = check_logits(ws_.logits, model_->config().vocab_size, static_cast<int64_t>(at) + 1); !numbers) return numbers;
             for (size_t i = 0; i < rows; ++i) {
                 if (!counts[at + i + 1]) continue;
                 const auto row = std::span(ws_.logits).subspan(i * vocabulary, vocabulary);

@@ -1,10 +1,12 @@
 // klp info: what a checkpoint is, from its headers alone.
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/lenses.h"
+#include "core/files/values.h"
 
 namespace klp {
 
@@ -51,11 +53,27 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     const ModelConfig& c = checkpoint->config;
     std::map<std::string, TypeTotal> types;
     TypeTotal all;
-    for (const TensorInfo& t : checkpoint->source->tensors()) {
+    const std::vector<TensorInfo> tensors = checkpoint->source->tensors();
+    for (const TensorInfo& t : tensors) {
         TypeTotal& type = types[t.readable ? std::string(info(t.type).name) : t.stored];
         ++type.tensors, type.bytes += t.bytes;
         ++all.tensors, all.bytes += t.bytes;
     }
+    std::vector<OddValues> odd;
+    if (options.check) {
+        Progress progress(terminal, "checking all weights");
+        auto found = check_values(
+            *checkpoint->source, [&](double fraction) { progress.show(fraction); }, &g_interrupted);
+        if (!found) return report(found.error());
+        odd = std::move(*found);
+    }
+    const auto verdict = [&] {  // of the check, where there was one
+        if (odd.empty()) return 0;
+        int64_t values = 0;
+        for (const OddValues& o : odd) values += o.count;
+        return report({Error::model, checkpoint->source->path() + ": " + plural(static_cast<int64_t>(odd.size()), "tensor") + " with " +
+                                         plural(values, "value") + " that " + (values == 1 ? "is" : "are") + " NaN or infinite"});
+    };
     const ParameterCount parameters = count_parameters(c);
     const int cache_bytes = main_type(*checkpoint->source) == "f32" ? 4 : 2;
 
@@ -75,8 +93,13 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
                  {"tokenizer", checkpoint->tokenizer != nullptr},
                  {"memory", memory_json(c, cache_bytes)},
                  {"config", Json::parse(to_json(c))}};
+        if (options.check) {
+            Json rows = Json::array();
+            for (const OddValues& o : odd) rows.push_back({{"tensor", o.tensor}, {"shape", o.shape}, {"count", o.count}, {"first", place(o)}});
+            out["not_finite"] = rows;
+        }
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-        return 0;
+        return verdict();
     }
 
     const Canvas& canvas = terminal.canvas;
@@ -94,8 +117,15 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     for (const auto& [type, total] : types) table.add({type, grouped(total.tensors), bytes_text(total.bytes)});
     table.add({"all", grouped(all.tensors), bytes_text(all.bytes)});
     out += table.text() + "\n" + memory_by_context(c, cache_bytes, 0, canvas);
+    if (options.check) {
+        std::string found;
+        for (const OddValues& o : odd) found += one_line(text(o)) + "\n";
+        const int64_t unread = std::count_if(tensors.begin(), tensors.end(), [](const TensorInfo& t) { return !t.readable; });
+        out += "\n" + (odd.empty() ? "all weights are finite numbers\n" : found);
+        if (unread > 0) out += plural(unread, "tensor") + " of types that are not used " + (unread == 1 ? "was" : "were") + " not read\n";
+    }
     put(out);
-    return 0;
+    return verdict();
 }
 
 }  // namespace klp

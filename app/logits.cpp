@@ -80,6 +80,7 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
         if (g_interrupted) return report({Error::interrupted, "interrupted after " + grouped(at) + " of " + grouped(T) + " tokens"});
         const Feed feed{&sequence, std::span<const int32_t>(tokens).subspan(size_t(at), size_t(std::min(chunk, T - at)))};
         engine->model->forward({&feed, 1}, ws, /*all_rows=*/true);
+        if (auto numbers = check_logits(ws.logits, engine->config().vocab_size, at + 1); !numbers) return report(numbers.error());
         if (file) file->append(ws.logits);
         last.assign(ws.logits.end() - static_cast<int64_t>(vocabulary), ws.logits.end());
     }

@@ -112,14 +112,17 @@ public:
     virtual void fill(void* device, DType type, int64_t n, const Random& random);
     virtual Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep);
 
-    // Of memory that is not the host's: bytes that are free (-1: it is the host's), and bytes that adopt() will take.
-    virtual int64_t free_bytes() const { return -1; }
-    virtual int64_t adopted_bytes(const Weight& /*host*/) const { return 0; }
-    virtual DeviceLoad load() const { return {}; }  // any thread
-    virtual DeviceLimits limits() { return {}; }    // takes about a second
+    virtual int64_t free_bytes() const { return -1; }  // of memory that is not the host's; -1: it is the host's
+    virtual DeviceLoad load() const { return {}; }     // any thread
+    virtual DeviceLimits limits() { return {}; }       // takes about a second
 
-    // One forward pass lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
-    virtual void begin_pass() {}
+    // A device like this one that counts the memory it would take, and neither takes any nor runs anything: what is downloaded from it is nothing. Null where
+    // memory is the host's. rehearsed_bytes: the most that it held at one time; -1: this device is a real one.
+    virtual std::shared_ptr<Backend> rehearsal() const { return nullptr; }
+    virtual int64_t rehearsed_bytes() const { return -1; }
+
+    // One forward pass of so many rows lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
+    virtual void begin_pass(int64_t /*rows*/) {}
     virtual void end_pass() {}
 
     virtual void embed(const Embed&) = 0;

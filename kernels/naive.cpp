@@ -96,6 +96,8 @@ std::vector<int> best(const Numbers& scores, int n) {
 Picks route(const Router& r, std::span<const double> n) {
     Numbers s(r.E);
     for (int e = 0; e < r.E; ++e) s[e] = std::inner_product(n.begin(), n.end(), r.weight + e * n.size(), 0.0);
+    bool odd = false;  // what is no finite number
+    for (int e = 0; e < r.E; ++e) odd |= !std::isfinite(s[e] + (r.bias ? r.bias[e] : 0));
     if (r.softmax) {
         const double top = *std::max_element(s.begin(), s.end());
         for (double& v : s) v = std::exp(v - top);
@@ -124,7 +126,7 @@ Picks route(const Router& r, std::span<const double> n) {
     Picks picks{best(choice, r.top_k), {}};
     for (int e : picks.experts) picks.weights.push_back(r.weights_from_biased_scores ? biased[e] : s[e]);
     const double sum = r.renormalize ? std::accumulate(picks.weights.begin(), picks.weights.end(), 1e-20) : 1;
-    for (double& w : picks.weights) w = w / sum * r.scale;
+    for (double& w : picks.weights) w = odd ? std::numeric_limits<double>::quiet_NaN() : w / sum * r.scale;
     return picks;
 }
 

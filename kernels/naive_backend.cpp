@@ -96,7 +96,8 @@ public:
             for (int32_t id : a.penalised())
                 if (id >= 0 && id < n) scores[id] = logits[id] > 0 ? logits[id] / a.how.repeat_penalty : logits[id] * a.how.repeat_penalty;
         const bool none = std::any_of(scores.begin(), scores.end(), [](double s) { return std::isnan(s); });
-        if (none || std::all_of(scores.begin(), scores.end(), [](double s) { return s == -INFINITY; })) return;
+        const bool finite = std::all_of(logits.begin(), logits.end(), [](double s) { return std::isfinite(s); });
+        if (none || !finite || std::all_of(scores.begin(), scores.end(), [](double s) { return s == -INFINITY; })) return;
 
         std::vector<int32_t> kept = ranked(scores);
         const int32_t best = kept[0];

@@ -152,6 +152,7 @@ struct Ffn {
 //   choice = s + bias; in groups: only the `kept_groups` groups with the largest sum of their two best choices remain
 //   picks  = top_k of choice (ties: lower index);   w = s[picks] (unbiased);   renormalise: w / (sum w + 1e-20);   w * scale
 //   y += sum w_e expert_e(n) + shared(n)            the shared expert is not scaled
+// Where a router's product or bias is no finite number, all w of the token are NaN: a choice among what cannot be compared would hide it.
 struct Router {
     const float* weight = nullptr;  // [E, D]
     const float* bias = nullptr;    // [E] e_score_correction_bias, steers the choice only; nullptr: none
@@ -183,7 +184,7 @@ struct Moe {
 //   kept: of all by rank (s; of equals the lower id first) the best top_k; of them the fewest whose w together reach the share top_p; of them those with
 //         w >= min_p
 //   id: the first whose w, added to those in front of it, exceed random * (the sum of all kept); by rank where top_k or top_p cut, else in the order of ids;
-//       -1, none, where a logit is NaN or all are -infinity
+//       -1, none, where a logit is no finite number
 struct Sampling {
     float temperature = 0.7f;  // 0 (or less): greedy, and the cuts mean nothing
     int top_k = 0;             // keep so many; 0 (or less): all

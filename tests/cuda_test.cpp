@@ -1,8 +1,10 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
 #include "core/model/checkpoint.h"
 #include "core/model/generate.h"
+#include "core/model/memory_plan.h"
 #include "core/text/chat_template.h"
 #include "kernels/cuda/nvml.h"
+#include "tests/checkpoints.h"
 #include "tests/devices.h"
 #include "tests/source_dir.h"
 
@@ -55,7 +57,7 @@ TEST_P(EveryGpu, APassThatComesAgainReadsWhatIsGivenAnew) {
     Buffer x = on->allocate(3 * D * sizeof(float));
     for (int pass = 0; pass < 6; ++pass) {
         const int32_t ids[] = {pass, 2 * pass + 1, 49 - pass};
-        on->begin_pass();
+        on->begin_pass(1);
         on->embed({.ids = ids, .table = w, .x = {x.as<float>(), {3, D}}});
         on->end_pass();
         const Floats got = downloaded(x);
@@ -88,7 +90,7 @@ TEST_P(EveryGpu, AGrowingCacheIsReadByTheSameGraph) {
             const MlaSegment segment{0, 1, kFirst + t, std::span(pages).first((kFirst + t) / kMlaPage + 1)};
             Mla a = op;
             a.x = {x.as<float>(), {1, op.width()}}, a.y = {y.as<float>(), {1, op.H * op.V}}, a.segments = {&segment, 1};
-            if (in_pass) on->begin_pass();
+            if (in_pass) on->begin_pass(1);
             on->copy(x.as(), rows.as<float>() + t * op.width(), x.bytes());
             on->mla(a);
             if (in_pass) on->end_pass();
@@ -140,7 +142,7 @@ TEST_P(EveryGpu, KnowsItsLimits) {
 TEST_P(EveryGpu, ADownloadInAPassSeesWhatCameBefore) {
     const Floats values = normal(64, 3);
     Buffer a = uploaded(values), b = on->allocate(a.bytes());
-    on->begin_pass();
+    on->begin_pass(1);
     on->copy(b.as(), a.as(), a.bytes());
     EXPECT_TRUE(identical(downloaded(b), values));
     on->zero(b.as(), b.bytes());
@@ -153,7 +155,7 @@ TEST_P(EveryGpu, AnErrorInAPassLeavesTheNextOneAlone) {
     Buffer a = uploaded(values), b = on->allocate(a.bytes());
     for (int pass = 0; pass < 4; ++pass) {  // run as it is, made a graph, replayed
         on->zero(b.as(), b.bytes());
-        on->begin_pass();
+        on->begin_pass(1);
         on->copy(b.as(), a.as(), a.bytes());
         EXPECT_THROW(on->allocate(size_t{1} << 50), DeviceError);
         on->end_pass();
@@ -173,7 +175,7 @@ TEST(SimulatedGpu, AFailedLaunchLeavesTheNextPassAlone) {
         for (int pass = 0; pass < 5; ++pass) {
             const int32_t id = pass % 3;
             on->zero(x.as(), x.bytes());
-            on->begin_pass();
+            on->begin_pass(1);
             for (int n = 0; n <= fails + 2; ++n) on->embed({.ids = {&id, 1}, .table = w, .x = {x.as<float>(), {1, D}}});  // another list for each case
             simt::launches_until_failure = pass == fails ? 2 : 0;
             if (pass == fails) {
@@ -215,6 +217,53 @@ TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
         return said->tokens;
     };
     EXPECT_EQ(answer(on), answer(*make_backend("cpu", 1)));
+}
+
+// What is planned before anything is taken is what loading and the largest pass then take, to a fiftieth of its scratch: a shorter pass in front of it and
+// decoding behind it take no more.
+TEST(SimulatedGpu, ThePlanIsWhatIsTaken) {
+    constexpr int64_t kContext = 400, kPass = 130;
+    for (const DType type : {DType::f32, DType::bf16, DType::q4_0}) {
+        for (const char* name : {"tiny", "tiny-spec"}) {
+            SCOPED_TRACE(std::string(name) + " " + std::string(info(type).name));
+            const ModelConfig& config = shape(name);
+            const auto source = synthetic_weights(config, type, 1);
+            const auto on = cuda_on_cpu::make_backend(0, "");
+            const int64_t before = simt::most_held_bytes = simt::held_bytes;
+            const auto plan = plan_memory(config, source, *on, kContext, kPass);
+            ASSERT_TRUE(plan) << plan.error().message;
+            auto model = Model::load(on, config, source, {.context = kContext});
+            ASSERT_TRUE(model) << model.error().message;
+            EXPECT_EQ(simt::most_held_bytes - before, plan->weights) << "planning took memory";
+            Sequence sequence(*model, kContext);
+            EXPECT_EQ(simt::most_held_bytes - before, plan->weights + plan->state);
+            Workspace ws(*on);
+            const std::vector<int32_t> ids(kPass, 1);
+            const Choice choice{.how = {.top_k = 3, .top_p = 0.5f, .repeat_penalty = 2}, .candidates = 20};
+            ASSERT_TRUE(sequence.fill(kContext - kPass - 40, 7));
+            ASSERT_TRUE(sequence.feed(std::span(ids).first(30), ws, nullptr, &choice));
+            ASSERT_TRUE(sequence.feed(ids, ws, nullptr, &choice));
+            EXPECT_LE(simt::most_held_bytes - before, plan->total()) << text(*plan);
+            EXPECT_GE(simt::most_held_bytes - before, plan->total() - plan->scratch / 50) << text(*plan);
+            for (int i = 0; i < 10; ++i) ASSERT_TRUE(sequence.feed(std::span(ids).first(1), ws, nullptr, &choice));
+            EXPECT_LE(simt::most_held_bytes - before, plan->total()) << "decoding";
+        }
+    }
+}
+
+// What a layer needs is the next one's: a pass takes no more for more layers.
+TEST(SimulatedGpu, APassTakesTheSameForMoreLayers) {
+    const auto on = cuda_on_cpu::make_backend(0, "");
+    const ModelConfig& all = shape("kimi-linear-48b");
+    ModelConfig few = all;
+    few.num_hidden_layers = 8;
+    few.layer_kinds.resize(8);
+    const auto plan = plan_memory(all, synthetic_weights(all, DType::bf16, 1), *on, 8192, 8192);
+    const auto plan_of_few = plan_memory(few, synthetic_weights(few, DType::bf16, 1), *on, 8192, 8192);
+    ASSERT_TRUE(plan && plan_of_few);
+    constexpr int64_t kExpertTables = 26 * 257 * 160;
+    EXPECT_NEAR(static_cast<double>(plan->scratch), static_cast<double>(plan_of_few->scratch), kExpertTables);
+    EXPECT_LT(plan->scratch, int64_t{2'000'000'000}) << text(*plan);
 }
 
 // All logits of a pass of 16,400 tokens are more than 2^31 values, and so are the rows of a large vocabulary. The simulation runs the same at a hundredth of

@@ -553,7 +553,7 @@ TEST(KdaInPasses, AreReplayedWithTheStatesTheyAreGiven) {
                 const KdaSegment segments[] = {{0, 1, states[turn].as<float>(), tails[turn].as<float>()},
                                                {1, 1, states[1 - turn].as<float>(), tails[1 - turn].as<float>()}};
                 a.segments = segments;
-                if (passes) on->begin_pass();
+                if (passes) on->begin_pass(1);
                 on->kda(a);
                 if (passes) on->end_pass();
                 const Floats got = downloaded(y);

@@ -78,6 +78,22 @@ TEST_P(OnEveryDevice, ScoresThatAreNoNumbersStillPickDifferentExperts) {
     EXPECT_THAT(route({.top_k = 2}, {kNaN, kNaN, kNaN}, GetParam()).picks, ElementsAre(0, 1));
 }
 
+// Of an expert that would not be chosen too: who looks at the answer is to see it.
+TEST_P(OnEveryDevice, OneScoreThatIsNoNumberMakesAllWeightsNaN) {
+    for (const float odd : {kNaN, -kNaN, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()})
+        for (const size_t at : {0, 3, 7})
+            for (const Router& router : {Router{.top_k = 2}, Router{.top_k = 2, .softmax = true}, Router{.top_k = 2, .groups = 4, .kept_groups = 2},
+                                         Router{.top_k = 2, .renormalize = false}, Router{.top_k = 2, .weights_from_biased_scores = true}}) {
+                Floats logits{3, 2, 1, 0, -1, -2, -3, -4}, bias(8);
+                (at == 3 ? bias : logits)[at] = odd;
+                Router r = router;
+                r.bias = bias.data();
+                const Routed got = route(r, logits, GetParam());
+                EXPECT_TRUE(std::isnan(got.weights[0]) && std::isnan(got.weights[1])) << odd << " at " << at << ": " << got.weights[0];
+                EXPECT_NE(got.picks[0], got.picks[1]);
+            }
+}
+
 // --- feed-forward ---------------------------------------------------------------------------------------------------------------------------
 
 struct Expert {

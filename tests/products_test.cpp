@@ -377,6 +377,32 @@ TEST_P(OnEveryGpu, ARowsBitsDoNotDependOnTheFewBesideIt) {
     }
 }
 
+// One value that is no number, wherever it stands and whatever its bits are, is seen in every result that it belongs to, and in no other.
+TEST_P(OnEveryDevice, WhatIsNoNumberIsNotLost) {
+    const auto device = GetParam().make();
+    constexpr int64_t in = 96, out = 5;
+    const float odd[] = {kNaN,
+                         -kNaN,
+                         std::bit_cast<float>(0x7fffffffu),
+                         std::bit_cast<float>(0xffffffffu),
+                         std::bit_cast<float>(0x7f800001u),
+                         std::numeric_limits<float>::infinity(),
+                         -std::numeric_limits<float>::infinity()};
+    for (const DTypeInfo& type : dtypes()) {
+        const Matrix w(normal(out * in, 3), out, in, type.type);
+        for (const int64_t T : {1, 3, 9, 40, 70})
+            for (size_t n = 0; n < std::size(odd); ++n) {
+                Floats x = normal(T * in, 1), y(T * out);
+                const int64_t row = T / 2, at = static_cast<int64_t>(n * 31 % in);
+                x[row * in + at] = odd[n];
+                device->linear({.x = {x.data(), {T, in}}, .w = {&w.w, 1}, .y = {y.data(), {T, out}}});
+                for (int64_t i = 0; i < T * out; ++i)
+                    ASSERT_EQ(std::isfinite(y[i]), i / out != row)
+                        << type.name << ", " << T << " rows, value " << n << " at " << at << ": y[" << i << "] = " << y[i];
+            }
+    }
+}
+
 TEST_P(OnEveryDevice, EmbeddingsAreRowsOfTheTable) {
     for (const DTypeInfo& type : dtypes()) {
         const Matrix table(normal(7 * 64, 1), 7, 64, type.type);

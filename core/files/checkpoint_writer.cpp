@@ -12,6 +12,7 @@
 
 #include "core/files/json.h"
 #include "core/files/safetensors.h"
+#include "core/files/values.h"
 
 namespace klp {
 
@@ -110,14 +111,25 @@ std::string shard_name(size_t i, size_t n) {
     return name;
 }
 
+// An error where one of n values of a piece, the first of which is value `first` of the tensor, is no finite number.
+Result<void> check_piece(const TensorInfo& t, DType type, int64_t first, int64_t n, const std::byte* data) {
+    OddValues odd = odd_values(type, data, n);
+    if (odd.count == 0) return {};
+    odd.tensor = t.name, odd.shape = t.shape, odd.first += first, odd.count = 1;  // who asks for all of them asks check_values()
+    return fail(Error::model, text(odd));
+}
+
 // Floats into a piece's bytes, unless they have no place in its type.
-Result<void> encode_piece(const TensorInfo& t, std::span<const float> values, std::byte* data) {
-    const float largest = t.type == DType::f16 ? 65504.f : std::numeric_limits<float>::max();
-    for (float v : values)
-        if (!(std::abs(v) <= largest))
-            return fail(Error::model, "tensor " + in_quotes(t.name) + " holds " + std::to_string(v) + ", which " + t.stored + " cannot");
-    encode(t.type, values.data(), static_cast<int64_t>(values.size()), data);
-    return {};
+Result<void> encode_piece(const TensorInfo& t, int64_t first, std::span<const float> values, std::byte* data) {
+    const auto n = static_cast<int64_t>(values.size());
+    if (auto finite = check_piece(t, DType::f32, first, n, reinterpret_cast<const std::byte*>(values.data())); !finite) return finite;
+    encode(t.type, values.data(), n, data);
+    const OddValues odd = odd_values(t.type, data, n);
+    if (odd.count == 0) return {};
+    const auto block = values.subspan(static_cast<size_t>(odd.first), static_cast<size_t>(info(t.type).block));
+    const auto largest = std::max_element(block.begin(), block.end(), [](float a, float b) { return std::abs(a) < std::abs(b); });
+    const OddValues large{.tensor = t.name, .shape = t.shape, .count = 1, .first = first + odd.first + (largest - block.begin()), .value = *largest};
+    return fail(Error::model, text(large) + ", which " + t.stored + " cannot");
 }
 
 }  // namespace
@@ -184,7 +196,7 @@ Result<void> init_checkpoint(const fs::path& folder, const ModelConfig& config, 
     const auto piece = [&](const TensorInfo& t, int64_t first, int64_t count, std::byte* data) {
         values.resize(static_cast<size_t>(count));
         synthetic_values(t, seed, first, values);
-        return encode_piece(t, values, data);
+        return encode_piece(t, first, values, data);
     };
     return write_checkpoint(folder, stored_tensors(config, type), piece, {{"config.json", to_json(config)}}, options);
 }
@@ -215,13 +227,14 @@ Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType
         const Weight w = *(*source)->find(t.name, t.shape);
         const DTypeInfo& row = info(w.type);
         const std::byte* stored = w.data + first / row.block * row.bytes;
+        if (auto finite = check_piece(t, w.type, first, count, stored); !finite) return finite;
         if (w.type == t.type) {
             std::memcpy(data, stored, static_cast<size_t>(count / row.block * row.bytes));
             return {};
         }
         values.resize(static_cast<size_t>(count));
         decode(w.type, stored, count, values.data());
-        return encode_piece(t, values, data);
+        return encode_piece(t, first, values, data);
     };
     return write_checkpoint(to, std::move(tensors), piece, files, options);
 }

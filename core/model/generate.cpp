@@ -71,7 +71,7 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
             model.finish(*pass), pass_ns = out.prefill_ns = ws.finished_ns - start;
         const Picked picked = std::move(ws.picked[0]);
         const int32_t id = picked.id;
-        if (id < 0) return fail(Error::failure, "the model's output is not a number at position " + std::to_string(at));
+        if (id < 0) return no_number(at);
         if (out.tokens.empty()) out.first_token_ns = now_ns() - start;
         const bool stop = is_stop(id);
         bool enough = false;
@@ -107,6 +107,7 @@ Result<void> decode(Sequence& sequence, std::span<const int32_t> tokens, Workspa
         }
         if (before) {
             sequence.model().finish(*before);
+            if (ws.picked[0].id < 0) return no_number(before->picks[0].position);
             if (!on_token(ws.times.total())) return {};
         }
         before = std::move(pass);

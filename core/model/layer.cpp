@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/files/values.h"
 #include "core/model/layers.h"
 
 namespace klp {
@@ -56,10 +57,10 @@ std::string_view name(Site site) {
 float* Scratch::floats(int64_t n) {
     constexpr size_t kAlign = 256;
     const size_t bytes = (static_cast<size_t>(n) * sizeof(float) + kAlign - 1) / kAlign * kAlign;
-    while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes()) ++block_, used_ = 0;
-    if (block_ == blocks_.size()) blocks_.push_back(on_.allocate(std::max<size_t>(bytes, 1 << 20)));
-    float* at = reinterpret_cast<float*>(blocks_[block_].as<std::byte>() + used_);
-    used_ += bytes;
+    while (at_.block < blocks_.size() && at_.used + bytes > blocks_[at_.block].bytes()) ++at_.block, at_.used = 0;
+    if (at_.block == blocks_.size()) blocks_.push_back(on_.allocate(std::max<size_t>(bytes, 1 << 20)));
+    float* at = reinterpret_cast<float*>(blocks_[at_.block].as<std::byte>() + at_.used);
+    at_.used += bytes;
     return at;
 }
 
@@ -71,18 +72,28 @@ void Scratch::reset() {
         blocks_.clear();
         blocks_.push_back(on_.allocate(total));
     }
-    block_ = used_ = 0;
+    rewind();
+}
+
+void Scratch::start(int64_t rows) {
+    if (rows > most_rows_) blocks_.clear(), most_rows_ = rows;
+    rewind();
+}
+
+void Scratch::rewind(Mark to) {
+    at_ = to;
 #if KLP_POISON
     if (!on_.info().whole_passes)  // the CPU's memory: sanitizer builds have no other but that of a simulated GPU, whose passes may be under way
-        for (Buffer& block : blocks_) std::memset(block.as<std::byte>(), 0xff, block.bytes());
+        for (size_t b = to.block; b < blocks_.size(); ++b) {
+            const size_t kept = b == to.block ? to.used : 0;
+            std::memset(blocks_[b].as<std::byte>() + kept, 0xff, blocks_[b].bytes() - kept);
+        }
 #endif
 }
 
-void Scratch::rewind() { block_ = used_ = 0; }
-
 std::unique_ptr<Download> Scratch::download_later() const {
     std::vector<std::span<const std::byte>> parts;
-    for (size_t b = 0; b < blocks_.size() && b <= block_; ++b) parts.emplace_back(blocks_[b].as(), b < block_ ? blocks_[b].bytes() : used_);
+    for (size_t b = 0; b < blocks_.size() && b <= at_.block; ++b) parts.emplace_back(blocks_[b].as(), b < at_.block ? blocks_[b].bytes() : at_.used);
     return on_.download_later(parts);
 }
 
@@ -121,12 +132,27 @@ Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
     return on->adopt(*found, keep);
 }
 
+Weight Loader::gate(const std::string& name, int64_t out, int64_t in) {
+    if (!error.empty()) return {};
+    if (!source->drawn(name, {out, in}))
+        if (const auto found = source->find(name, {out, in})) check(name, {out, in}, *found);
+    return matrix(name, out, in);
+}
+
+void Loader::check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w) {
+    OddValues odd = odd_values(w.type, w.data, w.out * w.in);
+    if (odd.count == 0) return;
+    odd.tensor = name, odd.shape = shape;
+    fail(source->path() + ": " + text(odd));
+}
+
 const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
     std::vector<float> values;
     for (const TensorSpec& tensor : tensors) {
         if (!error.empty()) return nullptr;
         auto found = source->find(tensor.name, tensor.shape);
         if (!found) return fail(found.error().message), nullptr;
+        check(tensor.name, tensor.shape, *found);
         bytes += found->bytes();
         const size_t start = values.size();
         values.resize(start + static_cast<size_t>(found->out * found->in));

@@ -49,11 +49,18 @@ inline std::span<const float> floats_of(std::span<const std::byte> bytes) {
 // Temporary memory of one forward pass: taken in order, all given back at the end of a frame.
 class Scratch {
 public:
+    struct Mark {
+        size_t block, used;
+    };
     explicit Scratch(Backend& on) : on_(on) {}
     Out<2> rows(int64_t rows, int64_t columns);
     float* floats(int64_t n);
-    void reset();   // everything taken is free again; blocks are merged so that the next pass fits into one
-    void rewind();  // everything taken is free again, and memory stays as it is
+    void reset();  // everything taken is free again; blocks are merged so that the next pass fits into one
+    // The same, and memory stays as it is; a pass of more rows than any before takes it anew, so that what a pass holds does not depend on those before it.
+    void start(int64_t rows);
+    Mark mark() const { return at_; }
+    void rewind(Mark to);  // everything taken since is free again, and memory stays as it is
+    void rewind() { rewind({0, 0}); }
     int64_t bytes() const;
 
     // Everything taken, block behind block, on its way to the host; place(): where a pointer's floats stand in it.
@@ -63,7 +70,8 @@ public:
 private:
     Backend& on_;
     std::vector<Buffer> blocks_;
-    size_t block_ = 0, used_ = 0;
+    Mark at_{0, 0};
+    int64_t most_rows_ = 0;
 };
 
 // Consecutive rows of one sequence in a batch.
@@ -119,7 +127,8 @@ public:
 };
 
 // Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.
-// The first thing that is wrong is kept as the sentence to show, and everything after it comes back empty.
+// Vectors and gates are small and are read: what is no finite number in them is an error. The first thing that is wrong is kept as the sentence to show, and
+// everything after it comes back empty.
 struct Loader {
     std::shared_ptr<Backend> on;
     std::shared_ptr<const WeightSource> source;
@@ -127,9 +136,12 @@ struct Loader {
     DType cache_type = DType::f32;  // of the MLA cache
 
     Weight matrix(const std::string& name, int64_t out, int64_t in);
+    // The same for the matrix of a gate: where a sigmoid or e^x follows, an infinity would not be seen in what the model says, so it is looked for here.
+    Weight gate(const std::string& name, int64_t out, int64_t in);
     const float* vector(const std::string& name, const std::vector<int64_t>& shape);  // any stored type, as f32
     const float* joined(const std::vector<TensorSpec>& tensors);                      // one behind the other
     void fail(std::string message);
+    void check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w);
 
     std::vector<Buffer> keep = {};  // what the device made of the weights
     int64_t bytes = 0;              // of everything fetched, as stored

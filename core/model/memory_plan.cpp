@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/model/sequence.h"
+
 namespace klp {
 
 namespace {
@@ -23,23 +25,35 @@ int64_t bytes_of_row(const ModelConfig& c) {
 
 }  // namespace
 
-MemoryPlan plan_memory(const ModelConfig& c, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes) {
+Result<MemoryPlan> plan_memory(const ModelConfig& c, std::shared_ptr<const WeightSource> source, const Backend& on, int64_t context, int64_t pass) {
     MemoryPlan plan{.context = context};
+    if (const auto device = on.rehearsal()) {
+        auto model = Model::load(device, c, source);
+        if (!model) return tl::unexpected(model.error());
+        plan.weights = device->rehearsed_bytes();
+        Sequence sequence(*model, context);
+        plan.state = device->rehearsed_bytes() - plan.weights;
+        const auto count = static_cast<size_t>(std::min(pass, context));
+        if (auto filled = sequence.fill(context - static_cast<int64_t>(count), 0); !filled) return tl::unexpected(filled.error());
+        Workspace ws(*device);
+        const std::vector<int32_t> ids(count);
+        const Choice choice{.how = {.top_k = 1, .top_p = 0.5f, .repeat_penalty = 2}, .candidates = 64};  // all that takes memory
+        const Feed feed{.sequence = &sequence, .tokens = ids, .choice = &choice};
+        (*model)->forward({&feed, 1}, ws);
+        plan.cache = sequence.memory().cache;
+        plan.scratch = device->rehearsed_bytes() - plan.weights - plan.state - plan.cache;
+        return plan;
+    }
     for (const TensorSpec& spec : tensor_specs(c)) {
         int64_t values = 1;
         for (int64_t d : spec.shape) values *= d;
         // Vectors, convolutions and the router become f32 on every device.
         const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
-        plan.weights += 4 * values;
-        if (!matrix) continue;
-        if (const auto drawn = source.drawn(spec.name, spec.shape)) {
-            const int64_t packed = on.adopted_bytes(drawn->shape);
-            plan.weights += (packed > 0 ? packed : drawn->shape.bytes()) - 4 * values;
-        } else if (const auto found = source.find(spec.name, spec.shape)) {
-            plan.weights += on.adopted_bytes(*found) - 4 * values;
-        }
+        const auto drawn = matrix ? source->drawn(spec.name, spec.shape) : std::nullopt;
+        plan.weights += drawn ? drawn->shape.bytes() : matrix ? 0 : 4 * values;
     }
-    const SequenceBytes sequence = sequence_bytes(c, context, cache_value_bytes);
+    const auto embedding = source->drawn("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
+    const SequenceBytes sequence = sequence_bytes(c, context, embedding && embedding->shape.type != DType::f32 ? 2 : 4);
     plan.state = sequence.state + sequence.conv, plan.cache = sequence.cache;
     plan.scratch = pass * bytes_of_row(c) + 4LL * c.vocab_size;
     return plan;

@@ -13,8 +13,9 @@ struct MemoryPlan {
     int64_t context = 0;  // tokens
     int64_t total() const { return weights + state + cache + scratch; }
 };
-// `pass`: tokens of a prompt in one pass.
-MemoryPlan plan_memory(const ModelConfig& config, const WeightSource& source, const Backend& on, int64_t context, int64_t pass, int cache_value_bytes);
+// `pass`: tokens of a prompt in one pass. Of a device that can, by a rehearsal of loading and of the pass that ends at `context`: the bytes that they will
+// take, with those of the ops; else by the shapes. An error where the weights are not those of the config.
+Result<MemoryPlan> plan_memory(const ModelConfig& config, std::shared_ptr<const WeightSource> source, const Backend& on, int64_t context, int64_t pass);
 // The most sequences of `context` tokens whose states, caches (whole pages, one to grow into) and activations of one step fit into `bytes`.
 int64_t sequences_that_fit(const ModelConfig& config, int64_t bytes, int64_t context, int cache_value_bytes);
 // What one of them takes.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/files/values.h"
 #include "core/model/memory_plan.h"
 #include "core/model/sequence.h"
 #include "core/system.h"
@@ -46,10 +47,13 @@ DType mixer_type(const WeightSource& source) {
 // Readings of a long prompt are handed over layer by layer, since they are large; those of a few tokens all at once, since a device has to be waited for.
 constexpr int64_t kRowsAtOnce = 16;
 
+// A row that lies among a layer's own until it is handed over.
+bool shown(const Step::Watched& w) { return !w.reading; }
+
 // What lies between begin_pass and end_pass; an exception ends it too.
 class OpenPass {
 public:
-    explicit OpenPass(Backend& on) : on_(on) { on_.begin_pass(); }
+    OpenPass(Backend& on, int64_t rows) : on_(on) { on_.begin_pass(rows); }
     OpenPass(const OpenPass&) = delete;
     ~OpenPass() {
         try {
@@ -91,6 +95,12 @@ std::string_view label(TwinKind kind) {
     return "";
 }
 
+Result<void> check_logits(std::span<const float> logits, int64_t vocabulary, int64_t position) {
+    const OddValues odd = odd_values(DType::f32, reinterpret_cast<const std::byte*>(logits.data()), static_cast<int64_t>(logits.size()));
+    if (odd.count > 0) return no_number(position + odd.first / vocabulary);
+    return {};
+}
+
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, const ModelConfig& config, std::shared_ptr<const WeightSource> source,
                                                  const LoadOptions& options) {
     auto model = std::make_shared<Model>();
@@ -104,11 +114,14 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     // Weights of a file lie in the CPU's memory as long as there is room; drawn ones must fit.
     const bool drawn = source->drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}).has_value();
     const int64_t free = on->free_bytes() < 0 && drawn ? system_memory().available : on->free_bytes();
+    const bool rehearsal = on->rehearsed_bytes() >= 0;
     model->pass_tokens_ = on->info().pass_tokens;
-    if (free >= 0) {
+    if (free >= 0 && !rehearsal) {
         MemoryPlan plan;
         for (;; model->pass_tokens_ /= 2) {  // shorter passes where memory is short
-            plan = plan_memory(config, *source, *on, std::min(options.context, config.model_max_length), model->pass_tokens_, info(model->cache_type_).bytes);
+            auto planned = plan_memory(config, source, *on, std::min(options.context, config.model_max_length), model->pass_tokens_);
+            if (!planned) return tl::unexpected(planned.error());
+            plan = *planned;
             if (plan.total() <= free || model->pass_tokens_ <= kPrefillChunk) break;
         }
         if (options.on_plan) options.on_plan(plan);
@@ -118,7 +131,7 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     }
 
     constexpr double kFetching = 0.9;  // of the time that loading takes
-    source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
+    if (!rehearsal) source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
     Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
     model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
     load.active = 0;  // of the embedding a token reads one row
@@ -189,19 +202,21 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
 
     Step& step = pass->step;
     step.segments = pass->segments, step.tokens = T;
-    step.scratch.reset();
+    step.scratch.start(T);
     step.readings.reset();
     const Out<2> x = step.scratch.rows(T, D);
-    OpenPass open(*on_);
+    OpenPass open(*on_, T);
     if (T > 0) {
         on_->embed({.ids = ids, .picked = followed, .table = embed_, .x = x});
         charge(pass->times.embed, since);
         for (const Layer& layer : layers_) {
+            const Scratch::Mark before = step.scratch.mark();
             layer.mixer->forward(x, step);  // x += Mixer(RMSNorm(x))
             charge(layer.mixer->kind() == "kda" ? pass->times.kda : pass->times.mla, since);
             layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
             charge(layer.ffn->kind() == "moe" ? pass->times.moe : pass->times.dense, since);
             if (T > kRowsAtOnce) step.publish();
+            if (std::none_of(step.watched.begin(), step.watched.end(), shown)) step.scratch.rewind(before);
             ++step.layer;
         }
     }
@@ -254,7 +269,7 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
     open.end();
     // One download brings the readings and the picks. What else is shown lies where the next pass computes.
     pass->given = step.readings.download_later();
-    if (std::any_of(step.watched.begin(), step.watched.end(), [](const Step::Watched& w) { return !w.reading; })) step.publish(floats_of(pass->given->wait()));
+    if (std::any_of(step.watched.begin(), step.watched.end(), shown)) step.publish(floats_of(pass->given->wait()));
     charge(pass->times.head, since);
     for (const Feed& feed : feeds) feed.sequence->tokens_.insert(feed.sequence->tokens_.end(), feed.tokens.begin(), feed.tokens.end());
     return pass;

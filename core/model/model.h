@@ -42,6 +42,13 @@ struct Picked : Pick {
     std::vector<Candidate> top;
 };
 
+// An error that names the first position whose output is no finite number. `position`: that of the token which row 0 of [., vocabulary] logits picks.
+Result<void> check_logits(std::span<const float> logits, int64_t vocabulary, int64_t position);
+inline tl::unexpected<Error> no_number(int64_t position) {
+    return fail(Error::failure,
+                "the model's output is not a number at position " + std::to_string(position) + "; klp info --check says whether its weights are numbers");
+}
+
 // Scratch, taps and times of the thread that runs forward passes; not shared between threads.
 struct Workspace {
     explicit Workspace(Backend& on) : scratch(on), readings{Scratch(on), Scratch(on)} {}

@@ -90,7 +90,9 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
     auto last = launch(tokens, ws, cancel, choice);
     if (!last) return tl::unexpected(last.error());
     model_->finish(**last);
-    return {};
+    if (tokens.empty()) return {};
+    if (choice) return ws.picked[0].id >= 0 ? Result<void>() : no_number(position());
+    return check_logits(ws.logits, model_->config().vocab_size, position());
 }
 
 PassPtr Sequence::follow(const Pass& before, Workspace& ws, const Choice& choice) {

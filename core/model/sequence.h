@@ -30,8 +30,8 @@ public:
     explicit Sequence(std::shared_ptr<const Model> model, int64_t context = 0);
 
     // Feeds tokens in chunks and leaves the last token's logits in ws.logits, or with a choice the next id in ws.picked[0] instead. Refuses ids outside the
-    // vocabulary and prompts beyond the context before touching anything. `cancel` is looked at between chunks: what was fed stays fed and the rest is not; the
-    // error's kind is `interrupted`.
+    // vocabulary and prompts beyond the context before touching anything; an output that is no number is an error that names its position. `cancel` is looked
+    // at between chunks: what was fed stays fed and the rest is not; the error's kind is `interrupted`.
     Result<void> feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);
     // The same up to the last pass, which is launched and not finished (Model::launch).
     Result<PassPtr> launch(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr, const Choice* choice = nullptr);

@@ -247,6 +247,7 @@ private:
             say(r.name + ": " + std::to_string(n) + " sequences decode at " + std::to_string(context), static_cast<double>(step) / (kUntimed + kBatchSteps));
             const int64_t before = now_ns();
             r.model->forward(feeds, ws);
+            if (std::any_of(ws.picked.begin(), ws.picked.end(), [](const Picked& p) { return p.id < 0; })) return no_number(sequences[0].position());
             if (step >= kUntimed || since(start) > options_.limit_seconds / 4) ms.push_back(since(before) * 1e3);
             if (since(start) > options_.limit_seconds / 4) break;
         }

@@ -2,6 +2,8 @@
 // expert's weights are read once for all its tokens. Sums run over the jobs in the order of the list, whatever the threads do.
 #include <algorithm>
 #include <array>
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -93,8 +95,11 @@ void CpuBackend::route(const Router& r, In<2> n, int32_t* picks, float* weights)
     pool_.run(T, kTokenGroup, threads, [&](int thread, int64_t first, int64_t last) {
         for (int64_t t = first; t < last; ++t) {
             float* scores = logits + t * E;
+            bool odd = false;  // a sigmoid would make a number of an infinity, and a comparison overlooks what is none
+            for (int64_t e = 0; e < E; ++e) odd |= !(std::fabs(scores[e] + (r.bias ? r.bias[e] : 0.f)) <= FLT_MAX);
             (r.softmax ? products_.softmax : products_.sigmoid)(scores, E, scores);
             choose(r, scores, choice + thread * E, picks + t * r.top_k, weights + t * r.top_k);
+            if (odd) std::fill_n(weights + t * r.top_k, r.top_k, std::numeric_limits<float>::quiet_NaN());
         }
     });
 }

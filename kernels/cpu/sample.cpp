@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cfloat>
 #include <cmath>
 
 #include "kernels/cpu/cpu_backend.h"
@@ -15,23 +16,26 @@ constexpr size_t kLanes = 16;  // independent sums and maxima, so that the compi
 
 struct Best {
     float value = -INFINITY;
-    bool has_nan = false;
+    bool has_nan = false, has_infinity = false;
 };
 Best best_of(std::span<const float> x) {
     std::array<float, kLanes> best;
-    std::array<int32_t, kLanes> nan{};
+    std::array<int32_t, kLanes> nan{}, infinity{};
     best.fill(-INFINITY);
     const size_t whole = x.size() / kLanes * kLanes;
     for (size_t i = 0; i < whole; i += kLanes)
         for (size_t j = 0; j < kLanes; ++j) {
             best[j] = x[i + j] > best[j] ? x[i + j] : best[j];
             nan[j] |= x[i + j] != x[i + j];
+            infinity[j] |= std::fabs(x[i + j]) > FLT_MAX;
         }
     for (size_t i = whole; i < x.size(); ++i) {
         best[0] = x[i] > best[0] ? x[i] : best[0];
         nan[0] |= x[i] != x[i];
+        infinity[0] |= std::fabs(x[i]) > FLT_MAX;
     }
-    return {*std::max_element(best.begin(), best.end()), std::any_of(nan.begin(), nan.end(), [](int32_t n) { return n != 0; })};
+    const auto any = [](const auto& lanes) { return std::any_of(lanes.begin(), lanes.end(), [](int32_t n) { return n != 0; }); };
+    return {*std::max_element(best.begin(), best.end()), any(nan), any(infinity)};
 }
 
 // of(x) added up.
@@ -53,14 +57,16 @@ int32_t Drawing::draw(const Sample& a) {
     const Sampling& how = a.how;
     const std::span<const float> logits(a.logits.data, static_cast<size_t>(a.logits.dim[0]));
     std::span<const float> scores = logits;
+    Best best = best_of(logits);
+    if (best.has_nan || best.has_infinity) return -1;
     if (how.penalises()) {
         scores_.assign(logits.begin(), logits.end());
         for (int32_t id : a.penalised())
             if (const auto i = static_cast<size_t>(id); i < logits.size())
                 scores_[i] = logits[i] > 0 ? logits[i] / how.repeat_penalty : logits[i] * how.repeat_penalty;
         scores = scores_;
+        best = best_of(scores);
     }
-    const Best best = best_of(scores);
     if (best.has_nan || best.value == -INFINITY) return -1;
     if (!how.draws()) return static_cast<int32_t>(std::find(scores.begin(), scores.end(), best.value) - scores.begin());
 

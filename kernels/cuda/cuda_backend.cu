@@ -63,7 +63,7 @@ int64_t device_bytes(const Weight& w) { return (code_row(w) + scale_row(w) * 2) 
 
 std::shared_ptr<Backend> make_backend(int device, std::string why) { return std::make_shared<CudaBackend>(device, std::move(why)); }
 
-CudaBackend::CudaBackend(int device, std::string why) : stream_(device) {
+CudaBackend::CudaBackend(int device, std::string why, bool rehearsal) : device_(device), stream_(device, rehearsal) {
     cudaDeviceProp p{};
     check(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties");
     int driver = 0;
@@ -86,7 +86,7 @@ CudaBackend::~CudaBackend() {
     cudaStreamSynchronize(stream_.handle());
     for (cudaEvent_t e : sent_) cudaEventDestroy(e);
     cudaFreeHost(staging_);
-    for (void* block : blocks_) stream_.give_back(block);
+    for (const Room& room : rooms_) stream_.give_back(room.at);
     for (void* block : counter_blocks_) stream_.give_back(block);
     for (const ExpertTable& t : expert_tables_) stream_.give_back(t.experts);
 }
@@ -114,7 +114,7 @@ void CudaBackend::send(void* to, const std::byte* staged, size_t bytes) {
 
 void CudaBackend::upload(void* device, const void* host, size_t bytes) {
     stream_.flush();
-    for (size_t at = 0; at < bytes; at += kPiece) {
+    for (size_t at = 0; at < bytes && !stream_.rehearsal(); at += kPiece) {
         const size_t n = std::min(bytes - at, kPiece);
         std::byte* piece = staging(n);
         std::memcpy(piece, static_cast<const std::byte*>(host) + at, n);
@@ -124,7 +124,7 @@ void CudaBackend::upload(void* device, const void* host, size_t bytes) {
 
 void CudaBackend::download(void* host, const void* device, size_t bytes) {
     stream_.flush();
-    for (size_t at = 0; at < bytes; at += kPiece) {
+    for (size_t at = 0; at < bytes && !stream_.rehearsal(); at += kPiece) {
         const size_t n = std::min(bytes - at, kPiece);
         std::byte* piece = staging(n);
         check(cudaMemcpyAsync(piece, static_cast<const std::byte*>(device) + at, n, cudaMemcpyDeviceToHost, stream_.handle()), "a download");
@@ -135,6 +135,7 @@ void CudaBackend::download(void* host, const void* device, size_t bytes) {
 
 std::unique_ptr<Download> CudaBackend::download_later(std::span<const std::span<const std::byte>> parts) {
     stream_.flush();
+    if (stream_.rehearsal()) return Backend::download_later(parts);  // of zeros
     return downloads_.begin(stream_.handle(), parts, shared_from_this());
 }
 
@@ -144,7 +145,7 @@ Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
     auto* const codes = keep.back().as<std::byte>();
     const auto stride = static_cast<size_t>(code_row(host)), scale_bytes = static_cast<size_t>(scale_row(host)) * 2;
     const auto rows = static_cast<int64_t>(std::max<size_t>(1, kPiece / (stride + scale_bytes)));
-    for (int64_t first = 0; first < host.out; first += rows) {
+    for (int64_t first = 0; first < host.out && !stream_.rehearsal(); first += rows) {
         const auto n = static_cast<size_t>(std::min(rows, host.out - first)), at = static_cast<size_t>(first);
         std::byte *piece = staging(n * (stride + scale_bytes)), *scales = piece + n * stride;
         for (size_t r = 0; r < n; ++r) pack(host, first + static_cast<int64_t>(r), piece + r * stride, scales + r * scale_bytes);
@@ -163,16 +164,24 @@ unsigned* CudaBackend::counters(int64_t n) {
     return static_cast<unsigned*>(counter_blocks_.back());
 }
 
+void CudaBackend::begin_pass(int64_t rows) {
+    if (rows > most_rows_) {  // one of more rows than any before takes its memory anew, as the first one does
+        for (const Room& room : rooms_) stream_.give_back(room.at);
+        rooms_.clear();
+        most_rows_ = rows;
+    }
+    stream_.begin();
+}
+
 void* CudaBackend::temporary_bytes(size_t bytes) {
     bytes = (bytes + 255) / 256 * 256;
-    if (used_ + bytes > block_bytes_) {
-        // The old block may still be named by launches that wait: it stays until the backend goes. Doubling keeps the sum of all below twice the last.
-        block_bytes_ = std::max({bytes, 2 * block_bytes_, size_t{16} << 20});
-        blocks_.push_back(stream_.take(block_bytes_, "temporary memory"));
-        used_ = 0;
+    while (used_.room < rooms_.size() && used_.bytes + bytes > rooms_[used_.room].bytes) ++used_.room, used_.bytes = 0;
+    if (used_.room == rooms_.size()) {
+        const size_t room = std::max(bytes, size_t{16} << 20);
+        rooms_.push_back({stream_.take(room, "temporary memory"), room});
     }
-    void* at = static_cast<std::byte*>(blocks_.back()) + used_;
-    used_ += bytes;
+    void* at = static_cast<std::byte*>(rooms_[used_.room].at) + used_.bytes;
+    used_.bytes += bytes;
     return at;
 }
 

@@ -15,7 +15,7 @@ struct KdaRows;
 
 class CudaBackend final : public Backend {
 public:
-    CudaBackend(int device, std::string why);
+    CudaBackend(int device, std::string why, bool rehearsal = false);
     ~CudaBackend() override;
     const DeviceInfo& info() const override { return info_; }
 
@@ -29,9 +29,10 @@ public:
     Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) override;  // draw.cu
     DeviceLimits limits() override;                                                              // draw.cu
     int64_t free_bytes() const override;
-    int64_t adopted_bytes(const Weight& host) const override { return device_bytes(host); }
+    std::shared_ptr<Backend> rehearsal() const override { return std::make_shared<CudaBackend>(device_, std::string(), true); }
+    int64_t rehearsed_bytes() const override { return stream_.rehearsal() ? stream_.most_bytes() : -1; }
     DeviceLoad load() const override { return nvml_ ? nvml_->read() : DeviceLoad{}; }
-    void begin_pass() override { stream_.begin(); }
+    void begin_pass(int64_t rows) override;
     void end_pass() override { stream_.end(); }
 
     void embed(const Embed&) override;
@@ -51,7 +52,7 @@ private:
     void send(void* to, const std::byte* staged, size_t bytes);
 
     // Temporary memory of the op in progress, at the same addresses in every pass of the same shapes. Every op begins with fresh().
-    void fresh() { used_ = 0; }
+    void fresh() { used_ = {}, stream_.fresh(); }
     template <class T>
     T* temporary(int64_t n) {
         return static_cast<T*>(temporary_bytes(static_cast<size_t>(n) * sizeof(T)));
@@ -104,13 +105,23 @@ private:
     void kda_step(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments);
     void kda_pieces(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> pieces, bool chunkwise);
 
+    const int device_;
     DeviceInfo info_;
     Stream stream_;
     Downloads downloads_;
     int processors_ = 1;  // SMs
     size_t shared_ = 0;   // bytes of shared memory that a block may have
-    std::vector<void*> blocks_, counter_blocks_;
-    size_t block_bytes_ = 0, used_ = 0;
+    struct Room {
+        void* at = nullptr;
+        size_t bytes = 0;
+    };
+    struct Place {
+        size_t room = 0, bytes = 0;
+    };
+    std::vector<Room> rooms_;  // of temporary memory
+    Place used_;
+    int64_t most_rows_ = 0;  // of a pass
+    std::vector<void*> counter_blocks_;
     int64_t counters_ = 0;  // in the last block
     std::optional<Nvml> nvml_;
     std::byte* staging_ = nullptr;  // pinned, two halves

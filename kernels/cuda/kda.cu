@@ -276,7 +276,7 @@ void CudaBackend::kda(const Kda& op) {
         std::vector<KdaRows> pieces;
         const auto run = [&] {
             if (pieces.empty()) return;
-            const size_t kept = used_;  // the next pieces take the same memory
+            const Place kept = used_;  // the next pieces take the same memory
             kda_pieces(a, f_b, g_b, pieces, chunkwise);
             used_ = kept;
             pieces.clear();

@@ -141,6 +141,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_rows(S
 }  // namespace
 
 void CudaBackend::embed(const Embed& a) {
+    fresh();
     const auto T = static_cast<int64_t>(a.ids.size());
     stream_.launch("embed", embed_kernel, {.x = T, .threads = 256}, stream_.give(a.ids), a.picked.empty() ? nullptr : stream_.give(a.picked), matrix(a.table),
                    a.x.data);

@@ -309,7 +309,7 @@ void CudaBackend::mla(const Mla& a) {
         return p.count > 8 && (p.count > 64 || pairs * (2 * a.L - a.nope - a.V) > p.past * (a.nope + a.V) * a.L);
     };
     const auto expand_part = [&](const MlaPart& p) {
-        const size_t mark = used_;
+        const Place mark = used_;
         const int64_t total = p.past + p.count, kv = int64_t{a.H} * (a.nope + a.V), keys = int64_t{a.H} * (a.nope + a.rope);
         const int64_t bytes = 4 * (kv + a.cache_width()) + (expansion.tensor ? 2 * (keys + int64_t{a.H} * a.V) : 0);
         const int64_t block = std::min(std::max<int64_t>(2 * kTemporary / bytes / 64, 1) * 64, (total + 63) / 64 * 64);
@@ -319,7 +319,7 @@ void CudaBackend::mla(const Mla& a) {
         e.top = temporary<float>(p.count * a.H), e.sum = temporary<float>(p.count * a.H);
         e.latents = temporary<float>(block * a.cache_width()), e.kv = temporary<float>(block * kv);
         if (expansion.tensor) e.keys = temporary<uint16_t>(block * keys), e.values = temporary<uint16_t>(block * a.H * a.V);
-        const size_t of_block = used_;
+        const Place of_block = used_;
         for (e.first = 0; e.first < total; e.first = e.last, used_ = of_block) {
             e.last = std::min(e.first + block, total);
             widen(stream_, e, a.cache_type);
@@ -331,7 +331,7 @@ void CudaBackend::mla(const Mla& a) {
     end = {};
     const auto attend_group = [&] {
         if (group.empty()) return;
-        const size_t mark = used_;
+        const Place mark = used_;
         group.push_back(end);
         const MlaPart* const given = stream_.give(std::span<const MlaPart>(group));
         const auto of = static_cast<int64_t>(group.size()) - 1;

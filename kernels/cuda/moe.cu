@@ -1,5 +1,7 @@
 // The router, and the feed-forwards of the experts it picks.
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -48,6 +50,9 @@ __device__ int warp_choice(const float* values, int n) {
 // One token's picks and weights by one warp. `scores` holds its E logits; `choice` is room for E, `strength` for the groups.
 __device__ void choose(const Rules& r, float* scores, const float* bias, float* choice, float* strength, int32_t* picks, float* weights) {
     const int lane = static_cast<int>(threadIdx.x) % 32, size = r.E / r.groups;
+    int odd = 0;  // what is no finite number; a sigmoid would make a number of an infinity, and a comparison overlooks what is none
+    for (int e = lane; e < r.E; e += 32) odd |= !(fabsf(scores[e] + (bias ? bias[e] : 0)) <= FLT_MAX);
+    odd = __any_sync(0xffffffffu, odd);
     if (r.softmax) {
         float top = -kInfinity, sum = 0;
         for (int e = lane; e < r.E; e += 32) top = fmaxf(top, scores[e]);
@@ -92,7 +97,7 @@ __device__ void choose(const Rules& r, float* scores, const float* bias, float* 
         if (lane == 0) picks[i] = e, weights[i] = w, choice[e] = __uint_as_float(kOut);
         __syncwarp();
     }
-    for (int i = lane; i < r.top_k; i += 32) weights[i] = (r.renormalize ? weights[i] / (total + 1e-20f) : weights[i]) * r.scale;
+    for (int i = lane; i < r.top_k; i += 32) weights[i] = odd ? NAN : (r.renormalize ? weights[i] / (total + 1e-20f) : weights[i]) * r.scale;
 }
 
 // A block of one warp a token.

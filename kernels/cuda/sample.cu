@@ -54,7 +54,7 @@ __device__ float score_of(Whole best) {
 }
 __device__ Whole candidate(float score, int64_t id) { return Whole{ordered(score)} << 32 | (0xffffffffu - static_cast<uint32_t>(id)); }
 __device__ int32_t id_of(Whole best) { return static_cast<int32_t>(0xffffffffu - static_cast<uint32_t>(best)); }
-// NaN somewhere, or -infinity everywhere.
+// A logit that is no finite number, a score that is none at all, or -infinity everywhere.
 __device__ bool nothing(Whole best) { return best >> 32 == 0xffffffffu || best >> 32 <= ordered(-INFINITY); }
 
 __device__ Whole warp_max(Whole v) {
@@ -94,6 +94,7 @@ __global__ void find_best(const float* logits, const float* scores, int64_t V, S
     Whole best = 0, best_logit = 0;
     for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < V; i += int64_t{gridDim.x} * kThreads) {
         const Whole score = candidate(scores[i], i), logit = candidate(logits[i], i);
+        if (!(fabsf(logits[i]) <= FLT_MAX)) best = kNone;
         best = score > best ? score : best, best_logit = logit > best_logit ? logit : best_logit;
     }
     best = warp_max(best), best_logit = warp_max(best_logit);

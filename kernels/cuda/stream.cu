@@ -8,30 +8,33 @@ void check(cudaError_t status, const char* what) {
     if (status != cudaSuccess) throw DeviceError(std::string("the GPU failed in ") + what + ": " + cudaGetErrorString(status));
 }
 
-Stream::Stream(int device) : device_(device) {
+Stream::Stream(int device, bool rehearsal) : device_(device), rehearsal_(rehearsal) {
     check(cudaSetDevice(device), "cudaSetDevice");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
-    for (int i = 0; i < 2; ++i) {
-        check(cudaHostAlloc(reinterpret_cast<void**>(&given_host_[i]), kGiven, cudaHostAllocDefault), "allocating pinned memory");
-        check(cudaEventCreateWithFlags(&sent_[i], cudaEventDisableTiming), "cudaEventCreate");
-    }
-    given_ = static_cast<std::byte*>(take(kGiven, "arguments"));
+    for (cudaEvent_t& event : sent_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
 }
 
 Stream::~Stream() {
     cudaStreamSynchronize(stream_);
     for (Graph& g : graphs_)
         if (g.exec) cudaGraphExecDestroy(g.exec);
-    for (int i = 0; i < 2; ++i) {
-        cudaEventDestroy(sent_[i]);
-        cudaFreeHost(given_host_[i]);
-    }
+    for (cudaEvent_t event : sent_) cudaEventDestroy(event);
     recording_ = false;
-    give_back(given_);
+    for (const Given& block : given_) {
+        for (std::byte* host : block.host) cudaFreeHost(host);
+        give_back(block.device);
+    }
     cudaStreamDestroy(stream_);
 }
 
 void* Stream::take(size_t bytes, const char* what) {
+    if (rehearsal_) {
+        auto* const at = reinterpret_cast<void*>(next_);
+        next_ += (bytes + 511) / 256 * 256;  // nothing has no byte in common with what is behind it
+        held_[at] = static_cast<int64_t>(bytes);
+        most_ = std::max(most_, holds_ += static_cast<int64_t>(bytes));
+        return at;
+    }
     void* at = nullptr;
     check(cudaSetDevice(device_), "cudaSetDevice");  // the calling thread may be a new one
     if (const cudaError_t status = cudaMallocAsync(&at, std::max<size_t>(bytes, 1), stream_); status != cudaSuccess) {
@@ -51,7 +54,14 @@ void Stream::give_back(void* at) noexcept {
     if (recording_)
         retired_.push_back(at);
     else
+        release(at);
+}
+
+void Stream::release(void* at) noexcept {
+    if (!rehearsal_)
         cudaFreeAsync(at, stream_);
+    else if (const auto held = held_.find(at); held != held_.end())
+        holds_ -= held->second, held_.erase(held);
 }
 
 void Stream::run(const Node& node) {
@@ -67,6 +77,7 @@ void Stream::run(const Node& node) {
 }
 
 void Stream::add(const Node& node) {
+    if (rehearsal_) return;
     if (recording_)
         nodes_.push_back(node);
     else
@@ -91,39 +102,48 @@ const void* Stream::give_bytes(const void* data, size_t bytes) {
     // Addresses must not move with every page that a sequence grows by, or no pass would equal the one before: room is taken in powers of two.
     size_t room = 256;
     while (room < bytes) room *= 2;
-    KLP_CHECK(room <= kGiven);
-    if (given_used_ + room > kGiven) {
-        if (recording_) {  // a batch of very long sequences: what waits is run first
-            flush();
-            recording_ = true;
-        } else {
-            turn();
-        }
+    while (block_ < given_.size() && given_[block_].used + room > given_[block_].bytes) ++block_;
+    if (block_ == given_.size()) {  // the first, or a batch of very long sequences
+        Given& block = given_.emplace_back();
+        for (std::byte*& host : block.host)
+            if (!rehearsal_) check(cudaHostAlloc(reinterpret_cast<void**>(&host), std::max(room, kGiven), cudaHostAllocDefault), "allocating pinned memory");
+        block.device = static_cast<std::byte*>(take(std::max(room, kGiven), "arguments"));
+        block.bytes = std::max(room, kGiven);  // now that it has them
     }
-    std::byte* host = given_host_[side_] + given_used_;
-    std::byte* at = given_ + given_used_;
-    given_used_ += room;
-    std::memcpy(host, data, bytes);
-    if (!recording_) check(cudaMemcpyAsync(at, host, bytes, cudaMemcpyHostToDevice, stream_), "sending arguments");
+    Given& block = given_[block_];
+    std::byte* at = block.device + block.used;
+    if (!rehearsal_) std::memcpy(block.host[side_] + block.used, data, bytes);
+    block.used += room;
+    if (!recording_) send_given();
     return at;
 }
 
 void Stream::send_given() {
-    if (given_used_ > 0) check(cudaMemcpyAsync(given_, given_host_[side_], given_used_, cudaMemcpyHostToDevice, stream_), "sending arguments");
-    turn();
+    if (rehearsal_) return;
+    for (Given& block : given_) {
+        if (block.used > block.sent)
+            check(cudaMemcpyAsync(block.device + block.sent, block.host[side_] + block.sent, block.used - block.sent, cudaMemcpyHostToDevice, stream_),
+                  "sending arguments");
+        block.sent = block.used;
+    }
 }
 
 void Stream::turn() {
     check(cudaEventRecord(sent_[side_], stream_), "cudaEventRecord");
     side_ ^= 1;
     check(cudaEventSynchronize(sent_[side_]), "the pass before");
-    given_used_ = 0;
+    for (Given& block : given_) block.used = block.sent = 0;
+    block_ = 0;
+}
+
+void Stream::fresh() {
+    if (!recording_ && (block_ > 0 || (!given_.empty() && given_[0].used > kGiven / 2))) turn();
 }
 
 void Stream::begin() {
     KLP_CHECK(!recording_);
     check(cudaSetDevice(device_), "cudaSetDevice");
-    if (given_used_ > 0) turn();
+    if (block_ > 0 || (!given_.empty() && given_[0].used > 0)) turn();
     recording_ = true;
     nodes_.clear();
 }
@@ -132,7 +152,14 @@ void Stream::end() {
     if (!recording_) return;
     recording_ = false;
     send_given();
+    turn();
     ++passes_;
+    if (!rehearsal_) replay();
+    for (void* at : retired_) release(at);
+    retired_.clear();
+}
+
+void Stream::replay() {
     auto graph = std::find_if(graphs_.begin(), graphs_.end(), [&](const Graph& g) { return g.nodes == nodes_; });
     if (graph == graphs_.end()) {  // never seen: run as it is, and remembered in the place of the one unused for longest
         constexpr size_t kGraphs = 16;
@@ -163,8 +190,6 @@ void Stream::end() {
         }
         check(cudaGraphLaunch(graph->exec, stream_), "launching a graph");
     }
-    for (void* at : retired_) cudaFreeAsync(at, stream_);
-    retired_.clear();
 }
 
 void Stream::flush() {
@@ -173,7 +198,7 @@ void Stream::flush() {
     send_given();
     for (const Node& node : nodes_) run(node);
     nodes_.clear();
-    for (void* at : retired_) cudaFreeAsync(at, stream_);
+    for (void* at : retired_) release(at);
     retired_.clear();
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -29,7 +30,8 @@ struct Grid {
 
 class Stream {
 public:
-    explicit Stream(int device);
+    // A rehearsal counts the memory that is taken, and takes none and runs nothing: its addresses are no memory.
+    explicit Stream(int device, bool rehearsal = false);
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
     ~Stream();
@@ -49,12 +51,14 @@ public:
     void copy(void* to, const void* from, size_t bytes);  // device to device
     void zero(void* at, size_t bytes);
 
-    // Device memory that holds `values` when the launches behind this call run. Valid until end(), outside a pass until the next give() but one.
+    // Device memory that holds `values` when the launches behind this call run. Valid until end(), outside a pass or behind a flush() until fresh().
     template <class T>
     const T* give(std::span<const T> values) {
         static_assert(std::is_trivially_copyable_v<T>);
         return static_cast<const T*>(give_bytes(values.data(), values.size_bytes()));
     }
+
+    void fresh();  // an op begins: outside a pass, launches behind this call need nothing that was given before it
 
     void begin();
     void end();    // runs what was kept back
@@ -66,6 +70,8 @@ public:
     void give_back(void* at) noexcept;
 
     cudaStream_t handle() const { return stream_; }
+    bool rehearsal() const { return rehearsal_; }
+    int64_t most_bytes() const { return most_; }  // of a rehearsal: held at one time
 
 private:
     // One launch as data, compared byte by byte with that of an earlier pass.
@@ -130,22 +136,33 @@ private:
 
     void add(const Node& node);
     void run(const Node& node);
+    void replay();  // the pass that ends
+    void release(void* at) noexcept;
     const void* give_bytes(const void* data, size_t bytes);
     void send_given();
-    void turn();  // to the other pinned block, once the copies out of it are over
+    void turn();  // to the other pinned memory, once the copies out of it are over
 
     int device_;
+    const bool rehearsal_;
+    std::unordered_map<void*, int64_t> held_;  // of a rehearsal: bytes by address
+    int64_t holds_ = 0, most_ = 0;
+    uintptr_t next_ = uintptr_t{1} << 40;
     cudaStream_t stream_ = nullptr;
     bool recording_ = false;
     std::vector<Node> nodes_;    // of this pass
     std::vector<Graph> graphs_;  // few: decode with and without taps, one or two batch sizes, each with the one and with the other memory for readings
     int64_t passes_ = 0;
-    // What was given: a block of pinned host memory and its copy on the device; two host blocks, so that the next pass need not wait for this one's copy.
+    // What was given: pinned host memory and its copy on the device; twice on the host, so that the next pass need not wait for this one's copy. A pass that
+    // gives more takes further blocks, and none of them is used twice in it: where a value lies follows from the sizes given before it alone.
+    struct Given {
+        std::byte *host[2] = {}, *device = nullptr;
+        size_t bytes = 0, used = 0, sent = 0;
+    };
     static constexpr size_t kGiven = 4 << 20;
-    std::byte *given_host_[2] = {}, *given_ = nullptr;
+    std::vector<Given> given_;
+    size_t block_ = 0;
     cudaEvent_t sent_[2] = {};
     int side_ = 0;
-    size_t given_used_ = 0;
     std::vector<void*> retired_;
 };
 

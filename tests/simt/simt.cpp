@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -215,6 +217,7 @@ KLP_UNSEEN void run_block(bool descending) {
 }  // namespace
 
 int64_t launches_until_failure = 0;
+int64_t held_bytes = 0, most_held_bytes = 0;
 bool early = false;
 
 void* shared() { return shared_memory.get(); }
@@ -386,13 +389,22 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) { return *free = *total = size_t{1} << 40, cudaSuccess; }
+namespace {
+std::mutex allocations_guard;
+std::unordered_map<void*, int64_t> allocations;  // bytes
+}  // namespace
 cudaError_t cudaMallocAsync(void** at, size_t bytes, cudaStream_t) {
     *at = bytes < size_t{1} << 40 ? ::operator new (bytes, std::align_val_t{256}, std::nothrow) : nullptr;
     if (!*at) return cudaErrorMemoryAllocation;
     std::memset(*at, 0xff, bytes);
+    const std::lock_guard lock(allocations_guard);
+    allocations[*at] = static_cast<int64_t>(bytes);
+    simt::most_held_bytes = std::max(simt::most_held_bytes, simt::held_bytes += static_cast<int64_t>(bytes));
     return cudaSuccess;
 }
+// A pool has the memory for whoever asks the stream next.
 cudaError_t cudaFreeAsync(void* at, cudaStream_t s) {
+    if (const std::lock_guard lock(allocations_guard); at) simt::held_bytes -= allocations.extract(at).mapped();
     return s->later([=] { ::operator delete (at, std::align_val_t{256}); });
 }
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }

@@ -17,15 +17,14 @@ public:
         op_.R_f = op_.R_g = c.kda_gate_rank;
 
         norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
-        in_ = {load.matrix(attn + "q_proj.weight", HK, D),        load.matrix(attn + "k_proj.weight", HK, D),
-               load.matrix(attn + "v_proj.weight", HV, D),        load.matrix(attn + "f_a_proj.weight", op_.R_f, D),
-               load.matrix(attn + "g_a_proj.weight", op_.R_g, D), load.matrix(attn + "b_proj.weight", op_.H, D)};
+        in_ = {load.matrix(attn + "q_proj.weight", HK, D),      load.matrix(attn + "k_proj.weight", HK, D),      load.matrix(attn + "v_proj.weight", HV, D),
+               load.gate(attn + "f_a_proj.weight", op_.R_f, D), load.gate(attn + "g_a_proj.weight", op_.R_g, D), load.gate(attn + "b_proj.weight", op_.H, D)};
         op_.conv =
             load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
         op_.A_log = load.vector(attn + "A_log", {1, 1, op_.H, 1});
         op_.dt_bias = load.vector(attn + "dt_bias", {HK});
-        op_.f_b = load.matrix(attn + "f_b_proj.weight", HK, op_.R_f);
-        op_.g_b = load.matrix(attn + "g_b_proj.weight", HV, op_.R_g);
+        op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f);
+        op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
         op_.lower_bound = c.gate_lower_bound;
         op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
         out_ = {load.matrix(attn + "o_proj.weight", D, HV)};

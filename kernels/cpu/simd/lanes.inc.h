@@ -46,8 +46,8 @@ void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char*
         const auto there = static_cast<__mmask16>((1u << n) - 1);
         const float* from = x + g * 32;
         F tops[16] = {};
-        for (int64_t i = 0; i < n; ++i) tops[i] = max(abs(load(from + i * 32)), abs(load(from + i * 32 + 16)));
-        const F top = fold(tops, [](F a, F b) { return max(a, b); }), inverse = top > kTiny ? 127.f / top : F{};
+        for (int64_t i = 0; i < n; ++i) tops[i] = larger(abs(load(from + i * 32)), abs(load(from + i * 32 + 16)));
+        const F top = fold(tops, [](F a, F b) { return larger(a, b); }), inverse = top > kTiny ? 127.f / top : F{};
         _mm512_mask_storeu_ps(scales + g, there, top / 127.f);
         alignas(64) float factors[16];
         store(factors, inverse);

@@ -69,7 +69,7 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
             F c[32];
             F amax{};
             for (int i = 0; i < 32; i += kLanes) columns(rows + v * kLanes, g * 32 + i, in, c + i);
-            for (const F& x : c) amax = max(amax, abs(x));
+            for (const F& x : c) amax = larger(amax, abs(x));
             const F inverse = amax > kTiny ? 127.f / amax : F{};
             for (int i = 0; i < 32; i += 2) {
                 const I pair = (round_to_int(c[i] * inverse) & 0xffff) | round_to_int(c[i + 1] * inverse) << 16;

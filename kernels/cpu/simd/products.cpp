@@ -95,9 +95,9 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
     for (int64_t g = 0; g < padded_groups(groups); ++g) {
         F amax{};
         if (g < groups) {
-            for (int i = 0; i < 32; i += kLanes) amax = max(amax, abs(load(x + g * 32 + i)));
+            for (int i = 0; i < 32; i += kLanes) amax = larger(amax, abs(load(x + g * 32 + i)));
         }
-        const float top = highest(amax), inverse = top > kTiny ? 127.f / top : 0.f;
+        const float top = largest(amax), inverse = top > kTiny ? 127.f / top : 0.f;
         I total{};
         for (int i = 0; i < 32; i += kLanes) {
             const I q = g < groups ? round_to_int(load(x + g * 32 + i) * inverse) : I{};

@@ -56,6 +56,8 @@ inline void store_part(float* p, F v, int64_t n) {
 inline F max(F a, F b) { return a > b ? a : b; }
 inline F min(F a, F b) { return a < b ? a : b; }
 inline F abs(F a) { return as_float(as_int(a) & 0x7fffffff); }
+// Of values without a sign, as bits: NaN is the largest of all, where a comparison of floats would overlook it.
+inline F larger(F a, F b) { return as_int(a) > as_int(b) ? a : b; }
 
 inline float sum(F v) {
 #if defined(__AVX512F__)
@@ -67,6 +69,20 @@ inline float sum(F v) {
     const F b = v;
 #endif
     return (b[0] + b[2]) + (b[1] + b[3]);
+}
+// Of values without a sign, as larger().
+inline float largest(F v) {
+#if defined(__AVX512F__)
+    const int32_t top = _mm512_reduce_max_epi32(reinterpret_cast<__m512i>(v));
+#elif defined(__AVX2__)
+    const __m256i bits = reinterpret_cast<__m256i>(v);
+    const __m128i a = _mm_max_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1)), b = _mm_max_epi32(a, _mm_unpackhi_epi64(a, a));
+    const int32_t top = _mm_cvtsi128_si32(_mm_max_epi32(b, _mm_shuffle_epi32(b, 1)));
+#else
+    const I bits = as_int(v);
+    const int32_t a = bits[0] > bits[2] ? bits[0] : bits[2], b = bits[1] > bits[3] ? bits[1] : bits[3], top = a > b ? a : b;
+#endif
+    return __builtin_bit_cast(float, top);
 }
 inline float highest(F v) {
 #if defined(__AVX512F__)
@@ -158,10 +174,10 @@ inline F from_bf16(const uint16_t* p) {
     return as_float(widen_u16(p) << 16);
 #endif
 }
-// Rounded to bf16 (ties to even) and still an f32. NaN stays NaN as long as its payload has a bit in the upper half, as those made by arithmetic do.
+// Rounded to bf16 (ties to even) and still an f32. NaN stays NaN.
 inline F round_bf16(F x) {
-    const I bits = as_int(x);
-    return as_float((bits + 0x7fff + ((bits >> 16) & 1)) & static_cast<int32_t>(0xffff0000));
+    const I bits = as_int(x), rounded = x == x ? bits + 0x7fff + ((bits >> 16) & 1) : bits | 0x400000;
+    return as_float(rounded & static_cast<int32_t>(0xffff0000));
 }
 
 }  // namespace
