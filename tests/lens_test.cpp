@@ -1,6 +1,7 @@
 // The lenses Decay and State: their numbers, their pictures, and that a refresh costs no more than what is new and what is drawn.
 #include <QAbstractButton>
 #include <QAbstractScrollArea>
+#include <QComboBox>
 #include <QFileInfo>
 #include <QTemporaryDir>
 
