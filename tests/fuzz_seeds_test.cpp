@@ -1,6 +1,7 @@
 // The fuzz targets without a fuzzer: every seed, and a few thousand fixed mutations of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>

@@ -1,6 +1,7 @@
 // The lenses Decay and State: their numbers, their pictures, and that a refresh costs no more than what is new and what is drawn.
 #include <QAbstractButton>
 #include <QAbstractScrollArea>
+#include <QComboBox>
 #include <QFileInfo>
 #include <QTemporaryDir>
 
@@ -413,6 +414,13 @@ TEST(State, ShowsAllLayersOfTheLargestModel) {
     EXPECT_GT(colours_in(lens.panel->grab().toImage()), 10);
 }
 
+// Qt makes a combo box's list by itself, some versions before it opens; it speaks through its box.
+bool part_of_combo_box(const QWidget* w) {
+    for (w = w->parentWidget(); w; w = w->parentWidget())
+        if (qobject_cast<const QComboBox*>(w)) return true;
+    return false;
+}
+
 TEST(Lenses, AreNamedAndExported) {
     ScriptedSession s;
     s.answer(30);
@@ -422,6 +430,7 @@ TEST(Lenses, AreNamedAndExported) {
         if (std::string_view(id) == "state") s.script->play({picture_of(0, 0, 42, 1)}), s.session->tick(), lens.settle();
         for (const QWidget* w : lens.panel->findChildren<QWidget*>()) {
             if (w->focusPolicy() == Qt::NoFocus || qobject_cast<const QAbstractScrollArea*>(w->parentWidget())) continue;  // a viewport speaks through its area
+            if (part_of_combo_box(w)) continue;
             EXPECT_FALSE(w->accessibleName().isEmpty()) << w->metaObject()->className() << " in " << w->parentWidget()->metaObject()->className();
         }
         for (const char* kind : {"png", "svg", "csv"}) {

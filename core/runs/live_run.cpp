@@ -11,7 +11,7 @@ namespace klp {
 namespace {
 
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
-constexpr int64_t kQuick = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
+constexpr int64_t kBrief = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
 bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
 // Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from
@@ -365,7 +365,7 @@ void LiveRun::handle(const ProbeAttention& c) {
     const int64_t begin = now_ns();
     auto reads =
         probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
-            if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+            if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
         });
     if (!reads) return fail_probe(reads.error());
     for (HeadReads& r : *reads)
@@ -385,7 +385,7 @@ void LiveRun::handle(const ProbeState& c) {
     Workspace ws(at_->model->backend());
     const int64_t begin = now_ns();
     auto move = at_->pool.go(sequence, target, ws, &cancel_, [&](int64_t done, int64_t total) {
-        if (now_ns() - begin > kQuick) tell(PhaseChanged{Phase::probing, done, total});
+        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
     });
     if (!move) return fail_probe(move.error());
     picture_state(sequence, c.layer, c.head, true);

@@ -8,11 +8,11 @@ namespace klp {
 namespace {
 
 constexpr int64_t kFirst = 64;                   // tokens of the first point
-constexpr int64_t kUntimed = 2;                  // decode steps behind a prefill: they find its rows in the caches, not theirs
+constexpr int64_t kUncounted = 2;                  // decode steps behind a prefill: they find its rows in the caches, not theirs
 constexpr int64_t kSteps = kFirst - 1;           // that are decoded before a point's context is reached: they leave a prefill for the first point
 constexpr int64_t kFewest = 8;                   // that are timed, however long they take
 constexpr int64_t kPointNs = 300'000'000;        // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
-constexpr int64_t kReserve = int64_t{64} << 20;  // bytes that stay free: scratch, and everybody else
+constexpr int64_t kSpare = int64_t{64} << 20;  // bytes that stay free: scratch, and everybody else
 
 double median(std::vector<double>& values) {
     const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
@@ -22,8 +22,8 @@ double median(std::vector<double>& values) {
 
 std::string mib(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
-struct Runner {
-    Runner(std::shared_ptr<const Model> model, int64_t context) : sequence(model, context), ws(model->backend()) {}
+struct Racer {
+    Racer(std::shared_ptr<const Model> model, int64_t context) : sequence(model, context), ws(model->backend()) {}
     int64_t bytes_at(int64_t tokens) const {  // whole pages, as the sequence takes them
         const Model& model = sequence.model();
         return sequence_bytes(model.config(), (tokens + kMlaPage - 1) / kMlaPage * kMlaPage, model.cache_type() == DType::f32 ? 4 : 2).total();
@@ -67,11 +67,11 @@ int64_t twin_mixer_bytes(const ModelConfig& config, int bytes_per_value) {
 
 Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, std::span<const int32_t> tokens, const RaceOptions& options) {
     const auto total = static_cast<int64_t>(tokens.size());
-    Runner a(std::move(hybrid), total), b(std::move(twin), total);
+    Racer a(std::move(hybrid), total), b(std::move(twin), total);
     int64_t at = 0;  // tokens that both hold
     const auto cancelled = [&] { return options.cancel && *options.cancel; };
     // These say false after a cancel.
-    const auto go = [&](Runner& r, int64_t n) -> Result<bool> {
+    const auto go = [&](Racer& r, int64_t n) -> Result<bool> {
         if (cancelled()) return false;
         auto fed = r.sequence.feed(tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)), r.ws, options.cancel, &kGreedy);
         if (fed) return true;
@@ -80,7 +80,7 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     const auto prefill = [&](int64_t to) -> Result<bool> {
         while (at < to) {
             const int64_t n = std::min(a.sequence.model().pass_tokens(), to - at);
-            for (Runner* r : {&a, &b})
+            for (Racer* r : {&a, &b})
                 if (auto went = go(*r, n); !went || !*went) return went;
             at += n;
             if (options.on_progress) options.on_progress(at, total);
@@ -90,19 +90,19 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
     const auto decode = [&](int64_t to) -> Result<bool> {
         a.ns.clear(), b.ns.clear();
         const int64_t since = now_ns();
-        for (int64_t step = 0; at < to && (step < kUntimed + kFewest || now_ns() - since < kPointNs); ++step, ++at) {
-            for (Runner* r : {step % 2 ? &b : &a, step % 2 ? &a : &b}) {
+        for (int64_t step = 0; at < to && (step < kUncounted + kFewest || now_ns() - since < kPointNs); ++step, ++at) {
+            for (Racer* r : {step % 2 ? &b : &a, step % 2 ? &a : &b}) {
                 const int64_t start = now_ns();
                 if (auto went = go(*r, 1); !went || !*went) return went;
-                if (step >= kUntimed) r->ns.push_back(double(now_ns() - start));
+                if (step >= kUncounted) r->ns.push_back(double(now_ns() - start));
             }
         }
         return true;
     };
     for (const int64_t context : race_contexts(total)) {
         const int64_t more = a.bytes_at(context) + b.bytes_at(context) - a.sequence.memory().total() - b.sequence.memory().total();
-        if (const int64_t free = options.available ? options.available() : -1; free >= 0 && more + kReserve > free)
-            return "ended at " + std::to_string(at) + " tokens: " + std::to_string(context) + " need " + mib(more + kReserve) + " more and " + mib(free) +
+        if (const int64_t free = options.available ? options.available() : -1; free >= 0 && more + kSpare > free)
+            return "ended at " + std::to_string(at) + " tokens: " + std::to_string(context) + " need " + mib(more + kSpare) + " more and " + mib(free) +
                    " are free";
         Result<bool> went = prefill(context - kSteps);
         if (went && *went) went = decode(context);
