@@ -58,12 +58,22 @@ static Result<Checkpoint> open_shape(const std::string& name, const std::string&
     return Checkpoint{.config = *config, .source = synthetic_weights(*config, *type, 0)};
 }
 
+Result<void> check_threads(const std::string& device, int threads) {
+    if (threads == 0 || device == "auto" || device == "cpu") return {};
+    return fail(Error::usage, "-t counts threads of the CPU, and --device is " + one_line(device));
+}
+
+void note_context(const std::string& what, int64_t asked, int64_t context) {
+    if (asked > context) note("klp: " + what + " " + grouped(asked) + " is more than the model's context; it is " + plural(context, "token"));
+}
+
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal) {
     const int64_t start = now_ns();
     if (!options.shape.empty() && !options.model.empty()) return fail(Error::usage, "say what to open: a model (-m) or a shape (--shape), not both");
     auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     checkpoint->config.model_max_length = std::max(checkpoint->config.model_max_length, options.room);
+    if (auto counted = check_threads(options.device, options.threads); !counted) return tl::unexpected(counted.error());
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return tl::unexpected(backend.error());
     Engine engine{options.shape.empty() ? model_name(checkpoint->folder) : options.shape, std::move(*checkpoint), std::move(*backend), nullptr, 0};

@@ -101,6 +101,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     std::error_code none;
     if (!options.out.empty() && fs::exists(options.out, none)) return report({Error::failure, options.out + " exists already"});
 
+    if (auto counted = check_threads(options.engine.device, options.engine.threads); !counted) return report(counted.error());
     LiveRun run(open_for_run);
     // Events until `is_last` says so; an Error where there is trouble.
     const auto events_until = [&](auto&& is_last) -> Result<void> {
@@ -129,6 +130,8 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         });
         if (!loaded) return report(loaded.error());
     }
+    note_context("-c", options.context, card->config.model_max_length);
+    note_context("--race", options.race, card->context);
     const auto head = head_of(options.state, *card);
     if (!head) return report(head.error());
     Interest interest;
@@ -189,7 +192,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         run.post(StartRace{options.race});
         ended = events_until([&](const Event& e) -> Result<bool> {
             if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.show(double(at->done) / double(at->total));
-            if (const auto* point = std::get_if<RacePoint>(&e); point && options.stats)
+            if (const auto* point = std::get_if<RacePoint>(&e); point && (options.stats || !file))
                 note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) + " a token, twin " + duration_text(point->twin_ns));
             if (file && (std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e)))
                 if (auto kept = file->append(e, now_ns() - begin); !kept) return tl::unexpected(kept.error());

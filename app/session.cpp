@@ -8,12 +8,15 @@ Session::Session(Terminal& terminal, Engine opened, Conversation begun)
     : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {}
 
 Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Terminal& terminal) {
-    auto engine = open_engine(options.engine, terminal);
+    EngineOptions opening = options.engine;
+    if (options.context > 0) opening.context = options.context;
+    auto engine = open_engine(opening, terminal);
     if (!engine) return tl::unexpected(engine.error());
     auto tokenizer = need_tokenizer(engine->checkpoint);
     if (!tokenizer) return tl::unexpected(tokenizer.error());
     auto talk = Conversation::begin(engine->model, *tokenizer, options.context);
     if (!talk) return tl::unexpected(talk.error());
+    note_context("-c", options.context, engine->config().model_max_length);
     auto session = std::make_unique<Session>(terminal, std::move(*engine), std::move(*talk));
 
     Sampling& s = session->sampling;
