@@ -48,6 +48,7 @@ Result<std::string> read_all_of_stdin() {
         if (n == 0) break;
         text.append(buffer, static_cast<size_t>(n));
     }
+    text = line_ends(text);
     if (text.ends_with('\n')) text.pop_back();
     return text;
 }

@@ -71,7 +71,8 @@ Result<std::vector<std::string>> turns_of(const RunOptions& options) {
         std::ifstream file(options.turns);
         if (!file) return fail(Error::failure, options.turns + ": " + std::strerror(errno));
         for (std::string line; std::getline(file, line);)
-            if (line.find_first_not_of(" \t\r") != std::string::npos) turns.push_back(line);
+            if (line.find_first_not_of(" \t\r") != std::string::npos)
+                turns.push_back(line_ends(line)), turns.back().erase(turns.back().find_last_not_of('\n') + 1);
     }
     for (const std::string& t : turns)
         if (t.find_first_not_of(" \t\r\n") == std::string::npos) return fail(Error::usage, "a question is empty");

@@ -681,6 +681,17 @@ TEST_F(Cli, TheReplWorksThroughAPipe) {
     EXPECT_THAT(got.out, Not(HasSubstr("\x1b")));
 }
 
+TEST_F(Cli, LinesMayEndAsOnOtherSystems) {
+    const auto answer = [&](const std::string& text) { return klp(chat({}), text).out; };
+    EXPECT_EQ(answer("one\r\ntwo\r\n"), answer("one\ntwo\n"));
+    EXPECT_EQ(answer("one\rtwo"), answer("one\ntwo"));
+    EXPECT_EQ(klp(chat({"-i", "--plain"}), "/context\r\n\"\"\"a\r\nb\"\"\"\r\n/quit\r\n").err.find("no command"), std::string::npos);
+    std::ofstream(home() / "crlf.txt") << "Hi\r\n\r\nMore\r\n";
+    std::ofstream(home() / "lf.txt") << "Hi\nMore\n";
+    const auto run = [&](const char* file) { return klp({"run", "-m", model(), "-n", "4", "--temp", "0", "--turns", (home() / file).string()}).out; };
+    EXPECT_EQ(run("crlf.txt"), run("lf.txt"));
+}
+
 TEST_F(Cli, APromptBeginsAnewAndSaysWhatToWatch) {
     const Outcome got = klp(chat({"-i", "--plain"}), "hello\n/prompts\n/prompt 1\n/prompt 21\n/quit\n");
     EXPECT_EQ(got.code, 0);
@@ -721,6 +732,8 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
     ASSERT_TRUE(repl.wait_for("32,768"));
     then("\x1b[200~pasted\nin two lines\x1b[201~\r");  // a bracketed paste is one message
     ASSERT_TRUE(repl.wait_for("tokens/s"));
+    then("\x1b[200~windows\r\nmac\rend\r\n\r\nof it\x1b[201~\r");
+    ASSERT_TRUE(repl.wait_for("tokens/s"));
     then("/quti\r");
     ASSERT_TRUE(repl.wait_for("did you mean /quit?"));
     then("\x04");  // Ctrl-D
@@ -728,7 +741,7 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
 
     std::ifstream kept(home() / "state/klp/history");
     const std::string lines((std::istreambuf_iterator<char>(kept)), {});
-    EXPECT_THAT(lines, AllOf(HasSubstr("hello\n"), HasSubstr("pasted in two lines\n"), Not(HasSubstr("half a line"))));
+    EXPECT_THAT(lines, AllOf(HasSubstr("hello\n"), HasSubstr("pasted in two lines\n"), HasSubstr("windows mac end  of it\n"), Not(HasSubstr("half a line"))));
     EXPECT_EQ(std::filesystem::status(home() / "state/klp/history").permissions(), std::filesystem::perms(0600));
 }
 
