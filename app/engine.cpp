@@ -22,8 +22,13 @@ std::string main_type(const WeightSource& source) {
 std::string Engine::weights() const { return main_type(*checkpoint.source); }
 
 std::string model_name(const std::filesystem::path& folder) {
-    const auto clean = std::filesystem::absolute(folder).lexically_normal();
-    return one_line((clean.has_filename() ? clean.filename() : clean.parent_path().filename()).string());
+    auto clean = std::filesystem::absolute(folder).lexically_normal();
+    if (!clean.has_filename()) clean = clean.parent_path();
+    // A download cache names folders after commits: .../models--ORGANISATION--NAME/snapshots/COMMIT.
+    if (const auto cache = clean.parent_path().parent_path().filename().string();
+        clean.parent_path().filename() == "snapshots" && cache.starts_with("models--"))
+        return one_line(cache.substr(cache.rfind("--") + 2));
+    return one_line(clean.filename().string());
 }
 
 int cache_value_bytes(const Model& model) { return info(model.cache_type()).bytes; }

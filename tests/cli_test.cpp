@@ -371,6 +371,25 @@ TEST_F(Cli, AModelThatIsNotThereOrCannotTalkIsNamed) {
     EXPECT_EQ(silent.code, 3);
     EXPECT_THAT(silent.err, HasSubstr("no tokenizer"));
     EXPECT_EQ(klp({"logits", "-m", mute(), "--tokens", "1,2,3"}).code, 0) << "it can still be measured";
+    std::ofstream(home() / "m.gguf") << "GGUF";
+    for (const Words& words :
+         {Words{"-m", (home() / "m.gguf").string(), "-p", "hi"}, Words{"info", (home() / "m.gguf").string()},
+          Words{"run", "-m", (home() / "m.gguf").string(), "-p", "hi"}, Words{"quantize", (home() / "m.gguf").string(), "x", "--type", "q8_0"}}) {
+        const Outcome gguf = klp(words);
+        EXPECT_EQ(gguf.code, 3);
+        EXPECT_THAT(gguf.err, HasSubstr("is a GGUF file")) << words[0];
+        EXPECT_EQ(sentences(gguf.err), 1);
+    }
+}
+
+TEST_F(Cli, ADownloadCacheIsAModel) {
+    const auto cache = home() / "models--maker--Model-1B";
+    std::filesystem::create_directories(cache / "snapshots");
+    std::filesystem::create_directory_symlink(talker_->folder(), cache / "snapshots" / "0f3a");
+    const Outcome got = klp({"info", cache.string()});
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_TRUE(got.out.starts_with("Model-1B\n")) << got.out;
+    EXPECT_EQ(klp(chat({"-p", "hi"})).out, klp({"-m", cache.string(), "-n", "12", "--seed", "3", "-t", "1", "-p", "hi"}).out);
 }
 
 TEST_F(Cli, ADeviceThatIsNotThereEndsWithFour) {
