@@ -40,9 +40,8 @@ public:
         } else if (const auto* done = std::get_if<AnswerDone>(&event)) {
             end_line();
             if (!stats) return;
-            const double speed = done->decode_ns > 0 ? double(done->tokens - 1) * 1e9 / double(done->decode_ns) : 0;
-            note(plural(done->tokens, "token") + ", " + short_number(speed) + " tokens/s, first token after " + duration_text(double(done->first_token_ns)) +
-                 ", prompt " + plural(done->prompt_tokens, "token") +
+            note(plural(done->tokens, "token") + ", " + short_number(tokens_per_second(done->tokens, done->decode_ns)) + " tokens/s, first token after " +
+                 duration_text(double(done->first_token_ns)) + ", prompt " + plural(done->prompt_tokens, "token") +
                  (done->end == Generation::End::stop_token ? "" : "; stopped: " + std::string(name(done->end))) + ", seed " + std::to_string(done->seed));
         }
     }
@@ -417,7 +416,12 @@ public:
         for (std::u32string s : all) s.resize(width), put({reinterpret_cast<const char*>(s.data()), s.size() * 4});
         end();
     }
-    void file(const std::string& name, const std::string& content) { begin(name), put(content), end(); }
+    void text(const std::string& name, const std::u32string& s) {  // an array of no dimension: z[name].item() is the text
+        begin(name + ".npy");
+        npy_header("<U" + std::to_string(s.size()), {});
+        put({reinterpret_cast<const char*>(s.data()), s.size() * 4});
+        end();
+    }
     // Zip without its 64-bit extension ends at 4 GiB.
     bool too_large() const { return too_large_; }
     void finish() {
@@ -560,7 +564,7 @@ bool write_npz(std::ostream& out, const Export& x) {
             }
         });
     }
-    npz.file("recording.json", x.header().dump(2, ' ', false, Json::error_handler_t::replace));
+    npz.text("recording", code_points(x.header().dump(2, ' ', false, Json::error_handler_t::replace)));
     npz.finish();
     return !npz.too_large();
 }

@@ -509,7 +509,12 @@ TEST_F(Cli, AFlagAndAPipeAskTheSame) {
     EXPECT_EQ(flag.code, 0) << flag.err;
     EXPECT_EQ(flag.out, pipe.out);
     EXPECT_EQ(flag.err, "") << "statistics are asked for with --stats";
-    EXPECT_THAT(klp(chat({"-p", "hello", "--stats"})).err, AllOf(HasSubstr("tokens/s"), HasSubstr("twin")));
+    const Outcome both = klp(chat({"-p", "hello", "--stats", "--json"}));
+    EXPECT_THAT(both.err, AllOf(HasSubstr("tokens/s"), HasSubstr("twin")));
+    const double rate = nlohmann::json::parse(both.out)["tokens_per_second"];
+    std::string digits = both.err.substr(both.err.find(", ") + 2);
+    std::erase(digits, ',');
+    EXPECT_NEAR(std::stod(digits), rate, 0.01 * rate) << "the same figure in both";
 }
 
 TEST_F(Cli, TheSameSeedSaysTheSameAndAnotherOneSomethingElse) {
@@ -665,6 +670,33 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
         std::memcpy(&id, zip.data() + data + 4 * i, 4);
         EXPECT_EQ(tokens[i]["id"], id);
     }
+
+    // Every member is an array, so that NumPy reads them all; the one of texts holds JSON.
+    std::vector<std::string> members;
+    for (size_t at = 0; zip.compare(at, 4, "PK\x03\x04") == 0;) {
+        uint16_t name = 0;
+        uint32_t size = 0;
+        std::memcpy(&size, zip.data() + at + 18, 4), std::memcpy(&name, zip.data() + at + 26, 2);
+        members.push_back(zip.substr(at + 30, name));
+        EXPECT_TRUE(members.back().ends_with(".npy")) << members.back();
+        EXPECT_EQ(zip.compare(at + 30 + name, 6, "\x93NUMPY"), 0) << members.back();
+        if (members.back() == "recording.npy") {
+            EXPECT_THAT(zip.substr(at + 30 + name, 120), AllOf(HasSubstr("'descr': '<U"), HasSubstr("'shape': ()")));
+            std::string text;
+            for (size_t i = zip.find('\n', at + 30 + name) + 1; i < at + 30 + name + size; i += 4) text += zip[i];
+            EXPECT_EQ(nlohmann::json::parse(text), parsed["recording"]);
+        }
+        at += 30 + name + size;
+    }
+    EXPECT_THAT(members, ::testing::Contains("recording.npy"));
+    const auto speeds = [](const std::string& text) {
+        Words found;
+        for (size_t at = 0; (at = text.find(" tokens/s", at + 1)) != std::string::npos;)
+            found.push_back(text.substr(text.rfind(' ', at - 1), at - text.rfind(' ', at - 1)));
+        return found;
+    };
+    EXPECT_EQ(speeds(played.err), speeds(made.err));
+    EXPECT_EQ(speeds(made.err).size(), 2u);
 
     std::ofstream(home() / "turns.txt") << "Hi\n\nMore\n";
     const Outcome turns = klp({"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "--turns", (home() / "turns.txt").string()});

@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "core/files/foreign.h"
 #include <vector>
+#include "core/files/foreign.h"
 
 namespace klp {
 
