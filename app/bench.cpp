@@ -165,6 +165,9 @@ Result<std::vector<Test>> run_tests(const BenchOptions& options, const std::vect
 }  // namespace
 
 int bench_command(const BenchOptions& options, Terminal& terminal) {
+    if (options.prompt == 0 && options.generate == 0) return report({Error::usage, "there is nothing to measure: --prompt and --gen are both 0"});
+    if (options.synthetic && *std::max_element(options.depths.begin(), options.depths.end()) == 0)
+        return report({Error::usage, "--synthetic fills a context up to a depth: give --depth N"});
     EngineOptions opening = options.engine;
     for (int64_t depth : options.depths) opening.context = std::max(opening.context, depth + std::max(options.prompt, options.generate));
     auto engine = open_engine(opening, terminal);

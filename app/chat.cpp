@@ -22,10 +22,10 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
     return {{"text", text},
             {"end", name(g.end)},
             {"tokens", g.tokens.size()},
-            {"tokens_per_second", g.decode_tokens_per_second()},
+            {"tokens_per_second", tokens_per_second(static_cast<int64_t>(g.tokens.size()), g.decode_ns)},
             {"first_token_ms", double(answer.first_token_ns) / 1e6},
             {"prompt_tokens", answer.prompt_tokens},
-            {"prefill_tokens_per_second", answer.prefill_ns > 0 ? double(answer.prompt_tokens) * 1e9 / double(answer.prefill_ns) : 0},
+            {"prefill_tokens_per_second", tokens_per_second(answer.prompt_tokens, answer.prefill_ns)},
             {"memory_bytes",
              {{"state", use.state},
               {"conv", use.conv},
@@ -48,6 +48,7 @@ Result<std::string> read_all_of_stdin() {
         if (n == 0) break;
         text.append(buffer, static_cast<size_t>(n));
     }
+    text = line_ends(text);
     if (text.ends_with('\n')) text.pop_back();
     return text;
 }

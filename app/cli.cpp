@@ -1,5 +1,6 @@
 // klp, the terminal program: what the command line says, and the exit codes. 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <new>
@@ -28,6 +29,26 @@ CLI::Validator between(double low, double high) {
 
 constexpr double kTokens = 1e9;  // no context is longer
 
+bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+
+// An option in front of a subcommand is the subcommand's, as if it stood first behind it; where it has none of this name and kind, that is said.
+void hand_down(CLI::App& app, CLI::App& sub) {
+    for (CLI::Option* given : app.get_options()) {
+        if (given->count() == 0 || given == app.get_help_ptr() || given == app.get_version_ptr()) continue;
+        const auto takes = [&](const CLI::Option* own) {
+            const auto has = [&](const std::string& name) { return own->check_name(name); };
+            return takes_value(*own) == takes_value(*given) &&
+                   std::all_of(given->get_snames().begin(), given->get_snames().end(), [&](const auto& n) { return has("-" + n); }) &&
+                   std::all_of(given->get_lnames().begin(), given->get_lnames().end(), [&](const auto& n) { return has("--" + n); });
+        };
+        const auto options = sub.get_options();
+        const auto own = std::find_if(options.begin(), options.end(), takes);
+        if (own == options.end()) throw CLI::ParseError("klp " + sub.get_name() + " has no use for " + given->get_name(), CLI::ExitCodes::ExtrasError);
+        (*own)->add_result(given->results());
+        given->clear();
+    }
+}
+
 void add_engine(CLI::App& app, EngineOptions& o) {
     app.add_option("-m,--model", o.model, "folder, or name of a model; without it the embedded demo");
     app.add_option("--device", o.device, "auto, cpu, cuda, cuda:N, naive")->capture_default_str();
@@ -36,7 +57,7 @@ void add_engine(CLI::App& app, EngineOptions& o) {
 
 void add_shape(CLI::App& app, EngineOptions& o) {
     app.add_option("--shape", o.shape, "a named shape with random weights instead of a model (klp init --list shows them)");
-    app.add_option("--dtype", o.dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str();
+    app.add_option("--dtype", o.dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str()->needs("--shape");
 }
 
 void add_sampling(CLI::App& app, SamplingFlags& o) {
@@ -50,8 +71,8 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
 
 void add_chat(CLI::App& app, ChatOptions& o) {
     add_engine(app, o.engine);
-    app.add_option("-p,--prompt", o.prompt, "one question, one answer");
-    app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal");
+    auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
+    app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal")->excludes(prompt);
     app.add_option("--system", o.system, "system prompt");
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
@@ -83,6 +104,7 @@ int run(int argc, char** argv) {
     const auto subcommand = [&](const char* name, const char* about, auto& options, int (*call)(const std::decay_t<decltype(options)>&, Terminal&)) {
         CLI::App* sub = app.add_subcommand(name, about);
         sub->add_flag("--plain", plain, "no colour, ASCII only");
+        sub->preparse_callback([&app, sub](size_t) { hand_down(app, *sub); });
         sub->callback([&command, &options, call] { command = [&options, call](Terminal& t) { return call(options, t); }; });
         return sub;
     };
@@ -144,7 +166,8 @@ int run(int argc, char** argv) {
     sub->add_option("--csv", sweep.csv, "also as a table in a file");
     sub->add_option("--json", sweep.json, "also as JSON in a file, which --from shows again");
     sub->add_option("--svg", sweep.svg, "also as a picture");
-    sub->add_option("--from", sweep.from, "show a recorded sweep instead of measuring");
+    auto* from = sub->add_option("--from", sweep.from, "show a recorded sweep instead of measuring");
+    for (const char* name : {"--model", "--device", "--threads", "--shape", "--dtype", "--contexts", "--memory", "--limit"}) from->excludes(name);
     sub->add_flag("--reference", sweep.reference, "beside it, what the Kimi Linear report published");
     for (int i = 1; i < argc; ++i) sweep.command += (i > 1 ? " " : "klp ") + std::string(argv[i]);
 
@@ -167,7 +190,8 @@ int run(int argc, char** argv) {
     sub->add_option("-o,--out", init.out, "folder to make");
     sub->add_option("--type", init.type, "how matrices are stored: f32, f16, bf16, q8_0, q4_0")->capture_default_str();
     sub->add_option("-s,--seed", init.seed, "of the weights")->capture_default_str()->check(between(0, 1.8e19));
-    sub->add_flag("--list", init.list, "the named shapes");
+    auto* list = sub->add_flag("--list", init.list, "the named shapes");
+    for (const char* name : {"--shape", "--config", "--out", "--type", "--seed"}) list->excludes(name);
 
     QuantizeOptions quantize;
     sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command);
@@ -180,15 +204,15 @@ int run(int argc, char** argv) {
     add_engine(*sub, run.engine);
     auto* prompts = sub->add_option("-p,--prompt", run.prompts, "a question; again for the next turn")->take_all();
     sub->add_option("--turns", run.turns, "or a file with one question a line")->excludes(prompts);
-    sub->add_option("-o,--out", run.out, "recording to make (.klprun)");
+    auto* made = sub->add_option("-o,--out", run.out, "recording to make (.klprun)");
     sub->add_option("--system", run.system, "system prompt");
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
-    sub->add_option("--title", run.title, "of the recording; without it the first question");
-    sub->add_option("--about", run.about, "one sentence about it");
-    sub->add_option("--state", run.state, "LAYER.HEAD whose matrix is pictured; without it the first KDA head");
-    sub->add_option("--pictures", run.pictures, "of it a second, at most")->capture_default_str()->check(between(1, 100000));
+    sub->add_option("--title", run.title, "of the recording; without it the first question")->needs(made);
+    sub->add_option("--about", run.about, "one sentence about it")->needs(made);
+    sub->add_option("--state", run.state, "LAYER.HEAD whose matrix is pictured; without it the first KDA head")->needs(made);
+    sub->add_option("--pictures", run.pictures, "of it a second, at most")->capture_default_str()->check(between(1, 100000))->needs(made);
     sub->add_option("--race", run.race, "afterwards, race the model against its full-attention twin up to so many tokens")->check(between(64, kTokens));
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
 

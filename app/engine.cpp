@@ -22,8 +22,13 @@ std::string main_type(const WeightSource& source) {
 std::string Engine::weights() const { return main_type(*checkpoint.source); }
 
 std::string model_name(const std::filesystem::path& folder) {
-    const auto clean = std::filesystem::absolute(folder).lexically_normal();
-    return one_line((clean.has_filename() ? clean.filename() : clean.parent_path().filename()).string());
+    auto clean = std::filesystem::absolute(folder).lexically_normal();
+    if (!clean.has_filename()) clean = clean.parent_path();
+    // A download cache names folders after commits: .../models--ORGANISATION--NAME/snapshots/COMMIT.
+    if (const auto cache = clean.parent_path().parent_path().filename().string();
+        clean.parent_path().filename() == "snapshots" && cache.starts_with("models--"))
+        return one_line(cache.substr(cache.rfind("--") + 2));
+    return one_line(clean.filename().string());
 }
 
 int cache_value_bytes(const Model& model) { return info(model.cache_type()).bytes; }
@@ -58,12 +63,22 @@ static Result<Checkpoint> open_shape(const std::string& name, const std::string&
     return Checkpoint{.config = *config, .source = synthetic_weights(*config, *type, 0)};
 }
 
+Result<void> check_threads(const std::string& device, int threads) {
+    if (threads == 0 || device == "auto" || device == "cpu") return {};
+    return fail(Error::usage, "-t counts threads of the CPU, and --device is " + one_line(device));
+}
+
+void note_context(const std::string& what, int64_t asked, int64_t context) {
+    if (asked > context) note("klp: " + what + " " + grouped(asked) + " is more than the model's context; it is " + plural(context, "token"));
+}
+
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal) {
     const int64_t start = now_ns();
     if (!options.shape.empty() && !options.model.empty()) return fail(Error::usage, "say what to open: a model (-m) or a shape (--shape), not both");
     auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     checkpoint->config.model_max_length = std::max(checkpoint->config.model_max_length, options.room);
+    if (auto counted = check_threads(options.device, options.threads); !counted) return tl::unexpected(counted.error());
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return tl::unexpected(backend.error());
     Engine engine{options.shape.empty() ? model_name(checkpoint->folder) : options.shape, std::move(*checkpoint), std::move(*backend), nullptr, 0};

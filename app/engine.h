@@ -28,6 +28,9 @@ struct Engine {
     std::string weights() const;  // "bf16", "q8_0": the type most bytes are stored in
 };
 
+// Options that would be without effect are refused, or said: threads for what is no CPU, tokens (of `what`, "-c") beyond the model's context.
+Result<void> check_threads(const std::string& device, int threads);
+void note_context(const std::string& what, int64_t asked, int64_t context);
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal);
 // Only the folder: headers and config, no weights.
 Result<Checkpoint> open_folder(const std::string& model);

@@ -146,6 +146,16 @@ std::string harmless(std::string_view s) {
     return out;
 }
 
+std::string line_ends(std::string_view text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i)
+        if (text[i] != '\r')
+            out += text[i];
+        else if (i + 1 == text.size() || text[i + 1] != '\n')
+            out += '\n';
+    return out;
+}
+
 std::string one_line(std::string_view s) {
     std::string out = harmless(s);
     std::replace_if(

@@ -24,6 +24,8 @@ std::string padded(std::string text, int columns, bool right = false);
 std::string harmless(std::string_view utf8);
 std::string one_line(std::string_view utf8);  // harmless, and line ends become spaces
 
+std::string line_ends(std::string_view text);  // "\r\n" and a lone "\r", as other systems end lines, become "\n"
+
 std::string wrapped(std::string_view text, int columns);  // broken at spaces, with a line end after each line
 
 // Text that comes in pieces, broken at blanks before a line gets longer than `columns`. A word waits until it is whole.

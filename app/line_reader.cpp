@@ -86,6 +86,7 @@ struct LineReader::Editor {
     void take_keys(bool keys) {
         termios mode = normal;
         if (keys) {
+            mode.c_iflag &= ~static_cast<tcflag_t>(ICRNL | INLCR);  // else the "\r\n" of a paste would arrive as two line ends
             mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
             mode.c_cc[VINTR] = _POSIX_VDISABLE;
             mode.c_cc[VMIN] = 1, mode.c_cc[VTIME] = 0;
@@ -122,9 +123,9 @@ struct LineReader::Editor {
         std::string text;
         for (char c; !text.ends_with(kEnd);) {
             if (el_getc(edit, &c) != 1) return CC_EOF;
-            text += c == '\r' ? '\n' : c;
+            text += c;
         }
-        text.resize(text.size() - kEnd.size());
+        text = line_ends(std::string_view(text).substr(0, text.size() - kEnd.size()));
         while (text.ends_with('\n')) text.pop_back();
         return text.empty() || el_insertstr(edit, text.c_str()) == 0 ? CC_REFRESH : CC_REFRESH_BEEP;
     }
@@ -145,6 +146,7 @@ struct LineReader::Editor {
         el_set(edit, EL_EDITOR, "emacs");
         el_set(edit, EL_SIGNAL, 1);  // window size, stop and continue
         el_set(edit, EL_SETTY, "-d", "intr=", nullptr);
+        el_set(edit, EL_SETTY, "-d", "-icrnl", "-inlcr", nullptr);
         el_set(edit, EL_PROMPT_ESC, &show_prompt, '\1');
         el_set(edit, EL_ADDFN, "klp-interrupt", "clear the line or leave", &on_ctrl_c);
         el_set(edit, EL_ADDFN, "klp-complete", "complete a slash command", &on_tab);
@@ -231,9 +233,11 @@ LineReader::Got LineReader::read(const std::string& prompt, std::string& line) {
         }
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return line.empty() ? Got::end : Got::line;
-        if (c == '\n') return Got::line;
+        if (c == '\n') break;
         line += c;
     }
+    if (line.ends_with('\r')) line.pop_back();
+    return Got::line;
 }
 
 void LineReader::remember(const std::string& line) {

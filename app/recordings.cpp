@@ -40,9 +40,8 @@ public:
         } else if (const auto* done = std::get_if<AnswerDone>(&event)) {
             end_line();
             if (!stats) return;
-            const double speed = done->decode_ns > 0 ? double(done->tokens - 1) * 1e9 / double(done->decode_ns) : 0;
-            note(plural(done->tokens, "token") + ", " + short_number(speed) + " tokens/s, first token after " + duration_text(double(done->first_token_ns)) +
-                 ", prompt " + plural(done->prompt_tokens, "token") +
+            note(plural(done->tokens, "token") + ", " + short_number(tokens_per_second(done->tokens, done->decode_ns)) + " tokens/s, first token after " +
+                 duration_text(double(done->first_token_ns)) + ", prompt " + plural(done->prompt_tokens, "token") +
                  (done->end == Generation::End::stop_token ? "" : "; stopped: " + std::string(name(done->end))) + ", seed " + std::to_string(done->seed));
         }
     }
@@ -71,7 +70,8 @@ Result<std::vector<std::string>> turns_of(const RunOptions& options) {
         std::ifstream file(options.turns);
         if (!file) return fail(Error::failure, options.turns + ": " + std::strerror(errno));
         for (std::string line; std::getline(file, line);)
-            if (line.find_first_not_of(" \t\r") != std::string::npos) turns.push_back(line);
+            if (line.find_first_not_of(" \t\r") != std::string::npos)
+                turns.push_back(line_ends(line)), turns.back().erase(turns.back().find_last_not_of('\n') + 1);
     }
     for (const std::string& t : turns)
         if (t.find_first_not_of(" \t\r\n") == std::string::npos) return fail(Error::usage, "a question is empty");
@@ -101,6 +101,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     std::error_code none;
     if (!options.out.empty() && fs::exists(options.out, none)) return report({Error::failure, options.out + " exists already"});
 
+    if (auto counted = check_threads(options.engine.device, options.engine.threads); !counted) return report(counted.error());
     LiveRun run(open_for_run);
     // Events until `is_last` says so; an Error where there is trouble.
     const auto events_until = [&](auto&& is_last) -> Result<void> {
@@ -129,6 +130,8 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         });
         if (!loaded) return report(loaded.error());
     }
+    note_context("-c", options.context, card->config.model_max_length);
+    note_context("--race", options.race, card->context);
     const auto head = head_of(options.state, *card);
     if (!head) return report(head.error());
     Interest interest;
@@ -189,7 +192,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         run.post(StartRace{options.race});
         ended = events_until([&](const Event& e) -> Result<bool> {
             if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.show(double(at->done) / double(at->total));
-            if (const auto* point = std::get_if<RacePoint>(&e); point && options.stats)
+            if (const auto* point = std::get_if<RacePoint>(&e); point && (options.stats || !file))
                 note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) + " a token, twin " + duration_text(point->twin_ns));
             if (file && (std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e)))
                 if (auto kept = file->append(e, now_ns() - begin); !kept) return tl::unexpected(kept.error());
@@ -413,7 +416,12 @@ public:
         for (std::u32string s : all) s.resize(width), put({reinterpret_cast<const char*>(s.data()), s.size() * 4});
         end();
     }
-    void file(const std::string& name, const std::string& content) { begin(name), put(content), end(); }
+    void text(const std::string& name, const std::u32string& s) {  // an array of no dimension: z[name].item() is the text
+        begin(name + ".npy");
+        npy_header("<U" + std::to_string(s.size()), {});
+        put({reinterpret_cast<const char*>(s.data()), s.size() * 4});
+        end();
+    }
     // Zip without its 64-bit extension ends at 4 GiB.
     bool too_large() const { return too_large_; }
     void finish() {
@@ -556,7 +564,7 @@ bool write_npz(std::ostream& out, const Export& x) {
             }
         });
     }
-    npz.file("recording.json", x.header().dump(2, ' ', false, Json::error_handler_t::replace));
+    npz.text("recording", code_points(x.header().dump(2, ' ', false, Json::error_handler_t::replace)));
     npz.finish();
     return !npz.too_large();
 }

@@ -8,12 +8,15 @@ Session::Session(Terminal& terminal, Engine opened, Conversation begun)
     : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {}
 
 Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Terminal& terminal) {
-    auto engine = open_engine(options.engine, terminal);
+    EngineOptions opening = options.engine;
+    if (options.context > 0) opening.context = options.context;
+    auto engine = open_engine(opening, terminal);
     if (!engine) return tl::unexpected(engine.error());
     auto tokenizer = need_tokenizer(engine->checkpoint);
     if (!tokenizer) return tl::unexpected(tokenizer.error());
     auto talk = Conversation::begin(engine->model, *tokenizer, options.context);
     if (!talk) return tl::unexpected(talk.error());
+    note_context("-c", options.context, engine->config().model_max_length);
     auto session = std::make_unique<Session>(terminal, std::move(*engine), std::move(*talk));
 
     Sampling& s = session->sampling;
@@ -61,10 +64,10 @@ SequenceBytes Session::twin_memory() const {
 
 std::string Session::cost_of(const Conversation::Answer& answer) const {
     const Generation& g = answer.generation;
-    const double prefill = answer.prefill_ns > 0 ? double(answer.prompt_tokens) * 1e9 / double(answer.prefill_ns) : 0;
-    std::string speed = plural(static_cast<int64_t>(g.tokens.size()), "token") + ", " + short_number(g.decode_tokens_per_second()) +
-                        " tokens/s, first token after " + duration_text(double(answer.first_token_ns)) + ", prefill " + plural(answer.prompt_tokens, "token") +
-                        " at " + short_number(prefill) + "/s";
+    const auto tokens = static_cast<int64_t>(g.tokens.size());
+    std::string speed = plural(tokens, "token") + ", " + short_number(tokens_per_second(tokens, g.decode_ns)) + " tokens/s, first token after " +
+                        duration_text(double(answer.first_token_ns)) + ", prefill " + plural(answer.prompt_tokens, "token") + " at " +
+                        short_number(tokens_per_second(answer.prompt_tokens, answer.prefill_ns)) + "/s";
     if (g.end != Generation::End::stop_token) speed += "; stopped: " + std::string(name(g.end));
     const MemoryUse use = memory();
     std::string bytes = "memory " + bytes_text(use.total()) + " (state " + bytes_text(use.state) + ", conv " + bytes_text(use.conv) + ", cache " +

@@ -370,7 +370,12 @@ void run_slash_command(Session& session, const std::string& line) {
     if (!words.empty()) words.erase(words.begin());
 
     for (const auto& c : commands()) {
-        if (name == c.name) return c.run(session, words, rest);
+        if (name != c.name) continue;
+        const std::string_view takes = c.arguments;  // words with blanks between, or any text
+        const size_t most = takes.empty() ? 0 : 1 + static_cast<size_t>(std::count(takes.begin(), takes.end(), ' '));
+        if (words.size() > most && takes.find("TEXT") == takes.npos)
+            return note("klp: /" + name + (most == 0 ? " takes nothing behind it" : " takes no more than " + std::string(takes)));
+        return c.run(session, words, rest);
     }
     const auto nearest = std::min_element(commands().begin(), commands().end(),
                                           [&](const auto& a, const auto& b) { return edit_distance(name, a.name) < edit_distance(name, b.name); });

@@ -46,7 +46,7 @@ double speed(Run& run, int64_t tokens, Drain&& drain) {
     run.post(endless(tokens));
     for (;;) {
         for (const Event& e : drain())
-            if (const auto* done = std::get_if<AnswerDone>(&e)) return double(done->tokens) * 1e9 / double(done->decode_ns);
+            if (const auto* done = std::get_if<AnswerDone>(&e)) return tokens_per_second(done->tokens, done->decode_ns);
     }
 }
 

@@ -96,6 +96,8 @@ TEST_F(ChatFlow, SendsStreamsAndEnds) {
     EXPECT_FALSE(message(2).open);
     EXPECT_EQ(send_button()->text(), "Send");
     EXPECT_NE(view->messages().card(2)->accessibleName().indexOf("It decays."), -1);
+    EXPECT_TRUE(view->messages().card(2)->accessibleDescription().contains("7,000 tokens/s")) << "of 7 tokens in a millisecond";
+    EXPECT_NE(chats->chat().export_markdown().find("7000.0 tokens/s"), std::string::npos) << "one formula";
     type("And?");
     ASSERT_EQ(asked().line.size(), 3u);
     EXPECT_EQ(asked().line[1].ids, message(2).ids);

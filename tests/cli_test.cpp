@@ -211,6 +211,21 @@ TEST_F(Cli, WhatCannotBeMeantIsAUsageError) {
                            {"bench", "--shape", "no-such"},
                            {"bench", "--shape", "tiny", "--dtype", "q9"},
                            {"bench", "--shape", "tiny", "-m", "demo"},
+                           {"bench", "--dtype", "f32"},
+                           {"bench", "--synthetic"},
+                           {"bench", "--prompt", "0", "--gen", "0"},
+                           {"bench", "--device", "naive", "-t", "2"},
+                           {"run", "-p", "hi", "--device", "cuda:1", "-t", "2"},
+                           {"run", "-p", "hi", "--title", "without a recording"},
+                           {"run", "-p", "hi", "--about", "without a recording"},
+                           {"run", "-p", "hi", "--state", "0.0"},
+                           {"run", "-p", "hi", "--pictures", "3"},
+                           {"sweep", "--from", "x.json", "--limit", "3"},
+                           {"sweep", "--from", "x.json", "--shape", "tiny"},
+                           {"init", "--list", "--shape", "tiny"},
+                           {"init", "--list", "--type", "f32"},
+                           {"-p", "hi", "-i"},
+                           {"-i", "--json"},
                            {"sweep", "--contexts", "4k,,16k"},
                            {"sweep", "--contexts", "1x"},
                            {"sweep", "--contexts", "-4k"},
@@ -232,6 +247,121 @@ TEST_F(Cli, WhatCannotBeMeantIsAUsageError) {
     }
 }
 
+// Names of the options that a help text lists, as it writes them: "-m,--model".
+Words options_of(const std::string& help) {
+    Words names;
+    std::istringstream lines(help.substr(help.find("Options:")));
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("  -")) names.push_back(line.substr(2, line.find(' ', 2) - 2));
+    return names;
+}
+
+TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
+    struct Command {
+        const char* name;
+        Words words;
+        bool same = true;  // it prints the same each time
+    };
+    int made = 0;
+    const auto fresh = [&] { return (home() / ("made" + std::to_string(made++))).string(); };
+    const Command commands[] = {{"chat", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
+                                {"info", {}},
+                                {"logits", {"--tokens", "1,2"}},
+                                {"tokenize", {"hi"}},
+                                {"bench", {"--prompt", "2", "--gen", "2", "--repeat", "1"}, false},
+                                {"sweep", {"--contexts", "64", "--limit", "0.01"}, false},
+                                {"eval", {"--data", "/none"}},
+                                {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
+                                {"quantize", {model(), "FRESH", "--type", "q8_0"}},
+                                {"run", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
+                                {"replay", {"/none.klprun"}},
+                                {"export", {"/none.klprun", "-o", "x.csv"}},
+                                {"doctor", {}, false}};
+    const std::vector<Words> flags = {{"-m", "/none"},
+                                      {"--device", "abacus"},
+                                      {"-t", "1"},
+                                      {"-p", "ho"},
+                                      {"-i"},
+                                      {"--system", "s"},
+                                      {"--temp", "7"},
+                                      {"--top-k", "1"},
+                                      {"-n", "3"},
+                                      {"--top-p", "0.1"},
+                                      {"--min-p", "0.9"},
+                                      {"-s", "4"},
+                                      {"-c", "300"},
+                                      {"--stats"},
+                                      {"--repeat-penalty", "9"},
+                                      {"--json"},
+                                      {"--plain"}};
+    const std::string help = klp({"--help"}).out;
+    for (const std::string& names : options_of(help)) {
+        if (names == "-h,--help" || names == "--version") continue;
+        EXPECT_TRUE(std::any_of(flags.begin(), flags.end(), [&](const Words& f) { return names == f[0] || names.starts_with(f[0] + ","); }))
+            << names << " is missing in this test";
+    }
+    std::istringstream subcommands(help.substr(help.find("Subcommands:")));
+    std::string line;
+    std::getline(subcommands, line);
+    while (std::getline(subcommands, line) && line.starts_with("  ")) {
+        const std::string name = line.substr(2, line.find(' ', 2) - 2);
+        EXPECT_TRUE(line[2] == ' ' || std::any_of(std::begin(commands), std::end(commands), [&](const Command& c) { return name == c.name; }))
+            << name << " is missing in this test";
+    }
+
+    for (const Command& c : commands) {
+        const Words own = options_of(klp({c.name, "--help"}).out);
+        const bool has_model = std::find(own.begin(), own.end(), "-m,--model") != own.end() || std::string(c.name) == "info";
+        int reached = 0;
+        for (const Words& flag : flags) {
+            const auto outcome = [&](bool in_front) {
+                Words words = flag;
+                words.insert(in_front ? words.end() : words.begin(), c.name);
+                for (size_t i = 0; i < c.words.size(); ++i) {
+                    if (c.words[i] == flag[0])
+                        ++i;  // and its value: the flag takes its place
+                    else
+                        words.push_back(c.words[i] == "FRESH" ? fresh() : c.words[i]);
+                }
+                if (has_model && flag[0] != "-m") words.insert(words.end(), {"-m", model()});
+                return klp(words, flag[0] == "-i" ? "/quit\n" : "");
+            };
+            const std::string what = flag[0] + " " + c.name;
+            const Outcome front = outcome(true), behind = outcome(false);
+            EXPECT_EQ(front.code, behind.code) << what << ": " << front.err;
+            if (c.same && what != "--json chat") {  // which says how fast it was
+                EXPECT_EQ(front.out, behind.out) << what;
+            }
+            if (front.code == 2) {
+                EXPECT_EQ(front.out, "") << what;
+                EXPECT_EQ(sentences(front.err), 1) << what << ": " << front.err;
+            }
+            reached += front.code != 2;
+            if (flag[0] == "-m" && has_model) {
+                EXPECT_EQ(front.code, 3) << what << front.out;
+            }
+            if (flag[0] == "--device") {
+                EXPECT_THAT(front.err, ::testing::AnyOf(HasSubstr("abacus"), HasSubstr("has no use for --device"))) << what;
+            }
+        }
+        EXPECT_GT(reached, 0) << c.name << ": --plain at least";
+    }
+    EXPECT_THAT(klp({"--device", "cuda", "info"}).err, HasSubstr("klp info has no use for --device"));
+    EXPECT_EQ(klp({"--json", "sweep", "--shape", "tiny"}).code, 2) << "a flag is not the name of a file";
+    EXPECT_EQ(klp({"-m", "/none", "info", "-m", model()}).code, 0) << "what is said last counts";
+}
+
+TEST_F(Cli, AContextBeyondTheModelsIsSaid) {
+    for (const Words& words : {chat({"-c", "9999999", "-p", "hi"}), Words{"run", "-m", model(), "-n", "2", "-c", "9999999", "-p", "hi"}}) {
+        const Outcome got = klp(words);
+        EXPECT_EQ(got.code, 0) << got.err;
+        EXPECT_EQ(got.err, "klp: -c 9,999,999 is more than the model's context; it is 32,768 tokens\n");
+    }
+    const Outcome race = klp({"run", "-m", model(), "-n", "2", "-c", "200", "-p", "hi", "--race", "300"});
+    EXPECT_EQ(race.code, 0) << race.err;
+    EXPECT_THAT(race.err, AllOf(HasSubstr("--race 300 is more"), HasSubstr("\n200 tokens: "), Not(HasSubstr("\n300 "))));
+}
+
 TEST_F(Cli, AModelThatIsNotThereOrCannotTalkIsNamed) {
     const Outcome missing = klp({"-m", "no-such-model", "-p", "hi"});
     EXPECT_EQ(missing.code, 3);
@@ -241,10 +371,29 @@ TEST_F(Cli, AModelThatIsNotThereOrCannotTalkIsNamed) {
     EXPECT_EQ(silent.code, 3);
     EXPECT_THAT(silent.err, HasSubstr("no tokenizer"));
     EXPECT_EQ(klp({"logits", "-m", mute(), "--tokens", "1,2,3"}).code, 0) << "it can still be measured";
+    std::ofstream(home() / "m.gguf") << "GGUF";
+    for (const Words& words :
+         {Words{"-m", (home() / "m.gguf").string(), "-p", "hi"}, Words{"info", (home() / "m.gguf").string()},
+          Words{"run", "-m", (home() / "m.gguf").string(), "-p", "hi"}, Words{"quantize", (home() / "m.gguf").string(), "x", "--type", "q8_0"}}) {
+        const Outcome gguf = klp(words);
+        EXPECT_EQ(gguf.code, 3);
+        EXPECT_THAT(gguf.err, HasSubstr("is a GGUF file")) << words[0];
+        EXPECT_EQ(sentences(gguf.err), 1);
+    }
+}
+
+TEST_F(Cli, ADownloadCacheIsAModel) {
+    const auto cache = home() / "models--maker--Model-1B";
+    std::filesystem::create_directories(cache / "snapshots");
+    std::filesystem::create_directory_symlink(talker_->folder(), cache / "snapshots" / "0f3a");
+    const Outcome got = klp({"info", cache.string()});
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_TRUE(got.out.starts_with("Model-1B\n")) << got.out;
+    EXPECT_EQ(klp(chat({"-p", "hi"})).out, klp({"-m", cache.string(), "-n", "12", "--seed", "3", "-t", "1", "-p", "hi"}).out);
 }
 
 TEST_F(Cli, ADeviceThatIsNotThereEndsWithFour) {
-    const Outcome got = klp(chat({"-p", "hi", "--device", "cuda:99"}));
+    const Outcome got = klp({"-m", model(), "-p", "hi", "--device", "cuda:99"});
     EXPECT_EQ(got.code, 4) << got.err;
     EXPECT_EQ(sentences(got.err), 1);
 }
@@ -370,7 +519,12 @@ TEST_F(Cli, AFlagAndAPipeAskTheSame) {
     EXPECT_EQ(flag.code, 0) << flag.err;
     EXPECT_EQ(flag.out, pipe.out);
     EXPECT_EQ(flag.err, "") << "statistics are asked for with --stats";
-    EXPECT_THAT(klp(chat({"-p", "hello", "--stats"})).err, AllOf(HasSubstr("tokens/s"), HasSubstr("twin")));
+    const Outcome both = klp(chat({"-p", "hello", "--stats", "--json"}));
+    EXPECT_THAT(both.err, AllOf(HasSubstr("tokens/s"), HasSubstr("twin")));
+    const double rate = nlohmann::json::parse(both.out)["tokens_per_second"];
+    std::string digits = both.err.substr(both.err.find(", ") + 2);
+    std::erase(digits, ',');
+    EXPECT_NEAR(std::stod(digits), rate, 0.01 * rate) << "the same figure in both";
 }
 
 TEST_F(Cli, TheSameSeedSaysTheSameAndAnotherOneSomethingElse) {
@@ -527,6 +681,33 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
         EXPECT_EQ(tokens[i]["id"], id);
     }
 
+    // Every member is an array, so that NumPy reads them all; the one of texts holds JSON.
+    std::vector<std::string> members;
+    for (size_t at = 0; zip.compare(at, 4, "PK\x03\x04") == 0;) {
+        uint16_t name = 0;
+        uint32_t size = 0;
+        std::memcpy(&size, zip.data() + at + 18, 4), std::memcpy(&name, zip.data() + at + 26, 2);
+        members.push_back(zip.substr(at + 30, name));
+        EXPECT_TRUE(members.back().ends_with(".npy")) << members.back();
+        EXPECT_EQ(zip.compare(at + 30 + name, 6, "\x93NUMPY"), 0) << members.back();
+        if (members.back() == "recording.npy") {
+            EXPECT_THAT(zip.substr(at + 30 + name, 120), AllOf(HasSubstr("'descr': '<U"), HasSubstr("'shape': ()")));
+            std::string text;
+            for (size_t i = zip.find('\n', at + 30 + name) + 1; i < at + 30 + name + size; i += 4) text += zip[i];
+            EXPECT_EQ(nlohmann::json::parse(text), parsed["recording"]);
+        }
+        at += 30 + name + size;
+    }
+    EXPECT_THAT(members, ::testing::Contains("recording.npy"));
+    const auto speeds = [](const std::string& text) {
+        Words found;
+        for (size_t at = 0; (at = text.find(" tokens/s", at + 1)) != std::string::npos;)
+            found.push_back(text.substr(text.rfind(' ', at - 1), at - text.rfind(' ', at - 1)));
+        return found;
+    };
+    EXPECT_EQ(speeds(played.err), speeds(made.err));
+    EXPECT_EQ(speeds(made.err).size(), 2u);
+
     std::ofstream(home() / "turns.txt") << "Hi\n\nMore\n";
     const Outcome turns = klp({"run", "-m", model(), "-n", "12", "--seed", "3", "-t", "1", "--turns", (home() / "turns.txt").string()});
     EXPECT_EQ(turns.out, made.out);
@@ -534,7 +715,7 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
     EXPECT_EQ(klp({"export", file, "-o", (home() / "none/run.csv").string()}).code, 1);
     EXPECT_EQ(klp({"replay", json}).code, 1);
     EXPECT_EQ(klp({"run", "-m", model()}).code, 2);
-    EXPECT_EQ(klp({"run", "-m", model(), "-p", "x", "--state", "0.99"}).code, 2);
+    EXPECT_EQ(klp({"run", "-m", model(), "-p", "x", "--state", "0.99", "-o", (home() / "none.klprun").string()}).code, 2);
     EXPECT_EQ(klp({"run", "-m", "/none", "-p", "x"}).code, 3);
     EXPECT_EQ(klp({"run", "-m", model(), "-p", "x", "--device", "abacus"}).code, 2);
 }
@@ -552,12 +733,24 @@ TEST_F(Cli, AnInterruptedRecordingIsWhole) {
 }
 
 TEST_F(Cli, TheReplWorksThroughAPipe) {
-    const Outcome got =
-        klp(chat({"-i", "--plain"}), "hello\n/undo\n/branch\n/nwe\n/gates 0.0\n/mem\n/set temp 0.5\n/set temp nan\n\"\"\"two\nlines\"\"\"\n/context\n/quit\n");
+    const Outcome got = klp(chat({"-i", "--plain"}),
+                            "hello\n/undo 2\n/undo\n/branch\n/nwe\n/gates 0.0\n/mem\n/set temp 0.5\n/set temp nan\n\"\"\"two\nlines\"\"\"\n/context\n/quit\n");
     EXPECT_EQ(got.code, 0);
-    EXPECT_THAT(got.err, AllOf(HasSubstr("tokens/s"), HasSubstr("did you mean /new?"), HasSubstr("cannot be 'nan'")));
+    EXPECT_THAT(got.err,
+                AllOf(HasSubstr("tokens/s"), HasSubstr("/undo takes nothing behind it"), HasSubstr("did you mean /new?"), HasSubstr("cannot be 'nan'")));
     EXPECT_THAT(got.out, AllOf(HasSubstr("/branch 1"), HasSubstr("channels remembers"), HasSubstr("1,048,576"), HasSubstr("temp = 0.50"), HasSubstr("32,768")));
     EXPECT_THAT(got.out, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Cli, LinesMayEndAsOnOtherSystems) {
+    const auto answer = [&](const std::string& text) { return klp(chat({}), text).out; };
+    EXPECT_EQ(answer("one\r\ntwo\r\n"), answer("one\ntwo\n"));
+    EXPECT_EQ(answer("one\rtwo"), answer("one\ntwo"));
+    EXPECT_EQ(klp(chat({"-i", "--plain"}), "/context\r\n\"\"\"a\r\nb\"\"\"\r\n/quit\r\n").err.find("no command"), std::string::npos);
+    std::ofstream(home() / "crlf.txt") << "Hi\r\n\r\nMore\r\n";
+    std::ofstream(home() / "lf.txt") << "Hi\nMore\n";
+    const auto run = [&](const char* file) { return klp({"run", "-m", model(), "-n", "4", "--temp", "0", "--turns", (home() / file).string()}).out; };
+    EXPECT_EQ(run("crlf.txt"), run("lf.txt"));
 }
 
 TEST_F(Cli, APromptBeginsAnewAndSaysWhatToWatch) {
@@ -600,6 +793,8 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
     ASSERT_TRUE(repl.wait_for("32,768"));
     then("\x1b[200~pasted\nin two lines\x1b[201~\r");  // a bracketed paste is one message
     ASSERT_TRUE(repl.wait_for("tokens/s"));
+    then("\x1b[200~windows\r\nmac\rend\r\n\r\nof it\x1b[201~\r");
+    ASSERT_TRUE(repl.wait_for("tokens/s"));
     then("/quti\r");
     ASSERT_TRUE(repl.wait_for("did you mean /quit?"));
     then("\x04");  // Ctrl-D
@@ -607,7 +802,7 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
 
     std::ifstream kept(home() / "state/klp/history");
     const std::string lines((std::istreambuf_iterator<char>(kept)), {});
-    EXPECT_THAT(lines, AllOf(HasSubstr("hello\n"), HasSubstr("pasted in two lines\n"), Not(HasSubstr("half a line"))));
+    EXPECT_THAT(lines, AllOf(HasSubstr("hello\n"), HasSubstr("pasted in two lines\n"), HasSubstr("windows mac end  of it\n"), Not(HasSubstr("half a line"))));
     EXPECT_EQ(std::filesystem::status(home() / "state/klp/history").permissions(), std::filesystem::perms(0600));
 }
 

@@ -187,7 +187,9 @@ TEST(Shards, EveryWayToLieIsNoticed) {
     };
     const std::string good = R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors"}})";
     EXPECT_EQ(said(good), "");
-    EXPECT_THAT(said(good, false), HasSubstr("the shard 'b.safetensors' with 'y' is not there"));
+    EXPECT_THAT(said(good, false), HasSubstr("1 of 2 shards is not there: 'b.safetensors'"));
+    EXPECT_THAT(said(R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"c.safetensors","w":"d.safetensors"}})"),
+                HasSubstr("index.json: 2 of 4 shards are not there: 'c.safetensors', 'd.safetensors'"));
     EXPECT_THAT(said(good, true, first), HasSubstr("b.safetensors: tensor 'x' is also in "));
     EXPECT_THAT(said(good, true, second.substr(0, 40)), HasSubstr("b.safetensors: the header claims"));
     EXPECT_THAT(said(R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors","z":"b.safetensors"}})"),
@@ -415,6 +417,67 @@ TEST(OpenCheckpoint, SaysWhatIsMissing) {
     EXPECT_THAT(open_checkpoint(folder / "file").error().message, HasSubstr("is not a folder with a config.json and safetensors in it"));
     EXPECT_THAT(open_checkpoint(folder.path()).error().message, HasSubstr("config.json: No such file or directory"));
     EXPECT_EQ(open_checkpoint(folder.path()).error().kind, Error::model);
+}
+
+const std::string kPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 4976698672\n";
+
+TEST(OpenCheckpoint, NamesWhatItIsInstead) {
+    TempFolder folder;
+    const auto said = [&](const std::string& name) { return open_checkpoint(folder / name).error().message; };
+    write_bytes(folder / "m.gguf", "GGUF\x03");
+    EXPECT_THAT(said("m.gguf"), HasSubstr("m.gguf is a GGUF file, llama.cpp's format"));
+    write_bytes(folder / "m.safetensors", safetensors("{}", ""));
+    EXPECT_THAT(said("m.safetensors"), HasSubstr("m.safetensors is one file of a model: name the folder that it lies in"));
+    write_bytes(folder / "talk.klprun", "KLPRUN");
+    EXPECT_THAT(said("talk.klprun"), HasSubstr("is a recording: klp replay plays it"));
+    write_bytes(folder / "m.bin", std::string("PK\x03\x04", 4));
+    EXPECT_THAT(said("m.bin"), HasSubstr("is a PyTorch file"));
+
+    const auto with = [&](const std::string& model, const std::string& name, const std::string& bytes) {
+        fs::create_directories(folder / model);
+        write_bytes(folder / model / name, bytes);
+        return said(model);
+    };
+    EXPECT_THAT(with("gguf", "model-Q4_K_M.gguf", "GGUF"), HasSubstr("gguf holds GGUF files, llama.cpp's format"));
+    EXPECT_THAT(with("gguf", "config.json", to_json(shape("tiny-spec"))), HasSubstr("gguf holds GGUF files"));
+    EXPECT_THAT(with("torch", "pytorch_model-00001-of-00002.bin", ""), HasSubstr("torch holds PyTorch files"));
+    EXPECT_THAT(with("half", "model-00001-of-00002.safetensors", ""), HasSubstr("has safetensors and no config.json"));
+    EXPECT_THAT(with("half", "config.json", to_json(shape("tiny-spec"))), HasSubstr("neither model.safetensors nor model.safetensors.index.json, which says"));
+
+    for (const char* file : {"model.safetensors", "config.json", "tiktoken.model", "model.safetensors.index.json"}) {
+        const std::string model = std::string("pointer to ") + file;
+        write_tiny_spec(folder / model);
+        if (std::string(file).ends_with("index.json")) fs::remove(folder / model / "model.safetensors");
+        EXPECT_EQ(with(model, file, kPointer),
+                  (folder / model / file).string() +
+                      " is a Git LFS pointer: the file itself, 4976698672 bytes, was not downloaded; 'git lfs pull' in its folder brings it");
+    }
+    write_tiny_spec(folder / "page");
+    EXPECT_THAT(with("page", "model.safetensors", "<!DOCTYPE html><html>"), HasSubstr("model.safetensors is a web page"));
+    EXPECT_THAT(with("page", "model.safetensors", safetensors(R"({"__metadata__":{"format":"mlx"}})", "")), HasSubstr("model.safetensors was written for MLX"));
+}
+
+TEST(FindModel, OpensADownloadCacheWhereItIsClearWhichSnapshot) {
+    TempFolder folder;
+    const fs::path cache = folder / "models--maker--Model-1B";
+    fs::create_directories(cache / "snapshots");
+    write_tiny_spec(cache / "snapshots" / "aaa");
+    EXPECT_EQ(*find_model(cache.string()), cache / "snapshots/aaa");
+    write_tiny_spec(cache / "snapshots" / "bbb");
+    EXPECT_EQ(*find_model(cache.string()), cache);
+    EXPECT_THAT(open_checkpoint(cache).error().message, AllOf(HasSubstr("is a download cache with 2 snapshots and no refs/main that names one: name one of "),
+                                                              HasSubstr((cache / "snapshots/aaa").string()), HasSubstr((cache / "snapshots/bbb").string())));
+    fs::create_directories(cache / "refs");
+    write_bytes(cache / "refs/main", "bbb\n");
+    EXPECT_EQ(*find_model(cache.string()), cache / "snapshots/bbb");
+    for (const char* lie : {"ccc", ".", "..", "../..", "", "/"}) {
+        write_bytes(cache / "refs/main", lie);
+        EXPECT_EQ(*find_model(cache.string()), cache) << lie;
+    }
+    fs::remove_all(cache / "snapshots");
+    fs::create_directories(cache / "snapshots");
+    EXPECT_THAT(open_checkpoint(cache).error().message, HasSubstr("no snapshot: download the model again"));
 }
 
 TEST(OpenCheckpoint, ATornTokenizerIsAnErrorAndNoTokenizerIsNone) {

@@ -60,6 +60,11 @@ TEST(Harmless, LetsNoControlCharacterThrough) {
     EXPECT_EQ(harmless("Привет 漢字 👩‍👧"), "Привет 漢字 👩‍👧");
 }
 
+TEST(Text, EndsItsLinesOneWay) {
+    EXPECT_EQ(line_ends("a\r\nb\rc\nd\r\n\r\n\r\r"), "a\nb\nc\nd\n\n\n\n");
+    EXPECT_EQ(line_ends(""), "");
+}
+
 TEST(Text, IsCutAndWrappedByColumnsNotBytes) {
     EXPECT_EQ(clipped("абвгд", 4), "аб..");
     EXPECT_EQ(clipped("short", 10), "short");

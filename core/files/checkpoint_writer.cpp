@@ -10,6 +10,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "core/files/foreign.h"
 #include "core/files/json.h"
 #include "core/files/safetensors.h"
 #include "core/files/values.h"
@@ -202,6 +203,7 @@ Result<void> init_checkpoint(const fs::path& folder, const ModelConfig& config, 
 }
 
 Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType type, const WriteOptions& options) {
+    if (auto checked = check_folder(from); !checked) return checked;
     auto config = read_config(from / "config.json");
     if (!config) return tl::unexpected(config.error());
     auto source = open_safetensors(from);

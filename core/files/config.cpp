@@ -2,6 +2,7 @@
 #include "core/files/config.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -99,6 +100,36 @@ constexpr int kHeads = 1 << 20;  // of all heads together
 constexpr int kLayers = 1024;
 constexpr int kExperts = 1 << 16;
 constexpr int64_t kContext = int64_t{1} << 31;
+
+// How somebody's tool has quantised the weights, by the name that people know it by: FP8, NVFP4, AWQ, GPTQ, MLX, ...; "" where nobody did.
+std::string quantised_as(const Fields& top) {
+    const json* said = top.find({"quantization_config"});
+    const json* mlx = top.find({"quantization"});
+    if (!said) said = mlx;
+    if (!said || *said == json(false) || *said == json(0)) return "";
+    if (!said->is_object()) return Fields::said(*said);
+    const auto text = [&](const char* key) {
+        const auto it = said->find(key);
+        std::string s = it != said->end() && it->is_string() ? it->get<std::string>() : "";
+        std::transform(s.begin(), s.end(), s.begin(), [](unsigned char c) { return std::toupper(c); });
+        return s;
+    };
+    const auto bits = said->find("bits");
+    const std::string count = bits != said->end() && bits->is_number_integer() ? bits->dump() + " bits" : "";
+    const std::string method = text("quant_method");
+    if (method.empty() && mlx) return "MLX" + (count.empty() ? "" : " of " + count);
+    // Two tools have one method for many formats, and name the format beside it: modelopt, compressed-tensors.
+    std::string format = text("quant_algo").empty() ? text("format") : text("quant_algo");
+    for (const char* known : {"NVFP4", "MXFP4", "FP8"})
+        if (format.find(known) != format.npos || method.find(known) != method.npos) return known;
+    if (format == "FLOAT-QUANTIZED") return "FP8";
+    if (method == "COMPRESSED-TENSORS" && !format.empty()) return in_quotes(format) + " of compressed-tensors";
+    if (method.empty()) return "an unknown quantisation";
+    return (method == "BITSANDBYTES"                                                          ? "bitsandbytes"
+            : method.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == method.npos ? method
+                                                                                              : in_quotes(method)) +
+           (count.empty() ? "" : " of " + count);
+}
 
 void read_architecture(Fields& top, ModelConfig& c) {
     constexpr const char* kKnown = " is not one this program knows (kimi_linear)";
@@ -277,7 +308,10 @@ Result<ModelConfig> parse_config(const std::string& text, const std::string& fil
     // The first error is the one that is told, and after it every field reads as a harmless number: so the checks need no ways out.
     ModelConfig c;
     read_architecture(top, c);
-    top.refuse({"quantization_config"});
+    if (const std::string format = quantised_as(top); !format.empty())
+        top.wrong({"quantization_config", "quantization"}, "says that the weights are stored as " + format +
+                                                               ", which this program does not read: take the model's bf16 weights, and klp quantize makes them "
+                                                               "q8_0 or q4_0");
     top.refuse({"attn_res_block_size"});
     if (const std::string act = top.text({"hidden_act"}, "silu"); act != "silu")
         top.wrong({"hidden_act"}, "is " + in_quotes(act) + ", which this program does not have");

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "core/files/foreign.h"
+
 namespace klp {
 
 using nlohmann::json;
@@ -37,6 +39,7 @@ Result<std::string> read_text(const std::filesystem::path& file, int64_t limit) 
         have += static_cast<size_t>(n);
     }
     text.resize(have);
+    if (const std::string what = foreign_file(std::as_bytes(std::span(text))); !what.empty()) return fail(Error::model, file.string() + " " + what);
     return text;
 }
 

@@ -1,7 +1,9 @@
 #include "core/files/resources.h"
 
 #include <cstdlib>
+
 #include <vector>
+#include "core/files/foreign.h"
 
 namespace klp {
 
@@ -52,6 +54,7 @@ Result<fs::path> find_model(const std::string& name) {
     std::string looked;
     for (const fs::path& place : places) {
         if (fs::exists(place / "config.json", none)) return place;
+        if (fs::path snapshot = snapshot_in(place); !snapshot.empty()) return snapshot;
         looked += (looked.empty() ? "" : ", ") + place.string();
     }
     if (!name.empty() && fs::exists(name, none)) return fs::path(name);  // opening it says what it lacks

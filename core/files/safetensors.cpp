@@ -11,13 +11,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
+#include "core/files/foreign.h"
 #include "core/files/json.h"
 #include "core/system.h"
 
@@ -98,6 +99,7 @@ std::string read_entry(const json& j, const json* block_type, int64_t data_start
 Result<std::vector<SafetensorsEntry>> parse_safetensors(std::span<const std::byte> bytes, const std::string& file) {
     constexpr uint64_t kLongestHeader = 100'000'000;  // as the format's own library has it
     const auto bad = [&](const std::string& what) { return fail(Error::model, file + ": " + what); };
+    if (const std::string what = foreign_file(bytes); !what.empty()) return fail(Error::model, file + " " + what);
     if (bytes.size() < 8) return bad("the file has " + std::to_string(bytes.size()) + " bytes, too few for a safetensors file");
     uint64_t header;
     std::memcpy(&header, bytes.data(), 8);
@@ -113,6 +115,9 @@ Result<std::vector<SafetensorsEntry>> parse_safetensors(std::span<const std::byt
     if (!metadata.is_object()) return bad("__metadata__ is not an object");
     for (const auto& [key, value] : metadata.items())
         if (!value.is_string()) return bad("__metadata__ " + in_quotes(key) + " is not a text");
+
+    if (metadata.value("format", "") == "mlx")
+        return fail(Error::model, file + " was written for MLX, which lays tensors out in a way of its own: take the safetensors that it was made from");
 
     const auto start = static_cast<int64_t>(8 + header), size = static_cast<int64_t>(bytes.size()) - start;
     std::vector<SafetensorsEntry> entries;
@@ -329,8 +334,8 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
     std::error_code none;
     const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
     if (std::filesystem::exists(single, none) || !std::filesystem::exists(index, none)) {
-        if (!std::filesystem::exists(single, none))
-            return fail(Error::model, folder.string() + " has neither model.safetensors nor model.safetensors.index.json");
+        if (const std::string what = foreign_folder(folder); !std::filesystem::exists(single, none))
+            return fail(Error::model, folder.string() + " " + (what.empty() ? "has neither model.safetensors nor model.safetensors.index.json" : what));
         if (auto added = source->add(single); !added) return tl::unexpected(added.error());
         source->read_ahead();
         return source;
@@ -343,15 +348,20 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
     if (!parsed) return tl::unexpected(parsed.error());
     const json* places = parsed->is_object() && parsed->contains("weight_map") ? &(*parsed)["weight_map"] : nullptr;
     if (!places || !places->is_object()) return bad("weight_map is missing");
-    std::map<std::string, std::string> shards;  // and a tensor of each
+    std::set<std::string> shards;
     for (const auto& [name, shard] : places->items()) {
         const std::string file = shard.is_string() ? shard.get<std::string>() : "";
         if (file.empty() || file.find('/') != std::string::npos || file.find('\0') != std::string::npos || file == "." || file == "..")
             return bad("weight_map puts " + in_quotes(name) + " into " + in_quotes(shard.dump()) + ", which is not the name of a file beside it");
-        shards.emplace(file, name);
+        shards.insert(file);
     }
-    for (const auto& [file, name] : shards) {
-        if (!std::filesystem::exists(folder / file, none)) return bad("the shard " + in_quotes(file) + " with " + in_quotes(name) + " is not there");
+    std::string missing;
+    int64_t absent = 0;
+    for (const std::string& file : shards)
+        if (!std::filesystem::exists(folder / file, none)) missing += (absent++ ? ", " : "") + in_quotes(file);
+    if (absent > 0)
+        return bad(std::to_string(absent) + " of " + std::to_string(shards.size()) + " shards " + (absent == 1 ? "is" : "are") + " not there: " + missing);
+    for (const std::string& file : shards) {
         if (auto added = source->add(folder / file); !added) return tl::unexpected(added.error());
     }
     for (const auto& [name, shard] : places->items()) {

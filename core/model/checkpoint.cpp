@@ -1,13 +1,14 @@
 #include "core/model/checkpoint.h"
 
+#include "core/files/foreign.h"
+
 namespace klp {
 
 namespace fs = std::filesystem;
 
 Result<Checkpoint> open_checkpoint(const fs::path& folder) {
     std::error_code none;
-    if (!fs::exists(folder, none)) return fail(Error::model, folder.string() + ": no such folder");
-    if (!fs::is_directory(folder, none)) return fail(Error::model, folder.string() + " is not a folder with a config.json and safetensors in it");
+    if (auto checked = check_folder(folder); !checked) return tl::unexpected(checked.error());
     auto config = read_config(folder / "config.json");
     if (!config) return tl::unexpected(config.error());
     auto source = open_safetensors(folder);

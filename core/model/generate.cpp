@@ -1,19 +1,13 @@
 #include "core/model/generate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/system.h"
 
 namespace klp {
 
-namespace {
-
-double rate(int64_t tokens, int64_t nanoseconds) { return nanoseconds > 0 ? double(tokens) * 1e9 / double(nanoseconds) : 0; }
-
-}  // namespace
-
-double Generation::decode_tokens_per_second() const { return rate(decode_steps, decode_ns); }
-double Generation::prefill_tokens_per_second() const { return rate(prompt_tokens, prefill_ns); }
+double tokens_per_second(int64_t tokens, int64_t nanoseconds) { return nanoseconds > 0 ? double(tokens) * 1e9 / double(nanoseconds) : NAN; }
 
 std::string_view name(Generation::End end) {
     switch (end) {
@@ -55,7 +49,6 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     const auto finish = [&](const PassPtr& decoded) {
         model.finish(*decoded);
         out.decode_ns += ws.times.total();
-        ++out.decode_steps;
         out.decode_phases += ws.times;
         return ws.times.total();
     };

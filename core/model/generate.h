@@ -31,12 +31,12 @@ struct Generation {
     enum class End { stop_token, budget, context, cancelled } end = End::budget;
     std::vector<int32_t> tokens;                                // the answer, without the stop token
     int64_t prompt_tokens = 0;                                  // fed; fewer than asked after a cancel
-    int64_t decode_steps = 0;                                   // passes behind the prefill
     int64_t prefill_ns = 0, first_token_ns = 0, decode_ns = 0;  // first token: from the call to the first id
     PhaseTimes decode_phases;
-    double decode_tokens_per_second() const;
-    double prefill_tokens_per_second() const;
 };
+// The one formula of every screen, file and table: tokens of an answer by the time of the passes behind its prompt (decode_ns), or of a prompt by its own
+// (prefill_ns). NaN where no time was measured.
+double tokens_per_second(int64_t tokens, int64_t nanoseconds);
 std::string_view name(Generation::End end);
 
 Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt, Workspace& ws, const GenerateOptions& options);

@@ -13,6 +13,7 @@
 #include <random>
 
 #include "core/files/json.h"
+#include "core/model/generate.h"
 #include "core/text/chat_template.h"
 #include "core/text/utf8.h"
 
@@ -443,10 +444,10 @@ std::string Chat::export_markdown() const {
         if (out.back() != '\n') out += '\n';
         if (m.stats && m.stats->tokens > 0) {
             char line[160];
-            const double seconds = static_cast<double>(m.stats->decode_ns) * 1e-9;
-            if (seconds > 0)
+            if (m.stats->decode_ns > 0)
                 std::snprintf(line, sizeof line, "\n*%lld tokens, %.1f tokens/s, seed %llu%s*\n", static_cast<long long>(m.stats->tokens),
-                              static_cast<double>(m.stats->tokens) / seconds, static_cast<unsigned long long>(m.stats->seed), m.open ? ", unfinished" : "");
+                              tokens_per_second(m.stats->tokens, m.stats->decode_ns), static_cast<unsigned long long>(m.stats->seed),
+                              m.open ? ", unfinished" : "");
             else
                 std::snprintf(line, sizeof line, "\n*%lld tokens, seed %llu%s*\n", static_cast<long long>(m.stats->tokens),
                               static_cast<unsigned long long>(m.stats->seed), m.open ? ", unfinished" : "");

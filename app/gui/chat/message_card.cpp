@@ -167,11 +167,10 @@ QString MessageCard::footer_text() const {
     if (m.stats) {
         const AnswerStats& s = *m.stats;
         add(plural(s.tokens, "token"));
-        if (s.decode_ns > 0 && s.tokens > 1) add(short_number(static_cast<double>(s.tokens - 1) * 1e9 / static_cast<double>(s.decode_ns)) + " tokens/s");
+        if (s.decode_ns > 0 && s.tokens > 0) add(short_number(klp::tokens_per_second(s.tokens, s.decode_ns)) + " tokens/s");
         if (s.first_token_ns > 0) add("first token " + duration_text(static_cast<double>(s.first_token_ns)));
         if (s.prefill_ns > 0 && s.prompt_tokens > 0)
-            add("read " + grouped(s.prompt_tokens) + " at " + short_number(static_cast<double>(s.prompt_tokens) * 1e9 / static_cast<double>(s.prefill_ns)) +
-                " tokens/s");
+            add("read " + grouped(s.prompt_tokens) + " at " + short_number(klp::tokens_per_second(s.prompt_tokens, s.prefill_ns)) + " tokens/s");
         if (s.seed > 0) add("seed " + std::to_string(s.seed));
     } else {
         if (!m.ids.empty()) add(plural(static_cast<int64_t>(m.ids.size()), "token"));

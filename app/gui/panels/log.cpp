@@ -143,12 +143,11 @@ private:
                     add(Level::detail, "Answer " + std::to_string(e.answer) + " begins: " + plural(static_cast<int64_t>(e.line.size()), "message") +
                                            ", temperature " + short_number(double(e.sampling.temperature)) + ", seed " + std::to_string(e.sampling.seed) + ".");
                 } else if constexpr (std::is_same_v<T, AnswerDone>) {
-                    const double made = double(e.tokens - 1), decode = double(e.decode_ns) / 1e9, prefill = double(e.prefill_ns) / 1e9;
                     add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " +
-                                         short_number(decode > 0 && made > 0 ? made / decode : NAN) + " tokens/s, first after " +
+                                         short_number(tokens_per_second(e.tokens, e.decode_ns)) + " tokens/s, first after " +
                                          duration_text(double(e.first_token_ns)) + "; prompt " + plural(e.prompt_tokens, "token") + " at " +
-                                         short_number(prefill > 0 ? double(e.prompt_tokens) / prefill : NAN) + " tokens/s; memory " +
-                                         bytes_text(e.memory.total()) + "; ended by " + std::string(name(e.end)) + ".");
+                                         short_number(tokens_per_second(e.prompt_tokens, e.prefill_ns)) + " tokens/s; memory " + bytes_text(e.memory.total()) +
+                                         "; ended by " + std::string(name(e.end)) + ".");
                 } else if constexpr (std::is_same_v<T, Moved>) {
                     add(Level::info, "Went to token " + grouped(e.position) + ": restored " + bytes_text(e.move.restored_bytes) + ", replayed " +
                                          plural(e.move.replayed, "token") + " in " + duration_text(double(e.move.nanoseconds)) + ".");
