@@ -9,6 +9,7 @@
 #include "app/lenses.h"
 #include "app/session.h"
 #include "app/slash.h"
+#include "core/text/tool_calls.h"
 
 namespace klp {
 
@@ -16,7 +17,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// As OpenAI's API has them.
+Json as_json(const std::vector<ToolCall>& calls) {
+    Json out = Json::array();
+    for (const ToolCall& call : calls)
+        out.push_back({{"id", call.id}, {"type", "function"}, {"function", {{"name", tool_name(call.id)}, {"arguments", call.arguments}}}});
+    return out;
+}
+
 Json as_json(const Session& session, const Conversation::Answer& answer, const std::string& text) {
+    const std::vector<ToolCall> calls = read_answer(*session.engine.checkpoint.tokenizer, answer.generation.tokens).calls;
     const Generation& g = answer.generation;
     const MemoryUse use = session.memory();
     return {{"text", text},
@@ -32,6 +42,7 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
               {"cache", use.cache},
               {"all_mla_twin", session.twin_memory().total()},
               {"twin", label(TwinKind::computed)}}},
+            {"tool_calls", as_json(calls)},
             {"seed", session.seed_used},
             {"model", session.engine.name},
             {"device", session.engine.backend->info().name}};

@@ -20,8 +20,8 @@ struct ChatOptions {
     EngineOptions engine;
     SamplingFlags sampling;
     std::optional<std::string> prompt;
-    std::string system;
-    int64_t context = 0;  // 0: the model's own limit
+    std::string system, tools;  // tools: a file
+    int64_t context = 0;        // 0: the model's own limit
     std::optional<int64_t> predict;
     bool interactive = false, stats = false, json = false;
 };

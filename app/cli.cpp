@@ -74,6 +74,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
     app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal")->excludes(prompt);
     app.add_option("--system", o.system, "system prompt");
+    app.add_option("--tools", o.tools, "JSON file with the tools that the model may call, as OpenAI's API has them");
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
@@ -206,6 +207,7 @@ int run(int argc, char** argv) {
     sub->add_option("--turns", run.turns, "or a file with one question a line")->excludes(prompts);
     auto* made = sub->add_option("-o,--out", run.out, "recording to make (.klprun)");
     sub->add_option("--system", run.system, "system prompt");
+    sub->add_option("--tools", run.tools, "JSON file with the tools that the model may call; a turn '/tool ID TEXT' returns from a call");
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));

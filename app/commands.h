@@ -85,7 +85,7 @@ struct RunOptions {
     SamplingFlags sampling;
     std::vector<std::string> prompts;  // one turn each
     std::string turns;                 // or a file with one a line
-    std::string system, out, title, about, state;
+    std::string system, tools, out, title, about, state;
     int pictures = 15;
     int64_t context = 0;
     std::optional<int64_t> predict;

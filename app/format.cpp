@@ -1,5 +1,7 @@
 #include "app/format.h"
 
+#include "core/text/chat_template.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -247,5 +249,7 @@ std::string Table::text(int max_width) const {
     }
     return out;
 }
+
+std::string call_text(const ToolCall& call) { return "\ncalls " + one_line(call.id) + " " + one_line(call.arguments) + "\n"; }
 
 }  // namespace klp

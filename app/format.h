@@ -8,6 +8,8 @@
 
 namespace klp {
 
+struct ToolCall;
+
 std::string fixed(double value, int digits);           // "12.50"; "n/a" for NaN and infinities
 std::string short_number(double value);                // three significant digits, never an exponent below a million: "0.12", "7.3", "112", "1,204"
 std::string grouped(int64_t n);                        // "1,048,576"
@@ -51,5 +53,8 @@ public:
 private:
     std::vector<std::vector<std::string>> rows_;
 };
+
+// A call of a tool on a line of its own, as terminals show it.
+std::string call_text(const ToolCall& call);
 
 }  // namespace klp

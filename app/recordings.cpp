@@ -10,10 +10,11 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/opener.h"
+#include "app/session.h"
 #include "core/files/crc32.h"
 #include "core/runs/replay_run.h"
 #include "core/system.h"
-#include "core/text/utf8.h"
+#include "core/text/tool_calls.h"
 
 namespace klp {
 
@@ -29,14 +30,16 @@ constexpr auto kTick = std::chrono::milliseconds(2);  // between two drains
 // Questions and answers on stdout, as their events come.
 class Talk {
 public:
-    Talk(const Terminal& terminal, bool questions) : terminal_(terminal), questions_(questions), wrap_(terminal.canvas.width) {}
+    Talk(const Terminal& terminal, const RunCard& card, bool questions)
+        : terminal_(terminal), questions_(questions), wrap_(terminal.canvas.width), tokenizer_(card.tokenizer) {}
 
     void take(const Event& event, bool stats) {
         if (const auto* begun = std::get_if<AnswerBegun>(&event)) {
             if (questions_ && !begun->line.empty()) show((any_ ? "\n> " : "> ") + begun->line.back().text + "\n");
-            any_ = true;
-        } else if (const auto* made = std::get_if<TokenMade>(&event)) {
-            show(utf8_.push(made->text));
+            any_ = true, reader_.emplace(*tokenizer_), calls_ = 0;
+        } else if (const auto* made = std::get_if<TokenMade>(&event); made && reader_) {
+            show(reader_->push(made->id, made->text));
+            show_calls();
         } else if (const auto* done = std::get_if<AnswerDone>(&event)) {
             end_line();
             if (!stats) return;
@@ -46,13 +49,18 @@ public:
         }
     }
     void end_line() {
-        show(utf8_.finish());
+        if (reader_) show(reader_->finish());
+        show_calls();
+        reader_.reset();
         put(wrap_.finish());
         if (open_) put("\n");
         open_ = false;
     }
 
 private:
+    void show_calls() {
+        for (; reader_ && calls_ < reader_->calls().size(); ++calls_) show(call_text(reader_->calls()[calls_]));
+    }
     void show(const std::string& text) {
         if (text.empty()) return;
         put(terminal_.output ? wrap_.push(harmless(text)) : text);
@@ -61,7 +69,9 @@ private:
     const Terminal& terminal_;
     bool questions_, any_ = false, open_ = false;
     WordWrap wrap_;
-    Utf8Stream utf8_;
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    std::optional<AnswerReader> reader_;
+    size_t calls_ = 0;  // shown
 };
 
 Result<std::vector<std::string>> turns_of(const RunOptions& options) {
@@ -77,6 +87,15 @@ Result<std::vector<std::string>> turns_of(const RunOptions& options) {
         if (t.find_first_not_of(" \t\r\n") == std::string::npos) return fail(Error::usage, "a question is empty");
     if (turns.empty()) return fail(Error::usage, "there is nothing to answer: give -p TEXT or --turns FILE");
     return turns;
+}
+
+// What a person says, or with "/tool ID TEXT" what a call has returned.
+Part part_of(const std::string& turn) {
+    constexpr std::string_view kTool = "/tool ";
+    if (!turn.starts_with(kTool)) return {"user", turn};
+    const std::string_view call = std::string_view(turn).substr(kTool.size());
+    const size_t end = std::min(call.find(' '), call.size());
+    return {"tool", tool_return(call.substr(0, end), call.substr(std::min(end + 1, call.size())))};
 }
 
 // "2.1" as a KDA head of this model; without a text the first.
@@ -98,6 +117,8 @@ Result<std::pair<int, int>> head_of(const std::string& text, const RunCard& card
 int run_command(const RunOptions& options, Terminal& terminal) {
     const auto turns = turns_of(options);
     if (!turns) return report(turns.error());
+    const auto tools = read_tools(options.tools);
+    if (!tools) return report(tools.error());
     std::error_code none;
     if (!options.out.empty() && fs::exists(options.out, none)) return report({Error::failure, options.out + " exists already"});
 
@@ -153,15 +174,16 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     ask.sampling = card->sampling;
     apply(options.sampling, ask.sampling);
     ask.predict = options.predict.value_or(std::max<int64_t>(1, card->predict));
+    if (!tools->empty()) ask.line.push_back({std::string(kToolsRole), *tools});
     if (!options.system.empty()) ask.line.push_back({"system", options.system});
-    Talk talk(terminal, turns->size() > 1);
+    Talk talk(terminal, *card, turns->size() > 1);
     std::vector<std::pair<int, int>> probed;  // a layer of each memory, and its heads
     if (const auto& mla = card->shape.layers(Site::log_sum_exp); !mla.empty()) probed.emplace_back(mla.back(), card->shape.mla_heads);
     if (card->shape.has(Site::beta, head->first)) probed.emplace_back(head->first, card->shape.kda_heads);
     int64_t last_position = 0;
     Result<void> ended;
     for (const std::string& turn : *turns) {
-        ask.line.push_back({"user", turn});
+        ask.line.push_back(part_of(turn));
         run.post(ask);
         Part answer{.role = "assistant"};
         ended = events_until([&](const Event& e) -> Result<bool> {
@@ -219,7 +241,7 @@ int replay_command(const ReplayOptions& options, Terminal& terminal) {
              one_line(c.recorded) + " with " + one_line(h.build) + "; " + plural(run.tokens(), "token") + ", " + duration_text(double(run.duration())) +
              " at speed 1");
     }
-    Talk talk(terminal, /*questions=*/true);
+    Talk talk(terminal, *h.card, /*questions=*/true);
     run.set_speed(options.speed);
     run.play();
     while (!g_interrupted && !output_failed()) {

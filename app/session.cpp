@@ -1,8 +1,18 @@
 #include "app/session.h"
 
 #include "app/format.h"
+#include "core/files/json.h"
+#include "core/text/tool_calls.h"
 
 namespace klp {
+
+Result<std::string> read_tools(const std::string& file) {
+    if (file.empty()) return "";
+    constexpr int64_t kLargest = 1 << 20;
+    auto text = read_text(file, kLargest);
+    if (!text) return fail(Error::failure, text.error().message);
+    return tool_declaration(*text, file);
+}
 
 Session::Session(Terminal& terminal, Engine opened, Conversation begun)
     : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {}
@@ -24,6 +34,9 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
     apply(options.sampling, s);
     session->predict = options.predict.value_or(std::max<int64_t>(1, session->predict));
     session->talk.set_system(options.system);
+    auto tools = read_tools(options.tools);
+    if (!tools) return tl::unexpected(tools.error());
+    session->talk.set_tools(std::move(*tools));
     return session;
 }
 
@@ -31,11 +44,37 @@ Result<Conversation::Answer> Session::ask(const std::string& text, bool stream) 
     return speak([&](const GenerateOptions& how) { return talk.ask(text, ws, how); }, stream);
 }
 
+std::vector<ToolCall> Session::waiting_calls() const {
+    std::vector<ToolCall> calls = read_answer(*engine.checkpoint.tokenizer, talk.node(talk.tip()).tokens).calls;
+    std::erase_if(calls, [&](const ToolCall& call) { return returned.contains(call.id); });
+    return calls;
+}
+
+Result<std::optional<Conversation::Answer>> Session::return_call(const std::string& id, const std::string& text, bool stream) {
+    const std::vector<ToolCall> waiting = waiting_calls();
+    if (std::none_of(waiting.begin(), waiting.end(), [&](const ToolCall& call) { return call.id == id; })) {
+        std::string names;
+        for (const ToolCall& call : waiting) names += (names.empty() ? "; waiting: " : ", ") + call.id;
+        return fail(Error::usage, "the last answer has no open call '" + one_line(id) + "'" + names);
+    }
+    returned[id] = text;
+    if (waiting.size() > 1) return std::optional<Conversation::Answer>();
+    std::vector<Message> messages;
+    for (const ToolCall& call : read_answer(*engine.checkpoint.tokenizer, talk.node(talk.tip()).tokens).calls)
+        messages.push_back({.role = "tool", .content = returned[call.id], .tool_call_id = call.id});
+    auto answer = speak([&](const GenerateOptions& how) { return talk.ask(messages, ws, how); }, stream);
+    if (!answer) {
+        returned.erase(id);
+        return tl::unexpected(answer.error());
+    }
+    return *answer;
+}
+
 Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     const Tokenizer& tokenizer = *engine.checkpoint.tokenizer;
     WordWrap wrap(terminal.canvas.width);
     const auto show = [&](const std::string& text) { return put(terminal.output ? wrap.push(harmless(text)) : text); };
-    Utf8Stream utf8;
+    AnswerReader reader(tokenizer);
     GenerateOptions options;
     options.sampling = sampling;
     options.sampling.seed = seed_used = sampling.seed + answers++;  // a regenerated answer is another one
@@ -45,15 +84,20 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     options.on_token = [&](const TokenEvent& token) {
         if (first) watch.start();
         first = false;
-        return !stream || tokenizer.is_special(token.id) || show(utf8.push(tokenizer.bytes(token.id)));
+        const size_t calls = reader.calls().size();
+        std::string text = reader.push(token.id);
+        for (size_t i = calls; i < reader.calls().size(); ++i) text += call_text(reader.calls()[i]);
+        return !stream || text.empty() || show(text);
     };
     auto answer = how(options);
     watch.stop();
     if (stream) {
-        show(utf8.finish());
+        const size_t calls = reader.calls().size();
+        show(reader.finish());
+        for (size_t i = calls; i < reader.calls().size(); ++i) show(call_text(reader.calls()[i]));
         put(wrap.finish());
     }
-    if (answer) last = *answer;
+    if (answer) last = *answer, returned.clear();
     return answer;
 }
 

@@ -2,12 +2,18 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "app/chat.h"
 #include "app/watch.h"
 #include "core/runs/conversation.h"
 
 namespace klp {
+
+// The declaration of the tools in a file of OpenAI's JSON; "" for no file.
+Result<std::string> read_tools(const std::string& file);
 
 struct Session {
     static Result<std::unique_ptr<Session>> open(const ChatOptions& options, Terminal& terminal);
@@ -16,6 +22,10 @@ struct Session {
     using How = std::function<Result<Conversation::Answer>(const GenerateOptions&)>;
     Result<Conversation::Answer> speak(const How& how, bool stream);
     Result<Conversation::Answer> ask(const std::string& text, bool stream);
+    // Calls of the last answer that nothing was returned to yet.
+    std::vector<ToolCall> waiting_calls() const;
+    // What a call has returned. Once all of them have, the model answers.
+    Result<std::optional<Conversation::Answer>> return_call(const std::string& id, const std::string& text, bool stream);
 
     // "23 tokens, 1,204 tokens/s, ..." in as many lines as the window asks for.
     std::string cost_of(const Conversation::Answer& answer) const;
@@ -33,7 +43,8 @@ struct Session {
     uint64_t seed_used = 0;  // of the newest answer
     uint64_t answers = 0;
     std::optional<Conversation::Answer> last;
-    std::map<std::string, int> snaps;  // name -> node of the conversation
+    std::map<std::string, std::string> returned;  // of the last answer's calls, by id
+    std::map<std::string, int> snaps;             // name -> node of the conversation
     std::string newest_snap;
     std::string history;  // where the lines typed are kept
     bool quit = false;

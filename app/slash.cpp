@@ -280,6 +280,22 @@ void run_prompt(Session& session, const Words& args) {
     say(session, "Watch: " + starter.watch);
 }
 
+void tool(Session& session, const Words& args, const std::string& rest) {
+    const std::vector<ToolCall> waiting = session.waiting_calls();
+    if (args.empty()) {
+        if (waiting.empty()) return say(session, "no call of a tool is open");
+        Table table({"call", "arguments"});
+        for (const ToolCall& call : waiting) table.add({harmless(one_line(call.id)), harmless(one_line(call.arguments))});
+        put(table.text(session.terminal.canvas.width));
+        return;
+    }
+    const size_t text = rest.find_first_not_of(" \t", args[0].size());
+    const auto answer = session.return_call(args[0], text == rest.npos ? "" : rest.substr(text), true);
+    if (!answer) return show_outcome(session, tl::unexpected(answer.error()));
+    if (*answer) return show_outcome(session, **answer);
+    say(session, "kept; the model answers when all its calls have returned (/tool lists the open ones)");
+}
+
 struct Command {
     const char* name;
     const char* arguments;
@@ -299,6 +315,7 @@ const std::vector<Command>& commands() {
              const int left = s.talk.branch();
              report_move(s, s.talk.restart(s.ws), left);
          }},
+        {"tool", "[ID TEXT]", "list the calls of the last answer, or say what one has returned", [](auto& s, auto& args, auto& rest) { tool(s, args, rest); }},
         {"undo", "", "take the last question and answer back", [](auto& s, auto&, auto&) { undo(s); }},
         {"regen", "", "another answer to the last question",
          [](auto& s, auto&, auto&) { show_outcome(s, s.speak([&](const GenerateOptions& how) { return s.talk.regenerate(s.ws, how); }, true)); }},

@@ -4,11 +4,15 @@
 #include <QClipboard>
 #include <QFile>
 #include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QSignalSpy>
 #include <QToolButton>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
@@ -597,6 +601,81 @@ TEST_F(ChatFlow, ASoakKeepsWidgetsAndBuffersFlat) {
     for (int id : chats->chat().line()) text += static_cast<int64_t>(message(id).text.size());
     const int64_t file = QFileInfo(QString::fromStdString(chats->chat().file().string())).size();
     EXPECT_LT(file, 3 * text);
+}
+
+TEST_F(ChatFlow, CallsOfToolsAreShownAndAnswered) {
+    std::map<int32_t, Tokenizer::Piece> pieces;
+    const std::vector<std::string> control{"<|im_end|>",
+                                           "<|im_user|>",
+                                           "<|im_assistant|>",
+                                           "<|im_system|>",
+                                           "<|im_middle|>",
+                                           "<|tool_calls_section_begin|>",
+                                           "<|tool_calls_section_end|>",
+                                           "<|tool_call_begin|>",
+                                           "<|tool_call_argument_begin|>",
+                                           "<|tool_call_end|>"};
+    for (size_t i = 0; i < control.size(); ++i) pieces[static_cast<int32_t>(i)] = {control[i], true};
+    const std::vector<std::string> words{"Looking.", "functions.", "ping:0", "{\"x\":", "1}", "functions.ping:1", "{}", "It is 21."};
+    for (size_t i = 0; i < words.size(); ++i) pieces[static_cast<int32_t>(20 + i)] = {words[i], false};
+    auto card = std::make_shared<RunCard>(*scripted_card());
+    card->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::of_pieces(pieces));
+    s->script->play({Loaded{card}});
+    s->session->tick();
+
+    QPlainTextEdit* tools = view->findChild<QPlainTextEdit*>("tools");
+    view->findChild<QToolButton*>("tools-button")->click();
+    ASSERT_TRUE(tools->isVisible());
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    tools->setPlainText("{");
+    view->findChild<QToolButton*>("tools-button")->click();
+    EXPECT_EQ(said.size(), 1) << "what cannot be read is told";
+    EXPECT_EQ(chats->chat().info().tools, "");
+    tools->setPlainText(R"([{"type": "function", "function": {"name": "ping"}}])");
+    view->findChild<QToolButton*>("tools-button")->click();
+    view->findChild<QToolButton*>("tools-button")->click();
+    EXPECT_EQ(chats->chat().info().tools, R"([{"function":{"name":"ping"},"type":"function"}])");
+
+    type("How warm is it?");
+    ASSERT_EQ(asked().line.size(), 2u);
+    EXPECT_EQ(asked().line[0].role, "tool_declare");
+    std::vector<Event> events{PhaseChanged{Phase::decoding}};
+    for (const int32_t id : {20, 5, 7, 21, 22, 8, 23, 24, 9, 7, 25, 8, 26, 9, 6})
+        events.push_back(TokenMade{.answer = asked().answer, .position = position++, .id = id, .text = pieces[id].special ? "" : pieces[id].bytes});
+    events.push_back(AnswerDone{.answer = asked().answer, .end = Generation::End::stop_token, .tokens = 15});
+    events.push_back(PhaseChanged{Phase::ready});
+    s->script->play(std::move(events));
+    s->session->tick();
+    EXPECT_EQ(message(2).text, "Looking.");
+    ASSERT_EQ(message(2).calls, (std::vector<ToolCall>{{"functions.ping:0", "{\"x\":1}"}, {"functions.ping:1", "{}"}}));
+    EXPECT_EQ(chats->token_offsets(2).back(), 8) << "nothing of a call is text";
+
+    auto boxes = view->messages().card(2)->findChildren<CallBox*>();
+    ASSERT_EQ(boxes.size(), 2);
+    auto field = [&](int i) { return view->messages().card(2)->findChildren<CallBox*>()[i]->findChild<QLineEdit*>("call-return"); };
+    ASSERT_TRUE(field(0)->isVisible());
+    field(0)->setText("21");
+    QTest::keyClick(field(0), Qt::Key_Return);
+    EXPECT_EQ(message(3).call_id, "functions.ping:0");
+    EXPECT_EQ(chats->open_calls().size(), 1u);
+    EXPECT_TRUE(field(0)->isHidden()) << "it has returned";
+    field(1)->setText("22");
+    QTest::keyClick(field(1), Qt::Key_Return);
+    const MakeAnswer ask = asked();
+    ASSERT_EQ(ask.line.size(), 5u);
+    EXPECT_EQ(ask.line[2].ids.size(), 15u) << "the answer's own tokens, calls and all";
+    EXPECT_EQ(ask.line[3].text, "## Return of functions.ping:0\n21");
+    EXPECT_EQ(ask.line[4].role, "tool");
+    // Exported as OpenAI has it, and back.
+    const auto json = nlohmann::json::parse(chats->chat().export_json());
+    EXPECT_EQ(json["messages"][1]["tool_calls"][0]["function"]["name"], "ping");
+    EXPECT_EQ(json["messages"][2]["tool_call_id"], "functions.ping:0");
+    EXPECT_EQ(json["tools"][0]["function"]["name"], "ping");
+    const auto again = Chat::import_json(nlohmann::json{{"messages", json["messages"]}, {"tools", json["tools"]}}.dump(), "chat.json", {});
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ((*again)->message(2).calls, message(2).calls);
+    EXPECT_EQ((*again)->message(3).call_id, "functions.ping:0");
+    EXPECT_EQ((*again)->info().tools, chats->chat().info().tools);
 }
 
 }  // namespace

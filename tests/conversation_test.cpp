@@ -230,5 +230,27 @@ TEST_F(TalkTest, ASystemPromptOpensTheNextConversation) {
     expect_true_memory(talk);
 }
 
+TEST_F(TalkTest, ToolsAreDeclaredFirstAndWhatTheyReturnIsFedAsTheTemplateWritesIt) {
+    Conversation talk = begin();
+    talk.set_tools(tool_declaration(R"([{"type": "function", "function": {"name": "ping"}}])").value());
+    talk.set_system("Be brief.");
+    ask(talk, "hi");
+    const auto prompt = encode(*tokenizer_, {.messages = {{.role = "system", .content = "Be brief."}, {.role = "user", .content = "hi"}},
+                                             .tools_json = R"([{"function": {"name": "ping"}, "type": "function"}])"});
+    ASSERT_TRUE(prompt);
+    const auto& all = talk.sequence().tokens();
+    ASSERT_GT(all.size(), prompt->size());
+    EXPECT_EQ(std::vector<int32_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(prompt->size())), *prompt);
+
+    const int64_t before = talk.sequence().position();
+    const std::vector<Message> returns{{.role = "tool", .content = "21", .tool_call_id = "functions.ping:0"},
+                                       {.role = "tool", .content = "22", .tool_call_id = "functions.ping:1"}};
+    ASSERT_TRUE(talk.ask(returns, *ws_, brief()));
+    const auto more = encode(*tokenizer_, {.messages = returns});
+    EXPECT_EQ(std::vector<int32_t>(all.begin() + before, all.begin() + before + static_cast<int64_t>(more->size())), *more);
+    EXPECT_EQ(talk.turn(), 2);
+    expect_true_memory(talk);
+}
+
 }  // namespace
 }  // namespace klp

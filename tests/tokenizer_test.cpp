@@ -10,6 +10,7 @@
 
 #include "core/text/chat_template.h"
 #include "core/text/pretokenizer.h"
+#include "core/text/tool_calls.h"
 #include "core/text/vocabulary.h"
 #include "tests/source_dir.h"
 
@@ -415,6 +416,50 @@ TEST(TokenizerJson, SaysWhatItCannotRead) {
     missing["model"]["vocab"].erase("A");
     EXPECT_THAT(read_tokenizer_json(missing.dump(), "", "folder").error().message, HasSubstr("no token for the byte 65"));
     EXPECT_FALSE(read_tokenizer_json("{}", "", "folder"));
+}
+
+// --- Calls of tools -------------------------------------------------------------------------------------------------------
+
+TEST(AnswerReader, TellsTextFromCallsAndKeepsIdsToTheLetter) {
+    const Tokenizer& tokenizer = vocabulary("torture");
+    const auto ids = [&](const std::string& text) { return tokenizer.encode(text, /*parse_special=*/true); };
+    const Ids answer =
+        ids("Let me see é.<|tool_calls_section_begin|><|tool_call_begin|>functions.ping:0<|tool_call_argument_begin|>{\"x\": 1}<|tool_call_end|>"
+            "<|tool_call_begin|>odd id<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>");
+    const ReadAnswer read = read_answer(tokenizer, answer);
+    EXPECT_EQ(read.text, "Let me see é.");
+    EXPECT_THAT(read.calls, testing::ElementsAre(ToolCall{"functions.ping:0", "{\"x\": 1}"}, ToolCall{"odd id", "{}"}));
+    EXPECT_EQ(tool_name(read.calls[0].id), "ping");
+    EXPECT_EQ(tool_name(read.calls[1].id), "odd id");
+    // What was read is what the template writes for it.
+    const auto written = encode_message(tokenizer, {.role = "assistant", .content = read.text, .tool_calls = read.calls});
+    ASSERT_TRUE(written);
+    EXPECT_EQ(Ids(written->begin() + 3, written->end() - 1), answer) << "between the opening and <|im_end|>";
+    // Token by token nothing of a call is text, and wherever an answer is cut off nothing of it is lost.
+    for (size_t n = 0; n <= answer.size(); ++n) {
+        AnswerReader reader(tokenizer);
+        std::string text;
+        for (size_t i = 0; i < n; ++i) text += reader.push(answer[i]);
+        text += reader.finish();
+        EXPECT_TRUE(std::string("Let me see é.").starts_with(text) || text.ends_with("\uFFFD")) << text;
+        std::string all = text;
+        for (const ToolCall& call : reader.calls()) all += call.id + call.arguments;
+        EXPECT_EQ(all, tokenizer.decode({answer.data(), n}));
+    }
+    EXPECT_EQ(read_answer(vocabulary("mini"), vocabulary("mini").encode("no tools here")).text, "no tools here");
+}
+
+TEST(ChatTemplate, WhatAToolReturnsStandsBehindItsId) {
+    const Tokenizer& tokenizer = vocabulary("torture");
+    const auto whole = encode_message(tokenizer, {.role = "tool", .content = "21", .tool_call_id = "functions.ping:0"});
+    const auto ready = encode_message(tokenizer, {.role = "tool", .content = tool_return("functions.ping:0", "21")});
+    ASSERT_TRUE(whole && ready);
+    EXPECT_EQ(*whole, *ready);
+    EXPECT_EQ(tokenizer.decode(*whole), "tool## Return of functions.ping:0\n21");
+    EXPECT_EQ(tool_declaration(R"([{"b": 1, "a": {"d": [], "c": "é"}}])").value(), R"([{"a":{"c":"é","d":[]},"b":1}])");
+    EXPECT_EQ(tool_declaration("[]").value(), "");
+    EXPECT_EQ(tool_declaration("[1]", "tools.json").error().message, "tools.json: [0] is not an object");
+    EXPECT_EQ(tool_declaration("{}", "tools.json").error().message, "tools.json is not a JSON array");
 }
 
 // --- Files --------------------------------------------------------------------------------------------------------------

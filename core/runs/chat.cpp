@@ -15,6 +15,7 @@
 #include "core/files/json.h"
 #include "core/model/generate.h"
 #include "core/text/chat_template.h"
+#include "core/text/tool_calls.h"
 #include "core/text/utf8.h"
 
 namespace klp {
@@ -36,6 +37,7 @@ json to_json(const Sampling& s) {
 json to_json(const ChatInfo& i) {
     json out = {{"title", i.title}, {"system", i.system}, {"preset", i.preset}, {"predict", i.predict}, {"random_seed", i.random_seed}};
     if (i.sampling) out["sampling"] = to_json(*i.sampling);
+    if (!i.tools.empty()) out["tools"] = i.tools;
     if (i.removed) out["removed"] = true;
     return out;
 }
@@ -49,9 +51,16 @@ json to_json(const AnswerStats& s) {
             {"end", s.end},
             {"memory_bytes", s.memory_bytes}};
 }
+json to_json(const std::vector<ToolCall>& calls) {
+    json out = json::array();
+    for (const ToolCall& call : calls) out.push_back({{"id", call.id}, {"arguments", call.arguments}});
+    return out;
+}
 json to_json(const ChatMessage& m) {
     json out = {{"id", m.id}, {"parent", m.parent}, {"role", m.role}, {"text", m.text}, {"time", m.time}};
     if (!m.ids.empty()) out["ids"] = m.ids;
+    if (!m.calls.empty()) out["calls"] = to_json(m.calls);
+    if (!m.call_id.empty()) out["call_id"] = m.call_id;
     if (m.open) out["open"] = true;
     if (!m.model.empty()) out["model"] = m.model;
     if (m.stats) out["stats"] = to_json(*m.stats);
@@ -87,7 +96,7 @@ Sampling read_sampling(const json& j) {
 }
 ChatInfo read_info(const json& j) {
     ChatInfo i;
-    get(j, "title", i.title), get(j, "system", i.system), get(j, "preset", i.preset), get(j, "predict", i.predict);
+    get(j, "title", i.title), get(j, "system", i.system), get(j, "preset", i.preset), get(j, "predict", i.predict), get(j, "tools", i.tools);
     get(j, "random_seed", i.random_seed), get(j, "removed", i.removed);
     if (const auto at = j.find("sampling"); at != j.end() && at->is_object()) i.sampling = read_sampling(*at);
     return i;
@@ -98,10 +107,19 @@ AnswerStats read_stats(const json& j) {
     get(j, "decode_ns", s.decode_ns), get(j, "seed", s.seed), get(j, "end", s.end), get(j, "memory_bytes", s.memory_bytes);
     return s;
 }
+std::vector<ToolCall> read_calls(const json& j) {
+    std::vector<ToolCall> calls;
+    for (const json& call : j) {
+        if (!call.is_object()) continue;
+        get(call, "id", calls.emplace_back().id), get(call, "arguments", calls.back().arguments);
+    }
+    return calls;
+}
 ChatMessage read_message(const json& j) {
     ChatMessage m;
     get(j, "id", m.id), get(j, "parent", m.parent), get(j, "role", m.role), get(j, "text", m.text), get(j, "ids", m.ids), get(j, "open", m.open);
-    get(j, "time", m.time), get(j, "model", m.model);
+    get(j, "time", m.time), get(j, "model", m.model), get(j, "call_id", m.call_id);
+    if (const auto at = j.find("calls"); at != j.end() && at->is_array()) m.calls = read_calls(*at);
     if (const auto at = j.find("stats"); at != j.end() && at->is_object()) m.stats = read_stats(*at);
     return m;
 }
@@ -198,6 +216,10 @@ bool Chat::take(std::string_view line) {
         if (!known(m.id)) return false;
         at(m.id).text += m.text;
         at(m.id).ids.insert(at(m.id).ids.end(), m.ids.begin(), m.ids.end());
+    } else if (const json* called = object("calls")) {
+        ChatMessage m = read_message(*called);
+        if (!known(m.id)) return false;
+        at(m.id).calls = std::move(m.calls);
     } else if (const json* ended = object("end")) {
         int id = 0;
         get(*ended, "id", id);
@@ -240,11 +262,12 @@ Result<std::unique_ptr<Chat>> Chat::import_json(const std::string& text, const s
     } else {
         auto prompt = parse_chat(text, name);
         if (!prompt) return tl::unexpected(prompt.error());
+        if (auto tools = tool_declaration(prompt->tools_json, name + ": tools"); tools) chat->info_.tools = std::move(*tools);
         for (const Message& m : prompt->messages) {
             if (m.role == "system" && chat->count() == 0 && chat->info_.system.empty())
                 chat->info_.system = m.content;
             else
-                chat->add({.parent = chat->tip(), .role = m.role, .text = m.content});
+                chat->add({.parent = chat->tip(), .role = m.role, .text = m.content, .calls = m.tool_calls, .call_id = m.tool_call_id});
         }
     }
     chat->pending_ = chat->whole();
@@ -353,6 +376,20 @@ void Chat::end(int id, bool open, const AnswerStats& stats) {
     put("end", {{"id", id}, {"open", open}, {"stats", to_json(stats)}});
 }
 
+void Chat::set_calls(int id, std::vector<ToolCall> calls) {
+    put("calls", {{"id", id}, {"calls", to_json(calls)}});
+    at(id).calls = std::move(calls);
+}
+
+std::vector<ToolCall> Chat::open_calls(int id) const {
+    std::vector<std::string> returned;
+    for (; id > 0 && message(id).role == "tool"; id = message(id).parent) returned.push_back(message(id).call_id);
+    std::vector<ToolCall> calls;
+    if (id > 0 && message(id).role == "assistant") calls = message(id).calls;
+    std::erase_if(calls, [&](const ToolCall& call) { return std::find(returned.begin(), returned.end(), call.id) != returned.end(); });
+    return calls;
+}
+
 void Chat::remove(int id) {
     at(id).removed = true;
     put("remove", id);
@@ -426,12 +463,20 @@ Result<std::string> Chat::save(bool sync) {
 std::string Chat::export_json() const {
     json messages = json::array(), tree = json::array();
     if (!info_.system.empty()) messages.push_back({{"role", "system"}, {"content", info_.system}});
-    for (int id : line()) messages.push_back({{"role", message(id).role}, {"content", message(id).text}});
+    for (int id : line()) {
+        const ChatMessage& m = message(id);
+        messages.push_back({{"role", m.role}, {"content", m.text}});
+        if (!m.call_id.empty()) messages.back()["tool_call_id"] = m.call_id;
+        for (const ToolCall& call : m.calls)
+            messages.back()["tool_calls"].push_back(
+                {{"id", call.id}, {"type", "function"}, {"function", {{"name", tool_name(call.id)}, {"arguments", call.arguments}}}});
+    }
     for (const ChatMessage& m : messages_) {
         tree.push_back(to_json(m));
         if (m.removed) tree.back()["removed"] = true;
     }
-    const json all = {{"klp", "chat"}, {"version", kVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree}, {"stand", tip_}};
+    json all = {{"klp", "chat"}, {"version", kVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree}, {"stand", tip_}};
+    if (!info_.tools.empty()) all["tools"] = json::parse(info_.tools, nullptr, /*allow_exceptions=*/false);
     return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -441,6 +486,7 @@ std::string Chat::export_markdown() const {
     for (int id : line()) {
         const ChatMessage& m = message(id);
         out += "\n## " + (m.role == "user" ? std::string("You") : m.role == "assistant" ? (m.model.empty() ? "Assistant" : m.model) : m.role) + "\n\n" + m.text;
+        for (const ToolCall& call : m.calls) out += "\n\nCalls `" + call.id + "`:\n\n```json\n" + call.arguments + "\n```\n";
         if (out.back() != '\n') out += '\n';
         if (m.stats && m.stats->tokens > 0) {
             char line[160];

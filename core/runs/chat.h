@@ -6,6 +6,7 @@
 //   {"message": {"id": 3, "parent": 2, "role": "assistant", "open": true, ...}}       an answer's text may follow in pieces
 //   {"more": {"id": 3, "text": " and", "ids": [411]}}
 //   {"end": {"id": 3, "open": false, "stats": {...}}}
+//   {"calls": {"id": 3, "calls": [{"id": "functions.ping:0", "arguments": "{}"}]}}    of tools
 //   {"remove": 3} {"restore": 3} {"stand": 2}                                         a branch hidden or shown; the message one stands at
 //
 // A process may be killed at any moment: a torn last line is left out, and an answer without an end is an open one. Records of newer versions are passed over.
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "core/model/sampler.h"
+#include "core/text/chat_template.h"
 #include "kernels/backend.h"
 
 namespace klp {
@@ -37,17 +39,20 @@ struct AnswerStats {
 struct ChatMessage {
     int id = 0, parent = 0;  // 0: the beginning
     std::string role, text;
-    std::vector<int32_t> ids;  // of an answer, as they were made
-    bool open = false;         // an answer that may be gone on with
-    bool removed = false;      // with everything below it
-    int64_t time = 0;          // seconds since 1970
-    std::string model;         // that made it
+    std::vector<int32_t> ids;          // of an answer, as they were made
+    std::vector<ToolCall> calls = {};  // of tools, in an answer
+    std::string call_id = {};          // of a "tool" message: the call that returned this text
+    bool open = false;                 // an answer that may be gone on with
+    bool removed = false;              // with everything below it
+    int64_t time = 0;                  // seconds since 1970
+    std::string model;                 // that made it
     std::optional<AnswerStats> stats;
     bool operator==(const ChatMessage&) const = default;
 };
 
 struct ChatInfo {
     std::string title, system, preset;
+    std::string tools;                 // their declaration (chat_template.h)
     std::optional<Sampling> sampling;  // none: what the model suggests
     int64_t predict = 0;               // tokens of an answer at most; 0: what the model suggests
     bool random_seed = true;           // another one for each answer
@@ -83,6 +88,9 @@ public:
     int add(ChatMessage message);  // gets its id; one stands at it then
     void more(int id, std::string_view text, std::span<const int32_t> ids);
     void end(int id, bool open, const AnswerStats& stats);
+    void set_calls(int id, std::vector<ToolCall> calls);
+    // Calls of the newest answer of the line that nothing was returned to yet; none where somebody has spoken since.
+    std::vector<ToolCall> open_calls(int tip) const;
     void remove(int id);  // with everything below; standing there, one goes to its parent
     void restore(int id);
 

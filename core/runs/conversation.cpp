@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/system.h"
+#include "core/text/tool_calls.h"
 
 namespace klp {
 
@@ -26,15 +27,19 @@ Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std
     return c;
 }
 
-Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspace& ws, GenerateOptions options) {
-    std::vector<int32_t> opening;
-    if (tip_ == 0 && !system_.empty()) {
-        auto ids = encode_message(*tokenizer_, {.role = "system", .content = system_});
-        if (!ids) return tl::unexpected(ids.error());
-        opening = std::move(*ids);
-    }
-    auto message = encode_message(*tokenizer_, {.role = "user", .content = text});
-    if (!message) return tl::unexpected(message.error());
+Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messages, Workspace& ws, GenerateOptions options) {
+    const auto encoded = [&](const std::vector<Message>& all) {
+        return encode(*tokenizer_, {.messages = all, .tools_json = "", .add_generation_prompt = false});
+    };
+    std::vector<Message> before;
+    if (tip_ == 0 && !tools_.empty()) before.push_back({.role = std::string(kToolsRole), .content = tools_});
+    if (tip_ == 0 && !system_.empty()) before.push_back({.role = "system", .content = system_});
+    const auto first = encoded(before), message = encoded(messages);
+    for (const auto* ids : {&first, &message})
+        if (!*ids) return tl::unexpected(ids->error());
+    const std::vector<int32_t>& opening = *first;
+    std::string text;
+    for (const Message& m : messages) text += (text.empty() ? "" : "\n") + m.content;
 
     const int base = tip_;
     const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size());
@@ -67,7 +72,7 @@ Result<Conversation::Answer> Conversation::ask(const std::string& text, Workspac
     const size_t nodes_before = nodes_.size();
     int parent = base;
     if (!opening.empty()) parent = append(base, "system", system_, opening);
-    tip_ = append(parent, "user", text, *message);
+    tip_ = append(parent, messages[0].role, text, *message);
     nodes_.back().memory = behind_message;
     auto result = answer(std::move(prompt), ws, options);
     if (!result) {
@@ -99,7 +104,7 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     }
     const auto& all = sequence_.tokens();
     std::vector<int32_t> said(all.begin() + nodes_[static_cast<size_t>(tip_)].end, all.end());
-    tip_ = append(tip_, "assistant", tokenizer_->decode(g.tokens), std::move(said));
+    tip_ = append(tip_, "assistant", read_answer(*tokenizer_, g.tokens).text, std::move(said));
     nodes_.back().memory = sequence_.snapshot();
     branches_[current_].tip = tip_;
     keep_within_budget();

@@ -14,7 +14,7 @@ class Conversation {
 public:
     struct Node {
         int parent = -1;
-        std::string role, text;       // the root has neither
+        std::string role, text;       // the root has neither; calls of tools are in the tokens alone
         std::vector<int32_t> tokens;  // as fed, control tokens included
         int64_t end = 0;              // the sequence's position behind it
         SnapshotPtr memory;           // at `end`; may be dropped for the budget
@@ -42,7 +42,11 @@ public:
                                       int64_t snapshot_budget = int64_t{1} << 30);
 
     // A message and its answer. A message that does not fit, or one that is interrupted before its first token, leaves everything as it was.
-    Result<Answer> ask(const std::string& text, Workspace& ws, GenerateOptions options);
+    Result<Answer> ask(const std::string& text, Workspace& ws, GenerateOptions options) {
+        return ask(std::vector<Message>{{.role = "user", .content = text}}, ws, std::move(options));
+    }
+    // The same of several at once, such as what the tools that an answer called have returned.
+    Result<Answer> ask(const std::vector<Message>& messages, Workspace& ws, GenerateOptions options);
     // Another answer to the last message, on a branch of its own.
     Result<Answer> regenerate(Workspace& ws, GenerateOptions options);
 
@@ -56,6 +60,7 @@ public:
     void pin();  // the tip keeps its memory for good
     // For conversations that begin from now on; the current one keeps the system prompt it began with.
     void set_system(std::string text) { system_ = std::move(text); }
+    void set_tools(std::string declaration) { tools_ = std::move(declaration); }  // of tool_declaration(); likewise
 
     const std::string& system() const { return system_; }
     int tip() const { return tip_; }
@@ -83,7 +88,7 @@ private:
     std::shared_ptr<const Tokenizer> tokenizer_;
     Sequence sequence_;
     int64_t budget_;
-    std::string system_;
+    std::string system_, tools_;
     TurnTokens turn_;
     std::vector<Node> nodes_{Node{}};
     int tip_ = 0;

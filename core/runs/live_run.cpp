@@ -165,14 +165,14 @@ Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, b
     const Tokenizer& tokenizer = *at_->card->tokenizer;
     std::vector<int32_t> all;
     for (const Part& part : line) {
-        if (part.role == "assistant") {
+        if (part.role == "assistant" && (part.tool_calls.empty() || !part.ids.empty())) {
             all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
             const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
             all.insert(all.end(), ids.begin(), ids.end());
             if (!part.open && at_->turn.end >= 0) all.push_back(at_->turn.end);
             continue;
         }
-        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text});
+        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text, .tool_calls = part.tool_calls});
         if (!ids) return tl::unexpected(ids.error());
         all.insert(all.end(), ids->begin(), ids->end());
     }

@@ -15,6 +15,7 @@
 #include "core/model/snapshot_pool.h"
 #include "core/model/trace.h"
 #include "core/studies/race.h"
+#include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
 
 namespace klp {
@@ -46,6 +47,7 @@ struct Part {
     std::string role, text;
     std::vector<int32_t> ids;
     bool open = false;
+    std::vector<ToolCall> tool_calls = {};  // of an answer without ids; those with them spell their calls. Not recorded
 };
 
 struct LoadModel {

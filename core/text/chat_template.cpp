@@ -78,7 +78,7 @@ public:
     Parts& message(const Message& m) {
         control(m.role == "user" || m.role == "assistant" ? "<|im_" + m.role + "|>" : "<|im_system|>");
         text(m.name.empty() ? m.role : m.name).control("<|im_middle|>");
-        if (m.role == "tool") text("## Return of ").text(m.tool_call_id).text("\n");
+        if (m.role == "tool" && !m.tool_call_id.empty()) text(tool_return(m.tool_call_id, ""));
         content(m);
         if (m.role == "assistant" && !m.tool_calls.empty()) {
             control("<|tool_calls_section_begin|>");
@@ -89,20 +89,10 @@ public:
         return control("<|im_end|>");
     }
     Parts& generation_prompt() { return control("<|im_assistant|>").text("assistant").control("<|im_middle|>"); }
-    // Keys sorted at every depth, which is how nlohmann's plain json keeps them.
-    Result<void> tools(const std::string& tools_json) {
-        if (tools_json.empty()) return {};
-        const auto tools = parse_json(tools_json, "the list of tools");
-        if (!tools) return fail(Error::failure, tools.error().message);
-        if (!tools->is_array()) return fail(Error::failure, "the list of tools is not a JSON array");
-        if (tools->empty()) return {};
-        std::string declaration;
-        write_json(*tools, kCompact, declaration);
-        control("<|im_system|>").text("tool_declare").control("<|im_middle|>").text(declaration).control("<|im_end|>");
-        return {};
-    }
     Result<void> prompt(const ChatPrompt& p) {
-        if (auto declared = tools(p.tools_json); !declared) return declared;
+        const auto declared = tool_declaration(p.tools_json);
+        if (!declared) return tl::unexpected(declared.error());
+        if (!declared->empty()) message({.role = std::string(kToolsRole), .content = *declared});
         for (const Message& m : p.messages) message(m);
         if (p.add_generation_prompt) generation_prompt();
         return {};
@@ -196,6 +186,21 @@ Message read_message(const Field& field) {
 }
 
 }  // namespace
+
+Result<std::string> tool_declaration(const std::string& tools_json, const std::string& name_for_errors) {
+    if (tools_json.empty()) return "";
+    const auto tools = parse_json(tools_json, name_for_errors);  // plain json keeps keys sorted
+    if (!tools) return fail(Error::failure, tools.error().message);
+    if (!tools->is_array()) return fail(Error::failure, name_for_errors + " is not a JSON array");
+    for (size_t i = 0; i < tools->size(); ++i)
+        if (!(*tools)[i].is_object()) return fail(Error::failure, name_for_errors + ": [" + std::to_string(i) + "] is not an object");
+    if (tools->empty()) return "";
+    std::string declaration;
+    write_json(*tools, kCompact, declaration);
+    return declaration;
+}
+
+std::string tool_return(std::string_view call_id, std::string_view text) { return std::string("## Return of ").append(call_id).append("\n").append(text); }
 
 Result<std::string> render(const ChatPrompt& prompt) {
     Parts parts;

@@ -15,15 +15,16 @@
 namespace klp {
 
 struct ToolCall {
-    std::string id;         // "functions.NAME:INDEX"
+    std::string id;         // "functions.NAME:INDEX", kept to the letter
     std::string arguments;  // JSON text
+    bool operator==(const ToolCall&) const = default;
 };
 struct Message {
     std::string role;  // "system", "user", "assistant", "tool"; any other stands behind the system marker
     std::string content;
     std::vector<size_t> images;        // where images stand in the content, as byte offsets, ascending
     std::string name;                  // instead of the role behind the marker, when set
-    std::string tool_call_id;          // of a "tool" message
+    std::string tool_call_id;          // of a "tool" message; "": the content is a tool_return() already
     std::vector<ToolCall> tool_calls;  // of an "assistant" message
 };
 struct ChatPrompt {
@@ -31,6 +32,13 @@ struct ChatPrompt {
     std::string tools_json;  // a JSON array of tool declarations, or ""
     bool add_generation_prompt = true;
 };
+
+// Tools are declared in a message of their own, of this role, in front of all others. Its content: the array with its keys sorted at every depth, as the model
+// has seen it; "" for an empty one. An Error: the text is not a JSON array of objects; `name_for_errors` stands in front of what is wrong.
+inline constexpr std::string_view kToolsRole = "tool_declare";
+Result<std::string> tool_declaration(const std::string& tools_json, const std::string& name_for_errors = "the list of tools");
+// The content of a "tool" message that answers the call of this id.
+std::string tool_return(std::string_view call_id, std::string_view text);
 
 // The rendered text, control tokens spelled out (for reading and for tests). An Error: tools_json is not a JSON array.
 Result<std::string> render(const ChatPrompt& prompt);

@@ -40,6 +40,12 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     system_button_->setAutoRaise(true);
     system_button_->setToolTip("What the model is told before the conversation");
     head->addWidget(system_button_);
+    tools_button_ = new QToolButton(this);
+    tools_button_->setObjectName("tools-button");
+    tools_button_->setCheckable(true);
+    tools_button_->setAutoRaise(true);
+    tools_button_->setToolTip("What the model may call; you say what a call returns");
+    head->addWidget(tools_button_);
     column->addLayout(head);
     system_ = new QPlainTextEdit(this);
     system_->setObjectName("system");
@@ -56,6 +62,25 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
             system_->setFocus();
         else
             chats_.set_system(system_->toPlainText());
+    });
+
+    tools_ = new QPlainTextEdit(this);
+    tools_->setObjectName("tools");
+    tools_->setAccessibleName("Tools");
+    tools_->setPlaceholderText(
+        "The tools that the model may call, as OpenAI's API has them:\n"
+        "[{\"type\": \"function\", \"function\": {\"name\": \"ping\", \"description\": \"…\", \"parameters\": {…}}}]");
+    tools_->setTabChangesFocus(true);
+    tools_->setFixedHeight(6 * fontMetrics().lineSpacing() + 12);
+    tools_->hide();
+    column->addWidget(tools_);
+    tools_->installEventFilter(this);
+    connect(tools_button_, &QToolButton::toggled, this, [this](bool on) {
+        tools_->setVisible(on);
+        if (on)
+            tools_->setFocus();
+        else
+            take_tools();
     });
 
     pages_ = new QStackedWidget(this);
@@ -114,7 +139,14 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
 
 bool ChatView::eventFilter(QObject* watched, QEvent* event) {
     if (watched == system_ && event->type() == QEvent::FocusOut) chats_.set_system(system_->toPlainText());
+    if (watched == tools_ && event->type() == QEvent::FocusOut) take_tools();
     return QWidget::eventFilter(watched, event);
+}
+
+// What cannot be read stays in the field, to be mended.
+void ChatView::take_tools() {
+    if (const QString wrong = chats_.set_tools(tools_->toPlainText()); !wrong.isEmpty())
+        session_.say("The tools are not what they were: " + wrong + ".", "Mend the text, or empty it.", false);
 }
 
 void ChatView::set_start_page(QWidget* page) {
@@ -147,6 +179,12 @@ void ChatView::refresh_info() {
     system_button_->setText(info.system.empty() ? "System prompt" : "System prompt  •");
     system_button_->setAccessibleName(info.system.empty() ? "System prompt: none" : "System prompt: set");
     system_->setReadOnly(chats_.recorded());
+    if (!tools_->hasFocus() || !tools_->isVisible()) {
+        if (tools_->toPlainText().trimmed() != text(info.tools)) tools_->setPlainText(text(info.tools));
+    }
+    tools_button_->setText(info.tools.empty() ? "Tools" : "Tools  •");
+    tools_button_->setAccessibleName(info.tools.empty() ? "Tools: none" : "Tools: declared");
+    tools_->setReadOnly(chats_.recorded());
 }
 
 void ChatView::choose_page() {

@@ -45,6 +45,7 @@ protected:
 
 private:
     void refresh_line();
+    void take_tools();
     void refresh_info();
     void refresh_door();
     void choose_page();
@@ -53,8 +54,8 @@ private:
     Session& session_;
     Chats& chats_;
     QLabel *title_, *turns_;
-    QToolButton* system_button_;
-    QPlainTextEdit* system_;
+    QToolButton *system_button_, *tools_button_;
+    QPlainTextEdit *system_, *tools_;
     QStackedWidget* pages_;
     MessageList* messages_;
     QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_;

@@ -28,6 +28,13 @@ QString title_of(const QString& message) {
     return line;
 }
 
+// Of an answer that is gone on with.
+AnswerReader read_so_far(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
+    AnswerReader reader(tokenizer);
+    for (int32_t id : ids) (void)reader.push(id);
+    return reader;
+}
+
 }  // namespace
 
 QString Chats::default_folder() { return QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) + "/klp/chats"; }
@@ -279,7 +286,7 @@ void Chats::rewind(int id) {
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
     const ChatMessage& m = current_->message(id);
     std::vector<int32_t> ids(m.ids.begin(), m.ids.begin() + std::clamp<int64_t>(tokens, 0, static_cast<int64_t>(m.ids.size())));
-    if (const Tokenizer* tokenizer = tokens_.tokenizer()) return {tokenizer->decode(ids), ids};
+    if (const Tokenizer* tokenizer = tokens_.tokenizer()) return {read_answer(*tokenizer, ids).text, ids};
     std::string said;
     const int64_t first = first_position(id);
     for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i)
@@ -314,7 +321,7 @@ void Chats::fork_with(int64_t position, int32_t id) {
     if (ends)
         ids.pop_back();
     else if (tokenizer)
-        said = tokenizer->decode(ids);
+        said = read_answer(*tokenizer, ids).text;
     const ChatMessage& m = current_->message(place.id);
     ChatMessage branch{
         .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
@@ -445,6 +452,31 @@ void Chats::set_system(const QString& system) {
     emit info_changed();
 }
 
+QString Chats::set_tools(const QString& json) {
+    if (recorded()) return {};
+    auto tools = tool_declaration(json.trimmed().toStdString());
+    if (!tools) return text(tools.error().message);
+    if (*tools == current_->info().tools) return {};
+    ChatInfo info = current_->info();
+    info.tools = std::move(*tools);
+    current_->set_info(info);
+    save(*current_, false);
+    emit info_changed();
+    return {};
+}
+
+void Chats::return_call(const QString& id, const QString& message) {
+    const std::vector<ToolCall> calls = open_calls();
+    const auto open = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return text(call.id) == id; });
+    if (open == calls.end() || !ready()) return;
+    const int made = current_->add({.parent = current_->tip(), .role = "tool", .text = message.toStdString(), .call_id = open->id, .time = std::time(nullptr)});
+    if (calls.size() == 1) return answer(made);
+    save(*current_, false);
+    emit line_changed();
+    emit list_changed();
+    emit state_changed();
+}
+
 Chats::Settings Chats::settings() const {
     const ChatInfo& info = current_->info();
     Settings s{.preset = text(info.preset), .random_seed = info.random_seed};
@@ -499,10 +531,11 @@ QString Chats::import_from(const QString& file) {
 
 std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
     std::vector<Part> line;
+    if (!chat.info().tools.empty()) line.push_back({std::string(kToolsRole), chat.info().tools, {}, false});
     if (!chat.info().system.empty()) line.push_back({"system", chat.info().system, {}, false});
     for (int id : chat.line(tip)) {
         const ChatMessage& m = chat.message(id);
-        Part part{m.role, m.text, {}, open && id == tip};
+        Part part{m.role, m.role == "tool" ? tool_return(m.call_id, m.text) : m.text, {}, open && id == tip, m.calls};
         if (m.role == "assistant" && tokens_.sound(chat, m)) part.ids = m.ids;
         line.push_back(std::move(part));
     }
@@ -573,7 +606,8 @@ void Chats::take(const AnswerBegun& e) {
 void Chats::take(const TokenMade& e) {
     if (!running_.chat || e.answer != running_.answer) return;
     if (running_.chat->message(running_.message).ids.empty()) tokens_.came(*running_.chat, running_.message, e.position);
-    running_.chat->more(running_.message, running_.text.push(e.text), {&e.id, 1});
+    if (!running_.reader && tokens_.tokenizer()) running_.reader = read_so_far(*tokens_.tokenizer(), running_.chat->message(running_.message).ids);
+    running_.chat->more(running_.message, running_.reader ? running_.reader->push(e.id, e.text) : running_.text.push(e.text), {&e.id, 1});
     running_.grew = true;
 }
 
@@ -609,7 +643,8 @@ void Chats::take(const Trouble& e) {
 void Chats::finish(bool open, AnswerStats stats) {
     Running done = std::exchange(running_, {});
     save_timer_.stop();
-    done.chat->more(done.message, done.text.finish(), {});
+    done.chat->more(done.message, done.reader ? done.reader->finish() : done.text.finish(), {});
+    if (done.reader && !done.reader->calls().empty()) done.chat->set_calls(done.message, done.reader->calls());
     done.chat->end(done.message, open, stats);
     if (done.chat == recorded_.get()) {
         emit grew();

@@ -6,6 +6,7 @@
 #include "app/gui/chat/line_tokens.h"
 #include "app/gui/session/session.h"
 #include "core/runs/chat.h"
+#include "core/text/tool_calls.h"
 
 namespace klp::gui {
 
@@ -52,6 +53,9 @@ public:
     static QString cost_text(const SnapshotPool::Move& move);
 
     void set_system(const QString& text);
+    QString set_tools(const QString& json);  // that the model may call; an error names what is wrong, "" is success
+    void return_call(const QString& id, const QString& text);
+    std::vector<ToolCall> open_calls() const { return current_->open_calls(current_->tip()); }
     struct Settings {
         QString preset;
         Sampling sampling;
@@ -91,7 +95,8 @@ private:
         Chat* chat = nullptr;
         int message = 0;
         Utf8Stream text;
-        AnswerStats before;  // of what is gone on with
+        std::optional<AnswerReader> reader;  // in its place where there is a tokenizer
+        AnswerStats before;                  // of what is gone on with
         bool grew = false;
     };
     Chat* find(const Chat* chat) const;

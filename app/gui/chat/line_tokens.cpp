@@ -1,8 +1,9 @@
 #include "app/gui/chat/line_tokens.h"
 
 #include <algorithm>
+#include <optional>
 
-#include "core/text/chat_template.h"
+#include "core/text/tool_calls.h"
 
 namespace klp::gui {
 
@@ -15,7 +16,10 @@ void LineTokens::set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) {
 bool LineTokens::sound(const Chat& chat, const ChatMessage& m) const {
     if (!tokenizer_) return true;
     auto& [size, ok] = sound_[{&chat, m.id}];
-    if (size != m.ids.size() || size == 0) ok = tokenizer_->decode(m.ids) == m.text, size = m.ids.size();
+    if (size != m.ids.size() || size == 0) {
+        const ReadAnswer read = read_answer(*tokenizer_, m.ids);
+        ok = read.text == m.text && read.calls == m.calls, size = m.ids.size();
+    }
     return ok;
 }
 
@@ -33,11 +37,14 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
         const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
         if (sound(chat, m)) return opening + static_cast<int64_t>(m.ids.size()) + 1;
         auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
-        if (is_new) at->second = static_cast<int64_t>(tokenizer_->encode(m.text).size());
-        return opening + at->second + 1;
+        if (is_new) {
+            const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text, .tool_calls = m.calls});
+            at->second = ids ? static_cast<int64_t>(ids->size()) : 0;
+        }
+        return at->second;
     }
     const auto count = [&] {
-        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text});
+        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text, .tool_call_id = m.call_id});
         return ids ? static_cast<int64_t>(ids->size()) : 0;
     };
     if (id == 0) return m.text.empty() ? 0 : count();
@@ -46,9 +53,15 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
     return at->second;
 }
 
+int64_t LineTokens::of_tools(const Chat& chat) const {
+    if (!tokenizer_ || chat.info().tools.empty()) return 0;
+    const auto ids = encode_message(*tokenizer_, {.role = std::string(kToolsRole), .content = chat.info().tools});
+    return ids ? static_cast<int64_t>(ids->size()) : 0;
+}
+
 int64_t LineTokens::of_line(const Chat& chat) const {
     if (!tokenizer_) return -1;
-    int64_t n = of_message(chat, 0);
+    int64_t n = of_message(chat, 0) + of_tools(chat);
     for (int id : chat.line()) n += of_message(chat, id);
     const auto marker = generation_prompt(*tokenizer_);
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
@@ -57,7 +70,7 @@ int64_t LineTokens::of_line(const Chat& chat) const {
 int64_t LineTokens::first_position(const Chat& chat, int id) const {
     if (const auto at = first_.find({&chat, id}); at != first_.end()) return at->second;
     if (!tokenizer_ || chat.message(id).role != "assistant") return -1;
-    int64_t n = of_message(chat, 0);
+    int64_t n = of_message(chat, 0) + of_tools(chat);
     for (int i : chat.line(chat.message(id).parent)) n += of_message(chat, i);
     const auto marker = generation_prompt(*tokenizer_);
     return marker ? n + static_cast<int64_t>(marker->size()) : -1;
@@ -81,10 +94,13 @@ std::vector<int64_t> LineTokens::offsets(const Chat& chat, int id) const {
     const ChatMessage& m = chat.message(id);
     std::vector<int64_t> offsets{0};
     const int64_t first = first_position(chat, id);
+    std::optional<AnswerReader> reader;
+    if (tokenizer_) reader.emplace(*tokenizer_);
     for (size_t i = 0; i < m.ids.size(); ++i) {
         int64_t size = 0;
-        if (tokenizer_) {
-            if (!tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
+        if (reader) {
+            if (reader->in_text() && !tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
+            reader->push(m.ids[i]);
         } else {
             const int64_t at = first + static_cast<int64_t>(i);
             if (first < 0 || at >= trace_.size()) return {};

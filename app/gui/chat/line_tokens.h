@@ -22,6 +22,7 @@ public:
 
     int64_t of_text(const std::string& text) const;          // as a message with its frame
     int64_t of_message(const Chat& chat, int id) const;      // with its frame; id 0: the system prompt
+    int64_t of_tools(const Chat& chat) const;                // their declaration
     int64_t of_line(const Chat& chat) const;                 // of the branch that is stood at, and of the next answer's opening
     int64_t first_position(const Chat& chat, int id) const;  // of an answer's first token
     void came(const Chat& chat, int id, int64_t position) { first_[{&chat, id}] = position; }  // it began there

@@ -25,14 +25,18 @@ QString text(const std::string& s) { return QString::fromStdString(s); }
 
 MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
     const ChatMessage& m = chats_.chat().message(id);
-    user_ = m.role == "user";
+    user_ = m.role == "user", plain_ = user_ || m.role == "tool";
     setFocusPolicy(Qt::StrongFocus);
     role_ = new QLabel(this);
     QFont bold = font();
     bold.setBold(true);
     role_->setFont(bold);
     role_->setTextFormat(Qt::PlainText);
-    role_->setText(user_ ? QString("You") : m.role != "assistant" ? text(m.role) : m.model.empty() ? QString("Assistant") : text(m.model));
+    role_->setText(user_                   ? QString("You")
+                   : m.role == "tool"      ? text(tool_name(m.call_id)) + " returned"
+                   : m.role != "assistant" ? text(m.role)
+                   : m.model.empty()       ? QString("Assistant")
+                                           : text(m.model));
 
     button("Copy", "Copy the message as it was written", [this] { QApplication::clipboard()->setText(plain_text()); });
     if (user_)
@@ -127,7 +131,7 @@ void MessageCard::put(const Block& block, bool closed) {
 void MessageCard::take_text() {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool growing = chats_.answered_message() == id_;
-    if (user_) {
+    if (plain_) {
         if (taken_ == 0 && !m.text.empty()) prose().set_plain(text(m.text)), taken_ = static_cast<qsizetype>(m.text.size());
         return;
     }
@@ -147,6 +151,19 @@ void MessageCard::take_text() {
         finished_ = true;
         for (const Block& block : reader_.finish()) put(block, true);
     }
+}
+
+void MessageCard::take_calls() {
+    const ChatMessage& m = chats_.chat().message(id_);
+    for (size_t i = calls_.size(); i < m.calls.size() && chats_.answered_message() != id_; ++i) {
+        auto* box = new CallBox(m.calls[i], this);
+        box->on_return = [this, box](const QString& said) { chats_.return_call(box->id(), said); };
+        box->show();
+        calls_.push_back(box);
+    }
+    const std::vector<ToolCall> open = chats_.open_calls();
+    const bool live = chats_.can_answer() && !chats_.chat().line().empty() && !calls_.empty();
+    for (CallBox* box : calls_) box->set_open(live && std::any_of(open.begin(), open.end(), [&](const ToolCall& call) { return text(call.id) == box->id(); }));
 }
 
 QString MessageCard::footer_text() const {
@@ -190,6 +207,7 @@ QString MessageCard::footer_text() const {
 
 void MessageCard::take_figures() {
     const ChatMessage& m = chats_.chat().message(id_);
+    take_calls();
     footer_->setText(footer_text());
     branches_ = chats_.chat().children(m.parent);
     std::erase_if(branches_, [&](int other) { return chats_.chat().message(other).role != m.role; });
@@ -241,6 +259,11 @@ int MessageCard::lay_out(int width) {
             s.code->setGeometry(kPad, y, inner, h);
         y += h + kGap;
     }
+    for (CallBox* box : calls_) {
+        const int h = box->height_for(inner);
+        box->setGeometry(kPad, y, inner, h);
+        y += h + kGap;
+    }
     const bool many = branches_.size() > 1;
     if (!footer_->text().isEmpty() || many) {
         const int wide = siblings_->sizeHint().width() + 8, arrow = 22;
@@ -263,7 +286,7 @@ void MessageCard::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(QPen(hasFocus() ? t.accent : t.border, hasFocus() ? 2 : 1));
-    painter.setBrush(user_ ? t.raised : t.panel);
+    painter.setBrush(plain_ ? t.raised : t.panel);
     painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
 }
 

@@ -3,6 +3,7 @@
 
 #include <QFrame>
 
+#include "app/gui/chat/call_box.h"
 #include "app/gui/chat/chats.h"
 #include "app/gui/chat/code_box.h"
 #include "app/gui/chat/markdown.h"
@@ -42,6 +43,7 @@ private:
         ProseBox* prose = nullptr;
         CodeBox* code = nullptr;
     };
+    void take_calls();
     QToolButton* button(const QString& text, const QString& tip, std::function<void()> what);
     ProseBox& prose();
     void put(const Block& block, bool closed);
@@ -53,11 +55,12 @@ private:
 
     Chats& chats_;
     int id_;
-    bool user_;
+    bool user_, plain_;  // plain: shown as it was written
     BlockReader reader_;
     qsizetype taken_ = 0;  // bytes of the message's text
     bool finished_ = false, code_open_ = false;
     std::vector<Segment> segments_;
+    std::vector<CallBox*> calls_;
     QLabel *role_, *footer_;
     std::vector<QToolButton*> buttons_;
     QToolButton *rewind_ = nullptr, *go_on_ = nullptr, *more_ = nullptr, *before_ = nullptr, *behind_ = nullptr;

@@ -1,0 +1,44 @@
+// The tools that an answer calls.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+#include "core/text/utf8.h"
+
+namespace klp {
+
+// "ping" of "functions.ping:0"; the id itself where it has another form.
+std::string tool_name(std::string_view call_id);
+
+// An answer as it comes, token by token: its text, and the calls between the control tokens. Whatever the ids are, nothing of their text is lost.
+class AnswerReader {
+public:
+    explicit AnswerReader(const Tokenizer& tokenizer);
+    std::string push(int32_t id);                                                       // the text that is whole now; "" within a call
+    std::string push(int32_t id, std::string_view bytes);                               // of a token whose bytes are known
+    std::string finish();                                                               // the rest; a call that is not closed ends here
+    bool in_text() const { return where_ == Where::text || where_ == Where::section; }  // the next token is shown
+    const std::vector<ToolCall>& calls() const { return calls_; }                       // closed ones, and after finish() all
+
+private:
+    enum class Where { text, section, id, arguments };
+    void close();
+    const Tokenizer& tokenizer_;
+    int32_t section_begin_, section_end_, begin_, argument_, end_;  // -1: the vocabulary has none
+    Where where_ = Where::text;
+    Utf8Stream text_;
+    std::string id_, arguments_;
+    std::vector<ToolCall> calls_;
+};
+
+struct ReadAnswer {
+    std::string text;
+    std::vector<ToolCall> calls;
+};
+ReadAnswer read_answer(const Tokenizer& tokenizer, std::span<const int32_t> ids);
+
+}  // namespace klp
