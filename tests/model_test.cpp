@@ -525,6 +525,7 @@ TEST_P(OnEveryDevice, AWeightThatIsNoNumberIsToldOrWithoutEffect) {
     const float poisons[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
     const std::shared_ptr<Backend> device = backend(GetParam());
     for (const DType type : {DType::f32, DType::bf16, DType::q8_0}) {
+        if (in_short() && type != DType::q8_0) continue;
         TempFolder folder;
         write_tiny_spec(folder / "m");
         ASSERT_TRUE(quantize_checkpoint(folder / "m", folder / "to", type));
@@ -546,7 +547,9 @@ TEST_P(OnEveryDevice, AWeightThatIsNoNumberIsToldOrWithoutEffect) {
         std::map<std::string, int> count;
         size_t turn = 0;
         for (const TensorInfo& t : clean->source->tensors()) {
-            const float poison = poisons[turn++ % 3];
+            const size_t n = turn++;
+            if (in_short() && n % 4 != 0) continue;
+            const float poison = poisons[n % 3];
             const int64_t at = value_count(t) / 2;
             std::vector<float> logits;
             const auto got = outcome(std::make_shared<Poisoned>(clean->source, t.name, at, poison), logits);
