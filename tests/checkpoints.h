@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -73,6 +75,20 @@ inline void write_tiny_spec(const std::filesystem::path& folder, DType type = DT
     };
     const auto written = write_checkpoint(folder, stored_tensors(config, type), piece, {{"config.json", to_json(config)}});
     ASSERT_TRUE(written) << written.error().message;
+}
+
+// Value n of a tensor (f32, f16 or bf16) of a checkpoint with one file, in place.
+inline void put_value(const std::filesystem::path& folder, const std::string& tensor, int64_t n, float value) {
+    std::string bytes = read_bytes(folder / "model.safetensors");
+    uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), 8);
+    const size_t at = bytes.find("\"" + tensor + "\"");
+    ASSERT_LT(at, header) << tensor;
+    const std::string entry = bytes.substr(at, bytes.find('}', at) - at);
+    const DType type = entry.find("BF16") != std::string::npos ? DType::bf16 : entry.find("F16") != std::string::npos ? DType::f16 : DType::f32;
+    const size_t first = std::strtoull(entry.c_str() + entry.find('[', entry.find("data_offsets")) + 1, nullptr, 10);
+    encode(type, &value, 1, bytes.data() + 8 + header + first + static_cast<size_t>(n * info(type).bytes));
+    write_bytes(folder / "model.safetensors", bytes);
 }
 
 inline std::vector<float> floats(const Weight& w) {

@@ -19,6 +19,7 @@
 namespace klp {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Words = std::vector<std::string>;
@@ -422,6 +423,55 @@ TEST_F(Cli, TheDoctorSaysWhatAModelsFilesSayOfItsWords) {
     EXPECT_FALSE(json["model"]["ends"].empty());
     EXPECT_TRUE(json["model"]["notes"].is_array());
     EXPECT_EQ(klp({"doctor", "-m", "no-such-model"}).code, 3);
+}
+
+TEST_F(Cli, NumbersThatAreNoneEndEveryCommandWithASentence) {
+    const auto copy = [](const char* name) {
+        const auto to = home() / name;
+        std::filesystem::copy(model(), to);
+        return to;
+    };
+    const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+    const auto router = copy("odd-router"), head = copy("odd-head"), deep = copy("odd-deep");
+    const std::string gate = "model.layers.1.block_sparse_moe.gate.weight", query = "model.layers.0.self_attn.q_proj.weight";
+    put_value(router, gate, 3, nan);
+    put_value(head, "lm_head.weight", 0, -infinity);  // of one id of many, that would never be picked
+    put_value(deep, query, 2, nan);
+    put_value(deep, query, 70, nan);
+    put_value(deep, "lm_head.weight", 5, infinity);
+
+    const Outcome refused = klp({"logits", "-m", router.string(), "--tokens", "1,2,3"});
+    EXPECT_EQ(refused.code, 3);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(router.string()), HasSubstr("'" + gate + "' holds NaN at [0, 3]")));
+    for (const auto& folder : {head, deep}) {
+        const std::string m = folder.string(), run = (home() / (folder.filename().string() + ".klprun")).string();
+        for (const Words& words : {Words{"logits", "-m", m, "--tokens", "1,2,3"}, Words{"logits", "-m", m, "--tokens", "1,2,3", "--json"},
+                                   Words{"logits", "-m", m, "--tokens", "1,2,3", "--step"}, Words{"bench", "-m", m, "--prompt", "8", "--gen", "4"},
+                                   Words{"bench", "-m", m, "--prompt", "8", "--gen", "0", "--json"}, Words{"sweep", "-m", m, "--contexts", "512"},
+                                   Words{"eval", "-m", m, "--items", "1"}, Words{"run", "-m", m, "-p", "hi", "-o", run}, Words{"-m", m, "-p", "hi"}}) {
+            const Outcome got = klp(words);
+            EXPECT_EQ(got.code, 1) << ::testing::PrintToString(words) << got.out << got.err;
+            EXPECT_THAT(got.err, HasSubstr("not a number at position ")) << ::testing::PrintToString(words);
+            if (words[0] != "sweep") EXPECT_EQ(got.out, "") << ::testing::PrintToString(words);
+        }
+        const Outcome checked = klp({"info", m, "--check"});
+        EXPECT_EQ(checked.code, 3);
+        EXPECT_THAT(checked.out, HasSubstr("'lm_head.weight' holds "));
+        for (const char* type : {"bf16", "q8_0"}) {
+            const Outcome copied = klp({"quantize", m, (home() / "nowhere").string(), "--type", type});
+            EXPECT_EQ(copied.code, 3);
+            EXPECT_THAT(copied.err, HasSubstr(" holds "));
+            EXPECT_FALSE(std::filesystem::exists(home() / "nowhere"));
+        }
+    }
+    const Outcome checked = klp({"info", deep.string(), "--check"});
+    EXPECT_THAT(checked.out, HasSubstr("'" + query + "' holds NaN at [0, 2] and 1 more NaN or infinity"));
+    EXPECT_THAT(checked.out, HasSubstr("'lm_head.weight' holds infinity at [0, 5]"));
+    const auto json = nlohmann::json::parse(klp({"info", deep.string(), "--check", "--json"}).out);
+    EXPECT_EQ(json["not_finite"].size(), 2u);
+    const Outcome clean = klp({"info", model(), "--check"});
+    EXPECT_EQ(clean.code, 0);
+    EXPECT_THAT(clean.out, HasSubstr("all weights are finite numbers"));
 }
 
 TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {

@@ -10,6 +10,7 @@
 
 #include "core/files/resources.h"
 #include "core/files/safetensors.h"
+#include "core/files/values.h"
 #include "core/model/checkpoint.h"
 #include "tests/checkpoints.h"
 #include "tests/source_dir.h"
@@ -368,8 +369,47 @@ TEST(Writer, NumbersWithoutAPlaceInTheTypeAreNamed) {
     const float huge = 70000;  // f16 ends at 65504
     std::memcpy(bytes.data() + bytes.size() - 4, &huge, 4);
     write_bytes(folder / "m" / "model.safetensors", bytes);
-    EXPECT_THAT(quantize_checkpoint(folder / "m", folder / "to", DType::f16).error().message, HasSubstr("holds 70000.000000 at [31, 31], which f16 cannot"));
+    EXPECT_THAT(quantize_checkpoint(folder / "m", folder / "to", DType::f16).error().message, HasSubstr("holds 70000.000000 at [7], which f16 cannot"));
     EXPECT_TRUE(quantize_checkpoint(folder / "m", folder / "to", DType::bf16));
+}
+
+TEST(Writer, RefusesWhatIsNoFiniteNumberByTensorAndPlace) {
+    const std::string name = "model.layers.1.self_attn.q_proj.weight";
+    const auto refusal = [&](float value, DType stored, DType type) -> std::string {
+        TempFolder folder;
+        write_tiny_spec(folder / "m", stored);
+        put_value(folder / "m", name, 35, value);
+        const auto done = quantize_checkpoint(folder / "m", folder / "to", type);
+        EXPECT_FALSE(fs::exists(folder / "to"));
+        return done ? "" : done.error().message;
+    };
+    const int64_t in = shape("tiny-spec").hidden_size;
+    const std::string at = " at [" + std::to_string(35 / in) + ", " + std::to_string(35 % in) + "]";
+    for (const DType stored : {DType::f32, DType::bf16})
+        for (const DType type : {DType::f32, DType::bf16, DType::f16, DType::q8_0, DType::q4_0}) {
+            EXPECT_EQ(refusal(NAN, stored, type), "tensor '" + name + "' holds NaN" + at);
+            EXPECT_EQ(refusal(-INFINITY, stored, type), "tensor '" + name + "' holds -infinity" + at);
+        }
+    // Finite, and the scale of its block would not be.
+    EXPECT_EQ(refusal(1e7f, DType::f32, DType::q8_0), "tensor '" + name + "' holds 10000000.000000" + at + ", which q8_0 cannot");
+    EXPECT_EQ(refusal(-1e6f, DType::f32, DType::q4_0), "tensor '" + name + "' holds -1000000.000000" + at + ", which q4_0 cannot");
+}
+
+TEST(Values, OddOnesAreCountedAndPlaced) {
+    for (const DTypeInfo& type : dtypes()) {
+        constexpr int64_t n = 32 * 5000;
+        std::vector<float> values(n, 1.f);
+        std::vector<std::byte> data(static_cast<size_t>(n / type.block * type.bytes));
+        encode(type.type, values.data(), n, data.data());
+        EXPECT_EQ(odd_values(type.type, data.data(), n).count, 0) << type.name;
+        const float odd[] = {INFINITY, NAN};
+        for (int64_t i = 0; i < 2; ++i)  // of a quantised type the scale of a block
+            encode(type.block > 1 ? DType::f16 : type.type, odd + i, 1, data.data() + (4500 * 32 + i * 32) / type.block * type.bytes);
+        const OddValues found = odd_values(type.type, data.data(), n);
+        EXPECT_EQ(found.count, 2 * type.block) << type.name;
+        EXPECT_EQ(found.first, 4500 * 32) << type.name;
+        EXPECT_TRUE(!std::isfinite(found.value)) << type.name;
+    }
 }
 
 TEST(Writer, NeverOverwritesAndLeavesNothingHalfDone) {

@@ -15,6 +15,7 @@
 
 #include "core/model/generate.h"
 #include "core/model/sequence.h"
+#include "tests/checkpoints.h"
 #include "tests/devices.h"
 #include "tests/source_dir.h"
 
@@ -487,6 +488,87 @@ TEST_P(OnEveryDevice, TheMemoryInUseIsWhatTheConfigPromises) {
     EXPECT_EQ(use.state, promised.state);
     EXPECT_EQ(use.conv, promised.conv);
     EXPECT_EQ(use.cache, promised.cache);  // 512 is a whole number of pages
+}
+
+// --- numbers that are no numbers --------------------------------------------------------------------------------------
+
+// A source with one value of one tensor (of a quantised block the scale) in other bits.
+class Poisoned final : public WeightSource {
+public:
+    Poisoned(std::shared_ptr<const WeightSource> clean, std::string tensor, int64_t value, float poison)
+        : clean_(std::move(clean)), tensor_(std::move(tensor)), value_(value), poison_(poison) {}
+    const std::string& path() const override { return clean_->path(); }
+    std::vector<TensorInfo> tensors() const override { return clean_->tensors(); }
+    bool has(const std::string& name) const override { return clean_->has(name); }
+    Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override {
+        auto w = clean_->find(name, shape);
+        if (!w || name != tensor_) return w;
+        bytes_.assign(w->data, w->data + w->bytes());
+        const DTypeInfo& row = info(w->type);
+        const DType type = row.block > 1 ? DType::f16 : w->type;
+        encode(type, &poison_, 1, bytes_.data() + value_ / row.block * row.bytes);
+        w->data = bytes_.data();
+        return w;
+    }
+
+private:
+    std::shared_ptr<const WeightSource> clean_;
+    std::string tensor_;
+    int64_t value_;
+    float poison_;
+    mutable std::vector<std::byte> bytes_;
+};
+
+// One weight that is no finite number, wherever it stands, is told: when the model is loaded, with its tensor, or with the position of what came out. Or
+// nothing that came out depends on it: an expert that was not picked, a row of an id that was not fed.
+TEST_P(OnEveryDevice, AWeightThatIsNoNumberIsToldOrWithoutEffect) {
+    const float poisons[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+    const std::shared_ptr<Backend> device = backend(GetParam());
+    for (const DType type : {DType::f32, DType::bf16, DType::q8_0}) {
+        if (in_short() && type != DType::q8_0) continue;
+        TempFolder folder;
+        write_tiny_spec(folder / "m");
+        ASSERT_TRUE(quantize_checkpoint(folder / "m", folder / "to", type));
+        const auto clean = open_checkpoint(folder / "to");
+        ASSERT_TRUE(clean);
+        const auto outcome = [&](std::shared_ptr<const WeightSource> source, std::vector<float>& logits) -> Result<void> {
+            auto loaded = Model::load(device, clean->config, std::move(source));
+            if (!loaded) return tl::unexpected(loaded.error());
+            Sequence sequence(*loaded);
+            Workspace space(*device);
+            for (const Ids& ids : {kPrompt, Ids{3}}) {  // a pass of several rows, and of one
+                if (auto fed = sequence.feed(ids, space); !fed) return fed;
+                logits.insert(logits.end(), space.logits.begin(), space.logits.end());
+            }
+            return {};
+        };
+        std::vector<float> expected;
+        ASSERT_TRUE(outcome(clean->source, expected));
+        std::map<std::string, int> count;
+        size_t turn = 0;
+        for (const TensorInfo& t : clean->source->tensors()) {
+            const size_t n = turn++;
+            if (in_short() && n % 4 != 0) continue;
+            const float poison = poisons[n % 3];
+            const int64_t at = value_count(t) / 2;
+            std::vector<float> logits;
+            const auto got = outcome(std::make_shared<Poisoned>(clean->source, t.name, at, poison), logits);
+            const std::string what = std::string(info(type).name) + ": " + t.name + " = " + std::to_string(poison);
+            if (got) {
+                EXPECT_EQ(logits, expected) << what;
+                EXPECT_TRUE(t.name.find(".experts.") != std::string::npos || t.name.find("embed_tokens") != std::string::npos) << what;
+                ++count["without effect"];
+            } else if (got.error().kind == Error::model) {
+                EXPECT_THAT(got.error().message, testing::AllOf(testing::HasSubstr("'" + t.name + "' holds "), testing::HasSubstr(" at [")));
+                ++count["tensor"];
+            } else {
+                EXPECT_THAT(got.error().message, testing::HasSubstr("not a number at position ")) << what;
+                ++count["position"];
+            }
+        }
+        EXPECT_GT(count["tensor"], 0);
+        EXPECT_GT(count["position"], 0);
+    }
 }
 
 // --- taps -----------------------------------------------------------------------------------------------------------

@@ -1,17 +1,7 @@
-// The delta rule 64 tokens at a time, on tensor cores. With G the sum of log decays from the chunk's start, S the state before it and T = (I + tril(beta A))^-1
-// beta,
-//   A_ij = sum_d k_i k_j e^(G_i - G_j),  B_ij = sum_d q_i k_j e^(G_i - G_j)      (i > j; i >= j)
-//   W = T (k e^G),   U = T v,   D = U - W S,   o = (q e^G) S + B D,   S <- e^G_C S + (k e^(G_C - G))^T D
-// One kernel makes everything that the state is not in, for all chunks at once; one carries 32 rows of a head's state from chunk to chunk.
-// No exponent is ever positive: decays are products of alphas, within a sub-block of 16 tokens from its start (rows) or to its end (columns), and of whole
-// sub-blocks between. Where row and column share a sub-block there is no such point between them: those pairs are made one by one, in f32.
-// Operands of tensor cores are bf16, sums and the state f32. T, v, D, B, q, the state as an operand and the update's k are sums of two bf16, W and the operands
-// of the sub-blocks off the diagonal are one. Relative to float64 (root mean square) that leaves, where gates forget, 8e-4 of the answers and 5e-4 of the
-// state; where they hardly do 2.5e-3 and 1.8e-3.
-#include <utility>
+// The chunkwise delta rule, first kernel: of a chunk all that the state is not in (kda_chunk.h).
+#include "kernels/cuda/kda_chunk.h"
 
-#include "kernels/cuda/kda.h"
-#include "kernels/cuda/mma.h"
+#include <utility>
 
 namespace klp::cuda {
 
@@ -21,19 +11,6 @@ constexpr int kChunk = kKdaChunk, kSub = 16, kSubs = kChunk / kSub;
 constexpr int kGroup = 64;         // values at a time
 constexpr int kWide = kChunk + 8;  // from row to row of shared matrices of bf16: 8 rows meet 32 banks
 constexpr int kTall = kChunk + 8;  // of f32; two of bf16 fit in one of f32
-
-// What a lane hands to mma: a chunk of a head in the order in which the second kernel's lanes take it, 16 bytes each. P = K / 32.
-//   W, Q  [8 tokens of 64][P][lane]      the operand b of tokens x keys, two steps of 16 keys; Q_low: what bf16 leaves of it
-//   key   [8 keys of K][2][lane]         k e^(G_C - G) as b of keys x tokens, two steps of 16 tokens; key_low
-//   B     [8 rows of 64][2][lane]        as b of rows x columns, two steps of 16 columns; B_low; sub-blocks above the diagonal are not written
-//   decay [K] f32                        e^G_C
-//   U     [32 values of V][8 tokens of 64][16 values of 32][lane]   the accumulator of values x tokens
-template <int K>
-struct Layout {
-    static constexpr int P = K / 32, W = 0, Q = W + 8 * P * 32, Q_low = Q + 8 * P * 32, key = Q_low + 8 * P * 32, key_low = key + K / 8 * 2 * 32,
-                         B = key_low + K / 8 * 2 * 32, B_low = B + 8 * 2 * 32, decay = B_low + 8 * 2 * 32, U = decay + K / 4;
-    static int64_t size(int64_t slices) { return U + slices * 8 * 2 * 32; }
-};
 
 // L lanes have N values each: afterwards lane l % L has the sums of values l % L * N / L and on, at the front.
 template <int L, int N>
@@ -76,17 +53,11 @@ constexpr size_t chunk_shared() {
     return operand_bytes<K>() + 2 * kChunk * kTall * 4 + (kSubs * K + 3 * kChunk + kSubs * 64) * 4;
 }
 
-// x as the sum of two bf16: to 16 bits.
-__device__ __forceinline__ void split_bf16(float x, float y, uint32_t& high, uint32_t& low) {
-    high = pack_bf16(x, y);
-    low = pack_bf16(x - __uint_as_float(high << 16), y - __uint_as_float(high & 0xffff0000u));
-}
-
 // A chunk of a head. A thread has two neighbouring keys of one sub-block's tokens.
 template <int K>
 __global__ void __launch_bounds__(2 * K, 1)
     kda_chunk(KdaShape a, const KdaRows* pieces, int32_t n_pieces, const float* f, uint4* chunks, int64_t chunk_size, float* key_squares) {
-    using At = Layout<K>;
+    using At = KdaChunkLayout<K>;
     constexpr int kThreads = 2 * K, kPairs = K / 2, kWarps = kThreads / 32, kSteps = K / 16;
     constexpr int kLanes = kPairs < 32 ? kPairs : 32, kParts = kPairs / kLanes;  // lanes of a warp, and warps, that share a sub-block
     constexpr int kMine = 32 / kLanes;                                           // of 32 sums over a sub-block's lanes, in each of them
@@ -439,246 +410,11 @@ __global__ void __launch_bounds__(2 * K, 1)
     }
 }
 
-// 32 rows of a head's state from chunk to chunk, values x keys: warp w has a quarter of the keys of the state and 16 tokens of the chunk. A lane fetches what
-// it will need itself, one chunk ahead, to shared memory or (B and the lower half of Q, which have no room there on smaller cards) to registers.
-template <int K>
-__global__ void __launch_bounds__(128)
-    kda_scan(KdaShape a, const KdaRows* pieces, const uint4* chunks, int64_t chunk_size, float* o, float* state_squares, float* update_squares) {
-    using At = Layout<K>;
-    constexpr int P = At::P, kSteps = K / 16;
-    constexpr int kU = 4 * P, kKey = kU + 4, kLow = kKey + 2 * P, kAll = kLow + 2 * P;  // 16-byte places of a lane: W | Q | U | key | key_low
-    __shared__ float space[32];
-    const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32, g = lane / 4, c2 = lane % 4 * 2;
-    const int slices = (a.V + 31) / 32;
-    const int64_t slice = blockIdx.x % slices, h = blockIdx.x / slices % a.H, n = blockIdx.x / slices / a.H;
-    const KdaRows s = pieces[n];
-    const int64_t n_chunks = (s.count + kChunk - 1) / kChunk;
-    uint4* const mine = shared_memory<uint4>() + thread;  // 128 uint4s from place to place
-    uint4 *const state = shared_memory<uint4>() + kAll * 128, *const state_low = state + 2 * kSteps * 32, *const change = state_low + 2 * kSteps * 32;
-    const auto record = [&](int64_t chunk) { return chunks + ((s.chunk + chunk) * a.H + h) * chunk_size; };
-    const auto fetch = [&](int64_t chunk, int place, int from, int count) {
-        if (chunk < n_chunks)
-            for (int i = 0; i < count; ++i) copy_async(mine + (place + i) * 128, record(chunk) + from + i * 32 + lane);
-    };
-    const auto fetch_rows = [&](int64_t chunk) {  // W and Q of 16 tokens
-        fetch(chunk, 0, At::W + warp * 2 * P * 32, 2 * P);
-        fetch(chunk, 2 * P, At::Q + warp * 2 * P * 32, 2 * P);
-        copies_sent();
-    };
-    const auto fetch_u = [&](int64_t chunk) {
-        fetch(chunk, kU, At::U + static_cast<int>(slice) * 512 + warp * 128, 4);
-        copies_sent();
-    };
-    uint4 q_low[2][P], b[2][2], b_low[2][2];  // [tile][two steps]
-    const auto load_q_low = [&](int64_t chunk) {
-        if (chunk < n_chunks)
-#pragma unroll
-            for (int i = 0; i < 2 * P; ++i) q_low[i / P][i % P] = record(chunk)[At::Q_low + (warp * 2 * P + i) * 32 + lane];
-    };
-    const auto load_b = [&](int64_t chunk) {
-        if (chunk < n_chunks)
-#pragma unroll
-            for (int i = 0; i < 4; ++i)
-                b[i / 2][i % 2] = record(chunk)[At::B + (warp * 4 + i) * 32 + lane],
-                             b_low[i / 2][i % 2] = record(chunk)[At::B_low + (warp * 4 + i) * 32 + lane];
-    };
-    const auto fetch_keys = [&](int64_t chunk) {
-        fetch(chunk, kKey, At::key + warp * P * 64, 2 * P);
-        fetch(chunk, kLow, At::key_low + warp * P * 64, 2 * P);
-        copies_sent();
-    };
-    fetch_rows(0), fetch_u(0), fetch_keys(0), load_q_low(0), load_b(0);
-
-    float S[2][P][4];
-    const auto at_state = [&](int m, int tile, int i) {
-        const int64_t v = slice * 32 + m * 16 + g + i / 2 * 8;
-        const int c = warp * (K / 4) + tile * 8 + c2 + i % 2;
-        return v < a.V && c < a.K ? s.state + (h * a.V + v) * a.K + c : nullptr;
-    };
-#pragma unroll
-    for (int m = 0; m < 2; ++m)
-#pragma unroll
-        for (int tile = 0; tile < P; ++tile)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const float* const from = at_state(m, tile, i);
-                S[m][tile][i] = from ? *from : 0;
-            }
-    const auto hand_out_state = [&] {
-#pragma unroll
-        for (int m = 0; m < 2; ++m)
-#pragma unroll
-            for (int tile = 0; tile < P; ++tile) {
-                const int column = warp * P + tile;  // of 8 keys
-                const int to = ((m * kSteps + column / 2) * 32 + lane) * 2 + column % 2;
-                uint2 high, low;
-                split_bf16(S[m][tile][0], S[m][tile][1], high.x, low.x), split_bf16(S[m][tile][2], S[m][tile][3], high.y, low.y);
-                reinterpret_cast<uint2*>(state)[to] = high, reinterpret_cast<uint2*>(state_low)[to] = low;
-            }
-    };
-    hand_out_state();
-
-    for (int64_t chunk = 0; chunk < n_chunks; ++chunk) {
-        float2 decay[P];
-        const auto* const all = reinterpret_cast<const float*>(record(chunk) + At::decay);
-#pragma unroll
-        for (int tile = 0; tile < P; ++tile) decay[tile] = *reinterpret_cast<const float2*>(all + warp * (K / 4) + tile * 8 + c2);
-        copies_arrived<2>();
-        __syncthreads();
-
-        // S W and S Q.
-        float D[2][2][4] = {}, answer[2][2][4] = {};
-#pragma unroll
-        for (int p = 0; p < P; ++p)
-#pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                uint32_t x[2][4], x_low[2][4];
-#pragma unroll
-                for (int m = 0; m < 2; ++m) {
-                    const uint4 l = state[(m * kSteps + 2 * p + half) * 32 + lane], r = state_low[(m * kSteps + 2 * p + half) * 32 + lane];
-                    x[m][0] = l.x, x[m][1] = l.y, x[m][2] = l.z, x[m][3] = l.w;
-                    x_low[m][0] = r.x, x_low[m][1] = r.y, x_low[m][2] = r.z, x_low[m][3] = r.w;
-                }
-#pragma unroll
-                for (int tile = 0; tile < 2; ++tile) {
-                    const uint4 w = mine[(tile * P + p) * 128], q = mine[(2 * P + tile * P + p) * 128];
-                    const uint4 r = q_low[tile][p];
-                    const uint32_t y[2] = {half ? w.z : w.x, half ? w.w : w.y}, z[2] = {half ? q.z : q.x, half ? q.w : q.y};
-                    const uint32_t z_low[2] = {half ? r.z : r.x, half ? r.w : r.y};
-#pragma unroll
-                    for (int m = 0; m < 2; ++m) {
-                        mma_bf16(D[m][tile], x[m], y), mma_bf16(answer[m][tile], x[m], z);
-                        mma_bf16(D[m][tile], x_low[m], y), mma_bf16(answer[m][tile], x_low[m], z);
-                        mma_bf16(answer[m][tile], x[m], z_low);
-                    }
-                }
-            }
-        fetch_rows(chunk + 1);
-        load_q_low(chunk + 1);
-
-        copies_arrived<2>();
-        __syncwarp();
-#pragma unroll
-        for (int tile = 0; tile < 2; ++tile)
-#pragma unroll
-            for (int m = 0; m < 2; ++m) {
-                const uint4 bits = mine[(kU + tile * 2 + m) * 128];
-                const float u[4] = {__uint_as_float(bits.x), __uint_as_float(bits.y), __uint_as_float(bits.z), __uint_as_float(bits.w)};
-#pragma unroll
-                for (int i = 0; i < 4; ++i) D[m][tile][i] = u[i] - D[m][tile][i];
-            }
-        fetch_u(chunk + 1);
-#pragma unroll
-        for (int m = 0; m < 2; ++m) {
-            uint32_t high[4], low[4];
-#pragma unroll
-            for (int i = 0; i < 4; ++i) split_bf16(D[m][i / 2][i % 2 * 2], D[m][i / 2][i % 2 * 2 + 1], high[i], low[i]);
-            change[(m * 4 + warp) * 32 + lane] = uint4{high[0], high[1], high[2], high[3]};
-            change[(8 + m * 4 + warp) * 32 + lane] = uint4{low[0], low[1], low[2], low[3]};
-        }
-        const int64_t t = chunk * kChunk + warp * 16 + c2;
-        if (update_squares) {
-#pragma unroll
-            for (int tile = 0; tile < 2; ++tile)
-#pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    float sum = 0;
-#pragma unroll
-                    for (int m = 0; m < 2; ++m) sum += D[m][tile][i] * D[m][tile][i] + D[m][tile][2 + i] * D[m][tile][2 + i];
-                    for (int step = 4; step < 32; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-                    const int64_t token = t + tile * 8 + i;
-                    if (g == 0 && token < s.count) update_squares[((s.start + token) * a.H + h) * slices + slice] = sum;
-                }
-        }
-        __syncthreads();
-
-        // D of 16 tokens, its upper and its lower half, for both m.
-        const auto change_at = [&](int step, uint32_t(&d)[2][2][4]) {
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const uint4 l = change[(i * 4 + step) * 32 + lane];
-                d[i / 2][i % 2][0] = l.x, d[i / 2][i % 2][1] = l.y, d[i / 2][i % 2][2] = l.z, d[i / 2][i % 2][3] = l.w;
-            }
-        };
-#pragma unroll
-        for (int step = 0; step < 4; ++step)
-            if (step <= warp) {
-                uint32_t d[2][2][4];
-                change_at(step, d);
-#pragma unroll
-                for (int tile = 0; tile < 2; ++tile) {
-                    const uint4 l = b[tile][step / 2], r = b_low[tile][step / 2];
-                    const uint32_t y[2] = {step % 2 ? l.z : l.x, step % 2 ? l.w : l.y}, y_low[2] = {step % 2 ? r.z : r.x, step % 2 ? r.w : r.y};
-#pragma unroll
-                    for (int m = 0; m < 2; ++m)
-                        mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y), mma_bf16(answer[m][tile], d[0][m], y_low);
-                }
-            }
-        load_b(chunk + 1);
-#pragma unroll
-        for (int m = 0; m < 2; ++m)
-#pragma unroll
-            for (int tile = 0; tile < 2; ++tile)
-#pragma unroll
-                for (int i = 0; i < 4; ++i) {
-                    const int64_t token = t + tile * 8 + i % 2, v = slice * 32 + m * 16 + g + i / 2 * 8;
-                    if (token < s.count && v < a.V) o[((s.start + token) * a.H + h) * a.V + v] = answer[m][tile][i];
-                }
-
-        copies_arrived<2>();
-        __syncwarp();
-#pragma unroll
-        for (int tile = 0; tile < P; ++tile)
-#pragma unroll
-            for (int m = 0; m < 2; ++m)
-                S[m][tile][0] *= decay[tile].x, S[m][tile][1] *= decay[tile].y, S[m][tile][2] *= decay[tile].x, S[m][tile][3] *= decay[tile].y;
-#pragma unroll
-        for (int step = 0; step < 4; ++step) {
-            uint32_t d[2][2][4];
-            change_at(step, d);
-#pragma unroll
-            for (int tile = 0; tile < P; ++tile) {
-                const uint2 k = reinterpret_cast<const uint2*>(mine + (kKey + tile * 2 + step / 2) * 128)[step % 2];
-                const uint2 low = reinterpret_cast<const uint2*>(mine + (kLow + tile * 2 + step / 2) * 128)[step % 2];
-                const uint32_t y[2] = {k.x, k.y}, y_low[2] = {low.x, low.y};
-#pragma unroll
-                for (int m = 0; m < 2; ++m) mma_bf16(S[m][tile], d[0][m], y), mma_bf16(S[m][tile], d[1][m], y), mma_bf16(S[m][tile], d[0][m], y_low);
-            }
-        }
-        fetch_keys(chunk + 1);
-        hand_out_state();
-    }
-    copies_arrived<0>();
-
-    float squares = 0;
-#pragma unroll
-    for (int m = 0; m < 2; ++m)
-#pragma unroll
-        for (int tile = 0; tile < P; ++tile)
-#pragma unroll
-            for (int i = 0; i < 4; ++i)
-                if (float* const to = at_state(m, tile, i)) {
-                    *to = S[m][tile][i];
-                    squares += S[m][tile][i] * S[m][tile][i];
-                }
-    if (!state_squares) return;
-    squares = block_sum(squares, space);
-    if (thread == 0) state_squares[(n * a.H + h) * slices + slice] = squares;
-}
-
-template <int K>
-constexpr size_t scan_shared() {
-    return (8 * (K / 32) + 4) * 128 * 16 + 4 * (K / 16) * 512 + 4 * 4 * 512;
-}
-
 template <int K>
 void chunkwise(Stream& stream, const KdaShape& a, const KdaRows* pieces, int32_t n, int64_t n_chunks, const float* f, const KdaChunks& to) {
-    const int64_t slices = (a.V + 31) / 32, size = Layout<K>::size(slices);
-    auto* const chunks = static_cast<uint4*>(to.chunks);
-    stream.launch("kda_chunk", kda_chunk<K>, {.x = n_chunks * a.H, .threads = 2 * K, .shared = chunk_shared<K>()}, a, pieces, n, f, chunks, size,
-                  to.key_squares);
-    stream.launch("kda_scan", kda_scan<K>, {.x = n * a.H * slices, .threads = 128, .shared = scan_shared<K>()}, a, pieces, chunks, size, to.o, to.state_squares,
-                  to.update_squares);
+    stream.launch("kda_chunk", kda_chunk<K>, {.x = n_chunks * a.H, .threads = 2 * K, .shared = chunk_shared<K>()}, a, pieces, n, f,
+                  static_cast<uint4*>(to.chunks), KdaChunkLayout<K>::size((a.V + 31) / 32), to.key_squares);
+    launch_kda_scan<K>(stream, a, pieces, n, to);
 }
 
 }  // namespace
@@ -690,7 +426,7 @@ bool kda_chunks(const KdaShape& a, size_t shared) {
 
 int64_t kda_chunk_bytes(const KdaShape& a) {
     const int64_t slices = (a.V + 31) / 32;
-    return 16 * (a.K <= 32 ? Layout<32>::size(slices) : a.K <= 64 ? Layout<64>::size(slices) : Layout<128>::size(slices));
+    return 16 * (a.K <= 32 ? KdaChunkLayout<32>::size(slices) : a.K <= 64 ? KdaChunkLayout<64>::size(slices) : KdaChunkLayout<128>::size(slices));
 }
 
 void kda_chunkwise(Stream& stream, const KdaShape& a, const KdaRows* pieces, int32_t n, int64_t n_chunks, const float* f, const KdaChunks& to) {
