@@ -10,7 +10,7 @@ std::string tool_name(std::string_view call_id) {
     return std::string(call_id.substr(dot + 1, colon - dot - 1));
 }
 
-AnswerReader::AnswerReader(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
+AnswerReader::AnswerReader(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {
     const auto id = [&](std::string_view name) { return tokenizer.special(name).value_or(-1); };
     section_begin_ = id("<|tool_calls_section_begin|>"), section_end_ = id("<|tool_calls_section_end|>");
     begin_ = id("<|tool_call_begin|>"), argument_ = id("<|tool_call_argument_begin|>"), end_ = id("<|tool_call_end|>");
@@ -20,7 +20,7 @@ void AnswerReader::close() {
     if (where_ == Where::id || where_ == Where::arguments) calls_.push_back({repair_utf8(std::exchange(id_, {})), repair_utf8(std::exchange(arguments_, {}))});
 }
 
-std::string AnswerReader::push(int32_t id) { return push(id, tokenizer_.bytes(id)); }
+std::string AnswerReader::push(int32_t id) { return push(id, tokenizer_->bytes(id)); }
 
 std::string AnswerReader::push(int32_t id, std::string_view bytes) {
     if (id == section_begin_ || id == section_end_ || id == begin_ || id == end_) {
@@ -32,7 +32,7 @@ std::string AnswerReader::push(int32_t id, std::string_view bytes) {
         where_ = Where::arguments;
         return {};
     }
-    if (tokenizer_.is_special(id)) return {};
+    if (tokenizer_->is_special(id)) return {};
     switch (where_) {
         case Where::id:
             id_ += bytes;

@@ -27,7 +27,7 @@ public:
 private:
     enum class Where { text, section, id, arguments };
     void close();
-    const Tokenizer& tokenizer_;
+    const Tokenizer* tokenizer_;
     int32_t section_begin_, section_end_, begin_, argument_, end_;  // -1: the vocabulary has none
     Where where_ = Where::text;
     Utf8Stream text_;
