@@ -234,6 +234,10 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
+    bool progress = false;
+    for (const char* name : {"", "chat", "logits", "bench", "sweep", "eval", "init", "quantize", "run", "replay", "export", "doctor"})
+        (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {  // --help, --version
@@ -244,6 +248,7 @@ int run(int argc, char** argv) {
         return Error::usage;
     }
     Terminal terminal = Terminal::detect(plain);
+    terminal.progress = progress;
     return command ? command(terminal) : chat(chat_options, terminal);
 }
 

@@ -18,7 +18,7 @@ struct LogitsOptions {
     std::vector<int32_t> tokens;
     std::optional<std::string> prompt;
     std::string out;    // .npy, float32 [T, vocabulary]
-    int64_t chunk = 0;  // tokens of a pass; 0: all at once
+    int64_t chunk = 0;  // tokens of a pass; 0: as many as any prompt's
     bool step = false;  // one at a time
     bool json = false;
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/format.h"
+#include "app/progress.h"
 #include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
@@ -86,9 +87,12 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
     load.cancel = &g_interrupted;
     load.context = options.context;
     {
-        Progress progress(terminal, "loading " + engine.name);
+        int64_t bytes = 0;
+        for (const TensorInfo& t : engine.checkpoint.source->tensors()) bytes += t.bytes;
+        Progress progress(terminal, "loading " + engine.name, "byte");
+        progress.at(0, bytes);
         load.on_plan = [&](const MemoryPlan& plan) { note(engine.name + " on " + engine.backend->info().hardware + ": " + text(plan)); };
-        load.progress = [&](double fraction) { progress.show(fraction); };
+        load.progress = [&](double fraction) { progress.at(static_cast<int64_t>(fraction * double(bytes)), bytes); };
         auto model = Model::load(engine.backend, engine.checkpoint.config, engine.checkpoint.source, load);
         if (!model) return tl::unexpected(model.error());
         engine.model = std::move(*model);

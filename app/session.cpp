@@ -5,7 +5,12 @@
 namespace klp {
 
 Session::Session(Terminal& terminal, Engine opened, Conversation begun)
-    : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {}
+    : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {
+    ws.on_pass = [this](int64_t done, int64_t total) {
+        if (!reading) reading.emplace(this->terminal, "reading", "token");
+        reading->at(done, total);
+    };
+}
 
 Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Terminal& terminal) {
     EngineOptions opening = options.engine;
@@ -41,14 +46,18 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     options.sampling.seed = seed_used = sampling.seed + answers++;  // a regenerated answer is another one
     options.budget = predict;
     options.cancel = &g_interrupted;
-    bool first = true;
+    int64_t said = 0;
+    const bool silent = !stream || !terminal.output;
     options.on_token = [&](const TokenEvent& token) {
-        if (first) watch.start();
-        first = false;
+        if (said == 0) watch.start(), reading.reset();
+        if (said == 0 && silent) reading.emplace(terminal, "answering", "token");
+        ++said;
+        if (silent) reading->at(said, 0);
         return !stream || tokenizer.is_special(token.id) || show(utf8.push(tokenizer.bytes(token.id)));
     };
     auto answer = how(options);
     watch.stop();
+    reading.reset();
     if (stream) {
         show(utf8.finish());
         put(wrap.finish());

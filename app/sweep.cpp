@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "app/sweep_text.h"
 #include "core/files/json.h"
 #include "core/model/memory_plan.h"
@@ -163,10 +164,10 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     std::string doing;
     bool headed = false;
     std::optional<Progress> progress;
-    options.on_progress = [&](const std::string& what, double fraction) {
+    options.on_progress = [&](const std::string& what, const std::string& unit, int64_t done, int64_t total) {
         if (!std::exchange(headed, true)) put(sweep_head(sweep, canvas));
-        if (what != doing) progress.reset(), progress.emplace(terminal, doing = what);
-        progress->show(fraction);
+        if (what != doing) progress.reset(), progress.emplace(terminal, doing = what, unit);
+        progress->at(done, total);
     };
     options.on_row = [&](const SweepRow& row) {
         progress.reset(), doing.clear();

@@ -117,8 +117,10 @@ public:
 private:
     bool cancelled() const { return options_.cancel && *options_.cancel; }
     static std::string too_large(int64_t needs, int64_t free) { return "a sequence needs " + size(needs + kReserve) + ", and " + size(free) + " are free"; }
-    void say(const std::string& what, double fraction) const {
-        if (options_.on_progress) options_.on_progress(what, fraction);
+    void say(const Runner& r, const std::string& what, const char* unit, int64_t done, int64_t total) const {
+        if (!options_.on_progress) return;
+        const std::string context = "context " + std::to_string(sweep_.rows.size() + 1) + " of " + std::to_string(options_.contexts.size());
+        options_.on_progress(context + ", " + r.name + ": " + what, unit, done, total);
     }
 
     SweepDecode counted(const Runner& r, int64_t context, int64_t sequences) const {
@@ -143,7 +145,7 @@ private:
                 out.why = "stopped after " + seconds_text(took) + " at " + std::to_string(at) + " tokens, the limit is " + seconds_text(options_.limit_seconds);
                 return true;
             }
-            say(r.name + ": prefill of " + std::to_string(n), static_cast<double>(at) / static_cast<double>(n));
+            say(r, "prefill", "token", at, n);
             const auto piece = ids.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPiece, n - at)));
             if (auto fed = sequence.feed(piece, ws, options_.cancel, &kGreedy); !fed) {
                 if (fed.error().kind == Error::interrupted) return false;
@@ -187,7 +189,7 @@ private:
                 r.prefilled = context, r.took = part(cell.prefill.seconds, 0.5);
             } else {
                 cell.prefill.seconds.clear();
-                say(r.name + ": a synthetic cache of " + std::to_string(context), 0);
+                say(r, "a synthetic cache of " + std::to_string(context), "", 0, 0);
                 sequences[at].reset();
                 if (auto filled = sequences[at].fill(context, 1); !filled) return tl::unexpected(filled.error());
                 cell.one.synthetic = true;
@@ -198,7 +200,7 @@ private:
         for (int round = 0; round < kRounds; ++round) {
             for (size_t k = 0; k < who.size(); ++k) {
                 const size_t at = round % 2 ? who.size() - 1 - k : k;
-                say(runners_[who[at]]->name + ": decoding at " + std::to_string(context), static_cast<double>(round) / kRounds);
+                say(*runners_[who[at]], "decoding at " + std::to_string(context), "round", round, kRounds);
                 const int64_t start = now_ns();
                 int t = 0;
                 const auto timed = [&](int64_t ns) {
@@ -232,7 +234,7 @@ private:
         sequences.reserve(static_cast<size_t>(n));
         for (int64_t i = 0; i < n; ++i) {
             if (cancelled()) return false;
-            say(r.name + ": " + std::to_string(n) + " synthetic caches of " + std::to_string(context), static_cast<double>(i) / static_cast<double>(n));
+            say(r, "synthetic caches of " + std::to_string(context), "cache", i, n);
             sequences.emplace_back(r.model);
             if (auto filled = sequences.back().fill(context, static_cast<uint64_t>(i) + 1); !filled) return tl::unexpected(filled.error());
         }
@@ -244,7 +246,7 @@ private:
         const int64_t start = now_ns();
         for (int step = 0; step < kUntimed + kBatchSteps; ++step) {
             if (cancelled()) return false;
-            say(r.name + ": " + std::to_string(n) + " sequences decode at " + std::to_string(context), static_cast<double>(step) / (kUntimed + kBatchSteps));
+            say(r, std::to_string(n) + " sequences decode at " + std::to_string(context), "step", step, kUntimed + kBatchSteps);
             const int64_t before = now_ns();
             r.model->forward(feeds, ws);
             if (std::any_of(ws.picked.begin(), ws.picked.end(), [](const Picked& p) { return p.id < 0; })) return no_number(sequences[0].position());

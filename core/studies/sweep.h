@@ -66,7 +66,7 @@ struct SweepOptions {
     int64_t memory = 0;             // as Sweep::memory; 0: what is free on a GPU, on a CPU 1 GiB beside the weights
     const std::atomic<bool>* cancel = nullptr;
     std::function<void(const SweepRow&)> on_row;
-    std::function<void(const std::string& what, double fraction)> on_progress;
+    std::function<void(const std::string& what, const std::string& unit, int64_t done, int64_t total)> on_progress;
     std::function<int64_t()> available;  // bytes that are free on the device; empty: asks it
 };
 inline constexpr int64_t kMostSequences = 1024;  // of a batch
