@@ -9,6 +9,7 @@ namespace klp {
 
 struct InfoOptions {
     std::string model;
+    std::string shape, dtype = "bf16";  // or a named shape
     bool check = false, json = false;
 };
 int info_command(const InfoOptions& options, Terminal& terminal);

@@ -7,6 +7,7 @@
 
 #include "app/format.h"
 #include "app/progress.h"
+#include "core/files/foreign.h"
 #include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
@@ -56,7 +57,18 @@ Result<DType> type_named(const std::string& name) {
     return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
 }
 
-static Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
+std::optional<Checkpoint> open_config(const std::string& model) {
+    std::error_code none;
+    const auto folder = find_model(model);
+    if (!folder || !foreign_folder(*folder).empty()) return {};
+    for (const char* weights : {"model.safetensors", "model.safetensors.index.json"})
+        if (std::filesystem::exists(*folder / weights, none)) return {};
+    auto config = read_config(*folder / "config.json");
+    if (!config) return {};
+    return Checkpoint{.folder = *folder, .config = *config, .source = synthetic_weights(*config, DType::bf16, 0)};
+}
+
+Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
     auto config = shape_named(name);
     if (!config) return tl::unexpected(config.error());
     auto type = type_named(dtype);
