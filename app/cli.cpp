@@ -238,6 +238,7 @@ int run(int argc, char** argv) {
     bool progress = false;
     for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "init", "quantize", "run", "replay", "export", "doctor"})
         (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
+    app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));
 
     try {
         app.parse(argc, argv);
