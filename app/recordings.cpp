@@ -173,7 +173,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
             } else if (std::holds_alternative<TokenMade>(e)) {
                 if (answer.ids.empty()) progress.reset();
                 if (!terminal.output && !progress) progress.emplace(terminal, "answering", "token");
-                if (progress) progress->at(static_cast<int64_t>(answer.ids.size()) + 1, 0);
+                if (progress) progress->at(static_cast<int64_t>(answer.ids.size()), 0);
             }
             talk.take(e, options.stats);
             if (file) {

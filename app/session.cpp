@@ -51,8 +51,8 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     options.on_token = [&](const TokenEvent& token) {
         if (said == 0) watch.start(), reading.reset();
         if (said == 0 && silent) reading.emplace(terminal, "answering", "token");
-        ++said;
         if (silent) reading->at(said, 0);
+        ++said;
         return !stream || tokenizer.is_special(token.id) || show(utf8.push(tokenizer.bytes(token.id)));
     };
     auto answer = how(options);
