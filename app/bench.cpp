@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "core/model/generate.h"
 #include "core/system.h"
 
@@ -63,7 +64,7 @@ public:
             if (auto filled = sequence_.fill(depth_, 1); !filled) return filled;
         }
         for (int64_t at = sequence_.position(); at < depth_; at += kPiece) {
-            progress.show(double(at) / double(depth_));
+            progress.at(at, depth_);
             if (auto fed = sequence_.feed(std::span(ids_).subspan(size_t(at), size_t(std::min(kPiece, depth_ - at))), ws_, &g_interrupted, &kGreedy); !fed)
                 return fed;
         }
@@ -134,23 +135,26 @@ Result<std::vector<Test>> run_tests(const BenchOptions& options, const std::vect
         std::vector<Test> here;
         for (const Contender& contender : contenders) {
             benches.emplace_back(contender, depth, room);
-            Progress progress(terminal, contender.name + ": prefill to depth " + grouped(depth));
+            Progress progress(terminal, contender.name + ": prefill to depth " + grouped(depth), "token");
             if (auto reached = benches.back().reach_depth(options.synthetic, progress); !reached) return tl::unexpected(reached.error());
         }
         for (const bool decode : {false, true}) {
             const int64_t tokens = decode ? options.generate : options.prompt;
             for (size_t c = 0; tokens > 0 && c < contenders.size(); ++c) here.push_back({c, decode, tokens, depth, {}, 0});
         }
+        Progress progress(terminal, "measuring at depth " + grouped(depth), "run");
+        const auto runs = static_cast<int64_t>(here.size()) * (options.repeat + 1);
+        int64_t run = 0;
         // A first short run of each pays for pages, scratch and threads; then A B, B A, A B: a drifting machine treats both alike.
         for (const Test& test : here) {
+            progress.at(run++, runs);
             if (auto warm = benches[test.contender].measure(test, test.decode ? std::min<int64_t>(test.tokens, 4) : test.tokens); !warm)
                 return tl::unexpected(warm.error());
         }
-        Progress progress(terminal, "measuring at depth " + grouped(depth));
         for (int r = 0; r < options.repeat; ++r) {
             for (size_t i = 0; i < here.size(); ++i) {
                 Test& test = here[r % 2 ? here.size() - 1 - i : i];
-                progress.show(double(size_t(r) * here.size() + i) / double(size_t(options.repeat) * here.size()));
+                progress.at(run++, runs);
                 auto rate = benches[test.contender].measure(test, test.tokens);
                 if (!rate) return tl::unexpected(rate.error());
                 test.rates.push_back(*rate);
@@ -174,6 +178,8 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     if (!engine) return report(engine.error());
     std::vector<Contender> contenders{{engine->name, engine->model, false}};
     if (options.baseline) {
+        Progress progress(terminal, "making the all-MLA twin");
+        progress.at();
         auto twin = engine->model->all_mla_twin(engine->checkpoint.folder);
         if (!twin) return report(twin.error());
         contenders.push_back({"all-MLA twin", *twin, true});
@@ -187,10 +193,15 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
 
     // The machine's limits once before and once after: it is the same machine only if nobody else came.
     const DeviceInfo& device = engine->backend->info();
-    DeviceLimits limits = engine->backend->limits();
+    const auto measure_limits = [&] {
+        Progress progress(terminal, "measuring what this machine allows");
+        progress.at();
+        return engine->backend->limits();
+    };
+    DeviceLimits limits = measure_limits();
     const auto tests = run_tests(options, contenders, terminal);
     if (!tests) return report(tests.error());
-    limits = better(limits, engine->backend->limits());
+    limits = better(limits, measure_limits());
     const bool known = limits.read_gb_s > 0;
 
     const ParameterCount parameters = count_parameters(engine->config());

@@ -1,6 +1,7 @@
 // klp init and klp quantize: checkpoints that this program writes.
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "core/files/checkpoint_writer.h"
 #include "core/files/resources.h"
 
@@ -33,9 +34,9 @@ int init_command(const InitOptions& options, Terminal& terminal) {
     const auto config = config_of(options);
     if (!config) return report(config.error());
     if (options.out.empty()) return report({Error::usage, "say where to: -o DIR"});
-    Progress progress(terminal, "writing " + options.out);
-    const auto written =
-        init_checkpoint(options.out, *config, *type, options.seed, {.cancel = &g_interrupted, .progress = [&](double fraction) { progress.show(fraction); }});
+    Progress progress(terminal, "writing " + options.out, "byte");
+    const auto written = init_checkpoint(options.out, *config, *type, options.seed,
+                                         {.cancel = &g_interrupted, .progress = [&](int64_t done, int64_t total) { progress.at(done, total); }});
     return written ? 0 : report(written.error());
 }
 
@@ -44,9 +45,9 @@ int quantize_command(const QuantizeOptions& options, Terminal& terminal) {
     if (!type) return report(type.error());
     const auto source = find_model(options.source);
     if (!source) return report(source.error());
-    Progress progress(terminal, "writing " + options.out);
-    const auto written =
-        quantize_checkpoint(*source, options.out, *type, {.cancel = &g_interrupted, .progress = [&](double fraction) { progress.show(fraction); }});
+    Progress progress(terminal, "writing " + options.out, "byte");
+    const auto written = quantize_checkpoint(*source, options.out, *type,
+                                             {.cancel = &g_interrupted, .progress = [&](int64_t done, int64_t total) { progress.at(done, total); }});
     return written ? 0 : report(written.error());
 }
 

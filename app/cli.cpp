@@ -55,9 +55,9 @@ void add_engine(CLI::App& app, EngineOptions& o) {
     app.add_option("-t,--threads", o.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
 }
 
-void add_shape(CLI::App& app, EngineOptions& o) {
-    app.add_option("--shape", o.shape, "a named shape with random weights instead of a model (klp init --list shows them)");
-    app.add_option("--dtype", o.dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str()->needs("--shape");
+void add_shape(CLI::App& app, std::string& shape, std::string& dtype) {
+    app.add_option("--shape", shape, "a named shape with random weights instead of a model (klp init --list shows them)");
+    app.add_option("--dtype", dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str()->needs("--shape");
 }
 
 void add_sampling(CLI::App& app, SamplingFlags& o) {
@@ -118,7 +118,8 @@ int run(int argc, char** argv) {
     InfoOptions info;
     sub = subcommand("info", "what a model is made of, and the memory it takes", info, info_command);
     sub->add_option("model,-m,--model", info.model, "folder, or name of a model");
-    sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity");
+    add_shape(*sub, info.shape, info.dtype);
+    sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity")->excludes("--shape");
     sub->add_flag("--json", info.json, "as a JSON object");
 
     LogitsOptions logits;
@@ -142,7 +143,7 @@ int run(int argc, char** argv) {
     BenchOptions bench;
     sub = subcommand("bench", "prefill and decode speed, beside what the machine allows", bench, bench_command);
     add_engine(*sub, bench.engine);
-    add_shape(*sub, bench.engine);
+    add_shape(*sub, bench.engine.shape, bench.engine.dtype);
     sub->add_option("--prompt", bench.prompt, "tokens of the prefill test; 0: none")->capture_default_str()->check(between(0, kTokens));
     sub->add_option("--gen", bench.generate, "tokens of the decode test; 0: none")->capture_default_str()->check(between(0, kTokens));
     sub->add_option("--depth", bench.depths, "tokens already in the context, with commas between")
@@ -157,7 +158,7 @@ int run(int argc, char** argv) {
     SweepFlags sweep;
     sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, sweep_command);
     add_engine(*sub, sweep.engine);
-    add_shape(*sub, sweep.engine);
+    add_shape(*sub, sweep.engine.shape, sweep.engine.dtype);
     sub->add_option("--contexts", sweep.contexts, "such as 4k,16k,1M; without it 4k to 1M on a GPU, 1k to 64k on a CPU");
     sub->add_option("--memory", sweep.memory,
                     "for weights and the largest batch, such as 16GiB; without it what is free on a GPU, 1 GiB beside the weights on a CPU");
@@ -236,6 +237,11 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
+    bool progress = false;
+    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "init", "quantize", "run", "replay", "export", "doctor"})
+        (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
+    app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {  // --help, --version
@@ -246,6 +252,7 @@ int run(int argc, char** argv) {
         return Error::usage;
     }
     Terminal terminal = Terminal::detect(plain);
+    terminal.progress = progress;
     return command ? command(terminal) : chat(chat_options, terminal);
 }
 

@@ -9,6 +9,7 @@ namespace klp {
 
 struct InfoOptions {
     std::string model;
+    std::string shape, dtype = "bf16";  // or a named shape
     bool check = false, json = false;
 };
 int info_command(const InfoOptions& options, Terminal& terminal);
@@ -18,7 +19,7 @@ struct LogitsOptions {
     std::vector<int32_t> tokens;
     std::optional<std::string> prompt;
     std::string out;    // .npy, float32 [T, vocabulary]
-    int64_t chunk = 0;  // tokens of a pass; 0: all at once
+    int64_t chunk = 0;  // tokens of a pass; 0: as many as any prompt's
     bool step = false;  // one at a time
     bool json = false;
 };

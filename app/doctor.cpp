@@ -7,6 +7,7 @@
 #include "app/engine.h"
 #include "app/format.h"
 #include "app/machine.h"
+#include "app/progress.h"
 #include "core/files/resources.h"
 #include "core/text/chat_template.h"
 #include "kernels/cpu/limits.h"
@@ -60,8 +61,11 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     const char* forced = std::getenv("KLP_ISA");
     const Machine machine = this_machine();
     const Canvas& canvas = terminal.canvas;
+    std::optional<Progress> progress(std::in_place, terminal, "measuring what this machine allows");
+    progress->at();
     const Limits limits = measure_limits(options.threads);
     const DeviceLimits own = (*backend)->free_bytes() >= 0 ? (*backend)->limits() : DeviceLimits{};  // of a GPU
+    progress.reset();
 
     Json out{{"version", KLP_VERSION},
              {"cpu",

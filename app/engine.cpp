@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/format.h"
+#include "app/progress.h"
+#include "core/files/foreign.h"
 #include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
@@ -55,7 +57,18 @@ Result<DType> type_named(const std::string& name) {
     return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
 }
 
-static Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
+std::optional<Checkpoint> open_config(const std::string& model) {
+    std::error_code none;
+    const auto folder = find_model(model);
+    if (!folder || !foreign_folder(*folder).empty()) return {};
+    for (const char* weights : {"model.safetensors", "model.safetensors.index.json"})
+        if (std::filesystem::exists(*folder / weights, none)) return {};
+    auto config = read_config(*folder / "config.json");
+    if (!config) return {};
+    return Checkpoint{.folder = *folder, .config = *config, .source = synthetic_weights(*config, DType::bf16, 0)};
+}
+
+Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
     auto config = shape_named(name);
     if (!config) return tl::unexpected(config.error());
     auto type = type_named(dtype);
@@ -86,9 +99,12 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
     load.cancel = &g_interrupted;
     load.context = options.context;
     {
-        Progress progress(terminal, "loading " + engine.name);
+        int64_t bytes = 0;
+        for (const TensorInfo& t : engine.checkpoint.source->tensors()) bytes += t.bytes;
+        Progress progress(terminal, "loading " + engine.name, "byte");
+        progress.at(0, bytes);
         load.on_plan = [&](const MemoryPlan& plan) { note(engine.name + " on " + engine.backend->info().hardware + ": " + text(plan)); };
-        load.progress = [&](double fraction) { progress.show(fraction); };
+        load.progress = [&](double fraction) { progress.at(static_cast<int64_t>(fraction * double(bytes)), bytes); };
         auto model = Model::load(engine.backend, engine.checkpoint.config, engine.checkpoint.source, load);
         if (!model) return tl::unexpected(model.error());
         engine.model = std::move(*model);

@@ -34,6 +34,9 @@ void note_context(const std::string& what, int64_t asked, int64_t context);
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal);
 // Only the folder: headers and config, no weights.
 Result<Checkpoint> open_folder(const std::string& model);
+// A shape, its weights drawn. And the same of a folder that has no weights but only a config.json, as bf16; nothing where it has some, or something else.
+Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype);
+std::optional<Checkpoint> open_config(const std::string& model);
 // A shape, or a type of weights, by the name that the command line has for it; the error lists the names.
 Result<ModelConfig> shape_named(const std::string& name);
 Result<DType> type_named(const std::string& name);

@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "core/files/json.h"
 #include "core/files/resources.h"
 #include "core/model/generate.h"
@@ -259,19 +260,23 @@ private:
 
 Result<void> examine_all(Examinee& examinee, const Data& data, const EvalOptions& options, const Terminal& terminal, Figures& out) {
     if (auto begun = examinee.begin(); !begun) return begun;
-    Progress progress(terminal, "examining " + out.model);
     std::map<std::pair<std::string, int>, int> taken;
-    for (size_t i = 0; i < data.tasks.size(); ++i) {
-        const Task& task = data.tasks[i];
-        progress.show(double(i) / double(data.tasks.size()));
-        const int number = taken[{task.name, task.size}]++;
-        if (number >= options.items) continue;
-        if (auto done = examinee.examine(task, static_cast<size_t>(number), options.distances, out); !done) return done;
+    std::vector<std::pair<const Task*, size_t>> tasks;  // and its number among those of its kind
+    for (const Task& task : data.tasks)
+        if (const int number = taken[{task.name, task.size}]++; number < options.items) tasks.emplace_back(&task, static_cast<size_t>(number));
+    Progress progress(terminal, "examining " + out.model, "item");
+    const auto total = static_cast<int64_t>(tasks.size() + data.stories.size() + data.chats.size());
+    int64_t at = 0;
+    for (const auto& [task, number] : tasks) {
+        progress.at(at++, total);
+        if (auto done = examinee.examine(*task, number, options.distances, out); !done) return done;
     }
     for (const auto& story : data.stories) {
+        progress.at(at++, total);
         if (auto done = examinee.read(story, out.stories); !done) return done;
     }
     for (const auto& chat : data.chats) {
+        progress.at(at++, total);
         if (auto done = examinee.read(chat, out.chats); !done) return done;
     }
     return {};

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/lenses.h"
+#include "app/progress.h"
 #include "core/files/values.h"
 
 namespace klp {
@@ -48,8 +49,12 @@ std::string feed_forward(const ModelConfig& c) {
 }  // namespace
 
 int info_command(const InfoOptions& options, Terminal& terminal) {
-    auto checkpoint = open_folder(options.model);
+    if (!options.shape.empty() && !options.model.empty()) return report({Error::usage, "say what to show: a model (-m) or a shape (--shape), not both"});
+    auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
+    bool computed = !options.shape.empty();  // there are no weights
+    if (auto config = checkpoint || options.check ? std::nullopt : open_config(options.model)) checkpoint = std::move(*config), computed = true;
     if (!checkpoint) return report(checkpoint.error());
+    const std::string name = options.shape.empty() ? model_name(checkpoint->folder) : options.shape;
     const ModelConfig& c = checkpoint->config;
     std::map<std::string, TypeTotal> types;
     TypeTotal all;
@@ -61,9 +66,9 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     }
     std::vector<OddValues> odd;
     if (options.check) {
-        Progress progress(terminal, "checking all weights");
+        Progress progress(terminal, "checking all weights", "byte");
         auto found = check_values(
-            *checkpoint->source, [&](double fraction) { progress.show(fraction); }, &g_interrupted);
+            *checkpoint->source, [&](double fraction) { progress.at(static_cast<int64_t>(fraction * double(all.bytes)), all.bytes); }, &g_interrupted);
         if (!found) return report(found.error());
         odd = std::move(*found);
     }
@@ -80,7 +85,7 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     if (options.json) {
         Json by_type;
         for (const auto& [type, total] : types) by_type[type] = {{"tensors", total.tensors}, {"bytes", total.bytes}};
-        Json out{{"model", model_name(checkpoint->folder)},
+        Json out{{"model", name},
                  {"folder", checkpoint->folder.string()},
                  {"model_type", c.model_type},
                  {"layers", c.layer_kinds},
@@ -90,6 +95,7 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
                  {"parameters", {{"total", parameters.total}, {"active", parameters.active}}},
                  {"tensors", by_type},
                  {"bytes", all.bytes},
+                 {"computed", computed},
                  {"tokenizer", checkpoint->tokenizer != nullptr},
                  {"memory", memory_json(c, cache_bytes)},
                  {"config", Json::parse(to_json(c))}};
@@ -107,16 +113,18 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     facts.add({"architecture", c.model_type + ", " + std::to_string(c.num_hidden_layers) + " layers, width " + std::to_string(c.hidden_size)});
     facts.add({"mixers", mixers(c)});
     facts.add({"feed-forward", feed_forward(c)});
-    facts.add({"vocabulary", grouped(c.vocab_size) + (c.tie_word_embeddings ? ", tied" : "") + (checkpoint->tokenizer ? "" : "; no tokenizer in the folder")});
+    facts.add({"vocabulary",
+               grouped(c.vocab_size) + (c.tie_word_embeddings ? ", tied" : "") + (checkpoint->tokenizer || computed ? "" : "; no tokenizer in the folder")});
     facts.add({"context", grouped(c.model_max_length) + " tokens"});
     facts.add({"parameters", count_text(parameters.total) + " in all, " + count_text(parameters.active) + " active for a token"});
     std::string lines = facts.text();
     lines.erase(0, lines.find('\n') + 1);
-    std::string out = bold(model_name(checkpoint->folder) + "\n", canvas) + lines + "\n" + layer_pattern(c, canvas.width) + "\n";
+    std::string out = bold(name + "\n", canvas) + lines + "\n" + layer_pattern(c, canvas.width) + "\n";
     Table table({"type", "tensors", "bytes"});
     for (const auto& [type, total] : types) table.add({type, grouped(total.tensors), bytes_text(total.bytes)});
     table.add({"all", grouped(all.tensors), bytes_text(all.bytes)});
-    out += table.text() + "\n" + memory_by_context(c, cache_bytes, 0, canvas);
+    out +=
+        table.text() + (computed ? "computed: no weights are here, these are what they would be\n" : "") + "\n" + memory_by_context(c, cache_bytes, 0, canvas);
     if (options.check) {
         std::string found;
         for (const OddValues& o : odd) found += one_line(text(o)) + "\n";

@@ -190,7 +190,7 @@ struct LineReader::Editor {
     void remember(const std::string& line) {
         HistEvent event;
         ::history(history, &event, H_ENTER, line.c_str());
-        trouble = append_history(file, line);
+        trouble = append_history(file, one_line(line));
     }
 };
 
@@ -241,7 +241,7 @@ LineReader::Got LineReader::read(const std::string& prompt, std::string& line) {
 }
 
 void LineReader::remember(const std::string& line) {
-    if (editor_) editor_->remember(one_line(line));
+    if (editor_) editor_->remember(line);
 }
 
 std::string LineReader::history_state() const {

@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "core/model/sequence.h"
 #include "kernels/cpu/sample.h"
 
@@ -74,16 +75,19 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
     }
     std::optional<NpyFile> file;
     if (!options.out.empty()) file.emplace(options.out, T, engine->config().vocab_size);
-    const int64_t chunk = options.step ? 1 : options.chunk > 0 ? options.chunk : T;
+    const int64_t chunk = options.step ? 1 : options.chunk > 0 ? options.chunk : kPrefillChunk;
     std::vector<float> last;
+    std::optional<Progress> progress(std::in_place, terminal, "reading", "token");
     for (int64_t at = 0; at < T; at += chunk) {
         if (g_interrupted) return report({Error::interrupted, "interrupted after " + grouped(at) + " of " + grouped(T) + " tokens"});
+        progress->at(at, T);
         const Feed feed{&sequence, std::span<const int32_t>(tokens).subspan(size_t(at), size_t(std::min(chunk, T - at)))};
         engine->model->forward({&feed, 1}, ws, /*all_rows=*/true);
         if (auto numbers = check_logits(ws.logits, engine->config().vocab_size, at + 1); !numbers) return report(numbers.error());
         if (file) file->append(ws.logits);
         last.assign(ws.logits.end() - static_cast<int64_t>(vocabulary), ws.logits.end());
     }
+    progress.reset();
     if (file) {
         if (auto written = file->close(); !written) return report(written.error());
     }

@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/opener.h"
+#include "app/progress.h"
 #include "app/session.h"
 #include "core/files/crc32.h"
 #include "core/runs/replay_run.h"
@@ -145,7 +146,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         Progress progress(terminal, "loading");
         run.post(LoadModel{options.engine.model, options.engine.device, options.engine.threads, options.context});
         const auto loaded = events_until([&](const Event& e) -> Result<bool> {
-            if (const auto* loading = std::get_if<Loading>(&e)) progress.show(loading->fraction);
+            if (const auto* loading = std::get_if<Loading>(&e)) progress.at(std::llround(1000 * loading->fraction), 1000);
             if (const auto* l = std::get_if<Loaded>(&e)) card = l->card;
             return card != nullptr;
         });
@@ -186,7 +187,16 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         ask.line.push_back(part_of(turn));
         run.post(ask);
         Part answer{.role = "assistant"};
+        std::optional<Progress> progress;
         ended = events_until([&](const Event& e) -> Result<bool> {
+            if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->phase == Phase::prefill) {
+                if (!progress) progress.emplace(terminal, "reading", "token");
+                progress->at(at->done, at->total);
+            } else if (std::holds_alternative<TokenMade>(e)) {
+                if (answer.ids.empty()) progress.reset();
+                if (!terminal.output && !progress) progress.emplace(terminal, "answering", "token");
+                if (progress) progress->at(static_cast<int64_t>(answer.ids.size()), 0);
+            }
             talk.take(e, options.stats);
             if (file) {
                 if (auto kept = file->append(e, now_ns() - begin); !kept) return tl::unexpected(kept.error());
@@ -197,10 +207,12 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         if (!ended || g_interrupted || output_failed()) break;
         if (file && last_position < kProbed) {
             // What was read when the word before the full stop was chosen; a recording without it is one all the same.
+            progress.emplace(terminal, "looking back for the recording", "token");
             for (const auto& [layer, heads] : probed) {
                 run.post(ProbeAttention{layer, -1, std::max<int64_t>(0, last_position - 2)});
                 int waiting = heads;
                 (void)events_until([&](const Event& e) -> Result<bool> {
+                    if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->phase == Phase::probing) progress->at(at->done, at->total);
                     if (const auto* picture = std::get_if<AttentionPicture>(&e); picture && file->append(e, now_ns() - begin)) --waiting;
                     return waiting <= 0;
                 });
@@ -210,10 +222,10 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         ++ask.answer, ++ask.sampling.seed;
     }
     if (options.race > 0 && ended && !g_interrupted && !output_failed()) {
-        Progress progress(terminal, "racing");
+        Progress progress(terminal, "racing", "token");
         run.post(StartRace{options.race});
         ended = events_until([&](const Event& e) -> Result<bool> {
-            if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.show(double(at->done) / double(at->total));
+            if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.at(at->done, at->total);
             if (const auto* point = std::get_if<RacePoint>(&e); point && (options.stats || !file))
                 note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) + " a token, twin " + duration_text(point->twin_ns));
             if (file && (std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e)))
@@ -230,11 +242,14 @@ int run_command(const RunOptions& options, Terminal& terminal) {
 }
 
 int replay_command(const ReplayOptions& options, Terminal& terminal) {
+    std::optional<Progress> progress(std::in_place, terminal, "opening " + options.file);
+    progress->at();
     auto recording = Recording::open(options.file);
     if (!recording) return report(recording.error());
     if (!(*recording)->damage().empty()) note("klp: " + one_line((*recording)->damage()));
     const RecordingHeader& h = (*recording)->header();
     ReplayRun run(*recording, now_ns);
+    progress.reset();
     if (options.stats) {
         const RunCard& c = *h.card;
         note(one_line(h.title) + (h.about.empty() ? "" : ": " + one_line(h.about)) + "\n" + one_line(c.name) + ", " + one_line(c.weights) + ", recorded " +
@@ -271,9 +286,10 @@ struct Row {
 };
 
 struct Export {
-    explicit Export(const Recording& r) : recording(r), card(*r.header().card) {
+    Export(const Recording& r, Progress& progress) : recording(r), card(*r.header().card) {
         std::vector<size_t> at;  // rows by position, of the sequence as it stands
         for (size_t i = 0; i < r.size(); ++i) {
+            if (i % 1024 == 0) progress.at(static_cast<int64_t>(i), static_cast<int64_t>(r.size()));
             if (r.is<StatePicture>(i)) pictures.push_back(i);
             if (r.is<Readings>(i)) {
                 if (const auto e = r.event(i))
@@ -300,6 +316,7 @@ struct Export {
         }
     }
     std::vector<float> readings(const Row& row) const {
+        if (on_row) on_row();
         if (row.readings == SIZE_MAX) return {};
         auto e = recording.event(row.readings);
         return e ? std::get<Readings>(*e).values : std::vector<float>();
@@ -322,6 +339,7 @@ struct Export {
     const RunCard& card;
     std::vector<Row> rows;
     std::vector<size_t> pictures;
+    std::function<void()> on_row;  // whose readings are read
 };
 
 constexpr Site kAllSites[] = {Site::log_decay, Site::beta, Site::state_norm, Site::update_norm, Site::log_sum_exp, Site::picks, Site::pick_weights};
@@ -593,14 +611,22 @@ bool write_npz(std::ostream& out, const Export& x) {
 
 }  // namespace
 
-int export_command(const ExportOptions& options, Terminal&) {
+int export_command(const ExportOptions& options, Terminal& terminal) {
     const std::string kind = fs::path(options.out).extension().string();
     if (kind != ".npz" && kind != ".csv" && kind != ".json")
         return report({Error::usage, "-o " + options.out + ": the file's name must end in .npz, .csv or .json"});
     auto recording = Recording::open(options.file);
     if (!recording) return report(recording.error());
     if (!(*recording)->damage().empty()) note("klp: " + one_line((*recording)->damage()));
-    const Export all(**recording);
+    std::optional<Progress> progress(std::in_place, terminal, "reading " + options.file, "event");
+    Export all(**recording, *progress);
+    progress.reset();
+    // Readings are the bulk, and are read for each kind of array again.
+    int64_t passes = 0, row = 0;
+    for (Site site : kAllSites) passes += !all.card.shape.layers(site).empty();
+    const int64_t rows = static_cast<int64_t>(all.rows.size()) * (kind == ".npz" ? passes : 1);
+    progress.emplace(terminal, "writing " + options.out, "row");
+    all.on_row = [&] { progress->at(row++, rows); };
     std::ofstream out(options.out, std::ios::binary | std::ios::trunc);
     bool fits = true;
     if (kind == ".npz")
@@ -610,6 +636,7 @@ int export_command(const ExportOptions& options, Terminal&) {
     else
         write_json(out, all);
     out.close();
+    progress.reset();
     std::error_code none;
     if (!out) {
         const int error = errno;

@@ -15,7 +15,12 @@ Result<std::string> read_tools(const std::string& file) {
 }
 
 Session::Session(Terminal& terminal, Engine opened, Conversation begun)
-    : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {}
+    : terminal(terminal), engine(std::move(opened)), talk(std::move(begun)), ws(*engine.backend), watch(engine.config()) {
+    ws.on_pass = [this](int64_t done, int64_t total) {
+        if (!reading) reading.emplace(this->terminal, "reading", "token");
+        reading->at(done, total);
+    };
+}
 
 Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Terminal& terminal) {
     EngineOptions opening = options.engine;
@@ -80,10 +85,13 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     options.sampling.seed = seed_used = sampling.seed + answers++;  // a regenerated answer is another one
     options.budget = predict;
     options.cancel = &g_interrupted;
-    bool first = true;
+    int64_t said = 0;
+    const bool silent = !stream || !terminal.output;
     options.on_token = [&](const TokenEvent& token) {
-        if (first) watch.start();
-        first = false;
+        if (said == 0) watch.start(), reading.reset();
+        if (said == 0 && silent) reading.emplace(terminal, "answering", "token");
+        if (silent) reading->at(said, 0);
+        ++said;
         const size_t calls = reader.calls().size();
         std::string text = reader.push(token.id);
         for (size_t i = calls; i < reader.calls().size(); ++i) text += call_text(reader.calls()[i]);
@@ -91,6 +99,7 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     };
     auto answer = how(options);
     watch.stop();
+    reading.reset();
     if (stream) {
         const size_t calls = reader.calls().size();
         show(reader.finish());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/chat.h"
+#include "app/progress.h"
 #include "app/watch.h"
 #include "core/runs/conversation.h"
 
@@ -48,6 +49,7 @@ struct Session {
     std::string newest_snap;
     std::string history;  // where the lines typed are kept
     bool quit = false;
+    std::optional<Progress> reading;  // of what is prefilled or replayed; reset by whoever is done
 
     Session(Terminal& terminal, Engine engine, Conversation talk);
 };

@@ -392,7 +392,8 @@ void run_slash_command(Session& session, const std::string& line) {
         const size_t most = takes.empty() ? 0 : 1 + static_cast<size_t>(std::count(takes.begin(), takes.end(), ' '));
         if (words.size() > most && takes.find("TEXT") == takes.npos)
             return note("klp: /" + name + (most == 0 ? " takes nothing behind it" : " takes no more than " + std::string(takes)));
-        return c.run(session, words, rest);
+        c.run(session, words, rest);
+        return session.reading.reset();
     }
     const auto nearest = std::min_element(commands().begin(), commands().end(),
                                           [&](const auto& a, const auto& b) { return edit_distance(name, a.name) < edit_distance(name, b.name); });
@@ -435,7 +436,7 @@ std::vector<std::string> completions(const Session& session, std::string_view be
 void show_outcome(Session& session, const Result<Conversation::Answer>& answer) {
     if (!answer) {
         const bool stopped = answer.error().kind == Error::interrupted;
-        return note(stopped ? dim("(" + answer.error().message + "; nothing was kept)", session.terminal.canvas) : "klp: " + answer.error().message);
+        return note(stopped ? dim("(" + answer.error().message + ")", session.terminal.canvas) : "klp: " + answer.error().message);
     }
     put("\n");
     std::string cost = session.cost_of(*answer), line;

@@ -11,6 +11,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/progress.h"
 #include "app/sweep_text.h"
 #include "core/files/json.h"
 #include "core/model/memory_plan.h"
@@ -114,6 +115,33 @@ int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
     return 0;
 }
 
+// Of what this machine cannot hold: all that needs no weights.
+int show_computed(const SweepFlags& flags, const SweepOptions& options, const std::string& why, const Terminal& terminal) {
+    const auto checkpoint = flags.engine.shape.empty() ? open_folder(flags.engine.model) : open_shape(flags.engine.shape, flags.engine.dtype);
+    if (!checkpoint) return report(checkpoint.error());
+    const auto device = make_backend(flags.engine.device, flags.engine.threads);
+    if (!device) return report(device.error());
+    Sweep sweep{.klp = KLP_VERSION,
+                .date = date_now(),
+                .command = one_line(flags.command),
+                .model = flags.engine.shape.empty() ? model_name(checkpoint->folder) : flags.engine.shape,
+                .type = main_type(*checkpoint->source),
+                .twin = std::string(label(TwinKind::computed))};
+    const ParameterCount parameters = count_parameters(checkpoint->config);
+    sweep.parameters = parameters.total, sweep.active = parameters.active;
+    for (const TensorInfo& t : checkpoint->source->tensors()) sweep.weight_bytes += t.bytes;
+    sweep.device = (*device)->info(), sweep.limits = (*device)->limits();
+    sweep.limit_seconds = options.limit_seconds, sweep.memory = options.memory;
+    sweep.ended = "is computed and was not run: " + why;
+    compute_rows(checkpoint->config, options.contexts, sweep);
+
+    std::string out = sweep_head(sweep, terminal.canvas);
+    for (const SweepRow& row : sweep.rows) out += sweep_rows(row, terminal.canvas);
+    put(out + sweep_foot(sweep, terminal.canvas) + (flags.reference ? sweep_reference(terminal.canvas) : ""));
+    if (auto written = write_files(flags, sweep); !written) return report(written.error());
+    return 0;
+}
+
 }  // namespace
 
 int sweep_command(const SweepFlags& flags, Terminal& terminal) {
@@ -136,13 +164,16 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     opening.context = contexts->front();
     opening.room = contexts->back() + kMlaPage;
     auto engine = open_engine(opening, terminal);
+    if (!engine && engine.error().kind == Error::device) return show_computed(flags, options, engine.error().message, terminal);
     if (!engine) return report(engine.error());
     const Model& model = *engine->model;
     Backend& on = model.backend();
     const int64_t extra = twin_mixer_bytes(model.config(), cache_value_bytes(model)), free = on.free_bytes() >= 0 ? on.free_bytes() : system_memory().available;
     if (free >= 0 && extra > free)
-        return report({Error::device, "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware +
-                                          " has " + bytes_text(free) + " free beside the model"});
+        return show_computed(flags, options,
+                             "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware + " has " +
+                                 bytes_text(free) + " free beside the model",
+                             terminal);
     // Not a trained twin: one that shares all but the mixers fits beside the model, and is as fast.
     auto twin = model.all_mla_twin();
     if (!twin) return report(twin.error());
@@ -163,10 +194,10 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     std::string doing;
     bool headed = false;
     std::optional<Progress> progress;
-    options.on_progress = [&](const std::string& what, double fraction) {
+    options.on_progress = [&](const std::string& what, const std::string& unit, int64_t done, int64_t total) {
         if (!std::exchange(headed, true)) put(sweep_head(sweep, canvas));
-        if (what != doing) progress.reset(), progress.emplace(terminal, doing = what);
-        progress->show(fraction);
+        if (what != doing) progress.reset(), progress.emplace(terminal, doing = what, unit);
+        progress->at(done, total);
     };
     options.on_row = [&](const SweepRow& row) {
         progress.reset(), doing.clear();

@@ -43,9 +43,9 @@ Figure token(const SweepDecode& d) { return {ms_text(d.ms), ms_text(d.least_ms),
 Figure spread(const SweepDecode& d) { return {d.steps ? ms_text(d.p10) + "-" + ms_text(d.p90) : "", "", ""}; }
 Figure whole(const SweepDecode& d) {
     const double limit = static_cast<double>(d.sequences) * 1e3 / d.least_ms;
-    return {d.steps ? rate_text(d.rate()) : "n/a", d.steps ? rate_text(limit) : "", d.steps ? percent_text(d.share()) : ""};
+    return {d.steps ? rate_text(d.rate()) : "n/a", d.sequences ? rate_text(limit) : "", d.steps ? percent_text(d.share()) : ""};
 }
-Figure count(const SweepDecode& d) { return {d.steps ? grouped(d.sequences) : "", "", ""}; }
+Figure count(const SweepDecode& d) { return {d.sequences ? grouped(d.sequences) : "", "", ""}; }
 
 std::string rate_name(const Sweep& s) { return s.type == "q8_0" || s.type == "q4_0" ? "int8" : s.type == "bf16" ? "bf16" : "f32"; }
 double rate_of(const Sweep& s) {
@@ -91,8 +91,9 @@ std::string sweep_head(const Sweep& s, const Canvas& canvas) {
 std::string sweep_rows(const SweepRow& row, const Canvas& canvas) {
     const SweepCell &a = row.hybrid, &b = row.twin;
     const bool star = a.one.synthetic || b.one.synthetic;
-    std::string out =
-        "\n" + bold(line(context_text(row.context) + " tokens", {"hybrid", "limit", "share"}, {"twin", "limit", "share"}, "gain", canvas), canvas);
+    std::string out = "\n" + bold(line(context_text(row.context) + (row.computed ? ", computed" : " tokens"), {"hybrid", "limit", "share"},
+                                       {"twin", "limit", "share"}, "gain", canvas),
+                                  canvas);
     out += line("prefill tokens/s", prefill(a.prefill), prefill(b.prefill),
                 a.prefill.seconds.empty() || b.prefill.seconds.empty() ? "" : times(a.prefill.rate() / b.prefill.rate()), canvas);
     out += line(std::string("ms a token") + (star ? " *" : ""), token(a.one), token(b.one), times(b.one.ms / a.one.ms), canvas);
@@ -102,7 +103,7 @@ std::string sweep_rows(const SweepRow& row, const Canvas& canvas) {
     out += line("batch tokens/s", whole(a.batch), whole(b.batch), a.batch.steps && b.batch.steps ? times(a.batch.rate() / b.batch.rate()) : "", canvas);
     out += line("  sequences", count(a.batch), count(b.batch), "", canvas);
     const auto note = [&](const char* what, const std::string& why) {
-        if (!why.empty()) out += wrapped(std::string(what) + ": " + one_line(why) + ".", canvas.width);
+        if (!row.computed && !why.empty()) out += wrapped(std::string(what) + ": " + one_line(why) + ".", canvas.width);
     };
     note("hybrid, prefill", a.prefill.why), note("twin, prefill", b.prefill.why);
     note("hybrid, a token", a.one.why), note("twin, a token", b.one.why);
@@ -115,10 +116,12 @@ std::string sweep_foot(const Sweep& s, const Canvas& canvas) {
     const bool star = std::any_of(s.rows.begin(), s.rows.end(), [](const SweepRow& r) { return r.hybrid.one.synthetic || r.twin.one.synthetic; });
     std::string out = "\n";
     if (!s.ended.empty()) out += wrapped("The sweep " + one_line(s.ended) + ".", canvas.width);
+    if (std::any_of(s.rows.begin(), s.rows.end(), [](const SweepRow& r) { return r.computed; }))
+        out += wrapped("computed: nothing was run; bytes are counted from the model's shape, and limits are what this device allows.", canvas.width);
     if (star) out += wrapped("* Behind a synthetic cache: random numbers in the place of a prompt that would have taken too long.", canvas.width);
-    out += wrapped("gain: the hybrid's advantage. batch: as many sequences as fit into " + bytes_text(s.memory) + " with the weights, at most " +
-                       grouped(kMostSequences) + ", each with a synthetic cache of its own.",
-                   canvas.width);
+    const std::string batch = " batch: as many sequences as fit into " + bytes_text(s.memory) + " with the weights, at most " + grouped(kMostSequences) +
+                              ", each with a synthetic cache of its own.";
+    out += wrapped("gain: the hybrid's advantage." + (s.memory > 0 ? batch : ""), canvas.width);
     if (s.limits.read_gb_s > 0)
         out += wrapped(
             "limit: what the device allows, reading the active weights, the state (read and written) and the cache once, or multiplying, whichever takes "
@@ -154,7 +157,7 @@ std::string sweep_csv(const Sweep& s) {
     for (const std::string what : {"decode", "batch"})
         for (const char* column : {"sequences", "steps", "synthetic_cache", "ms", "p10_ms", "p90_ms", "limit_ms", "tokens_per_second", "note"})
             out += "," + what + "_" + column;
-    out += "\n";
+    out += ",computed\n";
     for (const SweepRow& row : s.rows) {
         for (const bool twin : {false, true}) {
             const SweepCell& c = twin ? row.twin : row.hybrid;
@@ -162,7 +165,7 @@ std::string sweep_csv(const Sweep& s) {
             out += std::to_string(row.context) + (twin ? ",twin," : ",hybrid,") + (row.in_turn ? "yes" : "no") + "," + std::to_string(c.prefill.tokens) + "," +
                    (prefilled ? plain(static_cast<double>(c.prefill.tokens) / c.prefill.rate()) : "") + "," + plain(c.prefill.least_seconds) + "," +
                    (prefilled ? plain(c.prefill.rate()) : "") + "," + quoted(c.prefill.why) + "," + std::to_string(c.state_bytes) + "," +
-                   std::to_string(c.cache_bytes) + "," + csv_decode(c.one) + "," + csv_decode(c.batch) + "\n";
+                   std::to_string(c.cache_bytes) + "," + csv_decode(c.one) + "," + csv_decode(c.batch) + (row.computed ? ",yes\n" : ",no\n");
         }
     }
     return out;

@@ -14,8 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "app/format.h"
-#include "core/system.h"
+#include "app/progress.h"
 
 namespace klp {
 
@@ -105,6 +104,7 @@ void catch_signals() {
 
 bool put(std::string_view text) {
     if (g_output_error) return false;
+    const auto alone = pause_progress();
     errno = 0;
     while (!text.empty()) {
         const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
@@ -125,24 +125,8 @@ bool output_failed() { return g_output_error != 0; }
 void note(std::string_view text) {
     std::string line(text);
     if (!line.ends_with('\n')) line += '\n';
+    const auto alone = pause_progress();
     std::fwrite(line.data(), 1, line.size(), stderr);
-}
-
-Progress::Progress(const Terminal& terminal, std::string what) : terminal_(terminal), what_(std::move(what)), start_(now_ns()) {}
-
-void Progress::show(double fraction) {
-    const int64_t now = now_ns();
-    if (!terminal_.errors || now - start_ < 500'000'000 || now - last_ < 100'000'000) return;
-    last_ = now;
-    shown_ = true;
-    std::fprintf(stderr, "\r%s %3.0f %%", what_.c_str(), fraction * 100);
-    std::fflush(stderr);
-}
-
-Progress::~Progress() {
-    if (!shown_) return;
-    std::fprintf(stderr, "\r%*s\r", display_width(what_) + 6, "");
-    std::fflush(stderr);
 }
 
 }  // namespace klp

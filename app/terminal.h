@@ -23,7 +23,8 @@ struct Canvas {
 struct Terminal {
     bool input = false, output = false, errors = false;  // is stdin, stdout, stderr a terminal?
     bool dumb = false;
-    Canvas canvas;  // for stdout
+    bool progress = false;  // said even where stderr is no terminal
+    Canvas canvas;          // for stdout
 
     // NO_COLOR, TERM, COLORTERM, the locale, COLUMNS and the window decide; `plain` forbids colour and Unicode.
     static Terminal detect(bool plain);
@@ -42,20 +43,6 @@ bool put(std::string_view text);
 bool output_failed();
 // A sentence or more on stderr, with a line end.
 void note(std::string_view text);
-
-// "loading 43 %" on one line of a terminal, from the second half second on; gone when it is destroyed.
-class Progress {
-public:
-    Progress(const Terminal& terminal, std::string what);
-    ~Progress();
-    void show(double fraction);
-
-private:
-    const Terminal& terminal_;
-    std::string what_;
-    int64_t start_, last_ = 0;
-    bool shown_ = false;
-};
 
 // One line at a time: with editing, history and completion on a terminal, plainly otherwise.
 class LineReader {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "core/system.h"
 #include "tests/checkpoints.h"
 #include "tests/talker.h"
 
@@ -55,6 +56,12 @@ public:
     bool wait_for(const std::string& text) {
         for (;;) {
             if (const size_t found = seen_.out.find(text, mark_); found != std::string::npos) return mark_ = found + text.size(), true;
+            if (!read_some()) return false;
+        }
+    }
+    bool wait_for_error(const std::string& text) {  // the same of stderr
+        for (;;) {
+            if (const size_t found = seen_.err.find(text, error_mark_); found != std::string::npos) return error_mark_ = found + text.size(), true;
             if (!read_some()) return false;
         }
     }
@@ -132,7 +139,7 @@ private:
     pid_t pid_ = -1;
     int in_ = -1, out_ = -1, err_ = -1;
     Outcome seen_;
-    size_t mark_ = 0;
+    size_t mark_ = 0, error_mark_ = 0;
     bool interrupted_ = false;
 };
 
@@ -294,6 +301,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--stats"},
                                       {"--repeat-penalty", "9"},
                                       {"--json"},
+                                      {"--progress"},
                                       {"--plain"}};
     const std::string help = klp({"--help"}).out;
     for (const std::string& names : options_of(help)) {
@@ -483,6 +491,47 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
     EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b"));
 }
 
+TEST_F(Cli, MemoryNeedsNoWeights) {
+    const Outcome named = klp({"info", "--shape", "kimi-linear-48b"});
+    EXPECT_EQ(named.code, 0) << named.err;
+    EXPECT_THAT(named.out, AllOf(HasSubstr("kimi-linear-48b\n"), HasSubstr("1,048,576"), HasSubstr("computed: no weights are here")));
+    const auto json = nlohmann::json::parse(klp({"info", "--shape", "kimi-linear-48b", "--dtype", "q8_0", "--json"}).out);
+    EXPECT_EQ(json["computed"], true);
+    EXPECT_EQ(json["memory"].back()["cache"], sequence_bytes(shape("kimi-linear-48b"), 1 << 20).cache);
+    EXPECT_TRUE(json["tensors"].contains("q8_0"));
+
+    const auto folder = home() / "only-config";
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(talker_->folder() / "config.json", folder / "config.json");
+    const Outcome bare = klp({"info", folder.string()});
+    EXPECT_EQ(bare.code, 0) << bare.err;
+    EXPECT_THAT(bare.out, AllOf(HasSubstr("only-config\n"), HasSubstr("computed: no weights are here")));
+    const std::string whole = klp({"info", model()}).out;
+    EXPECT_THAT(whole, Not(HasSubstr("computed: no weights")));
+    EXPECT_EQ(bare.out.substr(bare.out.find("Memory of")), whole.substr(whole.find("Memory of"))) << "the same table";
+    EXPECT_EQ(klp({"-m", folder.string(), "-p", "hi"}).code, 3) << "it cannot talk";
+    EXPECT_EQ(klp({"info", "--shape", "tiny", "-m", model()}).code, 2);
+    std::ofstream(folder / "m.gguf") << "GGUF";
+    EXPECT_THAT(klp({"info", folder.string()}).err, HasSubstr("holds GGUF files"));
+}
+
+TEST_F(Cli, ASweepThatDoesNotFitIsComputed) {
+    if (system_memory().available > int64_t{180} << 30) GTEST_SKIP() << "this machine holds it";
+    const std::string file = (home() / "computed.json").string();
+    const Outcome got =
+        klp({"sweep", "--shape", "kimi-linear-48b", "--dtype", "f32", "--device", "cpu", "--contexts", "4k,1M", "--memory", "400GiB", "--json", file});
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_THAT(got.out, AllOf(HasSubstr("4k, computed"), HasSubstr("1M, computed"), HasSubstr("was not run: "), HasSubstr("computed: nothing was run")));
+    const auto json = nlohmann::json::parse(read_bytes(file));
+    ASSERT_EQ(json["rows"].size(), 2u);
+    EXPECT_EQ(json["rows"][1]["computed"], true);
+    EXPECT_EQ(json["rows"][1]["twin"]["cache_bytes"], sequence_bytes(all_mla(shape("kimi-linear-48b")), 1 << 20, 4).cache);
+    EXPECT_GT(json["rows"][1]["hybrid"]["batch"]["sequences"], json["rows"][1]["twin"]["batch"]["sequences"]);
+    const Outcome shown = klp({"sweep", "--from", file});
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    EXPECT_THAT(shown.out, HasSubstr("1M, computed"));
+}
+
 TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     const auto file = [&](const char* name) { return (home() / name).string(); };
     const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "--json", file("a.json"), "--csv",
@@ -661,6 +710,84 @@ TEST_F(Cli, InterruptingTheLoadIsOneSentence) {
         EXPECT_EQ(got.out, "");
         EXPECT_EQ(sentences(got.err), 1) << got.err;
     }
+}
+
+TEST_F(Cli, LongWorkSaysHowFarItIsWhereThatIsAskedFor) {
+    const std::string recording = (home() / "far.klprun").string(), text(1500, 'x');
+    const auto folder = home() / "far";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "tasks.jsonl") << R"({"task": "recall", "far": false, "size": 1, "before": [], "ask": [["a?", "b"]]})"
+                                          << "\n";
+    std::ofstream(folder / "talk.jsonl") << "[\"hi\", \"hello\"]\n";
+    std::ofstream(folder / "text.jsonl") << "\"One.\"\n";
+    std::ofstream(folder / "stories.jsonl") << "\"A story.\"\n";
+    std::ofstream(folder / "chats.jsonl") << "";
+    const std::pair<Words, Words> lines[] = {{chat({"-p", text}), {"loading talker: 0 B of ", "reading: 0 of 1,5", "answering\n"}},
+                                             {{"logits", "-m", model(), "-p", text}, {"reading: 0 of 1,500 tokens\n"}},
+                                             {{"bench", "-m", model(), "--prompt", "2", "--gen", "2", "--depth", "600", "--repeat", "1", "--baseline"},
+                                              {"making the all-MLA twin\n", "talker: prefill to depth 600: 0 of 600 tokens\n",
+                                               "measuring at depth 600: 0 of 8 runs\n", "measuring what this machine"}},
+                                             {{"sweep", "-m", model(), "--contexts", "64", "--limit", "0.01"},
+                                              {"context 1 of 1, hybrid: prefill: 0 of 64 tokens\n", "decoding at 64: 0 of 5 rounds\n"}},
+                                             {{"eval", "-m", model(), "--data", folder.string()}, {"examining talker: 0 of 2 items\n"}},
+                                             {{"init", "--shape", "tiny", "-o", "FRESH"}, {"writing ", " of "}},
+                                             {{"quantize", model(), "FRESH", "--type", "q8_0"}, {"writing "}},
+                                             {{"run", "-m", model(), "-p", text, "-n", "3", "-o", recording, "--race", "64"},
+                                              {"loading: 0.0 %", "reading: 0 of 1,5", "answering\n", "racing: 0 of 64 tokens\n"}},
+                                             {{"replay", recording, "--speed", "16"}, {"opening "}},
+                                             {{"export", recording, "-o", (home() / "far.npz").string()}, {"far.klprun: 0 of ", "far.npz: 0 of "}},
+                                             {{"doctor"}, {"measuring what this machine allows\n"}}};
+    int made = 0;
+    for (const auto& [words, said] : lines) {
+        for (const bool asked : {false, true}) {
+            Words all = words;
+            for (std::string& word : all)
+                if (word == "FRESH") word = (home() / ("far" + std::to_string(made++))).string();
+            std::error_code none;
+            if (words[0] == "run") std::filesystem::remove(recording, none);
+            if (asked) all.insert(all.begin(), "--progress");
+            const Outcome got = klp(all);
+            EXPECT_EQ(got.code, 0) << ::testing::PrintToString(all) << got.err;
+            for (const std::string& sentence : said) {
+                if (asked) {
+                    EXPECT_THAT(got.err, HasSubstr(sentence)) << words[0];
+                } else {
+                    EXPECT_THAT(got.err, Not(HasSubstr(sentence))) << words[0];
+                }
+            }
+        }
+    }
+}
+
+TEST_F(Cli, TheLineOfProgressVanishes) {
+    Klp program({"bench", "-m", model(), "--prompt", "0", "--gen", "30000", "--repeat", "1000"}, kUsual);
+    ASSERT_TRUE(program.wait_for("\rmeasuring at depth 0: "));
+    program.interrupt();
+    const Outcome got = program.finish();
+    EXPECT_EQ(got.code, 130);
+    const size_t line = got.out.rfind("\rmeasuring"), end = got.out.find('\r', line + 1), sentence = got.out.find("klp: ", end);
+    ASSERT_NE(sentence, std::string::npos) << got.out;
+    const std::string between = got.out.substr(end, sentence - end);
+    EXPECT_EQ(between, "\r" + std::string(between.size() - 2, ' ') + "\r");
+    EXPECT_GE(between.size() - 2, end - line - 1) << "all of it is covered";
+    for (const std::string& row : rows_of(got.out)) EXPECT_LE(columns(row), 80u) << row;
+}
+
+TEST_F(Cli, CtrlCInAPrefillKeepsWhatWasRead) {
+    Klp repl({"-m", model(), "--device", "naive", "-i", "-n", "2", "--temp", "0", "--progress"});
+    const std::string question = std::string(20000, 'x') + "\n";
+    repl.type(question);
+    ASSERT_TRUE(repl.wait_for_error("reading: 0 of 20,"));
+    repl.interrupt();
+    ASSERT_TRUE(repl.wait_for_error("; the same again goes on from there"));
+    repl.type(question);
+    ASSERT_TRUE(repl.wait_for_error("reading: 0 of 19,"));  // at least a pass of 512 less
+    repl.interrupt();
+    ASSERT_TRUE(repl.wait_for_error("; the same again goes on from there"));
+    repl.type("/context\n/quit\n");
+    const Outcome got = repl.finish();
+    EXPECT_EQ(got.code, 0);
+    EXPECT_THAT(got.out, HasSubstr("\n0 of 32,768 tokens")) << "nothing of it was said";
 }
 
 TEST_F(Cli, AFullDiskIsNamed) {

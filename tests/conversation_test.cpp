@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/model/checkpoint.h"
+#include "core/model/snapshot_pool.h"
 #include "tests/talker.h"
 
 namespace klp {
@@ -205,6 +206,90 @@ TEST_F(TalkTest, ACancelledPrefillChangesNothing) {
     }
     ask(talk, "two");
     expect_true_memory(talk);
+}
+
+TEST_F(TalkTest, AnInterruptedReadingGoesOnWhereItStopped) {
+    const std::string text = std::string(2000, 'x') + "?";
+    Conversation whole = begin();
+    ask(whole, "one");
+    ask(whole, text);
+
+    Conversation talk = begin();
+    ask(talk, "one");
+    const auto before = talk.sequence().tokens();
+    std::atomic<bool> cancel{false};
+    GenerateOptions options = brief();
+    options.cancel = &cancel;
+    int64_t longest = 0;
+    for (const int64_t at : {1024, 0}) {  // before which pass of the rest Ctrl-C comes
+        ws_->on_pass = [&](int64_t done, int64_t total) { longest = std::max(longest, total), cancel = done >= at; };
+        cancel = false;
+        auto stopped = talk.ask(text, *ws_, options);
+        ASSERT_FALSE(stopped);
+        EXPECT_EQ(stopped.error().kind, Error::interrupted);
+        EXPECT_NE(stopped.error().message.find("the same again goes on from there"), std::string::npos) << stopped.error().message;
+        EXPECT_EQ(talk.sequence().tokens(), before) << "what was not answered was not said";
+    }
+    ws_->on_pass = nullptr, cancel = false;
+    auto answer = talk.ask(text, *ws_, options);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_LT(answer->prompt_tokens, longest - 1500) << "1,024 and then 512 or more were there";
+    EXPECT_EQ(talk.sequence().tokens(), whole.sequence().tokens());
+    expect_true_memory(talk);
+
+    // Something else in between, and a Ctrl-C between the message and its answer.
+    ws_->on_pass = [&](int64_t done, int64_t) { cancel = done >= 512; };
+    ASSERT_FALSE(talk.ask(std::string(1500, 'y'), *ws_, options));
+    ws_->on_pass = nullptr, cancel = false;
+    ask(talk, "three");
+    expect_true_memory(talk);
+    ws_->on_pass = [&](int64_t, int64_t) { cancel = true; };
+    auto read = talk.ask(std::string(300, 'z'), *ws_, options);
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find("after the whole message"), std::string::npos) << read.error().message;
+    ws_->on_pass = nullptr, cancel = false;
+    answer = talk.ask(std::string(300, 'z'), *ws_, options);
+    ASSERT_TRUE(answer);
+    EXPECT_LT(answer->prompt_tokens, 20);
+    expect_true_memory(talk);
+}
+
+TEST_F(TalkTest, AnInterruptedWayBackGoesOnWhereItStopped) {
+    Conversation talk = begin(0, 0);  // nothing is frozen
+    ask(talk, std::string(2000, 'x'));
+    ask(talk, "two");
+    std::atomic<bool> cancel{false};
+    ws_->on_pass = [&](int64_t done, int64_t) { cancel = done >= 1024; };
+    ASSERT_FALSE(talk.rewind(1, *ws_, &cancel));
+    expect_true_memory(talk);
+    ws_->on_pass = nullptr, cancel = false;
+    auto move = talk.rewind(1, *ws_, &cancel);
+    ASSERT_TRUE(move);
+    EXPECT_LT(move->replayed, 2000 - 1024);
+    expect_true_memory(talk);
+}
+
+TEST_F(TalkTest, APoolGoesOnWhereACancelStoppedIt) {
+    const std::vector<int32_t> target(2000, 65);
+    for (const bool keeps : {true, false}) {
+        SnapshotPool pool(int64_t{1} << 30);
+        Sequence sequence(model_);
+        std::atomic<bool> cancel{false};
+        auto stopped = pool.go(
+            sequence, target, *ws_, &cancel, [&](int64_t done, int64_t) { cancel = done >= 1024; }, keeps);
+        ASSERT_FALSE(stopped);
+        EXPECT_EQ(stopped.error().message, std::string("interrupted after 1024 of 2000 tokens") + (keeps ? "; the same again goes on from there" : ""));
+        EXPECT_EQ(sequence.position(), 0);
+        cancel = false;
+        auto move = pool.go(sequence, target, *ws_, &cancel);
+        ASSERT_TRUE(move);
+        EXPECT_EQ(move->replayed, keeps ? 2000 - 1024 : 2000);
+        Sequence fresh(model_);
+        ASSERT_TRUE(fresh.feed(target, *ws_));
+        EXPECT_EQ(sequence.tokens(), fresh.tokens());
+        const auto a = next_logits(sequence), b = next_logits(fresh);
+        for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 0.02);
+    }
 }
 
 TEST_F(TalkTest, ALongQuestionIsNotReplayedForAnotherAnswer) {

@@ -308,7 +308,7 @@ TEST(Writer, ShardsWhatIsLarge) {
     WriteOptions options;
     options.shard_bytes = 400'000;
     double last = 0;
-    options.progress = [&](double fraction) {
+    options.progress = [&](int64_t done, int64_t total) {
         EXPECT_GE(fraction, last);
         last = fraction;
     };
@@ -426,7 +426,7 @@ TEST(Writer, NeverOverwritesAndLeavesNothingHalfDone) {
     std::atomic<bool> cancel = false;
     WriteOptions options;
     options.cancel = &cancel;
-    options.progress = [&](double fraction) { cancel = fraction > 0.5; };
+    options.progress = [&](int64_t done, int64_t total) { cancel = done > total / 2; };
     const auto stopped = init_checkpoint(folder / "stopped", shape("tiny"), DType::f32, 1, options);
     EXPECT_EQ(stopped.error().kind, Error::interrupted);
     EXPECT_THAT(names(folder.path()), ElementsAre("empty"));

@@ -263,8 +263,16 @@ TEST(SweepRun, EndsBeforeMemoryDoes) {
     options.available = [] { return int64_t{70} << 20; };
     const auto [s, done] = sweep_of(*make_backend("cpu", 1), options);
     ASSERT_TRUE(done) << done.error().message;
-    ASSERT_EQ(s.rows.size(), 1u);
+    ASSERT_EQ(s.rows.size(), 2u);
     EXPECT_THAT(s.ended, HasSubstr("ended before 32768 tokens: the hybrid needs"));
+    EXPECT_FALSE(s.rows[0].computed);
+    EXPECT_TRUE(s.rows[1].computed) << "what needs no memory is said all the same";
+    const SequenceBytes twin = sequence_bytes(all_mla(shape("tiny")), 1 << 15);
+    EXPECT_EQ(s.rows[1].twin.cache_bytes, twin.cache);
+    EXPECT_EQ(s.rows[1].twin.one.steps, 0);
+    EXPECT_GT(s.rows[1].twin.one.least_ms, s.rows[1].hybrid.one.least_ms);
+    EXPECT_THAT(sweep_rows(s.rows[1], {}), HasSubstr("\n32k, computed"));
+    EXPECT_THAT(sweep_foot(s, {}), HasSubstr("computed: nothing was run"));
     EXPECT_THAT(s.ended, HasSubstr("70.0 MiB are free"));
 
     options.available = [] { return int64_t{85} << 20; };  // the twin needs more
@@ -329,6 +337,7 @@ Sweep invented() {
         }
         s.rows.push_back(row);
     }
+    compute_rows(shape("tiny"), std::vector<int64_t>{1 << 21}, s);
     s.rows[1].twin.prefill.seconds.clear(), s.rows[1].twin.prefill.why = "left out, \"too long\"";
     s.rows[1].twin.batch = {.sequences = 0, .why = "no room"};
     return s;
@@ -340,7 +349,8 @@ TEST(SweepFile, ComesBackAsItWas) {
     const auto back = parse_sweep(json, "a.json");
     ASSERT_TRUE(back) << back.error().message;
     EXPECT_EQ(to_json(*back), json);
-    EXPECT_EQ(sweep_rows(back->rows[1], {}), sweep_rows(s.rows[1], {}));
+    for (size_t i : {1, 2}) EXPECT_EQ(sweep_rows(back->rows[i], {}), sweep_rows(s.rows[i], {}));
+    EXPECT_TRUE(back->rows[2].computed);
     EXPECT_EQ(sweep_csv(*back), sweep_csv(s));
     EXPECT_EQ(sweep_svg(*back), sweep_svg(s));
 }

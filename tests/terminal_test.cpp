@@ -7,6 +7,7 @@
 
 #include "app/format.h"
 #include "app/pictures.h"
+#include "app/progress.h"
 
 namespace klp {
 namespace {
@@ -86,6 +87,16 @@ TEST(Text, ThatComesInPiecesIsBrokenAtBlanks) {
         out += wrap.finish();
         EXPECT_EQ(out, "One cold day Pickle\nwalked to the barn.\n\n  indented, and\na_word_that_is_longer_than_the_line\n漢字漢字漢字漢字漢字\n漢字漢字漢字");
     }
+}
+
+TEST(Progress, SaysPhaseCountRateAndTimeLeft) {
+    EXPECT_EQ(progress_text("reading", "token", 0, 6000, 0), "reading: 0 of 6,000 tokens");
+    EXPECT_EQ(progress_text("reading", "token", 1024, 6000, 4'000'000'000), "reading: 1,024 of 6,000 tokens, 256 tokens/s, 20 s left");
+    EXPECT_EQ(progress_text("loading m", "byte", int64_t{1} << 30, int64_t{3} << 30, 2'000'000'000), "loading m: 1.0 GiB of 3.0 GiB, 512 MiB/s, 4 s left");
+    EXPECT_EQ(progress_text("loading", "", 430, 1000, 1'000'000'000), "loading: 43 %, 2 s left");
+    EXPECT_EQ(progress_text("answering", "token", 120, 0, 4'000'000'000), "answering: 120 tokens, 30 tokens/s");
+    EXPECT_EQ(progress_text("measuring", "", 0, 0, 3'000'000'000), "measuring: 3 s");
+    EXPECT_EQ(progress_text("racing", "token", 64, 64, 1'000'000'000), "racing: 64 of 64 tokens, 64 tokens/s");
 }
 
 TEST(Tables, AlignNumbersToTheRight) {

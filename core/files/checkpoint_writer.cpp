@@ -181,7 +181,7 @@ Result<void> write_checkpoint(const fs::path& where, std::vector<TensorInfo> ten
                 if (auto filled = piece(t, first, count, buffer.data()); !filled) return filled;
                 file.write(buffer.data(), size);
                 done += size;
-                if (options.progress) options.progress(static_cast<double>(done) / static_cast<double>(total));
+                if (options.progress) options.progress(done, total);
             }
             index["weight_map"][t.name] = name;
         }

@@ -11,9 +11,9 @@
 namespace klp {
 
 struct WriteOptions {
-    const std::atomic<bool>* cancel = nullptr;      // looked at many times a second; the error's kind is `interrupted`
-    std::function<void(double fraction)> progress;  // may be empty
-    int64_t shard_bytes = 4'000'000'000;            // more than one file where the tensors take more than this
+    const std::atomic<bool>* cancel = nullptr;                  // looked at many times a second; the error's kind is `interrupted`
+    std::function<void(int64_t done, int64_t total)> progress;  // bytes; may be empty
+    int64_t shard_bytes = 4'000'000'000;                        // more than one file where the tensors take more than this
 };
 
 // Bytes of the values first .. first + count of a tensor, in its type; whole blocks, count at most a few million.

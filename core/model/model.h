@@ -56,8 +56,9 @@ struct Workspace {
     Scratch readings[2];  // taken in turns: what one pass gave leaves the device while the next one runs
     bool taken[2] = {};
     Tap* tap = nullptr;
-    PhaseTimes times;         // of the last pass
-    int64_t finished_ns = 0;  // when it was over
+    std::function<void(int64_t done, int64_t total)> on_pass;  // tokens of a prompt (Sequence::feed), before each of its passes
+    PhaseTimes times;                                          // of the last pass
+    int64_t finished_ns = 0;                                   // when it was over
     // Of the last pass: [rows, vocab_size] logits unless every feed had a choice, and what each feed's choice gave (id -1: none, and where it had none).
     std::vector<float> logits;
     std::vector<Picked> picked;

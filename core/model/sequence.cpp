@@ -113,6 +113,7 @@ Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws,
     for (int64_t at = 0;; at += pass) {
         if (n > 0 && cancel && *cancel)
             return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
+        if (n > 1 && ws.on_pass) ws.on_pass(at, n);
         const bool last = at + pass >= n;
         const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), last ? choice : nullptr, !last};
         if (last) return model_->launch({&chunk, 1}, ws);

@@ -31,7 +31,7 @@ SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int3
 }
 
 Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const int32_t> target, Workspace& ws, const std::atomic<bool>* cancel,
-                                            const Progress& progress) {
+                                            const Progress& progress, bool keeps) {
     const int64_t begin = now_ns();
     Move move = cost(sequence, target);
     const int64_t from = static_cast<int64_t>(target.size()) - move.replayed;
@@ -52,8 +52,13 @@ Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const 
         const int64_t chunk = std::min(sequence.model().pass_tokens(), n - at);
         if (progress) progress(at - from, move.replayed);
         if (auto fed = sequence.feed(target.subspan(static_cast<size_t>(at), static_cast<size_t>(chunk)), ws, cancel, &kGreedy); !fed) {
+            const int64_t reached = sequence.position();
+            const bool interrupted = fed.error().kind == Error::interrupted, kept = interrupted && keeps && reached > from;
+            if (kept) keep(sequence);
             sequence.restore(*back);
-            return tl::unexpected(fed.error());
+            if (!interrupted) return tl::unexpected(fed.error());
+            return fail(Error::interrupted, "interrupted after " + std::to_string(reached - from) + " of " + std::to_string(move.replayed) + " tokens" +
+                                                (kept ? "; the same again goes on from there" : ""));
         }
         at += chunk;
     }

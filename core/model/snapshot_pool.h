@@ -19,9 +19,10 @@ public:
     };
     Move cost(const Sequence& from, std::span<const int32_t> target) const;
     // Afterwards the sequence holds exactly `target`. On an error, a cancel too, it stands where it stood. `progress` hears of replayed tokens chunk by chunk.
+    // `keeps`: what was replayed before a cancel stays in the pool, so that the same target goes on from there.
     using Progress = std::function<void(int64_t done, int64_t total)>;
     Result<Move> go(Sequence& sequence, std::span<const int32_t> target, Workspace& ws, const std::atomic<bool>* cancel = nullptr,
-                    const Progress& progress = {});
+                    const Progress& progress = {}, bool keeps = false);
 
     // Remembers where the sequence stands; the least recently used ones are dropped for the budget.
     void keep(const Sequence& sequence);

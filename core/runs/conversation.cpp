@@ -57,12 +57,13 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     int64_t fed_apart = 0, apart_ns = 0;
     if (prompt.size() >= kLongMessage) {
         const int64_t start = now_ns();
-        if (auto fed = sequence_.feed(prompt, ws, options.cancel, &kGreedy); !fed) {
+        auto fed = read(prompt, ws, options.cancel);
+        if (!fed) {
             sequence_.restore(*back);
             return tl::unexpected(fed.error());
         }
         apart_ns = now_ns() - start;
-        fed_apart = static_cast<int64_t>(prompt.size());
+        fed_apart = *fed;
         behind_message = sequence_.snapshot();
         prompt.clear();
     }
@@ -76,6 +77,10 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     nodes_.back().memory = behind_message;
     auto result = answer(std::move(prompt), ws, options);
     if (!result) {
+        if (result.error().kind == Error::interrupted && behind_message) {
+            half_read_ = behind_message;
+            result = fail(Error::interrupted, "interrupted after the whole message; the same again goes on from there");
+        }
         sequence_.restore(*back);
         nodes_.resize(nodes_before);
         tip_ = base;
@@ -87,6 +92,28 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     return result;
 }
 
+Result<int64_t> Conversation::read(std::span<const int32_t> tokens, Workspace& ws, Cancel cancel) {
+    const std::vector<int32_t> before = sequence_.tokens();
+    const auto start = static_cast<int64_t>(before.size()), n = static_cast<int64_t>(tokens.size());
+    if (half_read_) {
+        const std::vector<int32_t>& half = half_read_->tokens();
+        const int64_t more = half_read_->position() - start;
+        if (more > 0 && more <= n && std::equal(before.begin(), before.end(), half.begin()) && std::equal(half.begin() + start, half.end(), tokens.begin()))
+            sequence_.restore(*half_read_);
+    }
+    const int64_t from = sequence_.position() - start;
+    if (from == n) return 0;
+    if (auto fed = sequence_.feed(tokens.subspan(static_cast<size_t>(from)), ws, cancel, &kGreedy); !fed) {
+        if (fed.error().kind != Error::interrupted) return tl::unexpected(fed.error());
+        const int64_t at = sequence_.position() - start;
+        if (at > from) half_read_ = sequence_.snapshot();
+        return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " tokens; " +
+                                            (at > 0 ? "the same again goes on from there" : "nothing was kept"));
+    }
+    half_read_.reset();
+    return n - from;
+}
+
 // The tip is the message to answer; `prompt` is what of it is not fed yet, with the answer's marker.
 Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options) {
     if (options.stop.empty()) options.stop = turn_.stop;
@@ -96,7 +123,8 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     out.generation = std::move(*generated);
     const Generation& g = out.generation;
     if (g.end == Generation::End::cancelled && g.tokens.empty()) {
-        return fail(Error::interrupted, "interrupted after " + std::to_string(g.prompt_tokens) + " of " + std::to_string(prompt.size()) + " prompt tokens");
+        return fail(Error::interrupted,
+                    "interrupted after " + std::to_string(g.prompt_tokens) + " of " + std::to_string(prompt.size()) + " tokens; nothing was kept");
     }
     out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
     if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
@@ -169,10 +197,12 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
             if (i > start) between.insert(between.end(), node(i).tokens.begin(), node(i).tokens.end());
         }
         if (!between.empty()) {
-            if (auto fed = sequence_.feed(between, ws, cancel, &kGreedy); !fed) {
+            auto fed = read(between, ws, cancel);
+            if (!fed) {
                 sequence_.restore(*back);
                 return tl::unexpected(fed.error());
             }
+            move.replayed = *fed;
         }
     }
     tip_ = target;
@@ -258,7 +288,7 @@ void Conversation::pin() {
 int64_t Conversation::snapshot_bytes() const {
     int64_t total = 0;
     for (const Node& n : nodes_) total += n.memory ? n.memory->bytes() : 0;
-    return total;
+    return total + (half_read_ ? half_read_->bytes() : 0);
 }
 
 // Oldest first, the ends of branches last; the tip's own and pinned ones stay.

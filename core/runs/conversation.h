@@ -41,7 +41,8 @@ public:
     static Result<Conversation> begin(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context = 0,
                                       int64_t snapshot_budget = int64_t{1} << 30);
 
-    // A message and its answer. A message that does not fit, or one that is interrupted before its first token, leaves everything as it was.
+    // A message and its answer. A message that does not fit, or one that is interrupted before its first token, leaves everything as it was; but what was read
+    // of it is kept, so that the same message goes on from there. So do the moves below.
     Result<Answer> ask(const std::string& text, Workspace& ws, GenerateOptions options) {
         return ask(std::vector<Message>{{.role = "user", .content = text}}, ws, std::move(options));
     }
@@ -78,6 +79,8 @@ private:
     Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget);
     Result<Answer> answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options);
     Result<Move> seek(int node, Workspace& ws, Cancel cancel);
+    // Feeds what follows; how many tokens of it had to be fed.
+    Result<int64_t> read(std::span<const int32_t> tokens, Workspace& ws, Cancel cancel);
     int start_of(int node) const;  // the nearest node on its line whose memory is at hand: the tip itself, a frozen one or the root
     int append(int parent, std::string role, std::string text, std::vector<int32_t> tokens);
     bool on_line(int ancestor, int node) const;
@@ -90,6 +93,7 @@ private:
     int64_t budget_;
     std::string system_, tools_;
     TurnTokens turn_;
+    SnapshotPtr half_read_;  // where a reading was interrupted last
     std::vector<Node> nodes_{Node{}};
     int tip_ = 0;
     std::vector<Branch> branches_{{1, 0, false}};

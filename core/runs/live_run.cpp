@@ -183,10 +183,13 @@ Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, b
 Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
     Sequence& sequence = at_->sequence;
     const std::vector<int32_t> before = sequence.tokens();
-    auto move = at_->pool.go(sequence, target, at_->ws, &cancel_, [&](int64_t done, int64_t total) {
-        tell(PhaseChanged{Phase::prefill, done, total});
-        if (done > 0) at_->tracer.trim();
-    });
+    auto move = at_->pool.go(
+        sequence, target, at_->ws, &cancel_,
+        [&](int64_t done, int64_t total) {
+            tell(PhaseChanged{Phase::prefill, done, total});
+            if (done > 0) at_->tracer.trim();
+        },
+        true);
     if (!move) {
         at_->tracer.finish();
         return move;

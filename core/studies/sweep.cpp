@@ -45,6 +45,25 @@ std::string seconds_text(double s) {
 
 double since(int64_t start) { return static_cast<double>(now_ns() - start) * 1e-9; }
 
+SweepDecode decode_cost(const Costs& costs, int64_t context, int64_t sequences, const DeviceLimits& limits) {
+    SweepDecode d;
+    const Cost cost = costs.decode(context, sequences);
+    d.sequences = sequences, d.bytes = cost.bytes, d.operations = cost.operations;
+    d.least_ms = 1e3 * costs.seconds(cost, limits);
+    return d;
+}
+
+// What is known of a cell before anything is run.
+SweepCell computed_cell(const ModelConfig& config, const Costs& costs, int64_t context, int cache_value_bytes, const DeviceLimits& limits) {
+    SweepCell cell;
+    const SequenceBytes bytes = sequence_bytes(config, context, cache_value_bytes);
+    cell.state_bytes = bytes.state + bytes.conv, cell.cache_bytes = bytes.cache;
+    cell.prefill.tokens = context;
+    cell.prefill.least_seconds = costs.seconds(costs.prefill(context), limits);
+    cell.one = decode_cost(costs, context, 1, limits);
+    return cell;
+}
+
 // One of the two.
 struct Runner {
     Runner(const char* name, std::shared_ptr<const Model> of, DType type)
@@ -80,11 +99,7 @@ public:
         std::vector<int> fit;
         for (int i = 0; i < 2; ++i) {
             const Runner& r = *runners_[i];
-            const SequenceBytes bytes = sequence_bytes(r.model->config(), row.context, r.cache_value_bytes);
-            cells[i]->state_bytes = bytes.state + bytes.conv, cells[i]->cache_bytes = bytes.cache;
-            cells[i]->prefill.tokens = row.context;
-            cells[i]->prefill.least_seconds = r.costs.seconds(r.costs.prefill(row.context), sweep_.limits);
-            cells[i]->one = counted(r, row.context, 1);
+            *cells[i] = computed_cell(r.model->config(), r.costs, row.context, r.cache_value_bytes, sweep_.limits);
             needs[i] = bytes_of_sequence(r.model->config(), row.context, r.cache_value_bytes);
             together += needs[i];
             if (free < 0 || needs[i] + kReserve <= free)
@@ -117,17 +132,13 @@ public:
 private:
     bool cancelled() const { return options_.cancel && *options_.cancel; }
     static std::string too_large(int64_t needs, int64_t free) { return "a sequence needs " + size(needs + kReserve) + ", and " + size(free) + " are free"; }
-    void say(const std::string& what, double fraction) const {
-        if (options_.on_progress) options_.on_progress(what, fraction);
+    void say(const Runner& r, const std::string& what, const char* unit, int64_t done, int64_t total) const {
+        if (!options_.on_progress) return;
+        const std::string context = "context " + std::to_string(sweep_.rows.size() + 1) + " of " + std::to_string(options_.contexts.size());
+        options_.on_progress(context + ", " + r.name + ": " + what, unit, done, total);
     }
 
-    SweepDecode counted(const Runner& r, int64_t context, int64_t sequences) const {
-        SweepDecode d;
-        const Cost cost = r.costs.decode(context, sequences);
-        d.sequences = sequences, d.bytes = cost.bytes, d.operations = cost.operations;
-        d.least_ms = 1e3 * r.costs.seconds(cost, sweep_.limits);
-        return d;
-    }
+    SweepDecode counted(const Runner& r, int64_t context, int64_t sequences) const { return decode_cost(r.costs, context, sequences, sweep_.limits); }
 
     static void take(SweepDecode& d, const std::vector<double>& ms) {
         d.steps = static_cast<int64_t>(ms.size());
@@ -143,7 +154,7 @@ private:
                 out.why = "stopped after " + seconds_text(took) + " at " + std::to_string(at) + " tokens, the limit is " + seconds_text(options_.limit_seconds);
                 return true;
             }
-            say(r.name + ": prefill of " + std::to_string(n), static_cast<double>(at) / static_cast<double>(n));
+            say(r, "prefill", "token", at, n);
             const auto piece = ids.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(kPiece, n - at)));
             if (auto fed = sequence.feed(piece, ws, options_.cancel, &kGreedy); !fed) {
                 if (fed.error().kind == Error::interrupted) return false;
@@ -187,7 +198,7 @@ private:
                 r.prefilled = context, r.took = part(cell.prefill.seconds, 0.5);
             } else {
                 cell.prefill.seconds.clear();
-                say(r.name + ": a synthetic cache of " + std::to_string(context), 0);
+                say(r, "a synthetic cache of " + std::to_string(context), "", 0, 0);
                 sequences[at].reset();
                 if (auto filled = sequences[at].fill(context, 1); !filled) return tl::unexpected(filled.error());
                 cell.one.synthetic = true;
@@ -198,7 +209,7 @@ private:
         for (int round = 0; round < kRounds; ++round) {
             for (size_t k = 0; k < who.size(); ++k) {
                 const size_t at = round % 2 ? who.size() - 1 - k : k;
-                say(runners_[who[at]]->name + ": decoding at " + std::to_string(context), static_cast<double>(round) / kRounds);
+                say(*runners_[who[at]], "decoding at " + std::to_string(context), "round", round, kRounds);
                 const int64_t start = now_ns();
                 int t = 0;
                 const auto timed = [&](int64_t ns) {
@@ -232,7 +243,7 @@ private:
         sequences.reserve(static_cast<size_t>(n));
         for (int64_t i = 0; i < n; ++i) {
             if (cancelled()) return false;
-            say(r.name + ": " + std::to_string(n) + " synthetic caches of " + std::to_string(context), static_cast<double>(i) / static_cast<double>(n));
+            say(r, "synthetic caches of " + std::to_string(context), "cache", i, n);
             sequences.emplace_back(r.model);
             if (auto filled = sequences.back().fill(context, static_cast<uint64_t>(i) + 1); !filled) return tl::unexpected(filled.error());
         }
@@ -244,7 +255,7 @@ private:
         const int64_t start = now_ns();
         for (int step = 0; step < kUntimed + kBatchSteps; ++step) {
             if (cancelled()) return false;
-            say(r.name + ": " + std::to_string(n) + " sequences decode at " + std::to_string(context), static_cast<double>(step) / (kUntimed + kBatchSteps));
+            say(r, std::to_string(n) + " sequences decode at " + std::to_string(context), "step", step, kUntimed + kBatchSteps);
             const int64_t before = now_ns();
             r.model->forward(feeds, ws);
             if (std::any_of(ws.picked.begin(), ws.picked.end(), [](const Picked& p) { return p.id < 0; })) return no_number(sequences[0].position());
@@ -263,6 +274,25 @@ private:
 }  // namespace
 
 double SweepPrefill::rate() const { return static_cast<double>(tokens) / part(seconds, 0.5); }
+
+void compute_rows(const ModelConfig& config, std::span<const int64_t> contexts, Sweep& sweep) {
+    const DTypeInfo* type = find_dtype(sweep.type);
+    const int cache_value_bytes = sweep.type == "f32" ? 4 : 2;
+    const int64_t room = sweep.memory - sweep.weight_bytes - kReserve;
+    for (const int64_t context : contexts) {
+        SweepRow row{.context = context, .in_turn = false, .computed = true};
+        for (const bool twin : {false, true}) {
+            const ModelConfig c = twin ? all_mla(config) : config;
+            const Costs costs(c, type ? type->type : DType::bf16);
+            SweepCell& cell = twin ? row.twin : row.hybrid;
+            cell = computed_cell(c, costs, context, cache_value_bytes, sweep.limits);
+            const int64_t n = std::min(kMostSequences, sequences_that_fit(c, room, context, cache_value_bytes));
+            if (n > 0) cell.batch = decode_cost(costs, context, n, sweep.limits);
+            cell.prefill.why = cell.one.why = cell.batch.why = "computed, not run";
+        }
+        sweep.rows.push_back(std::move(row));
+    }
+}
 
 Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, const SweepOptions& options, Sweep& sweep) {
     const DTypeInfo* type = find_dtype(sweep.type);
@@ -292,8 +322,14 @@ Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<cons
             return {};
         }
         if (!done) return tl::unexpected(done.error());
+        if (!*done && sweep.ended.empty()) {
+            sweep.ended = "was interrupted at " + std::to_string(context) + " tokens";
+            return {};
+        }
         if (!*done) {
-            if (sweep.ended.empty()) sweep.ended = "was interrupted at " + std::to_string(context) + " tokens";
+            const size_t first = sweep.rows.size();
+            compute_rows(a.model->config(), std::span(options.contexts).subspan(first), sweep);
+            for (size_t i = first; options.on_row && i < sweep.rows.size(); ++i) options.on_row(sweep.rows[i]);
             return {};
         }
         sweep.rows.push_back(row);
@@ -424,7 +460,8 @@ SweepCell read_cell(Reader r) {
 std::string to_json(const Sweep& s) {
     Json rows = Json::array();
     for (const SweepRow& row : s.rows)
-        rows.push_back({{"context", row.context}, {"in_turn", row.in_turn}, {"hybrid", cell_json(row.hybrid)}, {"twin", cell_json(row.twin)}});
+        rows.push_back(
+            {{"context", row.context}, {"in_turn", row.in_turn}, {"computed", row.computed}, {"hybrid", cell_json(row.hybrid)}, {"twin", cell_json(row.twin)}});
     const Json out{
         {"sweep", 1},
         {"klp", s.klp},
@@ -469,7 +506,7 @@ Result<Sweep> parse_sweep(std::string_view text, const std::string& file) {
         for (size_t i = 0; i < rows->size() && error.empty(); ++i) {
             Reader r((*rows)[i], "rows[" + std::to_string(i) + "]", error);
             SweepRow row;
-            r.get("context", row.context), r.get("in_turn", row.in_turn);
+            r.get("context", row.context), r.get("in_turn", row.in_turn), r.get("computed", row.computed, false);
             if (row.context <= (s.rows.empty() ? 0 : s.rows.back().context)) r.wrong("context", "more than the one before");
             row.hybrid = read_cell(r.at("hybrid")), row.twin = read_cell(r.at("twin"));
             s.rows.push_back(std::move(row));

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ struct SweepCell {
 
 struct SweepRow {
     int64_t context = 0;
-    bool in_turn = true;  // both were in memory together and decoded in turn; else one after the other
+    bool in_turn = true;    // both were in memory together and decoded in turn; else one after the other
+    bool computed = false;  // nothing was run: bytes, operations and limits alone
     SweepCell hybrid, twin;
 };
 
@@ -66,14 +68,19 @@ struct SweepOptions {
     int64_t memory = 0;             // as Sweep::memory; 0: what is free on a GPU, on a CPU 1 GiB beside the weights
     const std::atomic<bool>* cancel = nullptr;
     std::function<void(const SweepRow&)> on_row;
-    std::function<void(const std::string& what, double fraction)> on_progress;
+    std::function<void(const std::string& what, const std::string& unit, int64_t done, int64_t total)> on_progress;
     std::function<int64_t()> available;  // bytes that are free on the device; empty: asks it
 };
 inline constexpr int64_t kMostSequences = 1024;  // of a batch
 
+// Appends a computed row for each of these contexts: what needs no weights, and no memory to hold them. Limits, type and bytes of the weights are the sweep's;
+// batches are those that fit into sweep.memory, where it says one.
+void compute_rows(const ModelConfig& config, std::span<const int64_t> contexts, Sweep& sweep);
+
 // Fills sweep.rows, .memory and .ended; the rest is the caller's. Both models have room for the largest context and a page more. Each context: both prefill (in
 // turn again while that is quick), decode in turn at that depth, behind a synthetic cache where there was no prefill; then each decodes its largest batch
-// alone. Errors: a budget that nothing fits into, or that the device does not have. A cancel and a device that is full end it, and keep the rows before.
+// alone. Errors: a budget that nothing fits into, or that the device does not have. A cancel and a device that is full end it, and keep the rows before; where
+// memory ended it, computed rows follow.
 Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, const SweepOptions& options, Sweep& sweep);
 
 }  // namespace klp
