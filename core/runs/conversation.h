@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/model/generate.h"
+#include "core/runs/on_full.h"
 #include "core/text/chat_template.h"
 
 namespace klp {
@@ -54,6 +55,19 @@ public:
     Result<Move> go_to(int node, Workspace& ws, Cancel cancel);
     int fork();  // a new branch that starts here; its number
     void pin();  // the tip keeps its memory for good
+    // What happens when the context is full. An Error: this model cannot. `on_summary` hears of each that is made.
+    struct Summary {
+        std::string text;
+        int branch = 0;  // where the talk stays as it was
+    };
+    Result<void> set_on_full(OnFull way, std::function<void(const Summary&)> on_summary = {});
+    OnFull on_full() const { return on_full_; }
+    // Begins a new line with these messages, whose tokens are as fed, and stands at its end; `memory`, if there is one, is that of all of them.
+    struct Said {
+        std::string role, text;
+        std::vector<int32_t> tokens;
+    };
+    Result<Move> adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel);
     // For conversations that begin from now on; the current one keeps the system prompt it began with.
     void set_system(std::string text) { system_ = std::move(text); }
 
@@ -72,6 +86,7 @@ public:
 private:
     Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget);
     Result<Answer> answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options);
+    Result<void> sum_up(Workspace& ws, Cancel cancel);
     Result<Move> seek(int node, Workspace& ws, Cancel cancel);
     int start_of(int node) const;  // the nearest node on its line whose memory is at hand: the tip itself, a frozen one or the root
     int append(int parent, std::string role, std::string text, std::vector<int32_t> tokens);
@@ -85,6 +100,8 @@ private:
     int64_t budget_;
     std::string system_;
     TurnTokens turn_;
+    OnFull on_full_ = OnFull::stop;
+    std::function<void(const Summary&)> on_summary_;
     std::vector<Node> nodes_{Node{}};
     int tip_ = 0;
     std::vector<Branch> branches_{{1, 0, false}};

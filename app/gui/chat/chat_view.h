@@ -47,6 +47,7 @@ private:
     void refresh_line();
     void refresh_info();
     void refresh_door();
+    void refresh_full();
     void choose_page();
     int last(const char* role) const;
 
@@ -57,9 +58,9 @@ private:
     QPlainTextEdit* system_;
     QStackedWidget* pages_;
     MessageList* messages_;
-    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_;
-    QLabel* door_text_;
-    QPushButton *again_, *on_cpu_, *embedded_, *open_;
+    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_, *full_;
+    QLabel *door_text_, *full_text_;
+    QPushButton *again_, *on_cpu_, *embedded_, *open_, *roll_;
     Composer* composer_;
     SamplingButton* sampling_;
 };

@@ -53,7 +53,7 @@ private:
 
     Chats& chats_;
     int id_;
-    bool user_;
+    bool user_, summary_ = false;
     BlockReader reader_;
     qsizetype taken_ = 0;  // bytes of the message's text
     bool finished_ = false, code_open_ = false;
