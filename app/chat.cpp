@@ -29,23 +29,26 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
     const std::vector<ToolCall> calls = read_answer(*session.engine.checkpoint.tokenizer, answer.generation.tokens).calls;
     const Generation& g = answer.generation;
     const MemoryUse use = session.memory();
-    return {{"text", text},
-            {"end", name(g.end)},
-            {"tokens", g.tokens.size()},
-            {"tokens_per_second", tokens_per_second(static_cast<int64_t>(g.tokens.size()), g.decode_ns)},
-            {"first_token_ms", double(answer.first_token_ns) / 1e6},
-            {"prompt_tokens", answer.prompt_tokens},
-            {"prefill_tokens_per_second", tokens_per_second(answer.prompt_tokens, answer.prefill_ns)},
-            {"memory_bytes",
-             {{"state", use.state},
-              {"conv", use.conv},
-              {"cache", use.cache},
-              {"all_mla_twin", session.twin_memory().total()},
-              {"twin", label(TwinKind::computed)}}},
-            {"tool_calls", as_json(calls)},
-            {"seed", session.seed_used},
-            {"model", session.engine.name},
-            {"device", session.engine.backend->info().name}};
+    Json out = {{"text", text},
+                {"end", name(g.end)},
+                {"tokens", g.tokens.size()},
+                {"tokens_per_second", tokens_per_second(static_cast<int64_t>(g.tokens.size()), g.decode_ns)},
+                {"first_token_ms", double(answer.first_token_ns) / 1e6},
+                {"prompt_tokens", answer.prompt_tokens},
+                {"prefill_tokens_per_second", tokens_per_second(answer.prompt_tokens, answer.prefill_ns)},
+                {"memory_bytes",
+                 {{"state", use.state},
+                  {"conv", use.conv},
+                  {"cache", use.cache},
+                  {"all_mla_twin", session.twin_memory().total()},
+                  {"twin", label(TwinKind::computed)}}},
+                {"tool_calls", as_json(calls)},
+                {"seed", session.seed_used},
+                {"model", session.engine.name},
+                {"device", session.engine.backend->info().name}};
+    if (session.talk.sequence().rolls()) out["dropped_tokens"] = session.talk.sequence().dropped();
+    if (session.summed_up) out["summary"] = *session.summed_up;
+    return out;
 }
 
 Result<std::string> read_all_of_stdin() {
@@ -85,11 +88,13 @@ int one_shot(const ChatOptions& options, Terminal& terminal) {
     } else {
         put("\n");
     }
+    if (options.go_on) (*session)->keep_end();
     if (options.stats) {
         note((*session)->cost_of(*answer) + (*session)->engine.name + " on " + (*session)->engine.backend->info().name +
              ((*session)->sampling.temperature > 0 ? ", seed " + std::to_string((*session)->seed_used) : ", greedy"));
     } else if (answer->generation.end == Generation::End::context) {
-        note("klp: the context of " + grouped((*session)->talk.sequence().context()) + " tokens is full; the answer ends here");
+        note("klp: the context of " + grouped((*session)->talk.sequence().context()) +
+             " tokens is full; the answer ends here (--on-full roll or summarise goes on)");
     }
     return g_interrupted ? Error::interrupted : 0;
 }
@@ -139,6 +144,7 @@ int repl(const ChatOptions& options, Terminal& terminal) {
     session.ws.tap = &session.watch;
     LineReader reader(terminal, [&](std::string_view before) { return completions(session, before); });
     greet(session);
+    if (session.reached) show_reached(session, *session.reached);
 
     int interrupts = 0;
     while (!session.quit && !output_failed()) {
@@ -163,6 +169,7 @@ int repl(const ChatOptions& options, Terminal& terminal) {
             show_outcome(session, answer);
         }
     }
+    session.keep_end();
     return output_failed() ? Error::failure : 0;
 }
 
@@ -179,6 +186,8 @@ void apply(const SamplingFlags& flags, Sampling& s) {
 
 int chat(const ChatOptions& options, Terminal& terminal) {
     const bool one = options.prompt || (!terminal.input && !options.interactive);
+    if (one && options.on_full == "summarise" && !options.go_on)
+        return report({Error::usage, "--on-full summarise needs a talk to sum up: the REPL, or --continue"});
     if (options.json && !one) return report({Error::usage, "--json needs a question: -p TEXT, or a pipe on stdin"});
     return one ? one_shot(options, terminal) : repl(options, terminal);
 }

@@ -23,6 +23,8 @@ struct ChatOptions {
     std::string system, tools;  // tools: a file
     int64_t context = 0;        // 0: the model's own limit
     std::optional<int64_t> predict;
+    std::string on_full = "stop";
+    bool go_on = false;  // where the talk before this one ended
     bool interactive = false, stats = false, json = false;
 };
 

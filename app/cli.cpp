@@ -69,6 +69,12 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
     app.add_option("-s,--seed", o.seed, "of the sampler; without it another one each time")->check(between(0, 1.8e19));
 }
 
+void add_on_full(CLI::App& app, std::string& way) {
+    app.add_option("--on-full", way, "when the context is full: stop; roll on, dropping the oldest tokens from the cache; summarise and go on")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"stop", "roll", "summarise"}));
+}
+
 void add_chat(CLI::App& app, ChatOptions& o) {
     add_engine(app, o.engine);
     auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
@@ -78,6 +84,8 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
+    add_on_full(app, o.on_full);
+    app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
 }
@@ -183,6 +191,8 @@ int run(int argc, char** argv) {
         ->delimiter(',')
         ->capture_default_str()
         ->check(between(0, kTokens));
+    sub->add_option("--roll", eval.roll, "also with a cache that keeps so many tokens at most: what is recalled of those it dropped")
+        ->check(between(1, kTokens));
     sub->add_flag("--json", eval.json, "as a JSON object");
 
     InitOptions init;
@@ -212,6 +222,7 @@ int run(int argc, char** argv) {
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
+    add_on_full(*sub, run.on_full);
     sub->add_option("--title", run.title, "of the recording; without it the first question")->needs(made);
     sub->add_option("--about", run.about, "one sentence about it")->needs(made);
     sub->add_option("--state", run.state, "LAYER.HEAD whose matrix is pictured; without it the first KDA head")->needs(made);

@@ -57,6 +57,7 @@ struct EvalOptions {
     std::string data;  // folder; "": the one beside the embedded model
     int items = 20;    // of each task and size
     std::vector<int64_t> distances{0, 64, 256, 1024, 2048, 4096, 8192};
+    int64_t roll = 0;  // rows of a cache that rolls; 0: none
     bool twin = false, json = false;
 };
 int eval_command(const EvalOptions& options, Terminal& terminal);
@@ -86,7 +87,7 @@ struct RunOptions {
     SamplingFlags sampling;
     std::vector<std::string> prompts;  // one turn each
     std::string turns;                 // or a file with one a line
-    std::string system, tools, out, title, about, state;
+    std::string system, tools, out, title, about, state, on_full = "stop";
     int pictures = 15;
     int64_t context = 0;
     std::optional<int64_t> predict;

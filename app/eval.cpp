@@ -107,6 +107,7 @@ struct Perplexity {
 };
 struct Figures {
     std::string model;
+    int64_t roll = 0;                                        // rows of a cache that rolls
     std::map<std::pair<std::string, int64_t>, Score> far;    // task, distance in tokens
     std::map<std::pair<std::string, int64_t>, Score> sizes;  // task, pairs or items
     Perplexity stories, chats;
@@ -115,20 +116,21 @@ struct Figures {
 // One model under examination.
 class Examinee {
 public:
-    Examinee(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const Data& data)
-        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), ws_(model_->backend()) {}
+    // `rows`: of a cache that rolls; 0: one that keeps everything.
+    Examinee(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const Data& data, int64_t rows)
+        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), rows_(rows), ws_(model_->backend()) {}
 
     Result<void> begin() {
         auto turn = turn_tokens(tokenizer_, model_->config());
         if (!turn) return tl::unexpected(turn.error());
         turn_ = std::move(*turn);
-        return {};
+        return Sequence(model_).set_rolling(rows_ > 0);
     }
 
     // The task at each distance; `turn` says where in the talk to begin, so that not every task meets the same.
     Result<void> examine(const Task& task, size_t turn, const std::vector<int64_t>& distances, Figures& out) {
         if (task.name == "needle") return examine_needle(task, turn, distances, out);
-        Sequence sequence(model_);
+        Sequence sequence = fresh();
         for (const Message& m : task.before) {
             if (auto fed = feed(sequence, m); !fed) return fed;
         }
@@ -179,6 +181,12 @@ public:
     }
 
 private:
+    Sequence fresh() const {
+        Sequence sequence(model_, rows_);
+        (void)sequence.set_rolling(rows_ > 0);
+        return sequence;
+    }
+
     Result<void> feed(Sequence& sequence, const Message& m) {
         auto ids = encode_message(tokenizer_, m);
         if (!ids) return tl::unexpected(ids.error());
@@ -218,7 +226,7 @@ private:
                 tokens = static_cast<int64_t>(behind.size()) * 10 / 37;  // characters of a token, nearly; the exact count at the end
                 if (tokens >= distance) tokens = static_cast<int64_t>(tokenizer_.encode(behind).size());
             }
-            Sequence sequence(model_);
+            Sequence sequence = fresh();
             if (auto fed = feed(sequence, message("user", text + behind)); !fed) return fed;
             if (auto fed = feed(sequence, task.before[1]); !fed) return fed;
             if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
@@ -227,14 +235,14 @@ private:
     }
 
     Result<void> measure(const std::vector<int32_t>& ids, const std::vector<bool>& counts, Perplexity& out) {
-        Sequence sequence(model_);
-        if (static_cast<int64_t>(ids.size()) > sequence.context())
+        Sequence sequence = fresh();
+        if (static_cast<int64_t>(ids.size()) > sequence.room())
             return fail(Error::failure,
                         "a text of " + grouped(static_cast<int64_t>(ids.size())) + " tokens does not fit in the context of " + grouped(sequence.context()));
         const auto vocabulary = static_cast<size_t>(model_->config().vocab_size);
-        for (size_t at = 0; at + 1 < ids.size(); at += kPrefillChunk) {
+        for (size_t at = 0, rows = 0; at + 1 < ids.size(); at += rows) {
             if (g_interrupted) return fail(Error::interrupted, "interrupted");
-            const size_t rows = std::min<size_t>(kPrefillChunk, ids.size() - 1 - at);
+            rows = std::min<size_t>({static_cast<size_t>(kPrefillChunk), ids.size() - 1 - at, static_cast<size_t>(sequence.pass_room())});
             const Feed feed{&sequence, std::span(ids).subspan(at, rows)};
             model_->forward({&feed, 1}, ws_, /*all_rows=*/true);
             if (auto numbers = check_logits(ws_.logits, model_->config().vocab_size, static_cast<int64_t>(at) + 1); !numbers) return numbers;
@@ -254,6 +262,7 @@ private:
     std::shared_ptr<const Model> model_;
     const Tokenizer& tokenizer_;
     const Data& data_;
+    int64_t rows_;
     Workspace ws_;
     TurnTokens turn_;
 };
@@ -335,9 +344,12 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     }
     std::vector<Figures> all;
     for (const auto& [name, model] : models) {
-        all.emplace_back().model = name;
-        Examinee examinee(model, **tokenizer, *data);
-        if (auto done = examine_all(examinee, *data, how, terminal, all.back()); !done) return report(done.error());
+        for (const int64_t rows : options.roll > 0 ? std::vector<int64_t>{0, options.roll} : std::vector<int64_t>{0}) {
+            all.emplace_back().model = name + (rows > 0 ? ", newest " + grouped(rows) : "");
+            all.back().roll = rows;
+            Examinee examinee(model, **tokenizer, *data, rows);
+            if (auto done = examine_all(examinee, *data, how, terminal, all.back()); !done) return report(done.error());
+        }
     }
 
     if (options.json) {
@@ -347,6 +359,7 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
             for (const auto& [key, s] : f.far) far.push_back({{"task", key.first}, {"distance", key.second}, {"right", s.right}, {"asked", s.asked}});
             for (const auto& [key, s] : f.sizes) sizes.push_back({{"task", key.first}, {"size", key.second}, {"right", s.right}, {"asked", s.asked}});
             out.push_back({{"model", f.model},
+                           {"roll", f.roll},
                            {"by_distance", far},
                            {"by_size", sizes},
                            {"perplexity", {{"stories", f.stories.value()}, {"chats", f.chats.value()}}},

@@ -3,6 +3,7 @@
 #include "core/text/chat_template.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cwchar>
@@ -98,6 +99,19 @@ std::string duration_text(double ns) {
 std::string percent_text(double fraction) { return std::isfinite(fraction) ? fixed(fraction * 100, std::abs(fraction) < 0.0995 ? 1 : 0) + " %" : "n/a"; }
 
 std::string plural(int64_t n, std::string_view noun) { return grouped(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
+
+int64_t binary_number(std::string_view text, std::string_view unit) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || !(value > 0)) return -1;
+    std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
+    if (!unit.empty() && rest.ends_with(unit)) rest.remove_suffix(unit.size());
+    if (rest.size() == 2 && rest[1] == 'i') rest.remove_suffix(1);
+    constexpr std::string_view kPowers = "kKmMgGtT";
+    if (rest.size() > 1 || (rest.size() == 1 && kPowers.find(rest[0]) == std::string_view::npos)) return -1;
+    if (!rest.empty()) value *= std::pow(1024.0, static_cast<double>(kPowers.find(rest[0]) / 2 + 1));
+    return value >= 1 && value < 0x1p60 ? std::llround(value) : -1;
+}
 
 int display_width(std::string_view s) {
     int width = 0;

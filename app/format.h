@@ -19,6 +19,9 @@ std::string duration_text(double nanoseconds);         // "12 ms", "1.4 s", "2 m
 std::string percent_text(double fraction);             // "43 %"
 std::string plural(int64_t n, std::string_view noun);  // "1 token", "1,204 tokens"
 
+// "16k", "1M", "1.5GiB": a number and a power of 1024; what the suffixes may end in. -1: it is none.
+int64_t binary_number(std::string_view text, std::string_view unit);
+
 int display_width(std::string_view utf8);                 // columns of a terminal
 std::string clipped(std::string_view utf8, int columns);  // cut at a character, with ".." where something is missing
 std::string padded(std::string text, int columns, bool right = false);

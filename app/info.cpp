@@ -123,8 +123,8 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     Table table({"type", "tensors", "bytes"});
     for (const auto& [type, total] : types) table.add({type, grouped(total.tensors), bytes_text(total.bytes)});
     table.add({"all", grouped(all.tensors), bytes_text(all.bytes)});
-    out +=
-        table.text() + (computed ? "computed: no weights are here, these are what they would be\n" : "") + "\n" + memory_by_context(c, cache_bytes, 0, canvas);
+    out += table.text() + (computed ? "computed: no weights are here, these are what they would be\n" : "") + "\n" +
+           memory_by_context(c, cache_bytes, 0, 0, canvas);
     if (options.check) {
         std::string found;
         for (const OddValues& o : odd) found += one_line(text(o)) + "\n";

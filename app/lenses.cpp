@@ -260,7 +260,7 @@ std::string expert_load(const Watch& watch, const ModelConfig& config, int only,
     return out + ink.take();
 }
 
-std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_t now, const Canvas& canvas) {
+std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_t now, int64_t dropped, const Canvas& canvas) {
     const ModelConfig twin = all_mla(config);
     std::vector<int64_t> contexts{1024, 4096, 16384, 65536, 262144, 1048576};
     if (now > 0) contexts.insert(contexts.begin(), now);
@@ -269,7 +269,8 @@ std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_
                        : std::vector<std::string>{"context", "state + conv", "cache", "this model", "all-MLA twin", "ratio"});
     for (size_t i = 0; i < contexts.size(); ++i) {
         const int64_t in_pages = (contexts[i] + kMlaPage - 1) / kMlaPage * kMlaPage;
-        const SequenceBytes mine = sequence_bytes(config, in_pages, cache_bytes), theirs = sequence_bytes(twin, in_pages, cache_bytes);
+        const int64_t held = now > 0 && i == 0 ? (now - dropped + kMlaPage - 1) / kMlaPage * kMlaPage : in_pages;
+        const SequenceBytes mine = sequence_bytes(config, held, cache_bytes), theirs = sequence_bytes(twin, in_pages, cache_bytes);
         const std::string label = (now > 0 && i == 0 ? "now, " : "") + grouped(contexts[i]);
         const std::string ratio = theirs.total() > 0 ? fixed(double(mine.total()) / double(theirs.total()), 2) : "n/a";
         if (narrow) {
@@ -280,6 +281,10 @@ std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_
     }
     std::string out = titled(canvas, "Memory of one conversation by context") +
                       wrapped("Against the same model with every mixer MLA; all figures computed from the shapes.", canvas.width) + table.text();
+    if (dropped > 0)
+        out += wrapped("Of this conversation's " + grouped(now) + " tokens the cache holds the newest " + grouped(now - dropped) +
+                           "; the KDA states have seen all of them. The twin would hold all.",
+                       canvas.width);
     // Where the two lines cross: state and tails against the cache that the replaced layers would keep.
     const SequenceBytes one = sequence_bytes(config, 1, cache_bytes);
     const int64_t fixed_bytes = one.state + one.conv, per_token = sequence_bytes(twin, 1, cache_bytes).cache - one.cache;

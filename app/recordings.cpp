@@ -13,6 +13,7 @@
 #include "app/progress.h"
 #include "app/session.h"
 #include "core/files/crc32.h"
+#include "core/runs/on_full.h"
 #include "core/runs/replay_run.h"
 #include "core/system.h"
 #include "core/text/tool_calls.h"
@@ -46,7 +47,10 @@ public:
             if (!stats) return;
             note(plural(done->tokens, "token") + ", " + short_number(tokens_per_second(done->tokens, done->decode_ns)) + " tokens/s, first token after " +
                  duration_text(double(done->first_token_ns)) + ", prompt " + plural(done->prompt_tokens, "token") +
-                 (done->end == Generation::End::stop_token ? "" : "; stopped: " + std::string(name(done->end))) + ", seed " + std::to_string(done->seed));
+                 (done->end == Generation::End::stop_token ? "" : "; stopped: " + std::string(name(done->end))) + ", seed " + std::to_string(done->seed) +
+                 (dropped_ > 0 ? "; the oldest " + plural(dropped_, "token") + " dropped" : ""));
+        } else if (const auto* rolled = std::get_if<CacheRolled>(&event)) {
+            dropped_ = rolled->dropped;
         }
     }
     void end_line() {
@@ -69,6 +73,7 @@ private:
     }
     const Terminal& terminal_;
     bool questions_, any_ = false, open_ = false;
+    int64_t dropped_ = 0;
     WordWrap wrap_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::optional<AnswerReader> reader_;
@@ -176,6 +181,9 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     apply(options.sampling, ask.sampling);
     ask.predict = options.predict.value_or(std::max<int64_t>(1, card->predict));
     if (!tools->empty()) ask.line.push_back({std::string(kToolsRole), *tools});
+    const auto way = on_full_named(options.on_full);
+    if (!way) return report(way.error());
+    ask.roll = *way == OnFull::roll;
     if (!options.system.empty()) ask.line.push_back({"system", options.system});
     Talk talk(terminal, *card, turns->size() > 1);
     std::vector<std::pair<int, int>> probed;  // a layer of each memory, and its heads
@@ -183,9 +191,8 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     if (card->shape.has(Site::beta, head->first)) probed.emplace_back(head->first, card->shape.kda_heads);
     int64_t last_position = 0;
     Result<void> ended;
-    for (const std::string& turn : *turns) {
-        ask.line.push_back(part_of(turn));
-        run.post(ask);
+    const auto answer_to = [&](const MakeAnswer& what) {
+        run.post(what);
         Part answer{.role = "assistant"};
         std::optional<Progress> progress;
         ended = events_until([&](const Event& e) -> Result<bool> {
@@ -204,15 +211,33 @@ int run_command(const RunOptions& options, Terminal& terminal) {
             if (const auto* made = std::get_if<TokenMade>(&e)) answer.ids.push_back(made->id), answer.text += made->text, last_position = made->position;
             return std::holds_alternative<AnswerDone>(e);
         });
+        return answer;
+    };
+    for (const std::string& turn : *turns) {
+        const auto frame = encode_message(*card->tokenizer, {.role = "user", .content = turn});
+        const int64_t needed = frame ? static_cast<int64_t>(frame->size()) : 0;
+        if (*way == OnFull::summarise && ask.answer > 0 && wants_summary(last_position + 1, needed, ask.predict, card->context)) {
+            MakeAnswer sum_up = ask;
+            sum_up.roll = card->config.mla_use_nope;
+            sum_up.line = ask_for_summary(ask.line, sum_up.roll);
+            sum_up.sampling.temperature = 0, sum_up.predict = summary_tokens(card->context);
+            note("the context of " + grouped(card->context) + " tokens is full: the talk goes on from a summary and the last exchange");
+            const Part summary = answer_to(sum_up);
+            if (!ended || g_interrupted || output_failed()) break;
+            ask.line = after_summary(ask.line, summary.text);
+            ++ask.answer;
+        }
+        ask.line.push_back(part_of(turn));
+        Part answer = answer_to(ask);
         if (!ended || g_interrupted || output_failed()) break;
         if (file && last_position < kProbed) {
             // What was read when the word before the full stop was chosen; a recording without it is one all the same.
-            progress.emplace(terminal, "looking back for the recording", "token");
+            Progress progress(terminal, "looking back for the recording", "token");
             for (const auto& [layer, heads] : probed) {
                 run.post(ProbeAttention{layer, -1, std::max<int64_t>(0, last_position - 2)});
                 int waiting = heads;
                 (void)events_until([&](const Event& e) -> Result<bool> {
-                    if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->phase == Phase::probing) progress->at(at->done, at->total);
+                    if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->phase == Phase::probing) progress.at(at->done, at->total);
                     if (const auto* picture = std::get_if<AttentionPicture>(&e); picture && file->append(e, now_ns() - begin)) --waiting;
                     return waiting <= 0;
                 });

@@ -1,7 +1,11 @@
 #include "app/session.h"
 
+#include <utility>
+
 #include "app/format.h"
+#include "app/places.h"
 #include "core/files/json.h"
+#include "core/files/resources.h"
 #include "core/text/tool_calls.h"
 
 namespace klp {
@@ -42,7 +46,48 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
     auto tools = read_tools(options.tools);
     if (!tools) return tl::unexpected(tools.error());
     session->talk.set_tools(std::move(*tools));
+    auto way = on_full_named(options.on_full);
+    if (!way) return tl::unexpected(way.error());
+    if (auto set = session->set_on_full(*way); !set) return tl::unexpected(set.error());
+    if (options.go_on) {
+        auto reached = load_place(*session, kLastPlace);
+        if (!reached) return fail(reached.error().kind, "there is no talk to go on with: " + reached.error().message);
+        if (!reached->note.empty()) note("klp: " + reached->note);
+        session->reached = *reached;
+    }
     return session;
+}
+
+Result<void> Session::set_on_full(OnFull way) {
+    return talk.set_on_full(way, [this](const Conversation::Summary& summary) {
+        summed_up = summary.text;
+        note(dim(wrapped("(the context was full: the talk goes on from a summary and the last exchange; all of it stays as branch " +
+                             std::to_string(summary.branch) + ")",
+                         terminal.canvas.width) +
+                     wrapped(harmless("What was said so far: " + summary.text), terminal.canvas.width),
+                 terminal.canvas));
+    });
+}
+
+StateStore* Session::states() {
+    if (!std::exchange(states_tried_, true)) {
+        const auto folder = data_folder();
+        Result<std::unique_ptr<StateStore>> opened = fail(Error::failure, "neither XDG_DATA_HOME nor HOME is set");
+        if (!folder.empty()) opened = StateStore::open(folder / "states");
+        if (opened)
+            states_ = std::move(*opened);
+        else
+            note("klp: states of talks are not kept on disk: " + opened.error().message);
+    }
+    return states_.get();
+}
+
+void Session::keep_end() {
+    if (talk.turn() == 0) return;
+    auto saved = save_place(*this, kLastPlace);
+    std::string trouble = saved ? "" : saved.error().message;
+    if (states_ && trouble.empty()) trouble = states_->kept().trouble;
+    if (!trouble.empty() && !std::exchange(end_trouble_said_, true)) note("klp: " + trouble);
 }
 
 Result<Conversation::Answer> Session::ask(const std::string& text, bool stream) {
@@ -80,6 +125,7 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     WordWrap wrap(terminal.canvas.width);
     const auto show = [&](const std::string& text) { return put(terminal.output ? wrap.push(harmless(text)) : text); };
     AnswerReader reader(tokenizer);
+    summed_up.reset();
     GenerateOptions options;
     options.sampling = sampling;
     options.sampling.seed = seed_used = sampling.seed + answers++;  // a regenerated answer is another one
@@ -124,7 +170,8 @@ std::string Session::cost_of(const Conversation::Answer& answer) const {
     if (g.end != Generation::End::stop_token) speed += "; stopped: " + std::string(name(g.end));
     const MemoryUse use = memory();
     std::string bytes = "memory " + bytes_text(use.total()) + " (state " + bytes_text(use.state) + ", conv " + bytes_text(use.conv) + ", cache " +
-                        bytes_text(use.cache) + "); as all-MLA twin " + bytes_text(twin_memory().total()) + " (computed)";
+                        bytes_text(use.cache) + (talk.sequence().dropped() > 0 ? ", without the oldest " + plural(talk.sequence().dropped(), "token") : "") +
+                        "); as all-MLA twin " + bytes_text(twin_memory().total()) + " (computed)";
     return wrapped(speed, terminal.canvas.width) + wrapped(bytes, terminal.canvas.width);
 }
 

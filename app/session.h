@@ -9,12 +9,19 @@
 #include "app/chat.h"
 #include "app/progress.h"
 #include "app/watch.h"
+#include "core/model/state_store.h"
 #include "core/runs/conversation.h"
 
 namespace klp {
 
 // The declaration of the tools in a file of OpenAI's JSON; "" for no file.
 Result<std::string> read_tools(const std::string& file);
+// A place on disk (places.h) that a talk has gone to.
+struct Reached {
+    Conversation::Move move;
+    bool from_file = false;  // its state lay on disk: then the move's bytes are the file's
+    std::string note;        // what was wrong with a state that was not used, a sentence
+};
 
 struct Session {
     static Result<std::unique_ptr<Session>> open(const ChatOptions& options, Terminal& terminal);
@@ -34,6 +41,10 @@ struct Session {
     MemoryUse memory() const { return talk.sequence().memory(); }
     SequenceBytes twin_memory() const;
 
+    Result<void> set_on_full(OnFull way);
+    StateStore* states();  // on disk; null, and said once, where there can be none
+    void keep_end();       // for --continue
+
     Terminal& terminal;
     Engine engine;
     Conversation talk;
@@ -47,11 +58,17 @@ struct Session {
     std::map<std::string, std::string> returned;  // of the last answer's calls, by id
     std::map<std::string, int> snaps;             // name -> node of the conversation
     std::string newest_snap;
-    std::string history;  // where the lines typed are kept
+    std::optional<Reached> reached;        // where it began
+    std::optional<std::string> summed_up;  // before the newest answer
+    std::string history;                   // where the lines typed are kept
     bool quit = false;
     std::optional<Progress> reading;  // of what is prefilled or replayed; reset by whoever is done
 
     Session(Terminal& terminal, Engine engine, Conversation talk);
+
+private:
+    std::unique_ptr<StateStore> states_;
+    bool states_tried_ = false, end_trouble_said_ = false;
 };
 
 }  // namespace klp

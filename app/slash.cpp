@@ -6,6 +6,7 @@
 
 #include "app/format.h"
 #include "app/lenses.h"
+#include "app/places.h"
 #include "core/text/prompts.h"
 
 namespace klp {
@@ -34,9 +35,9 @@ std::string standing(const Session& session) {
     return out;
 }
 
-void report_move(Session& session, const Result<Conversation::Move>& move, int left_behind) {
+void report_move(Session& session, const Result<Conversation::Move>& move, int left_behind, bool from_file = false) {
     if (!move) return note("klp: " + move.error().message);
-    std::string cost = "restored " + bytes_text(move->restored_bytes);
+    std::string cost = "restored " + bytes_text(move->restored_bytes) + (from_file ? " from disk" : "");
     if (move->replayed > 0) cost += ", replayed " + plural(move->replayed, "token");
     say(session, standing(session));
     std::string where;
@@ -144,29 +145,50 @@ void branch(Session& session, const Words& args) {
     put(dim(wrapped("frozen states hold " + bytes_text(talk.snapshot_bytes()), session.terminal.canvas.width), session.terminal.canvas));
 }
 
+std::string listed(const std::vector<std::string>& names) {
+    std::string out;
+    for (const auto& name : names) out += (out.empty() ? "" : ", ") + one_line(name);
+    return out;
+}
+
+// In this talk, and on disk for the next ones.
 void snap(Session& session, const Words& args) {
     std::string name = args.empty() ? std::to_string(session.snaps.size() + 1) : args[0];
     session.talk.pin();
     session.snaps[name] = session.talk.tip();
     session.newest_snap = name;
+    if (session.talk.turn() > 0) {
+        if (auto saved = save_place(session, name); !saved) note("klp: it lasts as long as this program: " + saved.error().message);
+    }
     say(session, "snapshot '" + one_line(name) + "': " + standing(session) + ", " + bytes_text(session.talk.node(session.talk.tip()).memory->bytes()));
 }
 
+std::vector<std::string> snap_names(const Session& session) {  // of this talk and of others
+    std::vector<std::string> names = place_names();
+    for (const auto& [name, node] : session.snaps)
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    return names;
+}
+
 void restore(Session& session, const Words& args) {
-    if (session.snaps.empty()) return note("klp: there is no snapshot yet; /snap [NAME] makes one");
-    const auto found = session.snaps.find(args.empty() ? session.newest_snap : args[0]);
-    if (found == session.snaps.end()) {
-        std::string names;
-        for (const auto& [name, node] : session.snaps) names += (names.empty() ? "" : ", ") + one_line(name);
-        return note("klp: there is no snapshot '" + one_line(args[0]) + "'; there are " + names);
-    }
     const int left = session.talk.branch();
-    report_move(session, session.talk.go_to(found->second, session.ws, &g_interrupted), left);
+    const auto found = session.snaps.find(args.empty() ? session.newest_snap : args[0]);
+    if (found != session.snaps.end()) return report_move(session, session.talk.go_to(found->second, session.ws, &g_interrupted), left);
+    const std::vector<std::string> names = snap_names(session);
+    if (names.empty()) return note("klp: there is no snapshot yet; /snap [NAME] makes one");
+    if (args.empty() || std::find(names.begin(), names.end(), args[0]) == names.end())
+        return note("klp: " + (args.empty() ? "/restore NAME goes back to one" : "there is no snapshot '" + one_line(args[0]) + "'") + "; there are " +
+                    listed(names));
+    auto reached = load_place(session, args[0]);
+    if (!reached) return note("klp: " + reached.error().message);
+    if (!reached->note.empty()) note("klp: " + reached->note);
+    report_move(session, reached->move, left, reached->from_file);
 }
 
 void context(Session& session) {
     const auto& talk = session.talk;
-    const int64_t used = talk.sequence().position(), limit = talk.sequence().context();
+    const Sequence& sequence = talk.sequence();
+    const int64_t used = sequence.rows(), limit = sequence.context();
     const Canvas& canvas = session.terminal.canvas;
     const double fraction = double(used) / double(std::max<int64_t>(1, limit));
     put("[" + tinted(bar(fraction, std::clamp(canvas.width - 20, 10, 60), canvas), canvas) + "] " + percent_text(fraction) + "\n");
@@ -176,7 +198,34 @@ void context(Session& session) {
         by_role[n.role == "system" ? 0 : n.role == "user" ? 1 : 2] += static_cast<int64_t>(n.tokens.size());
     }
     say(session, grouped(used) + " of " + grouped(limit) + " tokens: system " + grouped(by_role[0]) + ", questions " + grouped(by_role[1]) + ", answers " +
-                     grouped(by_role[2]) + "; room for " + grouped(limit - used));
+                     grouped(by_role[2]) + (sequence.rolls() ? "; the cache rolls on" : "; room for " + grouped(limit - used)));
+    if (sequence.dropped() > 0)
+        say(session, "the oldest " + plural(sequence.dropped(), "token") + " of " + grouped(sequence.position()) +
+                         " were dropped from the cache; the KDA states have seen all of them");
+}
+
+void on_full(Session& session, const Words& args) {
+    if (!args.empty()) {
+        const auto way = on_full_named(args[0]);
+        if (!way) return note("klp: " + one_line(way.error().message));
+        if (auto set = session.set_on_full(*way); !set) return note("klp: " + set.error().message);
+    }
+    say(session, "when the context of " + plural(session.talk.sequence().context(), "token") + " is full: " + std::string(name(session.talk.on_full())));
+}
+
+void states(Session& session, const Words& args) {
+    StateStore* states = session.states();
+    if (!states) return note("klp: there is no folder for states: neither XDG_DATA_HOME nor HOME is set, or it cannot be written");
+    if (!args.empty()) {
+        const int64_t bytes = args[0] == "0" ? 0 : binary_number(args[0], "B");
+        if (bytes < 0) return note("klp: '" + one_line(args[0]) + "' is not a number of bytes, such as 2GiB");
+        if (auto set = states->set_budget(bytes); !set) return note("klp: " + set.error().message);
+    }
+    states->wait();
+    const StateStore::Kept kept = states->kept();
+    say(session, "states on disk: " + std::to_string(kept.count) + " in " + bytes_text(kept.bytes) + " of " + bytes_text(kept.budget) +
+                     (kept.written > 0 ? "; the last one, " + bytes_text(kept.written) + ", took " + duration_text(double(kept.nanoseconds)) : "") +
+                     "; the least recently used make room (/states SIZE)");
 }
 
 void stats(Session& session) {
@@ -326,13 +375,16 @@ const std::vector<Command>& commands() {
              say(s, "branch " + std::to_string(s.talk.fork()) + " starts here; /branch " + std::to_string(left) + " goes back");
          }},
         {"branch", "[N]", "list the branches, or go to one", [](auto& s, auto& args, auto&) { branch(s, args); }},
-        {"snap", "[NAME]", "remember this place and its memory under a name", [](auto& s, auto& args, auto&) { snap(s, args); }},
-        {"restore", "[NAME]", "go back to a snapshot", [](auto& s, auto& args, auto&) { restore(s, args); }},
+        {"full", "[WAY]", "when the context is full: stop, roll or summarise", [](auto& s, auto& args, auto&) { on_full(s, args); }},
+        {"snap", "[NAME]", "remember this place and its memory under a name, on disk too", [](auto& s, auto& args, auto&) { snap(s, args); }},
+        {"restore", "[NAME]", "go back to a snapshot, of an earlier talk too", [](auto& s, auto& args, auto&) { restore(s, args); }},
+        {"states", "[SIZE]", "states on disk, and how much they may take", [](auto& s, auto& args, auto&) { states(s, args); }},
         {"context", "", "how much of the context is used", [](auto& s, auto&, auto&) { context(s); }},
         {"stats", "", "settings, device, and where the time went", [](auto& s, auto&, auto&) { stats(s); }},
         {"mem", "", "memory by context, against the all-MLA twin",
          [](auto& s, auto&, auto&) {
-             put(memory_by_context(s.engine.config(), cache_value_bytes(*s.engine.model), s.talk.sequence().position(), s.terminal.canvas));
+             const Sequence& now = s.talk.sequence();
+             put(memory_by_context(s.engine.config(), cache_value_bytes(*s.engine.model), now.position(), now.dropped(), s.terminal.canvas));
          }},
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},
@@ -419,7 +471,9 @@ std::vector<std::string> completions(const Session& session, std::string_view be
     if (before.starts_with("/set ")) {
         for (const char* name : {"temp", "top_k", "top_p", "min_p", "repeat_penalty", "seed", "predict"}) offer(name);
     } else if (before.starts_with("/restore ")) {
-        for (const auto& [name, node] : session.snaps) offer(name);
+        for (const auto& name : snap_names(session)) offer(name);
+    } else if (before.starts_with("/full ")) {
+        for (const char* way : {"stop", "roll", "summarise"}) offer(way);
     } else if (before.starts_with("/branch ")) {
         for (const auto& b : session.talk.branches()) offer(std::to_string(b.number));
     } else if (before.starts_with("/gates ") || before.starts_with("/state ")) {
@@ -432,6 +486,8 @@ std::vector<std::string> completions(const Session& session, std::string_view be
     }
     return words;
 }
+
+void show_reached(Session& session, const Reached& reached) { report_move(session, reached.move, session.talk.branch(), reached.from_file); }
 
 void show_outcome(Session& session, const Result<Conversation::Answer>& answer) {
     if (!answer) {
@@ -448,7 +504,9 @@ void show_outcome(Session& session, const Result<Conversation::Answer>& answer) 
     }
     note(out);
     if (!answer->closed)
-        note("klp: the context of " + plural(session.talk.sequence().context(), "token") + " is full; the answer is kept, /rewind or /new makes room");
+        note("klp: the context of " + plural(session.talk.sequence().context(), "token") +
+             " is full; the answer is kept. /full roll or /full summarise goes on, /rewind or /new makes room");
+    session.keep_end();
 }
 
 }  // namespace klp

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -23,20 +22,6 @@ namespace klp {
 namespace {
 
 namespace fs = std::filesystem;
-
-// "16k", "1M", "1.5GiB": a number and a power of 1024; what the suffixes may end in. -1: it is none.
-int64_t binary_number(std::string_view text, std::string_view unit) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || !(value > 0)) return -1;
-    std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
-    if (!unit.empty() && rest.ends_with(unit)) rest.remove_suffix(unit.size());
-    if (rest.size() == 2 && rest[1] == 'i') rest.remove_suffix(1);
-    constexpr std::string_view kPowers = "kKmMgGtT";
-    if (rest.size() > 1 || (rest.size() == 1 && kPowers.find(rest[0]) == std::string_view::npos)) return -1;
-    if (!rest.empty()) value *= std::pow(1024.0, static_cast<double>(kPowers.find(rest[0]) / 2 + 1));
-    return value >= 1 && value < 0x1p60 ? std::llround(value) : -1;
-}
 
 constexpr int64_t kShortest = 64, kLongest = int64_t{1} << 24;  // tokens
 

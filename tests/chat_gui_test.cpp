@@ -678,5 +678,115 @@ TEST_F(ChatFlow, CallsOfToolsAreShownAndAnswered) {
     EXPECT_EQ((*again)->info().tools, chats->chat().info().tools);
 }
 
+TEST_F(ChatFlow, AFullContextOffersWaysOn) {
+    start(home.path());
+    auto* row = view->findChild<QWidget*>("full");
+    type("Hello");
+    EXPECT_FALSE(asked().roll);
+    EXPECT_EQ(asked().keep_as, chats->chat().file().stem().string()) << "whose end it is";
+    EXPECT_FALSE(row->isVisible());
+    say("cut o", true, Generation::End::context);
+    EXPECT_TRUE(row->isVisible());
+    EXPECT_TRUE(chats->full());
+    QTest::mouseClick(view->findChild<QPushButton*>("full-roll"), Qt::LeftButton);
+    EXPECT_TRUE(asked().roll) << "it goes on at once";
+    EXPECT_TRUE(asked().line.back().open);
+    EXPECT_FALSE(row->isVisible());
+    say("ff.");
+    EXPECT_EQ(message(2).text, "cut off.");
+    EXPECT_FALSE(row->isVisible());
+    type("More");
+    EXPECT_TRUE(asked().roll) << "and stays so";
+    say("yes");
+    start(home.path());
+    EXPECT_EQ(chats->on_full(), OnFull::roll) << "of this chat, the next time too";
+    chats->new_chat();
+    EXPECT_EQ(chats->on_full(), OnFull::stop);
+}
+
+TEST_F(ChatFlow, AFullContextIsSummedUp) {
+    start(home.path());
+    type("Hello");
+    say("cut", true, Generation::End::context);
+    QTest::mouseClick(view->findChild<QPushButton*>("full-summarise"), Qt::LeftButton);
+    EXPECT_EQ(asked().line.back().text, kAskForSummary);
+    EXPECT_EQ(asked().sampling.temperature, 0);
+    EXPECT_TRUE(asked().roll) << "so that there is room";
+    EXPECT_EQ(message(3).role, "summary");
+    say("We said hel", false);
+    EXPECT_EQ(message(3).text, "We said hel") << "it is seen as it comes";
+    say("lo.");
+    EXPECT_FALSE(message(3).open);
+    MessageCard* card = view->messages().card(3);
+    ASSERT_NE(card, nullptr);
+    EXPECT_TRUE(card->accessibleName().startsWith("Summary: We said hello."));
+    EXPECT_TRUE(card->accessibleDescription().contains("stays in the chat"));
+    EXPECT_EQ(on_card(3, "Regenerate"), nullptr);
+    EXPECT_FALSE(view->findChild<QWidget*>("full")->isVisible());
+    type("Next");
+    const MakeAnswer next = asked();
+    ASSERT_EQ(next.line.size(), 4u);
+    EXPECT_EQ(next.line[0].role, "system");
+    EXPECT_EQ(next.line[0].text, "What was said so far: We said hello.");
+    EXPECT_EQ(next.line[1].text, "Hello");
+    EXPECT_EQ(next.line[2].ids, message(2).ids);
+    EXPECT_EQ(next.line[3].text, "Next");
+    EXPECT_FALSE(next.roll);
+    say("yes");
+    chats->rewind(2);
+    EXPECT_EQ(chats->chat().told(chats->chat().tip()).ids.size(), 2u) << "what stands above it is all there";
+
+    // Stopped before it is whole, there is no summary, and what was written is in the composer again.
+    chats->new_chat();
+    type("Again");
+    say("cut", true, Generation::End::context);
+    chats->set_on_full(OnFull::summarise);
+    say("We s", true, Generation::End::cancelled);
+    EXPECT_EQ(chats->chat().tip(), 2);
+    EXPECT_TRUE(message(3).removed);
+}
+
+TEST_F(ChatFlow, AMessageThatDoesNotFitIsAnsweredAnotherWay) {
+    type("Long");
+    fail({Error::failure, "the conversation needs 70000 tokens and the context holds 65536"});
+    s->session->tick();
+    EXPECT_EQ(chats->chat().tip(), 1);
+    auto rotated = std::make_shared<RunCard>(*s->card);
+    rotated->config.mla_use_nope = false;
+    s->script->play({Loaded{rotated}, PhaseChanged{Phase::ready}});
+    s->session->tick();
+    EXPECT_FALSE(chats->can_roll());
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    chats->set_on_full(OnFull::roll);
+    ASSERT_EQ(said.size(), 1);
+    EXPECT_TRUE(said[0][0].toString().contains("cannot roll"));
+    EXPECT_EQ(chats->on_full(), OnFull::stop);
+}
+
+TEST_F(ChatFlow, TheEndsOnDiskAreSeenAndBudgeted) {
+    Conversations list(*s->session, *chats);
+    StatesKept kept;
+    kept.count = 3, kept.bytes = 5 << 20, kept.budget = int64_t{2} << 30, kept.written = 1 << 20, kept.nanoseconds = 4'000'000;
+    s->script->play({kept});
+    s->session->tick();
+    auto* budget = list.findChild<QComboBox*>("state-budget");
+    ASSERT_NE(budget, nullptr);
+    EXPECT_EQ(budget->currentData().toLongLong(), int64_t{2} << 30);
+    bool seen = false;
+    for (QLabel* l : list.findChildren<QLabel*>()) seen = seen || (l->text() == "3 ends on disk, 5.0 MiB" && l->toolTip().contains("1.0 MiB, took 4.0 ms"));
+    EXPECT_TRUE(seen);
+    budget->setCurrentIndex(0);
+    emit budget->activated(0);
+    const auto* set = std::get_if<SetStateBudget>(&s->script->commands.back());
+    ASSERT_NE(set, nullptr);
+    EXPECT_EQ(set->bytes, 0);
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    kept.trouble = "no room", kept.budget = 12345678;
+    s->script->play({kept});
+    s->session->tick();
+    EXPECT_EQ(said.size(), 1);
+    EXPECT_EQ(budget->currentData().toLongLong(), 12345678) << "set in the terminal";
+}
+
 }  // namespace
 }  // namespace klp::gui

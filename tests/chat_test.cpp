@@ -292,5 +292,41 @@ TEST_F(ChatTest, ExportsAndImports) {
     EXPECT_NE(text.find("## demo\n\nHello\n"), std::string::npos);
 }
 
+TEST_F(ChatTest, WhatTheModelIsToldBehindASummary) {
+    Chat chat(home / "told.jsonl");
+    ChatInfo info;
+    info.system = "Be brief.", info.on_full = OnFull::summarise;
+    chat.set_info(info);
+    const auto say = [&](const char* role, const char* text) { return chat.add({.parent = chat.tip(), .role = role, .text = text}); };
+    say("user", "one"), say("assistant", "two");
+    const int u = say("user", "three"), a = say("assistant", "four");
+    EXPECT_EQ(chat.told(a).system, "Be brief.");
+    EXPECT_EQ(chat.told(a).ids.size(), 4u);
+    const int s = say("summary", "We counted.");
+    EXPECT_EQ(chat.told(s).system, "Be brief.\n\nWhat was said so far: We counted.");
+    EXPECT_EQ(chat.told(s).ids, (std::vector<int>{u, a}));
+    const int v = say("user", "five"), b = say("assistant", "six");
+    EXPECT_EQ(chat.told(b).ids, (std::vector<int>{u, a, v, b}));
+    EXPECT_EQ(chat.told(a).ids.size(), 4u) << "before it, everything";
+    say("summary", "We counted on.");
+    const int w = say("user", "seven");
+    EXPECT_EQ(chat.told(w).system, "Be brief.\n\nWhat was said so far: We counted on.");
+    EXPECT_EQ(chat.told(w).ids, (std::vector<int>{v, b, w}));
+    say("summary", "And again.");
+    const int x = say("summary", "Twice.");
+    EXPECT_EQ(chat.told(x).system, "Be brief.\n\nWhat was said so far: Twice.");
+    EXPECT_EQ(chat.line().size(), 10u) << "nothing is lost";
+    ASSERT_TRUE(chat.save(true));
+    std::string note;
+    const auto again = Chat::open(home / "told.jsonl", note);
+    ASSERT_TRUE(again);
+    EXPECT_EQ((*again)->info().on_full, OnFull::summarise);
+    EXPECT_EQ((*again)->message(s).role, "summary");
+    const std::string json = chat.export_json();
+    EXPECT_EQ(json.substr(json.find("\"messages\""), json.find("\"stand\"") - json.find("\"messages\"")).find("summary"), std::string::npos)
+        << "nobody else knows the role";
+    EXPECT_NE(chat.export_markdown().find("## Summary"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace klp

@@ -154,7 +154,10 @@ constexpr winsize kUsual{24, 80, 0, 0}, kNarrow{24, 40, 0, 0};
 
 class Cli : public ::testing::Test {
 protected:
-    static void SetUpTestSuite() { talker_ = new Talker, mute_ = new Talker(/*tokenizer=*/false); }
+    static void SetUpTestSuite() {
+        talker_ = new Talker, mute_ = new Talker(/*tokenizer=*/false);
+        setenv("XDG_DATA_HOME", (home() / "data").c_str(), 1);  // where talks are kept
+    }
     static void TearDownTestSuite() { delete talker_, delete mute_; }
     void SetUp() override { ASSERT_EQ(talker_->error + mute_->error, ""); }
 
@@ -1047,6 +1050,69 @@ TEST_F(Cli, EveryPictureFitsANarrowWindow) {
     repl.type("/quit\r");
     const std::string screen = repl.finish().out.substr(answered);
     for (const std::string& row : rows_of(screen)) EXPECT_LE(columns(row), 40u) << row;
+}
+
+TEST_F(Cli, ATalkIsGoneOnWithWhereItEnded) {
+    const std::string data = "XDG_DATA_HOME=" + (home() / "continued").string();
+    const Outcome none = klp(chat({"-p", "Hi", "--continue"}), "", {data});
+    EXPECT_EQ(none.code, 1);
+    EXPECT_THAT(none.err, HasSubstr("there is no talk to go on with"));
+    EXPECT_EQ(sentences(none.err), 1);
+    const Outcome first = klp(chat({"-i"}), "Hello\nAnd then?\n/snap here\n/states 1GiB\n", {data});
+    EXPECT_EQ(first.code, 0) << first.err;
+    EXPECT_THAT(first.out, HasSubstr("states on disk: 2 in "));
+    EXPECT_THAT(first.out, HasSubstr("1.0 GiB"));
+
+    const Outcome next = klp(chat({"-i", "--continue"}), "/context\n/restore\n/restore nowhere\n/restore here\n/states\n", {data});
+    EXPECT_EQ(next.code, 0) << next.err;
+    EXPECT_THAT(next.out, HasSubstr("turn 2"));
+    EXPECT_THAT(next.out, HasSubstr("from disk in "));
+    EXPECT_THAT(next.out, ::testing::Not(HasSubstr("replayed")));
+    EXPECT_THAT(next.out, HasSubstr("1.0 GiB")) << "the budget stays";
+    EXPECT_THAT(next.err, HasSubstr("there is no snapshot 'nowhere'; there are here, last"));
+
+    // Torn: said, and replayed to the same place.
+    for (const auto& entry : std::filesystem::directory_iterator(home() / "continued/klp/states"))
+        if (entry.path().extension() == ".klpstate") std::filesystem::resize_file(entry.path(), 777);
+    const Outcome torn = klp(chat({"-i", "--continue"}), "", {data});
+    EXPECT_EQ(torn.code, 0);
+    EXPECT_THAT(torn.err, HasSubstr("is torn: it has 777 of"));
+    EXPECT_THAT(torn.out, HasSubstr("turn 2"));
+    EXPECT_THAT(torn.out, HasSubstr("replayed"));
+    const Outcome one = klp(chat({"-p", "So?", "--continue", "--json"}), "", {data});
+    EXPECT_EQ(one.code, 0) << one.err;
+    const Outcome after = klp(chat({"-i", "--continue"}), "", {data});
+    EXPECT_THAT(after.out, HasSubstr("turn 3"));
+
+    const Outcome slash = klp(chat({"-i"}), "Hi\n/snap a/b\n/restore ../last\n", {data});
+    EXPECT_THAT(slash.err, HasSubstr("without a slash"));
+}
+
+TEST_F(Cli, AFullContextGoesOnAsItIsTold) {
+    const std::string data = "XDG_DATA_HOME=" + (home() / "full").string();
+    const Outcome stopped = klp(chat({"-p", std::string(100, 'a'), "-c", "64"}), "", {data});
+    EXPECT_EQ(stopped.code, 1);
+    const Outcome rolled = klp(chat({"-p", std::string(100, 'a'), "-c", "64", "--on-full", "roll", "--json"}), "", {data});
+    EXPECT_EQ(rolled.code, 0) << rolled.err;
+    EXPECT_THAT(rolled.out, HasSubstr("\"dropped_tokens\": "));
+    EXPECT_EQ(klp(chat({"-p", "hi", "--on-full", "explode"})).code, 2);
+    EXPECT_EQ(klp(chat({"-p", "hi", "--on-full", "summarise"})).code, 2) << "there is nothing yet to sum up";
+
+    std::string questions;
+    for (int i = 0; i < 12; ++i) questions += "Question " + std::to_string(i) + "\n";
+    const Outcome talk = klp(chat({"-i", "-c", "100", "--on-full", "roll"}), questions + "/context\n/mem\n/full stop\n", {data});
+    EXPECT_EQ(talk.code, 0);
+    EXPECT_THAT(talk.out, HasSubstr("were dropped from the cache; the KDA states have"));
+    EXPECT_THAT(talk.out, HasSubstr("the cache holds the newest"));
+    EXPECT_THAT(talk.err, HasSubstr("without the oldest"));
+    const Outcome summed = klp(chat({"-i", "-c", "160", "--on-full", "summarise"}), questions, {data});
+    EXPECT_EQ(summed.code, 0);
+    EXPECT_THAT(summed.err, HasSubstr("What was said so far: "));
+    EXPECT_THAT(summed.err, HasSubstr("stays as branch 1"));
+    const Outcome run = klp({"run", "-m",  model(), "-n",  "12", "-t",    "1",  "-c",   "100", "--on-full", "roll", "--stats",
+                             "-p",  "one", "-p",    "two", "-p", "three", "-p", "four", "-p",  "five",      "-p",   "six"});
+    EXPECT_EQ(run.code, 0) << run.err;
+    EXPECT_THAT(run.err, HasSubstr("dropped"));
 }
 
 }  // namespace

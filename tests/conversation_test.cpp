@@ -337,5 +337,93 @@ TEST_F(TalkTest, ToolsAreDeclaredFirstAndWhatTheyReturnIsFedAsTheTemplateWritesI
     expect_true_memory(talk);
 }
 
+TEST_F(TalkTest, AFullContextRollsOn) {
+    Conversation talk = begin(96);
+    ASSERT_TRUE(talk.set_on_full(OnFull::roll));
+    for (int i = 0; i < 8; ++i) ask(talk, "Question number " + std::to_string(i));
+    EXPECT_EQ(talk.turn(), 8);
+    const Sequence& sequence = talk.sequence();
+    EXPECT_GT(sequence.position(), 96);
+    EXPECT_GT(sequence.dropped(), 0);
+    EXPECT_LE(sequence.rows(), 96);
+    // Going back and coming again is the same memory as never having left.
+    const std::vector<float> here = sequence.cache(3, 0, sequence.rows());
+    ASSERT_TRUE(talk.rewind(1, *ws_, nullptr));
+    EXPECT_EQ(talk.sequence().dropped(), talk.sequence().dropped_at(talk.sequence().position()));
+    ASSERT_TRUE(talk.go_to_branch(1, *ws_, nullptr));
+    EXPECT_EQ(talk.sequence().cache(3, 0, talk.sequence().rows()), here);
+    // A message that is longer than the context is read all the same.
+    ask(talk, std::string(200, 'x'));
+    EXPECT_EQ(talk.turn(), 9);
+    ASSERT_TRUE(talk.set_on_full(OnFull::stop));
+    EXPECT_FALSE(talk.ask(std::string(200, 'x'), *ws_, brief()));
+    EXPECT_EQ(talk.turn(), 9);
+}
+
+TEST_F(TalkTest, AFullContextIsSummedUp) {
+    Conversation talk = begin(320);
+    talk.set_system("Be brief.");
+    std::vector<Conversation::Summary> made;
+    ASSERT_TRUE(talk.set_on_full(OnFull::summarise, [&](const Conversation::Summary& s) { made.push_back(s); }));
+    std::vector<int> tips;
+    for (int i = 0; i < 20; ++i) {
+        const int before = talk.tip();
+        const size_t known = made.size();
+        ask(talk, "Question number " + std::to_string(i));
+        EXPECT_LE(talk.sequence().position(), 320);
+        EXPECT_EQ(talk.sequence().dropped(), 0);
+        expect_true_memory(talk);
+        if (made.size() == known) continue;
+        // The new line: the system prompt with the summary, the last exchange word for word, and the question.
+        const std::vector<int> line = talk.line(talk.tip());
+        ASSERT_EQ(line.size(), 5u);
+        EXPECT_EQ(talk.node(line[0]).text, "Be brief.\n\nWhat was said so far: " + made.back().text);
+        EXPECT_EQ(talk.node(line[1]).text, talk.node(talk.node(before).parent).text);
+        EXPECT_EQ(talk.node(line[2]).text, talk.node(before).text);
+        const auto stays = std::find_if(talk.branches().begin(), talk.branches().end(), [&](const auto& b) { return b.number == made.back().branch; });
+        ASSERT_NE(stays, talk.branches().end()) << "the whole talk is a branch";
+        EXPECT_EQ(stays->tip, before);
+    }
+    EXPECT_GE(made.size(), 1u);
+
+    // Interrupted, nothing has happened.
+    Conversation again = begin(160);
+    ASSERT_TRUE(again.set_on_full(OnFull::summarise));
+    for (int i = 0; i < 2; ++i) ask(again, "Question number " + std::to_string(i));
+    const int tip = again.tip();
+    const int64_t position = again.sequence().position();
+    const std::atomic<bool> stop = true;
+    GenerateOptions options = brief(100);
+    options.cancel = &stop;
+    const auto answer = again.ask("Another question that is long enough to need room", *ws_, options);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, Error::interrupted);
+    EXPECT_EQ(again.tip(), tip);
+    EXPECT_EQ(again.sequence().position(), position);
+}
+
+TEST_F(TalkTest, ALineOfAnEarlierTalkIsGoneOnWith) {
+    Conversation talk = begin();
+    ask(talk, "First");
+    ask(talk, "Second");
+    std::vector<Conversation::Said> line;
+    for (int i : talk.line(talk.tip())) line.push_back({talk.node(i).role, talk.node(i).text, talk.node(i).tokens});
+    const SnapshotPtr memory = talk.node(talk.tip()).memory;
+    for (const SnapshotPtr& with : {memory, SnapshotPtr()}) {
+        Conversation next = begin();
+        auto moved = next.adopt(line, with, *ws_, nullptr);
+        ASSERT_TRUE(moved) << moved.error().message;
+        EXPECT_EQ(moved->replayed, with ? 0 : talk.sequence().position());
+        EXPECT_EQ(next.turn(), 2);
+        expect_true_memory(next);
+        ask(next, "Third");
+        EXPECT_EQ(next.turn(), 3);
+    }
+    Conversation small = begin(20);
+    EXPECT_FALSE(small.adopt(line, nullptr, *ws_, nullptr)) << "it does not fit";
+    EXPECT_EQ(small.tip(), 0);
+    ask(small, "a");
+}
+
 }  // namespace
 }  // namespace klp

@@ -448,5 +448,21 @@ TEST(LogLens, KeepsEventsEvenUnseenAndFiltersThem) {
     EXPECT_LE(page->blockCount(), 5000);
 }
 
+TEST(MemoryLens, SaysWhatARollingCacheDropped) {
+    ScriptedSession s;
+    s.answer(700);
+    Lens lens(s, "memory");
+    EXPECT_FALSE(lens.words().contains("dropped"));
+    s.script->play({CacheRolled{512}});
+    s.session->tick();
+    Lens::settle();
+    QTest::qWait(250);
+    const int64_t all = s.session->trace().size();
+    EXPECT_TRUE(lens.words().contains(QString("it holds the newest %1, and 512 were dropped").arg(all - 512))) << lens.words().toStdString();
+    bool found = false;
+    for (const auto& row : lens.panel->table().rows) found = found || (row[1].toString() == "now, rows of the cache" && row[0].toLongLong() == all - 512);
+    EXPECT_TRUE(found);
+}
+
 }  // namespace
 }  // namespace klp::gui

@@ -77,7 +77,9 @@ std::vector<Event> one_of_each() {
             AttentionPicture{kda, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}, {1, 0.5f, 0, 0, 0.125f}, 0.0625f},
             EventsDropped{5},
             AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling},
-            TelemetryCost{0.0125}};
+            TelemetryCost{0.0125},
+            CacheRolled{512},
+            StatesKept{{1, 2, 3, 4, 5, "a folder's name"}}};
 }
 
 TEST(Crc32, IsThatOfZip) {
@@ -119,6 +121,9 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).weights, (std::vector<float>{0.5f, -0.25f, 0, 0, 0.125f}));
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).decay_only, (std::vector<float>{1, 0.5f, 0, 0, 0.125f}));
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).before, 0.0625f);
+    EXPECT_EQ(std::get<CacheRolled>(again[19]).dropped, 512);
+    EXPECT_EQ(std::get<StatesKept>(again[20]).nanoseconds, 5);
+    EXPECT_EQ(std::get<StatesKept>(again[20]).trouble, "") << "where somebody's files lie is not in a recording";
 
     const auto& before = std::get<Readings>(events[7]).values;
     const auto& after = std::get<Readings>(again[7]).values;
@@ -666,6 +671,37 @@ TEST_F(Replay, ATornRecordingSaysSoFirst) {
     ASSERT_EQ(ends.size(), 1u) << "the answer that it was torn in ends";
     EXPECT_EQ(ends[0].error.kind, Error::interrupted);
     EXPECT_EQ(ends[0].answer, 2);
+}
+
+TEST(Replay, GoingBackTellsWhatTheCacheHeldThen) {
+    TempFolder folder;
+    const auto c = card();
+    std::vector<Event> events{Loaded{c}};
+    int64_t position = 0;
+    for (int answer = 1; answer <= 3; ++answer) {
+        for (Event& e : scripted_answer(*c, answer, position, 10)) {
+            if (const auto* made = std::get_if<TokenMade>(&e)) position = made->position + 1;
+            if (std::holds_alternative<AnswerDone>(e) && answer > 1) events.push_back(CacheRolled{256 * answer});
+            events.push_back(std::move(e));
+        }
+    }
+    write(folder / "a", events);
+    ReplayRun run(open(folder / "a"));
+    const auto dropped = [&] {
+        int64_t last = -1;
+        while (run.seeking())
+            for (const Event& e : run.drain())
+                if (const auto* rolled = std::get_if<CacheRolled>(&e)) last = rolled->dropped;
+        for (const Event& e : run.drain())
+            if (const auto* rolled = std::get_if<CacheRolled>(&e)) last = rolled->dropped;
+        return last;
+    };
+    run.seek(run.tokens());
+    EXPECT_EQ(dropped(), 768);
+    run.seek(22);
+    EXPECT_EQ(dropped(), 512);
+    run.seek(5);
+    EXPECT_EQ(dropped(), 0);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "app/machine.h"
 #include "app/opener.h"
 #include "core/runs/scripted_run.h"
+#include "tests/checkpoints.h"
 
 namespace klp {
 namespace {
@@ -311,6 +312,112 @@ TEST(Machine, RefusesOnlyWhatItCanNeverHold) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, Error::device);
     EXPECT_EQ(refused.error().message, "kimi needs 92.0 GiB of memory for its weights, and this machine has 16.0 GiB, of which 3.0 GiB are free");
+}
+
+TEST_F(RunTest, AContextThatRollsSaysWhatItDropped) {
+    run_.post(LoadModel{.device = "cpu", .threads = 1, .context = 64});
+    ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
+    MakeAnswer story = ask({{"user", "Tell me a story."}}, 200);
+    run_.post(story);
+    EXPECT_EQ(only<AnswerDone>(until<AnswerDone>())[0].end, Generation::End::context);
+    story.roll = true;
+    run_.post(story);
+    const auto events = until<AnswerDone>();
+    const AnswerDone done = only<AnswerDone>(events)[0];
+    EXPECT_NE(done.end, Generation::End::context);
+    const auto rolled = only<CacheRolled>(events);
+    ASSERT_GE(rolled.size(), 2u);
+    int64_t before = 0, position = 0;
+    for (const CacheRolled& r : rolled) EXPECT_GT(r.dropped, std::exchange(before, r.dropped));
+    for (const TokenMade& t : only<TokenMade>(events)) position = t.position;
+    EXPECT_GT(position, 64);
+    EXPECT_LE(position + 2 - rolled.back().dropped, 64);
+
+    // A cache head reads what is left, a state all; and the state of then is fed again with the same cache.
+    const RunCard card = *open_for_run(LoadModel{.device = "cpu", .threads = 1}, {})->card;
+    run_.post(ProbeAttention{card.shape.layers(Site::log_sum_exp)[0], 0, position});
+    const AttentionPicture cache = only<AttentionPicture>(until<AttentionPicture>())[0];
+    EXPECT_GT(cache.first, 0);
+    EXPECT_EQ(cache.first + static_cast<int64_t>(cache.weights.size()), cache.position + 1);
+    run_.post(ProbeAttention{0, 0, position});
+    EXPECT_EQ(only<AttentionPicture>(until<AttentionPicture>())[0].first, 0);
+    run_.post(ProbeState{0, 0, position - 20});
+    EXPECT_FALSE(only<StatePicture>(until<StatePicture>())[0].values.empty());
+
+    // Another chat, which does not roll, and back: the line is longer than the context, and stands where it stood.
+    run_.post(ask({{"user", "Hello"}}));
+    EXPECT_EQ(only<CacheRolled>(until<AnswerDone>()).back().dropped, 0);
+    Part answer{.role = "assistant"};
+    for (const TokenMade& t : only<TokenMade>(events)) answer.ids.push_back(t.id);
+    run_.post(GoTo{{{"user", "Tell me a story."}, answer}});
+    const auto back = until<Moved>();
+    EXPECT_EQ(only<Moved>(back)[0].move.replayed, 0);
+    EXPECT_EQ(only<CacheRolled>(back).back().dropped, rolled.back().dropped);
+}
+
+TEST_F(RunTest, AChatOpensWhereItStood) {
+    TempFolder folder;
+    const LoadModel with_states{.device = "cpu", .threads = 1, .states = (folder / "states").string()};
+    std::vector<Part> line{{"user", "My name is Tom."}};
+    std::vector<TokenMade> first;
+    {
+        LiveRun run(open_for_run);
+        run.post(with_states);
+        MakeAnswer answer = ask(line);
+        answer.keep_as = "a chat";
+        run.post(answer);
+        for (bool done = false; !done; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
+            for (const Event& e : run.drain()) {
+                if (const auto* t = std::get_if<TokenMade>(&e)) first.push_back(*t);
+                done = done || std::holds_alternative<AnswerDone>(e);
+            }
+    }  // closed at once: what was answered is kept all the same
+    Part said{.role = "assistant"};
+    for (const TokenMade& t : first) said.ids.push_back(t.id);
+    line.push_back(said);
+    run_.post(with_states);
+    const auto loaded = until<StatesKept>();
+    EXPECT_EQ(only<StatesKept>(loaded)[0].count, 1);
+    EXPECT_EQ(only<StatesKept>(loaded)[0].budget, kStateBudget);
+    run_.post(AskCost{1, line});
+    const SnapshotPool::Move cost = only<CostKnown>(until<CostKnown>())[0].move;
+    EXPECT_TRUE(cost.from_file);
+    EXPECT_EQ(cost.replayed, 0);
+    run_.post(GoTo{line});
+    const Moved moved = only<Moved>(until<Moved>())[0];
+    EXPECT_TRUE(moved.move.from_file);
+    EXPECT_EQ(moved.move.replayed, 0);
+    EXPECT_EQ(moved.move.restored_bytes, cost.restored_bytes);
+    EXPECT_GT(moved.memory.total(), 0);
+
+    // The budget is everybody's; 0 keeps none.
+    run_.post(SetStateBudget{0});
+    EXPECT_EQ(only<StatesKept>(until<StatesKept>())[0].count, 0);
+    run_.post(UnloadModel{});
+    until<Unloaded>();
+}
+
+TEST_F(RunTest, ATornStateIsSaidAndReplayed) {
+    TempFolder folder;
+    const LoadModel with_states{.device = "cpu", .threads = 1, .states = (folder / "states").string()};
+    run_.post(with_states);
+    MakeAnswer answer = ask({{"user", "My name is Tom."}});
+    answer.keep_as = "a chat";
+    run_.post(answer);
+    Part said{.role = "assistant"};
+    for (const TokenMade& t : only<TokenMade>(until<AnswerDone>())) said.ids.push_back(t.id);
+    run_.post(UnloadModel{});  // waits for the file
+    until<Unloaded>();
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "states"))
+        if (entry.path().extension() == ".klpstate") std::filesystem::resize_file(entry.path(), 1000);
+    run_.post(with_states);
+    run_.post(GoTo{{{"user", "My name is Tom."}, said}});
+    const auto events = until<Moved>();
+    const auto troubles = only<Trouble>(events);
+    ASSERT_EQ(troubles.size(), 1u);
+    EXPECT_NE(troubles[0].error.message.find("is torn"), std::string::npos);
+    EXPECT_NE(troubles[0].error.message.find("replayed"), std::string::npos);
+    EXPECT_GT(only<Moved>(events)[0].move.replayed, 0);
 }
 
 }  // namespace

@@ -230,5 +230,28 @@ TEST_F(TimelineTest, AMillionTokensCostNoMoreThanThePixels) {
     EXPECT_GT(colours_in(view.grab().toImage()), 10);
 }
 
+TEST(Timeline, ShowsWhatTheCacheDropped) {
+    ScriptedSession s;
+    s.answer(300);
+    TimelineView view(*s.session);
+    view.resize(900, 200);
+    view.show();
+    QTest::qWait(5);
+    const QImage before = view.grab().toImage();
+    s.session->selection().set_token(5);
+    EXPECT_FALSE(view.accessibleDescription().contains("dropped"));
+    s.script->play({CacheRolled{100}});
+    s.session->tick();
+    QTest::qWait(5);
+    s.session->selection().set_token(6);
+    EXPECT_TRUE(view.accessibleDescription().contains("dropped from the cache"));
+    s.session->selection().set_token(150);
+    EXPECT_FALSE(view.accessibleDescription().contains("dropped from the cache"));
+    const QImage after = view.grab().toImage();
+    int changed = 0;
+    for (int x = 10; x < 200; ++x) changed += before.pixel(x, 100) != after.pixel(x, 100);
+    EXPECT_GT(changed, 20) << "they are veiled";
+}
+
 }  // namespace
 }  // namespace klp::gui

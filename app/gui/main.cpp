@@ -8,6 +8,7 @@
 
 #include "app/gui/frame/main_window.h"
 #include "app/opener.h"
+#include "core/files/resources.h"
 
 namespace {
 
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
 
     klp::gui::apply_theme(app, static_cast<klp::gui::ThemeChoice>(QSettings().value("theme", 0).toInt()));
     klp::gui::Session session(std::make_unique<klp::LiveRun>(klp::open_for_run));
+    if (const auto data = klp::data_folder(); !data.empty()) session.set_states((data / "states").string());
     klp::gui::Chats chats(session, klp::gui::Chats::default_folder());
     klp::gui::MainWindow window(session, chats);
     window.set_device(flags.value("device"));

@@ -28,14 +28,17 @@ std::vector<fs::path> resource_folders() {
 #ifdef KLP_SOURCE_DIR
     folders.push_back(fs::path(KLP_SOURCE_DIR) / "resources");
 #endif
-    if (const std::string data = variable("XDG_DATA_HOME"); !data.empty())
-        folders.push_back(fs::path(data) / "klp");
-    else if (const std::string home = variable("HOME"); !home.empty())
-        folders.push_back(fs::path(home) / ".local/share/klp");
+    if (fs::path data = data_folder(); !data.empty()) folders.push_back(std::move(data));
     return folders;
 }
 
 }  // namespace
+
+fs::path data_folder() {
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data) return fs::path(data) / "klp";
+    if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".local/share/klp";
+    return {};
+}
 
 std::optional<fs::path> find_resource(const std::string& name) {
     std::error_code none;

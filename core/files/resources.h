@@ -9,6 +9,9 @@
 
 namespace klp {
 
+// What a person keeps: $XDG_DATA_HOME/klp, or ~/.local/share/klp; "" where neither is set.
+std::filesystem::path data_folder();
+
 // A path, or the name of a folder under the resources' models/ or the user's data folder; "" is the embedded demo model. The error lists where it looked.
 Result<std::filesystem::path> find_model(const std::string& name);
 

@@ -55,7 +55,7 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     PassPtr pass = std::move(*fed);
     for (bool decodes = false;; decodes = true) {
         const int64_t at = sequence.position();  // of the token that the pass picks
-        const bool room = at < sequence.context();
+        const bool room = sequence.room() > 0;
         PassPtr next = runs_ahead && room ? sequence.follow(*pass, ws, choice()) : nullptr;
         int64_t pass_ns = 0;
         if (decodes)

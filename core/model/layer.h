@@ -77,7 +77,8 @@ private:
 // Consecutive rows of one sequence in a batch.
 struct Segment {
     int64_t first = 0, count = 0;  // rows
-    int64_t past = 0;              // tokens the sequence already holds
+    int64_t past = 0;              // tokens the sequence was fed before
+    int64_t cached = 0;            // and those of them that append-only rows still hold, the newest
     LayerState* states = nullptr;  // one for each layer
 };
 

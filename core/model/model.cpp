@@ -44,6 +44,29 @@ DType mixer_type(const WeightSource& source) {
     return DType::f32;
 }
 
+uint64_t identity_of(const ModelConfig& config, const WeightSource& source) {
+    if (source.drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size})) return 0;
+    uint64_t hash = config.router_weights_from_biased_scores;
+    const auto add = [&](std::string_view bytes) {
+        for (unsigned char c : bytes) hash = (hash ^ c) * 0x100000001b3u;
+    };
+    add(to_json(config));
+    const std::vector<TensorInfo> tensors = source.tensors();
+    constexpr size_t kLookedInto = 1024, kBytes = 64;  // tensors, and bytes of each
+    const size_t every = tensors.size() / kLookedInto + 1;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        const TensorInfo& t = tensors[i];
+        add(t.name), add(t.stored);
+        for (int64_t n : t.shape) add(std::to_string(n) + ",");
+        if (i % every != 0 || !t.readable) continue;
+        const auto w = source.find(t.name, t.shape);
+        if (!w) continue;
+        const auto size = static_cast<size_t>(t.bytes), from = static_cast<size_t>(mix(hash) % (size > kBytes ? size - kBytes + 1 : 1));
+        add({reinterpret_cast<const char*>(w->data) + from, std::min(kBytes, size)});
+    }
+    return std::max<uint64_t>(1, mix(hash));
+}
+
 // Readings of a long prompt are handed over layer by layer, since they are large; those of a few tokens all at once, since a device has to be waited for.
 constexpr int64_t kRowsAtOnce = 16;
 
@@ -148,6 +171,7 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     if (!load.error.empty()) return klp::fail(Error::model, load.error);
 
     model->weight_bytes_ = load.bytes, model->active_weight_bytes_ = load.active + (config.tie_word_embeddings ? model->embed_.bytes() : 0);
+    model->identity_ = identity_of(model->config_, *source);
     model->keep_.push_back(std::make_shared<const std::vector<Buffer>>(std::move(load.keep)));
     return model;
 }
@@ -167,6 +191,7 @@ Result<std::shared_ptr<const Model>> Model::all_mla_twin(const std::filesystem::
     auto twin = std::make_shared<Model>(*this);
     twin->config_ = all_mla(config_);
     twin->twin_ = TwinKind::synthetic;
+    twin->identity_ = 0;
     twin->source_ = std::make_shared<TwinWeights>(source_, synthetic_weights(twin->config_, mixer_type_, 0));
     Loader load{.on = on_, .source = twin->source_, .config = twin->config_, .cache_type = cache_type_};
     for (size_t i = 0; i < layers_.size(); ++i) {
@@ -192,7 +217,11 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
     for (const Feed& feed : feeds) {
         const auto count = static_cast<int64_t>(feed.tokens.size());
         feed.sequence->reserve(count);
-        pass->segments.push_back({static_cast<int64_t>(ids.size()), count, feed.sequence->position(), feed.sequence->layers_.data()});
+        pass->segments.push_back({.first = static_cast<int64_t>(ids.size()),
+                                  .count = count,
+                                  .past = feed.sequence->position(),
+                                  .cached = feed.sequence->rows(),
+                                  .states = feed.sequence->layers_.data()});
         ids.insert(ids.end(), feed.tokens.begin(), feed.tokens.end());
         if (feed.follows) followed.resize(ids.size()), followed.back() = feed.follows;
     }

@@ -99,7 +99,7 @@ public:
 
     // One pass over all feeds, any mix of lengths (T = 0 allowed): appends to every sequence. Logits land in `ws.logits`: one row a feed (its last token; a row
     // of an empty feed is NaN), or with `all_rows` one row a token and no picks; picks in `ws.picked`. Ids must lie in the vocabulary and lengths in each
-    // sequence's context: Sequence::feed checks and says so.
+    // sequence's context, of one that rolls in its pass_room(): Sequence::feed checks and says so, and cuts.
     void forward(std::span<const Feed> feeds, Workspace& ws, bool all_rows = false) const { finish(*launch(feeds, ws, all_rows)); }
     // The same in two halves: on a device that works by itself (DeviceInfo::whole_passes) launch() returns while the pass runs. Two passes may be under way,
     // and are finished in order; finish() hands readings to the tap and fills ws.picked and ws.times. Logits are waited for by launch().
@@ -115,6 +115,8 @@ public:
     int64_t pass_tokens() const { return pass_tokens_; }  // of a prompt in one pass: weights are read once for all, and a cancel waits for one pass at most
     int64_t active_weight_bytes() const { return active_weight_bytes_; }  // what one decoded token reads
     std::optional<TwinKind> twin() const { return twin_; }                // set when this model is a twin
+    // Of config and weights: names, types and shapes of all tensors and some bytes of many. 0: no files say what the weights are.
+    uint64_t identity() const { return identity_; }
 
 private:
     struct Layer {
@@ -131,6 +133,7 @@ private:
     Norm final_norm_;
     std::vector<Layer> layers_;
     std::optional<TwinKind> twin_;
+    uint64_t identity_ = 0;
     DType cache_type_ = DType::f32, mixer_type_ = DType::f32;
 };
 

@@ -141,13 +141,13 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
         query.insert(query.end(), q + nope, q + nope + rope);
         if (!c.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta);  // cached keys are rotated already
         queries.push_back(std::move(query));
-        all.push_back({.head = h, .position = N - 1});
-        all.back().weights.reserve(static_cast<size_t>(N));
+        all.push_back({.head = h, .position = N - 1, .first = at.sequence.dropped()});
+        all.back().weights.reserve(static_cast<size_t>(at.sequence.rows()));
     }
 
     const double scale = 1 / std::sqrt(static_cast<double>(nope + rope));
-    for (int64_t first = 0; first < N; first += kMlaPage) {
-        const int64_t count = std::min<int64_t>(kMlaPage, N - first);
+    for (int64_t first = 0, all_rows = at.sequence.rows(); first < all_rows; first += kMlaPage) {
+        const int64_t count = std::min<int64_t>(kMlaPage, all_rows - first);
         const std::vector<float> rows = at.sequence.cache(at.what.layer, first, count);
         for (size_t h = 0; h < all.size(); ++h)
             for (int64_t n = 0; n < count; ++n) {
@@ -250,7 +250,8 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
     if (!layer || what.head < -1 || what.head >= heads)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));
     if (what.tokens.empty()) return fail(Error::usage, "there is no token to look at yet");
-    Replay at{what, pool, cancel, progress, Sequence(model), Workspace(model->backend())};
+    Replay at{what, pool, cancel, progress, Sequence(model, what.context), Workspace(model->backend())};
+    if (auto rolls = at.sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
     const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
     return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);
 }

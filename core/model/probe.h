@@ -34,7 +34,7 @@ Unrolled unroll(const DeltaRows& rows);  // of the last row's output
 struct HeadReads {
     int head = 0;
     int64_t position = 0;                    // of the reading token
-    int64_t first = 0;                       // of the earliest weight; the last one is the reading token's own
+    int64_t first = 0;                       // of the earliest weight (MLA: the oldest that the cache still holds); the last one is the reading token's own
     bool implicit = false;                   // of a KDA head
     std::vector<float> weights, decay_only;  // decay_only: KDA
     float before = 0;                        // KDA: length of what the state of before `first` adds to the output, over the output's own
@@ -44,6 +44,8 @@ struct ProbeRequest {
     std::span<const int32_t> tokens;  // of the sequence, the reading one last
     int layer = 0, head = -1;         // -1: every head
     int64_t window = kProbeWindow;    // KDA
+    int64_t context = 0;              // as the sequence that is looked at
+    bool rolls = false;               // so too
 };
 // Feeds what it needs again into a sequence of its own, from the nearest snapshot. `cancel` and `progress` as in SnapshotPool::go. Errors: no such head, or
 // interrupted.

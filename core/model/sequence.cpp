@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace klp {
 
@@ -51,6 +52,7 @@ void Sequence::reset() {
     Backend& on = model_->backend();
     layers_.clear();
     tokens_.clear();
+    dropped_ = 0;
     for (int i = 0; i < model_->config().num_hidden_layers; ++i) {
         LayerState layer;
         for (const StateSpec::Fixed& spec : model_->mixer(i).state().fixed) {
@@ -62,11 +64,60 @@ void Sequence::reset() {
     }
 }
 
+Result<void> Sequence::set_rolling(bool on) {
+    if (on && !model_->config().mla_use_nope)
+        return fail(Error::failure, "a full context of this model cannot roll on: its attention rotates keys by their positions (mla_use_nope is false)");
+    rolls_ = on;
+    return {};
+}
+
+// A page, which costs nothing; of a small context a quarter, whose rows behind are moved up.
+int64_t Sequence::step() const { return context_ >= 4 * kMlaPage ? kMlaPage : std::max<int64_t>(1, context_ / 4); }
+
+int64_t Sequence::dropped_at(int64_t position) const {
+    const int64_t over = std::max<int64_t>(0, position - context_);
+    return (over + step() - 1) / step() * step();
+}
+
+int64_t Sequence::room() const { return rolls_ ? std::numeric_limits<int64_t>::max() : context_ - rows(); }
+
+int64_t Sequence::pass_room() const {
+    const int64_t left = context_ - rows();
+    return rolls_ && left == 0 ? step() : left;
+}
+
+void Sequence::drop() {
+    Backend& on = model_->backend();
+    const int64_t n = step(), left = rows() - n;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+        const int64_t row_bytes = model_->mixer(static_cast<int>(i)).state().row_bytes;
+        if (row_bytes == 0) continue;
+        LayerState& mine = layers_[i];
+        if (n % kMlaPage == 0) {
+            mine.pages.erase(mine.pages.begin(), mine.pages.begin() + n / kMlaPage);
+            mine.rows.erase(mine.rows.begin(), mine.rows.begin() + n / kMlaPage);
+            continue;
+        }
+        LayerState moved;  // pages that forks share stay as they are
+        for (int64_t at = 0; at < left;) {
+            const int64_t from = at + n, rows = std::min({left - at, kMlaPage - at % kMlaPage, kMlaPage - from % kMlaPage});
+            if (at % kMlaPage == 0) moved.add_page(std::make_shared<Buffer>(on.allocate(static_cast<size_t>(kMlaPage * row_bytes))));
+            on.copy(moved.rows.back() + at % kMlaPage * row_bytes, mine.rows[static_cast<size_t>(from / kMlaPage)] + from % kMlaPage * row_bytes,
+                    static_cast<size_t>(rows * row_bytes));
+            at += rows;
+        }
+        mine.pages = std::move(moved.pages), mine.rows = std::move(moved.rows);
+    }
+    dropped_ += n;
+}
+
 void Sequence::reserve(int64_t tokens) {
     if (tokens == 0) return;
+    if (rolls_ && rows() == context_) drop();
+    KLP_CHECK(!rolls_ || rows() + tokens <= context_);  // a pass ends where rows are dropped
     Backend& on = model_->backend();
-    const int64_t used = position() % kMlaPage;  // rows of the last page
-    const auto pages = static_cast<size_t>((position() + tokens + kMlaPage - 1) / kMlaPage);
+    const int64_t used = rows() % kMlaPage;  // of the last page
+    const auto pages = static_cast<size_t>((rows() + tokens + kMlaPage - 1) / kMlaPage);
     for (size_t i = 0; i < layers_.size(); ++i) {
         const auto row_bytes = static_cast<size_t>(model_->mixer(static_cast<int>(i)).state().row_bytes);
         if (row_bytes == 0) continue;
@@ -81,9 +132,9 @@ void Sequence::reserve(int64_t tokens) {
 }
 
 Result<void> Sequence::has_room(int64_t tokens) const {
-    if (position() + tokens <= context_) return {};
-    return fail(Error::failure, std::to_string(tokens) + " more tokens do not fit: " + std::to_string(position()) + " of the context's " +
-                                    std::to_string(context_) + " are used");
+    if (tokens <= room()) return {};
+    return fail(Error::failure,
+                std::to_string(tokens) + " more tokens do not fit: " + std::to_string(rows()) + " of the context's " + std::to_string(context_) + " are used");
 }
 
 Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel, const Choice* choice) {
@@ -96,7 +147,7 @@ Result<void> Sequence::feed(std::span<const int32_t> tokens, Workspace& ws, cons
 }
 
 PassPtr Sequence::follow(const Pass& before, Workspace& ws, const Choice& choice) {
-    KLP_CHECK(position() < context_ && before.picks[0].sequence == this && before.picks[0].position == position());
+    KLP_CHECK(room() > 0 && before.picks[0].sequence == this && before.picks[0].position == position());
     const Feed next{.sequence = this, .tokens = {&kUnknown, 1}, .choice = &choice, .follows = before.picks[0].pick};
     return model_->launch({&next, 1}, ws);
 }
@@ -110,12 +161,14 @@ Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws,
     const auto n = static_cast<int64_t>(tokens.size());
     if (auto room = has_room(n); !room) return tl::unexpected(room.error());
     const int64_t pass = ws.tap ? kPrefillChunk : model_->pass_tokens();
-    for (int64_t at = 0;; at += pass) {
+    for (int64_t at = 0;;) {
         if (n > 0 && cancel && *cancel)
             return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " prompt tokens");
         if (n > 1 && ws.on_pass) ws.on_pass(at, n);
-        const bool last = at + pass >= n;
-        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(pass, n - at))), last ? choice : nullptr, !last};
+        const int64_t count = std::min({pass, n - at, pass_room()});
+        const bool last = at + count >= n;
+        const Feed chunk{this, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(count)), last ? choice : nullptr, !last};
+        at += count;
         if (last) return model_->launch({&chunk, 1}, ws);
         model_->forward({&chunk, 1}, ws);
     }
@@ -123,9 +176,10 @@ Result<PassPtr> Sequence::launch(std::span<const int32_t> tokens, Workspace& ws,
 
 Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
     if (auto room = has_room(tokens); !room) return room;
+    KLP_CHECK(!rolls_);
     reserve(tokens);
     Backend& on = model_->backend();
-    const int64_t first = position(), last = first + tokens;
+    const int64_t first = rows(), last = first + tokens;
     for (size_t i = 0; i < layers_.size() && tokens > 0; ++i) {
         const StateSpec spec = model_->mixer(static_cast<int>(i)).state();
         const auto random = [&](int64_t what, float deviation) { return Random{mix(mix(seed + i) + static_cast<uint64_t>(what)), deviation * std::sqrt(3.f)}; };
@@ -140,26 +194,24 @@ Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
             at += rows;
         }
     }
-    tokens_.resize(static_cast<size_t>(last));
+    tokens_.resize(tokens_.size() + static_cast<size_t>(tokens));
     return {};
 }
 
-SnapshotPtr Sequence::snapshot() const {
-    auto frozen = std::make_shared<Snapshot>();
-    frozen->layers_ = copy_of(model_->backend(), layers_);
-    frozen->tokens_ = tokens_;
-    return frozen;
-}
+SnapshotPtr Sequence::snapshot() const { return std::make_shared<const Snapshot>(copy_of(model_->backend(), layers_), tokens_, dropped_); }
 
 void Sequence::restore(const Snapshot& snapshot) {
-    layers_ = copy_of(model_->backend(), snapshot.layers_);
-    tokens_ = snapshot.tokens_;
+    layers_ = copy_of(model_->backend(), snapshot.layers());
+    tokens_ = snapshot.tokens();
+    dropped_ = snapshot.dropped();
 }
 
 Sequence Sequence::fork() const {
     Sequence twin(model_, context_);
     twin.layers_ = copy_of(model_->backend(), layers_);
     twin.tokens_ = tokens_;
+    twin.dropped_ = dropped_;
+    twin.rolls_ = rolls_;
     return twin;
 }
 

@@ -13,21 +13,37 @@ struct MemoryUse {
 // A frozen copy of a sequence at one position: states and tails copied, pages shared. Immutable; a snapshot may be restored any number of times.
 class Snapshot {
 public:
+    Snapshot(std::vector<LayerState> layers, std::vector<int32_t> tokens, int64_t dropped)
+        : layers_(std::move(layers)), tokens_(std::move(tokens)), dropped_(dropped) {}
     int64_t position() const { return static_cast<int64_t>(tokens_.size()); }
     const std::vector<int32_t>& tokens() const { return tokens_; }
+    int64_t dropped() const { return dropped_; }
+    const std::vector<LayerState>& layers() const { return layers_; }
     int64_t bytes() const;  // of states and tails; pages are shared with the sequence
 
 private:
-    friend class Sequence;
     std::vector<LayerState> layers_;
     std::vector<int32_t> tokens_;
+    int64_t dropped_ = 0;
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 class Sequence {
 public:
-    // `context`: the most tokens it may hold; 0: the model's own limit.
+    // `context`: the most tokens it may hold, of one that rolls the most rows of its cache; 0: the model's own limit.
     explicit Sequence(std::shared_ptr<const Model> model, int64_t context = 0);
+
+    // Whether a full context rolls on: the oldest rows of the latent cache make room, while the KDA states, which have seen all, go on. Attention that knows no
+    // positions (NoPE) is exact over what is left; keys that are rotated by theirs cannot roll, which is an Error.
+    Result<void> set_rolling(bool on);
+    bool rolls() const { return rolls_; }
+    int64_t dropped() const { return dropped_; }            // tokens, the oldest, that the cache does not hold any more
+    int64_t rows() const { return position() - dropped_; }  // of the cache: the tokens that it does hold
+    int64_t room() const;                                   // tokens that may be fed; INT64_MAX where it rolls
+    // What a sequence of this context that stands at `position` has dropped. It follows from the two alone, however the tokens were cut into passes, so what is
+    // replayed remembers what the first telling did.
+    int64_t dropped_at(int64_t position) const;
+    int64_t pass_room() const;  // tokens that one pass may feed: up to where rows are dropped next
 
     // Feeds tokens in chunks and leaves the last token's logits in ws.logits, or with a choice the next id in ws.picked[0] instead. Refuses ids outside the
     // vocabulary and prompts beyond the context before touching anything; an output that is no number is an error that names its position. `cancel` is looked
@@ -56,17 +72,21 @@ public:
     // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"), or row `of` of its first dimension alone (a head of S); empty where the
     // layer has none of this name.
     std::vector<float> state(int layer, std::string_view name, std::optional<int> of = {}) const;
-    // Cached rows first .. first + count - 1 of an MLA layer as floats, [count, L + rope]; empty where the layer has no cache.
+    // Cached rows first .. first + count - 1 of an MLA layer, the oldest that is left being 0, as floats [count, L + rope]; empty where the layer has no cache.
     std::vector<float> cache(int layer, int64_t first, int64_t count) const;
 
 private:
     friend class Model;
     Result<void> has_room(int64_t tokens) const;
     void reserve(int64_t tokens);  // pages for so many more tokens; a shared last page is copied before it is written
+    int64_t step() const;          // rows that are dropped at once
+    void drop();                   // the oldest of them
     std::shared_ptr<const Model> model_;
     int64_t context_ = 0;
     std::vector<LayerState> layers_;
     std::vector<int32_t> tokens_;
+    int64_t dropped_ = 0;
+    bool rolls_ = false;
 };
 
 }  // namespace klp

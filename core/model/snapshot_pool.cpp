@@ -14,32 +14,58 @@ bool begins(std::span<const int32_t> target, const std::vector<int32_t>& tokens)
 
 }  // namespace
 
-const SnapshotPtr* SnapshotPool::nearest(std::span<const int32_t> target) const {
+// One that a sequence of this context would have become, too: of the same tokens a smaller one has dropped more.
+const SnapshotPtr* SnapshotPool::nearest(const Sequence& like, std::span<const int32_t> target) const {
     const SnapshotPtr* best = nullptr;
     for (const SnapshotPtr& s : kept_) {
-        if ((!best || s->position() > (*best)->position()) && begins(target, s->tokens())) best = &s;
+        if ((!best || s->position() > (*best)->position()) && s->dropped() == like.dropped_at(s->position()) && begins(target, s->tokens())) best = &s;
     }
     return best;
 }
 
-SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int32_t> target) const {
+SnapshotPool::Move SnapshotPool::cost_in_memory(const Sequence& from, std::span<const int32_t> target) const {
     const auto n = static_cast<int64_t>(target.size());
-    const SnapshotPtr* start = nearest(target);
+    const SnapshotPtr* start = nearest(from, target);
     const int64_t kept = start ? (*start)->position() : 0;
     if (begins(target, from.tokens()) && from.position() >= kept) return {.replayed = n - from.position()};
     return {.restored_bytes = start ? (*start)->bytes() : 0, .replayed = n - kept};
 }
 
+std::optional<StateStore::Found> SnapshotPool::file_for(const Sequence& from, std::span<const int32_t> target) const {
+    const int64_t replayed = cost_in_memory(from, target).replayed;
+    if (!files_ || replayed == 0) return {};
+    auto file = files_->nearest(from, target);
+    if (file && file->tokens <= static_cast<int64_t>(target.size()) - replayed) file.reset();
+    return file;
+}
+
+SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int32_t> target) const {
+    if (const auto file = file_for(from, target))
+        return {.restored_bytes = file->bytes, .replayed = static_cast<int64_t>(target.size()) - file->tokens, .from_file = true};
+    return cost_in_memory(from, target);
+}
+
 Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const int32_t> target, Workspace& ws, const std::atomic<bool>* cancel,
                                             const Progress& progress, bool keeps) {
     const int64_t begin = now_ns();
-    Move move = cost(sequence, target);
+    int64_t read = 0;  // bytes of a file
+    std::string note;
+    if (const auto file = file_for(sequence, target)) {
+        auto frozen = files_->read(*file, sequence, target);
+        if (frozen)
+            kept_.push_back(std::move(*frozen)), read = file->bytes;
+        else
+            note = frozen.error().message;
+    }
+    Move move = cost_in_memory(sequence, target);
+    move.note = std::move(note);
+    if (read > 0) move.from_file = true, move.restored_bytes = read;
     const int64_t from = static_cast<int64_t>(target.size()) - move.replayed;
     const bool goes_on = sequence.position() == from && begins(target, sequence.tokens());
     if (goes_on && move.replayed == 0) return move;
     const SnapshotPtr back = sequence.snapshot();
     if (!goes_on) {
-        if (const SnapshotPtr* start = nearest(target)) {
+        if (const SnapshotPtr* start = nearest(sequence, target)) {
             const SnapshotPtr used = *start;
             sequence.restore(*used);
             std::erase(kept_, used);
@@ -62,14 +88,17 @@ Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const 
         }
         at += chunk;
     }
+    thin();
     move.nanoseconds = now_ns() - begin;
     return move;
 }
 
-void SnapshotPool::keep(const Sequence& sequence) {
+SnapshotPtr SnapshotPool::keep(const Sequence& sequence) {
     std::erase_if(kept_, [&](const SnapshotPtr& s) { return s->tokens() == sequence.tokens(); });
-    kept_.push_back(sequence.snapshot());
+    SnapshotPtr kept = sequence.snapshot();
+    kept_.push_back(kept);
     thin();
+    return kept;
 }
 
 void SnapshotPool::set_budget(int64_t bytes) {

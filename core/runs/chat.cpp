@@ -38,6 +38,7 @@ json to_json(const ChatInfo& i) {
     json out = {{"title", i.title}, {"system", i.system}, {"preset", i.preset}, {"predict", i.predict}, {"random_seed", i.random_seed}};
     if (i.sampling) out["sampling"] = to_json(*i.sampling);
     if (!i.tools.empty()) out["tools"] = i.tools;
+    if (i.on_full != OnFull::stop) out["on_full"] = name(i.on_full);
     if (i.removed) out["removed"] = true;
     return out;
 }
@@ -98,6 +99,9 @@ ChatInfo read_info(const json& j) {
     ChatInfo i;
     get(j, "title", i.title), get(j, "system", i.system), get(j, "preset", i.preset), get(j, "predict", i.predict), get(j, "tools", i.tools);
     get(j, "random_seed", i.random_seed), get(j, "removed", i.removed);
+    std::string way;
+    get(j, "on_full", way);
+    if (const auto known = on_full_named(way)) i.on_full = *known;
     if (const auto at = j.find("sampling"); at != j.end() && at->is_object()) i.sampling = read_sampling(*at);
     return i;
 }
@@ -293,6 +297,21 @@ std::vector<int> Chat::line(int id) const {
     return ids;
 }
 
+Chat::Told Chat::told(int id) const {
+    Told out{info_.system, line(id)};
+    const auto sum = std::find_if(out.ids.rbegin(), out.ids.rend(), [&](int i) { return message(i).role == "summary"; });
+    if (sum == out.ids.rend()) return out;
+    out.system = with_summary(info_.system, message(*sum).text);
+    std::vector<int> kept(sum.base(), out.ids.end());
+    for (auto i = std::next(sum); i != out.ids.rend(); ++i) {  // the last exchange, from its question on
+        kept.insert(kept.begin(), *i);
+        if (message(*i).role == "user" || message(*i).role == "summary") break;
+    }
+    if (message(kept.front()).role == "summary") kept.erase(kept.begin());
+    out.ids = std::move(kept);
+    return out;
+}
+
 std::vector<int> Chat::children(int id) const {
     std::vector<int> ids;
     for (const ChatMessage& m : messages_)
@@ -465,7 +484,7 @@ std::string Chat::export_json() const {
     if (!info_.system.empty()) messages.push_back({{"role", "system"}, {"content", info_.system}});
     for (int id : line()) {
         const ChatMessage& m = message(id);
-        messages.push_back({{"role", m.role}, {"content", m.text}});
+        messages.push_back({{"role", m.role == "summary" ? "system" : m.role}, {"content", m.text}});
         if (!m.call_id.empty()) messages.back()["tool_call_id"] = m.call_id;
         for (const ToolCall& call : m.calls)
             messages.back()["tool_calls"].push_back(
@@ -485,7 +504,12 @@ std::string Chat::export_markdown() const {
     if (!info_.system.empty()) out += "\n## System\n\n" + info_.system + "\n";
     for (int id : line()) {
         const ChatMessage& m = message(id);
-        out += "\n## " + (m.role == "user" ? std::string("You") : m.role == "assistant" ? (m.model.empty() ? "Assistant" : m.model) : m.role) + "\n\n" + m.text;
+        out += "\n## " +
+               (m.role == "user"        ? std::string("You")
+                : m.role == "assistant" ? (m.model.empty() ? "Assistant" : m.model)
+                : m.role == "summary"   ? "Summary"
+                                        : m.role) +
+               "\n\n" + m.text;
         for (const ToolCall& call : m.calls) out += "\n\nCalls `" + call.id + "`:\n\n```json\n" + call.arguments + "\n```\n";
         if (out.back() != '\n') out += '\n';
         if (m.stats && m.stats->tokens > 0) {

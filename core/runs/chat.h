@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/model/sampler.h"
+#include "core/runs/on_full.h"
 #include "core/text/chat_template.h"
 #include "kernels/backend.h"
 
@@ -37,8 +38,8 @@ struct AnswerStats {
 };
 
 struct ChatMessage {
-    int id = 0, parent = 0;  // 0: the beginning
-    std::string role, text;
+    int id = 0, parent = 0;            // 0: the beginning
+    std::string role, text;            // "summary": the model's own of what stands before it, from which the talk goes on
     std::vector<int32_t> ids;          // of an answer, as they were made
     std::vector<ToolCall> calls = {};  // of tools, in an answer
     std::string call_id = {};          // of a "tool" message: the call that returned this text
@@ -56,7 +57,8 @@ struct ChatInfo {
     std::optional<Sampling> sampling;  // none: what the model suggests
     int64_t predict = 0;               // tokens of an answer at most; 0: what the model suggests
     bool random_seed = true;           // another one for each answer
-    bool removed = false;              // the whole chat
+    OnFull on_full = OnFull::stop;
+    bool removed = false;  // the whole chat
 };
 
 class Chat {
@@ -78,7 +80,13 @@ public:
     int tip() const { return tip_; }  // the message one stands at, 0 at the beginning
     void stand(int id);
     std::vector<int> line() const { return line(tip_); }
-    std::vector<int> line(int id) const;      // ids from the beginning to this message
+    std::vector<int> line(int id) const;  // ids from the beginning to this message
+    // What the model is told of it: behind a summary only that, as part of the system prompt, and the last exchange before it.
+    struct Told {
+        std::string system;
+        std::vector<int> ids;
+    };
+    Told told(int id) const;
     std::vector<int> children(int id) const;  // that are shown, oldest first
     std::vector<int> ends() const;            // of all branches, oldest first
     int newest_below(int id) const;           // the end of the branch that goes on from it and was stood at last; itself when nothing follows

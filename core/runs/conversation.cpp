@@ -41,10 +41,13 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     std::string text;
     for (const Message& m : messages) text += (text.empty() ? "" : "\n") + m.content;
 
+    const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size()), limit = sequence_.context();
+    if (on_full_ == OnFull::summarise && turn() > 0 && wants_summary(sequence_.position(), needed, options.budget, limit)) {
+        if (auto done = sum_up(ws, options.cancel); !done) return tl::unexpected(done.error());
+    }
     const int base = tip_;
-    const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size());
-    const int64_t used = sequence_.position(), limit = sequence_.context();
-    if (used + needed > limit) {
+    const int64_t used = sequence_.rows();
+    if (needed > sequence_.room()) {
         const std::string have =
             used > 0 ? std::to_string(limit - used) + " of the context's " + std::to_string(limit) + " are left" : "the context holds " + std::to_string(limit);
         return fail(Error::failure, "the message needs " + std::to_string(needed) + " tokens and " + have);
@@ -128,7 +131,7 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     }
     out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
     if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
-        out.closed = turn_.end >= 0 && sequence_.position() < sequence_.context() && sequence_.feed({&turn_.end, 1}, ws, nullptr, &kGreedy).has_value();
+        out.closed = turn_.end >= 0 && sequence_.room() > 0 && sequence_.feed({&turn_.end, 1}, ws, nullptr, &kGreedy).has_value();
     }
     const auto& all = sequence_.tokens();
     std::vector<int32_t> said(all.begin() + nodes_[static_cast<size_t>(tip_)].end, all.end());
@@ -137,6 +140,54 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     branches_[current_].tip = tip_;
     keep_within_budget();
     return out;
+}
+
+Result<void> Conversation::set_on_full(OnFull way, std::function<void(const Summary&)> on_summary) {
+    if (auto set = sequence_.set_rolling(way == OnFull::roll); !set) return set;
+    on_full_ = way, on_summary_ = std::move(on_summary);
+    return {};
+}
+
+// Asked aside, so that the talk itself never holds the question. Where the model can, that copy rolls, and has room however full the context is.
+Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
+    const std::vector<int> all = line(tip_);
+    const int answer_node = tip_, question = node(answer_node).parent, left = branch();
+    Sequence aside = sequence_.fork();
+    if (!aside.set_rolling(true)) {
+        if (auto moved = seek(std::max(0, node(question).parent), ws, cancel); !moved) return tl::unexpected(moved.error());
+        aside = sequence_.fork();
+        if (auto back = seek(answer_node, ws, nullptr); !back) return tl::unexpected(back.error());
+    }
+    auto ask = encode_message(*tokenizer_, {.role = "user", .content = kAskForSummary});
+    if (!ask) return tl::unexpected(ask.error());
+    ask->insert(ask->end(), turn_.opening.begin(), turn_.opening.end());
+    GenerateOptions how{.sampling = {.temperature = 0}, .budget = summary_tokens(aside.context()), .stop = turn_.stop, .cancel = cancel};
+    auto summed = generate(aside, *ask, ws, how);
+    if (!summed) return tl::unexpected(summed.error());
+    if (summed->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted while summing up");
+    const std::string summary = tokenizer_->decode(summed->tokens);
+
+    const std::string system = with_summary(node(all[0]).role == "system" ? node(all[0]).text : "", summary);
+    auto first = encode(*tokenizer_, {.messages = {{.role = "system", .content = system}}, .tools_json = tools_, .add_generation_prompt = false});
+    if (!first) return tl::unexpected(first.error());
+    std::vector<Said> next{{"system", system, std::move(*first)}};
+    for (int i : {question, answer_node}) next.push_back({node(i).role, node(i).text, node(i).tokens});
+    std::vector<int32_t>& last = next.back().tokens;  // one that the context cut off is closed
+    if (turn_.end >= 0 && std::find(turn_.stop.begin(), turn_.stop.end(), last.back()) == turn_.stop.end()) last.push_back(turn_.end);
+    if (static_cast<int64_t>(next[0].tokens.size() + next[1].tokens.size() + last.size()) > sequence_.context() / 4 * 3) next.resize(1);  // too long to stay
+    if (auto moved = adopt(next, nullptr, ws, cancel); !moved) return tl::unexpected(moved.error());
+    if (on_summary_) on_summary_({summary, left});
+    return {};
+}
+
+Result<Conversation::Move> Conversation::adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel) {
+    const size_t before = nodes_.size();
+    int node = 0;
+    for (const Said& said : line) node = append(node, said.role, said.text, said.tokens);
+    nodes_.back().memory = std::move(memory);
+    auto moved = go_to(node, ws, cancel);
+    if (!moved) nodes_.resize(before);
+    return moved;
 }
 
 Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOptions options) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/model/generate.h"
+#include "core/runs/on_full.h"
 #include "core/text/chat_template.h"
 
 namespace klp {
@@ -59,6 +60,19 @@ public:
     Result<Move> go_to(int node, Workspace& ws, Cancel cancel);
     int fork();  // a new branch that starts here; its number
     void pin();  // the tip keeps its memory for good
+    // What happens when the context is full. An Error: this model cannot. `on_summary` hears of each that is made.
+    struct Summary {
+        std::string text;
+        int branch = 0;  // where the talk stays as it was
+    };
+    Result<void> set_on_full(OnFull way, std::function<void(const Summary&)> on_summary = {});
+    OnFull on_full() const { return on_full_; }
+    // Begins a new line with these messages, whose tokens are as fed, and stands at its end; `memory`, if there is one, is that of all of them.
+    struct Said {
+        std::string role, text;
+        std::vector<int32_t> tokens;
+    };
+    Result<Move> adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel);
     // For conversations that begin from now on; the current one keeps the system prompt it began with.
     void set_system(std::string text) { system_ = std::move(text); }
     void set_tools(std::string declaration) { tools_ = std::move(declaration); }  // of tool_declaration(); likewise
@@ -78,6 +92,7 @@ public:
 private:
     Conversation(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer, int64_t context, int64_t budget);
     Result<Answer> answer(std::vector<int32_t> prompt, Workspace& ws, GenerateOptions& options);
+    Result<void> sum_up(Workspace& ws, Cancel cancel);
     Result<Move> seek(int node, Workspace& ws, Cancel cancel);
     // Feeds what follows; how many tokens of it had to be fed.
     Result<int64_t> read(std::span<const int32_t> tokens, Workspace& ws, Cancel cancel);
@@ -94,6 +109,8 @@ private:
     std::string system_, tools_;
     TurnTokens turn_;
     SnapshotPtr half_read_;  // where a reading was interrupted last
+    OnFull on_full_ = OnFull::stop;
+    std::function<void(const Summary&)> on_summary_;
     std::vector<Node> nodes_{Node{}};
     int tip_ = 0;
     std::vector<Branch> branches_{{1, 0, false}};

@@ -226,6 +226,14 @@ void fields(A& a, TelemetryCost& e) {
     a.exact(e.share);
 }
 template <class A>
+void fields(A& a, CacheRolled& e) {
+    natural(a, e.dropped);
+}
+template <class A>
+void fields(A& a, StatesKept& e) {  // what went wrong names a folder, which is nobody else's business
+    a.number(e.count), a.number(e.bytes), a.number(e.budget), a.number(e.written), a.number(e.nanoseconds);
+}
+template <class A>
 void fields(A& a, AnswerBegun& e) {
     a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
 }

@@ -1,6 +1,8 @@
 #include "core/runs/live_run.h"
 
 #include <algorithm>
+#include <chrono>
+#include <map>
 
 #include "core/studies/race.h"
 #include "core/system.h"
@@ -11,6 +13,7 @@ namespace klp {
 namespace {
 
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
+constexpr std::chrono::seconds kSettled(1);     // without a command, until the ends of talks are written
 constexpr int64_t kBrief = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
 bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
@@ -18,7 +21,7 @@ bool probes(const Command& command) { return std::holds_alternative<ProbeAttenti
 // ending.
 bool hurries(const Command& command, size_t probe) {
     if (probes(command)) return command.index() == probe;
-    return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command);
+    return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command) && !std::holds_alternative<SetStateBudget>(command);
 }
 
 }  // namespace
@@ -42,6 +45,9 @@ struct LiveRun::Loaded {
     std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
     int64_t twin_bytes = 0;             // its weights that are not the model's
     TurnTokens turn;
+    int64_t told_dropped = 0;
+    std::unique_ptr<StateStore> states;
+    std::map<std::string, SnapshotPtr> ends;  // to be written, by whose they are
 };
 
 LiveRun::LiveRun(Opener open) : open_(std::move(open)), thread_([this](std::stop_token stop) { loop(stop); }) {}
@@ -98,7 +104,14 @@ void LiveRun::loop(std::stop_token stop) {
         std::optional<Command> command;
         {
             std::unique_lock lock(mutex_);
-            if (!wake_.wait(lock, stop, [&] { return look_ || !commands_.empty(); })) return;
+            const auto due = [&] { return look_ || !commands_.empty(); };
+            const bool settles = at_ && !at_->ends.empty();
+            if (!(settles ? wake_.wait_for(lock, stop, kSettled, due) : wake_.wait(lock, stop, due))) {
+                if (stop.stop_requested()) break;
+                lock.unlock();
+                keep_ends();
+                continue;
+            }
             if (commands_.empty()) {
                 look_ = false;
             } else {
@@ -127,6 +140,14 @@ void LiveRun::loop(std::stop_token stop) {
         }
         if (command || !at_) tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
     }
+    keep_ends();
+    at_.reset();  // here, where its memory was taken
+}
+
+void LiveRun::keep_ends() try {
+    if (!at_) return;
+    for (const auto& [owner, frozen] : std::exchange(at_->ends, {})) at_->states->keep(frozen, *at_->model, owner);
+} catch (const std::exception&) {  // a device that fails says so when it is used next; a state that is not kept is replayed
 }
 
 bool LiveRun::ready(int answer) {
@@ -136,6 +157,7 @@ bool LiveRun::ready(int answer) {
 }
 
 void LiveRun::handle(const LoadModel& c) {
+    keep_ends();
     at_.reset();  // two models may not fit
     tell(Unloaded{});
     tell(PhaseChanged{Phase::loading});
@@ -152,11 +174,20 @@ void LiveRun::handle(const LoadModel& c) {
 
     at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
     at_->turn = std::move(*turn);
+    if (!c.states.empty()) {
+        auto states = StateStore::open(c.states, [this](const StateStore::Kept& kept) { tell(StatesKept{kept}); });
+        if (states)
+            at_->states = std::move(*states), at_->pool.look_in(at_->states.get());
+        else
+            fail({Error::failure, "states of talks are not kept on disk: " + states.error().message});
+    }
     tell(klp::Loaded{at_->card});
     say_snapshots();
+    say_states();
 }
 
 void LiveRun::handle(const UnloadModel&) {
+    keep_ends();
     at_.reset();
     tell(Unloaded{});
 }
@@ -199,6 +230,8 @@ Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
         tell(PromptFed{same, {target.begin() + same, target.end()}});
     }
     publish_readings();
+    say_rolled(/*again=*/true);
+    if (!move->note.empty()) fail({Error::failure, move->note});
     return move;
 }
 
@@ -231,6 +264,15 @@ void LiveRun::picture_state(const Sequence& sequence, int layer, int head, bool 
     tell(StatePicture{layer, head, sequence.position(), shape.value_dim, shape.key_dim, sequence.state(layer, "S", head), past});
 }
 
+void LiveRun::say_rolled(bool again) {
+    const int64_t dropped = at_->sequence.dropped(), told = std::exchange(at_->told_dropped, dropped);
+    if (dropped != told || (again && dropped > 0)) tell(CacheRolled{dropped});
+}
+
+void LiveRun::say_states() {
+    if (at_ && at_->states) tell(StatesKept{at_->states->kept()});
+}
+
 void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
 
 void LiveRun::handle(const MakeAnswer& c) {
@@ -240,7 +282,8 @@ void LiveRun::handle(const MakeAnswer& c) {
     if (c.line.empty()) return end_here({Error::usage, "there is nothing to answer"});
     auto target = tokens_of(c.line, true);
     if (!target) return end_here(target.error());
-    if (const auto n = static_cast<int64_t>(target->size()); n >= sequence.context()) {
+    if (auto set = sequence.set_rolling(c.roll); !set) return end_here(set.error(), "Let the model sum the talk up, or begin a new chat.");
+    if (const auto n = static_cast<int64_t>(target->size()); n >= sequence.context() && !c.roll) {
         return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
                         "Rewind or begin a new chat.");
     }
@@ -269,6 +312,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         const int64_t begun = now_ns();
         publish_readings();
         picture_state();
+        say_rolled();
         top = capture_what_is_watched();
         TokenMade made{.answer = c.answer, .position = token.position, .id = token.id, .nanoseconds = token.nanoseconds, .probability = token.probability};
         if (!tokenizer.is_special(token.id)) made.text = std::string(tokenizer.bytes(token.id));
@@ -283,8 +327,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     const int64_t told = begin + static_cast<int64_t>(generated->tokens.size());
     AnswerDone done{.answer = c.answer, .end = generated->end, .tokens = static_cast<int64_t>(generated->tokens.size()), .seed = c.sampling.seed};
     if (generated->end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown
-        done.closed =
-            at_->turn.end >= 0 && sequence.position() < sequence.context() && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
+        done.closed = at_->turn.end >= 0 && sequence.room() > 0 && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
         tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
@@ -300,8 +343,10 @@ void LiveRun::handle(const MakeAnswer& c) {
     done.phases = generated->decode_phases;
     done.memory = sequence.memory();
     if (done.decode_ns > 0) tell(TelemetryCost{std::min(1.0, double(spent + at_->tracer.spent_ns) / double(done.decode_ns))});
+    say_rolled();
     tell(done);
-    at_->pool.keep(sequence);
+    const SnapshotPtr end = at_->pool.keep(sequence);
+    if (at_->states && !c.keep_as.empty()) at_->ends[c.keep_as] = end;
     say_snapshots();
 }
 
@@ -310,6 +355,7 @@ void LiveRun::handle(const GoTo& c) {
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
     capture_what_is_watched();
+    (void)at_->sequence.set_rolling(true);  // a line that is longer than the context was told with it
     auto move = stand(*target);
     if (!move) return fail(move.error());
     tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
@@ -328,6 +374,12 @@ void LiveRun::handle(const SetSnapshotBudget& c) {
     if (!at_) return;
     at_->pool.set_budget(c.bytes);
     say_snapshots();
+}
+
+void LiveRun::handle(const SetStateBudget& c) {
+    if (!at_ || !at_->states) return;
+    if (auto set = at_->states->set_budget(c.bytes); !set) fail(set.error());
+    say_states();
 }
 
 void LiveRun::handle(const StartRace& c) {
@@ -366,10 +418,10 @@ void LiveRun::handle(const ProbeAttention& c) {
     const std::span<const int32_t> tokens(at_->sequence.tokens());
     const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
     const int64_t begin = now_ns();
-    auto reads =
-        probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window}, &cancel_, [&](int64_t done, int64_t total) {
-            if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
-        });
+    auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window, at_->sequence.context(), rolls()}, &cancel_,
+                       [&](int64_t done, int64_t total) {
+                           if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
+                       });
     if (!reads) return fail_probe(reads.error());
     for (HeadReads& r : *reads)
         tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
@@ -379,7 +431,8 @@ void LiveRun::handle(const ProbeState& c) {
     if (!ready()) return;
     const std::vector<int32_t>& tokens = at_->sequence.tokens();
     const std::span<const int32_t> target(tokens.data(), static_cast<size_t>(std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()))));
-    Sequence sequence(at_->model);
+    Sequence sequence(at_->model, at_->sequence.context());
+    (void)sequence.set_rolling(rolls());
     if (at_->pool.cost(sequence, target).replayed > kProbeWindow) {
         StatePicture none;
         none.layer = c.layer, none.head = c.head, none.position = c.position + 1, none.past = true;
@@ -393,6 +446,8 @@ void LiveRun::handle(const ProbeState& c) {
     if (!move) return fail_probe(move.error());
     picture_state(sequence, c.layer, c.head, true);
 }
+
+bool LiveRun::rolls() const { return at_->sequence.rolls() || at_->sequence.dropped() > 0; }
 
 void LiveRun::fail_probe(Error error) {
     if (error.kind == Error::interrupted) {

@@ -39,6 +39,7 @@ private:
     void handle(const GoTo& c);
     void handle(const AskCost& c);
     void handle(const SetSnapshotBudget& c);
+    void handle(const SetStateBudget& c);
     void handle(const StartRace& c);
     void handle(const ProbeAttention& c);
     void handle(const ProbeState& c);
@@ -52,7 +53,11 @@ private:
     void picture_state(const Sequence& sequence, int layer, int head, bool past);
     void fail_probe(Error error);  // says nothing of one that gave way
     void say_snapshots();
+    void say_rolled(bool again = false);
+    void say_states();
+    void keep_ends();  // of what was answered, on disk
     bool ready(int answer = -1);
+    bool rolls() const;  // what is looked at again must roll as it did
 
     Opener open_;
     std::unique_ptr<Loaded> at_;

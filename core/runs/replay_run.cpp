@@ -61,6 +61,8 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
             phases_.push_back(i);
         } else if (r.is<StatePicture>(i)) {
             pictures_.push_back(i);
+        } else if (r.is<CacheRolled>(i)) {
+            rolled_.push_back(i);
         } else if (r.is<AttentionPicture>(i)) {
             attentions_.push_back(i);
         }
@@ -175,6 +177,11 @@ void ReplayRun::seek(int64_t token) {
         } else {
             waiting_.push_back(PromptFed{b->length, {}});
             cursor_ = b->index;
+            const auto next = std::lower_bound(rolled_.begin(), rolled_.end(), cursor_);
+            if (next != rolled_.begin())
+                tell(*std::prev(next));
+            else if (!rolled_.empty())
+                waiting_.push_back(CacheRolled{});
         }
     }
     goal_ = goal;

@@ -55,6 +55,7 @@ struct LoadModel {
     int threads = 0;
     int64_t context = 0;                         // 0: the model's own limit
     int64_t snapshot_budget = int64_t{1} << 30;  // bytes
+    std::string states;                          // folder of states on disk (state_store.h); "": none
 };
 struct UnloadModel {};
 // Answers the line: its last part is a message, or an open answer to go on with. `answer` comes back in every event about it.
@@ -63,6 +64,8 @@ struct MakeAnswer {
     std::vector<Part> line;
     Sampling sampling;
     int64_t predict = 2048;
+    bool roll = false;    // where the context is full, its oldest tokens make room
+    std::string keep_as;  // whose end the state behind the answer is, on disk; "": nobody's
 };
 struct GoTo {  // the memory of this line, without an answer: a rewind
     std::vector<Part> line;
@@ -74,12 +77,15 @@ struct AskCost {  // of going there now
 struct SetSnapshotBudget {
     int64_t bytes = 0;
 };
+struct SetStateBudget {  // of states on disk, for all programs that use the folder
+    int64_t bytes = 0;
+};
 // The hybrid and its full-attention twin, in turn on the same tokens, up to `context` tokens.
 struct StartRace {
     int64_t context = 4096;
 };
 // Which past tokens a head reads at `position` of the current sequence: softmax weights of an MLA layer, implicit weights of a KDA layer. It costs feeding
-// tokens again, so a probe that is under way gives way to the next command (but AskCost, SetSnapshotBudget) without a word.
+// tokens again, so a probe that is under way gives way to the next command (but AskCost and the budgets) without a word.
 struct ProbeAttention {
     int layer = 0, head = -1;       // -1: every head, a picture of each
     int64_t position = 0;           // one that is not fed yet: the newest
@@ -91,7 +97,7 @@ struct ProbeState {
     int layer = 0, head = 0;
     int64_t position = 0;
 };
-using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, StartRace, ProbeAttention, ProbeState>;
+using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState>;
 
 // What visible panels need; the rest is neither computed nor copied.
 struct Interest {
@@ -202,8 +208,13 @@ struct EventsDropped {
 struct TelemetryCost {
     double share = 0;  // 0 .. 1
 };
+// The cache holds the newest tokens of the sequence only: so many of its oldest were dropped. The states have seen all. Told when it changes.
+struct CacheRolled {
+    int64_t dropped = 0;
+};
+struct StatesKept : StateStore::Kept {};  // on disk
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
-                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost>;
+                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept>;
 
 class Run {
 public:

@@ -115,6 +115,33 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     open_ = way("Open a folder…", "door-open", [this] { emit open_asked(); });
     column->addWidget(door_);
 
+    full_ = new QWidget(this);
+    full_->setObjectName("full");
+    auto* full = new QHBoxLayout(full_);
+    full->setContentsMargins(6, 0, 0, 0);
+    full_text_ = new QLabel(full_);
+    full_text_->setWordWrap(true);
+    full->addWidget(full_text_, 1);
+    const auto way_on = [&](const QString& name, const char* id, const QString& tip, std::function<void()> what) {
+        auto* b = new QPushButton(name, full_);
+        b->setObjectName(id);
+        b->setAccessibleName(name);
+        b->setToolTip(tip);
+        b->setAutoDefault(false);
+        connect(b, &QPushButton::clicked, this, [what] { what(); });
+        full->addWidget(b);
+        return b;
+    };
+    roll_ =
+        way_on("Roll on", "full-roll",
+               "The oldest tokens are dropped from the latent cache as new ones come. The KDA states, which have seen everything, go on; attention is exact "
+               "over what is left",
+               [this] { chats_.set_on_full(OnFull::roll); });
+    way_on("Sum up", "full-summarise", "The model sums the talk up and goes on from that and the last exchange. Nothing is removed from the chat",
+           [this] { chats_.set_on_full(OnFull::summarise); });
+    way_on("New chat", "full-new", "This one stays as it is", [this] { chats_.new_chat(); });
+    column->addWidget(full_);
+
     composer_ = new Composer(chats, this);
     sampling_ = new SamplingButton(chats, {}, composer_);
     composer_->tools()->addWidget(sampling_);
@@ -127,6 +154,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     connect(&chats_, &Chats::state_changed, this, [this] {
         messages_->refresh(0);
         refresh_door();
+        refresh_full();
     });
     connect(&chats_, &Chats::info_changed, this, &ChatView::refresh_info);
     connect(&session, &Session::card_changed, this, [this] {
@@ -164,6 +192,7 @@ void ChatView::set_starters(QWidget* page) {
 void ChatView::refresh_line() {
     messages_->set_line();
     refresh_door();
+    refresh_full();
     int turns = 0;
     for (int id : chats_.chat().line()) turns += chats_.chat().message(id).role == "user";
     turns_->setText(turns > 0 ? text(plural(turns, "turn")) : QString());
@@ -191,6 +220,15 @@ void ChatView::choose_page() {
     const bool empty = chats_.chat().tip() == 0 && chats_.chat().children(0).empty() && !chats_.recorded();
     QWidget* page = !empty ? nullptr : session_.card() ? starters_ : start_page_;
     pages_->setCurrentWidget(page ? page : messages_);
+}
+
+void ChatView::refresh_full() {
+    const bool full = chats_.full();
+    full_->setVisible(full);
+    if (!full) return;
+    full_text_->setText(text("The context of " + plural(session_.card()->context, "token") + " is full."));
+    roll_->setEnabled(chats_.can_roll());
+    if (!chats_.can_roll()) roll_->setToolTip("This model's attention rotates keys by their positions, so what is left of its cache cannot be moved up");
 }
 
 // No model: the talk can be read, and this is the way to go on with it.

@@ -48,6 +48,7 @@ private:
     void take_tools();
     void refresh_info();
     void refresh_door();
+    void refresh_full();
     void choose_page();
     int last(const char* role) const;
 
@@ -58,9 +59,9 @@ private:
     QPlainTextEdit *system_, *tools_;
     QStackedWidget* pages_;
     MessageList* messages_;
-    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_;
-    QLabel* door_text_;
-    QPushButton *again_, *on_cpu_, *embedded_, *open_;
+    QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_, *full_;
+    QLabel *door_text_, *full_text_;
+    QPushButton *again_, *on_cpu_, *embedded_, *open_, *roll_;
     Composer* composer_;
     SamplingButton* sampling_;
 };

@@ -173,6 +173,12 @@ bool Chats::ready() {
 bool Chats::send(const QString& message) {
     if (message.trimmed().isEmpty() || !ready()) return false;
     Chat& chat = *current_;
+    const bool said = chat.tip() > 0 && chat.message(chat.tip()).role == "assistant";
+    if (said && on_full() == OnFull::summarise && wants_summary(line_tokens(), tokens_of(message), settings().predict, session_.card()->context)) {
+        waiting_ = message;
+        sum_up();
+        return true;
+    }
     if (chat.info().title.empty()) {
         ChatInfo info = chat.info();
         info.title = title_of(message).toStdString();
@@ -196,13 +202,22 @@ bool Chats::send_all(const QStringList& turns, const QString& system, const QStr
     return send(turns_.takeFirst());
 }
 
-void Chats::answer(int parent) {
-    Chat& chat = *current_;
+void Chats::answer(int parent) { make(question(parts(*current_, parent, false)), "assistant", parent); }
+
+// With the chat's settings. Its end is kept on disk, under the name of its file.
+MakeAnswer Chats::question(std::vector<Part> line) {
     const Settings s = settings();
-    MakeAnswer ask{.answer = ++answers_, .line = parts(chat, parent, false), .sampling = s.sampling, .predict = s.predict};
+    MakeAnswer ask{.line = std::move(line), .sampling = s.sampling, .predict = s.predict, .roll = on_full() == OnFull::roll};
     if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
+    if (!current_->in_memory()) ask.keep_as = current_->file().stem().string();
+    return ask;
+}
+
+void Chats::make(MakeAnswer ask, const char* role, int parent) {
+    Chat& chat = *current_;
+    ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat};
-    running_.message = chat.add({.parent = parent, .role = "assistant", .open = true, .time = std::time(nullptr), .model = session_.card()->name});
+    running_.message = chat.add({.parent = parent, .role = role, .open = true, .time = std::time(nullptr), .model = session_.card()->name});
     running_.before.seed = ask.sampling.seed;
     save(chat, false);
     save_timer_.start();
@@ -214,10 +229,49 @@ void Chats::answer(int parent) {
     session_.post(std::move(ask));
 }
 
+bool Chats::can_roll() const { return session_.card() && session_.card()->config.mla_use_nope; }
+
+bool Chats::full() const {
+    if (!can_answer() || current_->tip() == 0 || on_full() != OnFull::stop) return false;
+    const ChatMessage& m = current_->message(current_->tip());
+    return (m.role == "assistant" && m.stats && m.stats->end == "context") || line_tokens() >= session_.card()->context;
+}
+
+void Chats::set_on_full(OnFull way) {
+    if (recorded() || way == on_full()) return;
+    if (way == OnFull::roll && session_.card() && !can_roll())
+        return session_.say("This model's context cannot roll on: its attention rotates keys by their positions.", "Let it sum the talk up instead.", false);
+    const bool was_full = full();
+    ChatInfo info = current_->info();
+    info.on_full = way;
+    current_->set_info(info);
+    save(*current_, false);
+    emit info_changed();
+    emit state_changed();
+    if (!was_full) return;
+    const int tip = current_->tip();
+    const ChatMessage m = current_->message(tip);
+    if (way == OnFull::roll) return m.role == "assistant" ? go_on(tip) : answer(tip);
+    if (m.role == "user") {
+        if (m.parent == 0)
+            return session_.say("There is nothing to sum up yet: the message alone does not fit.", "Shorten it, or let the context roll on.", false);
+        current_->stand(m.parent), waiting_ = text(m.text);
+    }
+    sum_up();
+}
+
+// The question is asked aside and stands in no message; what the model says to it is one.
+void Chats::sum_up() {
+    MakeAnswer ask{.line = ask_for_summary(parts(*current_, current_->tip(), false), can_roll()),
+                   .sampling = {.temperature = 0},
+                   .predict = summary_tokens(session_.card()->context),
+                   .roll = can_roll()};
+    make(std::move(ask), "summary", current_->tip());
+}
+
 void Chats::grow(Chat& chat, int id) {
-    const Settings s = settings();
-    MakeAnswer ask{.answer = ++answers_, .line = parts(chat, id, true), .sampling = s.sampling, .predict = s.predict};
-    if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
+    MakeAnswer ask = question(parts(chat, id, true));
+    ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat, .message = id, .before = chat.message(id).stats.value_or(AnswerStats{})};
     running_.before.seed = ask.sampling.seed;
     chat.stand(id);
@@ -237,6 +291,7 @@ void Chats::stop() {
 void Chats::regenerate(int id) {
     if (!ready()) return;
     const ChatMessage& m = current_->message(id);
+    if (m.role == "summary") return session_.say("A summary is not answered.", "Send a message.", false);
     answer(m.role == "assistant" ? m.parent : id);
 }
 
@@ -532,8 +587,9 @@ QString Chats::import_from(const QString& file) {
 std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
     std::vector<Part> line;
     if (!chat.info().tools.empty()) line.push_back({std::string(kToolsRole), chat.info().tools, {}, false});
-    if (!chat.info().system.empty()) line.push_back({"system", chat.info().system, {}, false});
-    for (int id : chat.line(tip)) {
+    const Chat::Told told = chat.told(tip);
+    if (!told.system.empty()) line.push_back({"system", told.system, {}, false});
+    for (int id : told.ids) {
         const ChatMessage& m = chat.message(id);
         Part part{m.role, m.role == "tool" ? tool_return(m.call_id, m.text) : m.text, {}, open && id == tip, m.calls};
         if (m.role == "assistant" && tokens_.sound(chat, m)) part.ids = m.ids;
@@ -619,7 +675,8 @@ void Chats::take(const AnswerDone& e) {
     if (first) stats.prompt_tokens = e.prompt_tokens, stats.prefill_ns = e.prefill_ns, stats.first_token_ns = e.first_token_ns;
     static const char* const kEnds[] = {"stop_token", "budget", "context", "cancelled"};
     stats.end = kEnds[static_cast<int>(e.end)];
-    finish(e.end != Generation::End::stop_token, stats);
+    const bool summary = running_.chat->message(running_.message).role == "summary";
+    finish(summary ? e.end == Generation::End::cancelled : e.end != Generation::End::stop_token, stats);
     if (!turns_.isEmpty() && can_answer() && e.end != Generation::End::cancelled) {
         const QString next = turns_.takeFirst();
         if (!send(next)) turns_.clear();
@@ -653,7 +710,9 @@ void Chats::finish(bool open, AnswerStats stats) {
         return;
     }
     const ChatMessage& m = done.chat->message(done.message);
-    const bool empty = m.text.empty() && m.ids.empty() && open;
+    const QString waiting = std::exchange(waiting_, {});
+    const bool summary = m.role == "summary";
+    const bool empty = summary ? open : m.text.empty() && m.ids.empty() && open;  // of half a summary nothing can go on
     if (empty) done.chat->remove(done.message);
     save(*done.chat, true);
     if (done.chat == current_) {
@@ -664,6 +723,12 @@ void Chats::finish(bool open, AnswerStats stats) {
     }
     emit list_changed();
     emit state_changed();
+    if (!summary) return;
+    if (empty || done.chat != current_ || (!waiting.isEmpty() && !send(waiting))) {
+        if (!waiting.isEmpty()) emit text_kept(waiting);
+    } else if (waiting.isEmpty()) {
+        follow();
+    }
 }
 
 }  // namespace klp::gui

@@ -38,6 +38,11 @@ public:
     void fork(int id);                             // a new chat that begins with the line to here
     void rewind(int id);                           // stands here; what follows stays as a branch
     void rewind_to_token(int id, int64_t tokens);  // so many tokens of an answer, as an unfinished answer of its own
+    // What happens when the context is full, in this chat. Said where the talk has ended for want of it, it goes on.
+    OnFull on_full() const { return current_->info().on_full; }
+    void set_on_full(OnFull way);
+    bool full() const;      // it has ended so
+    bool can_roll() const;  // the model's attention knows no positions
     void undo_turn();
     bool can_undo() const;
     void go_ahead();      // to the end of the branch that goes on from here
@@ -107,6 +112,9 @@ private:
     void say_disk(const std::string& what);
     bool ready();
     void answer(int parent);  // a new message below it
+    void sum_up();            // the line, in a message of its own
+    MakeAnswer question(std::vector<Part> line);
+    void make(MakeAnswer ask, const char* role, int parent);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
     void follow();  // the engine goes where we are, if that is cheap
@@ -126,6 +134,7 @@ private:
     Chat *current_ = nullptr, *before_recording_ = nullptr;
     Running running_;
     QStringList turns_;
+    QString waiting_;  // a message that is sent when the talk is summed up
     QTimer save_timer_;
     int answers_ = 0, requests_ = 0, follow_request_ = 0;
     bool disk_said_ = false;

@@ -242,12 +242,15 @@ void Composer::count() {
         return;
     }
     const int64_t needed = line + here, over = needed + 1 - card->context;
-    const bool bad = over > 0;
+    const OnFull way = chats_.on_full();
+    const bool bad = over > 0 && way == OnFull::stop;
     count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
     count_->setText(bad ? "cut " + text(plural(over, "token")) : (here > 0 ? "+" : "") + text(plural(here > 0 ? here : needed, "token")));
     count_->setToolTip(text(grouped(needed) + " of the context's " + grouped(card->context) + " tokens with this message" +
-                            (bad ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat"
-                                 : "; " + grouped(card->context - needed) + " are left for the answer")));
+                            (bad                               ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat"
+                             : over > 0 && way == OnFull::roll ? ": the oldest make room"
+                             : over > 0                        ? ": the talk is summed up first"
+                                                               : "; " + grouped(card->context - needed) + " are left for the answer")));
 }
 
 bool Composer::eventFilter(QObject* watched, QEvent* event) {

@@ -200,20 +200,24 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     none_->hide();
     column->addWidget(none_);
 
-    pool_ = new QLabel(this);
-    pool_->setForegroundRole(QPalette::PlaceholderText);
-    column->addWidget(pool_);
-    auto* pool = new QHBoxLayout;
-    auto* most = new QLabel("Room for them", this);
-    most->setForegroundRole(QPalette::PlaceholderText);
-    pool->addWidget(most, 1);
-    budget_ = new QComboBox(this);
-    budget_->setObjectName("budget");
-    budget_->setAccessibleName("Budget of the snapshots");
-    budget_->setToolTip("Memory for frozen states. With more of them, rewinding, branching and switching chats replay fewer tokens");
-    for (int64_t bytes : kBudgets) budget_->addItem(bytes == 0 ? QString("off") : text(bytes_text(bytes)), static_cast<qlonglong>(bytes));
-    pool->addWidget(budget_);
-    column->addLayout(pool);
+    const auto room_for = [&](QLabel*& kept, QComboBox*& budget, const char* name, const char* label, const char* tip) {
+        auto* line = new QHBoxLayout;
+        kept = new QLabel(this);
+        kept->setForegroundRole(QPalette::PlaceholderText);
+        kept->setMinimumWidth(1);
+        line->addWidget(kept, 1);
+        budget = new QComboBox(this);
+        budget->setObjectName(name);
+        budget->setAccessibleName(label);
+        budget->setToolTip(tip);
+        for (int64_t bytes : kBudgets) budget->addItem(bytes == 0 ? QString("off") : text(bytes_text(bytes)), static_cast<qlonglong>(bytes));
+        line->addWidget(budget);
+        column->addLayout(line);
+    };
+    room_for(pool_, budget_, "budget", "Budget of the snapshots",
+             "Memory for frozen states. With more of them, rewinding, branching and switching chats replay fewer tokens");
+    room_for(states_, state_budget_, "state-budget", "Budget of the states on disk",
+             "Disk for the ends of chats, so that one opens where it stood; the least recently used make room. klp in the terminal uses the same files");
 
     soon_.setSingleShot(true);
     soon_.setInterval(200);
@@ -248,6 +252,11 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
         if (session_.live() && settings.contains("snapshot-budget")) session_.post(SetSnapshotBudget{settings.value("snapshot-budget").toLongLong()});
         refresh_pool();
     });
+    connect(&session_, &Session::states_changed, this, &Conversations::refresh_states);
+    connect(&session_, &Session::card_changed, this, &Conversations::refresh_states);
+    connect(state_budget_, &QComboBox::activated, this, [this] {
+        if (session_.live()) session_.post(SetStateBudget{state_budget_->currentData().toLongLong()});
+    });
     connect(budget_, &QComboBox::activated, this, [this] {
         QSettings().setValue("snapshot-budget", budget_->currentData());
         if (session_.live()) session_.post(SetSnapshotBudget{budget_->currentData().toLongLong()});
@@ -256,6 +265,7 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     budget_->setCurrentIndex(std::max(0, budget_->findData(static_cast<qlonglong>(wanted))));
     refresh_list();
     refresh_pool();
+    refresh_states();
 }
 
 void Conversations::focus_search() {
@@ -284,7 +294,23 @@ void Conversations::refresh_pool() {
     const SnapshotsKept& kept = session_.snapshots();
     pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes))
                                    : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
-    pool_->setToolTip("Frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
+    pool_->setToolTip("In memory: frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
+}
+
+void Conversations::refresh_states() {
+    const StatesKept& kept = session_.states();
+    const bool on = session_.live() && (kept.budget > 0 || kept.count > 0);
+    states_->setText(session_.live() ? text(plural(kept.count, "end") + " on disk, " + bytes_text(kept.bytes)) : QString("No ends on disk"));
+    states_->setToolTip(
+        "The ends of chats on disk, with which one opens where it stood" +
+        (on && kept.written > 0 ? text(". The last one, " + bytes_text(kept.written) + ", took " + duration_text(double(kept.nanoseconds))) : QString()));
+    if (!session_.live()) return;
+    int at = state_budget_->findData(static_cast<qlonglong>(kept.budget));
+    if (at < 0) {  // set in the terminal
+        state_budget_->addItem(text(bytes_text(kept.budget)), static_cast<qlonglong>(kept.budget));
+        at = state_budget_->count() - 1;
+    }
+    state_budget_->setCurrentIndex(at);
 }
 
 void Conversations::show_menu(const QPoint& at) {

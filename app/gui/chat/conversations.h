@@ -61,6 +61,7 @@ public:
 
 private:
     void refresh_pool();
+    void refresh_states();
     void show_menu(const QPoint& at);
     void refresh_list();
 
@@ -69,8 +70,8 @@ private:
     ConversationsModel model_;
     QLineEdit* search_;
     QTreeView* tree_;
-    QLabel *pool_, *none_;
-    QComboBox* budget_;
+    QLabel *pool_, *states_, *none_;
+    QComboBox *budget_, *state_budget_;
     QTimer soon_;
 };
 

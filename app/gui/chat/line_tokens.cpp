@@ -31,7 +31,7 @@ int64_t LineTokens::of_text(const std::string& message) const {
 
 int64_t LineTokens::of_message(const Chat& chat, int id) const {
     if (!tokenizer_) return -1;
-    const ChatMessage& m = id > 0 ? chat.message(id) : ChatMessage{.role = "system", .text = chat.info().system};
+    const ChatMessage& m = chat.message(id);
     if (m.role == "assistant") {
         const auto marker = generation_prompt(*tokenizer_);
         const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
@@ -43,41 +43,40 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
         }
         return at->second;
     }
-    const auto count = [&] {
-        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text, .tool_call_id = m.call_id});
-        return ids ? static_cast<int64_t>(ids->size()) : 0;
-    };
-    if (id == 0) return m.text.empty() ? 0 : count();
     auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
-    if (is_new) at->second = count();
+    if (is_new) {
+        const auto ids = encode_message(*tokenizer_, {.role = m.role, .content = m.text, .tool_call_id = m.call_id});
+        at->second = ids ? static_cast<int64_t>(ids->size()) : 0;
+    }
     return at->second;
 }
 
-int64_t LineTokens::of_tools(const Chat& chat) const {
-    if (!tokenizer_ || chat.info().tools.empty()) return 0;
-    const auto ids = encode_message(*tokenizer_, {.role = std::string(kToolsRole), .content = chat.info().tools});
-    return ids ? static_cast<int64_t>(ids->size()) : 0;
-}
-
-int64_t LineTokens::of_line(const Chat& chat) const {
-    if (!tokenizer_) return -1;
-    int64_t n = of_message(chat, 0) + of_tools(chat);
-    for (int id : chat.line()) n += of_message(chat, id);
+int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
+    int64_t n = 0;
+    for (const auto& [role, content] : {std::pair(kToolsRole, chat.info().tools), std::pair(std::string_view("system"), told.system)})
+        if (!content.empty())
+            if (const auto ids = encode_message(*tokenizer_, {.role = std::string(role), .content = content})) n += static_cast<int64_t>(ids->size());
+    for (int id : told.ids) n += of_message(chat, id);
     const auto marker = generation_prompt(*tokenizer_);
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
 }
 
+int64_t LineTokens::of_line(const Chat& chat) const { return tokenizer_ ? of_told(chat, chat.told(chat.tip())) : -1; }
+
 int64_t LineTokens::first_position(const Chat& chat, int id) const {
+    const std::vector<int> line = chat.line();
+    Chat::Told told = chat.told(chat.tip());
+    const auto here = std::find(told.ids.begin(), told.ids.end(), id);
+    if (here == told.ids.end() && std::find(line.begin(), line.end(), id) != line.end()) return -1;  // summed up: not in the sequence any more
     if (const auto at = first_.find({&chat, id}); at != first_.end()) return at->second;
     if (!tokenizer_ || chat.message(id).role != "assistant") return -1;
-    int64_t n = of_message(chat, 0) + of_tools(chat);
-    for (int i : chat.line(chat.message(id).parent)) n += of_message(chat, i);
-    const auto marker = generation_prompt(*tokenizer_);
-    return marker ? n + static_cast<int64_t>(marker->size()) : -1;
+    if (here == told.ids.end()) return of_told(chat, chat.told(chat.message(id).parent));  // of another branch
+    told.ids.erase(here, told.ids.end());
+    return of_told(chat, told);
 }
 
 LineTokens::Place LineTokens::place_of(const Chat& chat, int64_t position) const {
-    for (int id : chat.line()) {
+    for (int id : chat.told(chat.tip()).ids) {
         const ChatMessage& m = chat.message(id);
         if (m.role != "assistant") continue;
         const int64_t first = first_position(chat, id);

@@ -21,8 +21,7 @@ public:
     bool sound(const Chat& chat, const ChatMessage& m) const;  // its ids spell its text
 
     int64_t of_text(const std::string& text) const;          // as a message with its frame
-    int64_t of_message(const Chat& chat, int id) const;      // with its frame; id 0: the system prompt
-    int64_t of_tools(const Chat& chat) const;                // their declaration
+    int64_t of_message(const Chat& chat, int id) const;      // with its frame
     int64_t of_line(const Chat& chat) const;                 // of the branch that is stood at, and of the next answer's opening
     int64_t first_position(const Chat& chat, int id) const;  // of an answer's first token
     void came(const Chat& chat, int id, int64_t position) { first_[{&chat, id}] = position; }  // it began there
@@ -37,6 +36,7 @@ public:
     std::vector<int64_t> offsets(const Chat& chat, int id) const;
 
 private:
+    int64_t of_told(const Chat& chat, const Chat::Told& told) const;  // and of an answer's opening
     const TraceStore& trace_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     using Key = std::pair<const Chat*, int>;

@@ -32,7 +32,9 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
     bold.setBold(true);
     role_->setFont(bold);
     role_->setTextFormat(Qt::PlainText);
+    summary_ = m.role == "summary";
     role_->setText(user_                   ? QString("You")
+                   : summary_              ? QString("Summary")
                    : m.role == "tool"      ? text(tool_name(m.call_id)) + " returned"
                    : m.role != "assistant" ? text(m.role)
                    : m.model.empty()       ? QString("Assistant")
@@ -41,9 +43,9 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
     button("Copy", "Copy the message as it was written", [this] { QApplication::clipboard()->setText(plain_text()); });
     if (user_)
         button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
-    else
+    else if (!summary_)
         button("Regenerate", "Another answer, beside this one (Ctrl+R for the last)", [this] { chats_.regenerate(id_); });
-    if (!user_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
+    if (!user_ && !summary_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
     button("Fork", "A new chat that begins with everything up to here (Ctrl+Shift+F for the last)", [this] { chats_.fork(id_); });
     rewind_ = button("Rewind here", "Stand here again; what follows stays as a branch", [this] { chats_.rewind(id_); });
     rewind_->installEventFilter(this);
@@ -168,8 +170,11 @@ void MessageCard::take_calls() {
 
 QString MessageCard::footer_text() const {
     const ChatMessage& m = chats_.chat().message(id_);
-    if (m.role != "assistant") return {};
     const bool growing = chats_.answered_message() == id_;
+    if (summary_)
+        return growing ? QString("The context is full: the model sums the talk up …")
+                       : QString("The context was full: from here on the model knows this and the last exchange. What stands above stays in the chat.");
+    if (m.role != "assistant") return {};
     if (growing) {
         const PhaseChanged phase = chats_.session().phase();
         if (m.ids.empty())
@@ -313,8 +318,8 @@ void MessageCard::fill_menu(QMenu& menu) {
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
     menu.addAction("&Copy", this, [this] { QApplication::clipboard()->setText(plain_text()); });
     if (user_) menu.addAction("&Edit on a new branch", this, [this] { emit edit_asked(id_); })->setEnabled(idle);
-    menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
-    if (m.open && !user_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
+    if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
+    if (m.open && !user_ && !summary_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
     menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
     QAction* rewind = menu.addAction("Re&wind here", this, [this] { chats_.rewind(id_); });
     rewind->setEnabled(idle);

@@ -56,6 +56,7 @@ private:
     Chats& chats_;
     int id_;
     bool user_, plain_;  // plain: shown as it was written
+    bool summary_ = false;
     BlockReader reader_;
     qsizetype taken_ = 0;  // bytes of the message's text
     bool finished_ = false, code_open_ = false;

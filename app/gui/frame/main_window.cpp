@@ -289,6 +289,23 @@ void MainWindow::make_chat_menu() {
     menu("Chat")->addSeparator();
     add_action("Chat", "system-prompt", "System prompt", QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
     add_action("Chat", "sampling", "Sampling…", QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
+    QMenu* ways = menu("Chat")->addMenu("When the context is full");
+    auto* group = new QActionGroup(this);
+    std::vector<QAction*> all;
+    for (const auto& [way, name, key] : {std::tuple(OnFull::stop, "Stop and ask", "Ctrl+Alt+7"),
+                                         {OnFull::roll, "Roll on: the oldest tokens leave the cache", "Ctrl+Alt+8"},
+                                         {OnFull::summarise, "Sum the talk up and go on", "Ctrl+Alt+9"}}) {
+        QAction* a =
+            add_action("Chat", "full-" + QString::fromUtf8(klp::name(way).data()), name, QKeySequence(key), [this, way = way] { chats_.set_on_full(way); });
+        menu("Chat")->removeAction(a);
+        ways->addAction(a);
+        a->setCheckable(true);
+        group->addAction(a);
+        all.push_back(a);
+    }
+    const auto tick = [this, all] { all[static_cast<size_t>(chats_.on_full())]->setChecked(true); };
+    connect(&chats_, &Chats::info_changed, this, tick);
+    tick();
     add_action("Chat", "remove-chat", "Remove the chat (its file stays)", QKeySequence("Ctrl+Shift+Backspace"), [this] { chats_.remove_chat(&chats_.chat()); });
     add_action("Chat", "restore", "Bring back what was removed last", QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
     add_action("Chat", "newest", "Go to the newest message", QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });

@@ -87,6 +87,7 @@ void TimelineView::heard(const Event& event) {
     if (const auto* fed = std::get_if<PromptFed>(&event)) stale_from_ = std::min(stale_from_, fed->first);
     if (const auto* made = std::get_if<TokenMade>(&event)) stale_from_ = std::min(stale_from_, made->position);
     if (const auto* readings = std::get_if<Readings>(&event)) stale_from_ = std::min(stale_from_, readings->position);
+    if (std::holds_alternative<CacheRolled>(event)) stale_ = true, update();
     if (std::holds_alternative<Loaded>(event) || std::holds_alternative<Unloaded>(event)) stale_from_ = 0;
 }
 
@@ -170,6 +171,7 @@ QString TimelineView::describe(int64_t position) const {
     } else {
         parts << "fed, not made";
     }
+    if (position < session_.rolled()) parts << "dropped from the cache";
     if (!std::isnan(row.update_norm)) parts << QString("update %1").arg(number(row.update_norm));
     if (!std::isnan(row.state_norm)) parts << QString("state norm %1").arg(number(row.state_norm));
     return parts.join("  ·  ");
@@ -315,9 +317,11 @@ void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
     const auto y_of = [&](int64_t b) { return area.bottom() - std::clamp(static_cast<double>(b) / top, 0.0, 1.0) * (area.height() - 1); };
     QPolygonF fixed, whole, baseline;
     const int end = static_cast<int>(std::min<double>(area.width(), x_of(right)));
+    const double most = session_.rolled() > 0 ? static_cast<double>(session_.card()->context) : right;  // rows of a cache that rolls
     for (int i = 0, steps = std::max(1, end / 8); i <= steps; ++i) {
         const double x = static_cast<double>(end) * i / steps, at = position_of(x);
-        fixed << QPointF(x, y_of(bytes_.mine.fixed)), whole << QPointF(x, y_of(bytes(bytes_.mine, at))), baseline << QPointF(x, y_of(bytes(other, at)));
+        fixed << QPointF(x, y_of(bytes_.mine.fixed)), whole << QPointF(x, y_of(bytes(bytes_.mine, std::min(at, most)))),
+            baseline << QPointF(x, y_of(bytes(other, at)));
     }
     const auto fill = [&](QPolygonF line, const QColor& colour, float alpha) {
         line << QPointF(end, area.bottom() + 1) << QPointF(0, area.bottom() + 1);
@@ -390,6 +394,21 @@ void TimelineView::paintEvent(QPaintEvent*) {
             const double left = x_of(static_cast<double>(position)), right = x_of(static_cast<double>(position + 1));
             return QRectF(left, 0, std::max(1.0, right - left), height());
         };
+        if (const int64_t rolled = std::min(session_.rolled(), size_); rolled > 0) {  // gone from the cache
+            const double edge = x_of(static_cast<double>(rolled));
+            QColor veil = t.window;
+            veil.setAlphaF(0.55f);
+            p.fillRect(QRectF(0, 0, edge, height()), veil);
+            p.fillRect(QRectF(0, 0, edge, height()), QBrush(t.border, Qt::BDiagPattern));
+            p.setPen(QPen(t.warn, 1));
+            p.drawLine(QPointF(edge, 0), QPointF(edge, height()));
+            const QString said = QString("%1 dropped from the cache").arg(QString::fromStdString(grouped(rolled)));
+            if (const int wide = p.fontMetrics().horizontalAdvance(said) + 12; edge > wide) {
+                const QRectF box(edge - wide - 4, height() - p.fontMetrics().height() - 8, wide, p.fontMetrics().height() + 4);
+                p.fillRect(box, t.panel);
+                p.drawText(box, Qt::AlignCenter, said);
+            }
+        }
         const Selection& sel = session_.selection();
         if (const auto [first, last] = sel.range(); first < last) {
             QColor veil = t.window;

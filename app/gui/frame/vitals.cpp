@@ -87,10 +87,14 @@ void Vitals::refresh() {
     const MemoryUse use = session_.memory();
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     speed_->setText(std::isnan(session_.tokens_per_second()) ? QStringLiteral("– tokens/s") : text(short_number(session_.tokens_per_second()) + " tokens/s"));
-    const int64_t n = session_.trace().size(), room = card ? card->context : 0;
-    context_->setText(card ? text(grouped(n) + " / " + grouped(room)) : QStringLiteral("– / –"));
+    const int64_t n = session_.trace().size(), room = card ? card->context : 0, rolled = std::min(session_.rolled(), n);
+    context_->setText(card ? text(grouped(n - rolled) + " / " + grouped(room) + (rolled > 0 ? " + " + grouped(rolled) + " dropped" : ""))
+                           : QStringLiteral("– / –"));
+    context_->setToolTip(rolled > 0 ? text("Of " + plural(n, "token") + " the cache holds the newest " + grouped(n - rolled) + "; " + grouped(rolled) +
+                                           " were dropped from it. The KDA states have seen all of them")
+                                    : QStringLiteral("Tokens of this conversation, of those the model can hold"));
     fullness_->setRange(0, 1000);
-    fullness_->setValue(room > 0 ? static_cast<int>(1000 * n / room) : 0);
+    fullness_->setValue(room > 0 ? static_cast<int>(1000 * (n - rolled) / room) : 0);
     state_->setText(text("state " + bytes_text(use.state + use.conv)));
     cache_->setText(text("cache " + bytes_text(use.cache)));
     std::string baseline;

@@ -149,14 +149,21 @@ private:
                                          short_number(tokens_per_second(e.prompt_tokens, e.prefill_ns)) + " tokens/s; memory " + bytes_text(e.memory.total()) +
                                          "; ended by " + std::string(name(e.end)) + ".");
                 } else if constexpr (std::is_same_v<T, Moved>) {
-                    add(Level::info, "Went to token " + grouped(e.position) + ": restored " + bytes_text(e.move.restored_bytes) + ", replayed " +
-                                         plural(e.move.replayed, "token") + " in " + duration_text(double(e.move.nanoseconds)) + ".");
+                    add(Level::info, "Went to token " + grouped(e.position) + ": restored " + bytes_text(e.move.restored_bytes) +
+                                         (e.move.from_file ? " from disk" : "") + ", replayed " + plural(e.move.replayed, "token") + " in " +
+                                         duration_text(double(e.move.nanoseconds)) + ".");
                 } else if constexpr (std::is_same_v<T, RacePoint>) {
                     add(Level::detail, "Race at " + plural(e.context, "token") + ": " + duration_text(e.hybrid_ns) + " a token, twin " +
                                            duration_text(e.twin_ns) + "; memory " + bytes_text(e.hybrid.total()) + ", twin " + bytes_text(e.twin.total()) +
                                            ".");
                 } else if constexpr (std::is_same_v<T, RaceDone>) {
                     add(Level::info, "Race done, twin: " + std::string(label(e.twin)) + (e.why.empty() ? "." : "; " + e.why + "."));
+                } else if constexpr (std::is_same_v<T, CacheRolled>) {
+                    add(Level::detail, "The cache rolled on: " + plural(e.dropped, "token") + " dropped in all.");
+                } else if constexpr (std::is_same_v<T, StatesKept>) {
+                    if (e.written > 0)
+                        add(Level::detail, "Wrote a state of " + bytes_text(e.written) + " in " + duration_text(double(e.nanoseconds)) + "; " +
+                                               plural(e.count, "state") + " on disk have " + bytes_text(e.bytes) + " of " + bytes_text(e.budget) + ".");
                 } else if constexpr (std::is_same_v<T, EventsDropped>) {
                     add(Level::detail, grouped(e.readings) + " readings came faster than they could be drawn and were left out.");
                 }

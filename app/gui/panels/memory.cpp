@@ -101,7 +101,7 @@ public:
                               qlonglong(s.bytes.twin.at(in_pages(n))), qlonglong(s.bytes.multi_head.at(in_pages(n)))});
         };
         for (int64_t n = kShortest; n <= kLongest; n *= 2) row(n, "");
-        if (s.loaded) row(this->session.trace().size(), "now");
+        if (s.loaded) row(this->session.trace().size() - this->session.rolled(), this->session.rolled() > 0 ? "now, rows of the cache" : "now");
         row(asked(), "what if");
         if (const int64_t n = crossover(s.bytes.mine, s.bytes.twin); n >= 0) row(n, "crossover");
         return t;
@@ -179,8 +179,8 @@ private:
             html += cell(fits) + "</tr>";
         };
         const MemoryUse use = session.memory();
-        const int64_t held = in_pages(std::max<int64_t>(0, now));
-        row(t.hybrid, "this model", s.bytes.mine, s.loaded && use.total() > 0 ? use.total() : s.bytes.mine.at(held));
+        const int64_t held = in_pages(std::max<int64_t>(0, now)), rolled = s.loaded ? session.rolled() : 0;
+        row(t.hybrid, "this model", s.bytes.mine, s.loaded && use.total() > 0 ? use.total() : s.bytes.mine.at(in_pages(std::max<int64_t>(0, now - rolled))));
         if (compared.twin) row(t.twin, "all-MLA twin, computed", s.bytes.twin, s.bytes.twin.at(held));
         if (compared.multi_head) row(t.third, "multi-head attention, computed", s.bytes.multi_head, s.bytes.multi_head.at(held));
         html += "</table>";
@@ -239,7 +239,9 @@ private:
         }
         std::vector<LineChart::Mark> marks;
         if (budget > 0) marks.push_back({double(budget), text_of("limit of this machine " + bytes_text(budget)), t.bad, true});
-        if (now >= 0) marks.push_back({double(std::clamp(now, kShortest, kLongest)), text_of("now " + grouped(now)), t.text});
+        const int64_t rows = now - (s.loaded ? session.rolled() : 0);
+        if (now >= 0)
+            marks.push_back({double(std::clamp(rows, kShortest, kLongest)), text_of((rows < now ? "now in the cache " : "now ") + grouped(rows)), t.text});
         const int64_t crosses = compared.twin ? crossover(mine, twin) : compared.multi_head ? crossover(mine, multi_head) : -1;
         if (crosses >= kShortest)
             marks.push_back(
@@ -251,13 +253,16 @@ private:
 
     void say_limit(const Subject& s, int64_t budget) {
         QString text;
+        if (const int64_t rolled = s.loaded ? session.rolled() : 0; rolled > 0)
+            text = text_of("The cache rolls: of " + plural(session.trace().size(), "token") + " it holds the newest " +
+                           grouped(session.trace().size() - rolled) + ", and " + grouped(rolled) + " were dropped; the states have seen all. ");
         const Baseline compared = session.baseline();
         const int64_t c = compared.twin ? crossover(s.bytes.mine, s.bytes.twin) : compared.multi_head ? crossover(s.bytes.mine, s.bytes.multi_head) : -1;
         if (c >= 0)
-            text = text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") +
-                           " is the smaller one: a state is paid for at once, a cache token by token. ");
+            text += text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") +
+                            " is the smaller one: a state is paid for at once, a cache token by token. ");
         else if (compared.twin)
-            text = s.bytes.mine.fixed == 0 ? "All layers are MLA, so model and twin are the same. " : "";
+            text += s.bytes.mine.fixed == 0 ? "All layers are MLA, so model and twin are the same. " : "";
         if (free_ < 0)
             text += "This system does not say how much memory is free, so no limit is drawn.";
         else if (budget <= 0)

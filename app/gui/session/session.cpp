@@ -26,6 +26,11 @@ void Session::set_run(std::unique_ptr<Run> run) {
     emit drained();
 }
 
+void Session::post(Command command) {
+    if (auto* load = std::get_if<LoadModel>(&command)) load->states = states_folder_;
+    run_->post(std::move(command));
+}
+
 // What this thread did since the last tick was drawing. While the engine computes on the same cores the next tick waits until that is a fortieth of the time.
 void Session::pace() {
     timespec t{};
@@ -65,15 +70,15 @@ void Session::take(Event& event) {
                 emit loading_changed();
             } else if constexpr (std::is_same_v<T, Loaded>) {
                 trace_.begin(e.card);
-                memory_ = {};
+                memory_ = {}, rolled_ = 0;
                 speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 selection_.set_token(Selection::kNewest);
                 selection_.clamp(e.card->config.num_hidden_layers, std::max(1, e.card->config.kda_heads), std::max(1, e.card->config.kda_key_dim));
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Unloaded>) {
                 trace_.begin(nullptr);
-                memory_ = {};
-                snapshots_ = {};
+                memory_ = {}, rolled_ = 0;
+                snapshots_ = {}, states_ = {};
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Trouble>) {
                 emit troubled(e);
@@ -104,6 +109,12 @@ void Session::take(Event& event) {
             } else if constexpr (std::is_same_v<T, SnapshotsKept>) {
                 snapshots_ = e;
                 emit snapshots_changed();
+            } else if constexpr (std::is_same_v<T, CacheRolled>) {
+                rolled_ = e.dropped;
+            } else if constexpr (std::is_same_v<T, StatesKept>) {
+                states_ = e;
+                if (!e.trouble.empty()) say(QString::fromStdString(e.trouble) + ".", "What was said is kept.", false);
+                emit states_changed();
             } else if constexpr (std::is_same_v<T, StatePicture>) {
                 emit state_pictured(e);
             } else if constexpr (std::is_same_v<T, RacePoint>) {

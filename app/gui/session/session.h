@@ -31,7 +31,8 @@ public:
     // Another source of tokens (a recording, the engine again); everything shown begins anew.
     void set_run(std::unique_ptr<Run> run);
     Run& run() { return *run_; }
-    void post(Command command) { run_->post(std::move(command)); }
+    void post(Command command);
+    void set_states(std::string folder) { states_folder_ = std::move(folder); }  // where models that are loaded keep states on disk
     void cancel() { run_->cancel(); }
 
     const RunCard* card() const { return trace_.card(); }  // null: no model
@@ -45,8 +46,10 @@ public:
     MemoryUse memory() const { return memory_; }  // of the sequence, now
     Baseline baseline() const { return baseline_; }
     void set_baseline(Baseline baseline);
+    int64_t rolled() const { return rolled_; }  // tokens of the sequence, the oldest, that the cache dropped
     const SnapshotsKept& snapshots() const { return snapshots_; }
-    double tokens_per_second() const { return speed_; }  // over the last second of decoding; NaN before the first
+    const StatesKept& states() const { return states_; }  // on disk
+    double tokens_per_second() const { return speed_; }   // over the last second of decoding; NaN before the first
     int64_t dropped() const { return dropped_; }
     double telemetry_share() const { return telemetry_; }  // of the last answer's decoding time; NaN before the first
 
@@ -76,6 +79,7 @@ signals:
     void frozen_changed(bool on);
     void baseline_changed();
     void snapshots_changed();
+    void states_changed();
     void prompt_fed(const klp::PromptFed& event);
     void token_made(const klp::TokenMade& event);
     void answer_done(const klp::AnswerDone& event);
@@ -106,6 +110,9 @@ private:
     MemoryUse memory_;
     Baseline baseline_;
     SnapshotsKept snapshots_;
+    StatesKept states_;
+    std::string states_folder_;
+    int64_t rolled_ = 0;
     std::map<const void*, Interest> interests_;
     std::deque<std::pair<QPointer<QObject>, std::function<void()>>> turns_;
     double speed_ = 0, window_ns_ = 0, telemetry_;

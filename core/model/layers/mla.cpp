@@ -42,7 +42,7 @@ public:
 
         // append c | k_r to the cache;   y = softmax(q K^T scale) V over all of it
         std::vector<MlaSegment> segments;
-        for (const Segment& s : step.segments) segments.push_back({s.first, s.count, s.past, s.states[step.layer].rows});
+        for (const Segment& s : step.segments) segments.push_back({s.first, s.count, s.cached, s.states[step.layer].rows});
         Mla op = op_;
         op.x = p, op.y = y, op.segments = segments;
         op.taps.log_sum_exp = step.watch(Site::log_sum_exp, op.H);
