@@ -47,7 +47,7 @@ struct Plan {
 
 struct Memory {  // of one thread
     float *row = nullptr, *turn = nullptr, *turned = nullptr, *attend = nullptr;
-    float *latents = nullptr, *kv = nullptr, *tiles = nullptr, *top = nullptr, *sum = nullptr, *values = nullptr, *scores = nullptr;
+    float *latents = nullptr, *kv = nullptr, *tiles = nullptr, *top = nullptr, *sum = nullptr, *values = nullptr, *scores = nullptr, *prefill = nullptr;
     std::byte* prepared = nullptr;
 };
 
@@ -93,6 +93,7 @@ public:
             expand_tasks += H * p.shares;
             longest_share = std::max(longest_share, p.share);
         }
+        for (const Plan& p : expanded) prefill_floats = std::max(prefill_floats, mixers_.prefill_scratch(prefill_of(p.cache, longest_share)));
         size_t prepared = 0;
         for (const Plan& p : absorbed) prepared = std::max(prepared, products_.prepared_bytes(a_.kv_b.type, p.segment->count, L));
         for (int64_t keys = 1; keys <= kKeys && !expanded.empty(); ++keys) prepared = std::max(prepared, products_.prepared_bytes(a_.kv_b.type, keys, L));
@@ -104,7 +105,8 @@ public:
             m.row = arena.take<float>(std::max(W, 4 * L)), m.turn = arena.take<float>(R), m.turned = arena.take<float>(turned);
             m.prepared = arena.take<std::byte>(static_cast<int64_t>(prepared));
             if (!absorbed.empty()) m.attend = arena.take<float>(attend);
-            if (expanded.empty()) continue;
+            if (prefill_floats) m.prefill = arena.take<float>(prefill_floats);
+            if (expanded.empty() || prefill_floats) continue;
             m.latents = arena.take<float>(kKeys * W), m.kv = arena.take<float>(kKeys * kv_stride), m.scores = arena.take<float>(kKeys * kExpandTile);
             m.tiles = arena.take<float>(longest_share * (N + R)), m.values = arena.take<float>(longest_share * V);
             m.top = arena.take<float>(longest_share), m.sum = arena.take<float>(longest_share);
@@ -187,6 +189,18 @@ public:
         const MlaSegment& s = *p.segment;
         const int64_t h = task / p.shares, first = task % p.shares * p.share, count = std::min(p.share, s.count - first);
         const Queries q = queries(s, h, first, count, m);
+        if (prefill_floats) {
+            const Weight w = a_.kv_b.rows(h * (N + V), N + V);
+            Prefill all = prefill_of(p.cache, count);
+            all.w = w.data, all.row_bytes = w.row_bytes();
+            all.seen = s.past + first + 1;
+            all.q = q.n, all.q_r = q.r, all.stride = a_.x.dim[1], all.r_stride = q.r_stride, all.scale = a_.scale;
+            all.y = a_.y.row(s.first + first) + h * V, all.y_stride = a_.y.dim[1];
+            all.log_sum_exp = a_.taps.log_sum_exp ? a_.taps.log_sum_exp + (s.first + first) * H + h : nullptr, all.lse_stride = H;
+            all.scratch = m.prefill;
+            mixers_.prefill(all);
+            return;
+        }
         const ExpandEnds ends{.nope = N,
                               .rope = R,
                               .V = V,
@@ -232,9 +246,12 @@ public:
 
     std::vector<Plan> absorbed, expanded;
     std::vector<Memory> memory;
-    int64_t rows = 0, work = 0, attend_tasks = 0, expand_tasks = 0;
+    int64_t rows = 0, work = 0, attend_tasks = 0, expand_tasks = 0, prefill_floats = 0;
 
 private:
+    Prefill prefill_of(const Latents& cache, int64_t queries) const {
+        return {.cache = &cache, .nope = N, .rope = R, .V = V, .type = a_.kv_b.type, .queries = queries};
+    }
     struct Queries {  // q_n and q_r of one head and some tokens
         const float *n, *r;
         int64_t r_stride;

@@ -5,6 +5,7 @@
 #include "kernels/cpu/simd/mla.inc.h"
 #include "kernels/cpu/simd/mla_amx.inc.h"
 #include "kernels/cpu/simd/mla_prefill.inc.h"
+#include "kernels/cpu/simd/mla_prefill_amx.inc.h"
 
 namespace klp {
 
@@ -22,6 +23,8 @@ const Mixers KLP_JOIN(kMixers_, KLP_ISA){
     .expand_begin = expand_begin,
     .expand = expand,
     .expand_end = expand_end,
+    .prefill_scratch = prefill_scratch,
+    .prefill = prefill,
 };
 
 }  // namespace klp

@@ -120,6 +120,24 @@ struct ExpandEnds {
     int64_t lse_stride = 0;
 };
 
+// All of it for some queries of one head, on matrix tiles.
+struct Prefill {
+    const Latents* cache = nullptr;  // in bf16
+    int64_t nope = 0, rope = 0, V = 0;
+    DType type;
+    const void* w = nullptr;  // [nope + V, L], the head's
+    int64_t row_bytes = 0;
+    int64_t queries = 0, seen = 0;             // query t sees the rows before seen + t
+    const float *q = nullptr, *q_r = nullptr;  // as in ExpandEnds
+    int64_t stride = 0, r_stride = 0;
+    float scale = 0;
+    float* y = nullptr;
+    int64_t y_stride = 0;
+    float* log_sum_exp = nullptr;
+    int64_t lse_stride = 0;
+    float* scratch = nullptr;  // prefill_scratch() floats, 64-byte aligned
+};
+
 struct Mixers {
     int64_t (*kda_scratch)(int64_t K, int64_t V, int64_t C);
     void (*kda)(const KdaBlock&);
@@ -131,6 +149,8 @@ struct Mixers {
     void (*expand_begin)(const ExpandEnds&);
     void (*expand)(const Expand&);
     void (*expand_end)(const ExpandEnds&);
+    int64_t (*prefill_scratch)(const Prefill&);  // 0: no tiles here, or not for these sizes; expand() then
+    void (*prefill)(const Prefill&);
 };
 const Mixers& mixers_of(Isa isa);
 
