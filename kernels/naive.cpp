@@ -14,6 +14,18 @@ double softplus(double z) { return z > 20 ? z : std::log1p(std::exp(z)); }
 
 double dot(std::span<const double> a, std::span<const double> b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
+Quantised quantised(std::span<const float> x) {
+    Quantised q;
+    for (size_t g = 0; g < x.size(); g += 32) {
+        float amax = 0;
+        for (const float v : x.subspan(g, 32)) amax = std::isnan(v) ? v : std::max(amax, std::abs(v));
+        const float factor = amax > 1e-30f ? 127 / amax : 0;
+        for (const float v : x.subspan(g, 32)) q.values.push_back(static_cast<int>(std::nearbyint(v * factor)));
+        q.scales.push_back(amax / 127);
+    }
+    return q;
+}
+
 Numbers dense(const Weight& w) {
     std::vector<float> row(w.in);
     Numbers out;

@@ -20,6 +20,13 @@ double sigmoid(double z);
 double silu(double z);
 double softplus(double z);  // log(1 + e^z), z itself above 20
 
+// x as a product with a q8_0 or q4_0 weight sees it (top of ops.h): whole numbers in [-127, 127], and a scale for each 32 of them. x.size() is a multiple of 32.
+struct Quantised {
+    std::vector<int> values;
+    std::vector<float> scales;
+};
+Quantised quantised(std::span<const float> x);
+
 Numbers dense(const Weight& w);                              // [out, in] as numbers
 Numbers matvec(const Weight& w, std::span<const double> x);  // [out]
 Numbers rms_norm(std::span<const double> x, const Norm& norm);

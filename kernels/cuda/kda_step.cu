@@ -79,8 +79,8 @@ __device__ void round_for(DType type, const float* x, int n, int padded, float* 
         float v = i < n ? x[i] : 0;
         if (type == DType::bf16) v = rounded_to_bf16(v);
         if (type == DType::q8_0 || type == DType::q4_0) {
-            const float scale = warp_max(fabsf(v)) / 127;
-            v = scale > 0 ? rintf(v / scale) * scale : 0;
+            const float largest = warp_max(fabsf(v)), factor = largest > 1e-30f ? 127 / largest : 0;
+            v = rintf(v * factor) * (largest / 127);
         }
         to[i] = v;
     }

@@ -45,19 +45,19 @@ void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char*
         const int64_t n = groups - g < 16 ? groups - g : 16;
         const auto there = static_cast<__mmask16>((1u << n) - 1);
         const float* from = x + g * 32;
-        F tops[16] = {};
-        for (int64_t i = 0; i < n; ++i) tops[i] = larger(abs(load(from + i * 32)), abs(load(from + i * 32 + 16)));
-        const F top = fold(tops, [](F a, F b) { return larger(a, b); }), inverse = top > kTiny ? 127.f / top : F{};
-        _mm512_mask_storeu_ps(scales + g, there, top / 127.f);
+        I tops[16] = {};
+        for (int64_t i = 0; i < n; ++i) tops[i] = max(size(load(from + i * 32)), size(load(from + i * 32 + 16)));
+        const I largest = fold(tops, [](I a, I b) { return max(a, b); });
+        _mm512_mask_storeu_ps(scales + g, there, group_scale(largest));
         alignas(64) float factors[16];
-        store(factors, inverse);
+        store(factors, group_factor(largest));
         I totals[16] = {};
         for (int64_t i = 0; i < n; ++i) {
             const F factor = splat(factors[i]);
-            const __m512i a = _mm512_cvtps_epi32(load(from + i * 32) * factor), b = _mm512_cvtps_epi32(load(from + i * 32 + 16) * factor);
-            totals[i] = reinterpret_cast<I>(_mm512_add_epi32(a, b));
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32), _mm512_cvtepi32_epi8(a));
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32 + 16), _mm512_cvtepi32_epi8(b));
+            const I a = quantise(load(from + i * 32), factor), b = quantise(load(from + i * 32 + 16), factor);
+            totals[i] = a + b;
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(a)));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32 + 16), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(b)));
         }
         const I start = fold(totals, [](I a, I b) { return a + b; }) * -128;
         _mm512_mask_storeu_epi32(starts + g, there, reinterpret_cast<__m512i>(start));

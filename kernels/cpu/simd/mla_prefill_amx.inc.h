@@ -2,8 +2,8 @@
 //     keys | values [key][d] = C [key][l] W^T [l][d]        C: cached rows, where they lie
 //     scores [key][query] = K [key][d] Q^T [d][query]       values [v][query] += V^T [v][key] P [key][query]
 // bf16 alone would cost each of them 8 bits, so what is no bf16 number goes in as two of them, high + low, and a product of two such is three: low times low
-// would be 2^-18 of it. Not so where W rounds what it multiplies to bf16 or less: there a quantised W is one number (its rounding moves a product less than that of
-// x to int8 would), and so are the softmax weights P (the absorbed form rounds as much behind their sum, in front of W_UV). A part of mixers.cpp.
+// would be 2^-18 of it. Not so where W rounds what it multiplies to bf16 or less: there a quantised W is one number (its rounding moves a product less than
+// that of x to int8 would), and so are the softmax weights P (the absorbed form rounds as much behind their sum, in front of W_UV). A part of mixers.cpp.
 #pragma once
 
 #include "kernels/cpu/simd/mla_amx.inc.h"
@@ -14,10 +14,10 @@ namespace {
 
 #if defined(__AMX_BF16__)
 
-constexpr int64_t kSpan = 128;       // cached rows of a block
-constexpr int64_t kKeyGroup = 32;    // keys that tiles take together: two tiles high, and as deep as one is
+constexpr int64_t kSpan = 128;     // cached rows of a block
+constexpr int64_t kKeyGroup = 32;  // keys that tiles take together: two tiles high, and as deep as one is
 constexpr int64_t kGroups = kSpan / kKeyGroup;
-constexpr int64_t kSteps = 8;        // of 32 columns of L
+constexpr int64_t kSteps = 8;  // of 32 columns of L
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 constexpr float kRise = 8;  // a largest score grows by no less, in powers of two: what is summed up so far need not fade for less
 
@@ -32,6 +32,7 @@ struct PrefillWork {
     char* turned;                  // [V / 32][group][low | high][2] tiles: 16 values by 32 keys
     float* scores;                 // [kSpan][32]; then of two keys' rows one becomes their high parts in pairs, the other the low ones
     float *top, *sum, *values;     // [tile][32], [tile][V][32]: as expand() has them, largest scores in powers of two
+    float* exact;                  // [tile][32]: the sum before the softmax weights are rounded
     float* staged;                 // [group][32][32]
     float* rows;                   // [16][L]: weights as they are
     char* edge;                    // 32 rows: the last ones, and zeros behind them
@@ -52,18 +53,20 @@ struct PrefillWork {
         queries = take(tiles * chunks * 4 * kTileBytes);
         keys = take(kGroups * key_bytes()), turned = take(kSpan * a.V * 4);
         scores = floats(kSpan * kT), staged = floats(kGroups * 32 * 32), rows = floats(16 * a.cache->L);
-        values = floats(tiles * a.V * kT), top = floats(tiles * kT), sum = floats(tiles * kT);
+        values = floats(tiles * a.V * kT), top = floats(tiles * kT), sum = floats(tiles * kT), exact = floats(tiles * kT);
         edge = take(kKeyGroup * row_bytes(*a.cache));
     }
     int64_t key_bytes() const { return (2 * chunks - roped) * 2 * kTileBytes; }  // of a group
     int64_t bytes = 0;
 };
 
-// To the nearest bf16, of two equally near ones the larger in size: two instructions, and the lower part takes up what it leaves.
+// To the nearest bf16 (of a NaN whose lower half is not all ones), of two equally near ones the larger in size: two instructions, and the lower part takes up
+// what it leaves.
 inline F near_bf16(F x) { return as_float((as_int(x) + 0x8000) & static_cast<int32_t>(0xffff0000)); }
 // The upper halves of a's lanes, then those of b's.
 inline void store_halves(char* to, F a, F b) {
-    const __m512i upper = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    const __m512i upper =
+        _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     _mm512_storeu_si512(to, _mm512_permutex2var_epi16(reinterpret_cast<__m512i>(a), upper, reinterpret_cast<__m512i>(b)));
 }
 // Lane by lane a pair of their upper halves.
@@ -80,7 +83,8 @@ struct Parts {
 inline void pack(const F* left, const F* right, char* to, char* low_to) {
     F high[16], low[16];
     for (int i = 0; i < 16; ++i) {
-        const Parts p(__builtin_shufflevector(left[i], right[i], KLP_EVEN), __builtin_shufflevector(left[i], right[i], KLP_ODD));
+        const F x = __builtin_shufflevector(left[i], right[i], KLP_EVEN), y = __builtin_shufflevector(left[i], right[i], KLP_ODD);
+        const Parts p(x == x ? x : splat(__builtin_nanf("")), y == y ? y : splat(__builtin_nanf("")));  // near_bf16() would carry some NaNs over
         high[i] = paired(p.a, p.b), low[i] = paired(p.low_a, p.low_b);
     }
     transpose(high);
@@ -249,7 +253,7 @@ inline F exp2(F x) {
 
 // Scores of 16 queries, of which the first sees the rows before `seen`, to weights 2^(score - largest), packed for the tiles.
 template <bool fine>
-inline void soften(int64_t rows, int64_t seen, float* scores, float* top, float* sum, float* values, int64_t V) {
+inline void soften(int64_t rows, int64_t seen, float* scores, float* top, float* sum, float* exact, float* values, int64_t V) {
     I lane;
     for (int i = 0; i < 16; ++i) lane[i] = i;
     for (int64_t n = seen > 0 ? seen : 0; n < rows; ++n) {
@@ -266,10 +270,10 @@ inline void soften(int64_t rows, int64_t seen, float* scores, float* top, float*
     const F now = _mm512_mask_mov_ps(before, rises, highest);
     if (rises) {
         const F fade = exp2(before - now);
-        store(top, now), store(sum, load(sum) * fade);
+        store(top, now), store(sum, load(sum) * fade), store(exact, load(exact) * fade);
         for (int64_t v = 0; v < V; ++v) store(values + v * kT, load(values + v * kT) * fade);
     }
-    F total{}, other{};
+    F total{}, used{};
 #pragma GCC unroll 2
     for (int64_t n = 0; n < rows; n += 2) {
         float* to = scores + n * kT;
@@ -277,13 +281,15 @@ inline void soften(int64_t rows, int64_t seen, float* scores, float* top, float*
         if constexpr (fine) {
             const Parts p(x, y);
             store(to, paired(p.a, p.b)), store(to + kT, paired(p.low_a, p.low_b));
-        } else {  // summed up as they are used
+        }
+        total += x + y;
+        if constexpr (!fine) {
             x = near_bf16(x), y = near_bf16(y);
             store(to, paired(x, y));
         }
-        total += x, other += y;
+        used += x + y;
     }
-    store(sum, load(sum) + (total + other));
+    store(sum, load(sum) + used), store(exact, load(exact) + total);
 }
 
 // values += V^T P, of 32 queries and some groups of keys.
@@ -313,7 +319,7 @@ void prefill(const Prefill& a) {
     const int64_t stride = row_bytes(cache), last = a.seen + a.queries - 1;
     pack_weights(a, w);
     pack_queries(a, w);
-    for (int64_t i = 0; i < w.tiles * kT; ++i) w.top[i] = kLowest, w.sum[i] = 0;
+    for (int64_t i = 0; i < w.tiles * kT; ++i) w.top[i] = kLowest, w.sum[i] = w.exact[i] = 0;
     __builtin_memset(w.values, 0, static_cast<size_t>(w.tiles * kT * a.V) * sizeof(float));
     shape_tiles(64, 16);
     for (int64_t n = 0; n < last; n += kSpan) {  // a page is a whole number of blocks
@@ -336,22 +342,15 @@ void prefill(const Prefill& a) {
             settle();
             for (int64_t g = 0; g < groups; ++g) score_group(w, g, w.queries + tile * w.chunks * 4 * kTileBytes, coming);
             for (int64_t c = 0; c < kT; c += 16)
-                (w.parts > 1 ? soften<true> : soften<false>)(groups * kKeyGroup, seen + c, w.scores + c, w.top + tile * kT + c, w.sum + tile * kT + c, values + c, a.V);
+                (w.parts > 1 ? soften<true> : soften<false>)(groups * kKeyGroup, seen + c, w.scores + c, w.top + tile * kT + c, w.sum + tile * kT + c,
+                                                             w.exact + tile * kT + c, values + c, a.V);
             settle();
             gather_groups(a, w, groups, values, coming);
         }
     }
     _tile_release();
-    for (int64_t i = 0; i < w.tiles * kT; ++i) w.top[i] *= kLn2;
-    expand_end({.V = a.V,
-                .queries = a.queries,
-                .top = w.top,
-                .sum = w.sum,
-                .values = w.values,
-                .y = a.y,
-                .y_stride = a.y_stride,
-                .log_sum_exp = a.log_sum_exp,
-                .lse_stride = a.lse_stride});
+    expand_end({.V = a.V, .queries = a.queries, .sum = w.sum, .values = w.values, .y = a.y, .y_stride = a.y_stride});
+    for (int64_t t = 0; a.log_sum_exp && t < a.queries; ++t) a.log_sum_exp[t * a.lse_stride] = w.top[t] * kLn2 + __builtin_logf(w.exact[t]);
 }
 
 int64_t prefill_scratch(const Prefill& a) {

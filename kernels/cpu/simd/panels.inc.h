@@ -67,15 +67,15 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
     for (int64_t g = 0; g < in / 32; ++g) {
         for (int v = 0; v < kVectors; ++v) {
             F c[32];
-            F amax{};
+            I largest{};
             for (int i = 0; i < 32; i += kLanes) columns(rows + v * kLanes, g * 32 + i, in, c + i);
-            for (const F& x : c) amax = larger(amax, abs(x));
-            const F inverse = amax > kTiny ? 127.f / amax : F{};
+            for (const F& x : c) largest = max(largest, size(x));
+            const F factor = group_factor(largest);
             for (int i = 0; i < 32; i += 2) {
-                const I pair = (round_to_int(c[i] * inverse) & 0xffff) | round_to_int(c[i + 1] * inverse) << 16;
+                const I pair = (quantise(c[i], factor) & 0xffff) | quantise(c[i + 1], factor) << 16;
                 __builtin_memcpy(out.values + (g * 32 + i) / 2 * kPanel + v * kLanes, &pair, sizeof pair);
             }
-            store(out.scales + g * kPanel + v * kLanes, amax / 127.f);
+            store(out.scales + g * kPanel + v * kLanes, group_scale(largest));
         }
     }
 }

@@ -93,15 +93,14 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
     const int64_t groups = in / 32;
     const QuantRow out = quant_row(prepared, groups);
     for (int64_t g = 0; g < padded_groups(groups); ++g) {
-        F amax{};
+        I sizes{};
         if (g < groups) {
-            for (int i = 0; i < 32; i += kLanes) amax = larger(amax, abs(load(x + g * 32 + i)));
+            for (int i = 0; i < 32; i += kLanes) sizes = max(sizes, size(load(x + g * 32 + i)));
         }
-        const float top = largest(amax), inverse = top > kTiny ? 127.f / top : 0.f;
-        I total{};
+        const I largest = splat(highest(sizes));
+        const F factor = group_factor(largest);
         for (int i = 0; i < 32; i += kLanes) {
-            const I q = g < groups ? round_to_int(load(x + g * 32 + i) * inverse) : I{};
-            total += q;
+            const I q = g < groups ? quantise(load(x + g * 32 + i), factor) : I{};
             Quant* to = out.values + g * 32 + i;
 #if defined(__AVX512VNNI__)
             _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(q)));
@@ -109,10 +108,11 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
             for (int j = 0; j < kLanes; ++j) to[j] = static_cast<Quant>(q[j]);
 #endif
         }
-        out.scales[g] = top / 127.f;
+        out.scales[g] = group_scale(largest)[0];
 #if defined(__AVX512VNNI__)
-        const __m256i first = _mm256_castsi128_si256(_mm_cvtsi32_si128(-128 * _mm512_reduce_add_epi32(reinterpret_cast<__m512i>(total))));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.starts + g * kStarts), _mm256_zextsi128_si256(_mm256_castsi256_si128(first)));
+        const __m256i sums =
+            _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(out.values + g * 32)));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.starts + g * kStarts), _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), sums), 7));
 #endif
     }
 }

@@ -94,17 +94,15 @@ inline int64_t padded_groups(int64_t groups) { return (groups + kBatch - 1) / kB
 
 #if defined(__AVX512VNNI__)
 using Quant = int8_t;
-// VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every group starts at -128 sum(x). Nibbles go in as 16 n, a sixteenth of
-// their scale with them, so that they need the same start.
-constexpr int kStarts = 8;  // int32 a group, the sum in the first
+// VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every lane starts at -128 times the sum of its four x, so that nothing of it
+// is left for the f32 sums. Nibbles go in as 16 n, a sixteenth of their scale with them, so that they need the same start.
+constexpr int kStarts = 8;  // int32 a group, one for each lane
 #else
 using Quant = int16_t;
 constexpr int kStarts = 0;
 #endif
 
 inline int64_t quant_row_bytes(int64_t in) { return padded_groups(in / 32) * (32 * static_cast<int64_t>(sizeof(Quant)) + 4 + 4 * kStarts); }
-
-constexpr float kTiny = 1e-30f;  // a group without a larger value is zeros: 127 over it must stay finite
 
 struct QuantRow {
     Quant* values;

@@ -9,13 +9,6 @@ namespace {
 inline int64_t padded(int64_t n, int64_t to = 16) { return (n + to - 1) / to * to; }
 inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Keeps a value in a register where the compiler would rather load it twice: loads are what products run out of first.
-inline void hold(F& v) {
-#if defined(__x86_64__)
-    __asm__("" : "+v"(v));
-#endif
-}
-
 // --- lanes ---
 
 inline F load_upto(const float* p, int64_t n) { return n >= kLanes ? load(p) : load_part(p, n); }

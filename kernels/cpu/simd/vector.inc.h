@@ -118,6 +118,17 @@ inline void transpose(F* v) {
     if constexpr (kLanes > 8) swap_halves<8>(v);
 }
 
+// v as it is now, in a register: the compiler neither loads it again nor fuses the product that it is with a sum behind it.
+inline void hold(F& v) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(v));
+#else
+    __asm__("" : "+m"(v));
+#endif
+}
+
 // To the nearest integer, ties to even, for |x| < 2^22: the sum pushes the fraction off the end of the mantissa.
 inline I round_to_int(F x) { return as_int(x + 0x1.8p23f) - 0x4b400000; }
 inline F round(F x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
@@ -174,10 +185,32 @@ inline F from_bf16(const uint16_t* p) {
     return as_float(widen_u16(p) << 16);
 #endif
 }
-// Rounded to bf16 (ties to even) and still an f32. NaN stays NaN.
+// Rounded to bf16 (ties to even) and still an f32. NaN stays NaN, whatever its payload.
 inline F round_bf16(F x) {
-    const I bits = as_int(x), rounded = x == x ? bits + 0x7fff + ((bits >> 16) & 1) : bits | 0x400000;
-    return as_float(rounded & static_cast<int32_t>(0xffff0000));
+    const I bits = as_int(x), rounded = bits + 0x7fff + ((bits >> 16) & 1);
+    return as_float((x == x ? rounded : bits | 0x400000) & static_cast<int32_t>(0xffff0000));
+}
+
+// x as int8 in groups of 32 (top of ops.h), the same bits in every build. `largest`: the group's largest |x| as size() has it, which a NaN is too, so that a
+// group with one has the scale NaN.
+inline I size(F x) { return as_int(x) & 0x7fffffff; }
+inline I max(I a, I b) { return a > b ? a : b; }
+inline int32_t highest(I v) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_epi32(reinterpret_cast<__m512i>(v));
+#else
+    int32_t top = v[0];
+    for (int i = 1; i < kLanes; ++i) top = v[i] > top ? v[i] : top;
+    return top;
+#endif
+}
+constexpr float kTiny = 1e-30f;  // a group without a larger value is zeros: 127 over it must stay finite
+inline F group_scale(I largest) { return as_float(largest) / 127.f; }
+inline F group_factor(I largest) { return as_float(largest) > kTiny ? 127.f / as_float(largest) : F{}; }
+inline I quantise(F x, F factor) {
+    F product = x * factor;
+    hold(product);  // or a build with fused multiply-adds would round it once, and others twice
+    return round_to_int(product);
 }
 
 }  // namespace
