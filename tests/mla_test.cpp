@@ -230,6 +230,21 @@ TEST_P(MlaEverywhere, StoredKeysAndValuesEndAnywhere) {
     }
 }
 
+// Sizes that a CPU's matrix tiles take for a prefill: keys and values of different widths, blocks of keys and tiles of queries that end anywhere, and NaN
+// behind the last row. f32 and f16 weights round nothing.
+TEST_P(MlaEverywhere, PrefillsOfAnySizeAreTheFormula) {
+    for (const Shape& s : {Shape{2, 32, 32, 64, 64}, {1, 96, 64, 32, 32}})
+        for (const auto& [past, count] : {std::pair{0, 3}, {0, 33}, {97, 31}, {127, 65}, {128, 32}, {250, 129}}) {
+            if (simulated && past + count > 130) continue;
+            for (DType type : {DType::f32, DType::f16}) {
+                const Problem p(s, past + count, {.cache = DType::bf16, .weights = type, .sharpness = 3});
+                const Outcome expected = run(*truth, p, MlaForm::automatic, {}, past);
+                expect_close(run(*on, p, MlaForm::expanded, {}, past), expected, simulated ? 1e-2 : 2e-5,
+                             "V " + std::to_string(s.V) + " past " + std::to_string(past));
+            }
+        }
+}
+
 // A rotated key may be rounded to its other neighbour than the truth's, 2^-8 of one of the score's columns.
 TEST_P(MlaEverywhere, RotatedKeysAreRoundedOnce) {
     const Problem p({2, 16, 16, 16, 32}, simulated ? 50 : 120, {.cache = DType::bf16, .theta = 1e4f});
