@@ -45,12 +45,12 @@ void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char*
         const int64_t n = groups - g < 16 ? groups - g : 16;
         const auto there = static_cast<__mmask16>((1u << n) - 1);
         const float* from = x + g * 32;
-        I tops[16] = {};
-        for (int64_t i = 0; i < n; ++i) tops[i] = max(size(load(from + i * 32)), size(load(from + i * 32 + 16)));
-        const I largest = fold(tops, [](I a, I b) { return max(a, b); });
-        _mm512_mask_storeu_ps(scales + g, there, group_scale(largest));
+        F tops[16] = {};
+        for (int64_t i = 0; i < n; ++i) tops[i] = larger(abs(load(from + i * 32)), abs(load(from + i * 32 + 16)));
+        const F amax = fold(tops, [](F a, F b) { return larger(a, b); });
+        _mm512_mask_storeu_ps(scales + g, there, group_scale(amax));
         alignas(64) float factors[16];
-        store(factors, group_factor(largest));
+        store(factors, group_factor(amax));
         I totals[16] = {};
         for (int64_t i = 0; i < n; ++i) {
             const F factor = splat(factors[i]);

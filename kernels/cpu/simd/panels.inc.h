@@ -67,15 +67,15 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
     for (int64_t g = 0; g < in / 32; ++g) {
         for (int v = 0; v < kVectors; ++v) {
             F c[32];
-            I largest{};
+            F amax{};
             for (int i = 0; i < 32; i += kLanes) columns(rows + v * kLanes, g * 32 + i, in, c + i);
-            for (const F& x : c) largest = max(largest, size(x));
-            const F factor = group_factor(largest);
+            for (const F& x : c) amax = larger(amax, abs(x));
+            const F factor = group_factor(amax);
             for (int i = 0; i < 32; i += 2) {
                 const I pair = (quantise(c[i], factor) & 0xffff) | quantise(c[i + 1], factor) << 16;
                 __builtin_memcpy(out.values + (g * 32 + i) / 2 * kPanel + v * kLanes, &pair, sizeof pair);
             }
-            store(out.scales + g * kPanel + v * kLanes, group_scale(largest));
+            store(out.scales + g * kPanel + v * kLanes, group_scale(amax));
         }
     }
 }

@@ -93,12 +93,12 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
     const int64_t groups = in / 32;
     const QuantRow out = quant_row(prepared, groups);
     for (int64_t g = 0; g < padded_groups(groups); ++g) {
-        I sizes{};
+        F sizes{};
         if (g < groups) {
-            for (int i = 0; i < 32; i += kLanes) sizes = max(sizes, size(load(x + g * 32 + i)));
+            for (int i = 0; i < 32; i += kLanes) sizes = larger(sizes, abs(load(x + g * 32 + i)));
         }
-        const I largest = splat(highest(sizes));
-        const F factor = group_factor(largest);
+        const F amax = splat(largest(sizes));
+        const F factor = group_factor(amax);
         for (int i = 0; i < 32; i += kLanes) {
             const I q = g < groups ? quantise(load(x + g * 32 + i), factor) : I{};
             Quant* to = out.values + g * 32 + i;
@@ -108,7 +108,7 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
             for (int j = 0; j < kLanes; ++j) to[j] = static_cast<Quant>(q[j]);
 #endif
         }
-        out.scales[g] = group_scale(largest)[0];
+        out.scales[g] = group_scale(amax)[0];
 #if defined(__AVX512VNNI__)
         const __m256i sums =
             _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(out.values + g * 32)));

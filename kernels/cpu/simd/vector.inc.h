@@ -191,22 +191,10 @@ inline F round_bf16(F x) {
     return as_float((x == x ? rounded : bits | 0x400000) & static_cast<int32_t>(0xffff0000));
 }
 
-// x as int8 in groups of 32 (top of ops.h), the same bits in every build. `largest`: the group's largest |x| as size() has it, which a NaN is too, so that a
-// group with one has the scale NaN.
-inline I size(F x) { return as_int(x) & 0x7fffffff; }
-inline I max(I a, I b) { return a > b ? a : b; }
-inline int32_t highest(I v) {
-#if defined(__AVX512F__)
-    return _mm512_reduce_max_epi32(reinterpret_cast<__m512i>(v));
-#else
-    int32_t top = v[0];
-    for (int i = 1; i < kLanes; ++i) top = v[i] > top ? v[i] : top;
-    return top;
-#endif
-}
+// x as int8 in groups of 32 (top of ops.h), the same bits in every build. amax: the group's largest |x| by larger(), so that a NaN makes the scale NaN.
 constexpr float kTiny = 1e-30f;  // a group without a larger value is zeros: 127 over it must stay finite
-inline F group_scale(I largest) { return as_float(largest) / 127.f; }
-inline F group_factor(I largest) { return as_float(largest) > kTiny ? 127.f / as_float(largest) : F{}; }
+inline F group_scale(F amax) { return amax / 127.f; }
+inline F group_factor(F amax) { return amax > kTiny ? 127.f / amax : F{}; }
 inline I quantise(F x, F factor) {
     F product = x * factor;
     hold(product);  // or a build with fused multiply-adds would round it once, and others twice
