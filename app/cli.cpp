@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iostream>
 #include <new>
+#include <ostream>
 
 #include "app/chat.h"
 #include "app/command_line.h"

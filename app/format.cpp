@@ -1,6 +1,7 @@
 #include "app/format.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <cwchar>

@@ -1,6 +1,7 @@
 #include "core/runs/live_run.h"
 
 #include <algorithm>
+#include <new>
 
 #include "core/studies/race.h"
 #include "core/system.h"
