@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iostream>
 #include <new>
+#include <ostream>
 
 #include "app/chat.h"
+#include "app/command_line.h"
 #include "app/commands.h"
 #include "app/format.h"
 #include "core/runs/replay_run.h"
@@ -240,6 +243,17 @@ int run(int argc, char** argv) {
     sub = subcommand("export", "a recording's numbers as arrays or tables", exported, export_command);
     sub->add_option("file", exported.file, "recording (.klprun)")->required();
     sub->add_option("-o,--out", exported.out, "file to make: .npz for NumPy, .csv or .json")->required();
+
+    const auto said = [](const std::string& text) {
+        std::cout << text << std::flush;
+        throw CLI::Success();
+    };
+    app.add_flag_callback(
+        "--help-man", [&] { said(man_page(app, "klp " KLP_VERSION)); }, "the page klp(1), for man");
+    app.add_option_function<std::string>(
+           "--completion", [&](const std::string& shell) { said(shell == "zsh" ? zsh_completion(app) : bash_completion(app)); },
+           "a script that completes this command line in a shell")
+        ->check(CLI::IsMember({"bash", "zsh"}));
 
     DoctorOptions doctor;
     sub = subcommand("doctor", "the machine, the terminal, and what falls back and why", doctor, doctor_command);

@@ -1,5 +1,6 @@
 // klp eval: what a model recalls over distance, on chats it was never trained on. Every answer is made greedily by the engine, token by token.
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 #include <map>

@@ -3,6 +3,7 @@
 #include "core/text/chat_template.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>

@@ -1,6 +1,7 @@
 // klp logits and klp tokenize: what goes into the model and what comes out, as numbers.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <fstream>

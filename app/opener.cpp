@@ -1,6 +1,7 @@
 #include "app/opener.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "app/engine.h"
 #include "app/machine.h"

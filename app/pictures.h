@@ -1,8 +1,10 @@
 // Pictures made of characters: values in, text out. They know neither the model nor the terminal, only what they may be drawn with (Canvas).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/terminal.h"

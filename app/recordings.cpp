@@ -1,10 +1,12 @@
 // klp run, klp replay, klp export: recordings made without a window, read again, and taken apart into arrays and tables.
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <thread>
 
 #include "app/commands.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <system_error>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/naive.h"

@@ -2,6 +2,8 @@
 #include <QComboBox>
 #include <QLabel>
 
+#include <cmath>
+
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/panels/panel.h"
 #include "tests/gui_support.h"

@@ -9,9 +9,13 @@
 #include <sys/wait.h>
 #include <termios.h>
 
+#include <cctype>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <tuple>
 
 #include "core/system.h"
 #include "tests/checkpoints.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 #include <ostream>
 
 #include "tests/support.h"
@@ -11,9 +12,9 @@ namespace klp::cuda_on_cpu {  // kernels/cuda compiled against tests/simt
 std::shared_ptr<Backend> make_backend(int device, std::string why);
 }
 namespace simt {
-extern int64_t launches_until_failure;  // 1: the next one fails; 0: none does
+extern int64_t launches_until_failure;       // 1: the next one fails; 0: none does
 extern int64_t held_bytes, most_held_bytes;  // of device memory, now and at the most since a test set it
-extern bool early;                      // launches run at once, and only what goes to the host is late; else all of it is
+extern bool early;                           // launches run at once, and only what goes to the host is late; else all of it is
 }  // namespace simt
 
 namespace klp::test {

@@ -4,6 +4,8 @@
 #include <QDockWidget>
 #include <QMenuBar>
 
+#include <cmath>
+
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/frame/main_window.h"

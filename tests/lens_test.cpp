@@ -5,6 +5,8 @@
 #include <QFileInfo>
 #include <QTemporaryDir>
 
+#include <cmath>
+
 #include "app/gui/panels/half_life.h"
 #include "app/gui/panels/norm_plots.h"
 #include "app/gui/panels/retention.h"

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <thread>

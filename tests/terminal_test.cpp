@@ -1,6 +1,7 @@
 // Numbers and pictures of the terminal program: what a person reads is true, fits the window and cannot be hijacked.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <clocale>
 #include <cmath>
 #include <sstream>

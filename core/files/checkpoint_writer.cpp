@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/files/foreign.h"
 #include "core/files/json.h"
@@ -216,8 +217,8 @@ Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType
         if (auto found = (*source)->find(t.name, t.shape); !found) return tl::unexpected(found.error());
     std::vector<std::pair<std::string, std::string>> files;
     std::error_code none;
-    for (const char* name :
-         {"config.json", "generation_config.json", "tiktoken.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "LICENSE"}) {
+    for (const char* name : {"config.json", "generation_config.json", "tiktoken.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                             "chat_template.jinja", "LICENSE"}) {
         if (!fs::exists(from / name, none)) continue;
         auto text = read_text(from / name, 256 << 20);
         if (!text) return tl::unexpected(text.error());

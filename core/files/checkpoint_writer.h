@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <utility>
 
 #include "core/files/weights.h"
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "core/files/json.h"

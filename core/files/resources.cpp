@@ -1,6 +1,7 @@
 #include "core/files/resources.h"
 
 #include <cstdlib>
+#include <system_error>
 
 #include <vector>
 #include "core/files/foreign.h"

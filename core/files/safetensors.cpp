@@ -15,8 +15,10 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "core/files/foreign.h"
 #include "core/files/json.h"

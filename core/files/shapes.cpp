@@ -1,6 +1,7 @@
 // What follows from a config without any weights: named shapes, the list of tensors, counts and bytes.
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "core/files/config.h"
 

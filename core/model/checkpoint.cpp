@@ -1,5 +1,7 @@
 #include "core/model/checkpoint.h"
 
+#include <system_error>
+
 #include "core/files/foreign.h"
 
 namespace klp {

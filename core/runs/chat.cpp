@@ -11,6 +11,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <system_error>
+#include <utility>
 
 #include "core/files/json.h"
 #include "core/model/generate.h"

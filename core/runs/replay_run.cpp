@@ -1,6 +1,7 @@
 #include "core/runs/replay_run.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace klp {
 

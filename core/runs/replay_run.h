@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "core/runs/recording.h"
 #include "core/system.h"

@@ -31,7 +31,7 @@ double part(std::vector<double> values, double at) {
     return *place;
 }
 
-std::string size(int64_t bytes) {
+std::string amount(int64_t bytes) {
     char text[32];
     const double mib = static_cast<double>(bytes) / (1 << 20);
     std::snprintf(text, sizeof text, mib < 1024 ? "%.1f MiB" : "%.1f GiB", mib < 1024 ? mib : mib / 1024);
@@ -108,8 +108,8 @@ public:
                 cells[i]->prefill.why = cells[i]->one.why = cells[i]->batch.why = too_large(needs[i], free);
         }
         if (fit.empty()) {
-            sweep_.ended = "ended before " + std::to_string(row.context) + " tokens: the hybrid needs " + size(needs[0] + kReserve) + " more, the twin " +
-                           size(needs[1] + kReserve) + ", and " + size(free) + " are free";
+            sweep_.ended = "ended before " + std::to_string(row.context) + " tokens: the hybrid needs " + amount(needs[0] + kReserve) + " more, the twin " +
+                           amount(needs[1] + kReserve) + ", and " + amount(free) + " are free";
             return false;
         }
         row.in_turn = fit.size() == 2 && (free < 0 || together + kReserve <= free);
@@ -131,7 +131,7 @@ public:
 
 private:
     bool cancelled() const { return options_.cancel && *options_.cancel; }
-    static std::string too_large(int64_t needs, int64_t free) { return "a sequence needs " + size(needs + kReserve) + ", and " + size(free) + " are free"; }
+    static std::string too_large(int64_t needs, int64_t free) { return "a sequence needs " + amount(needs + kReserve) + ", and " + amount(free) + " are free"; }
     void say(const Runner& r, const std::string& what, const char* unit, int64_t done, int64_t total) const {
         if (!options_.on_progress) return;
         const std::string context = "context " + std::to_string(sweep_.rows.size() + 1) + " of " + std::to_string(options_.contexts.size());
@@ -234,7 +234,7 @@ private:
         const int64_t n = std::min(kMostSequences, sequences_that_fit(config, room, context, r.cache_value_bytes));
         if (n == 0) {
             out.why =
-                "a sequence needs " + size(one + kReserve) + " beside the weights, and of " + size(sweep_.memory) + " " + size(room + kReserve) + " are left";
+                "a sequence needs " + amount(one + kReserve) + " beside the weights, and of " + amount(sweep_.memory) + " " + amount(room + kReserve) + " are left";
             return true;
         }
         out = counted(r, context, n);
@@ -304,11 +304,11 @@ Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<cons
     sweep.memory = options.memory;
     if (options.memory > 0) {
         if (options.memory > most)
-            return fail(Error::device, "a budget of " + size(options.memory) + " is more than there is: " + size(most) + " with the weights");
+            return fail(Error::device, "a budget of " + amount(options.memory) + " is more than there is: " + amount(most) + " with the weights");
         const int64_t least = sweep.weight_bytes + kReserve + bytes_of_sequence(a.model->config(), options.contexts.front(), a.cache_value_bytes);
         if (options.memory < least)
-            return fail(Error::device, "a budget of " + size(options.memory) + " holds no sequence: the weights, one of " +
-                                           std::to_string(options.contexts.front()) + " tokens and what an op needs take " + size(least));
+            return fail(Error::device, "a budget of " + amount(options.memory) + " holds no sequence: the weights, one of " +
+                                           std::to_string(options.contexts.front()) + " tokens and what an op needs take " + amount(least));
     } else {
         sweep.memory = sweep.weight_bytes + (gpu ? free / 20 * 19 : std::min(kCpuMemory, free < 0 ? kCpuMemory : free / 2));
     }

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <system_error>
 
 #include "core/files/json.h"
 #include "core/text/vocabulary.h"

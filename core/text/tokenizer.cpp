@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <system_error>
 
 #include "core/files/json.h"
 #include "core/text/pretokenizer.h"

@@ -1,5 +1,7 @@
 // Attention in the latent space: the cache is read once, as key and as value of all heads. Blocks take items, a range of cached rows and a tile of queries
 // each; how a sequence is cut into ranges depends on nothing but itself.
+#include <cmath>
+
 #include "kernels/cuda/mla.h"
 #include "kernels/cuda/mma.h"
 

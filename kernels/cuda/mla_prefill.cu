@@ -1,5 +1,7 @@
 // Attention with keys and values expanded: per pair of query and key it costs N + R + V products where the latent space costs 2 L + R. Keys come in blocks
 // whose expansion fits the temporary memory; from block to block each query's largest score, sum of weights and weighted sum (in y) are carried on.
+#include <cmath>
+
 #include "kernels/cuda/mla.h"
 #include "kernels/cuda/mma.h"
 

@@ -3,6 +3,8 @@
 
 #include <QTimer>
 
+#include <utility>
+
 #include "app/gui/chat/line_tokens.h"
 #include "app/gui/session/session.h"
 #include "core/runs/chat.h"

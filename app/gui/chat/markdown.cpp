@@ -1,5 +1,8 @@
 #include "app/gui/chat/markdown.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <QRegularExpression>
 #include <QSet>
 

@@ -8,6 +8,7 @@
 #include <QWidget>
 #include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace klp::gui {

@@ -7,6 +7,9 @@
 #include <QPen>
 #include <QPolygonF>
 
+#include <algorithm>
+#include <cmath>
+
 namespace klp::gui {
 
 inline void stroke(QPainter& p, const QPolygonF& line, QPen pen) {

@@ -5,6 +5,8 @@
 #include <QStyleFactory>
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <utility>
 
 // The resources of a static library are found only once this was called, outside of any namespace.
 static void use_resources() { Q_INIT_RESOURCE(desktop); }

@@ -1,5 +1,7 @@
 #include "app/gui/frame/timeline.h"
 
+#include <tuple>
+
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QToolButton>

@@ -5,6 +5,7 @@
 #include <QProgressBar>
 #include <cmath>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "app/format.h"

@@ -4,6 +4,7 @@
 #include <QMouseEvent>
 #include <QPainter>
 #include <cmath>
+#include <limits>
 
 #include "app/gui/draw/strokes.h"
 #include "app/gui/draw/theme.h"

@@ -3,6 +3,10 @@
 
 #include <QWidget>
 
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 namespace klp::gui {
 
 struct NormSeries {

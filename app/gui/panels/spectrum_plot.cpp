@@ -1,6 +1,7 @@
 #include "app/gui/panels/spectrum_plot.h"
 
 #include <QPainter>
+#include <algorithm>
 #include <cmath>
 
 #include "app/format.h"

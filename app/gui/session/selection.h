@@ -3,6 +3,7 @@
 
 #include <QObject>
 #include <cstdint>
+#include <utility>
 
 namespace klp::gui {
 
