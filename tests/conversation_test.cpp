@@ -361,16 +361,16 @@ TEST_F(TalkTest, AFullContextRollsOn) {
 }
 
 TEST_F(TalkTest, AFullContextIsSummedUp) {
-    Conversation talk = begin(320);
+    Conversation talk = begin(640);
     talk.set_system("Be brief.");
     std::vector<Conversation::Summary> made;
     ASSERT_TRUE(talk.set_on_full(OnFull::summarise, [&](const Conversation::Summary& s) { made.push_back(s); }));
     std::vector<int> tips;
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 40; ++i) {
         const int before = talk.tip();
         const size_t known = made.size();
         ask(talk, "Question number " + std::to_string(i));
-        EXPECT_LE(talk.sequence().position(), 320);
+        EXPECT_LE(talk.sequence().position(), 640);
         EXPECT_EQ(talk.sequence().dropped(), 0);
         expect_true_memory(talk);
         if (made.size() == known) continue;

@@ -315,7 +315,7 @@ TEST(Machine, RefusesOnlyWhatItCanNeverHold) {
 }
 
 TEST_F(RunTest, AContextThatRollsSaysWhatItDropped) {
-    run_.post(LoadModel{.device = "cpu", .threads = 1, .context = 64});
+    run_.post(LoadModel{.device = "cpu", .threads = 1, .context = 40});
     ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
     MakeAnswer story = ask({{"user", "Tell me a story."}}, 200);
     run_.post(story);
@@ -330,8 +330,8 @@ TEST_F(RunTest, AContextThatRollsSaysWhatItDropped) {
     int64_t before = 0, position = 0;
     for (const CacheRolled& r : rolled) EXPECT_GT(r.dropped, std::exchange(before, r.dropped));
     for (const TokenMade& t : only<TokenMade>(events)) position = t.position;
-    EXPECT_GT(position, 64);
-    EXPECT_LE(position + 2 - rolled.back().dropped, 64);
+    EXPECT_GT(position, 40);
+    EXPECT_LE(position + 2 - rolled.back().dropped, 40);
 
     // A cache head reads what is left, a state all; and the state of then is fed again with the same cache.
     const RunCard card = *open_for_run(LoadModel{.device = "cpu", .threads = 1}, {})->card;
