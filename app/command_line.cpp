@@ -12,18 +12,18 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-enum class Value { none, number, words, other };  // other: completed as a file name
+enum class Takes { none, number, words, other };  // other: completed as a file name
 
 // An option or a positional as all three forms want it.
 struct Entry {
     Words names;  // with dashes, the short ones first; none: a positional
     std::string name, about;
-    Value value = Value::none;
+    Takes value = Takes::none;
     Words words;  // all that it may be
     bool required = false;
 };
 
-struct Command {
+struct Verb {
     std::string name, about;  // "": klp itself
     std::vector<Entry> entries;
 };
@@ -56,24 +56,24 @@ Entry entry(const CLI::Option& option) {
     if (option.get_items_expected_max() == 0) return e;
     if (!option.get_default_str().empty()) e.about += " (default: " + option.get_default_str() + ")";
     const std::string type = option.get_type_name();  // such as INT, or TEXT:{bash,zsh}
-    e.value = type.rfind("INT", 0) == 0 || type.rfind("UINT", 0) == 0 || type.rfind("FLOAT", 0) == 0 ? Value::number : Value::other;
+    e.value = type.rfind("INT", 0) == 0 || type.rfind("UINT", 0) == 0 || type.rfind("FLOAT", 0) == 0 ? Takes::number : Takes::other;
     if (const size_t open = type.find('{'), close = type.find('}'); open < close && close != std::string::npos) {
-        e.value = Value::words;
+        e.value = Takes::words;
         e.words = split(type.substr(open + 1, close - open - 1), ',');
     }
     return e;
 }
 
-Command command(const CLI::App& app, const std::string& name) {
-    Command c{name, app.get_description(), {}};
+Verb command(const CLI::App& app, const std::string& name) {
+    Verb c{name, app.get_description(), {}};
     for (const CLI::Option* option : app.get_options())
         if (!option->get_group().empty()) c.entries.push_back(entry(*option));
     return c;
 }
 
 // klp itself, then its commands.
-std::vector<Command> commands(const CLI::App& app) {
-    std::vector<Command> all{command(app, "")};
+std::vector<Verb> commands(const CLI::App& app) {
+    std::vector<Verb> all{command(app, "")};
     for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) all.push_back(command(*sub, sub->get_name()));
     return all;
 }
@@ -98,14 +98,14 @@ std::string roff(std::string_view text) {
 std::string bold(const std::string& text) { return "\\fB" + roff(text) + "\\fR"; }
 std::string italic(const std::string& text) { return "\\fI" + roff(text) + "\\fR"; }
 
-std::string roff(const Command& command) {
+std::string roff(const Verb& command) {
     std::string text;
     for (const Entry& e : command.entries) {
         std::string head;
         for (const std::string& name : e.names) head += (head.empty() ? "" : ", ") + bold(name);
         if (head.empty()) head = italic(e.name);
-        if (!e.names.empty() && e.value != Value::none)
-            head += " " + (e.value == Value::words ? joined(e.words, "|") : italic(e.value == Value::number ? "number" : "text"));
+        if (!e.names.empty() && e.value != Takes::none)
+            head += " " + (e.value == Takes::words ? joined(e.words, "|") : italic(e.value == Takes::number ? "number" : "text"));
         text += ".TP\n" + head + "\n" + roff(e.about) + "\n";
     }
     return text;
@@ -144,7 +144,7 @@ std::string quoted(const std::string& text) {
     return safe + "'";
 }
 
-Words names_of(const Command& command, Value value) {
+Words names_of(const Verb& command, Takes value) {
     Words names;
     for (const Entry& e : command.entries)
         if (e.value == value) names.insert(names.end(), e.names.begin(), e.names.end());
@@ -161,17 +161,17 @@ std::string zsh_text(const std::string& text) {
     return safe;
 }
 
-std::string zsh(const Command& command) {
+std::string zsh(const Verb& command) {
     std::string text;
     for (const Entry& e : command.entries) {
-        const std::string action = e.value == Value::none     ? ""
-                                   : e.value == Value::words  ? ":value:(" + joined(e.words, " ") + ")"
-                                   : e.value == Value::number ? ":number: "
+        const std::string action = e.value == Takes::none     ? ""
+                                   : e.value == Takes::words  ? ":value:(" + joined(e.words, " ") + ")"
+                                   : e.value == Takes::number ? ":number: "
                                                               : ":text:_files";
         if (!e.name.empty()) text += " \\\n            " + quoted(":" + zsh_text(e.name) + ":_files");
         // What was said needs no second offer, under none of its names.
         for (const std::string& name : e.names)
-            text += " \\\n            " + quoted("(" + joined(e.names, " ") + ")" + name + (e.value != Value::none && name.size() > 2 ? "=" : "") + "[" +
+            text += " \\\n            " + quoted("(" + joined(e.names, " ") + ")" + name + (e.value != Takes::none && name.size() > 2 ? "=" : "") + "[" +
                                                  zsh_text(e.about) + "]" + action);
     }
     return text;
@@ -180,7 +180,7 @@ std::string zsh(const Command& command) {
 }  // namespace
 
 std::string man_page(const CLI::App& app, const std::string& version) {
-    const std::vector<Command> all = commands(app);
+    const std::vector<Verb> all = commands(app);
     std::string text = ".TH KLP 1 \"\" " + quoted(version) + " \"User Commands\"\n";
     std::replace(text.begin(), text.end(), '\'', '"');
     text += ".SH NAME\nklp \\- talk to a Kimi Linear model and watch its memory work\n.SH SYNOPSIS\n.B klp\n[\\fIoptions\\fR]\n";
@@ -196,12 +196,12 @@ std::string man_page(const CLI::App& app, const std::string& version) {
 }
 
 std::string bash_completion(const CLI::App& app) {
-    const std::vector<Command> all = commands(app);
+    const std::vector<Verb> all = commands(app);
     Words names;
-    for (const Command& c : all)
+    for (const Verb& c : all)
         if (!c.name.empty()) names.push_back(c.name);
     Words valued;  // of klp itself: the word behind is no command
-    for (const Value value : {Value::number, Value::words, Value::other})
+    for (const Takes value : {Takes::number, Takes::words, Takes::other})
         for (const std::string& name : names_of(all[0], value)) valued.push_back(name);
 
     std::string text =
@@ -226,18 +226,18 @@ std::string bash_completion(const CLI::App& app) {
         "    done\n"
         "    COMPREPLY=()\n"
         "    case $command in\n";
-    for (const Command& c : all) {
+    for (const Verb& c : all) {
         Words options;
         for (const Entry& e : c.entries) options.insert(options.end(), e.names.begin(), e.names.end());
         text += "    " + (c.name.empty() ? "''" : c.name) + ")\n        options=" + quoted(joined(options, " ")) + "\n";
         if (c.name.empty()) text += "        words=" + quoted(joined(names, " ")) + "\n";
         text += "        case $before in\n";
-        if (const Words numbers = names_of(c, Value::number); !numbers.empty()) text += "        " + joined(numbers, "|") + ") return ;;\n";
+        if (const Words numbers = names_of(c, Takes::number); !numbers.empty()) text += "        " + joined(numbers, "|") + ") return ;;\n";
         for (const Entry& e : c.entries)
-            if (e.value == Value::words && !e.names.empty())
+            if (e.value == Takes::words && !e.names.empty())
                 text +=
                     "        " + joined(e.names, "|") + ") mapfile -t COMPREPLY < <(compgen -W " + quoted(joined(e.words, " ")) + " -- \"$word\"); return ;;\n";
-        if (const Words files = names_of(c, Value::other); !files.empty()) text += "        " + joined(files, "|") + ") options= words= ;;\n";
+        if (const Words files = names_of(c, Takes::other); !files.empty()) text += "        " + joined(files, "|") + ") options= words= ;;\n";
         text += "        esac\n        ;;\n";
     }
     return text +
@@ -256,7 +256,7 @@ std::string bash_completion(const CLI::App& app) {
 }
 
 std::string zsh_completion(const CLI::App& app) {
-    const std::vector<Command> all = commands(app);
+    const std::vector<Verb> all = commands(app);
     std::string text =
         "#compdef klp\n"
         "# zsh completion of klp, made by: klp --completion zsh\n"
