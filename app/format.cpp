@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cwchar>
+#include <system_error>
 
 namespace klp {
 

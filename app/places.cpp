@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 #include "app/format.h"

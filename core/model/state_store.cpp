@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <system_error>
 
 #include "core/files/crc32.h"
 #include "core/system.h"

@@ -1,5 +1,7 @@
 #include "app/gui/frame/main_window.h"
 
+#include <tuple>
+
 #include <QActionGroup>
 #include <QApplication>
 #include <QCloseEvent>
