@@ -346,7 +346,7 @@ void tool(Session& session, const Words& args, const std::string& rest) {
     say(session, "kept; the model answers when all its calls have returned (/tool lists the open ones)");
 }
 
-struct Command {
+struct SlashCommand {
     const char* name;
     const char* arguments;
     const char* about;
@@ -355,8 +355,8 @@ struct Command {
 
 void help(Session& session);
 
-const std::vector<Command>& commands() {
-    static const std::vector<Command> all = {
+const std::vector<SlashCommand>& commands() {
+    static const std::vector<SlashCommand> all = {
         {"help", "", "this list", [](auto& s, auto&, auto&) { help(s); }},
         {"system", "[TEXT|off]", "show the system prompt, or begin anew with another", [](auto& s, auto&, auto& rest) { system_prompt(s, rest); }},
         {"set", "[NAME VALUE]", "show or change how tokens are chosen", [](auto& s, auto& args, auto&) { set(s, args); }},
