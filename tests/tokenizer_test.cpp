@@ -436,7 +436,8 @@ TEST(AnswerReader, TellsTextFromCallsAndKeepsIdsToTheLetter) {
     // What was read is what the template writes for it.
     const auto written = encode_message(tokenizer, {.role = "assistant", .content = read.text, .tool_calls = read.calls});
     ASSERT_TRUE(written);
-    EXPECT_EQ(Ids(written->begin() + static_cast<std::ptrdiff_t>(generation_prompt(tokenizer)->size()), written->end() - 1), answer) << "between the opening and <|im_end|>";
+    EXPECT_EQ(Ids(written->begin() + static_cast<std::ptrdiff_t>(generation_prompt(tokenizer)->size()), written->end() - 1), answer)
+        << "between the opening and <|im_end|>";
     // Token by token nothing of a call is text, and wherever an answer is cut off nothing of it is lost.
     for (size_t n = 0; n <= answer.size(); ++n) {
         AnswerReader reader(tokenizer);

@@ -7,11 +7,11 @@ namespace klp {
 
 namespace {
 
-constexpr int64_t kFirst = 64;                   // tokens of the first point
-constexpr int64_t kUncounted = 2;                  // decode steps behind a prefill: they find its rows in the caches, not theirs
-constexpr int64_t kSteps = kFirst - 1;           // that are decoded before a point's context is reached: they leave a prefill for the first point
-constexpr int64_t kFewest = 8;                   // that are timed, however long they take
-constexpr int64_t kPointNs = 300'000'000;        // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
+constexpr int64_t kFirst = 64;                 // tokens of the first point
+constexpr int64_t kUncounted = 2;              // decode steps behind a prefill: they find its rows in the caches, not theirs
+constexpr int64_t kSteps = kFirst - 1;         // that are decoded before a point's context is reached: they leave a prefill for the first point
+constexpr int64_t kFewest = 8;                 // that are timed, however long they take
+constexpr int64_t kPointNs = 300'000'000;      // behind so much decoding the rest is prefilled: a slow model's 8 steps say enough
 constexpr int64_t kSpare = int64_t{64} << 20;  // bytes that stay free: scratch, and everybody else
 
 double median(std::vector<double>& values) {

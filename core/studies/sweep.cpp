@@ -233,8 +233,8 @@ private:
         const int64_t room = std::min(sweep_.memory - sweep_.weight_bytes, free < 0 ? sweep_.memory : free) - kReserve;
         const int64_t n = std::min(kMostSequences, sequences_that_fit(config, room, context, r.cache_value_bytes));
         if (n == 0) {
-            out.why =
-                "a sequence needs " + amount(one + kReserve) + " beside the weights, and of " + amount(sweep_.memory) + " " + amount(room + kReserve) + " are left";
+            out.why = "a sequence needs " + amount(one + kReserve) + " beside the weights, and of " + amount(sweep_.memory) + " " + amount(room + kReserve) +
+                      " are left";
             return true;
         }
         out = counted(r, context, n);

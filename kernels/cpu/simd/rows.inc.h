@@ -94,8 +94,8 @@ inline int64_t padded_groups(int64_t groups) { return (groups + kBatch - 1) / kB
 
 #if defined(__AVX512VNNI__)
 using Quant = int8_t;
-// VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every lane starts at -128 times the sum of its four x, so that nothing of it
-// is left for the f32 sums. Nibbles go in as 16 n, a sixteenth of their scale with them, so that they need the same start.
+// VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every lane starts at -128 times the sum of its four x, so that nothing of
+// it is left for the f32 sums. Nibbles go in as 16 n, a sixteenth of their scale with them, so that they need the same start.
 constexpr int kStarts = 8;  // int32 a group, one for each lane
 #else
 using Quant = int16_t;
