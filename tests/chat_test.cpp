@@ -316,7 +316,7 @@ TEST_F(ChatTest, WhatTheModelIsToldBehindASummary) {
     say("summary", "And again.");
     const int x = say("summary", "Twice.");
     EXPECT_EQ(chat.told(x).system, "Be brief.\n\nWhat was said so far: Twice.");
-    EXPECT_EQ(chat.line().size(), 10u) << "nothing is lost";
+    EXPECT_EQ(chat.line().size(), 11u) << "nothing is lost";
     ASSERT_TRUE(chat.save(true));
     std::string note;
     const auto again = Chat::open(home / "told.jsonl", note);

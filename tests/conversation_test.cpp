@@ -365,18 +365,22 @@ TEST_F(TalkTest, AFullContextIsSummedUp) {
     talk.set_system("Be brief.");
     std::vector<Conversation::Summary> made;
     ASSERT_TRUE(talk.set_on_full(OnFull::summarise, [&](const Conversation::Summary& s) { made.push_back(s); }));
-    std::vector<int> tips;
+    int whole = 0;
     for (int i = 0; i < 40; ++i) {
         const int before = talk.tip();
         const size_t known = made.size();
         ask(talk, "Question number " + std::to_string(i));
         EXPECT_LE(talk.sequence().position(), 640);
         EXPECT_EQ(talk.sequence().dropped(), 0);
-        expect_true_memory(talk);
+        std::vector<int32_t> said;
+        for (int n : talk.line(talk.tip())) said.insert(said.end(), talk.node(n).tokens.begin(), talk.node(n).tokens.end());
+        ASSERT_EQ(talk.sequence().tokens(), said);
         if (made.size() == known) continue;
         // The new line: the system prompt with the summary, the last exchange word for word, and the question.
         const std::vector<int> line = talk.line(talk.tip());
+        if (line.size() == 3) continue;  // noise takes many ids: this summary left no room for the last exchange
         ASSERT_EQ(line.size(), 5u);
+        ++whole;
         EXPECT_EQ(talk.node(line[0]).text, "Be brief.\n\nWhat was said so far: " + made.back().text);
         EXPECT_EQ(talk.node(line[1]).text, talk.node(talk.node(before).parent).text);
         EXPECT_EQ(talk.node(line[2]).text, talk.node(before).text);
@@ -384,7 +388,8 @@ TEST_F(TalkTest, AFullContextIsSummedUp) {
         ASSERT_NE(stays, talk.branches().end()) << "the whole talk is a branch";
         EXPECT_EQ(stays->tip, before);
     }
-    EXPECT_GE(made.size(), 1u);
+    EXPECT_GE(made.size(), 2u);
+    EXPECT_GE(whole, 1);
 
     // Interrupted, nothing has happened.
     Conversation again = begin(160);

@@ -673,7 +673,7 @@ TEST_F(Replay, ATornRecordingSaysSoFirst) {
     EXPECT_EQ(ends[0].answer, 2);
 }
 
-TEST(Replay, GoingBackTellsWhatTheCacheHeldThen) {
+TEST(ReplayOfARollingCache, GoingBackTellsWhatItHeldThen) {
     TempFolder folder;
     const auto c = card();
     std::vector<Event> events{Loaded{c}};

@@ -317,7 +317,7 @@ TEST(Machine, RefusesOnlyWhatItCanNeverHold) {
 TEST_F(RunTest, AContextThatRollsSaysWhatItDropped) {
     run_.post(LoadModel{.device = "cpu", .threads = 1, .context = 40});
     ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
-    MakeAnswer story = ask({{"user", "Tell me a story."}}, 200);
+    MakeAnswer story = ask({{"user", "Tell me a story."}}, 50);
     run_.post(story);
     EXPECT_EQ(only<AnswerDone>(until<AnswerDone>())[0].end, Generation::End::context);
     story.roll = true;

@@ -35,7 +35,10 @@ bool wants_summary(int64_t used, int64_t needed, int64_t predict, int64_t contex
 int64_t summary_tokens(int64_t context) { return std::clamp<int64_t>(context / 8, 16, 256); }
 
 std::string with_summary(const std::string& system, const std::string& summary) {
-    return system + (system.empty() ? "" : "\n\n") + "What was said so far: " + summary;
+    constexpr std::string_view kSoFar = "What was said so far: ";
+    std::string own = system.substr(0, system.find(kSoFar));  // a summary is of all before it, the one before it too
+    while (own.ends_with('\n')) own.pop_back();
+    return own + (own.empty() ? "" : "\n\n") + std::string(kSoFar) + summary;
 }
 
 std::vector<Part> ask_for_summary(std::vector<Part> line, bool rolls) {

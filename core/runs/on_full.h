@@ -21,6 +21,7 @@ inline constexpr const char* kAskForSummary = "Sum up our talk so far in a few s
 // What may be said before it is summed up: the message, and room for an answer.
 bool wants_summary(int64_t used, int64_t needed, int64_t predict, int64_t context);
 int64_t summary_tokens(int64_t context);  // at most
+// The system prompt of the talk that goes on; a summary that it has is replaced.
 std::string with_summary(const std::string& system, const std::string& summary);
 
 // The same over a line of messages. `rolls`: the model can read a line that is longer than its context; else the last exchange, which stays anyway, is not

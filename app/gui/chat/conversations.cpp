@@ -204,7 +204,7 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
         auto* line = new QHBoxLayout;
         kept = new QLabel(this);
         kept->setForegroundRole(QPalette::PlaceholderText);
-        kept->setMinimumWidth(1);
+        kept->setWordWrap(true);
         line->addWidget(kept, 1);
         budget = new QComboBox(this);
         budget->setObjectName(name);
