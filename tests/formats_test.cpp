@@ -378,13 +378,13 @@ TEST(Writer, RefusesWhatIsNoFiniteNumberByTensorAndPlace) {
     const std::string name = "model.layers.1.self_attn.q_proj.weight";
     const auto refusal = [&](float value, DType stored, DType type) -> std::string {
         TempFolder folder;
-        write_tiny_spec(folder / "m", stored);
+        EXPECT_TRUE(init_checkpoint(folder / "m", shape("tiny"), stored, 5));
         put_value(folder / "m", name, 35, value);
         const auto done = quantize_checkpoint(folder / "m", folder / "to", type);
         EXPECT_FALSE(fs::exists(folder / "to"));
         return done ? "" : done.error().message;
     };
-    const int64_t in = shape("tiny-spec").hidden_size;
+    const int64_t in = shape("tiny").hidden_size;
     const std::string at = " at [" + std::to_string(35 / in) + ", " + std::to_string(35 % in) + "]";
     for (const DType stored : {DType::f32, DType::bf16})
         for (const DType type : {DType::f32, DType::bf16, DType::f16, DType::q8_0, DType::q4_0}) {

@@ -398,7 +398,7 @@ TEST(SweepText, FitsTheTerminal) {
     std::istringstream lines(csv);
     std::string line;
     std::getline(lines, line);
-    EXPECT_EQ(std::count(line.begin(), line.end(), ','), 27);
+    EXPECT_EQ(std::count(line.begin(), line.end(), ','), 28);
 }
 
 TEST(SweepText, ThePictureIsWellFormedWhateverIsInIt) {

@@ -629,7 +629,7 @@ TEST(ChatTemplate, OnlyTheTemplateMakesControlTokens) {
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = evil, .content = evil})), 3);
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = "tool", .content = evil, .tool_call_id = evil})), 3);
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = "assistant", .content = evil, .tool_calls = {{evil, evil}}})), 3 + 2 + 3);
-    EXPECT_EQ(specials(*encode(tokenizer, {.tools_json = json{evil}.dump()})), 3 + 2);
+    EXPECT_EQ(specials(*encode(tokenizer, {.tools_json = json::array({{{"name", evil}}}).dump()})), 3 + 2);
 }
 
 TEST(ChatTemplate, AsksTheVocabularyOnlyForWhatItNeeds) {
