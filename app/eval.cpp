@@ -1,18 +1,13 @@
-// klp eval: what a model recalls over distance, on chats it was never trained on. Every answer is made greedily by the engine, token by token.
+// klp eval: what a model recalls over distance, as tables.
 #include <algorithm>
-#include <cctype>
-#include <cmath>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/progress.h"
-#include "core/files/json.h"
 #include "core/files/resources.h"
-#include "core/model/generate.h"
-#include "core/text/chat_template.h"
+#include "core/studies/recall.h"
 
 namespace klp {
 
@@ -21,279 +16,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-struct Task {
-    std::string name;
-    int size = 0;      // pairs or items; 0: there is nothing to count
-    bool far = false;  // asked at every distance, with other talk between
-    std::vector<Message> before;
-    std::vector<std::pair<std::string, std::string>> ask;  // question, what the answer must hold
-};
-struct Data {
-    std::vector<Task> tasks;
-    std::vector<std::vector<Message>> talk, chats;
-    std::vector<std::string> text, stories;
-};
-
-// Files of one JSON value a line, read into whatever `take` makes of them; the error names file and line.
-Result<void> read_lines(const fs::path& file, const std::function<void(const nlohmann::json&)>& take) {
-    constexpr int64_t kLimit = 1 << 26;
-    auto text = read_text(file, kLimit);
-    if (!text) return fail(Error::failure, text.error().message);
-    int number = 0;
-    for (size_t at = 0; at < text->size();) {
-        const size_t end = std::min(text->find('\n', at), text->size());
-        const std::string where = file.string() + ":" + std::to_string(++number);
-        const auto line = std::string_view(*text).substr(at, end - at);
-        at = end + 1;
-        if (line.empty()) continue;
-        auto json = parse_json(line, where);
-        if (!json) return fail(Error::failure, json.error().message);
-        try {
-            take(*json);
-        } catch (const nlohmann::json::exception&) {
-            return fail(Error::failure, where + " is not what klp eval reads there");
-        }
-    }
-    return {};
-}
-
-Message message(const std::string& role, const std::string& content) { return {.role = role, .content = content}; }
-
-Result<Data> read_data(const fs::path& folder) {
-    Data data;
-    auto read = read_lines(folder / "tasks.jsonl", [&](const nlohmann::json& j) {
-        Task t{j.at("task"), j.value("size", 0), j.at("far"), {}, {}};
-        for (const auto& m : j.at("before")) t.before.push_back(message(m.at("role"), m.at("content")));
-        for (const auto& a : j.at("ask")) t.ask.emplace_back(a.at(0), a.at(1));
-        if (t.name == "needle") (void)t.before.at(1);
-        data.tasks.push_back(std::move(t));
-    });
-    if (read) read = read_lines(folder / "talk.jsonl", [&](const auto& j) { data.talk.push_back({message("user", j.at(0)), message("assistant", j.at(1))}); });
-    if (read) read = read_lines(folder / "text.jsonl", [&](const auto& j) { data.text.push_back(j.template get<std::string>()); });
-    if (read) read = read_lines(folder / "stories.jsonl", [&](const auto& j) { data.stories.push_back(j.template get<std::string>()); });
-    if (read) {
-        read = read_lines(folder / "chats.jsonl", [&](const auto& j) {
-            data.chats.emplace_back();
-            for (const auto& m : j) data.chats.back().push_back(message(m.at(0), m.at(1)));
-        });
-    }
-    if (!read) return tl::unexpected(read.error());
-    if (data.talk.empty() || data.text.empty()) return fail(Error::failure, folder.string() + ": talk.jsonl and text.jsonl must not be empty");
-    return data;
-}
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
-}
-
-// Whether the answer holds these words, in any case, not as parts of longer ones.
-bool holds(const std::string& answer, const std::string& words) {
-    const std::string text = lower(answer), part = lower(words);
-    const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
-    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-        if ((at == 0 || !inside(at - 1)) && !inside(at + part.size())) return true;
-    }
-    return false;
-}
-
-struct Score {
-    int right = 0, asked = 0;
-    double share() const { return asked ? double(right) / asked : NAN; }
-};
-struct Perplexity {
-    double nats = 0;
-    int64_t tokens = 0;
-    double value() const { return tokens ? std::exp(nats / double(tokens)) : NAN; }
-};
-struct Figures {
+struct Figures : Recall {
     std::string model;
-    int64_t roll = 0;                                        // rows of a cache that rolls
-    std::map<std::pair<std::string, int64_t>, Score> far;    // task, distance in tokens
-    std::map<std::pair<std::string, int64_t>, Score> sizes;  // task, pairs or items
-    Perplexity stories, chats;
+    int64_t roll = 0;  // rows of a cache that rolls
 };
-
-// One model under examination.
-class Examinee {
-public:
-    // `rows`: of a cache that rolls; 0: one that keeps everything.
-    Examinee(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const Data& data, int64_t rows)
-        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), rows_(rows), ws_(model_->backend()) {}
-
-    Result<void> begin() {
-        auto turn = turn_tokens(tokenizer_, model_->config());
-        if (!turn) return tl::unexpected(turn.error());
-        turn_ = std::move(*turn);
-        return Sequence(model_).set_rolling(rows_ > 0);
-    }
-
-    // The task at each distance; `turn` says where in the talk to begin, so that not every task meets the same.
-    Result<void> examine(const Task& task, size_t turn, const std::vector<int64_t>& distances, Figures& out) {
-        if (task.name == "needle") return examine_needle(task, turn, distances, out);
-        Sequence sequence = fresh();
-        for (const Message& m : task.before) {
-            if (auto fed = feed(sequence, m); !fed) return fed;
-        }
-        if (task.size) {
-            if (auto asked = ask(sequence, task, out.sizes[{task.name, task.size}]); !asked) return asked;
-        }
-        if (!task.far) return {};
-        const int64_t start = sequence.position();
-        size_t next = turn * 17, passed = 0;  // exchanges in a row that were too long
-        for (const int64_t distance : distances) {
-            while (sequence.position() - start < distance) {
-                const auto& exchange = data_.talk[next++ % data_.talk.size()];
-                std::vector<int32_t> ids;
-                for (const Message& m : exchange) {
-                    auto more = encode_message(tokenizer_, m);
-                    if (!more) return tl::unexpected(more.error());
-                    ids.insert(ids.end(), more->begin(), more->end());
-                }
-                constexpr int64_t kOver = 48;  // tokens at most that the distance is overstepped
-                const bool fits = static_cast<int64_t>(ids.size()) <= distance - (sequence.position() - start) + kOver;
-                if (!fits && ++passed < data_.talk.size()) continue;
-                passed = 0;
-                if (auto fed = sequence.feed(ids, ws_, &g_interrupted); !fed) return fed;
-            }
-            if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
-        }
-        return {};
-    }
-
-    Result<void> read(const std::string& story, Perplexity& out) {
-        std::vector<int32_t> ids = tokenizer_.encode(story);
-        if (const auto bos = tokenizer_.special("[BOS]")) ids.insert(ids.begin(), *bos);
-        if (const auto eos = tokenizer_.special("[EOS]")) ids.push_back(*eos);
-        return measure(ids, std::vector<bool>(ids.size(), true), out);
-    }
-    // What the assistant says, given the rest.
-    Result<void> read(const std::vector<Message>& chat, Perplexity& out) {
-        std::vector<int32_t> ids;
-        std::vector<bool> counts;
-        for (const Message& m : chat) {
-            auto more = encode_message(tokenizer_, m);
-            if (!more) return tl::unexpected(more.error());
-            ids.insert(ids.end(), more->begin(), more->end());
-            counts.resize(counts.size() + std::min(turn_.opening.size(), more->size()), false);  // <|im_assistant|>assistant<|im_middle|>
-            counts.resize(ids.size(), m.role == "assistant");
-        }
-        return measure(ids, counts, out);
-    }
-
-private:
-    Sequence fresh() const {
-        Sequence sequence(model_, rows_);
-        (void)sequence.set_rolling(rows_ > 0);
-        return sequence;
-    }
-
-    Result<void> feed(Sequence& sequence, const Message& m) {
-        auto ids = encode_message(tokenizer_, m);
-        if (!ids) return tl::unexpected(ids.error());
-        return sequence.feed(*ids, ws_, &g_interrupted);
-    }
-
-    // Every question on a fork of its own: none knows of the others.
-    Result<void> ask(const Sequence& at, const Task& task, Score& score) {
-        for (const auto& [question, wanted] : task.ask) {
-            Sequence sequence = at.fork();
-            if (auto fed = feed(sequence, message("user", question)); !fed) return fed;
-            GenerateOptions how;
-            how.sampling.temperature = 0;
-            how.stop = turn_.stop;
-            how.cancel = &g_interrupted;
-            how.budget = static_cast<int64_t>(tokenizer_.encode(wanted).size()) + 32;
-            auto answer = generate(sequence, turn_.opening, ws_, how);
-            if (!answer) return tl::unexpected(answer.error());
-            if (answer->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted");
-            score.right += holds(tokenizer_.decode(answer->tokens), wanted);
-            ++score.asked;
-        }
-        return {};
-    }
-
-    // One message: a few sentences, the needle, and as much text as the distance says.
-    Result<void> examine_needle(const Task& task, size_t turn, const std::vector<int64_t>& distances, Figures& out) {
-        for (const int64_t distance : distances) {
-            size_t next = turn * 37;
-            const auto sentence = [&] { return data_.text[next++ % data_.text.size()]; };
-            std::string text = "Here is a long text.";
-            for (int i = 0; i < 3; ++i) text += " " + sentence();
-            text += " " + task.before[0].content;
-            std::string behind;
-            for (int64_t tokens = 0; tokens < distance;) {
-                behind += " " + sentence();
-                tokens = static_cast<int64_t>(behind.size()) * 10 / 37;  // characters of a token, nearly; the exact count at the end
-                if (tokens >= distance) tokens = static_cast<int64_t>(tokenizer_.encode(behind).size());
-            }
-            Sequence sequence = fresh();
-            if (auto fed = feed(sequence, message("user", text + behind)); !fed) return fed;
-            if (auto fed = feed(sequence, task.before[1]); !fed) return fed;
-            if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
-        }
-        return {};
-    }
-
-    Result<void> measure(const std::vector<int32_t>& ids, const std::vector<bool>& counts, Perplexity& out) {
-        Sequence sequence = fresh();
-        if (static_cast<int64_t>(ids.size()) > sequence.room())
-            return fail(Error::failure,
-                        "a text of " + grouped(static_cast<int64_t>(ids.size())) + " tokens does not fit in the context of " + grouped(sequence.context()));
-        const auto vocabulary = static_cast<size_t>(model_->config().vocab_size);
-        for (size_t at = 0, rows = 0; at + 1 < ids.size(); at += rows) {
-            if (g_interrupted) return fail(Error::interrupted, "interrupted");
-            rows = std::min<size_t>({static_cast<size_t>(kPrefillChunk), ids.size() - 1 - at, static_cast<size_t>(sequence.pass_room())});
-            const Feed feed{&sequence, std::span(ids).subspan(at, rows)};
-            model_->forward({&feed, 1}, ws_, /*all_rows=*/true);
-            if (auto numbers = check_logits(ws_.logits, model_->config().vocab_size, static_cast<int64_t>(at) + 1); !numbers) return numbers;
-            for (size_t i = 0; i < rows; ++i) {
-                if (!counts[at + i + 1]) continue;
-                const auto row = std::span(ws_.logits).subspan(i * vocabulary, vocabulary);
-                const double top = *std::max_element(row.begin(), row.end());
-                double sum = 0;
-                for (float x : row) sum += std::exp(x - top);
-                out.nats += top + std::log(sum) - row[static_cast<size_t>(ids[at + i + 1])];
-                ++out.tokens;
-            }
-        }
-        return {};
-    }
-
-    std::shared_ptr<const Model> model_;
-    const Tokenizer& tokenizer_;
-    const Data& data_;
-    int64_t rows_;
-    Workspace ws_;
-    TurnTokens turn_;
-};
-
-Result<void> examine_all(Examinee& examinee, const Data& data, const EvalOptions& options, const Terminal& terminal, Figures& out) {
-    if (auto begun = examinee.begin(); !begun) return begun;
-    std::map<std::pair<std::string, int>, int> taken;
-    std::vector<std::pair<const Task*, size_t>> tasks;  // and its number among those of its kind
-    for (const Task& task : data.tasks)
-        if (const int number = taken[{task.name, task.size}]++; number < options.items) tasks.emplace_back(&task, static_cast<size_t>(number));
-    Progress progress(terminal, "examining " + out.model, "item");
-    const auto total = static_cast<int64_t>(tasks.size() + data.stories.size() + data.chats.size());
-    int64_t at = 0;
-    for (const auto& [task, number] : tasks) {
-        progress.at(at++, total);
-        if (auto done = examinee.examine(*task, number, options.distances, out); !done) return done;
-    }
-    for (const auto& story : data.stories) {
-        progress.at(at++, total);
-        if (auto done = examinee.read(story, out.stories); !done) return done;
-    }
-    for (const auto& chat : data.chats) {
-        progress.at(at++, total);
-        if (auto done = examinee.read(chat, out.chats); !done) return done;
-    }
-    return {};
-}
 
 // Rows are tasks and models, columns distances or sizes.
-std::string table_text(const std::vector<Figures>& all, std::map<std::pair<std::string, int64_t>, Score> Figures::*which, const char* head) {
+std::string table_text(const std::vector<Figures>& all, std::map<std::pair<std::string, int64_t>, Score> Recall::*which, const char* head) {
     std::vector<int64_t> columns;
     std::vector<std::string> tasks;
     for (const auto& [key, score] : all[0].*which) {
@@ -331,10 +60,10 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
         if (!demo) return report(demo.error());
         folder = *demo / "eval";
     }
-    const auto data = read_data(folder);
+    const auto data = read_recall(folder);
     if (!data) return report(data.error());
 
-    EvalOptions how = options;
+    RecallOptions how{.items = options.items, .distances = options.distances, .cancel = &g_interrupted};
     std::sort(how.distances.begin(), how.distances.end());
     std::vector<std::pair<std::string, std::shared_ptr<const Model>>> models{{engine->name, engine->model}};
     if (options.twin) {
@@ -346,10 +75,13 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     std::vector<Figures> all;
     for (const auto& [name, model] : models) {
         for (const int64_t rows : options.roll > 0 ? std::vector<int64_t>{0, options.roll} : std::vector<int64_t>{0}) {
-            all.emplace_back().model = name + (rows > 0 ? ", newest " + grouped(rows) : "");
-            all.back().roll = rows;
-            Examinee examinee(model, **tokenizer, *data, rows);
-            if (auto done = examine_all(examinee, *data, how, terminal, all.back()); !done) return report(done.error());
+            const std::string called = name + (rows > 0 ? ", newest " + grouped(rows) : "");
+            Progress progress(terminal, "examining " + called, "item");
+            how.rows = rows;
+            how.on_progress = [&](int64_t done, int64_t total) { progress.at(done, total); };
+            auto recall = measure_recall(model, **tokenizer, *data, how);
+            if (!recall) return report(recall.error());
+            all.push_back({std::move(*recall), called, rows});
         }
     }
 
@@ -369,8 +101,8 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
     }
-    std::string out = table_text(all, &Figures::far, "tokens between");
-    if (const std::string sizes = table_text(all, &Figures::sizes, "pairs or items"); !sizes.empty()) out += "\n" + sizes;
+    std::string out = table_text(all, &Recall::far, "tokens between");
+    if (const std::string sizes = table_text(all, &Recall::sizes, "pairs or items"); !sizes.empty()) out += "\n" + sizes;
     Table table({"perplexity", "stories", "chats"});
     for (const Figures& f : all) table.add({f.model, fixed(f.stories.value(), 2), fixed(f.chats.value(), 2)});
     put(out + "\n" + table.text());

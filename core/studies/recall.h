@@ -1,0 +1,61 @@
+// What a model recalls over distance, on chats it was never trained on. Every answer is made greedily by the engine, token by token.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/model.h"
+#include "core/text/chat_template.h"
+
+namespace klp {
+
+struct RecallTask {
+    std::string name;
+    int size = 0;      // pairs or items; 0: there is nothing to count
+    bool far = false;  // asked at every distance, with other talk between
+    std::vector<Message> before;
+    std::vector<std::pair<std::string, std::string>> ask;  // question, what the answer must hold
+};
+// Chats and texts that a model was never trained on.
+struct RecallData {
+    std::vector<RecallTask> tasks;
+    std::vector<std::vector<Message>> talk, chats;
+    std::vector<std::string> text, stories;
+};
+
+// tasks.jsonl, talk.jsonl, text.jsonl, stories.jsonl, chats.jsonl; an Error names file and line.
+Result<RecallData> read_recall(const std::filesystem::path& folder);
+
+struct Score {
+    int right = 0, asked = 0;
+    double share() const { return asked ? double(right) / asked : NAN; }
+};
+struct Perplexity {
+    double nats = 0;
+    int64_t tokens = 0;
+    double value() const { return tokens ? std::exp(nats / double(tokens)) : NAN; }
+};
+struct Recall {
+    std::map<std::pair<std::string, int64_t>, Score> far;    // task, distance in tokens
+    std::map<std::pair<std::string, int64_t>, Score> sizes;  // task, pairs or items
+    Perplexity stories, chats;
+};
+
+struct RecallOptions {
+    int items = 20;                  // of each task and size, at most
+    std::vector<int64_t> distances;  // tokens between fact and question, ascending
+    int64_t rows = 0;                // of a cache that rolls; 0: one that keeps everything
+    const std::atomic<bool>* cancel = nullptr;
+    std::function<void(int64_t done, int64_t total)> on_progress;
+};
+Result<Recall> measure_recall(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const RecallData& data, const RecallOptions& options);
+
+}  // namespace klp
