@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # For whoever changes the build: both of the README's commands in a fresh system, and the packages in another one. As root, with debootstrap:
-#     tests/systems.sh bookworm|trixie|noble|resolute [MIRROR]
+#     tests/systems.sh bookworm|trixie|noble|resolute MIRROR      (the address of that system's archive)
 # The systems lie in build/systems; the first is kept, with what it compiled, and takes up what is committed here since.
 set -euo pipefail
 suite=${1:?which system: bookworm, trixie, noble, resolute}
+mirror=${2:?the address of an archive of it}
 case $suite in
 noble | resolute) components=main,universe script=gutsy ;;
 *) components=main script=sid ;;
