@@ -211,8 +211,11 @@ TEST(Closing, InTheMiddleOfAnAnswerEndsTheEngineAndKeepsTheText) {
         window.load_model("");
         ASSERT_TRUE(QTest::qWaitFor([&] { return session.live() && !session.busy(); }, 60'000));
         chats.set_settings({.preset = "Hot", .sampling = {.temperature = 50}, .predict = session.card()->context / 2});  // hardly ever a stop token
-        ASSERT_TRUE(chats.send("Tell me everything."));
-        ASSERT_TRUE(QTest::qWaitFor([&] { return session.trace().size() > 40; }, 60'000));
+        for (int tries = 0; tries < 5 && !chats.answering(); ++tries) {  // one in thirty meets a stop token so soon
+            chats.new_chat();
+            ASSERT_TRUE(chats.send("Tell me everything."));
+            ASSERT_TRUE(QTest::qWaitFor([&] { return session.trace().size() > 40 || !chats.answering(); }, 60'000));
+        }
         ASSERT_TRUE(chats.answering());
         QTimer::singleShot(0, &window, &QWidget::close);
         QApplication::exec();  // ends with the last window
