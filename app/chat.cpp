@@ -83,7 +83,11 @@ int one_shot(const ChatOptions& options, Terminal& terminal) {
     auto session = Session::open(options, terminal);
     if (!session) return report(session.error());
     auto answer = (*session)->ask(prompt, !options.json);
-    if (!answer) return report(answer.error());
+    if (!answer) {  // nobody goes on with one question
+        Error error = answer.error();
+        error.message.resize(std::min(error.message.size(), error.message.find("; the same again")));
+        return report(error);
+    }
     if (options.json) {
         const std::string text = (*session)->talk.node((*session)->talk.tip()).text;
         put(as_json(**session, *answer, text).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -149,13 +153,14 @@ int repl(const ChatOptions& options, Terminal& terminal) {
     if (session.reached) show_reached(session, *session.reached);
 
     int interrupts = 0;
-    while (!session.quit && !output_failed()) {
+    while (!session.quit && !output_failed() && !g_ended) {
         session.history = reader.history_state();
         std::string message;
         const auto got = read_message(reader, terminal, message);
         terminal.measure();
         if (got == LineReader::Got::end) break;
         if (got == LineReader::Got::interrupted) {
+            if (g_ended) break;
             if (++interrupts == 2) return Error::interrupted;
             note(dim("(Ctrl-C again or Ctrl-D to leave)", terminal.canvas));
             continue;
@@ -172,7 +177,7 @@ int repl(const ChatOptions& options, Terminal& terminal) {
         }
     }
     session.keep_end();
-    return output_failed() ? Error::failure : 0;
+    return output_failed() ? Error::failure : g_ended ? Error::interrupted : 0;
 }
 
 }  // namespace

@@ -655,6 +655,11 @@ int export_command(const ExportOptions& options, Terminal& terminal) {
     progress.emplace(terminal, "writing " + options.out, "row");
     all.on_row = [&] { progress->at(row++, rows); };
     std::ofstream out(options.out, std::ios::binary | std::ios::trunc);
+    if (!out) {
+        const int error = errno;
+        progress.reset();
+        return report({Error::failure, options.out + ": " + std::strerror(error)});
+    }
     bool fits = true;
     if (kind == ".npz")
         fits = write_npz(out, all);
@@ -667,6 +672,7 @@ int export_command(const ExportOptions& options, Terminal& terminal) {
     std::error_code none;
     if (!out) {
         const int error = errno;
+        fs::remove(options.out, none);  // half a table is none
         return report({Error::failure, options.out + ": " + std::strerror(error)});
     }
     if (!fits) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <system_error>
 
 #include "app/format.h"
@@ -400,8 +401,10 @@ const std::vector<SlashCommand>& commands() {
 void help(Session& session) {
     const int width = session.terminal.canvas.width;
     for (const auto& c : commands()) {
-        const std::string left = padded("/" + std::string(c.name) + " " + c.arguments, 20);
-        put(clipped(left + " " + c.about, width - 1) + "\n");
+        constexpr int kLeft = 21;
+        std::string left = padded("/" + std::string(c.name) + " " + c.arguments, kLeft - 1) + " ";
+        std::istringstream about(wrapped(c.about, std::max(20, width - 1 - std::max(kLeft, display_width(left)))));
+        for (std::string line; std::getline(about, line); left = std::string(kLeft, ' ')) put(left + line + "\n");
     }
     say(session,
         "A line that ends in \\ goes on in the next one; \"\"\" begins and ends a text of several lines; // at the start sends a line that begins with a "

@@ -19,6 +19,7 @@
 namespace klp {
 
 std::atomic<bool> g_interrupted{false};
+std::atomic<bool> g_ended = false;
 
 namespace {
 
@@ -91,10 +92,14 @@ void catch_signals() {
     struct sigaction on_interrupt {};
     on_interrupt.sa_handler = [](int) { g_interrupted.store(true); };
     sigemptyset(&on_interrupt.sa_mask);
-    sigaction(SIGINT, &on_interrupt, nullptr);
     sigset_t interrupt;
     sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
+    struct sigaction on_end = on_interrupt;  // whoever ends the program, or closes its terminal, loses as little as with Ctrl-C
+    on_end.sa_handler = [](int) { g_ended.store(true), g_interrupted.store(true); };
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        sigaction(signal, signal == SIGINT ? &on_interrupt : &on_end, nullptr);
+        sigaddset(&interrupt, signal);
+    }
     sigprocmask(SIG_UNBLOCK, &interrupt, nullptr);  // whatever the parent had blocked
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;

@@ -37,6 +37,7 @@ std::string bold(std::string_view text, const Canvas& canvas);
 
 // Set by SIGINT and looked at by everything that takes long. Signals interrupt system calls (no SA_RESTART), so a read at the prompt returns.
 extern std::atomic<bool> g_interrupted;
+extern std::atomic<bool> g_ended;  // by a signal that asks the program to end: g_interrupted is set, too, and nothing else is begun
 void catch_signals();
 
 // To stdout at once; false once it is closed or full (then nothing more is written, and output_failed() says so).
