@@ -217,7 +217,7 @@ void on_full(Session& session, const Words& args) {
 
 void states(Session& session, const Words& args) {
     StateStore* states = session.states();
-    if (!states) return note("klp: there is no folder for states: neither XDG_DATA_HOME nor HOME is set, or it cannot be written");
+    if (!states) return note("klp: states of talks are not kept on disk here; what is wrong was said before");
     if (!args.empty()) {
         const int64_t bytes = args[0] == "0" ? 0 : binary_number(args[0], "B");
         if (bytes < 0) return note("klp: '" + one_line(args[0]) + "' is not a number of bytes, such as 2GiB");
@@ -401,10 +401,11 @@ const std::vector<SlashCommand>& commands() {
 void help(Session& session) {
     const int width = session.terminal.canvas.width;
     for (const auto& c : commands()) {
-        constexpr int kLeft = 21;
-        std::string left = padded("/" + std::string(c.name) + " " + c.arguments, kLeft - 1) + " ";
-        std::istringstream about(wrapped(c.about, std::max(20, width - 1 - std::max(kLeft, display_width(left)))));
-        for (std::string line; std::getline(about, line); left = std::string(kLeft, ' ')) put(left + line + "\n");
+        std::string left = padded("/" + std::string(c.name) + " " + c.arguments, 20) + " ";
+        const int indent = width >= 50 ? 21 : 2;  // in a narrow window what it does stands below
+        if (indent == 2) put(clipped(left, width - 1) + "\n"), left = "  ";
+        std::istringstream about(wrapped(c.about, width - 1 - std::max(indent, display_width(left))));
+        for (std::string line; std::getline(about, line); left = std::string(static_cast<size_t>(indent), ' ')) put(left + line + "\n");
     }
     say(session,
         "A line that ends in \\ goes on in the next one; \"\"\" begins and ends a text of several lines; // at the start sends a line that begins with a "

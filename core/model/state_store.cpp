@@ -152,7 +152,7 @@ std::vector<StateStore::File> StateStore::files() const {
     std::error_code none;
     for (fs::directory_iterator it(folder_, none), end; !none && it != end; it.increment(none)) {
         std::error_code gone;
-        if (it->path().extension() != kEnding) continue;
+        if (it->path().extension() != kEnding || !it->is_regular_file(gone)) continue;
         File file{it->path(), static_cast<int64_t>(it->file_size(gone)), it->last_write_time(gone)};
         if (!gone) all.push_back(std::move(file));
     }
