@@ -11,6 +11,7 @@
 #include "core/files/resources.h"
 #include "core/runs/chat.h"
 #include "core/system.h"
+#include "core/text/tool_calls.h"
 
 namespace klp {
 
@@ -52,6 +53,7 @@ Result<void> save_place(Session& session, const std::string& name) {
     {
         Chat chat(part);
         ChatInfo info;
+        info.tools = talk.tools();
         const std::vector<int> line = talk.line(talk.tip());
         for (int i : line) {
             const Conversation::Node& n = talk.node(i);
@@ -98,8 +100,13 @@ Result<Reached> load_place(Session& session, const std::string& name) {
         line.push_back({role, text, std::move(*ids)});
         return {};
     };
-    if (!(*chat)->info().system.empty()) {
-        if (auto added = add("system", (*chat)->info().system); !added) return tl::unexpected(added.error());
+    if (const ChatInfo& info = (*chat)->info(); !info.system.empty() || !info.tools.empty()) {
+        std::vector<Message> first;
+        if (!info.system.empty()) first.push_back({.role = "system", .content = info.system});
+        auto ids = encode(tokenizer, {.messages = first, .tools_json = info.tools, .add_generation_prompt = false});
+        if (!ids) return tl::unexpected(ids.error());
+        line.push_back({"system", info.system, std::move(*ids)});
+        session.talk.set_tools(info.tools);
     }
     for (int id : (*chat)->line()) {
         const ChatMessage& m = (*chat)->message(id);
@@ -108,7 +115,7 @@ Result<Reached> load_place(Session& session, const std::string& name) {
             continue;
         }
         std::vector<int32_t> tokens = frame->opening;
-        const bool own = m.model == session.engine.name && tokenizer.decode(m.ids) == m.text;  // else another model's ids
+        const bool own = m.model == session.engine.name && read_answer(tokenizer, m.ids).text == m.text;  // else another model's ids
         const std::vector<int32_t> ids = own ? m.ids : tokenizer.encode(m.text);
         tokens.insert(tokens.end(), ids.begin(), ids.end());
         if (frame->end >= 0) tokens.push_back(frame->end);

@@ -111,7 +111,7 @@ Result<std::optional<Conversation::Answer>> Session::return_call(const std::stri
     if (waiting.size() > 1) return std::optional<Conversation::Answer>();
     std::vector<Message> messages;
     for (const ToolCall& call : read_answer(*engine.checkpoint.tokenizer, talk.node(talk.tip()).tokens).calls)
-        messages.push_back({.role = "tool", .content = returned[call.id], .tool_call_id = call.id});
+        messages.push_back({.role = "tool", .content = tool_return(call.id, returned[call.id])});
     auto answer = speak([&](const GenerateOptions& how) { return talk.ask(messages, ws, how); }, stream);
     if (!answer) {
         returned.erase(id);

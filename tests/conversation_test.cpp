@@ -333,6 +333,10 @@ TEST_F(TalkTest, ToolsAreDeclaredFirstAndWhatTheyReturnIsFedAsTheTemplateWritesI
     ASSERT_TRUE(talk.ask(returns, *ws_, brief()));
     const auto more = encode(*tokenizer_, {.messages = returns});
     EXPECT_EQ(std::vector<int32_t>(all.begin() + before, all.begin() + before + static_cast<int64_t>(more->size())), *more);
+    const std::vector<int> line = talk.line(talk.tip());
+    ASSERT_EQ(line.size(), 6u) << "each return is a message of its own";
+    EXPECT_EQ(talk.node(line[3]).text, "21");
+    EXPECT_EQ(talk.node(line[4]).text, "22");
     EXPECT_EQ(talk.turn(), 2);
     expect_true_memory(talk);
 }

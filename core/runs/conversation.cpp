@@ -38,8 +38,6 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     for (const auto* ids : {&first, &message})
         if (!*ids) return tl::unexpected(ids->error());
     const std::vector<int32_t>& opening = *first;
-    std::string text;
-    for (const Message& m : messages) text += (text.empty() ? "" : "\n") + m.content;
 
     const int64_t needed = static_cast<int64_t>(opening.size() + message->size() + turn_.opening.size()), limit = sequence_.context();
     if (on_full_ == OnFull::summarise && turn() > 0 && wants_summary(sequence_.position(), needed, options.budget, limit)) {
@@ -76,7 +74,7 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     const size_t nodes_before = nodes_.size();
     int parent = base;
     if (!opening.empty()) parent = append(base, "system", system_, opening);
-    tip_ = append(parent, messages[0].role, text, *message);
+    for (const Message& m : messages) tip_ = parent = append(parent, m.role, m.content, *encode_message(*tokenizer_, m));
     nodes_.back().memory = behind_message;
     auto result = answer(std::move(prompt), ws, options);
     if (!result) {

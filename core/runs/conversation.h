@@ -78,6 +78,7 @@ public:
     void set_tools(std::string declaration) { tools_ = std::move(declaration); }  // of tool_declaration(); likewise
 
     const std::string& system() const { return system_; }
+    const std::string& tools() const { return tools_; }
     int tip() const { return tip_; }
     int turn() const { return turn_of(tip_); }
     int turn_of(int node) const;
