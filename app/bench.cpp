@@ -105,7 +105,10 @@ public:
         weight_bytes_ = double(model.active_weight_bytes());
     }
     // bf16 weights meet whichever is faster: the pair instruction is slow on some machines, and then they are widened.
-    bool integers() const { return type_ == "q8_0" || type_ == "q4_0"; }
+    bool integers() const {
+        const DTypeInfo* type = find_dtype(type_);
+        return type && type->block > 1;
+    }
     bool pairs() const { return type_ == "bf16" && limits_.bf16_gflops > limits_.f32_gflops; }
     double peak_gops() const { return integers() ? limits_.int8_gops : pairs() ? limits_.bf16_gflops : limits_.f32_gflops; }
     std::string instruction() const { return integers() ? "int8 products" : pairs() ? "bf16 pairs" : "f32 multiply-adds"; }

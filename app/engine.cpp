@@ -52,9 +52,11 @@ Result<ModelConfig> shape_named(const std::string& name) {
 }
 
 Result<DType> type_named(const std::string& name) {
-    if (const DTypeInfo* type = find_dtype(name)) return type->type;
+    if (const DTypeInfo* type = find_dtype(name); type && type->encode) return type->type;
     std::string names;
-    for (const DTypeInfo& type : dtypes()) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    for (const DTypeInfo& type : dtypes())
+        if (type.encode) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    if (find_dtype(name)) return fail(Error::usage, "weights of type " + name + " are read but not made; there are " + names);
     return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
 }
 

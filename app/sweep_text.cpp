@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/format.h"
+#include "kernels/tensor.h"
 
 namespace klp {
 
@@ -47,7 +48,10 @@ Figure whole(const SweepDecode& d) {
 }
 Figure count(const SweepDecode& d) { return {d.sequences ? grouped(d.sequences) : "", "", ""}; }
 
-std::string rate_name(const Sweep& s) { return s.type == "q8_0" || s.type == "q4_0" ? "int8" : s.type == "bf16" ? "bf16" : "f32"; }
+std::string rate_name(const Sweep& s) {
+    const DTypeInfo* type = find_dtype(s.type);
+    return type && type->block > 1 ? "int8" : s.type == "bf16" ? "bf16" : "f32";
+}
 double rate_of(const Sweep& s) {
     return rate_name(s) == "int8" ? s.limits.int8_gops : rate_name(s) == "bf16" ? std::max(s.limits.bf16_gflops, s.limits.f32_gflops) : s.limits.f32_gflops;
 }

@@ -51,10 +51,10 @@ std::unique_ptr<Download> Backend::download_later(std::span<const std::span<cons
 #if KLP_CUDA
 namespace {
 
-// A GPU that gets its first products wrong, or for which this program holds no code, is not used: of one row and of many, with weights of every type.
+// A GPU that gets its first products wrong, or for which this program holds no code, is not used: of one row and of many, with weights of every type that it takes.
 std::string why_not(Backend& on) {
     constexpr int64_t kIn = 128, kOut = 64;
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         for (const int64_t T : {1, 40}) {
             std::vector<float> values(kIn * kOut), w(kIn * kOut), x(static_cast<size_t>(T * kIn)), y(static_cast<size_t>(T * kOut));
             for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(static_cast<int>(i * 7 % 11) - 5);

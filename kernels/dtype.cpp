@@ -1,136 +1,57 @@
-// The table of storage types. Conversions are written for any machine: f16 by bits, no F16C, because this file runs before anybody knows what the machine has.
-#include <algorithm>
+// The table of storage types. What a block is, is in dtypes/; what multiplies with it, in cpu/simd.
 #include <array>
-#include <cmath>
 #include <cstring>
 
+#include "kernels/dtypes/blocks.h"
 #include "kernels/tensor.h"
 
 namespace klp {
 namespace {
 
-float bits_to_float(uint32_t bits) {
-    float f;
-    std::memcpy(&f, &bits, sizeof f);
-    return f;
-}
-uint32_t float_to_bits(float f) {
-    uint32_t bits;
-    std::memcpy(&bits, &f, sizeof bits);
-    return bits;
-}
+using namespace blocks;
 
-// Shifted into place the exponent is 112 too small: one exact multiplication puts it right, subnormals included. Only inf and NaN keep their own exponent.
-float f16_to_float(uint16_t h) {
-    const uint32_t sign = uint32_t{h & 0x8000u} << 16;
-    const uint32_t magnitude = uint32_t{h & 0x7fffu} << 13;
-    if ((h & 0x7c00u) == 0x7c00u) return bits_to_float(sign | magnitude | 0x7f800000u);
-    return bits_to_float(sign | float_to_bits(bits_to_float(magnitude) * 0x1p112f));
-}
-
-// To nearest, ties to even; too large becomes inf; NaN stays NaN. Normal numbers round by integer carry, subnormal ones by adding 0.5 so that the last kept bit
-// is 2^-24.
-uint16_t float_to_f16(float f) {
-    const uint32_t bits = float_to_bits(f);
-    const uint32_t sign = (bits >> 16) & 0x8000u;
-    const uint32_t magnitude = bits & 0x7fffffffu;
-    uint32_t h;
-    if (magnitude > 0x7f800000u) {
-        h = 0x7e00u | ((magnitude >> 13) & 0x3ffu);
-    } else if (magnitude >= 0x47800000u) {  // 65536
-        h = 0x7c00u;
-    } else if (magnitude < 0x38800000u) {  // 2^-14
-        h = float_to_bits(bits_to_float(magnitude) + 0.5f) - 0x3f000000u;
-    } else {
-        h = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
-    }
-    return static_cast<uint16_t>(sign | h);
-}
-
-template <class T>
-T read(const void* from) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-}
-template <class T>
-void write(void* to, T value) {
-    std::memcpy(to, &value, sizeof value);
-}
-
-void decode_f32(const void* block, float* v) { *v = read<float>(block); }
-void encode_f32(const float* v, void* block) { write(block, *v); }
-void decode_f16(const void* block, float* v) { *v = f16_to_float(read<uint16_t>(block)); }
-void encode_f16(const float* v, void* block) { write(block, float_to_f16(*v)); }
-void decode_bf16(const void* block, float* v) { *v = bf16_to_float(read<uint16_t>(block)); }
-void encode_bf16(const float* v, void* block) { write(block, float_to_bf16(*v)); }
-
-// q8_0: f16 scale, 32 int8.  v = d q,  d = amax / 127
-struct Q8 {
-    uint16_t d;
-    int8_t q[32];
-};
-static_assert(sizeof(Q8) == 34);
-
-void decode_q8_0(const void* block, float* v) {
-    const auto b = read<Q8>(block);
-    const float d = f16_to_float(b.d);
-    for (int i = 0; i < 32; ++i) v[i] = d * static_cast<float>(b.q[i]);
-}
-void encode_q8_0(const float* v, void* block) {
-    float amax = 0;
-    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(v[i]));
-    const float d = amax / 127.f;
-    const float inverse = d != 0 ? 1.f / d : 0.f;  // of the f32 scale, before it becomes a half
-    Q8 b;
-    b.d = float_to_f16(d);
-    for (int i = 0; i < 32; ++i) {  // std::round, which is a call, in arithmetic that vectorises: halves away from zero
-        const float x = v[i] * inverse;
-        const auto whole = static_cast<int>(x);
-        const float rest = x - static_cast<float>(whole);
-        b.q[i] = static_cast<int8_t>(whole + (rest >= 0.5f) - (rest <= -0.5f));
-    }
-    write(block, b);
-}
-
-// q4_0: f16 scale, 16 bytes, low nibbles first.  v = d (nibble - 8);  the value of largest magnitude becomes nibble 0
-struct Q4 {
-    uint16_t d;
-    uint8_t q[16];
-};
-static_assert(sizeof(Q4) == 18);
-
-void decode_q4_0(const void* block, float* v) {
-    const auto b = read<Q4>(block);
-    const float d = f16_to_float(b.d);
-    for (int i = 0; i < 16; ++i) {
-        v[i] = d * static_cast<float>((b.q[i] & 15) - 8);
-        v[i + 16] = d * static_cast<float>((b.q[i] >> 4) - 8);
+// A block's values. Every product here is exact, so that a value is rounded once at the most, where a minimum is added.
+template <void unpack(const uint8_t*, Unpacked&), int block, bool mins>
+void decode_block(const void* data, float* values) {
+    Unpacked u;
+    unpack(static_cast<const uint8_t*>(data), u);
+    for (int i = 0; i < block; ++i) {
+        const float v = u.scale[i / 16] * static_cast<float>(u.q[i]);
+        values[i] = mins ? v + u.min[i / 16] : v;
     }
 }
-void encode_q4_0(const float* v, void* block) {
-    float largest = 0;
-    for (int i = 0; i < 32; ++i) {
-        if (std::fabs(v[i]) > std::fabs(largest)) largest = v[i];
-    }
-    const float d = largest / -8.f;
-    const float inverse = d != 0 ? 1.f / d : 0.f;
-    const auto nibble = [&](float x) {
-        const int n = static_cast<int>(x * inverse + 8.5f);
-        return static_cast<uint8_t>(n < 15 ? n : 15);
-    };
-    Q4 b;
-    b.d = float_to_f16(d);
-    for (int i = 0; i < 16; ++i) b.q[i] = static_cast<uint8_t>(nibble(v[i]) | nibble(v[i + 16]) << 4);
-    write(block, b);
+template <void unpack(const uint8_t*, Unpacked&), int block, bool mins>
+constexpr DTypeInfo quants(DType type, std::string_view name, int ggml, int bytes, std::array<int16_t, 2> halves, DType beside,
+                           void (*encode)(const float*, void*)) {
+    return {type, name, ggml, block, bytes, halves, beside, decode_block<unpack, block, mins>, encode};
 }
 
-constexpr std::array<DTypeInfo, 5> kTypes{{
-    {DType::f32, "f32", 1, 4, decode_f32, encode_f32},
-    {DType::f16, "f16", 1, 2, decode_f16, encode_f16},
-    {DType::bf16, "bf16", 1, 2, decode_bf16, encode_bf16},
-    {DType::q8_0, "q8_0", 32, 34, decode_q8_0, encode_q8_0},
-    {DType::q4_0, "q4_0", 32, 18, decode_q4_0, encode_q4_0},
+constexpr std::array<int16_t, 2> kNoHalves{-1, -1};
+using enum DType;
+constexpr std::array<DTypeInfo, kDTypes> kTypes{{
+    {f32, "f32", 0, 1, 4, kNoHalves, f32, decode_f32, encode_f32},
+    {f16, "f16", 1, 1, 2, kNoHalves, f16, decode_f16, encode_f16},
+    {bf16, "bf16", 30, 1, 2, kNoHalves, bf16, decode_bf16, encode_bf16},
+    quants<unpack_q8_0, 32, false>(q8_0, "q8_0", 8, 34, {0, -1}, q8_0, encode_q8_0),
+    quants<unpack_q4_0, 32, false>(q4_0, "q4_0", 2, 18, {0, -1}, q4_0, encode_q4_0),
+    quants<unpack_q4_1, 32, true>(q4_1, "q4_1", 3, 20, {0, 2}, q4_1, nullptr),
+    quants<unpack_q5_0, 32, false>(q5_0, "q5_0", 6, 22, {0, -1}, q5_0, nullptr),
+    quants<unpack_q5_1, 32, true>(q5_1, "q5_1", 7, 24, {0, 2}, q5_1, nullptr),
+    quants<unpack_iq4_nl, 32, false>(iq4_nl, "iq4_nl", 20, 18, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_mxfp4, 32, false>(mxfp4, "mxfp4", 39, 17, kNoHalves, mxfp4, nullptr),
+    quants<unpack_q2_k, 256, true>(q2_k, "q2_k", 10, 84, {80, 82}, q4_0, nullptr),
+    quants<unpack_q3_k, 256, false>(q3_k, "q3_k", 11, 110, {108, -1}, q4_0, nullptr),
+    quants<unpack_q4_k, 256, true>(q4_k, "q4_k", 12, 144, {0, 2}, q5_0, nullptr),
+    quants<unpack_q5_k, 256, true>(q5_k, "q5_k", 13, 176, {0, 2}, q5_1, nullptr),
+    quants<unpack_q6_k, 256, false>(q6_k, "q6_k", 14, 210, {208, -1}, q8_0, nullptr),
+    quants<unpack_iq4_xs, 256, false>(iq4_xs, "iq4_xs", 23, 136, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq3_s, 256, false>(iq3_s, "iq3_s", 21, 110, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq3_xxs, 256, false>(iq3_xxs, "iq3_xxs", 18, 98, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq2_s, 256, false>(iq2_s, "iq2_s", 22, 82, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq2_xs, 256, false>(iq2_xs, "iq2_xs", 17, 74, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq2_xxs, 256, false>(iq2_xxs, "iq2_xxs", 16, 66, {0, -1}, iq4_nl, nullptr),
+    quants<unpack_iq1_m, 256, false>(iq1_m, "iq1_m", 29, 56, kNoHalves, iq4_nl, nullptr),
+    quants<unpack_iq1_s, 256, false>(iq1_s, "iq1_s", 19, 50, {0, -1}, iq4_nl, nullptr),
 }};
 
 }  // namespace
@@ -161,6 +82,7 @@ void decode(DType type, const void* data, int64_t n, float* values) {
 
 void encode(DType type, const float* values, int64_t n, void* data) {
     const DTypeInfo& row = info(type);
+    KLP_CHECK(row.encode);
     auto* to = static_cast<std::byte*>(data);
     for (int64_t i = 0; i < n; i += row.block, to += row.bytes) row.encode(values + i, to);
 }

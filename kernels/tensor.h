@@ -1,6 +1,7 @@
 // What a number is stored as, where it is and what shape it has. Nothing here computes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -26,10 +27,13 @@ namespace klp {
 struct DTypeInfo {
     DType type;
     std::string_view name;                             // as the command line and the checkpoint's metadata spell it
+    int ggml;                                          // its number in GGUF files
     int block;                                         // elements in a block; a row holds whole blocks
     int bytes;                                         // bytes of a block
+    std::array<int16_t, 2> halves;                     // where the halves are that a block's scales are made of, so what may be no number; -1: none
+    DType beside;                                      // for matrices whose rows are no whole blocks; of blocks of 32, itself
     void (*decode)(const void* block, float* values);  // one block to floats
-    void (*encode)(const float* values, void* block);  // nearest, the same bytes as ggml's reference quantiser
+    void (*encode)(const float* values, void* block);  // nearest; null where nothing here writes this type
 };
 
 const DTypeInfo& info(DType type);

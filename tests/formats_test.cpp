@@ -398,17 +398,24 @@ TEST(Writer, RefusesWhatIsNoFiniteNumberByTensorAndPlace) {
 
 TEST(Values, OddOnesAreCountedAndPlaced) {
     for (const DTypeInfo& type : dtypes()) {
-        constexpr int64_t n = 32 * 5000;
-        std::vector<float> values(n, 1.f);
-        std::vector<std::byte> data(static_cast<size_t>(n / type.block * type.bytes));
-        encode(type.type, values.data(), n, data.data());
+        constexpr int64_t n = 256 * 4600;
+        std::vector<std::byte> data(static_cast<size_t>(n / type.block * type.bytes));  // zeros
         EXPECT_EQ(odd_values(type.type, data.data(), n).count, 0) << type.name;
         const float odd[] = {INFINITY, NAN};
-        for (int64_t i = 0; i < 2; ++i)  // of a quantised type the scale of a block
-            encode(type.block > 1 ? DType::f16 : type.type, odd + i, 1, data.data() + (4500 * 32 + i * 32) / type.block * type.bytes);
+        const int64_t apart = std::max(32, type.block);
+        for (int64_t i = 0; i < 2; ++i) {  // of a quantised type a half that its scales are made of
+            std::byte* block = data.data() + (4500 * 256 + i * apart) / type.block * type.bytes;
+            if (type.type == DType::mxfp4) {
+                std::memset(block, 0xff, 2);  // 2^127 times -12
+            } else if (type.type == DType::iq1_m) {
+                for (int k = 0; k < 4; ++k) block[49 + 2 * k] = std::byte(i || k > 1 ? 0xf0 : 0);  // 0xff00 and 0xffff
+            } else {
+                encode(type.block > 1 ? DType::f16 : type.type, odd + i, 1, block + std::max<int>(0, type.halves[type.halves[1] >= 0 ? i : 0]));
+            }
+        }
         const OddValues found = odd_values(type.type, data.data(), n);
         EXPECT_EQ(found.count, 2 * type.block) << type.name;
-        EXPECT_EQ(found.first, 4500 * 32) << type.name;
+        EXPECT_EQ(found.first, 4500 * 256) << type.name;
         EXPECT_TRUE(!std::isfinite(found.value)) << type.name;
     }
 }

@@ -1,4 +1,4 @@
-// Storage types, the thread pool, and products on every device, against exact float64.
+// The thread pool, and products on every device, against exact float64.
 //
 // Bounds, with u = 2^-24: a sum of n products in f32 is off by at most (n + 4) u sum |w x| in any order. Rounding x to bf16 moves each product by at most 2^-9
 // of itself; rounding it to int8 moves each x of a group by at most half a step, amax / 254 (and 1e-4 of that for the step's own rounding).
@@ -19,97 +19,6 @@ namespace {
 using namespace test;
 using naive::Numbers;
 using testing::ElementsAre;
-
-// --- storage types --------------------------------------------------------------------------------------------------------------------------
-
-TEST(DTypes, EveryRowOfTheTableStandsAtItsOwnPlaceAndIsFoundByItsName) {
-    for (const DTypeInfo& row : dtypes()) {
-        EXPECT_EQ(&info(row.type), &row);
-        EXPECT_EQ(find_dtype(row.name), &row);
-    }
-    EXPECT_EQ(find_dtype("q5_k"), nullptr);
-}
-
-TEST(DTypes, EveryHalfSurvivesTheWayToFloatAndBack) {
-    for (uint32_t h = 0; h < 0x10000; ++h) {
-        const auto half = static_cast<uint16_t>(h);
-        float f;
-        uint16_t back;
-        decode(DType::f16, &half, 1, &f);
-        encode(DType::f16, &f, 1, &back);
-        if (std::isnan(f)) {
-            EXPECT_EQ(back & 0x7c00, 0x7c00);
-            EXPECT_NE(back & 0x3ff, 0);
-        } else {
-            EXPECT_EQ(back, half);
-            EXPECT_EQ(f, static_cast<float>(std::bit_cast<_Float16>(half)));
-        }
-    }
-}
-
-TEST(DTypes, FloatsRoundToTheNearestHalfAndTiesToEven) {
-    std::mt19937 bits(1);
-    for (int i = 0; i < 200'000; ++i) {
-        // Half of them in the range of halves, and ties among them.
-        const float f = i % 2 ? std::bit_cast<float>(static_cast<uint32_t>(bits()))
-                              : std::ldexp(static_cast<float>(bits() % 8192 + 4096), static_cast<int>(bits() % 40) - 38);
-        if (std::isnan(f)) continue;
-        uint16_t half;
-        encode(DType::f16, &f, 1, &half);
-        EXPECT_EQ(half, std::bit_cast<uint16_t>(static_cast<_Float16>(f))) << f;
-    }
-}
-
-TEST(DTypes, BlocksHaveTheBytesOfTheReferenceQuantiser) {
-    // 127 steps of 1/127 of the largest magnitude, halves away from zero; the scale 1 is 0x3c00.
-    Floats x(32);
-    x[0] = -127, x[1] = 2.5f, x[2] = -2.5f, x[31] = 63.2f;
-    std::vector<uint8_t> q8(34), q4(18);
-    encode(DType::q8_0, x.data(), 32, q8.data());
-    EXPECT_THAT(q8, testing::ElementsAreArray([] {
-                    std::vector<uint8_t> b(34);
-                    b[1] = 0x3c, b[2] = 0x81, b[3] = 3, b[4] = 0xfd, b[33] = 63;
-                    return b;
-                }()));
-    // The largest magnitude, with its sign, becomes nibble 0 of 0..15: d = 8 / -8 = -1 is 0xbc00. Elements 16.. are the high nibbles.
-    x.assign(32, 0);
-    x[0] = 8, x[1] = -7, x[2] = -8, x[16] = 1;
-    encode(DType::q4_0, x.data(), 32, q4.data());
-    EXPECT_THAT(q4, ElementsAre(0x00, 0xbc, 0x70, 0x8f, 0x8f, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88));
-    Floats back(32);
-    decode(DType::q4_0, q4.data(), 32, back.data());
-    EXPECT_EQ(back[0], 8);
-    EXPECT_EQ(back[1], -7);
-    EXPECT_EQ(back[2], -7);  // there is no -8 on this side
-    EXPECT_EQ(back[16], 1);
-}
-
-TEST(DTypes, ABlockOfZerosStaysZero) {
-    for (const DTypeInfo& row : dtypes()) {
-        Floats x(64), back(64, 1);
-        std::vector<std::byte> bytes(64 * 4);
-        encode(row.type, x.data(), 64, bytes.data());
-        decode(row.type, bytes.data(), 64, back.data());
-        EXPECT_EQ(back, x) << row.name;
-    }
-}
-
-TEST(DTypes, RoundingIsAtMostHalfAStep) {
-    const Floats x = normal(3200, 3);
-    for (const DTypeInfo& row : dtypes()) {
-        Matrix m(x, 1, 3200, row.type);
-        const Numbers back = naive::dense(m.w);
-        for (size_t i = 0; i < x.size(); ++i) {
-            double amax = 0;
-            for (size_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j) amax = std::max(amax, std::abs(double{x[j]}));
-            // The scale is a half, 2^-11 off at most. A q4_0 value on the far side of zero may lose a whole step: there are 7 there, not 8.
-            const double steps = row.type == DType::q8_0 ? (0.5 + 127 * 0x1p-11) / 127 * amax : row.type == DType::q4_0 ? (1 + 8 * 0x1p-11) / 8 * amax : 0;
-            const double relative = row.type == DType::f16 ? 0x1p-11 : row.type == DType::bf16 ? 0x1p-8 : 0;
-            EXPECT_LE(std::abs(back[i] - x[i]), std::max(steps * 1.0001, relative * std::abs(x[i]) + (row.type == DType::f16 ? 0x1p-25 : 0)))
-                << row.name << " " << x[i];
-        }
-    }
-}
 
 // --- the pool -------------------------------------------------------------------------------------------------------------------------------
 
@@ -225,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Linear, OnEveryDevice, testing::ValuesIn(devices()), []
 TEST_P(OnEveryDevice, IsTheSumOfProductsForEveryTypeAndShape) {
     const auto device = GetParam().make();
     const bool simulated = GetParam().name.starts_with("simulated");
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         for (int64_t in : {1, 5, 32, 96, 100, 288, 1056}) {
             if (in % type.block) continue;
             for (int64_t out : {1, 7, 33, 70}) {
@@ -316,7 +225,7 @@ TEST_P(OnEveryDevice, RoundsXToTheSameInt8ForAnyNumberOfRows) {
 TEST_P(OnEveryDevice, NoNumberStaysNoNumber) {
     const auto device = GetParam().make();
     constexpr int64_t in = 96, out = 5;
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         const Matrix w(normal(out * in, 1), out, in, type.type);
         for (const uint32_t bits : {0x7fc00000u, 0xffffffffu, 0x7fffffffu, 0x7f800001u, 0x7f800000u, 0xff800000u})
             for (int64_t T : {1, 3, 20}) {
@@ -386,7 +295,7 @@ TEST_P(OnEveryDevice, NormalisesInFrontAddsBehindAndStacksWeightsOfDifferentType
 
 TEST(Linear, GivesTheSameBitsWithAnyNumberOfThreads) {
     for (Isa isa : supported_isas()) {
-        for (const DTypeInfo& type : dtypes()) {
+        for (const DTypeInfo& type : dtypes().first(5)) {
             for (int64_t T : {1, 3, 50}) {
                 const int64_t in = 256, out = 777;
                 const Matrix w(normal(out * in, 1), out, in, type.type);
@@ -407,7 +316,7 @@ TEST(Products, AnyTokensAndRowsOfAProductCanBeDoneAloneGatheredAndScattered) {
     constexpr int64_t in = 64, out = 37, T = 40;
     for (Isa isa : supported_isas()) {
         const Products& p = products_of(isa);
-        for (const DTypeInfo& type : dtypes()) {
+        for (const DTypeInfo& type : dtypes().first(5)) {
             const Matrix w(normal(out * in, 1), out, in, type.type);
             const Floats x = normal(T * in, 2);
             const auto memory = [&] {
@@ -467,7 +376,7 @@ TEST_P(OnEveryGpu, ARowsBitsDoNotDependOnTheFewBesideIt) {
     const auto device = GetParam().make();
     constexpr int64_t in = 416, out = 43;
     const Floats x = normal(8 * in, 1), scale = normal(in, 2);
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         const Matrix w(normal(out * in, 3), out, in, type.type);
         Floats all(8 * out);
         const auto linear = [&](const Floats& rows, Floats& y) {
@@ -494,7 +403,7 @@ TEST_P(OnEveryDevice, WhatIsNoNumberIsNotLost) {
                          std::bit_cast<float>(0x7f800001u),
                          std::numeric_limits<float>::infinity(),
                          -std::numeric_limits<float>::infinity()};
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         const Matrix w(normal(out * in, 3), out, in, type.type);
         for (const int64_t T : {1, 3, 9, 40, 70})
             for (size_t n = 0; n < std::size(odd); ++n) {
@@ -510,7 +419,7 @@ TEST_P(OnEveryDevice, WhatIsNoNumberIsNotLost) {
 }
 
 TEST_P(OnEveryDevice, EmbeddingsAreRowsOfTheTable) {
-    for (const DTypeInfo& type : dtypes()) {
+    for (const DTypeInfo& type : dtypes().first(5)) {
         const Matrix table(normal(7 * 64, 1), 7, 64, type.type);
         const std::vector<int32_t> ids{6, 0, 6, 3};
         Floats x(4 * 64, kNaN);

@@ -27,8 +27,25 @@ int64_t count_odd(DType type, const std::byte* data, int64_t blocks) {
             return count_odd<uint32_t>(data, blocks, 4, 0x7f800000u);
         case DType::bf16:
             return count_odd<uint16_t>(data, blocks, 2, 0x7f80u);
-        default:  // f16, and the scales in front of quantised blocks
-            return count_odd<uint16_t>(data, blocks, info(type).bytes, 0x7c00u);
+        case DType::f16:
+            return count_odd<uint16_t>(data, blocks, 2, 0x7c00u);
+        default: {
+            const DTypeInfo& row = info(type);
+            if (row.halves[1] >= 0) {
+                int64_t count = 0;  // of two halves in a block either is enough
+                for (int64_t i = 0; i < blocks; ++i, data += row.bytes)
+                    count += count_odd<uint16_t>(data + row.halves[0], 1, 0, 0x7c00u) + count_odd<uint16_t>(data + row.halves[1], 1, 0, 0x7c00u) > 0;
+                return count;
+            }
+            if (row.halves[0] >= 0) return count_odd<uint16_t>(data + row.halves[0], blocks, row.bytes, 0x7c00u);
+            int64_t count = 0;
+            for (int64_t i = 0; i < blocks; ++i, data += row.bytes) {
+                float values[256];
+                row.decode(data, values);
+                count += std::any_of(values, values + row.block, [](float v) { return !std::isfinite(v); });
+            }
+            return count;
+        }
     }
 }
 
@@ -61,7 +78,7 @@ OddValues odd_values(DType type, const std::byte* data, int64_t n) {
             int64_t at = first;
             while (count_odd(type, data + at * row.bytes, 1) == 0) ++at;
             odd.first = at * row.block;
-            float values[32];
+            float values[256];
             row.decode(data + at * row.bytes, values);
             odd.value = values[0];
         }

@@ -62,7 +62,7 @@ Cost Costs::prefill(int64_t tokens) const {
 }
 
 double Costs::rate(const DeviceLimits& limits) const {
-    if (type_ == DType::q8_0 || type_ == DType::q4_0) return limits.int8_gops;
+    if (info(type_).block > 1) return limits.int8_gops;
     return type_ == DType::bf16 ? std::max(limits.bf16_gflops, limits.f32_gflops) : limits.f32_gflops;
 }
 

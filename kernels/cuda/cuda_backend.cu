@@ -139,7 +139,13 @@ std::unique_ptr<Download> CudaBackend::download_later(std::span<const std::span<
     return downloads_.begin(stream_.handle(), parts, shared_from_this());
 }
 
+void CudaBackend::check_type(DType type) const {
+    if (static_cast<size_t>(type) < kTypes) return;
+    throw DeviceError("device " + info_.name + " has no products with " + std::string(klp::info(type).name) + " weights yet; --device cpu has");
+}
+
 Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
+    check_type(host.type);
     ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(host))));
     auto* const codes = keep.back().as<std::byte>();

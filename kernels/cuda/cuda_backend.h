@@ -78,7 +78,8 @@ private:
     const float* normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm);  // [T, width], x itself where there is no norm
 
     // For many rows: norm(x) in global memory as products with a weight of this type take it (many.h), and y = [y +] W x of that, x by the form of the weight.
-    static constexpr size_t kTypes = 5;
+    static constexpr size_t kTypes = 5;  // of the enum, from its first on, that there are products with here
+    void check_type(DType type) const;
     const unsigned char* prepared(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm, DType type);
     void multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add);
 

@@ -144,8 +144,9 @@ struct Matrix {
                 const int pair = row(r)[i / 128 * 64 + v % 16 / 4 * 16 + i / 32 % 4 * 4 + v % 4];
                 return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(v < 16 ? pair << 4 : pair & 0xf0) / 16);
             }
+            default:
+                return 0;
         }
-        return 0;
     }
 };
 struct Expert {  // SwiGlu

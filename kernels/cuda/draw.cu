@@ -116,6 +116,7 @@ void CudaBackend::fill(void* device, DType type, int64_t n, const Random& random
 }
 
 Weight CudaBackend::draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) {
+    check_type(shape.type);
     ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(shape))));
     const Weight w{keep.back().as(), shape.type, shape.out, shape.in};

@@ -243,6 +243,8 @@ __host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
             return f(std::integral_constant<DType, DType::q8_0>{});
         case DType::q4_0:
             return f(std::integral_constant<DType, DType::q4_0>{});
+        default:  // adopt() lets no others in
+            return;
     }
 }
 

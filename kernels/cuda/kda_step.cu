@@ -69,8 +69,9 @@ __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, con
             }
             return sum;
         }
+        default:
+            return sum;
     }
-    return sum;
 }
 
 // x of a product with w, rounded as ops.h has it, zeros behind its end.

@@ -127,6 +127,8 @@ void decode_row(DType type, const char* w, int64_t n, float* out) {
                 }
             }
             break;
+        default:
+            break;
     }
 }
 

@@ -27,8 +27,9 @@ int64_t weight_row_bytes(DType type, int64_t in) {
             return in / 32 * Q8::kBytes;
         case DType::q4_0:
             return in / 32 * Q4::kBytes;
+        default:
+            return 0;
     }
-    return 0;
 }
 
 // --- x ------------------------------------------------------------------------------------------------------------------------------------

@@ -183,6 +183,8 @@ void pass_of_row(const Multiply& a, const char* w, const char* x, int64_t x_byte
             return dots_blocks<Q8, N>(w, a.in / 32, x, x_bytes, out);
         case DType::q4_0:
             return dots_blocks<Q4, N>(w, a.in / 32, x, x_bytes, out);
+        default:
+            return;
     }
 }
 
