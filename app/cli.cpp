@@ -109,7 +109,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(0, 1);
     app.get_formatter()->column_width(28);
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // said twice: the last one counts
-    bool plain = false;
+    bool plain = false, progress = false;
     app.add_flag("--plain", plain, "no colour, ASCII only (also: NO_COLOR, TERM=dumb)");
 
     std::function<int(Terminal&)> command;
@@ -214,6 +214,15 @@ int run(int argc, char** argv) {
     sub->add_option("out", quantize.out, "folder to make")->required();
     sub->add_option("--type", quantize.type, "f32, f16, bf16, q8_0, q4_0")->required();
 
+#if KLP_HUB
+    PullFlags pull;
+    sub = subcommand("pull", "a model from the Hugging Face hub into the folder of models", pull, pull_command);
+    sub->add_option("model", pull.what, "ORGANISATION/NAME; with :FILE or :TYPE, such as :Q4_K_M, where it holds several models")->required();
+    sub->add_option("-o,--out", pull.out, "folder to put it in; without it one in ~/.local/share/klp/models");
+    sub->add_flag("--list", pull.list, "only say which files would be pulled");
+    sub->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
+#endif
+
     RunOptions run;
     sub = subcommand("run", "answers to given questions, recorded", run, run_command);
     add_engine(*sub, run.engine);
@@ -262,7 +271,6 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
-    bool progress = false;
     for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "init", "quantize", "run", "replay", "export", "doctor"})
         (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
     app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));

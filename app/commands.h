@@ -74,6 +74,12 @@ struct QuantizeOptions {
 };
 int quantize_command(const QuantizeOptions& options, Terminal& terminal);
 
+struct PullFlags {
+    std::string what, out;  // ORGANISATION/NAME, or that with :FILE or :TYPE; a folder, "": the user's own
+    bool list = false;
+};
+int pull_command(const PullFlags& flags, Terminal& terminal);
+
 struct DoctorOptions {
     std::string model;  // path or name; "": the machine alone
     std::string device = "auto";
