@@ -214,6 +214,12 @@ int run(int argc, char** argv) {
     sub->add_option("out", quantize.out, "folder to make")->required();
     sub->add_option("--type", quantize.type, "f32, f16, bf16, q8_0, q4_0")->required();
 
+    ModelsOptions models;
+    sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command);
+    sub->add_option("--add", models.add, "a folder to look in, from now on");
+    sub->add_option("--forget", models.forget, "a folder that was added");
+    sub->add_flag("--json", models.json, "as a JSON array");
+
 #if KLP_HUB
     PullFlags pull;
     sub = subcommand("pull", "a model from the Hugging Face hub into the folder of models", pull, pull_command);

@@ -74,6 +74,12 @@ struct QuantizeOptions {
 };
 int quantize_command(const QuantizeOptions& options, Terminal& terminal);
 
+struct ModelsOptions {
+    std::string add, forget;  // folders to look in, too
+    bool json = false;
+};
+int models_command(const ModelsOptions& options, Terminal& terminal);
+
 struct PullFlags {
     std::string what, out;  // ORGANISATION/NAME, or that with :FILE or :TYPE; a folder, "": the user's own
     bool list = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -14,13 +13,6 @@
 #include "core/system.h"
 
 namespace klp {
-
-std::string main_type(const WeightSource& source) {
-    std::map<DType, int64_t> bytes;
-    for (const TensorInfo& t : source.tensors()) bytes[t.type] += t.bytes;
-    const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == bytes.end() ? "f32" : std::string(info(most->first).name);
-}
 
 std::string Engine::weights() const { return main_type(*checkpoint.source); }
 

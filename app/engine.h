@@ -42,7 +42,6 @@ Result<ModelConfig> shape_named(const std::string& name);
 Result<DType> type_named(const std::string& name);
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
 
-std::string main_type(const WeightSource& source);
 std::string model_name(const std::filesystem::path& folder);
 // Bytes of one value of the MLA cache.
 int cache_value_bytes(const Model& model);

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "core/files/json.h"
+#include "core/files/library.h"
 #include "core/system.h"
 
 namespace klp {
@@ -193,26 +194,6 @@ std::string lower(std::string text) {
     return text;
 }
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-// The name of all parts of a split file: without "-00001-of-00003".
-std::string without_part(const std::string& path) {
-    constexpr size_t kTail = 15 + 5;  // "-00001-of-00003" ".gguf"
-    const size_t at = path.size() - std::min(path.size(), kTail);
-    const std::string_view tail = std::string_view(path).substr(at);
-    const auto digits = [&](size_t from) { return std::all_of(tail.begin() + from, tail.begin() + from + 5, [](unsigned char c) { return std::isdigit(c); }); };
-    const bool part = tail.size() == kTail && tail[0] == '-' && digits(1) && tail.substr(6, 4) == "-of-" && digits(10);
-    return part ? path.substr(0, at) + ".gguf" : path;
-}
-
-// Whether a name says `type`, as a word of its own: "Q4_K" is not in "Model-Q4_K_M.gguf".
-bool says(const std::string& name, const std::string& type) {
-    const auto in_word = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
-    for (size_t at = name.find(type); at != name.npos; at = name.find(type, at + 1)) {
-        const size_t end = at + type.size();
-        if ((at == 0 || !in_word(name[at - 1])) && (end == name.size() || !in_word(name[end]))) return true;
-    }
-    return false;
-}
 
 std::string size_text(int64_t bytes) {
     char text[32];
@@ -517,7 +498,7 @@ Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const
     for (const HubFile& f : all) shards |= f.path == "model.safetensors" || f.path == "model.safetensors.index.json";
     for (const HubFile& f : all) {
         const std::string name = lower(file_name(f.path));
-        if (name.ends_with(".gguf") && !name.starts_with("mmproj") && !name.starts_with("imatrix")) models[without_part(f.path)].push_back(f);
+        if (name.ends_with(".gguf") && !name.starts_with("mmproj") && !name.starts_with("imatrix")) models[split_name(f.path).first].push_back(f);
         if (f.path.find('/') != f.path.npos) continue;
         const bool weights = name.ends_with(".safetensors") && (!shards || name.starts_with("model"));
         safetensors |= weights;
@@ -539,7 +520,7 @@ Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const
     for (const auto& [name, parts] : models) {
         const bool is_one = std::any_of(parts.begin(), parts.end(), [&](const HubFile& f) { return f.path == wanted || file_name(f.path) == wanted; });
         if (is_one || name == wanted || file_name(name) == wanted) return parts;
-        if (says(lower(name), lower(wanted))) found.push_back(parts);
+        if (names_type(file_name(name), wanted)) found.push_back(parts);
     }
     for (const HubFile& f : all)
         if (f.path == wanted) return std::vector{f};

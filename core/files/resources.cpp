@@ -5,6 +5,7 @@
 
 #include <vector>
 #include "core/files/foreign.h"
+#include "core/files/library.h"
 
 namespace klp {
 
@@ -62,6 +63,11 @@ Result<fs::path> find_model(const std::string& name) {
         looked += (looked.empty() ? "" : ", ") + place.string();
     }
     if (!name.empty() && fs::exists(name, none)) return fs::path(name);  // opening it says what it lacks
+    if (!name.empty()) {
+        auto found = choose_model(found_models(), name);
+        if (found) return found->path;
+        if (found.error().kind == Error::usage) return tl::unexpected(found.error());
+    }
     return fail(Error::model, (name.empty() ? "the embedded model is not there" : "no model is called '" + name + "'") + "; looked for " + looked);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 
@@ -122,6 +123,13 @@ std::vector<TensorInfo> stored_tensors(const ModelConfig& config, DType type) {
 
 std::shared_ptr<const WeightSource> synthetic_weights(const ModelConfig& config, DType type, uint64_t seed) {
     return std::make_shared<Synthetic>(config, type, seed);
+}
+
+std::string main_type(const WeightSource& source) {
+    std::map<DType, int64_t> bytes;
+    for (const TensorInfo& t : source.tensors()) bytes[t.type] += t.bytes;
+    const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == bytes.end() ? "f32" : std::string(info(most->first).name);
 }
 
 }  // namespace klp

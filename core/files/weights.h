@@ -59,6 +59,9 @@ std::shared_ptr<const WeightSource> synthetic_weights(const ModelConfig& config,
 // The same numbers without a source: values first .. first + values.size() of one tensor; first is a multiple of 4.
 void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, std::span<float> values);
 
+// The name of the type that most of its bytes have; "f32" of nothing.
+std::string main_type(const WeightSource& source);
+
 inline int64_t value_count(const TensorInfo& tensor) { return tensor.bytes / info(tensor.type).bytes * info(tensor.type).block; }
 
 }  // namespace klp
