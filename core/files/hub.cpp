@@ -148,12 +148,17 @@ size_t take_header(char* data, size_t, size_t n, void* to) {  // Link: <ADDRESS>
     return n;
 }
 
+int stop_waiting(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return cancelled(static_cast<Answer*>(of)->cancel); }
+
 Result<Answer> get(const Hub& hub, const std::string& repository, const std::string& url, const std::atomic<bool>* cancel) {
     for (int tries = 1;; ++tries) {
         Answer answer{.cancel = cancel};
         const Easy easy = request(hub, url);
         curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take_text);
         curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer);
+        curl_easy_setopt(easy.get(), CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(easy.get(), CURLOPT_XFERINFOFUNCTION, stop_waiting);
+        curl_easy_setopt(easy.get(), CURLOPT_XFERINFODATA, &answer);
         curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, take_header);
         curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &answer);
         const CURLcode code = curl_easy_perform(easy.get());

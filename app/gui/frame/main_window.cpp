@@ -23,6 +23,7 @@
 #include "app/gui/chat/sampling.h"
 #include "app/gui/chat/starters.h"
 #include "app/gui/frame/banner.h"
+#include "app/gui/frame/pull_dialog.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/replay_bar.h"
 #include "app/gui/frame/run_bar.h"
@@ -57,6 +58,9 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     connect(start, &StartPage::recording_asked, this, &MainWindow::open_recording);
     connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
     connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(start, &StartPage::model_asked, this, &MainWindow::load_model);
+    connect(start, &StartPage::pull_asked, this, [this] { actions_.at("pull")->trigger(); });
+    connect(this, &MainWindow::models_changed, &start->shelf(), &Shelf::look);
     chat_view_->set_start_page(start);
     if (auto file = find_prompts()) {
         if (auto starters = read_prompts(*file)) {
@@ -130,6 +134,16 @@ void MainWindow::make_menus() {
     add_action("File", "open", "Open a model folder…", QKeySequence("Ctrl+O"), [this] {
         const QString folder = QFileDialog::getExistingDirectory(this, "A folder with config.json and safetensors");
         if (!folder.isEmpty()) load_model(folder);
+    });
+    add_action("File", "pull", "Pull a model…", QKeySequence("Ctrl+Shift+L"), [this] {
+        auto* dialog = new PullDialog(this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        connect(dialog, &PullDialog::pulled, this, [this, dialog](const QString& path) {
+            emit models_changed();
+            dialog->close();
+            load_model(path);
+        });
+        dialog->open();
     });
     add_action("File", "unload", "Unload the model", QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
     menu("File")->addSeparator();

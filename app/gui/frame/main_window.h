@@ -38,6 +38,9 @@ public:
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
 
+signals:
+    void models_changed();  // on the disk
+
 protected:
     void closeEvent(QCloseEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;

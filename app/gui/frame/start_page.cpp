@@ -59,6 +59,10 @@ StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& r
                            "Talk", true, [this] { emit embedded_asked(); }));
     column->addWidget(door("Open a model folder", "A Kimi Linear checkpoint in the Hugging Face layout: config.json, safetensors, tiktoken.model.", "Open…",
                            false, [this] { emit folder_asked(); }));
+    shelf_ = new Shelf(page);
+    connect(shelf_, &Shelf::model_asked, this, &StartPage::model_asked);
+    connect(shelf_, &Shelf::pull_asked, this, &StartPage::pull_asked);
+    column->addWidget(shelf_);
     column->addWidget(card_of(machine));
     column->addStretch(2);
     auto* row = new QHBoxLayout(centre);

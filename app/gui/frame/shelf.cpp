@@ -1,0 +1,122 @@
+#include "app/gui/frame/shelf.h"
+
+#include <QFileDialog>
+#include <QGridLayout>
+#include <QLabel>
+#include <QPointer>
+#include <QPushButton>
+#include <QThreadPool>
+#include <QVBoxLayout>
+
+#include "app/format.h"
+#include "core/system.h"
+
+namespace klp::gui {
+
+namespace {
+
+constexpr size_t kShown = 12;  // further ones are counted, and klp models lists them
+
+QString text(const std::string& s) { return QString::fromStdString(one_line(s)); }
+
+QString about(const FoundModel& m) {
+    QStringList parts;
+    for (const std::string& part : {m.parameters ? count_text(m.parameters) : std::string(), m.type, bytes_text(m.bytes), m.place})
+        if (!part.empty()) parts << text(part);
+    return parts.join(", ");
+}
+
+}  // namespace
+
+Shelf::Shelf(QWidget* parent) : QFrame(parent) {
+    setObjectName("door");
+    setStyleSheet("QFrame#door { background: palette(base); border: 1px solid palette(mid); border-radius: 8px; }");
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(16, 12, 16, 12);
+    column->setSpacing(6);
+    auto* head = new QHBoxLayout;
+    auto* title = new QLabel("Models on this disk", this);
+    QFont font = title->font();
+    font.setPointSizeF(font.pointSizeF() * 1.2);
+    font.setWeight(QFont::DemiBold);
+    title->setFont(font);
+    head->addWidget(title, 1);
+    const auto button = [&](const QString& name, const QString& tip, auto go) {
+        auto* b = new QPushButton(name, this);
+        b->setToolTip(tip);
+        connect(b, &QPushButton::clicked, this, go);
+        head->addWidget(b);
+    };
+    button("Look in a folder…", "Models in it are listed from now on", [this] {
+        const QString folder = QFileDialog::getExistingDirectory(this, "A folder with models in it");
+        if (folder.isEmpty()) return;
+        if (const auto added = add_folder(folder.toStdString()); !added)
+            say_->setText(text(added.error().message));
+        else
+            look();
+    });
+    button("Pull a model…", "Downloads one from the Hugging Face hub", [this] { emit pull_asked(); });
+    column->addLayout(head);
+    say_ = new QLabel(this);
+    say_->setWordWrap(true);
+    say_->setForegroundRole(QPalette::PlaceholderText);
+    column->addWidget(say_);
+    look();
+}
+
+void Shelf::look() {
+    say_->setText("Looking…");
+    QThreadPool::globalInstance()->start([self = QPointer<Shelf>(this)] {
+        auto models = found_models();
+        QMetaObject::invokeMethod(qApp, [self, models = std::move(models)] {
+            if (self) self->show_models(models);
+        });
+    });
+}
+
+void Shelf::show_models(const std::vector<FoundModel>& models) {
+    delete list_;
+    list_ = new QWidget(this);
+    auto* grid = new QGridLayout(list_);
+    grid->setContentsMargins(0, 0, 0, 0);
+    grid->setHorizontalSpacing(12);
+    grid->setVerticalSpacing(4);
+    const int64_t memory = system_memory().total;
+    int row = 0;
+    for (const FoundModel& m : models) {
+        if (static_cast<size_t>(row) == kShown) break;
+        const bool opens = m.why_not.empty();
+        auto* name = new QLabel(text(m.name), list_);
+        name->setTextFormat(Qt::PlainText);
+        name->setToolTip(QString::fromStdString(m.path.string()));
+        name->setMinimumWidth(0);
+        name->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        const bool large = opens && memory > 0 && m.bytes > memory;
+        auto* what = new QLabel(opens ? about(m) + (large ? "; runs from the disk, slowly" : "") : text(m.why_not), list_);
+        what->setTextFormat(Qt::PlainText);
+        what->setForegroundRole(QPalette::PlaceholderText);
+        what->setMinimumWidth(0);
+        what->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        what->setToolTip(what->text());
+        name->setEnabled(opens);
+        auto* open = new QPushButton("Open", list_);
+        open->setEnabled(opens);
+        open->setAccessibleName("Open " + text(m.name));
+        connect(open, &QPushButton::clicked, this, [this, path = QString::fromStdString(m.path.string())] { emit model_asked(path); });
+        grid->addWidget(name, row, 0);
+        grid->addWidget(what, row, 1);
+        grid->addWidget(open, row, 2);
+        ++row;
+    }
+    grid->setColumnStretch(0, 3);
+    grid->setColumnStretch(1, 4);
+    static_cast<QVBoxLayout*>(layout())->addWidget(list_);
+    list_->setVisible(row > 0);
+    const size_t more = models.size() - static_cast<size_t>(row);
+    say_->setText(models.empty() ? "None yet, in the folders of Hugging Face, LM Studio, llama.cpp, Ollama and this program."
+                  : more > 0     ? text("and " + plural(static_cast<int64_t>(more), "other") + ": klp models lists them all")
+                                 : QString());
+    say_->setVisible(!say_->text().isEmpty());
+}
+
+}  // namespace klp::gui
