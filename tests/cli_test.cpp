@@ -289,6 +289,8 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"eval", {"--data", "/none"}},
                                 {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
+                                {"models", {}},
+                                {"pull", {"none"}},
                                 {"run", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"replay", {"/none.klprun"}},
                                 {"export", {"/none.klprun", "-o", "x.csv"}},
