@@ -162,6 +162,7 @@ protected:
     static void SetUpTestSuite() {
         talker_ = new Talker, mute_ = new Talker(/*tokenizer=*/false);
         setenv("XDG_DATA_HOME", (home() / "data").c_str(), 1);  // where talks are kept
+        setenv("HF_ENDPOINT", "http://127.0.0.1:9", 1);         // nobody listens there, and nothing is asked of the network
     }
     static void TearDownTestSuite() { delete talker_, delete mute_; }
     void SetUp() override { ASSERT_EQ(talker_->error + mute_->error, ""); }
@@ -290,7 +291,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
                                 {"models", {}},
-                                {"pull", {"none"}},
+                                {"pull", {"a/b"}},
                                 {"run", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"replay", {"/none.klprun"}},
                                 {"export", {"/none.klprun", "-o", "x.csv"}},
