@@ -80,7 +80,7 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
                {"f32_gflops", limits.f32_gflops},
                {"bf16_gflops", limits.bf16_gflops},
                {"int8_gops", limits.int8_gops}}},
-             {"memory_bytes", {{"total", machine.memory.total}, {"available", machine.memory.available}}},
+             {"memory_bytes", {{"total", machine.memory.total}, {"available", machine.memory.available}, {"files", machine.memory.files}}},
              {"device",
               {{"name", device.name}, {"hardware", device.hardware}, {"detail", device.detail}, {"why", device.why}, {"memory_bytes", device.memory_bytes}}},
              {"terminal",
@@ -107,7 +107,8 @@ int doctor_command(const DoctorOptions& options, Terminal& terminal) {
     table.add({"reads", fixed(limits.read_gb_s, 1) + " GB/s with " + plural(limits.threads, "thread")});
     table.add({"products", "f32 " + short_number(limits.f32_gflops) + ", bf16 " + (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") +
                                ", int8 " + short_number(limits.int8_gops) + " Gop/s"});
-    table.add({"memory", bytes_text(machine.memory.total) + ", " + bytes_text(machine.memory.available) + " available"});
+    table.add({"memory", bytes_text(machine.memory.total) + ", " + bytes_text(machine.memory.available) + " available; " + bytes_text(machine.memory.files) +
+                             " hold pages of files"});
     table.add({"device", device.name + ", " + device.hardware + (device.detail.empty() ? "" : ", " + device.detail)});
     if (own.read_gb_s > 0)
         table.add({"its limits", "reads " + short_number(own.read_gb_s) + " GB/s; f32 " + short_number(own.f32_gflops) + ", bf16 " +

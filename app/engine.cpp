@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "app/format.h"
+#include "app/machine.h"
 #include "app/progress.h"
 #include "core/files/foreign.h"
 #include "core/files/resources.h"
@@ -103,6 +104,10 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
         auto model = Model::load(engine.backend, engine.checkpoint.config, engine.checkpoint.source, load);
         if (!model) return tl::unexpected(model.error());
         engine.model = std::move(*model);
+        if (!options.shape.empty()) bytes = 0;  // drawn in memory
+        if (const std::string slow = runs_from_disk(engine.name, bytes, engine.model->active_weight_bytes(), system_memory());
+            !slow.empty() && engine.backend->free_bytes() < 0)
+            note("klp: " + slow);
     }
     engine.load_ns = now_ns() - start;
     return engine;

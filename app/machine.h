@@ -27,7 +27,7 @@ struct Needs {
 };
 Needs needs_of(const ModelConfig& config, const std::string& type, int64_t context);
 
-// Refuses what this machine can never hold, with the bytes; what only has to wait for free memory may try.
-Result<void> check_fits(const std::string& name, int64_t bytes, const SystemMemory& memory);
+// What to expect of weights that are read where they lie and are larger than the machine's memory; "" of others. `active`: bytes that a token reads.
+std::string runs_from_disk(const std::string& name, int64_t bytes, int64_t active, const SystemMemory& memory);
 
 }  // namespace klp

@@ -16,7 +16,6 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     int64_t bytes = 0;
     for (const TensorInfo& tensor : checkpoint->source->tensors()) bytes += tensor.bytes;
-    if (auto fits = check_fits(model_name(checkpoint->folder), bytes, system_memory()); !fits) return tl::unexpected(fits.error());
     auto backend = make_backend(what.device, what.threads);
     if (!backend) return tl::unexpected(backend.error());
     auto card = std::make_shared<RunCard>();
@@ -45,6 +44,7 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     card->cache_value_bytes = cache_value_bytes(**model);
     read_generation_defaults(checkpoint->folder, card->sampling, card->predict);
     card->twin = std::filesystem::exists(checkpoint->folder / "twin" / "config.json", none) ? TwinKind::trained : TwinKind::synthetic;
+    if (card->memory_plan.empty()) card->memory_plan = runs_from_disk(card->name, bytes, card->active_bytes, system_memory());
     card->load_ns = now_ns() - start;
     return OpenedModel{std::move(card), std::move(*model)};
 }

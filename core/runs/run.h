@@ -32,7 +32,7 @@ struct RunCard {
     int64_t weight_bytes = 0, active_bytes = 0;  // all, and what one decoded token reads
     int cache_value_bytes = 2;
     int64_t load_ns = 0;
-    std::string memory_plan;           // of a GPU: what was planned before anything was taken
+    std::string memory_plan;           // of a GPU: what was planned before anything was taken; of a CPU what to expect where the weights do not fit
     std::function<DeviceLoad()> load;  // of a GPU, now; any thread. Empty for the CPU and in a replay
     Sampling sampling;                 // what the model's generation_config.json suggests
     int64_t predict = 2048;

@@ -18,12 +18,6 @@ namespace klp::gui {
 
 namespace {
 
-int64_t resident_bytes() {
-    std::ifstream file("/proc/self/statm");
-    int64_t size = 0, resident = 0;
-    file >> size >> resident;
-    return resident * sysconf(_SC_PAGESIZE);
-}
 int64_t busy_ticks() {  // of this process, all threads
     std::ifstream file("/proc/self/stat");
     std::string line;
@@ -65,7 +59,8 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     baseline_ = label("Baseline",
                       "What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
                       "Which of them is shown is chosen at Compare in the run bar");
-    process_ = label("Process memory", "Resident memory of this program, mapped weights included");
+    process_ = label("Process memory",
+                     "Memory of this program, and of files that it reads where they lie (weights): the system takes those pages back when others need them");
     load_ = label("Load", "");
     row->addStretch(1);
     telemetry_ =
@@ -105,7 +100,8 @@ void Vitals::refresh() {
         if (session_.baseline().multi_head) baseline += (baseline.empty() ? "" : "   ") + ("multi-head " + bytes_text(model.multi_head.at(in_pages(n))));
     }
     baseline_->setText(text(baseline));
-    process_->setText(text("RAM " + bytes_text(resident_bytes())));
+    const ProcessMemory memory = process_memory();
+    process_->setText(text("RAM " + bytes_text(memory.own) + " + " + bytes_text(memory.mapped) + " of files"));
     const int64_t at = now_ns();
     if (card && card->load && at - busy_at_ns_ > 900'000'000) {
         const DeviceLoad gpu = card->load();
