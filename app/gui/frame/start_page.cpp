@@ -1,7 +1,6 @@
 #include "app/gui/frame/start_page.h"
 
 #include <QFrame>
-#include <QGridLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QVBoxLayout>
@@ -112,32 +111,15 @@ QWidget* StartPage::card_of(const Machine& m) {
     column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.memory.available) + " of " +
                                  bytes_text(m.memory.total) + " memory free." + (m.gpu.empty() ? "" : " Runs on the CPU: " + m.gpu + ".")),
                             frame, 1, true));
-    auto* grid = new QGridLayout;
-    grid->setHorizontalSpacing(18);
-    grid->setVerticalSpacing(2);
-    int row = 0;
-    const auto line = [&](std::initializer_list<QString> cells, bool head) {
-        int c = 0;
-        for (const QString& cell : cells) {
-            auto* l = label(cell, frame, 1, head);
-            l->setWordWrap(false);
-            grid->addWidget(l, row, c++);
-        }
-        ++row;
-    };
-    line({"model", "weights", "needs with 128k tokens", "verdict"}, true);
     for (const NamedShape& shape : named_shapes()) {
         if (shape.name != "kimi-linear-48b") continue;
-        for (const char* type : {"bf16", "q8_0", "q4_0"}) {
-            const Needs needs = needs_of(shape.config, type, 131072);
-            line(
-                {"Kimi-Linear-48B-A3B", type, text(bytes_text(needs.total())),
-                 needs.total() <= m.memory.available ? QString("fits into memory") : text("needs " + bytes_text(needs.total() - m.memory.available) + " more")},
-                false);
+        std::string needs;
+        for (const char* type : {"bf16", "q8_0", "q4_k", "q2_k"}) {
+            const int64_t bytes = needs_of(shape.config, type, 131072).total();
+            needs += (needs.empty() ? "" : ", ") + std::string(type) + " " + bytes_text(bytes) + (bytes <= m.memory.available ? " (fits)" : "");
         }
+        column->addWidget(label(text("Kimi-Linear-48B-A3B with 128k tokens of context needs, by how its weights are stored: " + needs + "."), frame, 1, true));
     }
-    grid->setColumnStretch(3, 1);
-    column->addLayout(grid);
     return frame;
 }
 
