@@ -462,7 +462,7 @@ TEST(OpenCheckpoint, SaysWhatIsMissing) {
     TempFolder folder;
     EXPECT_EQ(open_checkpoint(folder / "nowhere").error().message, (folder / "nowhere").string() + ": no such folder");
     write_bytes(folder / "file", "");
-    EXPECT_THAT(open_checkpoint(folder / "file").error().message, HasSubstr("is not a folder with a config.json and safetensors in it"));
+    EXPECT_THAT(open_checkpoint(folder / "file").error().message, HasSubstr("is neither a folder with a config.json and safetensors in it nor a GGUF file"));
     EXPECT_THAT(open_checkpoint(folder.path()).error().message, HasSubstr("config.json: No such file or directory"));
     EXPECT_EQ(open_checkpoint(folder.path()).error().kind, Error::model);
 }
@@ -474,7 +474,7 @@ TEST(OpenCheckpoint, NamesWhatItIsInstead) {
     TempFolder folder;
     const auto said = [&](const std::string& name) { return open_checkpoint(folder / name).error().message; };
     write_bytes(folder / "m.gguf", "GGUF\x03");
-    EXPECT_THAT(said("m.gguf"), HasSubstr("m.gguf is a GGUF file, llama.cpp's format"));
+    EXPECT_THAT(said("m.gguf"), HasSubstr("m.gguf: the file has 5 bytes, too few for a GGUF file"));
     write_bytes(folder / "m.safetensors", safetensors("{}", ""));
     EXPECT_THAT(said("m.safetensors"), HasSubstr("m.safetensors is one file of a model: name the folder that it lies in"));
     write_bytes(folder / "talk.klprun", "KLPRUN");
@@ -487,8 +487,14 @@ TEST(OpenCheckpoint, NamesWhatItIsInstead) {
         write_bytes(folder / model / name, bytes);
         return said(model);
     };
-    EXPECT_THAT(with("gguf", "model-Q4_K_M.gguf", "GGUF"), HasSubstr("gguf holds GGUF files, llama.cpp's format"));
-    EXPECT_THAT(with("gguf", "config.json", to_json(shape("tiny-spec"))), HasSubstr("gguf holds GGUF files"));
+    EXPECT_THAT(with("gguf", "model-Q4_K_M.gguf", "GGUF"), HasSubstr("gguf holds a model as GGUF: name its file, model-Q4_K_M.gguf"));
+    EXPECT_EQ(*find_model((folder / "gguf").string()), folder / "gguf" / "model-Q4_K_M.gguf");
+    EXPECT_THAT(with("gguf", "config.json", to_json(shape("tiny-spec"))), HasSubstr("gguf holds a model as GGUF"));
+    EXPECT_EQ(*find_model((folder / "gguf").string()), folder / "gguf" / "model-Q4_K_M.gguf");
+    EXPECT_THAT(with("gguf", "model-Q8_0-00002-of-00002.gguf", "GGUF"), HasSubstr("name its file, model-Q4_K_M.gguf"));
+    EXPECT_THAT(with("gguf", "model-Q8_0-00001-of-00002.gguf", "GGUF"),
+                HasSubstr("gguf holds several models as GGUF: name one of them: model-Q4_K_M.gguf, model-Q8_0-00001-of-00002.gguf"));
+    EXPECT_EQ(*find_model((folder / "gguf").string()), folder / "gguf");
     EXPECT_THAT(with("torch", "pytorch_model-00001-of-00002.bin", ""), HasSubstr("torch holds PyTorch files"));
     EXPECT_THAT(with("half", "model-00001-of-00002.safetensors", ""), HasSubstr("has safetensors and no config.json"));
     EXPECT_THAT(with("half", "config.json", to_json(shape("tiny-spec"))), HasSubstr("neither model.safetensors nor model.safetensors.index.json, which says"));
@@ -502,6 +508,7 @@ TEST(OpenCheckpoint, NamesWhatItIsInstead) {
                       " is a Git LFS pointer: the file itself, 4976698672 bytes, was not downloaded; 'git lfs pull' in its folder brings it");
     }
     write_tiny_spec(folder / "page");
+    EXPECT_THAT(with("page", "model.safetensors", "GGUF"), HasSubstr("model.safetensors is a GGUF file in the place of another"));
     EXPECT_THAT(with("page", "model.safetensors", "<!DOCTYPE html><html>"), HasSubstr("model.safetensors is a web page"));
     EXPECT_THAT(with("page", "model.safetensors", safetensors(R"({"__metadata__":{"format":"mlx"}})", "")), HasSubstr("model.safetensors was written for MLX"));
 }

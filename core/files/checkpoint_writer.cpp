@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/files/foreign.h"
 #include "core/files/json.h"
 #include "core/files/safetensors.h"
 #include "core/files/values.h"
@@ -203,31 +202,16 @@ Result<void> init_checkpoint(const fs::path& folder, const ModelConfig& config, 
     return write_checkpoint(folder, stored_tensors(config, type), piece, {{"config.json", to_json(config)}}, options);
 }
 
-Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType type, const WriteOptions& options) {
-    if (auto checked = check_folder(from); !checked) return checked;
-    auto config = read_config(from / "config.json");
-    if (!config) return tl::unexpected(config.error());
-    auto source = open_safetensors(from);
-    if (!source) return tl::unexpected(source.error());
-
+Result<void> quantize_checkpoint(const WeightSource& from, const ModelConfig& config, const std::vector<std::pair<std::string, std::string>>& files,
+                                 const fs::path& to, DType type, const WriteOptions& options) {
     // Everything is looked up before the first byte is written.
-    std::vector<TensorInfo> tensors = stored_tensors(*config, type);
-    std::erase_if(tensors, [&](const TensorInfo& t) { return t.name.ends_with("e_score_correction_bias") && !(*source)->has(t.name); });
+    std::vector<TensorInfo> tensors = stored_tensors(config, type);
+    std::erase_if(tensors, [&](const TensorInfo& t) { return t.name.ends_with("e_score_correction_bias") && !from.has(t.name); });
     for (const TensorInfo& t : tensors)
-        if (auto found = (*source)->find(t.name, t.shape); !found) return tl::unexpected(found.error());
-    std::vector<std::pair<std::string, std::string>> files;
-    std::error_code none;
-    for (const char* name : {"config.json", "generation_config.json", "tiktoken.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                             "chat_template.jinja", "LICENSE"}) {
-        if (!fs::exists(from / name, none)) continue;
-        auto text = read_text(from / name, 256 << 20);
-        if (!text) return tl::unexpected(text.error());
-        files.emplace_back(name, std::move(*text));
-    }
-
+        if (auto found = from.find(t.name, t.shape); !found) return tl::unexpected(found.error());
     std::vector<float> values;
     const auto piece = [&](const TensorInfo& t, int64_t first, int64_t count, std::byte* data) -> Result<void> {
-        const Weight w = *(*source)->find(t.name, t.shape);
+        const Weight w = *from.find(t.name, t.shape);
         const DTypeInfo& row = info(w.type);
         const std::byte* stored = w.data + first / row.block * row.bytes;
         if (auto finite = check_piece(t, w.type, first, count, stored); !finite) return finite;

@@ -28,7 +28,8 @@ Result<void> write_checkpoint(const std::filesystem::path& folder, std::vector<T
 // Random weights (see synthetic_weights).
 Result<void> init_checkpoint(const std::filesystem::path& folder, const ModelConfig& config, DType type, uint64_t seed, const WriteOptions& options = {});
 
-// Another checkpoint with its matrices as `type`; config, tokenizer and the like are copied.
-Result<void> quantize_checkpoint(const std::filesystem::path& from, const std::filesystem::path& to, DType type, const WriteOptions& options = {});
+// The weights of another checkpoint with its matrices as `type`, beside these small files (config.json among them).
+Result<void> quantize_checkpoint(const WeightSource& from, const ModelConfig& config, const std::vector<std::pair<std::string, std::string>>& files,
+                                 const std::filesystem::path& to, DType type, const WriteOptions& options = {});
 
 }  // namespace klp

@@ -17,8 +17,6 @@ namespace {
 
 constexpr size_t kLook = 512;  // bytes: a pointer has less than two hundred
 
-constexpr const char* kGguf =
-    ", llama.cpp's format, which this program does not read: take the safetensors that it was made from, and klp quantize makes them small";
 constexpr const char* kPytorch = ", which this program does not read: take the same model as safetensors";
 
 std::vector<fs::path> entries(const fs::path& folder) {
@@ -40,7 +38,7 @@ std::string foreign_file(std::span<const std::byte> bytes) {
         return "is a Git LFS pointer: the file itself" + (claimed > 0 ? ", " + std::to_string(claimed) + " bytes," : std::string()) +
                " was not downloaded; 'git lfs pull' in its folder brings it";
     }
-    if (begins("GGUF")) return std::string("is a GGUF file") + kGguf;
+    if (begins("GGUF")) return "is a GGUF file in the place of another: it holds a whole model, so name it alone";
     if (begins("PK\x03\x04") || begins("\x80\x02")) return std::string("is a PyTorch file") + kPytorch;
     if (begins("<!DOCTYPE") || begins("<!doctype") || begins("<html")) return "is a web page: the download got a page in the place of the file";
     return "";
@@ -57,27 +55,40 @@ std::string foreign_file(const fs::path& file) {
     return "";
 }
 
+std::vector<fs::path> gguf_in(const fs::path& folder) {
+    std::vector<fs::path> models = entries(folder);
+    std::erase_if(models, [](const fs::path& file) {
+        const std::string name = file.filename().string();
+        const size_t of = name.rfind("-of-");  // NAME-00002-of-00003.gguf is found by its first part
+        return file.extension() != ".gguf" || (of != name.npos && of >= 6 && name[of - 6] == '-' && name.substr(of - 5, 5) != "00001");
+    });
+    return models;
+}
+
 std::string foreign_folder(const fs::path& folder) {
-    int gguf = 0, pytorch = 0, shards = 0;
+    int pytorch = 0, shards = 0;
     std::error_code none;
     const bool has_config = fs::exists(folder / "config.json", none);
     for (const fs::path& file : entries(folder)) {
         const std::string name = file.filename().string(), extension = file.extension().string();
-        gguf += extension == ".gguf";
         pytorch += name.starts_with("pytorch_model") && extension == ".bin";
         shards += extension == ".safetensors";
     }
     if (shards > 0 && has_config)
         return "has safetensors, but neither model.safetensors nor model.safetensors.index.json, which says what is in which: download that file too";
     if (shards > 0) return "has safetensors and no config.json: download that file too";
-    if (gguf > 0) return std::string("holds GGUF files") + kGguf;
+    const auto gguf = gguf_in(folder);
+    std::string names;
+    for (const fs::path& file : gguf) names += (names.empty() ? "" : ", ") + file.filename().string();
+    if (gguf.size() > 1) return "holds several models as GGUF: name one of them: " + names;
+    if (gguf.size() == 1) return "holds a model as GGUF: name its file, " + names;
     if (pytorch > 0) return std::string("holds PyTorch files") + kPytorch;
     if (fs::is_directory(folder / "snapshots", none)) {
         const auto snapshots = entries(folder / "snapshots");
-        std::string names;
-        for (const fs::path& s : snapshots) names += (names.empty() ? ": name one of them: " : ", ") + (folder / "snapshots" / s.filename()).string();
+        std::string all;
+        for (const fs::path& s : snapshots) all += (all.empty() ? ": name one of them: " : ", ") + (folder / "snapshots" / s.filename()).string();
         return "is a download cache with " + (snapshots.empty() ? std::string("no snapshot: download the model again")
-                                                                : std::to_string(snapshots.size()) + " snapshots and no refs/main that names one" + names);
+                                                                : std::to_string(snapshots.size()) + " snapshots and no refs/main that names one" + all);
     }
     return "";
 }
@@ -88,7 +99,7 @@ Result<void> check_folder(const fs::path& folder) {
     if (!fs::exists(folder, none)) return fail(Error::model, folder.string() + ": no such folder");
     if (!fs::is_directory(folder, none)) {
         const std::string what = foreign_file(folder);
-        return bad(what.empty() ? "is not a folder with a config.json and safetensors in it" : what);
+        return bad(what.empty() ? "is neither a folder with a config.json and safetensors in it nor a GGUF file" : what);
     }
     if (fs::exists(folder / "config.json", none)) return {};
     const std::string what = foreign_folder(folder);

@@ -2,9 +2,10 @@
 
 #include <cstdlib>
 #include <system_error>
-
 #include <vector>
+
 #include "core/files/foreign.h"
+#include "core/files/gguf_model.h"
 #include "core/files/library.h"
 
 namespace klp {
@@ -58,8 +59,12 @@ Result<fs::path> find_model(const std::string& name) {
         for (const fs::path& resources : resource_folders()) places.push_back(resources / "models" / folder);
     std::string looked;
     for (const fs::path& place : places) {
-        if (fs::exists(place / "config.json", none)) return place;
-        if (fs::path snapshot = snapshot_in(place); !snapshot.empty()) return snapshot;
+        if (is_gguf(place)) return place;
+        const bool has_config = fs::exists(place / "config.json", none);
+        const fs::path snapshot = has_config ? fs::path() : snapshot_in(place), home = snapshot.empty() ? place : snapshot;
+        const bool has_safetensors = fs::exists(home / "model.safetensors", none) || fs::exists(home / "model.safetensors.index.json", none);
+        if (const auto models = gguf_in(home); !has_safetensors && models.size() == 1) return models[0];
+        if (has_config || !snapshot.empty()) return home;
         looked += (looked.empty() ? "" : ", ") + place.string();
     }
     if (!name.empty() && fs::exists(name, none)) return fs::path(name);  // opening it says what it lacks

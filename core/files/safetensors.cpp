@@ -1,28 +1,16 @@
 #include "core/files/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
-#include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include "core/files/foreign.h"
 #include "core/files/json.h"
-#include "core/system.h"
+#include "core/files/mapped_source.h"
 
 namespace klp {
 
@@ -44,12 +32,6 @@ constexpr FileType kFileTypes[] = {
     {"BOOL", 1, nullptr}, {"F8_E4M3", 1, nullptr}, {"F8_E5M2", 1, nullptr}, {"F8_E8M0", 1, nullptr}, {"C64", 8, nullptr},
 };
 
-std::string text_of(const std::vector<int64_t>& shape) {
-    std::string s = "[";
-    for (size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
-    return s + "]";
-}
-
 // One entry of the header; what is wrong with it otherwise, in words that follow the tensor's name.
 std::string read_entry(const json& j, const json* block_type, int64_t data_start, int64_t data_bytes, SafetensorsEntry& entry) {
     if (!j.is_object()) return "is not an object";
@@ -67,7 +49,7 @@ std::string read_entry(const json& j, const json* block_type, int64_t data_start
         t.shape.push_back(static_cast<int64_t>(d.get<uint64_t>()));
     }
     for (int64_t d : t.shape)
-        if (__builtin_mul_overflow(bytes, d, &bytes)) return "has the shape " + text_of(t.shape) + ", whose size overflows";
+        if (__builtin_mul_overflow(bytes, d, &bytes)) return "has the shape " + shape_text(t.shape) + ", whose size overflows";
 
     if (offsets == j.end() || !offsets->is_array() || offsets->size() != 2) return "has no data_offsets";
     uint64_t at[2];
@@ -78,7 +60,7 @@ std::string read_entry(const json& j, const json* block_type, int64_t data_start
     if (at[0] > at[1]) return "has data_offsets that end before they begin";
     if (at[1] > static_cast<uint64_t>(data_bytes)) return "ends at byte " + std::to_string(at[1]) + " of " + std::to_string(data_bytes) + " bytes of data";
     if (at[1] - at[0] != static_cast<uint64_t>(bytes))
-        return "has " + std::to_string(at[1] - at[0]) + " bytes where " + row->name + " " + text_of(t.shape) + " needs " + std::to_string(bytes);
+        return "has " + std::to_string(at[1] - at[0]) + " bytes where " + row->name + " " + shape_text(t.shape) + " needs " + std::to_string(bytes);
     entry.begin = data_start + static_cast<int64_t>(at[0]);
     t.bytes = bytes;
     t.stored = row->name;
@@ -89,7 +71,7 @@ std::string read_entry(const json& j, const json* block_type, int64_t data_start
         const DTypeInfo* block = find_dtype(block_type->get_ref<const std::string&>());
         if (!block) return "is stored as " + in_quotes(block_type->get<std::string>()) + ", which is not a type this program knows";
         if (t.stored != "U8" || t.shape.size() != 2 || t.shape[1] % block->bytes)
-            return "is stored as " + std::string(block->name) + ", but " + t.stored + " " + text_of(t.shape) + " is not made of such blocks";
+            return "is stored as " + std::string(block->name) + ", but " + t.stored + " " + shape_text(t.shape) + " is not made of such blocks";
         t.shape[1] = t.shape[1] / block->bytes * block->block;
         t.type = block->type, t.stored = block->name, t.readable = true;
     }
@@ -174,171 +156,32 @@ std::string safetensors_header(std::span<const TensorInfo> tensors) {
 
 namespace {
 
-class Mapping {
-public:
-    Mapping() = default;
-    Mapping(void* data, size_t bytes) : data_(data), bytes_(bytes) {}
-    Mapping(Mapping&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
-    Mapping& operator=(Mapping&& other) noexcept {
-        std::swap(data_, other.data_);
-        std::swap(bytes_, other.bytes_);
-        return *this;
+// An empty Result when the file is what it says it is.
+Result<void> add(MappedSource& source, const std::filesystem::path& path) {
+    auto mapping = Mapping::open(path);
+    if (!mapping) return tl::unexpected(mapping.error());
+    auto entries = parse_safetensors(mapping->bytes(), path.string());
+    if (!entries) return tl::unexpected(entries.error());
+    const std::byte* data = mapping->bytes().data();
+    const size_t file = source.add_file(path.string(), std::move(*mapping));
+    for (SafetensorsEntry& entry : *entries) {
+        MappedTensor tensor{.info = std::move(entry.info), .data = data + entry.begin, .file = file};
+        tensor.said = in_quotes(tensor.info.name);
+        if (auto added = source.add(std::move(tensor)); !added) return added;
     }
-    ~Mapping() {
-        if (data_) munmap(data_, bytes_);
-    }
-    std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), data_ ? bytes_ : 0}; }
-
-private:
-    void* data_ = nullptr;
-    size_t bytes_ = 0;
-};
-
-Result<Mapping> map(const std::filesystem::path& file) {
-    const auto bad = [&](const char* what) { return fail(Error::model, file.string() + ": " + what); };
-    const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return bad(std::strerror(errno));
-    struct stat st {};
-    const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    void* data = is_file && st.st_size > 0 ? mmap(nullptr, static_cast<size_t>(st.st_size), PROT_READ, MAP_PRIVATE, fd, 0) : nullptr;
-    const int error = errno;
-    close(fd);
-    if (!is_file) return bad(S_ISDIR(st.st_mode) ? "is a folder, not a file" : "is not a file");
-    if (data == MAP_FAILED) return bad(std::strerror(error));
-    return Mapping(data, static_cast<size_t>(st.st_size));
+    return {};
 }
-
-class SafetensorsFolder final : public WeightSource {
-public:
-    explicit SafetensorsFolder(const std::filesystem::path& folder) : path_(folder.string()) {}
-
-    // An empty Result when the file is what it says it is.
-    Result<void> add(const std::filesystem::path& file) {
-        auto mapping = map(file);
-        if (!mapping) return tl::unexpected(mapping.error());
-        auto entries = parse_safetensors(mapping->bytes(), file.string());
-        if (!entries) return tl::unexpected(entries.error());
-        for (SafetensorsEntry& entry : *entries) {
-            const auto [twin, fresh] = index_.emplace(entry.info.name, tensors_.size());
-            if (!fresh)
-                return fail(Error::model, file.string() + ": tensor " + in_quotes(entry.info.name) + " is also in " + files_[tensors_[twin->second].file]);
-            tensors_.push_back({std::move(entry.info), mapping->bytes().data() + entry.begin, files_.size()});
-        }
-        files_.push_back(file.string());
-        mappings_.push_back(std::move(*mapping));
-        return {};
-    }
-    const std::string* file_of(const std::string& name) const {
-        const Tensor* t = look_up(name);
-        return t ? &files_[t->file] : nullptr;
-    }
-    void read_ahead() const {
-        for (const Mapping& m : mappings_)
-            if (fits() && !m.bytes().empty()) madvise(const_cast<std::byte*>(m.bytes().data()), m.bytes().size(), MADV_WILLNEED);
-    }
-    void fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const override {
-        if (!fits()) return;
-        constexpr size_t kPiece = size_t{4} << 20;
-        std::vector<std::span<const std::byte>> pieces;
-        for (const Mapping& m : mappings_)
-            for (size_t at = 0; at < m.bytes().size(); at += kPiece) pieces.push_back(m.bytes().subspan(at, std::min(kPiece, m.bytes().size() - at)));
-        std::atomic<size_t> next{0}, done{0};
-        const auto work = [&](const std::function<void(double)>& report) {
-            for (size_t i; !(cancel && *cancel) && (i = next++) < pieces.size();) {
-                touch(pieces[i]);
-                ++done;
-                if (report) report(double(done) / double(pieces.size()));
-            }
-        };
-        std::vector<std::thread> others;
-        for (size_t i = 1; i < std::min<size_t>(std::thread::hardware_concurrency(), pieces.size()); ++i) others.emplace_back(work, nullptr);
-        work(progress);
-        for (std::thread& other : others) other.join();
-    }
-
-    const std::string& path() const override { return path_; }
-    std::vector<TensorInfo> tensors() const override {
-        std::vector<TensorInfo> list;
-        for (const Tensor& t : tensors_) list.push_back(t.info);
-        return list;
-    }
-    bool has(const std::string& name) const override { return look_up(name) != nullptr; }
-
-    Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override {
-        const Tensor* t = look_up(name);
-        if (!t) return fail(Error::model, path_ + ": tensor " + in_quotes(name) + " is missing");
-        const std::string where = files_[t->file] + ": tensor " + in_quotes(name);
-        if (!t->info.readable) return fail(Error::model, where + " is stored as " + t->info.stored + ", which no operation here reads");
-        if (without_ones(t->info.shape) != without_ones(shape))
-            return fail(Error::model, where + " has the shape " + text_of(t->info.shape) + " where " + text_of(shape) + " belongs");
-        Weight w{.data = t->data, .type = t->info.type, .out = 1, .in = shape.empty() ? 1 : shape.back()};
-        for (size_t i = 0; i + 1 < shape.size(); ++i) w.out *= shape[i];
-        if (info(w.type).block > 1) w.in = t->info.shape.back(), w.out = t->info.shape.front();
-        w.data = aligned(*t);
-        return w;
-    }
-
-private:
-    struct Tensor {
-        TensorInfo info;
-        const std::byte* data;
-        size_t file;
-    };
-    // Whether memory can hold the model beside what else there is.
-    bool fits() const {
-        int64_t bytes = 0;
-        for (const Mapping& m : mappings_) bytes += static_cast<int64_t>(m.bytes().size());
-        return bytes < system_memory().available / 2;
-    }
-    static void touch(std::span<const std::byte> bytes) {  // starts at a page
-#ifdef MADV_POPULATE_READ
-        if (madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_POPULATE_READ) == 0) return;
-#endif
-        for (size_t at = 0; at < bytes.size(); at += 4096) static_cast<void>(*static_cast<const volatile std::byte*>(&bytes[at]));
-    }
-    static std::vector<int64_t> without_ones(std::vector<int64_t> shape) {
-        std::erase(shape, 1);
-        return shape;
-    }
-    // transformers writes a dense layer's tensors under the name of the sparse ones.
-    const Tensor* look_up(const std::string& name) const {
-        auto it = index_.find(name);
-        if (it == index_.end())
-            if (const size_t mlp = name.find(".mlp."); mlp != std::string::npos) it = index_.find(std::string(name).replace(mlp, 5, ".block_sparse_moe."));
-        return it == index_.end() ? nullptr : &tensors_[it->second];
-    }
-    // The format aligns nothing, the inner loops want whole numbers at whole addresses: the rare tensor that lies between is copied once.
-    const std::byte* aligned(const Tensor& t) const {
-        const size_t alignment = t.info.type == DType::f32 ? 4 : 2;
-        if (reinterpret_cast<uintptr_t>(t.data) % alignment == 0) return t.data;
-        const std::lock_guard lock(mutex_);
-        auto& copy = copies_[t.info.name];
-        if (!copy) {
-            copy = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(t.info.bytes));
-            std::memcpy(copy.get(), t.data, static_cast<size_t>(t.info.bytes));
-        }
-        return copy.get();
-    }
-
-    std::string path_;
-    std::vector<std::string> files_;
-    std::vector<Mapping> mappings_;
-    std::vector<Tensor> tensors_;
-    std::unordered_map<std::string, size_t> index_;
-    mutable std::mutex mutex_;
-    mutable std::unordered_map<std::string, std::unique_ptr<std::byte[]>> copies_;
-};
 
 }  // namespace
 
 Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesystem::path& folder) {
-    auto source = std::make_shared<SafetensorsFolder>(folder);
+    auto source = std::make_shared<MappedSource>(folder.string());
     std::error_code none;
     const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
     if (std::filesystem::exists(single, none) || !std::filesystem::exists(index, none)) {
         if (const std::string what = foreign_folder(folder); !std::filesystem::exists(single, none))
             return fail(Error::model, folder.string() + " " + (what.empty() ? "has neither model.safetensors nor model.safetensors.index.json" : what));
-        if (auto added = source->add(single); !added) return tl::unexpected(added.error());
+        if (auto added = add(*source, single); !added) return tl::unexpected(added.error());
         source->read_ahead();
         return source;
     }
@@ -364,7 +207,7 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
     if (absent > 0)
         return bad(std::to_string(absent) + " of " + std::to_string(shards.size()) + " shards " + (absent == 1 ? "is" : "are") + " not there: " + missing);
     for (const std::string& file : shards) {
-        if (auto added = source->add(folder / file); !added) return tl::unexpected(added.error());
+        if (auto added = add(*source, folder / file); !added) return tl::unexpected(added.error());
     }
     for (const auto& [name, shard] : places->items()) {
         const std::string* file = source->file_of(name);

@@ -94,6 +94,12 @@ private:
 
 }  // namespace
 
+std::string shape_text(const std::vector<int64_t>& shape) {
+    std::string s = "[";
+    for (size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
+    return s + "]";
+}
+
 void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, std::span<float> values) {
     const auto n = static_cast<int64_t>(values.size());
     draw_values({tensor_seed(tensor.name, seed), 1}, first, values);

@@ -62,6 +62,7 @@ void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, st
 // The name of the type that most of its bytes have; "f32" of nothing.
 std::string main_type(const WeightSource& source);
 
+std::string shape_text(const std::vector<int64_t>& shape);  // "[4096, 1, 4]"
 inline int64_t value_count(const TensorInfo& tensor) { return tensor.bytes / info(tensor.type).bytes * info(tensor.type).block; }
 
 }  // namespace klp

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/files/json.h"
@@ -34,6 +35,15 @@ bool decode_base64(std::string_view text, std::string& out) {
         }
     }
     return true;
+}
+
+void encode_base64(std::string_view bytes, std::string& out) {
+    constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.size(); i += 3) {
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
+        for (size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
+    }
 }
 
 Result<Vocabulary> parse_tiktoken(std::string_view text, const std::string& file) {
@@ -85,6 +95,24 @@ Result<TokenizerFiles> read_tiktoken(std::string_view text, std::string_view con
     TokenizerFiles files{.vocabulary = std::move(*vocabulary)};
     if (auto added = add_specials(files, {}, config, folder); !added) return tl::unexpected(added.error());
     return files;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> tokenizer_files(const TokenizerFiles& files, const std::string& from) {
+    std::string ranks;
+    for (int32_t id = 0; id < files.vocabulary.size(); ++id) {
+        if (!files.vocabulary.has(id))
+            return fail(Error::model, from + " has no ordinary token " + std::to_string(id) + " among its " + std::to_string(files.vocabulary.size()) +
+                                          ", which tiktoken.model cannot say");
+        encode_base64(files.vocabulary.bytes(id), ranks);
+        ranks += ' ' + std::to_string(id) + '\n';
+    }
+    nlohmann::ordered_json config;
+    config["added_tokens_decoder"] = nlohmann::json::object();
+    for (const auto& [name, id] : files.specials) config["added_tokens_decoder"][std::to_string(id)] = {{"content", name}, {"special", true}};
+    for (const auto& [name, id] : files.specials)
+        if (!files.ends.empty() && id == files.ends[0]) config["eos_token"] = name;
+    return std::vector{std::pair(std::string("tiktoken.model"), ranks),
+                       std::pair(std::string("tokenizer_config.json"), config.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n")};
 }
 
 }  // namespace klp

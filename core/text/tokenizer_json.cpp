@@ -1,45 +1,16 @@
 // tokenizer.json, as the tokenizers library writes it: byte-level BPE with its merges in a list, bytes spelled as printable characters.
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/files/json.h"
 #include "core/text/pretokenizer.h"
-#include "core/text/utf8.h"
 #include "core/text/vocabulary.h"
 
 namespace klp {
 namespace {
 
 using nlohmann::json;
-
-// The byte that a character of GPT-2's alphabet stands for: printable Latin-1 as itself, the other bytes from U+0100 on in order. -1: none.
-int byte_of(char32_t c) {
-    const auto itself = [](int b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF); };
-    static const auto others = [&] {
-        std::array<int, 68> all{};
-        for (int b = 0, n = 0; b < 256; ++b)
-            if (!itself(b)) all[static_cast<size_t>(n++)] = b;
-        return all;
-    }();
-    if (c < 256) return itself(static_cast<int>(c)) ? static_cast<int>(c) : -1;
-    return c - 256 < others.size() ? others[c - 256] : -1;
-}
-
-// The bytes of a token as the file spells it, appended; false: a character that stands for no byte.
-bool append_bytes(std::string_view spelled, std::string& out) {
-    for (size_t i = 0; i < spelled.size();) {
-        const Utf8Step step = utf8_step(spelled.substr(i));
-        const auto at = [&](size_t k) { return static_cast<char32_t>(static_cast<unsigned char>(spelled[i + k])); };
-        const char32_t character = step.size == 1 ? at(0) : (at(0) & 31) << 6 | (at(1) & 63);
-        const int byte = step.kind == Utf8::whole && step.size <= 2 ? byte_of(character) : -1;
-        if (byte < 0) return false;
-        out.push_back(static_cast<char>(byte));
-        i += step.size;
-    }
-    return !spelled.empty();
-}
 
 // What the file says with fields that this reader has no use for must say nothing that would change ids.
 std::string unknown_feature(const json& root, const json& model) {
@@ -127,7 +98,7 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
         if (names.contains(id_of(id)) || id_of(id) > most) continue;
         const std::string field = "model.vocab[" + in_quotes(spelled) + "]";
         const size_t start = vocabulary.arena().size();
-        if (!append_bytes(spelled, vocabulary.arena())) return bad(field + " is not spelled in bytes");
+        if (!append_spelled(spelled, vocabulary.arena())) return bad(field + " is not spelled in bytes");
         if (vocabulary.has(id_of(id))) return bad(field + " has the id " + std::to_string(id_of(id)) + ", which another token has");
         vocabulary.add(id_of(id), start);  // spellings are distinct, and so are their bytes
     }
@@ -147,7 +118,7 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
             return bad(field + " is not a pair");
         }
         std::string a, b;
-        const bool spelled = append_bytes(left, a) && append_bytes(right, b);
+        const bool spelled = append_spelled(left, a) && append_spelled(right, b);
         const int32_t l = spelled ? vocabulary.find(a) : -1, r = spelled ? vocabulary.find(b) : -1, id = spelled ? vocabulary.find(a + b) : -1;
         if (l < 0 || r < 0 || id < 0) return bad(field + " joins what are no tokens of the vocabulary, or makes none");
         if (!vocabulary.add_merge(l, r, id)) return bad(field + " is given twice");

@@ -1,12 +1,14 @@
 #include "core/text/vocabulary.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/files/json.h"
+#include "core/text/utf8.h"
 
 namespace klp {
 namespace {
@@ -76,7 +78,33 @@ Result<std::map<int32_t, std::string>> added_tokens(const nlohmann::json& config
     return names;
 }
 
+// The byte that a character of GPT-2's alphabet stands for: printable Latin-1 as itself, the other bytes from U+0100 on in order. -1: none.
+int byte_of(char32_t c) {
+    const auto itself = [](int b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF); };
+    static const auto others = [&] {
+        std::array<int, 68> all{};
+        for (int b = 0, n = 0; b < 256; ++b)
+            if (!itself(b)) all[static_cast<size_t>(n++)] = b;
+        return all;
+    }();
+    if (c < 256) return itself(static_cast<int>(c)) ? static_cast<int>(c) : -1;
+    return c - 256 < others.size() ? others[c - 256] : -1;
+}
+
 }  // namespace
+
+bool append_spelled(std::string_view spelled, std::string& out) {
+    for (size_t i = 0; i < spelled.size();) {
+        const Utf8Step step = utf8_step(spelled.substr(i));
+        const auto at = [&](size_t k) { return static_cast<char32_t>(static_cast<unsigned char>(spelled[i + k])); };
+        const char32_t character = step.size == 1 ? at(0) : (at(0) & 31) << 6 | (at(1) & 63);
+        const int byte = step.kind == Utf8::whole && step.size <= 2 ? byte_of(character) : -1;
+        if (byte < 0) return false;
+        out.push_back(static_cast<char>(byte));
+        i += step.size;
+    }
+    return !spelled.empty();
+}
 
 void Vocabulary::reserve(size_t ids, size_t bytes) {
     starts_.assign(ids, 0);

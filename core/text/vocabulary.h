@@ -9,9 +9,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "kernels/backend.h"
+#include "core/files/gguf.h"
 
 namespace klp {
 
@@ -70,6 +71,13 @@ struct TokenizerFiles {
 Result<TokenizerFiles> read_tiktoken(std::string_view text, std::string_view config, const std::filesystem::path& folder);
 // tokenizer.json of the tokenizers library: byte-level BPE whose pre-tokenizer is Kimi's.
 Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_view config, const std::filesystem::path& folder);
+// The tokens of a GGUF whose vocabulary is Kimi's; `file` is for messages.
+Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& file);
+// The bytes of a token in GPT-2's spelling, where every byte is a printable character, appended to `out`; false: a character stands for no byte.
+bool append_spelled(std::string_view spelled, std::string& out);
+// A vocabulary as the small files of a folder: tiktoken.model and tokenizer_config.json. An Error: some id below the largest is no token, which the first
+// cannot say.
+Result<std::vector<std::pair<std::string, std::string>>> tokenizer_files(const TokenizerFiles& files, const std::string& from);
 // The control tokens: `names` of the files by id, beside them tokenizer_config.json's (added_tokens_decoder, eos_token), and in a vocabulary of 163,584
 // ordinary tokens Kimi's own table. Where one of them says otherwise than the one before it, that one counts and a note says so.
 Result<void> add_specials(TokenizerFiles& files, std::map<int32_t, std::string> names, std::string_view config, const std::filesystem::path& folder);

@@ -1,0 +1,87 @@
+#include "core/files/mapped_source.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/files/json.h"
+
+namespace klp {
+
+namespace {
+
+std::vector<int64_t> without_ones(std::vector<int64_t> shape) {
+    std::erase(shape, 1);
+    return shape;
+}
+
+}  // namespace
+
+size_t MappedSource::add_file(std::string name, Mapping mapping) {
+    files_.push_back(std::move(name));
+    mappings_.push_back(std::move(mapping));
+    return files_.size() - 1;
+}
+
+Result<void> MappedSource::add(MappedTensor tensor) {
+    const auto [twin, fresh] = index_.emplace(tensor.info.name, tensors_.size());
+    if (!fresh) return fail(Error::model, files_[tensor.file] + ": tensor " + tensor.said + " is also in " + files_[tensors_[twin->second].file]);
+    tensors_.push_back(std::move(tensor));
+    return {};
+}
+
+const std::string* MappedSource::file_of(const std::string& name) const {
+    const MappedTensor* t = look_up(name);
+    return t ? &files_[t->file] : nullptr;
+}
+
+std::vector<TensorInfo> MappedSource::tensors() const {
+    std::vector<TensorInfo> list;
+    for (const MappedTensor& t : tensors_) list.push_back(t.info);
+    return list;
+}
+
+Result<Weight> MappedSource::find(const std::string& name, const std::vector<int64_t>& shape) const {
+    const MappedTensor* t = look_up(name);
+    if (!t) return fail(Error::model, path_ + ": tensor " + in_quotes(name) + " is missing");
+    const std::string where = files_[t->file] + ": tensor " + t->said;
+    if (!t->info.readable) return fail(Error::model, where + " is stored as " + t->info.stored + ", which no operation here reads");
+    if (without_ones(t->info.shape) != without_ones(shape))
+        return fail(Error::model, where + " has the shape " + shape_text(t->info.shape) + " where " + shape_text(shape) + " belongs");
+    Weight w{.type = t->info.type, .out = 1, .in = shape.empty() ? 1 : shape.back()};
+    for (size_t i = 0; i + 1 < shape.size(); ++i) w.out *= shape[i];
+    if (info(w.type).block > 1) {  // a row is whole blocks: of the shape as it is stored
+        w.in = t->info.shape.back(), w.out = 1;
+        for (size_t i = 0; i + 1 < t->info.shape.size(); ++i) w.out *= t->info.shape[i];
+    }
+    auto data = data_of(*t);
+    if (!data) return tl::unexpected(data.error());
+    w.data = *data;
+    return w;
+}
+
+// transformers writes a dense layer's tensors under the name of the sparse ones.
+const MappedTensor* MappedSource::look_up(const std::string& name) const {
+    auto it = index_.find(name);
+    if (it == index_.end())
+        if (const size_t mlp = name.find(".mlp."); mlp != std::string::npos) it = index_.find(std::string(name).replace(mlp, 5, ".block_sparse_moe."));
+    return it == index_.end() ? nullptr : &tensors_[it->second];
+}
+
+// Formats need not align anything, the inner loops want whole numbers at whole addresses: the rare tensor that lies between is copied once.
+Result<const std::byte*> MappedSource::data_of(const MappedTensor& t) const {
+    const size_t alignment = t.info.type == DType::f32 ? 4 : 2;
+    if (!t.make && reinterpret_cast<uintptr_t>(t.data) % alignment == 0) return t.data;
+    const std::lock_guard lock(mutex_);
+    auto& own = own_[t.info.name];
+    if (own) return own.get();
+    auto fresh = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(t.info.bytes));
+    if (!t.make) {
+        std::memcpy(fresh.get(), t.data, static_cast<size_t>(t.info.bytes));
+    } else if (auto made = t.make(fresh.get()); !made) {
+        return tl::unexpected(made.error());
+    }
+    own = std::move(fresh);
+    return own.get();
+}
+
+}  // namespace klp
