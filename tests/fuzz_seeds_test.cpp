@@ -65,6 +65,8 @@ void run(const std::string& target, void (*entry)(std::string_view)) {
 }
 
 TEST(FuzzSeeds, NoSafetensorsFileBreaksTheReader) { run("safetensors", fuzz::safetensors); }
+TEST(FuzzSeeds, NoGgufBreaksTheReader) { run("gguf", fuzz::gguf); }
+TEST(FuzzSeeds, NoGgufModelBreaksItsReader) { run("gguf_model", fuzz::gguf_model); }
 TEST(FuzzSeeds, NoConfigBreaksTheReader) { run("config", fuzz::config); }
 TEST(FuzzSeeds, NoTokenizerFileBreaksTheReader) { run("tokenizer", fuzz::tokenizer); }
 

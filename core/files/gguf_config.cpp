@@ -152,7 +152,7 @@ Result<ModelConfig> gguf_config(const GgufModel& model) {
         if (!key && q && q->info.shape.size() == 2) key = q->info.shape[0] / heads;
         if (!config.contains("v_head_dim") && key && kv && kv->info.shape.size() == 2) config["v_head_dim"] = kv->info.shape[0] / heads - (*key - rope);
     }
-    if (key && rope >= 0 && *key >= rope) config["qk_nope_head_dim"] = *key - rope;
+    if (key) config["qk_nope_head_dim"] = *key - std::max<int64_t>(0, rope);
     if (linear["full_attn_layers"].empty()) config.erase("kv_lora_rank");
 
     if (number("num_experts") > 0 && !config.contains("first_k_dense_replace")) config["first_k_dense_replace"] = 0;

@@ -9,6 +9,8 @@
 namespace klp::fuzz {
 
 void safetensors(std::string_view bytes);
+void gguf(std::string_view bytes);
+void gguf_model(std::string_view bytes);
 void config(std::string_view bytes);
 void tokenizer(std::string_view bytes);  // a tiktoken file; after a NUL, if there is one, a tokenizer_config.json
 
