@@ -1,4 +1,4 @@
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <string>
@@ -11,14 +11,7 @@ namespace klp::fuzz {
 
 // A file as a whole model: config and weights are refused with a sentence or hold what they promise.
 void gguf_model(std::string_view bytes) {
-    static const int fd = [] {
-        const char* tmp = getenv("TMPDIR");
-        std::string name = std::string(tmp ? tmp : "/tmp") + "/klp-fuzz-XXXXXX";
-        const int file = mkstemp(name.data());
-        KLP_CHECK(file >= 0);
-        unlink(name.c_str());
-        return file;
-    }();
+    static const int fd = memfd_create("fuzz", 0);
     KLP_CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
     auto model = open_gguf("/proc/self/fd/" + std::to_string(fd));
     if (!model) return one_sentence(model.error().message);
