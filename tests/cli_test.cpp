@@ -400,7 +400,7 @@ TEST_F(Cli, AModelThatIsNotThereOrCannotTalkIsNamed) {
           Words{"run", "-m", (home() / "m.gguf").string(), "-p", "hi"}, Words{"quantize", (home() / "m.gguf").string(), "x", "--type", "q8_0"}}) {
         const Outcome gguf = klp(words);
         EXPECT_EQ(gguf.code, 3);
-        EXPECT_THAT(gguf.err, HasSubstr("is a GGUF file")) << words[0];
+        EXPECT_THAT(gguf.err, HasSubstr("m.gguf: the file has 4 bytes, too few for a GGUF file")) << words[0];
         EXPECT_EQ(sentences(gguf.err), 1);
     }
 }
@@ -474,7 +474,7 @@ TEST_F(Cli, NumbersThatAreNoneEndEveryCommandWithASentence) {
             const Outcome got = klp(words);
             EXPECT_EQ(got.code, 1) << ::testing::PrintToString(words) << got.out << got.err;
             EXPECT_THAT(got.err, HasSubstr("not a number at position ")) << ::testing::PrintToString(words);
-            if (words[0] != "sweep") EXPECT_EQ(got.out, "") << ::testing::PrintToString(words);
+            EXPECT_TRUE(words[0] == "sweep" || got.out.empty()) << ::testing::PrintToString(words);
         }
         const Outcome checked = klp({"info", m, "--check"});
         EXPECT_EQ(checked.code, 3);
@@ -526,7 +526,7 @@ TEST_F(Cli, MemoryNeedsNoWeights) {
     EXPECT_EQ(klp({"-m", folder.string(), "-p", "hi"}).code, 3) << "it cannot talk";
     EXPECT_EQ(klp({"info", "--shape", "tiny", "-m", model()}).code, 2);
     std::ofstream(folder / "m.gguf") << "GGUF";
-    EXPECT_THAT(klp({"info", folder.string()}).err, HasSubstr("holds GGUF files"));
+    EXPECT_THAT(klp({"info", folder.string()}).err, HasSubstr("m.gguf: the file has 4 bytes, too few for a GGUF file"));
 }
 
 TEST_F(Cli, ASweepThatDoesNotFitIsComputed) {

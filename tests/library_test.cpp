@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "core/files/gguf.h"
 #include "core/files/resources.h"
 #include "tests/checkpoints.h"
 
@@ -56,10 +57,18 @@ TEST_F(Library, EveryPlaceIsLookedIn) {
     file(".ollama/models/manifests/registry.ollama.ai/library/broken/latest",
          R"({"layers": [1, {"mediaType": 2}, {"mediaType": "application/vnd.ollama.image.model"}]})");
     file(".ollama/models/manifests/registry.ollama.ai/library/torn/latest", "{");
+    const std::vector<GgufPair> llama_says{{"general.architecture", "llama"}, {"general.file_type", uint32_t{15}}};
+    file(".lmstudio/models/org/Files/Llama-Q4_K_M.gguf", gguf_header(llama_says, {}));
+    file(".lmstudio/models/org/Files/mmproj-Llama.gguf", gguf_header(llama_says, {}));
+    file(".lmstudio/models/org/Files/Llama-Q8_0-00002-of-00002.gguf", gguf_header(llama_says, {}));  // counted with its first part
+    file(".ollama/models/blobs/sha256-12", gguf_header(llama_says, {}));
+    file(".ollama/models/manifests/registry.ollama.ai/library/llama/8b",
+         R"({"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:12"}]})");
     ASSERT_TRUE(add_folder(home_ / "elsewhere"));
     ASSERT_TRUE(add_folder(home_ / "elsewhere"));
     const std::string added = fs::canonical(home_ / "elsewhere").string();
-    EXPECT_THAT(names(), ElementsAre(added + " deep/Added", "klp mine/tiny", "Hugging Face moon/Tiny", "LM Studio org/Folder", "Hugging Face moon/Other"));
+    EXPECT_THAT(names(), ElementsAre(added + " deep/Added", "klp mine/tiny", "Hugging Face moon/Tiny", "LM Studio org/Folder", "Ollama llama:8b",
+                                     "Hugging Face moon/Other", "LM Studio org/Files:Llama-Q4_K_M.gguf"));
 
     const auto models = found_models();
     const FoundModel& tiny = models[2];
@@ -68,14 +77,16 @@ TEST_F(Library, EveryPlaceIsLookedIn) {
     EXPECT_EQ(tiny.parameters, count_parameters(shape("tiny")).total);
     EXPECT_EQ(tiny.bytes, static_cast<int64_t>(fs::file_size(tiny.path / "model.safetensors")));
     EXPECT_EQ(tiny.why_not, "");
-    const FoundModel& llama = models[4];
+    EXPECT_EQ(models[6].type, "q4_k_m");
+    EXPECT_EQ(models[6].why_not, "is a llama");
+    const FoundModel& llama = models[5];
     EXPECT_EQ(llama.architecture, "llama");
     EXPECT_EQ(llama.type, "bf16");
     EXPECT_EQ(llama.bytes, 8);
     EXPECT_EQ(llama.why_not, "is a llama");
 
     ASSERT_TRUE(forget_folder(home_ / "elsewhere"));
-    EXPECT_EQ(found_models().size(), 4);
+    EXPECT_EQ(found_models().size(), 6);
     EXPECT_EQ(forget_folder(home_ / "elsewhere").error().kind, Error::usage);
     EXPECT_EQ(add_folder(home_ / "not there").error().kind, Error::usage);
 }

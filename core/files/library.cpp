@@ -14,6 +14,7 @@
 
 #include "core/files/config.h"
 #include "core/files/foreign.h"
+#include "core/files/gguf_model.h"
 #include "core/files/json.h"
 #include "core/files/resources.h"
 #include "core/files/weights.h"
@@ -44,13 +45,6 @@ std::vector<fs::path> listed(const fs::path& folder) {
         found.push_back(at->path());
     std::sort(found.begin(), found.end());
     return found;
-}
-
-bool is_gguf(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    char magic[4] = {};
-    in.read(magic, sizeof magic);
-    return std::string_view(magic, sizeof magic) == "GGUF";
 }
 
 int64_t size_of(const fs::path& file) {
@@ -97,6 +91,26 @@ std::optional<FoundModel> of_folder(const fs::path& folder) {
 
 FoundModel of_gguf(const fs::path& file) {
     FoundModel found{.path = file, .bytes = size_of(file)};
+    auto model = open_gguf(file);
+    if (!model) {
+        found.why_not = model.error().message;
+        return found;
+    }
+    found.bytes = 0;
+    for (const GgufPart& part : model->parts) {
+        found.bytes += static_cast<int64_t>(part.mapping.bytes().size());
+        for (const GgufTensor& t : part.gguf.tensors) {
+            int64_t values = 1;
+            for (int64_t d : t.info.shape) values *= d;
+            found.parameters += values;
+        }
+    }
+    found.type = lower_case(gguf_file_type(model->head()));
+    if (const GgufValue* said = model->head().find("general.architecture")) found.architecture = said->text().value_or("");
+    if (found.architecture != "kimi-linear")
+        found.why_not = found.architecture.empty() ? "does not say what it is" : "is a " + found.architecture;
+    else if (auto config = gguf_config(*model); !config)
+        found.why_not = config.error().message;
     return found;
 }
 
