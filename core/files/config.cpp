@@ -103,7 +103,18 @@ constexpr int kLayers = 1024;
 constexpr int kExperts = 1 << 16;
 constexpr int64_t kContext = int64_t{1} << 31;
 
-// How somebody's tool has quantised the weights, by the name that people know it by: FP8, NVFP4, AWQ, GPTQ, MLX, ...; "" where nobody did.
+// Whether compressed-tensors' packed weights are those of packed.h: 4 bits, around zero.
+bool packs_nibbles(const json& said) {
+    const json groups = said.value("config_groups", json::object());
+    return groups.is_object() && !groups.empty() && std::all_of(groups.begin(), groups.end(), [](const json& group) {
+               const json weights = group.is_object() ? group.value("weights", json()) : json();
+               return weights.is_object() && weights.value("num_bits", json()) == 4 && weights.value("symmetric", json(true)) == true &&
+                      weights.value("type", json("int")) == "int";
+           });
+}
+
+// How somebody's tool has quantised the weights, by the name that people know it by: FP8, NVFP4, AWQ, GPTQ, MLX, ...; "" where nobody did, or in a way that
+// packed.h reads.
 std::string quantised_as(const Fields& top) {
     const json* said = top.find({"quantization_config"});
     const json* mlx = top.find({"quantization"});
@@ -125,6 +136,7 @@ std::string quantised_as(const Fields& top) {
     for (const char* known : {"NVFP4", "MXFP4", "FP8"})
         if (format.find(known) != format.npos || method.find(known) != method.npos) return known;
     if (format == "FLOAT-QUANTIZED") return "FP8";
+    if (method == "COMPRESSED-TENSORS" && format == "PACK-QUANTIZED" && packs_nibbles(*said)) return "";
     if (method == "COMPRESSED-TENSORS" && !format.empty()) return in_quotes(format) + " of compressed-tensors";
     if (method.empty()) return "an unknown quantisation";
     return (method == "BITSANDBYTES"                                                          ? "bitsandbytes"

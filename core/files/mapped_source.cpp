@@ -34,6 +34,15 @@ const std::string* MappedSource::file_of(const std::string& name) const {
     return t ? &files_[t->file] : nullptr;
 }
 
+Result<void> MappedSource::change(const std::function<Result<std::vector<MappedTensor>>(std::vector<MappedTensor>, const std::vector<std::string>&)>& by) {
+    auto changed = by(std::move(tensors_), files_);
+    if (!changed) return tl::unexpected(changed.error());
+    tensors_.clear(), index_.clear();
+    for (MappedTensor& t : *changed)
+        if (auto added = add(std::move(t)); !added) return added;
+    return {};
+}
+
 std::vector<TensorInfo> MappedSource::tensors() const {
     std::vector<TensorInfo> list;
     for (const MappedTensor& t : tensors_) list.push_back(t.info);

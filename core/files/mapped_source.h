@@ -30,6 +30,8 @@ public:
     size_t add_file(std::string name, Mapping mapping);
     Result<void> add(MappedTensor tensor);                      // an Error: another file or the same has this name too
     const std::string* file_of(const std::string& name) const;  // nullptr: there is no such tensor
+    // Puts together what a format keeps apart; before anybody has found a tensor.
+    Result<void> change(const std::function<Result<std::vector<MappedTensor>>(std::vector<MappedTensor>, const std::vector<std::string>& files)>& by);
     void read_ahead() const { klp::read_ahead(mappings_); }
 
     const std::string& path() const override { return path_; }

@@ -11,6 +11,7 @@
 #include "core/files/foreign.h"
 #include "core/files/json.h"
 #include "core/files/mapped_source.h"
+#include "core/files/packed.h"
 
 namespace klp {
 
@@ -182,6 +183,7 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
         if (const std::string what = foreign_folder(folder); !std::filesystem::exists(single, none))
             return fail(Error::model, folder.string() + " " + (what.empty() ? "has neither model.safetensors nor model.safetensors.index.json" : what));
         if (auto added = add(*source, single); !added) return tl::unexpected(added.error());
+        if (auto whole = source->change(put_together); !whole) return tl::unexpected(whole.error());
         source->read_ahead();
         return source;
     }
@@ -214,6 +216,7 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
         if (!file || *file != (folder / shard.get<std::string>()).string())
             return bad("tensor " + in_quotes(name) + " is not in its shard " + in_quotes(shard.get<std::string>()));
     }
+    if (auto whole = source->change(put_together); !whole) return tl::unexpected(whole.error());
     source->read_ahead();
     return source;
 }

@@ -1,5 +1,6 @@
 #include "core/model/checkpoint.h"
 
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "core/files/foreign.h"
@@ -42,6 +43,13 @@ Result<SmallFiles> folder_files(const fs::path& folder, const ModelConfig&) {
         auto text = read_text(folder / name, 256 << 20);
         if (!text) return tl::unexpected(text.error());
         files.emplace_back(name, std::move(*text));
+    }
+    for (auto& [name, text] : files) {  // what is written is not stored as this says
+        if (name != "config.json" || text.find("quantization_config") == text.npos) continue;
+        auto config = parse_json(text, (folder / name).string());
+        if (!config) return tl::unexpected(config.error());
+        config->erase("quantization_config");
+        text = config->dump(2) + "\n";
     }
     return files;
 }
