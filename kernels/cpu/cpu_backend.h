@@ -34,7 +34,7 @@ private:
     size_t used_ = 0;  // of the last block
 };
 
-// The type that stands for all types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and q4_0).
+// The type that stands for all types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and every other type of blocks).
 DType form(DType type);
 
 class CpuBackend final : public Backend {

@@ -38,5 +38,20 @@ void encode_bf16(const float* values, void* block);
 // blocks32.cpp
 void encode_q8_0(const float* values, void* block);
 void encode_q4_0(const float* values, void* block);
+void encode_q4_1(const float* values, void* block);
+void encode_q5_0(const float* values, void* block);
+void encode_q5_1(const float* values, void* block);
+void encode_iq4_nl(const float* values, void* block);
+void encode_mxfp4(const float* values, void* block);
+
+// k_quants.cpp
+void encode_q2_k(const float* values, void* block);
+void encode_q3_k(const float* values, void* block);
+void encode_q4_k(const float* values, void* block);
+void encode_q5_k(const float* values, void* block);
+void encode_q6_k(const float* values, void* block);
+
+// iq.cpp
+void encode_iq4_xs(const float* values, void* block);
 
 }  // namespace klp::blocks

@@ -4,6 +4,7 @@
 
 #include "kernels/dtypes/blocks.h"
 #include "kernels/dtypes/codebooks.h"
+#include "kernels/dtypes/k_fit.h"
 
 namespace klp::blocks {
 namespace {
@@ -35,7 +36,12 @@ constexpr auto kBytes = [] {
 // Bytes of 1..127, negative where a bit is set: no carry leaves a byte, as none is 0.
 uint64_t with_signs(uint64_t values, unsigned bits) { return (values ^ kBytes[bits]) + (kBytes[bits] & 0x0101010101010101u); }
 // Seven signs, of which the eighth makes the number of minuses even.
-unsigned even(uint32_t seven) { return seven | (std::popcount(seven) & 1u) << 7; }
+constexpr auto kEven = [] {
+    std::array<uint8_t, 128> out{};
+    for (unsigned seven = 0; seven < 128; ++seven) out[seven] = static_cast<uint8_t>(seven | (std::popcount(seven) & 1u) << 7);
+    return out;
+}();
+unsigned even(uint32_t seven) { return kEven[seven]; }
 
 uint64_t two(uint32_t first, uint32_t second) { return first | uint64_t{second} << 32; }
 void scale_32(Unpacked& out, int s, float scale) { out.scale[2 * s] = out.scale[2 * s + 1] = scale; }
@@ -63,6 +69,21 @@ void unpack_iq4_xs(const uint8_t* b, Unpacked& out) {
             out.q[32 * s + 16 + j] = kIq4Values[pair >> 4];
         }
     }
+}
+void encode_iq4_xs(const float* v, void* block) {
+    static const Table kTable(kIq4Values);
+    auto* b = static_cast<uint8_t*>(block);
+    const Scales<32> f(v, kTable, 32, 0.2f);
+    std::memset(b, 0, 8);
+    write(b, float_to_f16(f.d));
+    uint16_t high = 0;
+    for (int s = 0; s < 8; ++s) {
+        const int scale = f.scale[s] + 32;
+        b[4 + s / 2] = static_cast<uint8_t>(b[4 + s / 2] | (scale & 15) << s % 2 * 4);
+        high = static_cast<uint16_t>(high | scale >> 4 << 2 * s);
+        for (int j = 0; j < 16; ++j) b[8 + 16 * s + j] = static_cast<uint8_t>(f.codes[32 * s + j] | f.codes[32 * s + 16 + j] << 4);
+    }
+    write(b + 2, high);
 }
 
 // d, 64 low bytes of places, 8 bytes of their ninth bits, 32 bytes of signs, four bytes of scales.  v = d (1 + 2 scale) entry, sub-blocks of 32

@@ -14,11 +14,11 @@ namespace {
 
 constexpr int kStripVectors = 2;
 constexpr int64_t kStrip = kStripVectors * kLanes;  // rows
-constexpr int64_t kStripGroups = 32;                // of a strip at a time: 36 KiB with their scales
+constexpr int64_t kStripGroups = 32;                // of a strip at a time: 36 KiB with one scale each
 constexpr int kLaneTokens = 7;                      // of a tile
 
-// A token: int8 values, then of each group its scale and where its sums start (-128 sum x, as in rows.inc.h).
-inline int64_t lane_row_bytes(int64_t in) { return (in / 32 * 40 + 63) / 64 * 64; }
+// A token: int8 values, then of each group its scale, where its sums start (-128 sum x, as in rows.inc.h), and where those of its first half do.
+inline int64_t lane_row_bytes(int64_t in) { return (in / 32 * 44 + 63) / 64 * 64; }
 
 // Lane i: all lanes of v[i] combined.
 template <class V, class Op>
@@ -39,7 +39,7 @@ inline V fold(V (&v)[16], const Op& op) {
 void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char* out) {
     const int64_t groups = columns / 32;
     auto* scales = reinterpret_cast<float*>(out + in) + column / 32;
-    auto* starts = reinterpret_cast<int32_t*>(scales + in / 32);
+    auto *starts = reinterpret_cast<int32_t*>(scales + in / 32), *lows = starts + in / 32;
     out += column;
     for (int64_t g = 0; g < groups; g += 16) {
         const int64_t n = groups - g < 16 ? groups - g : 16;
@@ -51,22 +51,24 @@ void lane_row(const float* x, int64_t in, int64_t column, int64_t columns, char*
         _mm512_mask_storeu_ps(scales + g, there, group_scale(amax));
         alignas(64) float factors[16];
         store(factors, group_factor(amax));
-        I totals[16] = {};
+        I totals[16] = {}, firsts[16] = {};
         for (int64_t i = 0; i < n; ++i) {
             const F factor = splat(factors[i]);
             const I a = quantise(load(from + i * 32), factor), b = quantise(load(from + i * 32 + 16), factor);
-            totals[i] = a + b;
+            totals[i] = a + b, firsts[i] = a;
             _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(a)));
             _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (g + i) * 32 + 16), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(b)));
         }
-        const I start = fold(totals, [](I a, I b) { return a + b; }) * -128;
-        _mm512_mask_storeu_epi32(starts + g, there, reinterpret_cast<__m512i>(start));
+        const auto start = [](I(&of)[16]) { return reinterpret_cast<__m512i>(fold(of, [](I a, I b) { return a + b; }) * -128); };
+        _mm512_mask_storeu_epi32(starts + g, there, start(totals));
+        _mm512_mask_storeu_epi32(lows + g, there, start(firsts));
     }
 }
 
 struct alignas(64) Strip {
     uint8_t values[kStripGroups][8][kStrip][4];  // of a group: four inputs of every row, the next four, ...
-    float scales[kStripGroups][kStrip];
+    float scales[2 * kStripGroups][kStrip];      // of every group, or of its halves
+    float mins[2 * kStripGroups][kStrip];        // -1/128 of them: they meet the starts
     uint16_t halves[kStripGroups][kStrip];
 };
 
@@ -111,23 +113,65 @@ inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
     }
 }
 
-// Rows that are not there are copies of the last one.
+// Rows that are not there are copies of the last one. What q8_0 and q4_0 hold is turned first and widened then.
 template <class Q>
-void fill(const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& to) {
+void fill_turned(const char* w, int64_t w_bytes, int64_t rows, int64_t groups, float scale, Strip& to) {
+    constexpr int kBlock = Q::kBytes / 8;
     for (int v = 0; v < kStripVectors; ++v) {
         const char* row[kLanes];
         for (int64_t i = 0; i < kLanes; ++i) row[i] = w + (v * kLanes + i < rows ? v * kLanes + i : rows - 1) * w_bytes;
         for (int64_t g = 0; g < groups; ++g) {
-            turn_group(Q{}, row, g * Q::kBytes, to.values[g][0][v * kLanes]);
+            turn_group(Q{}, row, g * kBlock, to.values[g][0][v * kLanes]);
 #pragma GCC unroll 16
-            for (int i = 0; i < kLanes; ++i) __builtin_memcpy(&to.halves[g][v * kLanes + i], row[i] + g * Q::kBytes, 2);
+            for (int i = 0; i < kLanes; ++i) __builtin_memcpy(&to.halves[g][v * kLanes + i], row[i] + g * kBlock, 2);
         }
     }
     for (int64_t g = 0; g < groups; ++g)
-        for (int v = 0; v < kStrip; v += kLanes) store(to.scales[g] + v, from_f16(to.halves[g] + v) * Q::kScale);
+        for (int v = 0; v < kStrip; v += kLanes) store(to.scales[g] + v, from_f16(to.halves[g] + v) * scale);
 }
+template <class Q>
+void fill(Q& q, const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& to) {
+    alignas(64) char bytes[kLanes][256];
+    const char* row[kLanes];
+    for (int i = 0; i < kLanes; ++i) row[i] = bytes[i];
+    for (int v = 0; v < kStrip; v += kLanes) {
+        for (int64_t g = 0; g < groups; g += kBatch) {
+            const int64_t n = groups - g < kBatch ? groups - g : kBatch;
+            F scales[kLanes], mins[kLanes];
+            for (int i = 0; i < kLanes; ++i) {
+                const char* from = w + (v + i < rows ? v + i : rows - 1) * w_bytes + g / kBatch * Q::kBytes;
+                char rest[Q::kBytes];
+                if (n < kBatch) {
+                    __builtin_memset(rest, 0, sizeof rest);
+                    __builtin_memcpy(rest, from, static_cast<size_t>(n * (Q::kBytes / 8)));
+                    from = rest;
+                }
+                typename ScalesOf<Q::kSubs>::Type s, m;
+                q.open(from);
+                q.scales(from, s, m);
+                __builtin_memcpy(&scales[i], &s, sizeof s);
+                if constexpr (Q::kMins) __builtin_memcpy(&mins[i], &m, sizeof m);
+#pragma GCC unroll 4
+                for (int p = 0; p < 4; ++p) q.pair(from, p, reinterpret_cast<Group*>(bytes[i] + 64 * p));
+            }
+            for (int64_t k = 0; k < 2 * n; ++k) {
+                __m512i turned[4];
+                turn_rows(row, 16 * k, turned);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; ++i) _mm512_store_si512(to.values[g + k / 2][k % 2 * 4 + i][v], turned[i]);
+            }
+            transpose(scales);
+            for (int64_t k = 0; k < n * Q::kSubs; ++k) store(to.scales[g * Q::kSubs + k] + v, scales[k]);
+            if constexpr (Q::kMins) {
+                transpose(mins);
+                for (int64_t k = 0; k < n * Q::kSubs; ++k) store(to.mins[g * Q::kSubs + k] + v, mins[k] * (-1 / 128.f));
+            }
+        }
+    }
+}
+inline void fill(Q8&, const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& to) { fill_turned<Q8>(w, w_bytes, rows, groups, 1, to); }
+inline void fill(Q4&, const char* w, int64_t w_bytes, int64_t rows, int64_t groups, Strip& to) { fill_turned<Q4>(w, w_bytes, rows, groups, 1 / 16.f, to); }
 
-#if !defined(__AMX_TILE__)
 inline I dot_step(I sum, I w, I x) {
     return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
 }
@@ -135,10 +179,10 @@ inline I dot_step(I sum, I w, I x) {
 // x: of each token its values, scales, starts, from the strip's first group on.
 struct LaneTokens {
     const char* x[kLaneTokens];
-    int64_t scales, starts;  // bytes behind x
+    int64_t scales, starts, lows;  // bytes behind x
     float* y[kLaneTokens];
 };
-template <int R>
+template <int R, int kSubs, bool kMins>
 inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const __mmask16* there, bool add, Ahead& ahead) {
     constexpr int P = kStripVectors;
     F acc[R][P];
@@ -146,33 +190,51 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
         for (int p = 0; p < P; ++p) acc[r][p] = F{};
     const char* x[R];
     for (int r = 0; r < R; ++r) x[r] = t.x[r];
+    // Where the sums of a part of group g start.
+    const auto start_of = [&](int r, int64_t g, int sub) {
+        const auto at = [&](int64_t behind) { return splat(*reinterpret_cast<const int32_t*>(x[r] + behind + g * 4)); };
+        return kSubs == 1 ? at(t.starts) : sub == 0 ? at(t.lows) : at(t.starts) - at(t.lows);
+    };
     for (int64_t g = 0; g < groups; ++g) {
         ahead.step();
-        I dot[R][P];
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
-            const I start = splat(*reinterpret_cast<const int32_t*>(x[r] + t.starts + g * 4));
-            for (int p = 0; p < P; ++p) dot[r][p] = start;
-        }
-#pragma GCC unroll 8
-        for (int s = 0; s < 8; ++s) {
-            I wv[P];
 #pragma GCC unroll 2
-            for (int p = 0; p < P; ++p) wv[p] = load_as<I>(w.values[g][s][p * kLanes]);
+        for (int sub = 0; sub < kSubs; ++sub) {
+            I dot[R][P];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                const I xv = splat(*reinterpret_cast<const int32_t*>(x[r] + g * 32 + s * 4));
-#pragma GCC unroll 2
-                for (int p = 0; p < P; ++p) dot[r][p] = dot_step(dot[r][p], wv[p], xv);
+                const I start = kMins ? I{} : start_of(r, g, sub);
+                for (int p = 0; p < P; ++p) dot[r][p] = start;
             }
-        }
-        F scale[P];
-        for (int p = 0; p < P; ++p) scale[p] = load(w.scales[g] + p * kLanes);
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
-            const F of_x = splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+            for (int s = sub * 8 / kSubs; s < (sub + 1) * 8 / kSubs; ++s) {
+                I wv[P];
 #pragma GCC unroll 2
-            for (int p = 0; p < P; ++p) acc[r][p] += to_float(dot[r][p]) * (scale[p] * of_x);
+                for (int p = 0; p < P; ++p) wv[p] = load_as<I>(w.values[g][s][p * kLanes]);
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) {
+                    const I xv = splat(*reinterpret_cast<const int32_t*>(x[r] + g * 32 + s * 4));
+#pragma GCC unroll 2
+                    for (int p = 0; p < P; ++p) dot[r][p] = dot_step(dot[r][p], wv[p], xv);
+                }
+            }
+            F scale[P];
+            for (int p = 0; p < P; ++p) scale[p] = load(w.scales[g * kSubs + sub] + p * kLanes);
+#pragma GCC unroll 8
+            for (int r = 0; r < R; ++r) {
+                const F of_x = splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+#pragma GCC unroll 2
+                for (int p = 0; p < P; ++p) acc[r][p] += to_float(dot[r][p]) * (scale[p] * of_x);
+            }
+            if constexpr (kMins) {
+                F min[P];
+                for (int p = 0; p < P; ++p) min[p] = load(w.mins[g * kSubs + sub] + p * kLanes);
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) {
+                    const F start = to_float(start_of(r, g, sub)) * splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+#pragma GCC unroll 2
+                    for (int p = 0; p < P; ++p) acc[r][p] += start * min[p];
+                }
+            }
         }
     }
     for (int r = 0; r < R; ++r)
@@ -181,8 +243,45 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
             _mm512_mask_storeu_ps(y, there[p], add ? _mm512_maskz_loadu_ps(there[p], y) + acc[r][p] : acc[r][p]);
         }
 }
+// All tokens of a against a strip. x: the prepared tokens, from the strip's first group on.
+template <int kSubs, bool kMins>
+__attribute__((noinline)) void lane_tokens(const Multiply& a, const Strip& strip, int64_t groups, int64_t row, const char* x, int64_t scales,
+                                           const __mmask16* there, bool add, Ahead& ahead) {
+    const int64_t x_bytes = lane_row_bytes(a.in), tiles = (a.last - a.first + kLaneTokens - 1) / kLaneTokens;
+    LaneTokens t;
+    t.scales = scales, t.starts = scales + a.in / 8, t.lows = scales + a.in / 4;
+    for (int64_t tile = 0, first = a.first; tile < tiles; ++tile) {
+        const int64_t count = (a.last - first) / (tiles - tile);  // shared out evenly: 7 are 3 + 4, not 6 + 1
+        for (int64_t i = 0; i < count; ++i, ++first) {
+            t.x[i] = x + first * x_bytes;
+            t.y[i] = a.y + y_offset(a, first) + row;
+        }
+        switch (count) {
+            case 1:
+                lane_tile<1, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            case 2:
+                lane_tile<2, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            case 3:
+                lane_tile<3, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            case 4:
+                lane_tile<4, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            case 5:
+                lane_tile<5, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            case 6:
+                lane_tile<6, kSubs, kMins>(strip, groups, t, there, add, ahead);
+                break;
+            default:
+                lane_tile<7, kSubs, kMins>(strip, groups, t, there, add, ahead);
+        }
+    }
+}
 
-#else
+#if defined(__AMX_TILE__)
 // One tile's sums of a group are stored, loaded again as vectors and scaled, some tiles later: a tile takes long to arrive, and what it stored can be loaded
 // only after it has left the store buffer.
 constexpr int64_t kBehind = 2, kRing = 4;
@@ -270,11 +369,12 @@ inline void lane_tiles(const Multiply& a, const Strip& w, int64_t groups, int64_
 
 void multiply_lanes(const Multiply& a) {
     Strip strip;
-    const int64_t w_bytes = weight_row_bytes(a.type, a.in), x_bytes = lane_row_bytes(a.in), groups = a.in / 32;
+    const int64_t w_bytes = weight_row_bytes(a.type, a.in), groups = a.in / 32;
     const int64_t tokens = a.last - a.first;
 #if defined(__AMX_TILE__)
-    const int64_t tiles = (tokens + 15) / 16 * kStripVectors;
-    shape_tiles(32, 8);  // here 4 and 5 are tokens, 6 and 7 weights
+    const bool on_tiles = a.type == DType::q8_0 || a.type == DType::q4_0;  // of the others, values are w + 128
+    if (on_tiles) shape_tiles(32, 8);                                      // here 4 and 5 are tokens, 6 and 7 weights
+    const int64_t tiles = on_tiles ? (tokens + 15) / 16 * kStripVectors : (tokens + kLaneTokens - 1) / kLaneTokens;
 #else
     const int64_t tiles = (tokens + kLaneTokens - 1) / kLaneTokens;
 #endif
@@ -289,53 +389,24 @@ void multiply_lanes(const Multiply& a) {
         Ahead ahead(a, a.rows * w_bytes, (r + rows) * w_bytes, kStrip * w_bytes, tiles * groups);
         for (int64_t g = 0; g < groups; g += kStripGroups) {
             const int64_t n = groups - g < kStripGroups ? groups - g : kStripGroups;
-            if (a.type == DType::q8_0)
-                fill<Q8>(w + r * w_bytes + g * Q8::kBytes, w_bytes, rows, n, strip);
-            else
-                fill<Q4>(w + r * w_bytes + g * Q4::kBytes, w_bytes, rows, n, strip);
             const bool add = a.add || g > 0;
             const char* x = static_cast<const char*>(a.x) + g * 32;
-            const int64_t of_x = a.in - g * 28;
+            const int64_t scales = a.in - g * 28;
+            with_format(a.type, [&](auto q) {
+                using Q = decltype(q);
+                fill(q, w + r * w_bytes + g / kBatch * Q::kBytes, w_bytes, rows, n, strip);
 #if defined(__AMX_TILE__)
-            settle();
-            lane_tiles(a, strip, n, r, x + a.first * x_bytes, of_x, there, add, ahead);
-#else
-            LaneTokens t;
-            t.scales = of_x, t.starts = of_x + groups * 4;
-            for (int64_t tile = 0, first = a.first; tile < tiles; ++tile) {
-                const int64_t count = (a.last - first) / (tiles - tile);  // shared out evenly: 7 are 3 + 4, not 6 + 1
-                for (int64_t i = 0; i < count; ++i, ++first) {
-                    t.x[i] = x + first * x_bytes;
-                    t.y[i] = a.y + y_offset(a, first) + r;
+                if (on_tiles) {
+                    settle();
+                    return lane_tiles(a, strip, n, r, x + a.first * lane_row_bytes(a.in), scales, there, add, ahead);
                 }
-                switch (count) {
-                    case 1:
-                        lane_tile<1>(strip, n, t, there, add, ahead);
-                        break;
-                    case 2:
-                        lane_tile<2>(strip, n, t, there, add, ahead);
-                        break;
-                    case 3:
-                        lane_tile<3>(strip, n, t, there, add, ahead);
-                        break;
-                    case 4:
-                        lane_tile<4>(strip, n, t, there, add, ahead);
-                        break;
-                    case 5:
-                        lane_tile<5>(strip, n, t, there, add, ahead);
-                        break;
-                    case 6:
-                        lane_tile<6>(strip, n, t, there, add, ahead);
-                        break;
-                    default:
-                        lane_tile<7>(strip, n, t, there, add, ahead);
-                }
-            }
 #endif
+                lane_tokens<Q::kSubs, Q::kMins>(a, strip, n, r, x, scales, there, add, ahead);
+            });
         }
     }
 #if defined(__AMX_TILE__)
-    _tile_release();
+    if (on_tiles) _tile_release();
 #endif
 }
 

@@ -2,6 +2,7 @@
 // A part of mixers.cpp.
 #pragma once
 
+#include "kernels/cpu/simd/formats.inc.h"
 #include "kernels/cpu/simd/mixers.h"
 #include "kernels/cpu/simd/tiles.inc.h"
 
@@ -77,33 +78,6 @@ inline void from_split(float* x, int64_t n) {
 
 // --- absorb ---
 
-inline float scale_of_block(const char* block) {
-#if defined(__AVX2__)
-    uint16_t half;
-    __builtin_memcpy(&half, block, 2);
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
-#else
-    uint16_t half[kLanes] = {};
-    __builtin_memcpy(half, block, 2);
-    return from_f16(half)[0];
-#endif
-}
-// kLanes bytes as whole numbers: g++ makes the plain conversion of vectors byte by byte.
-template <bool is_signed>
-inline I widen_bytes(const char* p) {
-#if defined(__AVX512F__)
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return reinterpret_cast<I>(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
-#elif defined(__AVX2__)
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-    return reinterpret_cast<I>(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
-#else
-    I out;
-    for (int i = 0; i < kLanes; ++i) out[i] = is_signed ? static_cast<int8_t>(p[i]) : static_cast<uint8_t>(p[i]);
-    return out;
-#endif
-}
-
 void decode_row(DType type, const char* w, int64_t n, float* out) {
     switch (type) {
         case DType::f32:
@@ -113,22 +87,8 @@ void decode_row(DType type, const char* w, int64_t n, float* out) {
         case DType::bf16:
             widen16(type == DType::f16, reinterpret_cast<const uint16_t*>(w), n, out);
             break;
-        case DType::q8_0:
-            for (int64_t i = 0; i < n; i += 32, w += 34)
-                for (int j = 0; j < 32; j += kLanes) store(out + i + j, to_float(widen_bytes<true>(w + 2 + j)) * scale_of_block(w));
-            break;
-        case DType::q4_0:
-            for (int64_t i = 0; i < n; i += 32, w += 18) {
-                const float scale = scale_of_block(w);
-                for (int j = 0; j < 16; j += kLanes) {
-                    const I both = widen_bytes<false>(w + 2 + j);
-                    store(out + i + j, to_float((both & 15) - 8) * scale);
-                    store(out + i + 16 + j, to_float((both >> 4) - 8) * scale);
-                }
-            }
-            break;
         default:
-            break;
+            decode_blocks(type, w, n, out);
     }
 }
 

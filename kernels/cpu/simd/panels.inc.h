@@ -23,12 +23,8 @@ int64_t weight_row_bytes(DType type, int64_t in) {
         case DType::f16:
         case DType::bf16:
             return in * 2;
-        case DType::q8_0:
-            return in / 32 * Q8::kBytes;
-        case DType::q4_0:
-            return in / 32 * Q4::kBytes;
         default:
-            return 0;
+            return with_format(type, [&](auto q) { return in * decltype(q)::kBytes / 256; });
     }
 }
 
@@ -53,15 +49,16 @@ inline void panel_of_floats(const float* const* rows, int64_t in, bool to_bf16, 
 
 #if !defined(__AVX512VNNI__)
 constexpr int64_t kQuantBlock = kBuffer / kRowBlock / 64;  // groups of a block of rows
-// [in / 2][16] pairs of values, then [in / 32][16] scales.
-inline int64_t quant_panel_bytes(int64_t in) { return in * 2 * kPanel + in / 32 * kPanel * 4; }
+// [in / 2][16] pairs of values, then [in / 32][16] scales, then [in / 16][16] scales times sums.
+inline int64_t quant_panel_bytes(int64_t in) { return in * 2 * kPanel + in / 32 * kPanel * 12; }
 struct QuantPanel {
     int32_t* values;
-    float* scales;
+    float *scales, *sums;
 };
 inline QuantPanel quant_panel(void* prepared, int64_t in) {
     auto* values = static_cast<int32_t*>(prepared);
-    return {values, reinterpret_cast<float*>(values + in / 2 * kPanel)};
+    auto* scales = reinterpret_cast<float*>(values + in / 2 * kPanel);
+    return {values, scales, scales + in / 32 * kPanel};
 }
 
 inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPanel& out) {
@@ -71,12 +68,15 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
             F amax{};
             for (int i = 0; i < 32; i += kLanes) columns(rows + v * kLanes, g * 32 + i, in, c + i);
             for (const F& x : c) amax = larger(amax, abs(x));
-            const F factor = group_factor(amax);
+            const F factor = group_factor(amax), scale = group_scale(amax);
+            I totals[2]{};
             for (int i = 0; i < 32; i += 2) {
-                const I pair = (quantise(c[i], factor) & 0xffff) | quantise(c[i + 1], factor) << 16;
+                const I a = quantise(c[i], factor), b = quantise(c[i + 1], factor), pair = (a & 0xffff) | b << 16;
+                totals[i / 16] += a + b;
                 __builtin_memcpy(out.values + (g * 32 + i) / 2 * kPanel + v * kLanes, &pair, sizeof pair);
             }
-            store(out.scales + g * kPanel + v * kLanes, group_scale(amax));
+            store(out.scales + g * kPanel + v * kLanes, scale);
+            for (int half = 0; half < 2; ++half) store(out.sums + (2 * g + half) * kPanel + v * kLanes, scale * to_float(totals[half]));
         }
     }
 }
@@ -127,40 +127,51 @@ inline void tile_floats(const float* w, int64_t w_stride, int64_t n, const float
 }
 
 #if !defined(__AVX512VNNI__)
-// w: pairs and scales of rows, from the slice's first group on; x as quant_panel has it, the slice's too.
-template <int R, int P>
-inline void tile_quants(const int32_t* w, const float* w_scales, int64_t w_groups, int64_t groups, const QuantPanel* x, float* c, bool first, Ahead& ahead) {
-    constexpr int kN = P * kVectors, kSteps = 16;
+// w: pairs, scales and minimums of rows, from the slice's first group on; x as quant_panel has it, the slice's too.
+template <int R, int P, int kSubs, bool kMins>
+inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]] const float* w_mins, int64_t w_groups, int64_t groups, const QuantPanel* x,
+                        float* c, bool first, Ahead& ahead) {
+    constexpr int kN = P * kVectors, kSteps = 16 / kSubs;
     F acc[R][kN];
     for (int r = 0; r < R; ++r) {
         for (int v = 0; v < kN; ++v) acc[r][v] = first ? F{} : load(c + r * kTileWidth + v * kLanes);
     }
     for (int64_t g = 0; g < groups; ++g) {
         ahead.step();
-        I dot[R][kN];
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-            for (int v = 0; v < kN; ++v) dot[r][v] = I{};
-        }
-#pragma GCC unroll 8
-        for (int s = 0; s < kSteps; ++s) {
-            const int64_t at = g * kSteps + s;
-            I xv[kN];
-#pragma GCC unroll 8
-            for (int v = 0; v < kN; ++v) xv[v] = load_as<I>(x[v / kVectors].values + at * kPanel + v % kVectors * kLanes);
+#pragma GCC unroll 2
+        for (int sub = 0; sub < kSubs; ++sub) {
+            I dot[R][kN];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                const I wv = splat(w[r * w_groups * kSteps + at]);
 #pragma GCC unroll 8
-                for (int v = 0; v < kN; ++v) dot[r][v] += madd(wv, xv[v]);
+                for (int v = 0; v < kN; ++v) dot[r][v] = I{};
+            }
+#pragma GCC unroll 8
+            for (int s = 0; s < kSteps; ++s) {
+                const int64_t at = g * 16 + sub * kSteps + s;
+                I xv[kN];
+#pragma GCC unroll 8
+                for (int v = 0; v < kN; ++v) xv[v] = load_as<I>(x[v / kVectors].values + at * kPanel + v % kVectors * kLanes);
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) {
+                    const I wv = splat(w[r * w_groups * 16 + at]);
+#pragma GCC unroll 8
+                    for (int v = 0; v < kN; ++v) dot[r][v] += madd(wv, xv[v]);
+                }
+            }
+#pragma GCC unroll 8
+            for (int v = 0; v < kN; ++v) {
+                const F scale = load(x[v / kVectors].scales + g * kPanel + v % kVectors * kLanes);
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) acc[r][v] += to_float(dot[r][v]) * (scale * w_scales[(r * w_groups + g) * kSubs + sub]);
             }
         }
-#pragma GCC unroll 8
-        for (int v = 0; v < kN; ++v) {
-            const F scale = load(x[v / kVectors].scales + g * kPanel + v % kVectors * kLanes);
-#pragma GCC unroll 8
-            for (int r = 0; r < R; ++r) acc[r][v] += to_float(dot[r][v]) * (scale * w_scales[r * w_groups + g]);
+        if constexpr (kMins) {
+            for (int half = 0; half < 2; ++half)
+                for (int v = 0; v < kN; ++v) {
+                    const F sums = load(x[v / kVectors].sums + (2 * g + half) * kPanel + v % kVectors * kLanes);
+                    for (int r = 0; r < R; ++r) acc[r][v] += sums * w_mins[(r * w_groups + g) * kSubs + half * (kSubs - 1)];
+                }
         }
     }
     for (int r = 0; r < R; ++r) {
@@ -183,28 +194,39 @@ inline void widen_row(const char* w, int64_t n, float* out) {
 }
 
 #if !defined(__AVX512VNNI__)
-// Eight blocks.
+// Eight groups.
 template <class Q>
-inline void widen_batch(const char* w, int32_t* values, float* scales) {
-    block_scales<Q>(w, scales);
-    for (int i = 0; i < kBatch; ++i) {
-        I v[kBlockVectors];
-        block_values(Q{}, w + i * Q::kBytes, v);
-        __builtin_memcpy(values + i * 16, v, sizeof v);
+inline void widen_batch(Q& q, const char* w, int32_t* values, float* scales, float* mins) {
+    typename ScalesOf<Q::kSubs>::Type s, m;
+    q.open(w);
+    q.scales(w, s, m);
+    __builtin_memcpy(scales, &s, sizeof s);
+    if constexpr (Q::kMins) __builtin_memcpy(mins, &m, sizeof m);
+#pragma GCC unroll 4
+    for (int p = 0; p < 4; ++p) {
+        Group pair[2];
+        q.pair(w, p, pair);
+        for (int h = 0; h < 2; ++h) {
+            I v[kGroupVectors];
+            widen<Q>(pair[h], v);
+            __builtin_memcpy(values + (2 * p + h) * 16, v, sizeof v);
+        }
     }
 }
 template <class Q>
-inline void widen_blocks(const char* w, int64_t groups, int32_t* values, float* scales) {
-    int64_t b = 0;
-    for (; b + kBatch <= groups; b += kBatch) widen_batch<Q>(w + b * Q::kBytes, values + b * 16, scales + b);
-    if (b < groups) {
-        char rest[kBatch * Q::kBytes] = {};
+inline void widen_blocks(Q& q, const char* w, int64_t groups, int32_t* values, float* scales, float* mins) {
+    constexpr int kSubs = Q::kSubs;
+    int64_t g = 0;
+    for (; g + kBatch <= groups; g += kBatch, w += Q::kBytes) widen_batch(q, w, values + g * 16, scales + g * kSubs, mins + g * kSubs);
+    if (g < groups) {
+        char rest[Q::kBytes] = {};
         int32_t v[kBatch * 16];
-        float s[kBatch];
-        __builtin_memcpy(rest, w + b * Q::kBytes, static_cast<size_t>((groups - b) * Q::kBytes));
-        widen_batch<Q>(rest, v, s);
-        __builtin_memcpy(values + b * 16, v, static_cast<size_t>((groups - b) * 64));
-        __builtin_memcpy(scales + b, s, static_cast<size_t>((groups - b) * 4));
+        float s[kBatch * kSubs], m[kBatch * kSubs] = {};
+        __builtin_memcpy(rest, w, static_cast<size_t>((groups - g) * (Q::kBytes / 8)));
+        widen_batch(q, rest, v, s, m);
+        __builtin_memcpy(values + g * 16, v, static_cast<size_t>((groups - g) * 64));
+        __builtin_memcpy(scales + g * kSubs, s, static_cast<size_t>((groups - g) * 4 * kSubs));
+        __builtin_memcpy(mins + g * kSubs, m, static_cast<size_t>((groups - g) * 4 * kSubs));
     }
 }
 #endif

@@ -11,7 +11,7 @@ namespace {
 // --- the layouts of x ---------------------------------------------------------------------------------------------------------------------
 
 enum class Form { floats, bf16, quants };
-Form form_of(DType type) { return type == DType::bf16 ? Form::bf16 : type == DType::q8_0 || type == DType::q4_0 ? Form::quants : Form::floats; }
+Form form_of(DType type) { return type == DType::bf16 ? Form::bf16 : type == DType::f32 || type == DType::f16 ? Form::floats : Form::quants; }
 
 #if defined(__AVX512BF16__)
 constexpr bool kBf16Rows = true;  // rows keep x as bf16
@@ -99,19 +99,24 @@ void row_of_quants(const float* x, int64_t in, void* prepared) {
         }
         const F amax = splat(largest(sizes));
         const F factor = group_factor(amax);
+        Quant* to = out.values + g * 32;
         for (int i = 0; i < 32; i += kLanes) {
             const I q = g < groups ? quantise(load(x + g * 32 + i), factor) : I{};
-            Quant* to = out.values + g * 32 + i;
 #if defined(__AVX512VNNI__)
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(q)));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(q)));
 #else
-            for (int j = 0; j < kLanes; ++j) to[j] = static_cast<Quant>(q[j]);
+            for (int j = 0; j < kLanes; ++j) to[i + j] = static_cast<Quant>(q[j]);
 #endif
         }
-        out.scales[g] = group_scale(amax)[0];
+        const float scale = group_scale(amax)[0];
+        out.scales[g] = scale;
+        for (int half = 0; half < 2; ++half) {
+            int32_t total = 0;
+            for (int i = 0; i < 16; ++i) total += to[half * 16 + i];
+            out.sums[2 * g + half] = scale * static_cast<float>(total);
+        }
 #if defined(__AVX512VNNI__)
-        const __m256i sums =
-            _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(out.values + g * 32)));
+        const __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(to)));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.starts + g * kStarts), _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), sums), 7));
 #endif
     }
@@ -179,12 +184,8 @@ void pass_of_row(const Multiply& a, const char* w, const char* x, int64_t x_byte
 #else
             return dots<ReadBf16, N>(w, a.in, floats, x_bytes / 4, out);
 #endif
-        case DType::q8_0:
-            return dots_blocks<Q8, N>(w, a.in / 32, x, x_bytes, out);
-        case DType::q4_0:
-            return dots_blocks<Q4, N>(w, a.in / 32, x, x_bytes, out);
         default:
-            return;
+            if constexpr (N <= 4) with_format(a.type, [&](auto q) { dots_blocks<N>(q, w, a.in / 32, x, x_bytes, out); });  // more are not few()
     }
 }
 
@@ -251,10 +252,10 @@ struct FloatTiles {
     }
 };
 #if !defined(__AVX512VNNI__)
-template <int P>
+template <int P, int kSubs, bool kMins>
 struct QuantTiles {
     const int32_t* w;
-    const float* scales;
+    const float *scales, *mins;
     int64_t w_groups, groups;
     const QuantPanel* x;
     float* c;
@@ -262,9 +263,20 @@ struct QuantTiles {
     Ahead& ahead;
     template <int R>
     void run(int64_t r) const {
-        tile_quants<R, P>(w + r * w_groups * 16, scales + r * w_groups, w_groups, groups, x, c + r * kTileWidth, first, ahead);
+        tile_quants<R, P, kSubs, kMins>(w + r * w_groups * 16, scales + r * w_groups * kSubs, mins + r * w_groups * kSubs, w_groups, groups, x,
+                                        c + r * kTileWidth, first, ahead);
     }
 };
+// Some rows by `wide` panels, from the slice's first group on.
+template <int kSubs, bool kMins>
+__attribute__((noinline)) void quant_tiles(int64_t rows, int64_t wide, const int32_t* w, const float* scales, const float* mins, int64_t w_groups, int64_t groups,
+                                           const QuantPanel* x, float* c, bool first, Ahead& ahead) {
+    if (wide == 1) tile_rows<quant_rows(1)>(rows, QuantTiles<1, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
+    if constexpr (kMaxPanels > 1) {
+        if (wide == 2) tile_rows<quant_rows(2)>(rows, QuantTiles<2, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
+        if (wide == 3) tile_rows<quant_rows(3)>(rows, QuantTiles<3, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
+    }
+}
 #endif
 
 constexpr int64_t kFloatSlice = 128, kQuantSlice = 16;  // inputs, groups: 24 KiB of x for 48 tokens
@@ -277,7 +289,8 @@ void multiply_panels(const Multiply& a) {
     constexpr bool quants = false;
     constexpr int64_t kQuantBlock = 0;
 #else
-    alignas(64) float scales[kRowBlock * kQuantBlock];
+    alignas(64) float scales[kRowBlock * kQuantBlock * 2];
+    alignas(64) float mins[kRowBlock * kQuantBlock * 2];
     const bool quants = form_of(a.type) == Form::quants;
 #endif
     const int64_t w_bytes = weight_row_bytes(a.type, a.in), x_bytes = panel_bytes(a.type, a.in);
@@ -301,15 +314,17 @@ void multiply_panels(const Multiply& a) {
                         widen_row<ReadBf16>(from + u * 2, n, reinterpret_cast<float*>(buffer) + i * n);
                         break;
 #if !defined(__AVX512VNNI__)
-                    case DType::q8_0:
-                        widen_blocks<Q8>(from + u * Q8::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n);
-                        break;
-                    case DType::q4_0:
-                        widen_blocks<Q4>(from + u * Q4::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n);
-                        break;
-#endif
+                    default:
+                        if (!quants) break;
+                        with_format(a.type, [&](auto q) {
+                            using Q = decltype(q);
+                            widen_blocks(q, from + u / kBatch * Q::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n * Q::kSubs,
+                                         mins + i * n * Q::kSubs);
+                        });
+#else
                     default:
                         break;
+#endif
                 }
             }
             const int64_t slices = quants ? n : (n + slice - 1) / slice;  // tile_quants looks ahead at each group
@@ -325,13 +340,13 @@ void multiply_panels(const Multiply& a) {
                             xs[i] = quant_panel(x + (p + i) * x_bytes, a.in);
                             xs[i].values += (u + s) * 16 * kPanel;
                             xs[i].scales += (u + s) * kPanel;
+                            xs[i].sums += (u + s) * 2 * kPanel;
                         }
                         const auto* ws = reinterpret_cast<const int32_t*>(buffer) + s * 16;
-                        if (wide == 1) tile_rows<quant_rows(1)>(rows, QuantTiles<1>{ws, scales + s, n, part, xs, c, s == 0, ahead});
-                        if constexpr (kMaxPanels > 1) {
-                            if (wide == 2) tile_rows<quant_rows(2)>(rows, QuantTiles<2>{ws, scales + s, n, part, xs, c, s == 0, ahead});
-                            if (wide == 3) tile_rows<quant_rows(3)>(rows, QuantTiles<3>{ws, scales + s, n, part, xs, c, s == 0, ahead});
-                        }
+                        with_format(a.type, [&](auto q) {
+                            constexpr int kSubs = decltype(q)::kSubs;
+                            quant_tiles<kSubs, decltype(q)::kMins>(rows, wide, ws, scales + s * kSubs, mins + s * kSubs, n, part, xs, c, s == 0, ahead);
+                        });
                         continue;
                     }
 #endif

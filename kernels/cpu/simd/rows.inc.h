@@ -3,6 +3,7 @@
 // A part of products.cpp.
 #pragma once
 
+#include "kernels/cpu/simd/formats.inc.h"
 #include "kernels/cpu/simd/vector.inc.h"
 
 namespace klp {
@@ -85,123 +86,99 @@ inline void dots_bf16(const char* w, int64_t n, const uint16_t* x, int64_t x_str
 }
 #endif
 
-// --- q8_0, q4_0 ----------------------------------------------------------------------------------------------------------------------------
-// x of one token: its int8 (or int16) values, then the scales of its groups, then what an unsigned weight makes of the sums (VNNI only); all zero-padded to
-// eight groups, so that a row's last blocks, copied to a zeroed place of eight, take the same way as the others.
+// --- block formats -------------------------------------------------------------------------------------------------------------------------
+// x of one token: its int8 (or int16) values, then the scales of its groups, then of each 16 values the scale times their sum, which minimums multiply, then
+// what an unsigned weight makes of the sums (VNNI only); all zero-padded to eight groups, so that a row's last blocks, copied to a zeroed place of eight, take
+// the same way as the others.
 
-constexpr int64_t kBatch = 8;  // blocks whose scales are widened together
+constexpr int64_t kBatch = 8;  // groups that are multiplied together
 inline int64_t padded_groups(int64_t groups) { return (groups + kBatch - 1) / kBatch * kBatch; }
 
 #if defined(__AVX512VNNI__)
 using Quant = int8_t;
 // VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every lane starts at -128 times the sum of its four x, so that nothing of
-// it is left for the f32 sums. Nibbles go in as 16 n, a sixteenth of their scale with them, so that they need the same start.
+// it is left for the f32 sums.
 constexpr int kStarts = 8;  // int32 a group, one for each lane
 #else
 using Quant = int16_t;
 constexpr int kStarts = 0;
 #endif
 
-inline int64_t quant_row_bytes(int64_t in) { return padded_groups(in / 32) * (32 * static_cast<int64_t>(sizeof(Quant)) + 4 + 4 * kStarts); }
+inline int64_t quant_row_bytes(int64_t in) { return padded_groups(in / 32) * (32 * static_cast<int64_t>(sizeof(Quant)) + 4 + 8 + 4 * kStarts); }
 
 struct QuantRow {
     Quant* values;
-    float* scales;
+    float *scales, *sums;
     int32_t* starts;
 };
 inline QuantRow quant_row(void* prepared, int64_t groups) {
     const int64_t padded = padded_groups(groups);
     auto* bytes = static_cast<char*>(prepared);
     auto* scales = reinterpret_cast<float*>(bytes + padded * 32 * static_cast<int64_t>(sizeof(Quant)));
-    return {reinterpret_cast<Quant*>(bytes), scales, reinterpret_cast<int32_t*>(scales + padded)};
+    return {reinterpret_cast<Quant*>(bytes), scales, scales + padded, reinterpret_cast<int32_t*>(scales + 3 * padded)};
 }
-
-struct Q8 {
-    static constexpr int kBytes = 34;
-    static constexpr float kScale = 1;
-};
-struct Q4 {
-    static constexpr int kBytes = 18;
-    static constexpr float kScale = kStarts ? 1 / 16.f : 1;
-};
-
-// The scales of eight blocks.
-#if defined(__AVX2__)
-template <class Q>
-inline __m256 block_scales(const char* w) {
-    uint16_t h[kBatch];
-    for (int b = 0; b < kBatch; ++b) __builtin_memcpy(h + b, w + b * Q::kBytes, 2);
-    const __m128i halves =
-        _mm_set_epi16(h[7], h[6], h[5], h[4], h[3], h[2], h[1], h[0]);  // inserted one by one: storing them and loading them together would stall
-    return _mm256_mul_ps(_mm256_cvtph_ps(halves), _mm256_set1_ps(Q::kScale));
-}
-template <class Q>
-inline void block_scales(const char* w, float* out) {
-    _mm256_storeu_ps(out, block_scales<Q>(w));
-}
-#else
-template <class Q>
-inline void block_scales(const char* w, float* out) {
-    uint16_t h[kBatch];
-    for (int b = 0; b < kBatch; ++b) __builtin_memcpy(h + b, w + b * Q::kBytes, 2);
-    for (int b = 0; b < kBatch; b += kLanes) store(out + b, from_f16(h + b) * Q::kScale);
-}
-#endif
 
 #if defined(__AVX512VNNI__)
-// Two blocks as 64 unsigned bytes in x's order.
-inline __m512i two_blocks(Q8, const char* w) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + 2)), b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + Q8::kBytes + 2));
-    return _mm512_xor_si512(_mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1), _mm512_set1_epi8(-128));
+// 16 scales of 16 values each, where a scale is of 32.
+inline __m512 twice(const F8& scales) {
+    return _mm512_permutexvar_ps(_mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0), _mm512_castps256_ps512(reinterpret_cast<__m256>(scales)));
 }
-inline __m512i two_blocks(Q4, const char* w) {
-    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w + 2)), b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w + Q4::kBytes + 2));
-    const __m512i both = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(a), 0xff00, b);
-    return _mm512_and_si512(_mm512_sllv_epi64(both, _mm512_set_epi64(0, 0, 4, 4, 0, 0, 4, 4)), _mm512_set1_epi8(-16));
-}
+inline __m512 twice(const F16& scales) { return reinterpret_cast<__m512>(scales); }
 
-// Eight blocks from block b on.
-template <class Q, int N>
-inline void add_batch(const char* w, int64_t b, const QuantRow* rows, F* acc) {
-    const __m512i spread[4] = {
-        _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0), _mm512_set_epi32(3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2),
-        _mm512_set_epi32(5, 5, 5, 5, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4), _mm512_set_epi32(7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6)};
-    const __m256 w_scales = block_scales<Q>(w);
+// The groups from g on.
+template <int N, class Q>
+inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows, F* acc) {
+    // The scales of pair i of groups where its sums lie: of eight for all of them, or of sixteen.
+    constexpr int kStep = 2 * Q::kSubs, kWide = 16 / kStep;
+    const __m512i first = Q::kSubs == 1 ? _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+                                        : _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    static_assert(kWide * kStep == 16);
+    typename ScalesOf<Q::kSubs>::Type w_scales, w_mins;
+    q.scales(w, w_scales, w_mins);
     __m512 scales[N];
 #pragma GCC unroll 8
-    for (int t = 0; t < N; ++t) scales[t] = _mm512_castps256_ps512(_mm256_mul_ps(w_scales, _mm256_loadu_ps(rows[t].scales + b)));
+    for (int t = 0; t < N; ++t) {
+        const F8 of_x = load_as<F8>(rows[t].scales + g);
+        if constexpr (Q::kSubs == 1)
+            scales[t] = _mm512_castps256_ps512(reinterpret_cast<__m256>(w_scales * of_x));
+        else
+            scales[t] = _mm512_mul_ps(twice(w_scales), twice(of_x));
+        if constexpr (Q::kMins) acc[t] += reinterpret_cast<F>(twice(w_mins)) * load(rows[t].sums + 2 * g);
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-        const __m512i values = two_blocks(Q{}, w + 2 * i * Q::kBytes);
-        const int64_t g = b + 2 * i;
+        Group pair[2];
+        q.pair(w, i, pair);
+        const __m512i values = _mm512_inserti64x4(_mm512_castsi256_si512(reinterpret_cast<__m256i>(pair[0])), reinterpret_cast<__m256i>(pair[1]), 1);
+        const __m512i spread = _mm512_add_epi32(first, _mm512_set1_epi32(i * kStep));
 #pragma GCC unroll 8
         for (int t = 0; t < N; ++t) {
-            const __m512i dot = _mm512_dpbusd_epi32(_mm512_loadu_si512(rows[t].starts + g * kStarts), values, _mm512_loadu_si512(rows[t].values + g * 32));
-            acc[t] += _mm512_cvtepi32_ps(dot) * _mm512_permutexvar_ps(spread[i], scales[t]);
+            const __m512i start = Q::kMins ? _mm512_setzero_si512() : _mm512_loadu_si512(rows[t].starts + (g + 2 * i) * kStarts);
+            const __m512i dot = _mm512_dpbusd_epi32(start, values, _mm512_loadu_si512(rows[t].values + (g + 2 * i) * 32));
+            acc[t] += _mm512_cvtepi32_ps(dot) * _mm512_permutexvar_ps(spread, scales[t]);
         }
     }
 }
 #else
-// One block as int16, in vectors.
-constexpr int kBlockVectors = 64 / static_cast<int>(sizeof(I));
-typedef int8_t Bytes __attribute__((vector_size(16)));
-inline void widen(Bytes low, Bytes high, I* out) {
+// A group as int16, in vectors.
+constexpr int kGroupVectors = 64 / static_cast<int>(sizeof(I));
+template <class Q>
+inline void widen(const Group& bytes, I* out) {
+    Group own = bytes;
+    if constexpr (!Q::kMins) own ^= 0x8080;
 #if defined(__AVX512F__)
-    out[0] = reinterpret_cast<I>(_mm512_cvtepi8_epi16(_mm256_set_m128i(reinterpret_cast<__m128i>(high), reinterpret_cast<__m128i>(low))));
+    out[0] = reinterpret_cast<I>(_mm512_cvtepi8_epi16(reinterpret_cast<__m256i>(own)));
 #elif defined(__AVX2__)
-    out[0] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(reinterpret_cast<__m128i>(low)));
-    out[1] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(reinterpret_cast<__m128i>(high)));
+    out[0] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(reinterpret_cast<__m256i>(own))));
+    out[1] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm256_extracti128_si256(reinterpret_cast<__m256i>(own), 1)));
 #else
+    typedef int8_t Bytes __attribute__((vector_size(16)));
     typedef int16_t Shorts __attribute__((vector_size(32)));
-    const Shorts v[2] = {__builtin_convertvector(low, Shorts), __builtin_convertvector(high, Shorts)};
+    Bytes halves[2];
+    __builtin_memcpy(halves, &own, sizeof halves);
+    const Shorts v[2] = {__builtin_convertvector(halves[0], Shorts), __builtin_convertvector(halves[1], Shorts)};
     __builtin_memcpy(out, v, sizeof v);
 #endif
-}
-inline void block_values(Q8, const char* w, I* out) { widen(load_as<Bytes>(w + 2), load_as<Bytes>(w + 18), out); }
-inline void block_values(Q4, const char* w, I* out) {
-    typedef uint8_t Nibbles __attribute__((vector_size(16)));
-    const Nibbles both = load_as<Nibbles>(w + 2);
-    widen(reinterpret_cast<Bytes>(both & 15) - 8, reinterpret_cast<Bytes>(both >> 4) - 8, out);
 }
 // Lane by lane, the sum of two neighbours' products.
 inline I madd(I a, I b) {
@@ -216,38 +193,69 @@ inline I madd(I a, I b) {
 #endif
 }
 
-template <class Q, int N>
-inline void add_batch(const char* w, int64_t b, const QuantRow* rows, F* acc) {
-    float scales[kBatch];
-    block_scales<Q>(w, scales);
-    for (int i = 0; i < kBatch; ++i) {
-        I values[kBlockVectors];
-        block_values(Q{}, w + i * Q::kBytes, values);
+template <int N, class Q>
+inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows, F* acc) {
+    constexpr int kSubs = Q::kSubs;
+    typename ScalesOf<kSubs>::Type s, m;
+    q.scales(w, s, m);
+    float scales[8 * kSubs];
+    __builtin_memcpy(scales, &s, sizeof s);
+    if constexpr (Q::kMins) {
+        float mins[16];
+        for (int i = 0; i < 16; ++i) mins[i] = m[i * kSubs / 2];
+        for (int t = 0; t < N; ++t)
+            for (int i = 0; i < 16; i += kLanes) acc[t] += load(mins + i) * load(rows[t].sums + 2 * g + i);
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < 4; ++p) {
+        Group pair[2];
+        q.pair(w, p, pair);
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h) {
+            const int i = 2 * p + h;
+            I values[kGroupVectors];
+            widen<Q>(pair[h], values);
 #pragma GCC unroll 8
-        for (int t = 0; t < N; ++t) {
-            const Quant* x = rows[t].values + (b + i) * 32;
-            I dot{};
-            for (int j = 0; j < kBlockVectors; ++j) dot += madd(values[j], load_as<I>(x + j * 2 * kLanes));
-            acc[t] += to_float(dot) * (scales[i] * rows[t].scales[b + i]);
+            for (int t = 0; t < N; ++t) {
+                const Quant* x = rows[t].values + (g + i) * 32;
+                const float of_x = rows[t].scales[g + i];
+                if constexpr (kSubs == 1) {
+                    I dot{};
+                    for (int j = 0; j < kGroupVectors; ++j) dot += madd(values[j], load_as<I>(x + j * 2 * kLanes));
+                    acc[t] += to_float(dot) * (scales[i] * of_x);
+                } else if constexpr (kGroupVectors == 1) {
+                    F own{};
+                    for (int lane = 0; lane < kLanes; ++lane) own[lane] = scales[2 * i + lane / (kLanes / 2)];
+                    acc[t] += to_float(madd(values[0], load_as<I>(x))) * (own * of_x);
+                } else {
+                    for (int half = 0; half < 2; ++half) {
+                        I dot{};
+                        for (int j = half * kGroupVectors / 2; j < (half + 1) * kGroupVectors / 2; ++j) dot += madd(values[j], load_as<I>(x + j * 2 * kLanes));
+                        acc[t] += to_float(dot) * (scales[2 * i + half] * of_x);
+                    }
+                }
+            }
         }
     }
 }
 #endif
 
-template <class Q, int N>
-inline void dots_blocks(const char* w, int64_t blocks, const char* x, int64_t x_stride, float* out) {
+template <int N, class Q>
+inline void dots_blocks(Q& q, const char* w, int64_t groups, const char* x, int64_t x_stride, float* out) {
     F acc[N]{};
     QuantRow rows[N];
-    for (int t = 0; t < N; ++t) rows[t] = quant_row(const_cast<char*>(x) + t * x_stride, blocks);
-    int64_t b = 0;
-    for (; b + kBatch <= blocks; b += kBatch) {
-        for (int i = 0; i < kBatch * Q::kBytes; i += 64) prefetch(w + b * Q::kBytes + kAhead + i);
-        add_batch<Q, N>(w + b * Q::kBytes, b, rows, acc);
+    for (int t = 0; t < N; ++t) rows[t] = quant_row(const_cast<char*>(x) + t * x_stride, groups);
+    int64_t g = 0;
+    for (; g + kBatch <= groups; g += kBatch, w += Q::kBytes) {
+        for (int i = 0; i < Q::kBytes; i += 64) prefetch(w + kAhead + i);
+        q.open(w);
+        add_batch<N>(q, w, g, rows, acc);
     }
-    if (b < blocks) {
-        char rest[kBatch * Q::kBytes] = {};
-        __builtin_memcpy(rest, w + b * Q::kBytes, static_cast<size_t>((blocks - b) * Q::kBytes));
-        add_batch<Q, N>(rest, b, rows, acc);
+    if (g < groups) {
+        char rest[Q::kBytes] = {};
+        __builtin_memcpy(rest, w, static_cast<size_t>((groups - g) * (Q::kBytes / 8)));
+        q.open(rest);
+        add_batch<N>(q, rest, g, rows, acc);
     }
     for (int t = 0; t < N; ++t) out[t] = sum(acc[t]);
 }
