@@ -29,7 +29,7 @@ int init_command(const InitOptions& options, Terminal& terminal) {
         put(table.text());
         return 0;
     }
-    const auto type = type_named(options.type);
+    const auto type = type_named(options.type, true);
     if (!type) return report(type.error());
     const auto config = config_of(options);
     if (!config) return report(config.error());
@@ -41,7 +41,7 @@ int init_command(const InitOptions& options, Terminal& terminal) {
 }
 
 int quantize_command(const QuantizeOptions& options, Terminal& terminal) {
-    const auto type = type_named(options.type);
+    const auto type = type_named(options.type, true);
     if (!type) return report(type.error());
     const auto source = find_model(options.source);
     if (!source) return report(source.error());

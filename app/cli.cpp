@@ -60,7 +60,7 @@ void add_engine(CLI::App& app, EngineOptions& o) {
 
 void add_shape(CLI::App& app, std::string& shape, std::string& dtype) {
     app.add_option("--shape", shape, "a named shape with random weights instead of a model (klp init --list shows them)");
-    app.add_option("--dtype", dtype, "its weights: bf16, q8_0, q4_0, f16, f32")->capture_default_str()->needs("--shape");
+    app.add_option("--dtype", dtype, "its weights: " + type_names(false))->capture_default_str()->needs("--shape");
 }
 
 void add_sampling(CLI::App& app, SamplingFlags& o) {
@@ -203,7 +203,7 @@ int run(int argc, char** argv) {
     auto* shape = sub->add_option("--shape", init.shape, "a named shape; --list shows them");
     sub->add_option("--config", init.config, "or a config.json")->excludes(shape);
     sub->add_option("-o,--out", init.out, "folder to make");
-    sub->add_option("--type", init.type, "how matrices are stored: f32, f16, bf16, q8_0, q4_0")->capture_default_str();
+    sub->add_option("--type", init.type, "how matrices are stored: " + type_names(true))->capture_default_str();
     sub->add_option("-s,--seed", init.seed, "of the weights")->capture_default_str()->check(between(0, 1.8e19));
     auto* list = sub->add_flag("--list", init.list, "the named shapes");
     for (const char* name : {"--shape", "--config", "--out", "--type", "--seed"}) list->excludes(name);
@@ -212,7 +212,7 @@ int run(int argc, char** argv) {
     sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command);
     sub->add_option("source", quantize.source, "folder, or name of a model")->required();
     sub->add_option("out", quantize.out, "folder to make")->required();
-    sub->add_option("--type", quantize.type, "f32, f16, bf16, q8_0, q4_0")->required();
+    sub->add_option("--type", quantize.type, type_names(true))->required();
 
     ModelsOptions models;
     sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command);

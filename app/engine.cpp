@@ -44,13 +44,18 @@ Result<ModelConfig> shape_named(const std::string& name) {
     return fail(Error::usage, "there is no shape '" + one_line(name) + "'; there are " + names);
 }
 
-Result<DType> type_named(const std::string& name) {
-    if (const DTypeInfo* type = find_dtype(name); type && type->encode) return type->type;
+std::string type_names(bool written) {
     std::string names;
     for (const DTypeInfo& type : dtypes())
-        if (type.encode) names += (names.empty() ? "" : ", ") + std::string(type.name);
-    if (find_dtype(name)) return fail(Error::usage, "weights of type " + name + " are read but not made; there are " + names);
-    return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + names);
+        if (type.encode || !written) names += (names.empty() ? "" : ", ") + std::string(type.name);
+    return names;
+}
+
+Result<DType> type_named(const std::string& name, bool written) {
+    const DTypeInfo* type = find_dtype(name);
+    if (type && (type->encode || !written)) return type->type;
+    if (type) return fail(Error::usage, "files of type " + name + " are read, not written; there are " + type_names(written));
+    return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + type_names(written));
 }
 
 std::optional<Checkpoint> open_config(const std::string& model) {
@@ -67,7 +72,7 @@ std::optional<Checkpoint> open_config(const std::string& model) {
 Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype) {
     auto config = shape_named(name);
     if (!config) return tl::unexpected(config.error());
-    auto type = type_named(dtype);
+    auto type = type_named(dtype, false);
     if (!type) return tl::unexpected(type.error());
     return Checkpoint{.config = *config, .source = synthetic_weights(*config, *type, 0)};
 }

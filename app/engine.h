@@ -39,7 +39,8 @@ Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype)
 std::optional<Checkpoint> open_config(const std::string& model);
 // A shape, or a type of weights, by the name that the command line has for it; the error lists the names.
 Result<ModelConfig> shape_named(const std::string& name);
-Result<DType> type_named(const std::string& name);
+std::string type_names(bool written);  // of weights; `written`: that files can be made with
+Result<DType> type_named(const std::string& name, bool written);
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
 
 std::string model_name(const std::filesystem::path& folder);

@@ -15,16 +15,7 @@
 namespace klp {
 
 // On memory that is the host's.
-void Backend::fill(void* device, DType type, int64_t n, const Random& random) {
-    constexpr int64_t kPiece = 4096;  // values at a time: they stay in the first cache, and are whole blocks of every type
-    const DTypeInfo& row = klp::info(type);
-    float values[kPiece];
-    for (int64_t at = 0; at < n; at += kPiece) {
-        const int64_t count = std::min(kPiece, n - at);
-        draw_values(random, at, {values, static_cast<size_t>(count)});
-        encode(type, values, count, static_cast<std::byte*>(device) + at / row.block * row.bytes);
-    }
-}
+void Backend::fill(void* device, DType type, int64_t n, const Random& random) { draw_blocks(type, random, 0, n, device); }
 
 Weight Backend::draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) {
     keep.push_back(allocate(static_cast<size_t>(shape.bytes())));
@@ -51,7 +42,8 @@ std::unique_ptr<Download> Backend::download_later(std::span<const std::span<cons
 #if KLP_CUDA
 namespace {
 
-// A GPU that gets its first products wrong, or for which this program holds no code, is not used: of one row and of many, with weights of every type that it takes.
+// A GPU that gets its first products wrong, or for which this program holds no code, is not used: of one row and of many, with weights of every type that it
+// takes.
 std::string why_not(Backend& on) {
     constexpr int64_t kIn = 128, kOut = 64;
     for (const DTypeInfo& type : dtypes().first(5)) {

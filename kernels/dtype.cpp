@@ -1,8 +1,11 @@
 // The table of storage types. What a block is, is in dtypes/; what multiplies with it, in cpu/simd.
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/dtypes/blocks.h"
+#include "kernels/random.h"
 #include "kernels/tensor.h"
 
 namespace klp {
@@ -85,6 +88,35 @@ void encode(DType type, const float* values, int64_t n, void* data) {
     KLP_CHECK(row.encode);
     auto* to = static_cast<std::byte*>(data);
     for (int64_t i = 0; i < n; i += row.block, to += row.bytes) row.encode(values + i, to);
+}
+
+void draw_blocks(DType type, const Random& random, int64_t first, int64_t n, void* data) {
+    constexpr int64_t kPiece = 4096;  // values: they stay in the first cache
+    const DTypeInfo& row = info(type);
+    auto* to = static_cast<uint8_t*>(data);
+    for (int64_t at = 0; at < n && row.encode; at += kPiece) {
+        const int64_t count = std::min(kPiece, n - at);
+        float values[kPiece];
+        draw_values(random, first + at, {values, static_cast<size_t>(count)});
+        encode(type, values, count, to + at / row.block * row.bytes);
+    }
+    for (int64_t at = 0; at < n && !row.encode; at += row.block, to += row.bytes) {
+        for (int k = 0; k < row.bytes; k += 8) {
+            const uint64_t bits = four(random.seed, (first + at) / 4 + k / 8);
+            std::memcpy(to + k, &bits, static_cast<size_t>(std::min(8, row.bytes - k)));
+        }
+        const auto scale = [&](float d) {
+            const uint16_t half = float_to_f16(d);
+            if (row.halves[0] >= 0) write(to + row.halves[0], half);
+            for (int k = 0; row.halves[0] < 0 && k < 4; ++k)  // iq1_m has a nibble of it on top of each of four u16
+                to[49 + 2 * k] = static_cast<uint8_t>((to[49 + 2 * k] & 15) | (half >> 4 * k & 15) << 4);
+        };
+        float values[256], squares = 0;
+        scale(1);
+        row.decode(to, values);
+        for (const float v : values) squares += v * v;
+        scale(random.scale / std::sqrt(3 * squares / 256));
+    }
 }
 
 }  // namespace klp

@@ -20,8 +20,7 @@ double sigmoid(double z);
 double silu(double z);
 double softplus(double z);  // log(1 + e^z), z itself above 20
 
-// x as a product with a q8_0 or q4_0 weight sees it (top of ops.h): whole numbers in [-127, 127], and a scale for each 32 of them. x.size() is a multiple
-// of 32.
+// x as a product with a weight of blocks sees it (top of ops.h): whole numbers in [-127, 127], and a scale for each 32 of them. x.size() is a multiple of 32.
 struct Quantised {
     std::vector<int> values;
     std::vector<float> scales;

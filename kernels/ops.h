@@ -5,10 +5,10 @@
 // "report" is the Kimi Linear technical report (arXiv 2510.26692). All activations are f32. What a product rounds depends on the weight:
 //   f32, f16    x stays f32
 //   bf16        x is rounded to bf16, products and sums are f32
-//   q8_0, q4_0  x is rounded to int8 in groups of 32 (naive::quantised): amax = max |x|, x becomes the whole number nearest to the f32 x (127 / amax), of two
-//   the
-//               even one, times the f32 scale amax / 127; nothing but zeros where amax <= 1e-30, the scale NaN or infinite where an x is. Sums of a group are
-//               exact int32
+//   of blocks   (q8_0, q4_k, iq2_xs, ...) x is rounded to int8 in groups of 32 (naive::quantised): amax = max |x|, x becomes the whole number nearest to the
+//               f32 x (127 / amax), of two the even one, times the f32 scale amax / 127; nothing but zeros where amax <= 1e-30, the scale NaN or infinite where
+//               an x is. Weights are whole numbers under scales of 32 or 16 of them (dtypes/unpack.h); sums of as many are exact int32. A minimum multiplies the
+//               sum of the rounded x
 // What is the same where, by one thread or many, alone or in a batch:
 //   to the last bit         what is rounded and how, ties too: in every instruction set of a CPU, decode and prefill; and a CPU's answer for any number of
 //   threads to the order of f32 sums    Linear, Ffn, Moe and the recurrent KDA: between instruction sets and between any numbers of rows. KDA's chunkwise form
@@ -18,7 +18,7 @@
 //   front
 //                           of W_UV; the expanded one x, which are the cached rows. On a CPU's matrix tiles those go in as they are, W and the softmax weights
 //                           as bf16
-//   not                     a GPU's tensor cores round more: prefill with q8_0 and q4_0 x to bf16 instead of int8; the chunkwise KDA its operands (chosen by
+//   not                     a GPU's tensor cores round more: prefill with blocks x to bf16 instead of int8; the chunkwise KDA its operands (chosen by
 //   itself
 //                           only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/dtype.h"
+
 namespace klp {
 
 // splitmix64's last step: every bit of the result depends on every bit of z.
@@ -32,5 +34,9 @@ inline void draw_values(const Random& random, int64_t first, std::span<float> va
         for (int k = 0; k < 4 && i + k < n; ++k) values[static_cast<size_t>(i + k)] = random.scale * uniform(bits, k);
     }
 }
+
+// The same values in blocks of a type, to their nearest (dtype.cpp); first is a multiple of 256. Of a type that nothing here writes, random places in its
+// codebook and signs, under a scale that gives them the same size.
+void draw_blocks(DType type, const Random& random, int64_t first, int64_t n, void* data);
 
 }  // namespace klp

@@ -5,6 +5,7 @@
 #include <functional>
 #include <new>
 #include <ostream>
+#include <span>
 
 #include "tests/support.h"
 
@@ -164,6 +165,9 @@ struct Device {
     friend void PrintTo(const Device& d, std::ostream* out) { *out << d.name; }
 };
 
+// The types that it has products with.
+inline std::span<const DTypeInfo> types_on(const Device& d) { return d.name.find("gpu") == std::string::npos ? dtypes() : dtypes().first(5); }
+
 // The GPUs: the kernels run on the CPU, and on the first real one where there is one. Their ops take host pointers.
 inline std::vector<Device> gpus() {
     std::vector<Device> all;
@@ -172,10 +176,14 @@ inline std::vector<Device> gpus() {
     if (make_backend("cuda")) all.push_back({"gpu", [] { return std::make_shared<OnHostMemory>(*make_backend("cuda")); }});
     return all;
 }
-// All of them: the CPU with each instruction set, then the GPUs.
-inline std::vector<Device> devices() {
+// The CPU with each instruction set.
+inline std::vector<Device> cpus() {
     std::vector<Device> all;
     for (Isa isa : supported_isas()) all.push_back({std::string(name(isa)), [isa] { return cpu(isa); }});
+    return all;
+}
+inline std::vector<Device> devices() {
+    std::vector<Device> all = cpus();
     for (Device& gpu : gpus()) all.push_back(std::move(gpu));
     return all;
 }

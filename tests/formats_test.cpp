@@ -259,6 +259,11 @@ TEST(StoredType, KeepsWhatIsSmallAndSensitive) {
     EXPECT_EQ(stored_type(attn + "q_proj.weight", {64, 64}, DType::q4_0), DType::q4_0);
     EXPECT_EQ(stored_type(attn + "kv_b_proj.weight", {64, 64}, DType::q4_0), DType::q4_0);
     EXPECT_EQ(stored_type(attn + "q_proj.weight", {64, 48}, DType::q4_0), DType::bf16);  // a row is not made of whole blocks
+    EXPECT_EQ(stored_type(attn + "q_proj.weight", {64, 512}, DType::q4_k), DType::q4_k);
+    EXPECT_EQ(stored_type(attn + "q_proj.weight", {64, 288}, DType::q4_k), DType::q5_0);  // a type of shorter blocks beside it
+    EXPECT_EQ(stored_type(attn + "q_proj.weight", {64, 48}, DType::q4_k), DType::bf16);
+    EXPECT_EQ(stored_type(moe + "experts.3.w1.weight", {64, 64}, DType::mxfp4), DType::mxfp4);
+    EXPECT_EQ(stored_type(moe + "shared_experts.gate_proj.weight", {64, 64}, DType::mxfp4), DType::q8_0);
     EXPECT_EQ(stored_type(attn + "f_b_proj.weight", {64, 64}, DType::q8_0), DType::bf16);
     EXPECT_EQ(stored_type(attn + "b_proj.weight", {2, 64}, DType::q8_0), DType::bf16);
     EXPECT_EQ(stored_type(attn + "q_conv1d.weight", {64, 1, 4}, DType::q8_0), DType::f32);

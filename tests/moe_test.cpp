@@ -31,6 +31,8 @@ Routed route(Router router, const Floats& logits, const Device& on) {
 
 class OnEveryDevice : public testing::TestWithParam<Device> {};
 INSTANTIATE_TEST_SUITE_P(Moe, OnEveryDevice, testing::ValuesIn(devices()), [](const auto& info) { return info.param.name; });
+class OnEveryCpu : public testing::TestWithParam<Device> {};
+INSTANTIATE_TEST_SUITE_P(Moe, OnEveryCpu, testing::ValuesIn(cpus()), [](const auto& info) { return info.param.name; });
 
 TEST_P(OnEveryDevice, TheBiasSteersTheChoiceAndTheWeightsAreUnbiased) {
     const Floats bias{0.5f, -0.4f, 0.6f, 0};
@@ -210,6 +212,42 @@ TEST_P(OnEveryDevice, MoeIsTheWeightedSumOfThePickedExpertsAndTheSharedOne) {
                     for (int64_t d = 0; d < D; ++d) ASSERT_NEAR(y[t * D + d], want.value[d], want.error[d]) << type.name << " T " << T << " token " << t;
                 }
             }
+        }
+    }
+}
+
+// Files mix types: in one expert, between experts and beside them.
+TEST_P(OnEveryCpu, MixedTypesAreEachTheirOwn) {
+    constexpr int64_t D = 256, F = 512;
+    constexpr int E = 4;
+    const auto device = GetParam().make();
+    const Floats router = normal(E * D, 1, 0.1f);
+    std::vector<Expert> all;
+    for (const auto& [type, down] : {std::pair{DType::q4_k, DType::q6_k},
+                                     {DType::iq2_xs, DType::q3_k},
+                                     {DType::q2_k, DType::q8_0},
+                                     {DType::mxfp4, DType::iq4_xs},
+                                     {DType::q5_k, DType::bf16}})
+        all.emplace_back(D, F, type, down, 10 * all.size());
+    std::vector<SwiGlu> experts;
+    for (int e = 0; e < E; ++e) experts.push_back(all[static_cast<size_t>(e)].w());
+    for (const int64_t T : {1, 5, 33}) {
+        const Floats x = normal(T * D, 3);
+        Floats y(T * D);
+        std::vector<int32_t> picks(T * 2);
+        Floats weights(T * 2);
+        device->moe({.x = {x.data(), {T, D}},
+                     .router = {.weight = router.data(), .E = E, .top_k = 2},
+                     .experts = experts,
+                     .shared = all.back().w(),
+                     .y = {y.data(), {T, D}},
+                     .taps = {picks.data(), weights.data()}});
+        for (int64_t t = 0; t < T; ++t) {
+            const Bounded n = exact(x.data() + t * D, D);
+            Bounded want{Numbers(D), Numbers(D)};
+            for (int i = 0; i < 2; ++i) add(want.value, want.error, bounded_swiglu(experts[static_cast<size_t>(picks[t * 2 + i])], n, weights[t * 2 + i]));
+            add(want.value, want.error, bounded_swiglu(all.back().w(), n, 1));
+            for (int64_t d = 0; d < D; ++d) ASSERT_NEAR(y[t * D + d], want.value[d], want.error[d]) << "T " << T << " token " << t;
         }
     }
 }

@@ -13,6 +13,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/naive.h"
+#include "kernels/random.h"
 
 namespace klp::test {
 
@@ -43,6 +44,14 @@ inline bool identical(const Floats& a, const Floats& b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
+// values [out, in] as w's type has them; of a type that has no encoder, others of their size.
+inline void store(const Floats& values, const Weight& w, std::byte* data) {
+    if (info(w.type).encode) return encode(w.type, values.data(), w.out * w.in, data);
+    double squares = 0;
+    for (const float v : values) squares += double{v} * v;
+    draw_blocks(w.type, {values.size(), static_cast<float>(std::sqrt(3 * squares / static_cast<double>(values.size())))}, 0, w.out * w.in, data);
+}
+
 // A matrix in a stored type; the values it really holds are what decode() gives back.
 struct Matrix {
     std::vector<std::byte> bytes;
@@ -51,7 +60,7 @@ struct Matrix {
         w = {nullptr, type, out, in};
         bytes.resize(w.bytes());
         w.data = bytes.data();
-        for (int64_t r = 0; r < out; ++r) encode(type, values.data() + r * in, in, bytes.data() + r * w.row_bytes());
+        store(values, w, bytes.data());
     }
     Matrix(Matrix&&) = default;
     Matrix& operator=(Matrix&&) = default;

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 #include "core/files/json.h"
 #include "core/files/safetensors.h"
@@ -120,11 +122,22 @@ Result<void> check_piece(const TensorInfo& t, DType type, int64_t first, int64_t
     return fail(Error::model, text(odd));
 }
 
+// By all cores: the search for good scales takes most of the time that a quantised file does.
+void encode_together(DType type, std::span<const float> values, std::byte* data) {
+    const DTypeInfo& row = info(type);
+    const auto n = static_cast<int64_t>(values.size()), cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+    const int64_t share = std::max<int64_t>((n / cores + 4095) / 4096 * 4096, 1 << 16);  // whole blocks
+    const auto part = [&](int64_t first) { encode(type, values.data() + first, std::min(share, n - first), data + first / row.block * row.bytes); };
+    std::vector<std::jthread> others;
+    for (int64_t first = share; first < n; first += share) others.emplace_back(part, first);
+    part(0);
+}
+
 // Floats into a piece's bytes, unless they have no place in its type.
 Result<void> encode_piece(const TensorInfo& t, int64_t first, std::span<const float> values, std::byte* data) {
     const auto n = static_cast<int64_t>(values.size());
     if (auto finite = check_piece(t, DType::f32, first, n, reinterpret_cast<const std::byte*>(values.data())); !finite) return finite;
-    encode(t.type, values.data(), n, data);
+    encode_together(t.type, values, data);
     const OddValues odd = odd_values(t.type, data, n);
     if (odd.count == 0) return {};
     const auto block = values.subspan(static_cast<size_t>(odd.first), static_cast<size_t>(info(t.type).block));

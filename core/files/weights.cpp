@@ -76,6 +76,7 @@ private:
     void make(const TensorInfo& t, std::byte* data) const {
         constexpr int64_t kPiece = 4096;  // values at a time: they stay in the first cache, and are whole blocks of every type
         const DTypeInfo& row = info(t.type);
+        if (!row.encode) return draw_blocks(t.type, {tensor_seed(t.name, seed_), matrix_scale(t.name, t.shape.back())}, 0, value_count(t), data);
         std::vector<float> values(kPiece);
         for (int64_t at = 0, n = value_count(t); at < n; at += kPiece) {
             values.resize(static_cast<size_t>(std::min(kPiece, n - at)));
@@ -113,6 +114,8 @@ DType stored_type(const std::string& name, const std::vector<int64_t>& shape, DT
     if (ends_in(name, {"f_a_proj.weight", "f_b_proj.weight", "g_a_proj.weight", "g_b_proj.weight", "b_proj.weight"}) &&
         name.find("kv_b_proj") == std::string::npos)
         return DType::bf16;
+    if (type == DType::mxfp4 && name.find(".experts.") == std::string::npos) return DType::q8_0;  // as such files are made: four bits for the experts alone
+    if (shape[1] % info(type).block) type = info(type).beside;
     return shape[1] % info(type).block ? DType::bf16 : type;  // a row holds whole blocks
 }
 

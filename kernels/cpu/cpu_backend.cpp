@@ -90,15 +90,11 @@ void CpuBackend::zero(void* device, size_t bytes) {
 Weight CpuBackend::adopt(const Weight& host, std::vector<Buffer>&) { return host; }
 
 void CpuBackend::fill(void* device, DType type, int64_t n, const Random& random) {
-    constexpr int64_t kPiece = 4096;  // values: they stay in the first cache, and are whole blocks of every type
+    constexpr int64_t kPiece = 4096;  // values: whole blocks of every type
     const DTypeInfo& row = klp::info(type);
     pool_.run((n + kPiece - 1) / kPiece, 16, 0, [&](int, int64_t first, int64_t last) {
-        float values[kPiece];
-        for (int64_t at = first * kPiece; at < std::min(n, last * kPiece); at += kPiece) {
-            const int64_t count = std::min(kPiece, n - at);
-            draw_values(random, at, {values, static_cast<size_t>(count)});
-            encode(type, values, count, static_cast<std::byte*>(device) + at / row.block * row.bytes);
-        }
+        const int64_t from = first * kPiece;
+        draw_blocks(type, random, from, std::min(n, last * kPiece) - from, static_cast<std::byte*>(device) + from / row.block * row.bytes);
     });
 }
 

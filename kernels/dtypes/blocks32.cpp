@@ -162,12 +162,12 @@ void encode_mxfp4(const float* v, void* block) {
     float amax = 0;
     for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(v[i]));
     int exponent = 0, best = 0;
-    std::frexp(amax, &exponent);  // amax < 2^exponent; 8 times the scale is the power of two below it, or its neighbours
+    std::frexp(amax, &exponent);  // amax < 2^exponent; under 2^(exponent - 4), t = 1, 12 is 3/4 of that
     float least_error = 0;
-    for (int t = 0; t < 3; ++t) {
+    for (const int t : {1, 0, 2}) {
         const int e = std::clamp(amax > 0 ? exponent + 123 + t : 0, 0, 254);
         const float error = x.error(kTable, power(e), 0);
-        if (t == 0 || error < least_error) least_error = error, best = e;
+        if (t == 1 || error < least_error) least_error = error, best = e;
     }
     uint8_t codes[32];
     x.codes(kTable, power(best), 0, codes);

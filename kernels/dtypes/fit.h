@@ -20,6 +20,12 @@ inline float lowest(F4 v) {
 }
 inline float highest(F4 v) { return -lowest(-v); }
 
+// 0 where there is none that is a number.
+inline float reciprocal(float x) {
+    const float r = 1 / x;
+    return r >= -0x1.fffffep127f && r <= 0x1.fffffep127f ? r : 0;
+}
+
 // What a quant may stand for, in front of its scale: whole numbers from low to high, whose codes begin with 0.
 struct Even {
     float low, high;
@@ -65,7 +71,7 @@ struct Values {
     // Of all x as scale q + min, each q the nearest.
     template <class Grid>
     float error(const Grid& grid, float scale, float min) const {
-        const float inverse = scale != 0 ? 1 / scale : 0;
+        const float inverse = reciprocal(scale);
         F4 sum{};
         for (const F4& x : v) {
             const F4 off = x - (grid.value((x - min) * inverse) * scale + min);
@@ -75,7 +81,7 @@ struct Values {
     }
     template <class Grid>
     void codes(const Grid& grid, float scale, float min, uint8_t* out) const {
-        const float inverse = scale != 0 ? 1 / scale : 0;
+        const float inverse = reciprocal(scale);
         for (int i = 0; i < n; i += 4) {
             const F4 code = grid.code((v[i / 4] - min) * inverse);
             for (int k = 0; k < 4; ++k) out[i + k] = static_cast<uint8_t>(static_cast<int>(code[k]));

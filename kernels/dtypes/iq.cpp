@@ -47,12 +47,11 @@ uint64_t two(uint32_t first, uint32_t second) { return first | uint64_t{second} 
 void scale_32(Unpacked& out, int s, float scale) { out.scale[2 * s] = out.scale[2 * s + 1] = scale; }
 int nibble(const uint8_t* bytes, int i) { return bytes[i / 2] >> i % 2 * 4 & 15; }
 
-// Eight eighths, one more or less in each.
+// Eight eighths, one more or less in each: of -8, 0 and 8 none carries into the next byte once 128 is added to all and taken away behind.
 uint64_t with_delta(uint64_t values, bool minus) {
-    int8_t bytes[8];
-    std::memcpy(bytes, &values, 8);
-    for (int8_t& b : bytes) b = static_cast<int8_t>(b + (minus ? -1 : 1));
-    return read<uint64_t>(bytes);
+    constexpr uint64_t kOnes = 0x0101010101010101u, kTops = 0x8080808080808080u;
+    const uint64_t up = values ^ kTops;
+    return (minus ? up - kOnes : up + kOnes) ^ kTops;
 }
 
 }  // namespace
@@ -90,9 +89,13 @@ void encode_iq4_xs(const float* v, void* block) {
 void unpack_iq3_s(const uint8_t* b, Unpacked& out) {
     const float d = half_at(b);
     const uint8_t *low = b + 2, *high = b + 66, *signs = b + 74;
-    const auto entry = [&](int n) { return kBook3S[low[n] | (high[n / 8] >> n % 8 & 1) << 8]; };
-    for (int s = 0; s < 8; ++s) scale_32(out, s, d * static_cast<float>(1 + 2 * nibble(b + 106, s)));
-    for (int n = 0; n < 32; ++n) write(out.q + 8 * n, with_signs(two(entry(2 * n), entry(2 * n + 1)), signs[n]));
+    for (int s = 0; s < 8; ++s) {
+        const unsigned ninth = high[s];
+        const auto entry = [&](int n) { return kBook3S[low[8 * s + n] | (ninth >> n & 1) << 8]; };
+        scale_32(out, s, d * static_cast<float>(1 + 2 * nibble(b + 106, s)));
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) write(out.q + 32 * s + 8 * k, with_signs(two(entry(2 * k), entry(2 * k + 1)), signs[4 * s + k]));
+    }
 }
 
 // d, 64 places, then for each 32 values a u32: four times seven signs and a scale on top.  v = d (1/2 + scale) / 2 entry
@@ -113,7 +116,11 @@ void unpack_iq2_s(const uint8_t* b, Unpacked& out) {
     const float d = half_at(b);
     const uint8_t *low = b + 2, *signs = b + 34, *high = b + 66;
     for (int j = 0; j < 16; ++j) out.scale[j] = d * (0.5f + static_cast<float>(nibble(b + 74, j))) * 0.25f;
-    for (int n = 0; n < 32; ++n) write(out.q + 8 * n, with_signs(kBook2S[low[n] | (high[n / 4] >> n % 4 * 2 & 3) << 8], signs[n]));
+    for (int s = 0; s < 8; ++s) {
+        const unsigned upper = high[s];
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k) write(out.q + 32 * s + 8 * k, with_signs(kBook2S[low[4 * s + k] | (upper >> 2 * k & 3) << 8], signs[4 * s + k]));
+    }
 }
 
 // d, 32 u16: a place of nine bits and seven signs; 8 bytes of scales.  v = d (1/2 + scale) / 4 entry, sub-blocks of 16
@@ -143,7 +150,8 @@ void unpack_iq1_m(const uint8_t* b, Unpacked& out) {
     uint16_t words[4], d = 0;
     std::memcpy(words, b + 48, 8);
     for (int i = 0; i < 4; ++i) d = static_cast<uint16_t>(d | words[i] >> 12 << 4 * i);
-    for (int j = 0; j < 16; ++j) out.scale[j] = f16_to_float(d) * static_cast<float>(1 + 2 * (words[j / 4] >> j % 4 * 3 & 7)) * 0.125f;
+    const float scale = f16_to_float(d);
+    for (int j = 0; j < 16; ++j) out.scale[j] = scale * static_cast<float>(1 + 2 * (words[j / 4] >> j % 4 * 3 & 7)) * 0.125f;
     for (int n = 0; n < 32; ++n) {
         const int high = nibble(b + 32, n);
         write(out.q + 8 * n, with_delta(kBook1[b[n] | (high & 7) << 8], high & 8));

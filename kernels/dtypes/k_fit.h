@@ -11,7 +11,10 @@
 namespace klp::blocks {
 
 inline float as_half(float f) { return f16_to_float(float_to_f16(f)); }
-inline int nearest(float x, int low, int high) { return std::clamp(static_cast<int>(std::nearbyint(std::clamp(x, -1e6f, 1e6f))), low, high); }
+inline int nearest(float x, int low, int high) {  // a NaN becomes low
+    const auto a = static_cast<float>(low), b = static_cast<float>(high);
+    return static_cast<int>(std::nearbyint(x >= a ? (x <= b ? x : b) : a));
+}
 
 // v = d scale q, q of a grid, scale in [-top, top - 1]; sub-blocks of n.
 template <int n>
@@ -38,7 +41,7 @@ struct Scales {
             for (int s = std::max(middle - 1, -top); s <= std::min(middle + 1, top - 1); ++s)
                 if (const float e = x[j].error(grid, d * static_cast<float>(s), 0); e < least_error) least_error = e, scale[j] = s;
             error += least_error;
-            const float inverse = scale[j] ? 1 / (d * static_cast<float>(scale[j])) : 0;
+            const float inverse = reciprocal(d * static_cast<float>(scale[j]));
             F4 xq{}, qq{};
             for (const F4& x4 : x[j].v) {
                 const F4 q = grid.value(x4 * inverse) * static_cast<float>(scale[j]);
@@ -85,7 +88,7 @@ struct Lines {
                     if (const float e = x[j].error(grid, d * static_cast<float>(s), -(dmin * static_cast<float>(m))); e < least_error)
                         least_error = e, scale[j] = static_cast<uint8_t>(s), min[j] = static_cast<uint8_t>(m);
             error += least_error;
-            const float sf = scale[j], mf = min[j], inverse = d * sf != 0 ? 1 / (d * sf) : 0;
+            const float sf = scale[j], mf = min[j], inverse = reciprocal(d * sf);
             F4 ones{}, squares{}, products{}, sums{};
             for (const F4& x4 : x[j].v) {
                 const F4 q = grid.value((x4 + dmin * mf) * inverse) * sf;

@@ -56,8 +56,8 @@ inline void spread_bits(uint32_t bits, Group& to) {
 #if defined(__AVX512BW__)
     to = reinterpret_cast<Group>(_mm256_movm_epi8(bits)) & 0x8080;
 #elif defined(__AVX2__)
-    const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)),
-                                              _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0));
+    const __m256i bytes =
+        _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0));
     const __m256i own = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
     to = reinterpret_cast<Group>(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, own), own)) & 0x8080;
 #else
@@ -96,9 +96,9 @@ inline void eight_halves(const char* w, F8& to) {
     uint16_t h[8];
     for (int b = 0; b < 8; ++b) __builtin_memcpy(h + b, w + b * apart, 2);
 #if defined(__AVX2__)
-    to = reinterpret_cast<F8>(_mm256_cvtph_ps(_mm_set_epi16(static_cast<short>(h[7]), static_cast<short>(h[6]), static_cast<short>(h[5]), static_cast<short>(h[4]),
-                                                            static_cast<short>(h[3]), static_cast<short>(h[2]), static_cast<short>(h[1]),
-                                                            static_cast<short>(h[0]))));
+    to = reinterpret_cast<F8>(
+        _mm256_cvtph_ps(_mm_set_epi16(static_cast<short>(h[7]), static_cast<short>(h[6]), static_cast<short>(h[5]), static_cast<short>(h[4]),
+                                      static_cast<short>(h[3]), static_cast<short>(h[2]), static_cast<short>(h[1]), static_cast<short>(h[0]))));
 #else
     float f[8];
     for (int b = 0; b < 8; b += kLanes) store(f + b, from_f16(h + b));
