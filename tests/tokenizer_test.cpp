@@ -459,10 +459,17 @@ TEST(ChatTemplate, WhatAToolReturnsStandsBehindItsId) {
     ASSERT_TRUE(whole && ready);
     EXPECT_EQ(*whole, *ready);
     EXPECT_EQ(tokenizer.decode(*whole), "tool## Return of functions.ping:0\n21");
-    EXPECT_EQ(tool_declaration(R"([{"b": 1, "a": {"d": [], "c": "é"}}])").value(), R"([{"a":{"c":"é","d":[]},"b":1}])");
+    EXPECT_EQ(tool_declaration(R"([{"function": {"name": "f"}, "b": 1, "a": {"d": [], "c": "é"}}])").value(),
+              R"([{"a":{"c":"é","d":[]},"b":1,"function":{"name":"f"}}])");
     EXPECT_EQ(tool_declaration("[]").value(), "");
     EXPECT_EQ(tool_declaration("[1]", "tools.json").error().message, "tools.json: [0] is not an object");
     EXPECT_EQ(tool_declaration("{}", "tools.json").error().message, "tools.json is not a JSON array");
+    for (const char* without : {R"({})", R"({"function": "f"})", R"({"function": {}})", R"({"function": {"name": ""}})", R"({"function": {"name": 1}})"})
+        EXPECT_THAT(tool_declaration(R"([{"function": {"name": "f"}}, )" + std::string(without) + "]", "tools.json").error().message,
+                    testing::StartsWith("tools.json: [1].function"))
+            << without;
+    const std::vector<ToolCall> calls{{"functions.ping:0", "{}"}};
+    EXPECT_EQ(openai_json(calls).dump(), R"([{"id":"functions.ping:0","type":"function","function":{"name":"ping","arguments":"{}"}}])");
 }
 
 // --- Files --------------------------------------------------------------------------------------------------------------

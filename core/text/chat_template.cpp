@@ -192,8 +192,15 @@ Result<std::string> tool_declaration(const std::string& tools_json, const std::s
     const auto tools = parse_json(tools_json, name_for_errors);  // plain json keeps keys sorted
     if (!tools) return fail(Error::failure, tools.error().message);
     if (!tools->is_array()) return fail(Error::failure, name_for_errors + " is not a JSON array");
-    for (size_t i = 0; i < tools->size(); ++i)
-        if (!(*tools)[i].is_object()) return fail(Error::failure, name_for_errors + ": [" + std::to_string(i) + "] is not an object");
+    for (size_t i = 0; i < tools->size(); ++i) {
+        const auto wrong = [&](const std::string& what) { return fail(Error::failure, name_for_errors + ": [" + std::to_string(i) + "]" + what); };
+        const json& tool = (*tools)[i];
+        if (!tool.is_object()) return wrong(" is not an object");
+        const auto function = tool.find("function");
+        if (function == tool.end() || !function->is_object()) return wrong(".function is not an object: a call needs its name");
+        const auto name = function->find("name");
+        if (name == function->end() || !name->is_string() || name->get_ref<const std::string&>().empty()) return wrong(".function.name is not a text");
+    }
     if (tools->empty()) return "";
     std::string declaration;
     write_json(*tools, kCompact, declaration);

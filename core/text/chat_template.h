@@ -34,7 +34,8 @@ struct ChatPrompt {
 };
 
 // Tools are declared in a message of their own, of this role, in front of all others. Its content: the array with its keys sorted at every depth, as the model
-// has seen it; "" for an empty one. An Error: the text is not a JSON array of objects; `name_for_errors` stands in front of what is wrong.
+// has seen it; "" for an empty one. An Error: the text is not a JSON array of objects, or one names no function; `name_for_errors` stands in front of what is
+// wrong.
 inline constexpr std::string_view kToolsRole = "tool_declare";
 Result<std::string> tool_declaration(const std::string& tools_json, const std::string& name_for_errors = "the list of tools");
 // The content of a "tool" message that answers the call of this id.

@@ -1,5 +1,7 @@
 #include "core/text/tool_calls.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 namespace klp {
@@ -8,6 +10,13 @@ std::string tool_name(std::string_view call_id) {
     const size_t dot = call_id.find('.'), colon = call_id.rfind(':');
     if (dot == call_id.npos || colon == call_id.npos || colon < dot + 2) return std::string(call_id);
     return std::string(call_id.substr(dot + 1, colon - dot - 1));
+}
+
+nlohmann::ordered_json openai_json(std::span<const ToolCall> calls) {
+    auto out = nlohmann::ordered_json::array();
+    for (const ToolCall& call : calls)
+        out.push_back({{"id", call.id}, {"type", "function"}, {"function", {{"name", tool_name(call.id)}, {"arguments", call.arguments}}}});
+    return out;
 }
 
 AnswerReader::AnswerReader(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {
@@ -58,6 +67,10 @@ ReadAnswer read_answer(const Tokenizer& tokenizer, std::span<const int32_t> ids)
     out.text += reader.finish();
     out.calls = reader.calls();
     return out;
+}
+
+bool has_all(const Tokenizer& tokenizer, std::span<const int32_t> ids) {
+    return std::all_of(ids.begin(), ids.end(), [&](int32_t id) { return id >= 0 && id < tokenizer.vocab_size(); });
 }
 
 }  // namespace klp

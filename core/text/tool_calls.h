@@ -1,6 +1,7 @@
 // The tools that an answer calls.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@ namespace klp {
 
 // "ping" of "functions.ping:0"; the id itself where it has another form.
 std::string tool_name(std::string_view call_id);
+
+// Calls as OpenAI's API writes them, in "tool_calls" of a message.
+nlohmann::ordered_json openai_json(std::span<const ToolCall> calls);
 
 // An answer as it comes, token by token: its text, and the calls between the control tokens. Whatever the ids are, nothing of their text is lost.
 class AnswerReader {
@@ -40,5 +44,7 @@ struct ReadAnswer {
     std::vector<ToolCall> calls;
 };
 ReadAnswer read_answer(const Tokenizer& tokenizer, std::span<const int32_t> ids);
+// Whether the tokenizer has all of these ids: those of a file may be another model's, or anything.
+bool has_all(const Tokenizer& tokenizer, std::span<const int32_t> ids);
 
 }  // namespace klp
