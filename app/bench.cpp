@@ -194,6 +194,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
         }
     }
 
+    say_that_it_takes_long(terminal);
     // The machine's limits once before and once after: it is the same machine only if nobody else came.
     const DeviceInfo& device = engine->backend->info();
     const auto measure_limits = [&] {

@@ -1,12 +1,9 @@
 #include "app/chat.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "app/files.h"
 #include "app/format.h"
 #include "app/lenses.h"
 #include "app/session.h"
@@ -18,14 +15,6 @@ namespace klp {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// As OpenAI's API has them.
-Json as_json(const std::vector<ToolCall>& calls) {
-    Json out = Json::array();
-    for (const ToolCall& call : calls)
-        out.push_back({{"id", call.id}, {"type", "function"}, {"function", {{"name", tool_name(call.id)}, {"arguments", call.arguments}}}});
-    return out;
-}
 
 Json as_json(const Session& session, const Conversation::Answer& answer, const std::string& text) {
     const std::vector<ToolCall> calls = read_answer(*session.engine.checkpoint.tokenizer, answer.generation.tokens).calls;
@@ -44,7 +33,7 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
                   {"cache", use.cache},
                   {"all_mla_twin", session.twin_memory().total()},
                   {"twin", label(TwinKind::computed)}}},
-                {"tool_calls", as_json(calls)},
+                {"tool_calls", openai_json(calls)},
                 {"seed", session.seed_used},
                 {"model", session.engine.name},
                 {"device", session.engine.backend->info().name}};
@@ -53,39 +42,24 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
     return out;
 }
 
-Result<std::string> read_all_of_stdin() {
-    std::string text;
-    char buffer[1 << 16];
-    for (;;) {
-        const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-        if (n < 0 && errno == EINTR && !g_interrupted) continue;
-        if (g_interrupted) return fail(Error::interrupted, "interrupted while reading stdin");
-        if (n < 0) return fail(Error::failure, std::string("cannot read stdin: ") + std::strerror(errno));
-        if (n == 0) break;
-        text.append(buffer, static_cast<size_t>(n));
-    }
-    text = line_ends(text);
-    if (text.ends_with('\n')) text.pop_back();
-    return text;
-}
-
 int one_shot(const ChatOptions& options, Terminal& terminal) {
     std::string prompt;
     if (options.prompt) {
         prompt = *options.prompt;
     } else {
-        auto text = read_all_of_stdin();
+        auto text = read_stdin();
         if (!text) return report(text.error());
-        prompt = std::move(*text);
+        prompt = line_ends(*text);
+        if (prompt.ends_with('\n')) prompt.pop_back();
     }
     if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) return report({Error::usage, "the prompt is empty"});
 
     auto session = Session::open(options, terminal);
     if (!session) return report(session.error());
     auto answer = (*session)->ask(prompt, !options.json);
-    if (!answer) {  // nobody goes on with one question
+    if (!answer) {
         Error error = answer.error();
-        error.message.resize(std::min(error.message.size(), error.message.find("; the same again")));
+        if ((*session)->talk.remedy() == Conversation::Remedy::make_room) error.message += "; --on-full roll goes on beyond it, a larger -c holds more";
         return report(error);
     }
     if (options.json) {

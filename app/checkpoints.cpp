@@ -1,5 +1,6 @@
 // klp init and klp quantize: checkpoints that this program writes.
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/format.h"
 #include "app/progress.h"
 #include "core/files/checkpoint_writer.h"
@@ -10,7 +11,12 @@ namespace klp {
 namespace {
 
 Result<ModelConfig> config_of(const InitOptions& options) {
-    if (!options.config.empty()) return read_config(options.config);
+    if (!options.config.empty() && !is_stream(options.config)) return read_config(options.config);
+    if (!options.config.empty()) {
+        auto text = read_named(options.config, 16 << 20);
+        if (!text) return tl::unexpected(text.error());
+        return parse_config(*text, options.config);
+    }
     if (!options.shape.empty()) return shape_named(options.shape);
     std::string names;
     for (const NamedShape& shape : named_shapes()) names += (names.empty() ? "" : ", ") + std::string(shape.name);

@@ -1,11 +1,14 @@
-// klp, the terminal program: what the command line says, and the exit codes. 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted.
+// klp, the terminal program: what the command line says, and the exit codes. 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted;
+// 141 (in a shell) where whoever reads stdout went away, as with cat and the like.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
-#include <iostream>
 #include <new>
-#include <ostream>
+#include <sstream>
+#include <string_view>
+#include <system_error>
 
 #include "app/chat.h"
 #include "app/command_line.h"
@@ -30,12 +33,52 @@ CLI::Validator between(double low, double high) {
         "");
 }
 
+// What a name may be, said by the same sentence that a bad one meets later; completions offer the names.
+template <class Names>
+CLI::Validator named(const Names& all, std::string (*trouble)(const std::string&)) {
+    std::string names;
+    for (const auto& one : all) names += (names.empty() ? "" : ",") + std::string(one.name);
+    return CLI::Validator([=](std::string& text) { return trouble(text); }, "{" + names + "}");
+}
+template <class T>
+std::string trouble_of(const Result<T>& result) {
+    return result ? "" : result.error().message;
+}
+
+// A whole number of 64 bits: as a double it would be another one.
+CLI::Validator seed() {
+    return CLI::Validator(
+        [](std::string& text) {
+            uint64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            return error == std::errc() && end == text.data() + text.size()
+                       ? std::string()
+                       : "'" + one_line(text) + "' is not a whole number from 0 to " + std::to_string(UINT64_MAX);
+        },
+        "");
+}
+
+// A file, a folder or a model that is named: a name of nothing is a mistake (of a script, whose variable is empty), and completions offer files.
+CLI::Option* names(const char* type, CLI::Option* option) {
+    return option->type_name(type)->check(CLI::Validator([](std::string& text) { return std::string(text.empty() ? "its name is empty" : ""); }, ""));
+}
+CLI::Option* device(CLI::Option* option) {
+    return option->capture_default_str()->check(CLI::Validator([](std::string&) { return std::string(); }, "{auto,cpu,cuda,naive}"));  // and cuda:N
+}
+CLI::Option* weights(CLI::Option* option) {
+    return option->check(named(dtypes(), [](const std::string& text) { return trouble_of(type_named(text)); }));
+}
+CLI::Option* shape_name(CLI::Option* option) {
+    return option->check(named(named_shapes(), [](const std::string& text) { return trouble_of(shape_named(text)); }));
+}
+
 constexpr double kTokens = 1e9;  // no context is longer
 
 bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
 // An option in front of a subcommand is the subcommand's, as if it stood first behind it; where it has none of this name and kind, that is said.
-void hand_down(CLI::App& app, CLI::App& sub) {
+// Who asks for help gets it.
+void hand_down(CLI::App& app, CLI::App& sub, bool help) {
     for (CLI::Option* given : app.get_options()) {
         if (given->count() == 0 || given == app.get_help_ptr() || given == app.get_version_ptr()) continue;
         const auto takes = [&](const CLI::Option* own) {
@@ -46,6 +89,7 @@ void hand_down(CLI::App& app, CLI::App& sub) {
         };
         const auto options = sub.get_options();
         const auto own = std::find_if(options.begin(), options.end(), takes);
+        if (own == options.end() && help) continue;
         if (own == options.end()) throw CLI::ParseError("klp " + sub.get_name() + " has no use for " + given->get_name(), CLI::ExitCodes::ExtrasError);
         (*own)->add_result(given->results());
         given->clear();
@@ -53,14 +97,14 @@ void hand_down(CLI::App& app, CLI::App& sub) {
 }
 
 void add_engine(CLI::App& app, EngineOptions& o) {
-    app.add_option("-m,--model", o.model, "folder, or name of a model; without it the embedded demo");
-    app.add_option("--device", o.device, "auto, cpu, cuda, cuda:N, naive")->capture_default_str();
+    names("MODEL", app.add_option("-m,--model", o.model, "folder, or name of a model; without it the embedded demo"));
+    device(app.add_option("--device", o.device, "where it runs; cuda:1 is the second card"));
     app.add_option("-t,--threads", o.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
 }
 
 void add_shape(CLI::App& app, std::string& shape, std::string& dtype) {
-    app.add_option("--shape", shape, "a named shape with random weights instead of a model (klp init --list shows them)");
-    app.add_option("--dtype", dtype, "its weights: " + type_names(false))->capture_default_str()->needs("--shape");
+    shape_name(app.add_option("--shape", shape, "a named shape with random weights instead of a model (klp init --list shows them)"));
+    weights(app.add_option("--dtype", dtype, "its weights"))->capture_default_str()->needs("--shape");
 }
 
 void add_sampling(CLI::App& app, SamplingFlags& o) {
@@ -69,7 +113,7 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
     app.add_option("--top-p", o.top_p, "the fewest tokens that reach this probability")->check(between(0, 1));
     app.add_option("--min-p", o.min_p, "nothing below this share of the best")->check(between(0, 1));
     app.add_option("--repeat-penalty", o.repeat_penalty, "against the last tokens; 1: none")->check(between(0.01, 100));
-    app.add_option("-s,--seed", o.seed, "of the sampler; without it another one each time")->check(between(0, 1.8e19));
+    app.add_option("-s,--seed", o.seed, "of the sampler; without it another one each time")->check(seed());
 }
 
 void add_on_full(CLI::App& app, std::string& way) {
@@ -83,7 +127,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
     app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal")->excludes(prompt);
     app.add_option("--system", o.system, "system prompt");
-    app.add_option("--tools", o.tools, "JSON file with the tools that the model may call, as OpenAI's API has them");
+    names("FILE", app.add_option("--tools", o.tools, "JSON with the tools that the model may call, as OpenAI's API has them"));
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
@@ -91,6 +135,24 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
+}
+
+// What was typed and is no command or option, and what was meant perhaps.
+std::string unknown_word(const CLI::App& app, const CLI::ExtrasError& error) {
+    const CLI::App* sub = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
+    const std::vector<std::string> left = app.remaining(true);
+    if (left.empty()) return error.what();
+    const std::string& word = left[0];
+    std::vector<std::string> known;
+    if (word.starts_with("-")) {
+        for (const CLI::Option* option : (sub ? *sub : app).get_options())
+            for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+        return (sub ? "klp " + sub->get_name() : "klp") + " has no option " + word + did_you_mean(word.substr(0, word.find('=')), known);
+    }
+    if (sub) return "klp " + sub->get_name() + " has no use for '" + word + "'";
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) known.push_back(command->get_name());
+    const std::string meant = did_you_mean(word, known);
+    return "there is no command '" + word + "'" + (meant.empty() ? "; -p asks something" : meant);
 }
 
 int run(int argc, char** argv) {
@@ -103,7 +165,7 @@ int run(int argc, char** argv) {
         "  klp info                              what the model is made of\n"
         "  klp run -p \"Tell me a story.\" -o story.klprun && klp replay story.klprun\n"
         "  klp bench --depth 0,4096 --baseline   speed, against the all-MLA twin\n"
-        "  klp sweep --svg sweep.svg             the same by context, with memory and batches\n"
+        "  klp sweep -o sweep.svg                the same by context, with memory and batches\n"
         "Exit codes: 0 ok, 1 failure, 2 usage, 3 model invalid, 4 device or memory, 130 interrupted.");
     app.set_version_flag("--version", "klp " KLP_VERSION);
     app.require_subcommand(0, 1);
@@ -113,46 +175,64 @@ int run(int argc, char** argv) {
     app.add_flag("--plain", plain, "no colour, ASCII only (also: NO_COLOR, TERM=dumb)");
 
     std::function<int(Terminal&)> command;
-    const auto subcommand = [&](const char* name, const char* about, auto& options, int (*call)(const std::decay_t<decltype(options)>&, Terminal&)) {
+    const bool help = std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--help" || word == "-h"; });
+    const auto subcommand = [&](const char* name, const char* about, auto& options, int (*call)(const std::decay_t<decltype(options)>&, Terminal&),
+                                const char* examples) {
         CLI::App* sub = app.add_subcommand(name, about);
+        sub->footer(std::string("Examples:\n") + examples);
         sub->add_flag("--plain", plain, "no colour, ASCII only");
-        sub->preparse_callback([&app, sub](size_t) { hand_down(app, *sub); });
+        sub->preparse_callback([&app, sub, help](size_t) { hand_down(app, *sub, help); });
         sub->callback([&command, &options, call] { command = [&options, call](Terminal& t) { return call(options, t); }; });
         return sub;
     };
 
     ChatOptions chat_options;
     add_chat(app, chat_options);
-    CLI::App* sub = subcommand("chat", "talk (the default)", chat_options, chat);
+    CLI::App* sub = subcommand("chat", "talk (the default)", chat_options, chat,
+                               "  klp chat --temp 0.7 --system \"Answer in one sentence.\"\n"
+                               "  klp chat --continue                   go on where the last talk ended");
     add_chat(*sub, chat_options);
 
     InfoOptions info;
-    sub = subcommand("info", "what a model is made of, and the memory it takes", info, info_command);
-    sub->add_option("model,-m,--model", info.model, "folder, or name of a model");
+    sub = subcommand("info", "what a model is made of, and the memory it takes", info, info_command,
+                     "  klp info                              the embedded model\n"
+                     "  klp info --shape kimi-linear-48b      needs no file\n"
+                     "  klp info --check ~/models/mine        reads all weights");
+    names("MODEL", sub->add_option("model,-m,--model", info.model, "folder, or name of a model"));
     add_shape(*sub, info.shape, info.dtype);
     sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity")->excludes("--shape");
     sub->add_flag("--json", info.json, "as a JSON object");
 
     LogitsOptions logits;
-    sub = subcommand("logits", "the model's output for given tokens", logits, logits_command);
+    sub = subcommand("logits", "the model's output for given tokens", logits, logits_command,
+                     "  klp logits -p \"Hello\"                 the five best next tokens\n"
+                     "  klp logits --tokens 1,2,3 -o out.npy");
     add_engine(*sub, logits.engine);
-    auto* tokens = sub->add_option("--tokens", logits.tokens, "ids, with commas between")->delimiter(',')->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    auto* tokens = sub->add_option("--tokens", logits.tokens, "ids, with commas between")
+                       ->delimiter(',')
+                       ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
+                       ->check(between(0, INT32_MAX));
     sub->add_option("-p,--prompt", logits.prompt, "text instead of ids")->excludes(tokens);
-    sub->add_option("-o,--out", logits.out, ".npy file, float32 [tokens, vocabulary]; without it the five best of the last row");
+    names("FILE", sub->add_option("-o,--out", logits.out, ".npy to make, float32 [tokens, vocabulary]; without it the five best of the last row"));
     auto* step = sub->add_flag("--step", logits.step, "feed token by token");
     sub->add_option("--chunk", logits.chunk, "feed in pieces of so many tokens")->check(between(1, kTokens))->excludes(step);
     sub->add_flag("--json", logits.json, "as a JSON object");
 
     TokenizeOptions tokenize;
-    sub = subcommand("tokenize", "text to ids, or back", tokenize, tokenize_command);
-    sub->add_option("-m,--model", tokenize.model, "folder, or name of a model");
+    sub = subcommand("tokenize", "text to ids, or back", tokenize, tokenize_command,
+                     "  klp tokenize \"Hello there\"\n"
+                     "  klp tokenize --decode \"300 301\"\n"
+                     "  klp tokenize --json < text.txt");
+    names("MODEL", sub->add_option("-m,--model", tokenize.model, "folder, or name of a model"));
     sub->add_option("text", tokenize.text, "text (or ids with --decode); without it stdin");
     sub->add_flag("--decode", tokenize.decode, "ids to text");
     sub->add_flag("--special", tokenize.special, "recognise (or show) control tokens such as <|im_end|>");
     sub->add_flag("--json", tokenize.json, "as a JSON object, with each token's text");
 
     BenchOptions bench;
-    sub = subcommand("bench", "prefill and decode speed, beside what the machine allows", bench, bench_command);
+    sub = subcommand("bench", "prefill and decode speed, beside what the machine allows", bench, bench_command,
+                     "  klp bench --depth 0,4096 --baseline   against the all-MLA twin\n"
+                     "  klp bench --shape bench-700m --dtype q8_0 --depth 100000 --synthetic");
     add_engine(*sub, bench.engine);
     add_shape(*sub, bench.engine.shape, bench.engine.dtype);
     sub->add_option("--prompt", bench.prompt, "tokens of the prefill test; 0: none")->capture_default_str()->check(between(0, kTokens));
@@ -167,7 +247,10 @@ int run(int argc, char** argv) {
     sub->add_flag("--json", bench.json, "as a JSON object");
 
     SweepFlags sweep;
-    sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, sweep_command);
+    sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, sweep_command,
+                     "  klp sweep -o sweep.json -o sweep.svg  measured once, kept in two forms\n"
+                     "  klp sweep --from sweep.json           shown again\n"
+                     "  klp sweep --shape kimi-linear-48b --contexts 4k,64k,1M");
     add_engine(*sub, sweep.engine);
     add_shape(*sub, sweep.engine.shape, sweep.engine.dtype);
     sub->add_option("--contexts", sweep.contexts, "such as 4k,16k,1M; without it 4k to 1M on a GPU, 1k to 64k on a CPU");
@@ -176,19 +259,21 @@ int run(int argc, char** argv) {
     sub->add_option("--limit", sweep.limit, "seconds for one figure; prefills that would take longer are left out")
         ->capture_default_str()
         ->check(between(0.01, 1e6));
-    sub->add_option("--csv", sweep.csv, "also as a table in a file");
-    sub->add_option("--json", sweep.json, "also as JSON in a file, which --from shows again");
-    sub->add_option("--svg", sweep.svg, "also as a picture");
-    auto* from = sub->add_option("--from", sweep.from, "show a recorded sweep instead of measuring");
+    names("FILE", sub->add_option("-o,--out", sweep.out, "also in a file, again for another: .json, which --from shows again; .csv, a table; .svg, a picture"))
+        ->take_all();
+    sub->add_flag("--json", sweep.json, "as JSON, when all is measured");
+    auto* from = names("FILE", sub->add_option("--from", sweep.from, "show a recorded sweep (.json) instead of measuring"));
     for (const char* name : {"--model", "--device", "--threads", "--shape", "--dtype", "--contexts", "--memory", "--limit"}) from->excludes(name);
     sub->add_flag("--reference", sweep.reference, "beside it, what the Kimi Linear report published");
     for (int i = 1; i < argc; ++i) sweep.command += (i > 1 ? " " : "klp ") + std::string(argv[i]);
 
     EvalOptions eval;
-    sub = subcommand("eval", "what a model recalls, by distance, on chats kept out of its training", eval, eval_command);
+    sub = subcommand("eval", "what a model recalls, by distance, on chats kept out of its training", eval, eval_command,
+                     "  klp eval --items 5 --distance 0,256   a part of it, in less time\n"
+                     "  klp eval --roll 256                   of a cache that drops the rest");
     add_engine(*sub, eval.engine);
     sub->add_flag("--twin", eval.twin, "also the trained all-MLA twin in its folder");
-    sub->add_option("--data", eval.data, "folder with the tasks; without it those of the embedded model");
+    names("DIR", sub->add_option("--data", eval.data, "folder with the tasks; without it those of the embedded model"));
     sub->add_option("--items", eval.items, "of each task and size, at most")->capture_default_str()->check(between(1, 10000));
     sub->add_option("--distance", eval.distances, "tokens between fact and question, with commas between")
         ->delimiter(',')
@@ -199,44 +284,52 @@ int run(int argc, char** argv) {
     sub->add_flag("--json", eval.json, "as a JSON object");
 
     InitOptions init;
-    sub = subcommand("init", "a checkpoint with random weights", init, init_command);
-    auto* shape = sub->add_option("--shape", init.shape, "a named shape; --list shows them");
-    sub->add_option("--config", init.config, "or a config.json")->excludes(shape);
-    sub->add_option("-o,--out", init.out, "folder to make");
-    sub->add_option("--type", init.type, "how matrices are stored: " + type_names(true))->capture_default_str();
-    sub->add_option("-s,--seed", init.seed, "of the weights")->capture_default_str()->check(between(0, 1.8e19));
+    sub = subcommand("init", "a checkpoint with random weights", init, init_command,
+                     "  klp init --list\n"
+                     "  klp init --shape bench-700m -o /tmp/m --type bf16");
+    auto* shape = shape_name(sub->add_option("--shape", init.shape, "a named shape; --list shows them"));
+    names("FILE", sub->add_option("--config", init.config, "or a config.json"))->excludes(shape);
+    names("DIR", sub->add_option("-o,--out", init.out, "folder to make"));
+    weights(sub->add_option("--type", init.type, "how matrices are stored"))->capture_default_str();
+    sub->add_option("-s,--seed", init.seed, "of the weights")->capture_default_str()->check(seed());
     auto* list = sub->add_flag("--list", init.list, "the named shapes");
     for (const char* name : {"--shape", "--config", "--out", "--type", "--seed"}) list->excludes(name);
 
     QuantizeOptions quantize;
-    sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command);
-    sub->add_option("source", quantize.source, "folder, or name of a model")->required();
-    sub->add_option("out", quantize.out, "folder to make")->required();
-    sub->add_option("--type", quantize.type, type_names(true))->required();
+    sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command, "  klp quantize /tmp/m /tmp/m8 --type q8_0");
+    names("MODEL", sub->add_option("source", quantize.source, "folder, or name of a model"))->required();
+    names("DIR", sub->add_option("out", quantize.out, "folder to make"))->required();
+    weights(sub->add_option("--type", quantize.type, "how matrices are stored"))->required();
 
     ModelsOptions models;
-    sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command);
-    sub->add_option("--add", models.add, "a folder to look in, from now on");
-    sub->add_option("--forget", models.forget, "a folder that was added");
+    sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command,
+                     "  klp models                            what -m can name\n"
+                     "  klp models --add /mnt/models          look there too");
+    names("DIR", sub->add_option("--add", models.add, "a folder to look in, from now on"));
+    names("DIR", sub->add_option("--forget", models.forget, "a folder that was added"));
     sub->add_flag("--json", models.json, "as a JSON array");
 
 #if KLP_HUB
     PullFlags pull;
-    sub = subcommand("pull", "a model from the Hugging Face hub into the folder of models", pull, pull_command);
+    sub = subcommand("pull", "a model from the Hugging Face hub into the folder of models", pull, pull_command,
+                     "  klp pull ORGANISATION/NAME --list     what would be pulled\n"
+                     "  klp pull ORGANISATION/NAME:Q4_K_M");
     sub->add_option("model", pull.what, "ORGANISATION/NAME; with :FILE or :TYPE, such as :Q4_K_M, where it holds several models")->required();
-    sub->add_option("-o,--out", pull.out, "folder to put it in; without it one in ~/.local/share/klp/models");
+    names("DIR", sub->add_option("-o,--out", pull.out, "folder to put it in; without it one in ~/.local/share/klp/models"));
     sub->add_flag("--list", pull.list, "only say which files would be pulled");
     sub->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
 #endif
 
     RunOptions run;
-    sub = subcommand("run", "answers to given questions, recorded", run, run_command);
+    sub = subcommand("run", "answers to given questions, recorded", run, run_command,
+                     "  klp run -p \"Hello\" -p \"And you?\" -o hello.klprun\n"
+                     "  klp run --turns questions.txt --on-full roll");
     add_engine(*sub, run.engine);
     auto* prompts = sub->add_option("-p,--prompt", run.prompts, "a question; again for the next turn")->take_all();
-    sub->add_option("--turns", run.turns, "or a file with one question a line")->excludes(prompts);
-    auto* made = sub->add_option("-o,--out", run.out, "recording to make (.klprun)");
+    names("FILE", sub->add_option("--turns", run.turns, "or a file with one question a line"))->excludes(prompts);
+    auto* made = names("FILE", sub->add_option("-o,--out", run.out, "recording to make (.klprun)"));
     sub->add_option("--system", run.system, "system prompt");
-    sub->add_option("--tools", run.tools, "JSON file with the tools that the model may call; a turn '/tool ID TEXT' returns from a call");
+    names("FILE", sub->add_option("--tools", run.tools, "JSON with the tools that the model may call; a turn '/tool ID TEXT' returns from a call"));
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
@@ -249,18 +342,20 @@ int run(int argc, char** argv) {
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
 
     ReplayOptions replay;
-    sub = subcommand("replay", "a recording's text at the pace it was made", replay, replay_command);
-    sub->add_option("file", replay.file, "recording (.klprun)")->required();
+    sub = subcommand("replay", "a recording's text at the pace it was made", replay, replay_command, "  klp replay hello.klprun --speed 4");
+    names("FILE", sub->add_option("file", replay.file, "recording (.klprun)"))->required();
     sub->add_option("--speed", replay.speed, "times as fast, 0.25 to 16")->capture_default_str()->check(between(ReplayRun::kSlowest, ReplayRun::kFastest));
     sub->add_flag("--stats", replay.stats, "what was recorded, where, and how fast, on stderr");
 
     ExportOptions exported;
-    sub = subcommand("export", "a recording's numbers as arrays or tables", exported, export_command);
-    sub->add_option("file", exported.file, "recording (.klprun)")->required();
-    sub->add_option("-o,--out", exported.out, "file to make: .npz for NumPy, .csv or .json")->required();
+    sub = subcommand("export", "a recording's numbers as arrays or tables", exported, export_command,
+                     "  klp export hello.klprun -o hello.npz  z = numpy.load(\"hello.npz\"); z[\"log_decay\"]\n"
+                     "  klp export hello.klprun -o hello.csv");
+    names("FILE", sub->add_option("file", exported.file, "recording (.klprun)"))->required();
+    names("FILE", sub->add_option("-o,--out", exported.out, "file to make: .npz for NumPy, .csv or .json"))->required();
 
     const auto said = [](const std::string& text) {
-        std::cout << text << std::flush;
+        put(text);
         throw CLI::Success();
     };
     app.add_flag_callback(
@@ -271,9 +366,11 @@ int run(int argc, char** argv) {
         ->check(CLI::IsMember({"bash", "zsh"}));
 
     DoctorOptions doctor;
-    sub = subcommand("doctor", "the machine, the terminal, and what falls back and why", doctor, doctor_command);
-    sub->add_option("-m,--model", doctor.model, "also what the files of this model say, and where they do not agree");
-    sub->add_option("--device", doctor.device, "auto, cpu, cuda, cuda:N")->capture_default_str();
+    sub = subcommand("doctor", "the machine, the terminal, and what falls back and why", doctor, doctor_command,
+                     "  klp doctor\n"
+                     "  klp doctor -m ~/models/mine           also where its files disagree");
+    names("MODEL", sub->add_option("-m,--model", doctor.model, "also what the files of this model say, and where they do not agree"));
+    device(sub->add_option("--device", doctor.device, "which one; cuda:1 is the second card"));
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
@@ -284,11 +381,14 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& done) {  // --help, --version
-        app.exit(done);
+        std::ostringstream text;
+        app.exit(done, text, text);
+        put(text.str());
         return 0;
+    } catch (const CLI::ExtrasError& error) {
+        return report({Error::usage, unknown_word(app, error) + " (klp --help)"});
     } catch (const CLI::ParseError& error) {
-        std::cerr << "klp: " << one_line(error.what()) << " (klp --help)\n";
-        return Error::usage;
+        return report({Error::usage, std::string(error.what()) + " (klp --help)"});
     }
     Terminal terminal = Terminal::detect(plain);
     terminal.progress = progress;
@@ -309,6 +409,7 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         code = klp::report({klp::Error::failure, error.what()});
     }
+    if (klp::output_closed() && code != klp::Error::interrupted) klp::end_by_closed_pipe();
     if (klp::output_failed() && code == 0) code = klp::Error::failure;
     return code;
 }

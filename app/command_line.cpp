@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -12,14 +13,15 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-enum class Takes { none, number, words, other };  // other: completed as a file name
+enum class Takes { none, number, words, text, file };
 
 // An option or a positional as all three forms want it.
 struct Entry {
     Words names;  // with dashes, the short ones first; none: a positional
     std::string name, about;
     Takes value = Takes::none;
-    Words words;  // all that it may be
+    std::string type;  // of a file: "file", "dir", "model"
+    Words words;       // all that it may be
     bool required = false;
 };
 
@@ -56,7 +58,11 @@ Entry entry(const CLI::Option& option) {
     if (option.get_items_expected_max() == 0) return e;
     if (!option.get_default_str().empty()) e.about += " (default: " + option.get_default_str() + ")";
     const std::string type = option.get_type_name();  // such as INT, or TEXT:{bash,zsh}
-    e.value = type.rfind("INT", 0) == 0 || type.rfind("UINT", 0) == 0 || type.rfind("FLOAT", 0) == 0 ? Takes::number : Takes::other;
+    const std::string kind = type.substr(0, type.find(':'));
+    e.value = kind == "INT" || kind == "UINT" || kind == "FLOAT"   ? Takes::number
+              : kind == "FILE" || kind == "DIR" || kind == "MODEL" ? Takes::file
+                                                                   : Takes::text;
+    if (e.value == Takes::file) std::transform(kind.begin(), kind.end(), std::back_inserter(e.type), [](char c) { return static_cast<char>(c - 'A' + 'a'); });
     if (const size_t open = type.find('{'), close = type.find('}'); open < close && close != std::string::npos) {
         e.value = Takes::words;
         e.words = split(type.substr(open + 1, close - open - 1), ',');
@@ -105,7 +111,10 @@ std::string roff(const Verb& command) {
         for (const std::string& name : e.names) head += (head.empty() ? "" : ", ") + bold(name);
         if (head.empty()) head = italic(e.name);
         if (!e.names.empty() && e.value != Takes::none)
-            head += " " + (e.value == Takes::words ? joined(e.words, "|") : italic(e.value == Takes::number ? "number" : "text"));
+            head += " " + (e.value == Takes::words ? joined(e.words, "|")
+                                                   : italic(e.value == Takes::number ? "number"
+                                                            : e.value == Takes::file ? e.type
+                                                                                     : "text"));
         text += ".TP\n" + head + "\n" + roff(e.about) + "\n";
     }
     return text;
@@ -167,8 +176,9 @@ std::string zsh(const Verb& command) {
         const std::string action = e.value == Takes::none     ? ""
                                    : e.value == Takes::words  ? ":value:(" + joined(e.words, " ") + ")"
                                    : e.value == Takes::number ? ":number: "
-                                                              : ":text:_files";
-        if (!e.name.empty()) text += " \\\n            " + quoted(":" + zsh_text(e.name) + ":_files");
+                                   : e.value == Takes::text   ? ":text: "
+                                                              : ":" + e.type + ":_files";
+        if (!e.name.empty()) text += " \\\n            " + quoted(":" + zsh_text(e.name) + (e.value == Takes::file ? ":_files" : ": "));
         // What was said needs no second offer, under none of its names.
         for (const std::string& name : e.names)
             text += " \\\n            " + quoted("(" + joined(e.names, " ") + ")" + name + (e.value != Takes::none && name.size() > 2 ? "=" : "") + "[" +
@@ -201,7 +211,7 @@ std::string bash_completion(const CLI::App& app) {
     for (const Verb& c : all)
         if (!c.name.empty()) names.push_back(c.name);
     Words valued;  // of klp itself: the word behind is no command
-    for (const Takes value : {Takes::number, Takes::words, Takes::other})
+    for (const Takes value : {Takes::number, Takes::words, Takes::text, Takes::file})
         for (const std::string& name : names_of(all[0], value)) valued.push_back(name);
 
     std::string text =
@@ -232,12 +242,14 @@ std::string bash_completion(const CLI::App& app) {
         text += "    " + (c.name.empty() ? "''" : c.name) + ")\n        options=" + quoted(joined(options, " ")) + "\n";
         if (c.name.empty()) text += "        words=" + quoted(joined(names, " ")) + "\n";
         text += "        case $before in\n";
-        if (const Words numbers = names_of(c, Takes::number); !numbers.empty()) text += "        " + joined(numbers, "|") + ") return ;;\n";
+        Words free = names_of(c, Takes::number);  // what nobody can offer
+        for (const std::string& name : names_of(c, Takes::text)) free.push_back(name);
+        if (!free.empty()) text += "        " + joined(free, "|") + ") return ;;\n";
         for (const Entry& e : c.entries)
             if (e.value == Takes::words && !e.names.empty())
                 text +=
                     "        " + joined(e.names, "|") + ") mapfile -t COMPREPLY < <(compgen -W " + quoted(joined(e.words, " ")) + " -- \"$word\"); return ;;\n";
-        if (const Words files = names_of(c, Takes::other); !files.empty()) text += "        " + joined(files, "|") + ") options= words= ;;\n";
+        if (const Words files = names_of(c, Takes::file); !files.empty()) text += "        " + joined(files, "|") + ") options= words= ;;\n";
         text += "        esac\n        ;;\n";
     }
     return text +

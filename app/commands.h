@@ -43,11 +43,12 @@ int bench_command(const BenchOptions& options, Terminal& terminal);
 
 struct SweepFlags {
     EngineOptions engine;
-    std::string contexts;  // "4k,16k"; "": by the device
-    std::string memory;    // "16GiB"; "": by the device
-    double limit = 60;     // seconds
-    std::string csv, json, svg, from;
-    bool reference = false;
+    std::string contexts;          // "4k,16k"; "": by the device
+    std::string memory;            // "16GiB"; "": by the device
+    double limit = 60;             // seconds
+    std::vector<std::string> out;  // files, each what its name says: .json, .csv, .svg
+    std::string from;
+    bool reference = false, json = false;
     std::string command;  // the whole line, for the files
 };
 int sweep_command(const SweepFlags& flags, Terminal& terminal);

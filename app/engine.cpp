@@ -138,6 +138,7 @@ void read_generation_defaults(const std::filesystem::path& folder, Sampling& set
     number("repetition_penalty", settings.repeat_penalty);
     number("max_new_tokens", predict);
     if (const auto it = json.find("do_sample"); it != json.end() && it->is_boolean() && !it->get<bool>()) settings.temperature = 0;
+    settings = within_range(settings);
 }
 
 int report(const Error& error) {

@@ -63,6 +63,7 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     const auto data = read_recall(folder);
     if (!data) return report(data.error());
 
+    say_that_it_takes_long(terminal);
     RecallOptions how{.items = options.items, .distances = options.distances, .cancel = &g_interrupted};
     std::sort(how.distances.begin(), how.distances.end());
     std::vector<std::pair<std::string, std::shared_ptr<const Model>>> models{{engine->name, engine->model}};

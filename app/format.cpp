@@ -47,6 +47,21 @@ int character_width(std::string_view c) {
 
 bool numeric(std::string_view s) { return !s.empty() && (std::isdigit(static_cast<unsigned char>(s[0])) || s == "n/a" || s == "-"); }
 
+int edit_distance(std::string_view a, std::string_view b) {
+    std::vector<int> row(b.size() + 1);
+    for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
+    for (size_t i = 1; i <= a.size(); ++i) {
+        int diagonal = row[0];
+        row[0] = static_cast<int>(i);
+        for (size_t j = 1; j <= b.size(); ++j) {
+            const int replaced = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+        }
+    }
+    return row[b.size()];
+}
+
 }  // namespace
 
 std::string fixed(double value, int digits) {
@@ -91,11 +106,19 @@ std::string bytes_text(int64_t bytes) {
 
 std::string duration_text(double ns) {
     if (!std::isfinite(ns)) return "n/a";
-    if (ns < 1e6) return short_number(ns / 1e3) + " us";
+    if (ns < 1e3) return fixed(ns, 0) + " ns";
+    if (ns < 1e6) return fixed(ns / 1e3, ns < 1e4 ? 1 : 0) + " us";
     if (ns < 1e9) return fixed(ns / 1e6, ns < 1e7 ? 1 : 0) + " ms";
     if (ns < 120e9) return fixed(ns / 1e9, ns < 10e9 ? 2 : 1) + " s";
     const auto seconds = static_cast<int64_t>(ns / 1e9);
     return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+    const auto nearest =
+        std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) { return edit_distance(word, a) < edit_distance(word, b); });
+    const int apart = nearest == known.end() ? 3 : edit_distance(word, *nearest);
+    return apart > 2 || apart * 2 > static_cast<int>(word.size()) ? "" : "; did you mean " + *nearest + "?";
 }
 
 std::string percent_text(double fraction) { return std::isfinite(fraction) ? fixed(fraction * 100, std::abs(fraction) < 0.0995 ? 1 : 0) + " %" : "n/a"; }

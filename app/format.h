@@ -47,6 +47,9 @@ private:
     std::string word_;
 };
 
+// "; did you mean bench?" where a word is nearly one of these, else "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
 // Columns are as wide as their widest cell; numbers align to the right.
 class Table {
 public:

@@ -1,13 +1,9 @@
 // klp logits and klp tokenize: what goes into the model and what comes out, as numbers.
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/format.h"
 #include "app/progress.h"
 #include "core/model/sequence.h"
@@ -20,34 +16,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // NumPy's format 1.0: magic, length of the header, a Python literal padded with blanks to a multiple of 64, the data. Little-endian as this machine is.
-class NpyFile {
-public:
-    NpyFile(const std::string& path, int64_t rows, int64_t columns) : path_(path), file_(path, std::ios::binary | std::ios::trunc) {
-        std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " + std::to_string(columns) + "), }";
-        header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
-        header += '\n';
-        const auto length = static_cast<uint16_t>(header.size());
-        file_.write("\x93NUMPY\x01\x00", 8);
-        file_.write(reinterpret_cast<const char*>(&length), 2);
-        file_ << header;
-    }
-    void append(std::span<const float> values) { file_.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size_bytes())); }
-    Result<void> close() {
-        file_.close();
-        if (!file_) return fail(Error::failure, "cannot write " + path_ + ": " + std::strerror(errno));
-        return {};
-    }
-
-private:
-    std::string path_;
-    std::ofstream file_;
-};
-
-std::string read_stdin() {
-    std::string text;
-    char buffer[1 << 16];
-    for (ssize_t n; (n = read(STDIN_FILENO, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(n));
-    return text;
+void npy_header(std::ostream& out, int64_t rows, int64_t columns) {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " + std::to_string(columns) + "), }";
+    header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
+    header += '\n';
+    const auto length = static_cast<uint16_t>(header.size());
+    out.write("\x93NUMPY\x01\x00", 8);
+    out.write(reinterpret_cast<const char*>(&length), 2);
+    out << header;
 }
 
 }  // namespace
@@ -74,8 +50,12 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
             return report({Error::failure, "token " + std::to_string(id) + " is outside the vocabulary of " + grouped(engine->config().vocab_size)});
         }
     }
-    std::optional<NpyFile> file;
-    if (!options.out.empty()) file.emplace(options.out, T, engine->config().vocab_size);
+    std::optional<NewFile> file;
+    if (!options.out.empty()) {
+        auto made = NewFile::create(options.out, T * engine->config().vocab_size * static_cast<int64_t>(sizeof(float)));
+        if (!made) return report(made.error());
+        npy_header(file.emplace(std::move(*made)).out(), T, engine->config().vocab_size);
+    }
     const int64_t chunk = options.step ? 1 : options.chunk > 0 ? options.chunk : kPrefillChunk;
     std::vector<float> last;
     std::optional<Progress> progress(std::in_place, terminal, "reading", "token");
@@ -85,12 +65,15 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
         const Feed feed{&sequence, std::span<const int32_t>(tokens).subspan(size_t(at), size_t(std::min(chunk, T - at)))};
         engine->model->forward({&feed, 1}, ws, /*all_rows=*/true);
         if (auto numbers = check_logits(ws.logits, engine->config().vocab_size, at + 1); !numbers) return report(numbers.error());
-        if (file) file->append(ws.logits);
+        if (file) {
+            file->out().write(reinterpret_cast<const char*>(ws.logits.data()), static_cast<std::streamsize>(ws.logits.size() * sizeof(float)));
+            if (auto written = file->sound(); !written) return report(written.error());
+        }
         last.assign(ws.logits.end() - static_cast<int64_t>(vocabulary), ws.logits.end());
     }
     progress.reset();
     if (file) {
-        if (auto written = file->close(); !written) return report(written.error());
+        if (auto written = file->keep(); !written) return report(written.error());
     }
 
     Pick none;
@@ -123,7 +106,9 @@ int tokenize_command(const TokenizeOptions& options, Terminal& terminal) {
     auto needed = need_tokenizer(*checkpoint);
     if (!needed) return report(needed.error());
     const Tokenizer& tokenizer = **needed;
-    const std::string text = options.text ? *options.text : read_stdin();
+    const Result<std::string> said = options.text ? *options.text : read_stdin();
+    if (!said) return report(said.error());
+    const std::string& text = *said;
 
     if (options.decode) {
         std::vector<int32_t> ids;

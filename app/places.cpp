@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <ctime>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "app/format.h"
+#include "core/files/disk.h"
 #include "core/files/resources.h"
-#include "core/runs/chat.h"
 #include "core/system.h"
 #include "core/text/tool_calls.h"
 
@@ -30,54 +31,66 @@ Result<fs::path> file_of(const std::string& name) {
     return data / "places" / (name + kEnding);
 }
 
-// The tokens of an answer's turn are opening, ids, and what ends it.
-std::vector<int32_t> ids_of(const std::vector<int32_t>& turn, const TurnTokens& frame) {
+// Says of an answer's node what its message holds: the tokens of its turn are opening, ids, and what ends it.
+void spell(ChatMessage& message, const std::vector<int32_t>& turn, const TurnTokens& frame) {
     const bool closed = !turn.empty() && std::find(frame.stop.begin(), frame.stop.end(), turn.back()) != frame.stop.end();
-    if (turn.size() < frame.opening.size() + closed) return {};
-    return {turn.begin() + static_cast<int64_t>(frame.opening.size()), turn.end() - closed};
+    if (turn.size() < frame.opening.size() + closed) return;
+    message.ids.assign(turn.begin() + static_cast<int64_t>(frame.opening.size()), turn.end() - closed);
+    if (closed && turn.back() != frame.end) message.stats = AnswerStats{.closing = turn.back()};
 }
 
 }  // namespace
 
-Result<void> save_place(Session& session, const std::string& name) {
+Result<void> KeptTalk::keep(Session& session, const std::string& name) {
     const auto file = file_of(name);
     if (!file) return tl::unexpected(file.error());
     const Conversation& talk = session.talk;
     const auto frame = turn_tokens(*session.engine.checkpoint.tokenizer, session.engine.config());
     if (!frame) return tl::unexpected(frame.error());
-    std::error_code error;
-    fs::create_directories(file->parent_path(), error);
-    if (error) return fail(Error::failure, file->parent_path().string() + ": " + error.message());
-    const fs::path part = fs::path(*file) += "." + std::to_string(::getpid()) + ".part";
-    fs::remove(part, error);
-    {
-        Chat chat(part);
-        ChatInfo info;
-        info.tools = talk.tools();
-        const std::vector<int> line = talk.line(talk.tip());
-        for (int i : line) {
-            const Conversation::Node& n = talk.node(i);
-            if (n.role == "system" && i == line.front()) {
-                info.system = n.text;
-                continue;
-            }
-            if (info.title.empty() && n.role == "user") info.title = clipped(one_line(n.text), 60);
-            ChatMessage message{.parent = chat.tip(), .role = n.role, .text = n.text, .time = std::time(nullptr)};
-            if (n.role == "assistant") message.ids = ids_of(n.tokens, *frame), message.model = session.engine.name;
-            chat.add(std::move(message));
-        }
-        chat.set_info(info);
-        auto saved = chat.save(false);
-        if (!saved) {
-            fs::remove(part, error);
-            return tl::unexpected(saved.error());
-        }
+    if (chat_ && !chat_->lies_there()) chat_.reset();
+    const bool fresh = !chat_;
+    std::error_code none;
+    if (fresh) {
+        if (auto made = make_folder(file->parent_path()); !made) return made;
+        const fs::path part = fs::path(*file) += "." + std::to_string(::getpid()) + ".part";
+        fs::remove(part, none);
+        chat_ = std::make_unique<Chat>(part);
+        messages_.clear();
     }
-    fs::rename(part, *file, error);
-    if (error) return fail(Error::failure, file->string() + ": " + error.message());
+    ChatInfo info = chat_->info();
+    info.tools = talk.tools(), info.system.clear(), info.title.clear();
+    const std::vector<int> line = talk.line(talk.tip());
+    int at = 0;
+    for (int i : line) {
+        const Conversation::Node& n = talk.node(i);
+        if (n.role == "system" && i == line.front()) {
+            info.system = n.text;
+            continue;
+        }
+        if (info.title.empty() && n.role == "user") info.title = clipped(one_line(n.text), 60);
+        if (const auto known = messages_.find(i); known != messages_.end()) {
+            at = known->second;
+            continue;
+        }
+        ChatMessage message{.parent = at, .role = n.role, .text = n.text, .time = std::time(nullptr)};
+        if (n.role == "assistant") spell(message, n.tokens, *frame), message.model = session.engine.name;
+        at = messages_[i] = chat_->add(std::move(message));
+    }
+    chat_->stand(at);
+    const ChatInfo& before = chat_->info();
+    if (fresh || std::tie(info.tools, info.system, info.title) != std::tie(before.tools, before.system, before.title)) chat_->set_info(info);
+    Result<void> kept;
+    if (auto saved = chat_->save(false); !saved) kept = tl::unexpected(saved.error());
+    if (fresh && kept) kept = chat_->move_to(*file);
+    if (!kept) {
+        std::string& sentence = kept.error().message;
+        if (const std::string part = chat_->file().string(); fresh && sentence.starts_with(part)) sentence.replace(0, part.size(), file->string());
+        if (fresh) fs::remove(chat_->file(), none), chat_.reset();
+        return kept;
+    }
     if (StateStore* states = session.states()) {
-        const SnapshotPtr& kept = talk.node(talk.tip()).memory;
-        states->keep(kept ? kept : talk.sequence().snapshot(), *session.engine.model, "terminal/" + name);
+        const SnapshotPtr& frozen = talk.node(talk.tip()).memory;
+        states->keep(frozen ? frozen : talk.sequence().snapshot(), *session.engine.model, "terminal/" + name);
     }
     return {};
 }
@@ -115,13 +128,16 @@ Result<Reached> load_place(Session& session, const std::string& name) {
             continue;
         }
         std::vector<int32_t> tokens = frame->opening;
-        const bool own = m.model == session.engine.name && read_answer(tokenizer, m.ids).text == m.text;  // else another model's ids
+        const bool own =
+            m.model == session.engine.name && has_all(tokenizer, m.ids) && read_answer(tokenizer, m.ids).text == m.text;  // else another model's ids
         const std::vector<int32_t> ids = own ? m.ids : tokenizer.encode(m.text);
         tokens.insert(tokens.end(), ids.begin(), ids.end());
-        if (frame->end >= 0) tokens.push_back(frame->end);
+        const int32_t closing = own && m.stats ? m.stats->closing : -1;
+        const bool known = std::find(frame->stop.begin(), frame->stop.end(), closing) != frame->stop.end();
+        if (known || frame->end >= 0) tokens.push_back(known ? closing : frame->end);
         line.push_back({m.role, m.text, std::move(tokens)});
     }
-    if (line.empty()) return fail(Error::failure, file->string() + " holds no messages");
+    if (line.empty()) return fail(Error::failure, out.note.empty() ? file->string() + " holds no messages" : out.note);
 
     std::vector<int32_t> target;
     for (const auto& said : line) target.insert(target.end(), said.tokens.begin(), said.tokens.end());

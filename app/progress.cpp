@@ -56,6 +56,10 @@ std::string progress_text(const std::string& what, const std::string& unit, int6
     return done < total ? text + ", " + seconds_text(double(total - done) / rate) + " left" : text;
 }
 
+void say_that_it_takes_long(const Terminal& terminal) {
+    if (!terminal.errors && !terminal.progress) note("klp: this may take minutes; --progress says how far it is");
+}
+
 std::unique_lock<std::recursive_mutex> pause_progress() {
     std::unique_lock lock(g_line);
     erase();

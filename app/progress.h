@@ -38,6 +38,9 @@ private:
     std::thread thread_;
 };
 
+// At the beginning of what takes minutes: in a pipe nobody would see that anything happens.
+void say_that_it_takes_long(const Terminal& terminal);
+
 // Takes the line away, for whoever prints something; it stays away as long as this lock is held, and until the next count.
 std::unique_lock<std::recursive_mutex> pause_progress();
 

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "app/files.h"
 #include "app/format.h"
 #include "app/places.h"
-#include "core/files/json.h"
 #include "core/files/resources.h"
 #include "core/text/tool_calls.h"
 
@@ -12,10 +12,12 @@ namespace klp {
 
 Result<std::string> read_tools(const std::string& file) {
     if (file.empty()) return "";
-    constexpr int64_t kLargest = 1 << 20;
-    auto text = read_text(file, kLargest);
-    if (!text) return fail(Error::failure, text.error().message);
-    return tool_declaration(*text, file);
+    auto text = read_named(file, 1 << 20);
+    if (!text) return text;
+    if (text->find_first_not_of(" \t\r\n") == std::string::npos) return fail(Error::failure, file + " is empty");
+    auto tools = tool_declaration(*text, file);
+    if (tools && tools->empty()) return fail(Error::failure, file + " declares no tools");
+    return tools;
 }
 
 Session::Session(Terminal& terminal, Engine opened, Conversation begun)
@@ -25,6 +27,8 @@ Session::Session(Terminal& terminal, Engine opened, Conversation begun)
         reading->at(done, total);
     };
 }
+
+Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Terminal& terminal) {
     EngineOptions opening = options.engine;
@@ -84,8 +88,9 @@ StateStore* Session::states() {
 
 void Session::keep_end() {
     if (talk.turn() == 0) return;
-    auto saved = save_place(*this, kLastPlace);
-    std::string trouble = saved ? "" : saved.error().message;
+    if (!end_) end_ = std::make_unique<KeptTalk>();
+    auto saved = end_->keep(*this, kLastPlace);
+    std::string trouble = saved ? "" : saved.error().message + "; klp --continue will not find what is said from here on";
     if (states_ && trouble.empty()) trouble = states_->kept().trouble;
     if (!trouble.empty() && !std::exchange(end_trouble_said_, true)) note("klp: " + trouble);
 }
@@ -96,7 +101,7 @@ Result<Conversation::Answer> Session::ask(const std::string& text, bool stream) 
 
 std::vector<ToolCall> Session::waiting_calls() const {
     std::vector<ToolCall> calls = read_answer(*engine.checkpoint.tokenizer, talk.node(talk.tip()).tokens).calls;
-    std::erase_if(calls, [&](const ToolCall& call) { return returned.contains(call.id); });
+    if (called == talk.tip()) std::erase_if(calls, [&](const ToolCall& call) { return returned.contains(call.id); });
     return calls;
 }
 
@@ -107,6 +112,7 @@ Result<std::optional<Conversation::Answer>> Session::return_call(const std::stri
         for (const ToolCall& call : waiting) names += (names.empty() ? "; waiting: " : ", ") + call.id;
         return fail(Error::usage, "the last answer has no open call '" + one_line(id) + "'" + names);
     }
+    if (std::exchange(called, talk.tip()) != talk.tip()) returned.clear();  // kept for an answer that was left
     returned[id] = text;
     if (waiting.size() > 1) return std::optional<Conversation::Answer>();
     std::vector<Message> messages;
@@ -152,7 +158,10 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
         for (size_t i = calls; i < reader.calls().size(); ++i) show(call_text(reader.calls()[i]));
         put(wrap.finish());
     }
-    if (answer) last = *answer, returned.clear();
+    if (answer)
+        last = *answer, watched = talk.tip(), returned.clear();
+    else if (said > 0)
+        watched = -1;
     return answer;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Reached {
     bool from_file = false;  // its state lay on disk: then the move's bytes are the file's
     std::string note;        // what was wrong with a state that was not used, a sentence
 };
+
+class KeptTalk;  // places.h
 
 struct Session {
     static Result<std::unique_ptr<Session>> open(const ChatOptions& options, Terminal& terminal);
@@ -55,8 +58,10 @@ struct Session {
     uint64_t seed_used = 0;  // of the newest answer
     uint64_t answers = 0;
     std::optional<Conversation::Answer> last;
-    std::map<std::string, std::string> returned;  // of the last answer's calls, by id
-    std::map<std::string, int> snaps;             // name -> node of the conversation
+    int watched = -1;                             // node of the newest answer: what `last` and `watch` are of
+    std::map<std::string, std::string> returned;  // of the calls of the answer at node `called`, by id
+    int called = -1;
+    std::map<std::string, int> snaps;  // name -> node of the conversation
     std::string newest_snap;
     std::optional<Reached> reached;        // where it began
     std::optional<std::string> summed_up;  // before the newest answer
@@ -65,8 +70,10 @@ struct Session {
     std::optional<Progress> reading;  // of what is prefilled or replayed; reset by whoever is done
 
     Session(Terminal& terminal, Engine engine, Conversation talk);
+    ~Session();
 
 private:
+    std::unique_ptr<KeptTalk> end_;
     std::unique_ptr<StateStore> states_;
     bool states_tried_ = false, end_trouble_said_ = false;
 };

@@ -37,18 +37,34 @@ std::string standing(const Session& session) {
     return out;
 }
 
+// What went wrong, and what helps.
+void report_error(const Session& session, const Error& error) {
+    const Conversation& talk = session.talk;
+    std::string sentence = error.message;
+    if (talk.remedy() == Conversation::Remedy::same_again) sentence += "; the same again goes on from there";
+    if (talk.remedy() == Conversation::Remedy::make_room)
+        sentence += talk.sequence().rows() > 0 ? "; /new or /rewind makes room, /full roll or /full summarise goes on, a larger -c holds more"
+                                               : "; /full roll goes on beyond it, a larger -c holds more";
+    note(error.kind == Error::interrupted ? dim("(" + sentence + ")", session.terminal.canvas) : "klp: " + sentence);
+}
+
 void report_move(Session& session, const Result<Conversation::Move>& move, int left_behind, bool from_file = false) {
-    if (!move) return note("klp: " + move.error().message);
-    std::string cost = "restored " + bytes_text(move->restored_bytes) + (from_file ? " from disk" : "");
-    if (move->replayed > 0) cost += ", replayed " + plural(move->replayed, "token");
+    if (!move) return report_error(session, move.error());
+    std::string cost;  // nothing where one stood there already
+    if (move->restored_bytes > 0) cost = "restored " + bytes_text(move->restored_bytes) + (from_file ? " from disk" : "");
+    if (move->replayed > 0) cost += (cost.empty() ? "" : ", ") + ("replayed " + plural(move->replayed, "token"));
+    if (!cost.empty()) cost += " in " + duration_text(double(move->nanoseconds));
     say(session, standing(session));
     std::string where;
     if (left_behind != session.talk.branch()) {
         for (const auto& b : session.talk.branches()) {
-            if (b.number == left_behind) where = "; what was here is branch " + std::to_string(left_behind) + " (/branch " + std::to_string(left_behind) + ")";
+            if (b.number == left_behind)
+                where =
+                    (cost.empty() ? "" : "; ") + ("what was here is branch " + std::to_string(left_behind) + " (/branch " + std::to_string(left_behind) + ")");
         }
     }
-    put(dim(wrapped("(" + cost + " in " + duration_text(double(move->nanoseconds)) + where + ")", session.terminal.canvas.width), session.terminal.canvas));
+    if (cost.empty() && where.empty()) return;
+    put(dim(wrapped("(" + cost + where + ")", session.terminal.canvas.width), session.terminal.canvas));
 }
 
 void set(Session& session, const Words& args) {
@@ -76,14 +92,15 @@ void set(Session& session, const Words& args) {
         };
     };
     const Setting settings[] = {
-        {"temp", "temperature, 0 is greedy", [&] { return short_number(s.temperature); }, real(s.temperature, 0, 100)},
-        {"top_k", "only the best k ids, 0 is all", [&] { return std::to_string(s.top_k); }, whole(s.top_k, 0)},
-        {"top_p", "the fewest ids that reach this probability", [&] { return short_number(s.top_p); }, real(s.top_p, 0, 1)},
-        {"min_p", "nothing below this share of the best", [&] { return short_number(s.min_p); }, real(s.min_p, 0, 1)},
-        {"repeat_penalty", "against ids of the last tokens, 1 is none", [&] { return short_number(s.repeat_penalty); }, real(s.repeat_penalty, 0.01f, 100)},
-        {"seed", "of the next answer", [&] { return std::to_string(s.seed + session.answers); },
+        {"temp", "temperature from 0, which is greedy, to 100", [&] { return short_number(s.temperature); }, real(s.temperature, 0, 100)},
+        {"top_k", "only the best k ids, 0 is all of them", [&] { return std::to_string(s.top_k); }, whole(s.top_k, 0)},
+        {"top_p", "the fewest ids that reach this probability, 0 to 1", [&] { return short_number(s.top_p); }, real(s.top_p, 0, 1)},
+        {"min_p", "nothing below this share of the best, 0 to 1", [&] { return short_number(s.min_p); }, real(s.min_p, 0, 1)},
+        {"repeat_penalty", "against ids of the last tokens, 0.01 to 100; 1 is none", [&] { return short_number(s.repeat_penalty); },
+         real(s.repeat_penalty, 0.01f, 100)},
+        {"seed", "of the next answer, a whole number", [&] { return std::to_string(s.seed + session.answers); },
          [&](const std::string& text) { return parse(text, s.seed) && ((session.answers = 0), true); }},
-        {"predict", "tokens of an answer at most", [&] { return std::to_string(session.predict); }, whole(session.predict, 1)},
+        {"predict", "tokens of an answer at most, from 1", [&] { return std::to_string(session.predict); }, whole(session.predict, 1)},
     };
     if (args.empty()) {
         Table table({"setting", "value", "meaning"});
@@ -160,7 +177,7 @@ void snap(Session& session, const Words& args) {
     session.snaps[name] = session.talk.tip();
     session.newest_snap = name;
     if (session.talk.turn() > 0) {
-        if (auto saved = save_place(session, name); !saved) note("klp: it lasts as long as this program: " + saved.error().message);
+        if (auto saved = KeptTalk().keep(session, name); !saved) note("klp: it lasts as long as this program: " + saved.error().message);
     }
     say(session, "snapshot '" + one_line(name) + "': " + standing(session) + ", " + bytes_text(session.talk.node(session.talk.tip()).memory->bytes()));
 }
@@ -248,7 +265,7 @@ void stats(Session& session) {
     std::string text = table.text();
     text.erase(0, text.find('\n') + 1);
     put(text);
-    if (!session.last) return;
+    if (!session.last || session.watched != session.talk.tip()) return;  // of an answer that was left
     put(session.cost_of(*session.last));
     const PhaseTimes& t = session.last->generation.decode_phases;
     if (t.total() == t.whole) return;  // nothing, or nothing but the sum
@@ -290,7 +307,9 @@ void lens(Session& session, const std::string& which, const Words& args) {
         if (name.head < 0) return note("klp: /state LAYER.HEAD, for example /state 0.0");
         return void(put(state_of_head(session.talk.sequence(), name, table, canvas)));
     }
-    if (session.watch.empty()) return note("klp: nothing was watched yet; ask something first");
+    if (session.watch.empty() || session.talk.turn() == 0) return note("klp: nothing was watched yet; ask something first");
+    if (session.watched != session.talk.tip())
+        return note("klp: the answer that stands here was not watched, only the newest one was; /regen makes another, /branch leads back");
     if (which == "experts") return void(put(expert_load(session.watch, config, name.layer, table, canvas)));
     if (name.layer >= 0 && name.head < 0) return note("klp: /gates shows all heads, /gates LAYER.HEAD one of them");
     put(name.layer < 0 ? gates_overview(session.watch, config, table, canvas) : gates_of_head(session.watch, config, name, table, canvas));
@@ -347,6 +366,15 @@ void tool(Session& session, const Words& args, const std::string& rest) {
     say(session, "kept; the model answers when all its calls have returned (/tool lists the open ones)");
 }
 
+void regenerate(Session& session) {
+    const std::vector<int32_t> before = session.talk.node(session.talk.tip()).tokens;
+    const auto answer = session.speak([&](const GenerateOptions& how) { return session.talk.regenerate(session.ws, how); }, true);
+    show_outcome(session, answer);
+    if (answer && session.talk.node(session.talk.tip()).tokens == before)
+        say(session, session.sampling.temperature == 0 ? "This is the same answer: at temperature 0 the best token is always taken. /set temp 0.7 makes others."
+                                                       : "This is the same answer: these settings left no other. /set shows them.");
+}
+
 struct SlashCommand {
     const char* name;
     const char* arguments;
@@ -368,8 +396,7 @@ const std::vector<SlashCommand>& commands() {
          }},
         {"tool", "[ID TEXT]", "list the calls of the last answer, or say what one has returned", [](auto& s, auto& args, auto& rest) { tool(s, args, rest); }},
         {"undo", "", "take the last question and answer back", [](auto& s, auto&, auto&) { undo(s); }},
-        {"regen", "", "another answer to the last question",
-         [](auto& s, auto&, auto&) { show_outcome(s, s.speak([&](const GenerateOptions& how) { return s.talk.regenerate(s.ws, how); }, true)); }},
+        {"regen", "", "another answer to the last question", [](auto& s, auto&, auto&) { regenerate(s); }},
         {"rewind", "N", "back to the end of turn N, or N turns back with -N", [](auto& s, auto& args, auto&) { rewind(s, args); }},
         {"fork", "", "a second line from here; the first stays as it is",
          [](auto& s, auto&, auto&) {
@@ -412,21 +439,6 @@ void help(Session& session) {
         "slash. Ctrl-C stops an answer.");
 }
 
-int edit_distance(std::string_view a, std::string_view b) {
-    std::vector<int> row(b.size() + 1);
-    for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
-    for (size_t i = 1; i <= a.size(); ++i) {
-        int diagonal = row[0];
-        row[0] = static_cast<int>(i);
-        for (size_t j = 1; j <= b.size(); ++j) {
-            const int replaced = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-        }
-    }
-    return row[b.size()];
-}
-
 }  // namespace
 
 void run_slash_command(Session& session, const std::string& line) {
@@ -452,10 +464,10 @@ void run_slash_command(Session& session, const std::string& line) {
         c.run(session, words, rest);
         return session.reading.reset();
     }
-    const auto nearest = std::min_element(commands().begin(), commands().end(),
-                                          [&](const auto& a, const auto& b) { return edit_distance(name, a.name) < edit_distance(name, b.name); });
-    const bool close = edit_distance(name, nearest->name) <= 2;
-    note("klp: there is no command /" + one_line(name) + (close ? "; did you mean /" + std::string(nearest->name) + "?" : "; /help lists them"));
+    Words all;
+    for (const auto& c : commands()) all.push_back("/" + std::string(c.name));
+    const std::string meant = did_you_mean("/" + name, all);
+    note("klp: there is no command /" + one_line(name) + (meant.empty() ? "; /help lists them" : meant));
 }
 
 std::vector<std::string> completions(const Session& session, std::string_view before) {
@@ -495,10 +507,7 @@ std::vector<std::string> completions(const Session& session, std::string_view be
 void show_reached(Session& session, const Reached& reached) { report_move(session, reached.move, session.talk.branch(), reached.from_file); }
 
 void show_outcome(Session& session, const Result<Conversation::Answer>& answer) {
-    if (!answer) {
-        const bool stopped = answer.error().kind == Error::interrupted;
-        return note(stopped ? dim("(" + answer.error().message + ")", session.terminal.canvas) : "klp: " + answer.error().message);
-    }
+    if (!answer) return report_error(session, answer.error());
     put("\n");
     std::string cost = session.cost_of(*answer), line;
     std::string out;

@@ -1,19 +1,13 @@
 // klp sweep: a model (or a shape with random weights) against its all-MLA twin by context, on this device or out of a file.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <fstream>
-#include <system_error>
 #include <utility>
 
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/format.h"
 #include "app/progress.h"
 #include "app/sweep_text.h"
-#include "core/files/json.h"
 #include "core/model/memory_plan.h"
 #include "core/studies/race.h"
 #include "core/system.h"
@@ -42,37 +36,18 @@ Result<std::vector<int64_t>> contexts_of(const std::string& text) {
     return contexts;
 }
 
-// An hour of measuring must not end at a folder that is not there.
-Result<void> check_place(const std::string& file) {
-    if (file.empty()) return {};
-    std::error_code none;
-    const fs::path folder = fs::absolute(file).parent_path();
-    if (fs::is_directory(file, none)) return fail(Error::usage, file + " is a folder");
-    if (access(folder.c_str(), W_OK) != 0) return fail(Error::failure, file + ": " + std::strerror(errno));
-    return {};
-}
-
-// Whole or not at all.
-Result<void> write_whole(const std::string& file, const std::string& content) {
-    if (file.empty()) return {};
-    const std::string part = file + ".part" + std::to_string(getpid());
-    std::ofstream out(part, std::ios::binary);
-    out << content;
-    out.close();
-    std::error_code error;
-    if (out) {
-        fs::rename(part, file, error);
-        if (!error) return {};
-    }
-    const std::string why = error ? error.message() : std::strerror(errno);
-    fs::remove(part, error);
-    return fail(Error::failure, file + ": " + why);
+using Writer = std::string (*)(const Sweep&);
+Writer writer_of(const std::string& file) {  // by its name; nothing where that does not say
+    const std::string kind = fs::path(file).extension().string();
+    if (kind == ".json") return to_json;
+    if (kind == ".csv") return sweep_csv;
+    return kind == ".svg" ? sweep_svg : nullptr;
 }
 
 Result<void> write_files(const SweepFlags& flags, const Sweep& sweep) {
-    if (auto written = write_whole(flags.json, flags.json.empty() ? "" : to_json(sweep)); !written) return written;
-    if (auto written = write_whole(flags.csv, flags.csv.empty() ? "" : sweep_csv(sweep)); !written) return written;
-    return write_whole(flags.svg, flags.svg.empty() ? "" : sweep_svg(sweep));
+    for (const std::string& file : flags.out)
+        if (auto written = write_whole(file, writer_of(file)(sweep)); !written) return written;
+    return {};
 }
 
 std::string date_now() {
@@ -84,11 +59,19 @@ std::string date_now() {
     return text;
 }
 
+// The files, and with --json the one on stdout.
+int finish(const SweepFlags& flags, const Sweep& sweep) {
+    if (flags.json) put(to_json(sweep));
+    const auto written = write_files(flags, sweep);
+    return written ? 0 : report(written.error());
+}
+
 int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
-    auto text = read_text(flags.from, 64 << 20);
-    if (!text) return report({Error::failure, text.error().message});
+    auto text = read_named(flags.from, 64 << 20);
+    if (!text) return report(text.error());
     auto sweep = parse_sweep(*text, flags.from);
     if (!sweep) return report(sweep.error());
+    if (flags.json) return finish(flags, *sweep);
     const Canvas& canvas = terminal.canvas;
     std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + " on " + one_line(sweep->device.hardware) + " with klp " +
                                   one_line(sweep->klp) + ", not measured here: " + one_line(sweep->command),
@@ -97,8 +80,7 @@ int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
     for (const SweepRow& row : sweep->rows) out += sweep_rows(row, canvas);
     out += sweep_foot(*sweep, canvas);
     put(flags.reference ? out + sweep_reference(canvas) : out);
-    if (auto written = write_files(flags, *sweep); !written) return report(written.error());
-    return 0;
+    return finish(flags, *sweep);
 }
 
 // Of what this machine cannot hold: all that needs no weights.
@@ -120,19 +102,21 @@ int show_computed(const SweepFlags& flags, const SweepOptions& options, const st
     sweep.limit_seconds = options.limit_seconds, sweep.memory = options.memory;
     sweep.ended = "is computed and was not run: " + why;
     compute_rows(checkpoint->config, options.contexts, sweep);
+    if (flags.json) return finish(flags, sweep);
 
     std::string out = sweep_head(sweep, terminal.canvas);
     for (const SweepRow& row : sweep.rows) out += sweep_rows(row, terminal.canvas);
     put(out + sweep_foot(sweep, terminal.canvas) + (flags.reference ? sweep_reference(terminal.canvas) : ""));
-    if (auto written = write_files(flags, sweep); !written) return report(written.error());
-    return 0;
+    return finish(flags, sweep);
 }
 
 }  // namespace
 
 int sweep_command(const SweepFlags& flags, Terminal& terminal) {
-    for (const std::string& file : {flags.json, flags.csv, flags.svg})
+    for (const std::string& file : flags.out) {  // an hour of measuring must not end at a folder that is not there
+        if (!writer_of(file)) return report({Error::usage, "-o " + file + ": the file's name must end in .json, .csv or .svg"});
         if (auto place = check_place(file); !place) return report(place.error());
+    }
     if (!flags.from.empty()) return show_recorded(flags, terminal);
 
     auto device = make_backend(flags.engine.device, flags.engine.threads);
@@ -181,19 +165,20 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     bool headed = false;
     std::optional<Progress> progress;
     options.on_progress = [&](const std::string& what, const std::string& unit, int64_t done, int64_t total) {
-        if (!std::exchange(headed, true)) put(sweep_head(sweep, canvas));
+        if (!flags.json && !std::exchange(headed, true)) put(sweep_head(sweep, canvas));
         if (what != doing) progress.reset(), progress.emplace(terminal, doing = what, unit);
         progress->at(done, total);
     };
     options.on_row = [&](const SweepRow& row) {
         progress.reset(), doing.clear();
-        put(sweep_rows(row, canvas));
+        if (!flags.json) put(sweep_rows(row, canvas));
         if (written) written = write_files(flags, sweep);
     };
+    say_that_it_takes_long(terminal);
     const auto done = run_sweep(engine->model, *twin, options, sweep);
     progress.reset();
     if (!done) return report(done.error());
-    put(sweep_foot(sweep, canvas) + (flags.reference ? sweep_reference(canvas) : ""));
+    put(flags.json ? to_json(sweep) : sweep_foot(sweep, canvas) + (flags.reference ? sweep_reference(canvas) : ""));
     if (written) written = write_files(flags, sweep);
     if (!written) return report(written.error());
     if (g_interrupted) return Error::interrupted;

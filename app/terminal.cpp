@@ -126,6 +126,13 @@ bool put(std::string_view text) {
 }
 
 bool output_failed() { return g_output_error != 0; }
+bool output_closed() { return g_output_error == EPIPE; }
+
+void end_by_closed_pipe() {
+    std::signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+    _exit(128 + SIGPIPE);  // where it is blocked
+}
 
 void note(std::string_view text) {
     std::string line(text);

@@ -43,6 +43,8 @@ void catch_signals();
 // To stdout at once; false once it is closed or full (then nothing more is written, and output_failed() says so).
 bool put(std::string_view text);
 bool output_failed();
+bool output_closed();                    // its reader went away (head, a pager)
+[[noreturn]] void end_by_closed_pipe();  // as programs end that do not catch SIGPIPE: a shell sees 141
 // A sentence or more on stderr, with a line end.
 void note(std::string_view text);
 

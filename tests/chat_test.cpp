@@ -1,5 +1,7 @@
 // A chat on disk: whatever happens to program, disk and file, what was said is there again, on the branch where it was said.
 #include "core/runs/chat.h"
+#include "core/runs/on_full.h"
+#include "core/runs/run.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -287,6 +289,27 @@ TEST_F(ChatTest, ExportsAndImports) {
         ASSERT_FALSE(refused) << bad;
         EXPECT_EQ(refused.error().message.rfind("bad.json", 0), 0u) << refused.error().message;
     }
+    const std::pair<const char*, const char*> wrong[] = {
+        {R"([{"role":"user","content":"q"},{"role":"wizard","content":"a"}])", "bad.json: messages[1].role is 'wizard'"},
+        {R"([{"role":"user","content":"q"},{"role":"tool","tool_call_id":"x:0","content":"a"}])", "bad.json: messages[1].tool_call_id is 'x:0'"},
+        {R"({"tree":[{"id":1,"role":"wizard"}]})", "bad.json: tree[0].role is 'wizard'"},
+        {R"({"messages":[],"tools":[{"type":"function"}]})", "bad.json: tools: [0].function is not"}};
+    for (const auto& [bad, said] : wrong) {
+        const auto refused = Chat::import_json(bad, "bad.json", {});
+        ASSERT_FALSE(refused) << bad;
+        EXPECT_EQ(refused.error().message.rfind(said, 0), 0u) << refused.error().message;
+    }
+    const auto odd = Chat::import_json(
+        R"({"info":{"sampling":{"temperature":9999,"top_p":-3,"top_k":99999999999,"seed":-1}},"tree":[{"id":1,"role":"assistant","text":"a","ids":[1,99999999999]}]})",
+        "x", {});
+    ASSERT_TRUE(odd) << odd.error().message;
+    const Sampling s = *(*odd)->info().sampling;
+    EXPECT_EQ(s.temperature, 100);
+    EXPECT_EQ(s.top_p, 0);
+    EXPECT_EQ(s.top_k, Sampling{}.top_k) << "a number that is none of its kind is as good as absent";
+    EXPECT_EQ(s.seed, Sampling{}.seed);
+    EXPECT_EQ((*odd)->message(1).ids, (std::vector<int32_t>{1, -1})) << "an id that no vocabulary has";
+
     const std::string text = chat.export_markdown();
     EXPECT_NE(text.find("# Needles\n"), std::string::npos);
     EXPECT_NE(text.find("## You\n\nhi\n"), std::string::npos);
@@ -313,6 +336,9 @@ TEST_F(ChatTest, WhatTheModelIsToldBehindASummary) {
     const int w = say("user", "seven");
     EXPECT_EQ(chat.told(w).system, "Be brief.\n\nWhat was said so far: We counted on.");
     EXPECT_EQ(chat.told(w).ids, (std::vector<int>{v, b, w}));
+    chat.add({.parent = w, .role = "summary", .text = "Alone.", .alone = true});
+    EXPECT_TRUE(chat.told(chat.tip()).ids.empty()) << "the exchange before it was too long to stay";
+    chat.stand(w);
     say("summary", "And again.");
     const int x = say("summary", "Twice.");
     EXPECT_EQ(chat.told(x).system, "Be brief.\n\nWhat was said so far: Twice.");
@@ -321,12 +347,30 @@ TEST_F(ChatTest, WhatTheModelIsToldBehindASummary) {
     std::string note;
     const auto again = Chat::open(home / "told.jsonl", note);
     ASSERT_TRUE(again);
+    expect_same(chat, **again);
     EXPECT_EQ((*again)->info().on_full, OnFull::summarise);
     EXPECT_EQ((*again)->message(s).role, "summary");
     const std::string json = chat.export_json();
     EXPECT_EQ(json.substr(json.find("\"messages\""), json.find("\"stand\"") - json.find("\"messages\"")).find("summary"), std::string::npos)
         << "nobody else knows the role";
     EXPECT_NE(chat.export_markdown().find("## Summary"), std::string::npos);
+}
+
+TEST_F(ChatTest, OneRuleSaysWhetherTheLastExchangeStays) {
+    const auto letters = [](const Part& part) { return static_cast<int64_t>(part.text.size()); };
+    const std::vector<Part> line{
+        {std::string(kToolsRole), "[]"}, {"system", "Be."}, {"user", "one"}, {"assistant", "two"}, {"user", "three"}, {"assistant", "four"}};
+    const auto roles = [&](int64_t context) {
+        std::string all;
+        for (const Part& part : after_summary(line, "We counted.", letters, context)) all += part.role + ":" + part.text + " ";
+        return all;
+    };
+    const std::string front = "tool_declare:[] system:Be.\n\nWhat was said so far: We counted. ";
+    // 2 + 3 + 5 + 4 letters and 16 for the summary are 30: three quarters of 40.
+    EXPECT_EQ(roles(40), front + "user:three assistant:four ");
+    EXPECT_EQ(roles(39), front);
+    EXPECT_TRUE(exchange_stays(14, 40));
+    EXPECT_FALSE(exchange_stays(15, 40));
 }
 
 }  // namespace

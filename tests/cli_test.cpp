@@ -254,9 +254,20 @@ TEST_F(Cli, WhatCannotBeMeantIsAUsageError) {
                            {"logits"},
                            {"quantize", "a", "b", "--type", "q9"},
                            {"logits", "--step", "--chunk", "3"},
+                           {"-m", ""},
+                           {"info", ""},
+                           {"--tools", "", "-p", "hi"},
+                           {"run", "-p", "hi", "-o", ""},
+                           {"init", "--shape", "tiny", "-o", ""},
+                           {"run", "-p", "hi", "-o", "/"},
+                           {"sweep", "-o", "figures.txt"},
+                           {"--seed", "18446744073709551616"},
+                           {"--seed", "1.5"},
+                           {"inof"},
+                           {"logits", "--tokens", ""},
                            {"-p", " "}};
     for (Words words : lines) {
-        if (words[0] == "logits" || words[0] == "-p") words.insert(words.end(), {"-m", model()});
+        if (words[0] == "logits" || words == Words{"-p", " "}) words.insert(words.end(), {"-m", model()});
         const Outcome got = klp(words);
         EXPECT_EQ(got.code, 2) << ::testing::PrintToString(words) << got.err;
         EXPECT_EQ(got.out, "");
@@ -317,13 +328,13 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--continue"},
                                       {"--progress"},
                                       {"--plain"}};
-    const std::string help = klp({"--help"}).out;
-    for (const std::string& names : options_of(help)) {
+    const std::string all = klp({"--help"}).out;
+    for (const std::string& names : options_of(all)) {
         if (names == "-h,--help" || names == "--version" || names == "--help-man" || names.starts_with("--completion")) continue;
         EXPECT_TRUE(std::any_of(flags.begin(), flags.end(), [&](const Words& f) { return names == f[0] || names.starts_with(f[0] + ","); }))
             << names << " is missing in this test";
     }
-    std::istringstream subcommands(help.substr(help.find("Subcommands:")));
+    std::istringstream subcommands(all.substr(all.find("Subcommands:")));
     std::string line;
     std::getline(subcommands, line);
     while (std::getline(subcommands, line) && line.starts_with("  ")) {
@@ -370,7 +381,10 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
         EXPECT_GT(reached, 0) << c.name << ": --plain at least";
     }
     EXPECT_THAT(klp({"--device", "cuda", "info"}).err, HasSubstr("klp info has no use for --device"));
-    EXPECT_EQ(klp({"--json", "sweep", "--shape", "tiny"}).code, 2) << "a flag is not the name of a file";
+    EXPECT_TRUE(nlohmann::json::accept(klp({"--json", "sweep", "--shape", "tiny", "--contexts", "64", "--limit", "0.01"}).out)) << "a flag as everywhere";
+    const Outcome help = klp({"-c", "100", "bench", "--help"});
+    EXPECT_EQ(help.code, 0) << help.err;
+    EXPECT_EQ(help.out, klp({"bench", "--help"}).out) << "who asks for help gets it";
     EXPECT_EQ(klp({"-m", "/none", "info", "-m", model()}).code, 0) << "what is said last counts";
 }
 
@@ -472,7 +486,7 @@ TEST_F(Cli, NumbersThatAreNoneEndEveryCommandWithASentence) {
                                    Words{"bench", "-m", m, "--prompt", "8", "--gen", "0", "--json"}, Words{"sweep", "-m", m, "--contexts", "512"},
                                    Words{"eval", "-m", m, "--items", "1"}, Words{"run", "-m", m, "-p", "hi", "-o", run}, Words{"-m", m, "-p", "hi"}}) {
             const Outcome got = klp(words);
-            EXPECT_EQ(got.code, 1) << ::testing::PrintToString(words) << got.out << got.err;
+            EXPECT_EQ(got.code, 3) << ::testing::PrintToString(words) << got.out << got.err;
             EXPECT_THAT(got.err, HasSubstr("not a number at position ")) << ::testing::PrintToString(words);
             EXPECT_TRUE(words[0] == "sweep" || got.out.empty()) << ::testing::PrintToString(words);
         }
@@ -533,7 +547,7 @@ TEST_F(Cli, ASweepThatDoesNotFitIsComputed) {
     if (system_memory().available > int64_t{180} << 30) GTEST_SKIP() << "this machine holds it";
     const std::string file = (home() / "computed.json").string();
     const Outcome got =
-        klp({"sweep", "--shape", "kimi-linear-48b", "--dtype", "f32", "--device", "cpu", "--contexts", "4k,1M", "--memory", "400GiB", "--json", file});
+        klp({"sweep", "--shape", "kimi-linear-48b", "--dtype", "f32", "--device", "cpu", "--contexts", "4k,1M", "--memory", "400GiB", "-o", file});
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, AllOf(HasSubstr("4k, computed"), HasSubstr("1M, computed"), HasSubstr("was not run: "), HasSubstr("computed: nothing was run")));
     const auto json = nlohmann::json::parse(read_bytes(file));
@@ -548,8 +562,8 @@ TEST_F(Cli, ASweepThatDoesNotFitIsComputed) {
 
 TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     const auto file = [&](const char* name) { return (home() / name).string(); };
-    const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "--json", file("a.json"), "--csv",
-                              file("a.csv"), "--svg", file("a.svg")});
+    const Outcome made = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "128,64", "--limit", "0.05", "-o", file("a.json"), "-o",
+                              file("a.csv"), "-o", file("a.svg")});
     ASSERT_EQ(made.code, 0) << made.err;
     EXPECT_THAT(made.out, HasSubstr("128 tokens"));
     const auto json = nlohmann::json::parse(read_bytes(file("a.json")));
@@ -558,12 +572,14 @@ TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     EXPECT_THAT(json["command"].get<std::string>(), HasSubstr("klp sweep --shape tiny"));
     EXPECT_THAT(read_bytes(file("a.csv")), HasSubstr("\n128,twin,"));
 
-    const Outcome shown = klp({"sweep", "--from", file("a.json"), "--svg", file("b.svg"), "--reference"});
+    const Outcome shown = klp({"sweep", "--from", file("a.json"), "-o", file("b.svg"), "--reference"});
     EXPECT_EQ(shown.code, 0) << shown.err;
     EXPECT_THAT(shown.out, HasSubstr("Recorded on 20"));
     EXPECT_THAT(shown.out, HasSubstr("Reference: published, not measured here"));
     EXPECT_THAT(shown.out, HasSubstr(made.out.substr(made.out.find("64 tokens"), 800)));
     EXPECT_EQ(read_bytes(file("b.svg")), read_bytes(file("a.svg")));
+
+    EXPECT_EQ(klp({"sweep", "--from", file("a.json"), "--json"}).out, read_bytes(file("a.json")));
 
     std::ofstream(file("torn.json")) << read_bytes(file("a.json")).substr(0, 900);
     for (const Words& words :
@@ -574,7 +590,7 @@ TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
         EXPECT_EQ(sentences(got.err), 1) << got.err;
         EXPECT_THAT(got.err, HasSubstr(words[2]));
     }
-    const Outcome nowhere = klp({"sweep", "--json", file("no/such/folder.json")});
+    const Outcome nowhere = klp({"sweep", "-o", file("no/such/folder.json")});
     EXPECT_EQ(nowhere.code, 1);
     EXPECT_THAT(nowhere.err, HasSubstr("no/such/folder.json"));
     const Outcome small = klp({"sweep", "--shape", "tiny", "--device", "cpu", "--contexts", "64", "--memory", "1MiB"});
@@ -701,7 +717,7 @@ TEST_F(Cli, AClosedStdoutEndsQuietly) {
     Klp program(chat({"-n", "20000", "-p", "hi", "--temp", "1"}));
     program.close_output();
     const Outcome got = program.finish();
-    EXPECT_EQ(got.code, 1);
+    EXPECT_EQ(got.code, -1) << "by SIGPIPE, as cat ends";
     EXPECT_EQ(got.err, "");
 }
 
@@ -809,6 +825,75 @@ TEST_F(Cli, AFullDiskIsNamed) {
     const Outcome got = klp({"logits", "-m", mute(), "--tokens", "1", "-o", "/dev/full"});
     EXPECT_EQ(got.code, 1);
     EXPECT_THAT(got.err, HasSubstr("/dev/full"));
+    const std::string program = KLP_PROGRAM;
+    for (const char* words : {" --help", " --version", " --help-man", " --completion bash", " info", " init --list", " doctor"})
+        EXPECT_EQ(WEXITSTATUS(std::system((program + words + " > /dev/full 2> /dev/null").c_str())), 1) << words;
+}
+
+TEST_F(Cli, WhatDoesNotFitIsNotBegun) {
+    // 96 GB as bf16, 192 as f32.
+    if (std::filesystem::space(home()).available > uintmax_t{190} << 30) GTEST_SKIP() << "it would fit";
+    const auto folder = home() / "large";
+    const Outcome got = klp({"init", "--shape", "kimi-linear-48b", "--type", "f32", "-o", folder.string()});
+    EXPECT_EQ(got.code, 1);
+    EXPECT_THAT(got.err, AllOf(HasSubstr("large: it will take "), HasSubstr(" free there; nothing was written")));
+    EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+TEST_F(Cli, AFileThatIsReadMayBeAPipe) {
+    const auto file = [&](const char* name) { return (home() / name).string(); };
+    const std::string pipe = "/dev/stdin", tools = R"([{"type": "function", "function": {"name": "ping"}}])";
+    std::ofstream(file("tools.json")) << tools;
+    const Words ask = chat({"-p", "hi", "--temp", "0", "--tools"});
+    const auto with = [](Words words, const std::string& last) {
+        words.push_back(last);
+        return words;
+    };
+    const Outcome told = klp(with(ask, pipe), tools);
+    EXPECT_EQ(told.code, 0) << told.err;
+    EXPECT_EQ(told.out, klp(with(ask, file("tools.json"))).out);
+    for (const auto& [text, said] : {std::pair<std::string, std::string>{" \n", "/dev/stdin is empty"},
+                                     {"[]", "/dev/stdin declares no tools"},
+                                     {R"([{"type": "function"}])", "/dev/stdin: [0].function is not an object"}}) {
+        const Outcome got = klp(with(ask, pipe), text);
+        EXPECT_EQ(got.code, 1);
+        EXPECT_THAT(got.err, HasSubstr(said));
+    }
+    const Words run{"run", "-m", model(), "-n", "4", "-s", "3"};
+    Words recorded = run;
+    recorded.insert(recorded.end(), {"-p", "Hi", "-o", file("piped.klprun")});
+    const std::string answer = klp(recorded).out;
+    EXPECT_EQ(klp(with(with(run, "--turns"), pipe), "Hi\n").out, answer);
+    EXPECT_EQ(klp({"replay", "--speed", "16", pipe}, read_bytes(file("piped.klprun"))).out, "> Hi\n" + answer);
+    EXPECT_EQ(klp({"export", pipe, "-o", file("piped.csv")}, read_bytes(file("piped.klprun"))).code, 0);
+    EXPECT_EQ(klp({"init", "--config", pipe, "-o", file("piped")}, read_bytes(std::filesystem::path(model()) / "config.json")).code, 0);
+    EXPECT_EQ(klp({"sweep", "--from", pipe}, "{}").code, 1);
+    for (const Words& words : {with(ask, home().string()), with(with(run, "--turns"), home().string()), Words{"sweep", "--from", home().string()}}) {
+        const Outcome got = klp(words);
+        EXPECT_EQ(got.code, 1);
+        EXPECT_THAT(got.err, HasSubstr("is not a file but a folder"));
+    }
+}
+
+TEST_F(Cli, AnOlderFileIsReplacedWhenTheNewOneIsWhole) {
+    const auto folder = home() / "replaced";
+    std::filesystem::create_directories(folder);
+    const std::string out = (folder / "x.npy").string(), link = (folder / "link.npy").string();
+    std::ofstream(out) << "older";
+    std::filesystem::create_symlink("x.npy", link);
+    EXPECT_EQ(klp({"logits", "-m", model(), "--tokens", "999999", "-o", out}).code, 1);
+    EXPECT_EQ(read_bytes(out), "older");
+    EXPECT_EQ(klp({"logits", "-m", model(), "--tokens", "1", "-o", link}).code, 0);
+    EXPECT_TRUE(read_bytes(out).starts_with("\x93NUMPY"));
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_EQ(klp({"run", "-m", model(), "-p", "hi", "-n", "2", "--on-full", "summarise", "-c", "8", "-o", (folder / "no.klprun").string()}).code, 1);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2) << "nothing half is left";
+}
+
+TEST_F(Cli, WordsThatAreNearlyCommandsAreTold) {
+    EXPECT_THAT(klp({"inof"}).err, HasSubstr("there is no command 'inof'; did you mean info?"));
+    EXPECT_THAT(klp({"bench", "--dept", "3"}).err, HasSubstr("klp bench has no option --dept; did you mean --depth?"));
+    EXPECT_THAT(klp({"Who are you?"}).err, HasSubstr("-p asks something"));
 }
 
 TEST_F(Cli, AQuantisedCheckpointIsTheSameModelInFewerBytes) {
@@ -827,17 +912,13 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
     const std::string file = (home() / "run.klprun").string();
     const Words record{"run", "-m", model(), "-n", "12", "--seed",  "3",         "-t",      "1",      "-p",
                        "Hi",  "-p", "More",  "-o", file, "--title", "Two turns", "--stats", "--race", "64"};
+    std::ofstream(file) << "an older one";
     const Outcome made = klp(record);
     ASSERT_EQ(made.code, 0) << made.err;
     EXPECT_TRUE(made.out.starts_with("> Hi\n")) << made.out;
     EXPECT_THAT(made.out, HasSubstr("\n> More\n"));
     EXPECT_THAT(made.err, HasSubstr("run.klprun: "));
     EXPECT_THAT(made.err, HasSubstr("64 tokens: "));
-    const Outcome again = klp(record);
-    EXPECT_EQ(again.code, 1);
-    EXPECT_EQ(sentences(again.err), 1);
-    EXPECT_THAT(again.err, HasSubstr("exists already"));
-
     const Outcome played = klp({"replay", file, "--speed", "16", "--stats"});
     EXPECT_EQ(played.code, 0);
     EXPECT_EQ(played.out, made.out) << "what was said is what is replayed";
@@ -870,6 +951,15 @@ TEST_F(Cli, ARunIsRecordedReplayedAndExported) {
         int32_t id = 0;
         std::memcpy(&id, zip.data() + data + 4 * i, 4);
         EXPECT_EQ(tokens[i]["id"], id);
+    }
+
+    const size_t picks = zip.find("picks.npy\x93NUMPY");
+    ASSERT_NE(picks, zip.npos);
+    EXPECT_THAT(zip.substr(picks, 60), HasSubstr("'descr': '<i4'")) << "numbers of experts";
+    for (const auto& t : tokens) {
+        if (t["picks"].is_object()) {
+            EXPECT_TRUE(t["picks"].begin().value()[0].is_number_integer() || t["picks"].begin().value()[0].is_null());
+        }
     }
 
     // Every member is an array, so that NumPy reads them all; the one of texts holds JSON.
@@ -925,7 +1015,7 @@ TEST_F(Cli, AnInterruptedRecordingIsWhole) {
 
 TEST_F(Cli, TheReplWorksThroughAPipe) {
     const Outcome got = klp(chat({"-i", "--plain"}),
-                            "hello\n/undo 2\n/undo\n/branch\n/nwe\n/gates 0.0\n/mem\n/set temp 0.5\n/set temp nan\n\"\"\"two\nlines\"\"\"\n/context\n/quit\n");
+                            "hello\n/gates 0.0\n/undo 2\n/undo\n/branch\n/nwe\n/mem\n/set temp 0.5\n/set temp nan\n\"\"\"two\nlines\"\"\"\n/context\n/quit\n");
     EXPECT_EQ(got.code, 0);
     EXPECT_THAT(got.err,
                 AllOf(HasSubstr("tokens/s"), HasSubstr("/undo takes nothing behind it"), HasSubstr("did you mean /new?"), HasSubstr("cannot be 'nan'")));
@@ -964,6 +1054,47 @@ TEST_F(Cli, EveryLensHasAPictureAndATable) {
     EXPECT_EQ(wrong.code, 0);
     EXPECT_THAT(wrong.err, AllOf(HasSubstr("ask something first"), HasSubstr("layers 0 to 3"), HasSubstr("heads 0 to 1"), HasSubstr("layer 3 is mla"),
                                  HasSubstr("'x' is not")));
+}
+
+TEST_F(Cli, WhatIsShownIsOfTheAnswerThatStands) {
+    const Outcome got = klp(chat({"-i", "--temp", "0"}), "one\ntwo\n/rewind 1\n/gates\n/experts\n/branch 1\n/experts table\n/rewind 0\n/gates\n/rewind 0\n");
+    EXPECT_EQ(got.code, 0);
+    size_t at = got.err.find("was not watched");
+    ASSERT_NE(at, std::string::npos) << got.err;
+    EXPECT_NE(got.err.find("was not watched", at + 1), std::string::npos) << "nor the experts";
+    EXPECT_THAT(got.err, HasSubstr("nothing was watched yet"));
+    EXPECT_THAT(got.out, AllOf(HasSubstr("expert"), Not(HasSubstr("restored 0 B"))));
+    const Outcome same = klp(chat({"-i", "--temp", "0"}), "one\n/regen\n/set temp 9999\n/set seed -1\n");
+    EXPECT_THAT(same.out, HasSubstr("This is the same answer"));
+    EXPECT_THAT(same.err, AllOf(HasSubstr("temp cannot be '9999' (temperature from 0, which is greedy, to 100)"), HasSubstr("seed cannot be '-1'")));
+    const Outcome full = klp(chat({"-i", "-c", "64"}), std::string(40, 'a') + "\n" + std::string(40, 'b') + "\n");
+    EXPECT_THAT(full.err, HasSubstr("/new or /rewind makes room, /full roll or /full summarise goes on, a larger -c holds more"));
+}
+
+TEST_F(Cli, ATalkGrowsInItsFile) {
+    const auto data = home() / "grows";
+    const std::string file = (data / "klp/places/last.jsonl").string();
+    Klp repl(chat({"-i", "--plain"}), Words{"XDG_DATA_HOME=" + data.string()});
+    const auto after = [&](const std::string& words) {
+        repl.type(words + "\n/context\n");
+        EXPECT_TRUE(repl.wait_for("room for"));
+        return read_bytes(file);
+    };
+    const std::string one = after("one"), two = after("two"), other = after("/rewind 1\nthree");
+    EXPECT_TRUE(two.starts_with(one) && two.size() > one.size()) << "what was written stays as it is";
+    EXPECT_TRUE(other.starts_with(two) && other.size() > two.size());
+    std::filesystem::remove(file);  // another program's now
+    EXPECT_THAT(after("four"), AllOf(HasSubstr("\"one\""), HasSubstr("\"three\""), HasSubstr("\"four\""), Not(HasSubstr("\"two\""))));
+    repl.end_input();
+    EXPECT_EQ(repl.finish().code, 0);
+    EXPECT_THAT(klp(chat({"-i", "--continue"}), "/branch\n", {"XDG_DATA_HOME=" + data.string()}).out, HasSubstr("turn 3"));
+
+    const auto blocked = home() / "blocked";
+    std::filesystem::create_directories(blocked / "klp");
+    std::ofstream(blocked / "klp/places") << "";
+    std::ofstream(blocked / "klp/states") << "";
+    const Outcome got = klp(chat({"-i"}), "one\n/snap\n", {"XDG_DATA_HOME=" + blocked.string()});
+    EXPECT_THAT(got.err, AllOf(HasSubstr("klp/places is a file, and a folder is needed there"), HasSubstr("klp --continue will not find")));
 }
 
 TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {

@@ -117,6 +117,11 @@ TEST(CommandLine, BashCompletesCommandsOptionsAndFiles) {
     EXPECT_THAT(completed({"--completion", ""}), ElementsAre("bash", "zsh"));
     EXPECT_THAT(completed({"--completion", "=", "z"}), ElementsAre("zsh"));
     EXPECT_THAT(completed({"bench", "--threads", ""}), IsEmpty());  // a number
+    EXPECT_THAT(completed({"bench", "--shape", "t"}), UnorderedElementsAre("tiny-spec", "tiny"));
+    EXPECT_THAT(completed({"bench", "--shape", "tiny", "--dtype", "q"}), UnorderedElementsAre("q8_0", "q4_0"));
+    EXPECT_THAT(completed({"init", "--type", "b"}), ElementsAre("bf16"));
+    EXPECT_THAT(completed({"--device", "c"}), UnorderedElementsAre("cpu", "cuda"));
+    EXPECT_THAT(completed({"--system", ""}), IsEmpty());  // a text is no file
     EXPECT_THAT(completed({"replay", folder.path.string() + "/"}), UnorderedElementsAre(story, other));
     EXPECT_THAT(completed({"export", "-o", folder.path.string() + "/b"}), ElementsAre(other));
     EXPECT_THAT(completed({"--model", "=", folder.path.string() + "/a"}), ElementsAre(story));

@@ -57,7 +57,7 @@ std::vector<Event> one_of_each() {
     StatePicture picture{kda, 1, 9, c->shape.value_dim, c->shape.key_dim, {}};
     for (int i = 0; i < picture.rows * picture.columns; ++i) picture.values.push_back(std::sin(static_cast<float>(i)));
     TokenMade made{3, 9, 42, "\xe2\x82", 123456789, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}, memory};
-    AnswerDone done{3, Generation::End::context, false, 10, 11, 12, 13, 14, move, {1, 2, 3, 4, 5, 6}, UINT64_MAX, memory};
+    AnswerDone done{3, Generation::End::context, false, 10, 11, 12, 13, 14, move, {1, 2, 3, 4, 5, 6}, UINT64_MAX, memory, 7};
     Sampling sampling{0.5f, 40, 0.9f, 0.1f, 1.1f, 32, UINT64_MAX - 1};
     return {Loading{"demo", 0.5},
             Loaded{c},
@@ -116,6 +116,7 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(made.top[1].id, 7);
     EXPECT_EQ(std::get<PromptFed>(again[5]).ids, (std::vector<int32_t>{1, 2, 263}));
     EXPECT_EQ(std::get<AnswerDone>(again[8]).phases.head, 6);
+    EXPECT_EQ(std::get<AnswerDone>(again[8]).closing, 7);
     EXPECT_EQ(std::get<AnswerBegun>(again[17]).line[0].text, "Füße\n");
     EXPECT_EQ(std::get<AnswerBegun>(again[17]).sampling.seed, UINT64_MAX - 1);
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).weights, (std::vector<float>{0.5f, -0.25f, 0, 0, 0.125f}));

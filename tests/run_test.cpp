@@ -79,6 +79,23 @@ TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
     for (const TokenMade& t : tokens) EXPECT_EQ(t.answer, 7);
 }
 
+TEST_F(RunTest, AnAnswerStandsAsItWasClosed) {
+    run_.post(LoadModel{.device = "cpu", .threads = 1});
+    const auto loaded = only<Loaded>(until<Loaded>());
+    ASSERT_EQ(loaded.size(), 1u);
+    const RunCard& card = *loaded[0].card;
+    const TurnTokens turn = turn_tokens(*card.tokenizer, card.config).value();
+    const auto other = std::find_if(turn.stop.begin(), turn.stop.end(), [&](int32_t id) { return id != turn.end; });
+    ASSERT_NE(other, turn.stop.end());
+    const auto closed_by = [&](int32_t closing) {
+        run_.post(GoTo{{{"user", "Hello"}, {.role = "assistant", .text = "Hi", .ids = card.tokenizer->encode("Hi"), .closing = closing}}});
+        return only<PromptFed>(until<Moved>()).back().ids.back();
+    };
+    EXPECT_EQ(closed_by(-1), turn.end);
+    EXPECT_EQ(closed_by(*other), *other);
+    EXPECT_EQ(closed_by(0), turn.end) << "what ends no answer closes none";
+}
+
 TEST_F(RunTest, AnotherHeadIsPicturedWhileNothingGoesOn) {
     Interest interest;
     interest.state = {{1, 2}};

@@ -45,6 +45,9 @@ TEST(Numbers, AreWrittenAsPeopleReadThem) {
     EXPECT_EQ(bytes_text(1023), "1023 B");
     EXPECT_EQ(bytes_text(1048575), "1.0 MiB");
     EXPECT_EQ(duration_text(12.3e6), "12 ms");
+    EXPECT_EQ(duration_text(39), "39 ns");
+    EXPECT_EQ(duration_text(1234), "1.2 us");
+    EXPECT_EQ(duration_text(143'200), "143 us");
     EXPECT_EQ(duration_text(125e9), "2 min 5 s");
     EXPECT_EQ(percent_text(0.43), "43 %");
     EXPECT_EQ(plural(1, "token"), "1 token");

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/files/disk.h"
 #include "core/files/json.h"
 #include "core/files/safetensors.h"
 #include "core/files/values.h"
@@ -155,16 +156,18 @@ Result<void> write_checkpoint(const fs::path& where, std::vector<TensorInfo> ten
     std::error_code none;
     if (fs::exists(target, none) && !(fs::is_directory(target, none) && fs::is_empty(target, none)))
         return fail(Error::usage, where.string() + " exists already and is not an empty folder");
+    int64_t total = 0, in_shard = 0;
+    for (const TensorInfo& t : tensors) total += t.bytes;
+    if (auto room = check_room(where, total); !room) return room;
     Unfinished unfinished(target);
     if (auto made = unfinished.make(); !made) return made;
     for (const auto& [name, content] : files)
         if (auto written = write_file(unfinished.folder(), name, content, where); !written) return written;
 
     std::vector<std::vector<TensorInfo>> shards(1);
-    int64_t total = 0, in_shard = 0;
     for (TensorInfo& t : tensors) {
         if (in_shard > 0 && in_shard + t.bytes > options.shard_bytes) shards.emplace_back(), in_shard = 0;
-        total += t.bytes, in_shard += t.bytes;
+        in_shard += t.bytes;
         shards.back().push_back(std::move(t));
     }
     nlohmann::ordered_json index;

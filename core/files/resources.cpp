@@ -1,6 +1,7 @@
 #include "core/files/resources.h"
 
 #include <cstdlib>
+#include <set>
 #include <system_error>
 #include <vector>
 
@@ -58,7 +59,9 @@ Result<fs::path> find_model(const std::string& name) {
     if (!fs::path(folder).is_absolute())
         for (const fs::path& resources : resource_folders()) places.push_back(resources / "models" / folder);
     std::string looked;
+    std::set<fs::path> seen;  // one place may be reached by several of these ways
     for (const fs::path& place : places) {
+        if (!seen.insert(fs::weakly_canonical(place, none)).second) continue;
         if (is_gguf(place)) return place;
         const bool has_config = fs::exists(place / "config.json", none);
         const fs::path snapshot = has_config ? fs::path() : snapshot_in(place), home = snapshot.empty() ? place : snapshot;

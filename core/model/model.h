@@ -45,7 +45,7 @@ struct Picked : Pick {
 // An error that names the first position whose output is no finite number. `position`: that of the token which row 0 of [., vocabulary] logits picks.
 Result<void> check_logits(std::span<const float> logits, int64_t vocabulary, int64_t position);
 inline tl::unexpected<Error> no_number(int64_t position) {
-    return fail(Error::failure,
+    return fail(Error::model,
                 "the model's output is not a number at position " + std::to_string(position) + "; klp info --check says whether its weights are numbers");
 }
 

@@ -1,8 +1,19 @@
 #include "core/model/sampler.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace klp {
+
+Sampling within_range(Sampling s) {
+    s.temperature = std::clamp(s.temperature, 0.f, 100.f);
+    s.top_k = std::max(s.top_k, 0);
+    s.top_p = std::clamp(s.top_p, 0.f, 1.f);
+    s.min_p = std::clamp(s.min_p, 0.f, 1.f);
+    s.repeat_penalty = std::clamp(s.repeat_penalty, 0.01f, 100.f);
+    s.repeat_window = std::max(s.repeat_window, 0);
+    return s;
+}
 
 Sampler::Sampler(const Sampling& settings) : settings_(settings) {
     uint64_t seed = settings.seed;

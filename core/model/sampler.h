@@ -17,6 +17,9 @@ struct Choice {
     int candidates = 0;  // the most probable ids that are named with it
 };
 
+// The settings within what each may be: those of a file say anything.
+Sampling within_range(Sampling settings);
+
 inline constexpr Choice kGreedy{.how = {.temperature = 0}};
 
 class Sampler {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "core/files/crc32.h"
+#include "core/files/disk.h"
 #include "core/system.h"
 
 namespace klp {
@@ -129,9 +130,8 @@ int64_t StateStore::Job::bytes() const {
 }
 
 Result<std::unique_ptr<StateStore>> StateStore::open(const fs::path& folder, std::function<void(const Kept&)> on_written) {
+    if (auto made = make_folder(folder); !made) return tl::unexpected(made.error());
     std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) return fail(Error::failure, folder.string() + ": " + error.message());
     std::unique_ptr<StateStore> store(new StateStore);
     store->folder_ = folder, store->on_written_ = std::move(on_written);
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))  // what a killed program left

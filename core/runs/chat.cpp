@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/files/disk.h"
 #include "core/files/json.h"
 #include "core/model/generate.h"
 #include "core/text/chat_template.h"
@@ -53,7 +54,8 @@ json to_json(const AnswerStats& s) {
             {"decode_ns", s.decode_ns},
             {"seed", s.seed},
             {"end", s.end},
-            {"memory_bytes", s.memory_bytes}};
+            {"memory_bytes", s.memory_bytes},
+            {"closing", s.closing}};
 }
 json to_json(const std::vector<ToolCall>& calls) {
     json out = json::array();
@@ -66,9 +68,16 @@ json to_json(const ChatMessage& m) {
     if (!m.calls.empty()) out["calls"] = to_json(m.calls);
     if (!m.call_id.empty()) out["call_id"] = m.call_id;
     if (m.open) out["open"] = true;
+    if (m.alone) out["alone"] = true;
     if (!m.model.empty()) out["model"] = m.model;
     if (m.stats) out["stats"] = to_json(*m.stats);
     return out;
+}
+
+template <class T>
+T whole_or(const json& value, T otherwise) {  // where it is too large for a T
+    if (value.is_number_unsigned()) return std::in_range<T>(value.template get<uint64_t>()) ? static_cast<T>(value.template get<uint64_t>()) : otherwise;
+    return std::in_range<T>(value.template get<int64_t>()) ? static_cast<T>(value.template get<int64_t>()) : otherwise;
 }
 
 // A field of a record where it has the right kind; whatever else stands there is as good as absent.
@@ -84,19 +93,21 @@ void get(const json& from, const char* key, T& into) {
         if (!at->is_array()) return;
         into.clear();
         for (const json& v : *at)
-            if (v.is_number_integer()) into.push_back(v.template get<int32_t>());
+            if (v.is_number_integer()) into.push_back(whole_or(v, int32_t{-1}));
     } else if constexpr (std::is_floating_point_v<T>) {
         if (at->is_number()) into = at->template get<T>();
     } else {
-        if (at->is_number_integer()) into = at->template get<T>();
+        if (at->is_number_integer()) into = whole_or(*at, into);
     }
 }
+
+bool is_role(const std::string& role) { return role == "user" || role == "assistant" || role == "tool" || role == "system" || role == "summary"; }
 
 Sampling read_sampling(const json& j) {
     Sampling s;
     get(j, "temperature", s.temperature), get(j, "top_k", s.top_k), get(j, "top_p", s.top_p), get(j, "min_p", s.min_p);
     get(j, "repeat_penalty", s.repeat_penalty), get(j, "repeat_window", s.repeat_window), get(j, "seed", s.seed);
-    return s;
+    return within_range(s);
 }
 ChatInfo read_info(const json& j) {
     ChatInfo i;
@@ -111,7 +122,7 @@ ChatInfo read_info(const json& j) {
 AnswerStats read_stats(const json& j) {
     AnswerStats s;
     get(j, "tokens", s.tokens), get(j, "prompt_tokens", s.prompt_tokens), get(j, "prefill_ns", s.prefill_ns), get(j, "first_token_ns", s.first_token_ns);
-    get(j, "decode_ns", s.decode_ns), get(j, "seed", s.seed), get(j, "end", s.end), get(j, "memory_bytes", s.memory_bytes);
+    get(j, "decode_ns", s.decode_ns), get(j, "seed", s.seed), get(j, "end", s.end), get(j, "memory_bytes", s.memory_bytes), get(j, "closing", s.closing);
     return s;
 }
 std::vector<ToolCall> read_calls(const json& j) {
@@ -124,7 +135,8 @@ std::vector<ToolCall> read_calls(const json& j) {
 }
 ChatMessage read_message(const json& j) {
     ChatMessage m;
-    get(j, "id", m.id), get(j, "parent", m.parent), get(j, "role", m.role), get(j, "text", m.text), get(j, "ids", m.ids), get(j, "open", m.open);
+    get(j, "id", m.id), get(j, "parent", m.parent), get(j, "role", m.role), get(j, "text", m.text), get(j, "ids", m.ids), get(j, "open", m.open),
+        get(j, "alone", m.alone);
     get(j, "time", m.time), get(j, "model", m.model), get(j, "call_id", m.call_id);
     if (const auto at = j.find("calls"); at != j.end() && at->is_array()) m.calls = read_calls(*at);
     if (const auto at = j.find("stats"); at != j.end() && at->is_object()) m.stats = read_stats(*at);
@@ -187,8 +199,8 @@ Result<std::unique_ptr<Chat>> Chat::open(const fs::path& file, std::string& note
         if (number == 0 && lost > 0) return fail(Error::failure, file.string() + " is not a chat: its first line cannot be read");
     }
     if (lost > 0)
-        note = file.string() + ": " + (lost == 1 ? "one line" : std::to_string(lost) + " lines") + " could not be read, as after a crash; all " +
-               std::to_string(chat->count()) + " whole messages are here";
+        note = file.string() + ": " + (lost == 1 ? "one line" : std::to_string(lost) + " lines") + " could not be read, as after a crash; " +
+               (chat->count() == 1 ? "the one whole message is" : "all " + std::to_string(chat->count()) + " whole messages are") + " here";
     else if (chat->version_ > kVersion)
         note = file.string() + " was written by a newer version; what this one does not know stays in the file and is not shown";
     return chat;
@@ -213,7 +225,7 @@ bool Chat::take(std::string_view line) {
     } else if (const json* said = object("message")) {
         ChatMessage m = read_message(*said);
         // Numbers count up and a parent stands before its children; a file where that is not so was not written by us.
-        if (m.id != count() + 1 || m.parent < 0 || m.parent >= m.id) return false;
+        if (m.id != count() + 1 || m.parent < 0 || m.parent >= m.id || !is_role(m.role)) return false;
         if (m.role == "assistant" && !m.stats && said->find("open") == said->end()) m.open = false;
         tip_ = m.id;
         messages_.push_back(std::move(m));
@@ -257,8 +269,10 @@ Result<std::unique_ptr<Chat>> Chat::import_json(const std::string& text, const s
         if (const auto info = parsed->find("info"); info != parsed->end() && info->is_object()) chat->info_ = read_info(*info);
         for (const json& node : *tree) {
             ChatMessage m = node.is_object() ? read_message(node) : ChatMessage{};
-            if (m.id != chat->count() + 1 || m.parent < 0 || m.parent >= m.id || m.role.empty())
-                return fail(Error::failure, name + ": tree[" + std::to_string(chat->count()) + "] is not a message that follows those before it");
+            const std::string place = name + ": tree[" + std::to_string(chat->count()) + "]";
+            if (m.id != chat->count() + 1 || m.parent < 0 || m.parent >= m.id)
+                return fail(Error::failure, place + " is not a message that follows those before it");
+            if (!is_role(m.role)) return fail(Error::failure, place + ".role is " + in_quotes(m.role) + ", which no message of a chat has");
             get(node, "removed", m.removed);
             chat->messages_.push_back(std::move(m));
             chat->visited_.push_back(++chat->visits_);
@@ -269,8 +283,17 @@ Result<std::unique_ptr<Chat>> Chat::import_json(const std::string& text, const s
     } else {
         auto prompt = parse_chat(text, name);
         if (!prompt) return tl::unexpected(prompt.error());
-        if (auto tools = tool_declaration(prompt->tools_json, name + ": tools"); tools) chat->info_.tools = std::move(*tools);
+        auto tools = tool_declaration(prompt->tools_json, name + ": tools");
+        if (!tools) return tl::unexpected(tools.error());
+        chat->info_.tools = std::move(*tools);
+        size_t number = 0;
         for (const Message& m : prompt->messages) {
+            const std::string place = name + ": messages[" + std::to_string(number++) + "]";
+            if (!is_role(m.role) || m.role == "summary")
+                return fail(Error::failure, place + ".role is " + in_quotes(m.role) + ", and may be system, user, assistant or tool");
+            const auto calls = m.role == "tool" ? chat->open_calls(chat->tip()) : std::vector<ToolCall>();
+            if (m.role == "tool" && std::none_of(calls.begin(), calls.end(), [&](const ToolCall& call) { return call.id == m.tool_call_id; }))
+                return fail(Error::failure, place + ".tool_call_id is " + in_quotes(m.tool_call_id) + ", and no call before it that is open has this id");
             if (m.role == "system" && chat->count() == 0 && chat->info_.system.empty())
                 chat->info_.system = m.content;
             else
@@ -305,14 +328,20 @@ Chat::Told Chat::told(int id) const {
     const auto sum = std::find_if(out.ids.rbegin(), out.ids.rend(), [&](int i) { return message(i).role == "summary"; });
     if (sum == out.ids.rend()) return out;
     out.system = with_summary(info_.system, message(*sum).text);
-    std::vector<int> kept(sum.base(), out.ids.end());
-    for (auto i = std::next(sum); i != out.ids.rend(); ++i) {  // the last exchange, from its question on
-        kept.insert(kept.begin(), *i);
-        if (message(*i).role == "user" || message(*i).role == "summary") break;
-    }
-    if (message(kept.front()).role == "summary") kept.erase(kept.begin());
+    std::vector<int> kept;
+    if (!message(*sum).alone) kept = last_exchange(message(*sum).parent);
+    kept.insert(kept.end(), sum.base(), out.ids.end());
     out.ids = std::move(kept);
     return out;
+}
+
+std::vector<int> Chat::last_exchange(int id) const {
+    std::vector<int> ids;
+    for (; id > 0 && message(id).role != "summary"; id = message(id).parent) {
+        ids.insert(ids.begin(), id);
+        if (message(id).role == "user") break;
+    }
+    return ids;
 }
 
 std::vector<int> Chat::children(int id) const {
@@ -482,6 +511,20 @@ Result<std::string> Chat::save(bool sync) {
     return note;
 }
 
+Result<void> Chat::move_to(const fs::path& file) {
+    std::error_code error;
+    fs::rename(file_, file, error);
+    if (error) return fail(Error::failure, file.string() + ": " + error.message());
+    file_ = file;
+    return {};
+}
+
+bool Chat::lies_there() const {
+    struct stat mine {
+    }, there{};
+    return fd_ >= 0 && fstat(fd_, &mine) == 0 && ::stat(file_.c_str(), &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
 std::string Chat::export_json() const {
     json messages = json::array(), tree = json::array();
     if (!info_.system.empty()) messages.push_back({{"role", "system"}, {"content", info_.system}});
@@ -489,9 +532,7 @@ std::string Chat::export_json() const {
         const ChatMessage& m = message(id);
         messages.push_back({{"role", m.role == "summary" ? "system" : m.role}, {"content", m.text}});
         if (!m.call_id.empty()) messages.back()["tool_call_id"] = m.call_id;
-        for (const ToolCall& call : m.calls)
-            messages.back()["tool_calls"].push_back(
-                {{"id", call.id}, {"type", "function"}, {"function", {{"name", tool_name(call.id)}, {"arguments", call.arguments}}}});
+        if (!m.calls.empty()) messages.back()["tool_calls"] = json(openai_json(m.calls));
     }
     for (const ChatMessage& m : messages_) {
         tree.push_back(to_json(m));
@@ -533,9 +574,7 @@ std::string Chat::export_markdown() const {
 Result<ChatFolder> ChatFolder::open(const fs::path& folder) {
     ChatFolder out;
     out.folder_ = folder;
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) return fail(Error::failure, folder.string() + ": " + error.message());
+    if (auto made = make_folder(folder); !made) return tl::unexpected(made.error());
     out.lock_ = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (out.lock_ >= 0) out.alone_ = flock(out.lock_, LOCK_EX | LOCK_NB) == 0;
     return out;

@@ -34,6 +34,7 @@ struct AnswerStats {
     uint64_t seed = 0;
     std::string end;           // "stop_token", "budget", "context", "cancelled", "error"
     int64_t memory_bytes = 0;  // of the sequence behind it
+    int32_t closing = -1;      // the token that ended it, where it is not the usual end of a turn
     bool operator==(const AnswerStats&) const = default;
 };
 
@@ -44,6 +45,7 @@ struct ChatMessage {
     std::vector<ToolCall> calls = {};  // of tools, in an answer
     std::string call_id = {};          // of a "tool" message: the call that returned this text
     bool open = false;                 // an answer that may be gone on with
+    bool alone = false;                // a summary without the last exchange before it (exchange_stays() in on_full.h)
     bool removed = false;              // with everything below it
     int64_t time = 0;                  // seconds since 1970
     std::string model;                 // that made it
@@ -81,17 +83,18 @@ public:
     void stand(int id);
     std::vector<int> line() const { return line(tip_); }
     std::vector<int> line(int id) const;  // ids from the beginning to this message
-    // What the model is told of it: behind a summary only that, as part of the system prompt, and the last exchange before it.
+    // What the model is told of it: behind a summary only that, as part of the system prompt, and, unless it stands alone, the last exchange before it.
     struct Told {
         std::string system;
         std::vector<int> ids;
     };
     Told told(int id) const;
-    std::vector<int> children(int id) const;  // that are shown, oldest first
-    std::vector<int> ends() const;            // of all branches, oldest first
-    int newest_below(int id) const;           // the end of the branch that goes on from it and was stood at last; itself when nothing follows
-    int messages_below(int id) const;         // with it
-    int64_t time() const;                     // of the newest message, 0 without one
+    std::vector<int> last_exchange(int id) const;  // up to this message, from its question on; none where a summary stands there
+    std::vector<int> children(int id) const;       // that are shown, oldest first
+    std::vector<int> ends() const;                 // of all branches, oldest first
+    int newest_below(int id) const;                // the end of the branch that goes on from it and was stood at last; itself when nothing follows
+    int messages_below(int id) const;              // with it
+    int64_t time() const;                          // of the newest message, 0 without one
 
     int add(ChatMessage message);  // gets its id; one stands at it then
     void more(int id, std::string_view text, std::span<const int32_t> ids);
@@ -106,6 +109,8 @@ public:
     // A file that another program writes to is left to it and the chat goes on in a copy: the value is that sentence, or "".
     Result<std::string> save(bool sync);
     const std::filesystem::path& file() const { return file_; }
+    Result<void> move_to(const std::filesystem::path& file);  // what was saved gets this name, and the place of what has it
+    bool lies_there() const;                                  // the file of this name is still the one that is written to
     bool in_memory() const { return file_.empty(); }
     size_t unsaved_bytes() const { return pending_.size(); }
 

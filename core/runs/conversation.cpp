@@ -28,6 +28,7 @@ Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std
 }
 
 Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messages, Workspace& ws, GenerateOptions options) {
+    remedy_ = Remedy::none;
     const auto encoded = [&](const std::vector<Message>& all) {
         return encode(*tokenizer_, {.messages = all, .tools_json = "", .add_generation_prompt = false});
     };
@@ -46,6 +47,7 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     const int base = tip_;
     const int64_t used = sequence_.rows();
     if (needed > sequence_.room()) {
+        remedy_ = Remedy::make_room;
         const std::string have =
             used > 0 ? std::to_string(limit - used) + " of the context's " + std::to_string(limit) + " are left" : "the context holds " + std::to_string(limit);
         return fail(Error::failure, "the message needs " + std::to_string(needed) + " tokens and " + have);
@@ -79,8 +81,8 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     auto result = answer(std::move(prompt), ws, options);
     if (!result) {
         if (result.error().kind == Error::interrupted && behind_message) {
-            half_read_ = behind_message;
-            result = fail(Error::interrupted, "interrupted after the whole message; the same again goes on from there");
+            half_read_ = behind_message, remedy_ = Remedy::same_again;
+            result = fail(Error::interrupted, "interrupted after the whole message");
         }
         sequence_.restore(*back);
         nodes_.resize(nodes_before);
@@ -108,8 +110,8 @@ Result<int64_t> Conversation::read(std::span<const int32_t> tokens, Workspace& w
         if (fed.error().kind != Error::interrupted) return tl::unexpected(fed.error());
         const int64_t at = sequence_.position() - start;
         if (at > from) half_read_ = sequence_.snapshot();
-        return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " tokens; " +
-                                            (at > 0 ? "the same again goes on from there" : "nothing was kept"));
+        if (at > 0) remedy_ = Remedy::same_again;
+        return fail(Error::interrupted, "interrupted after " + std::to_string(at) + " of " + std::to_string(n) + " tokens");
     }
     half_read_.reset();
     return n - from;
@@ -124,8 +126,7 @@ Result<Conversation::Answer> Conversation::answer(std::vector<int32_t> prompt, W
     out.generation = std::move(*generated);
     const Generation& g = out.generation;
     if (g.end == Generation::End::cancelled && g.tokens.empty()) {
-        return fail(Error::interrupted,
-                    "interrupted after " + std::to_string(g.prompt_tokens) + " of " + std::to_string(prompt.size()) + " tokens; nothing was kept");
+        return fail(Error::interrupted, "interrupted after " + std::to_string(g.prompt_tokens) + " of " + std::to_string(prompt.size()) + " tokens");
     }
     out.prompt_tokens = g.prompt_tokens, out.prefill_ns = g.prefill_ns, out.first_token_ns = g.first_token_ns;
     if (g.end != Generation::End::stop_token) {  // close the turn, so that the next one finds what training has shown: ... <|im_end|><|im_user|>
@@ -149,7 +150,9 @@ Result<void> Conversation::set_on_full(OnFull way, std::function<void(const Summ
 // Asked aside, so that the talk itself never holds the question. Where the model can, that copy rolls, and has room however full the context is.
 Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     const std::vector<int> all = line(tip_);
-    const int answer_node = tip_, question = node(answer_node).parent, left = branch();
+    const int answer_node = tip_, left = branch();
+    int question = node(answer_node).parent;  // of the last exchange, which may hold calls of tools and what they returned
+    while (node(question).parent > 0 && node(question).role != "user") question = node(question).parent;
     Sequence aside = sequence_.fork();
     if (!aside.set_rolling(true)) {
         if (auto moved = seek(std::max(0, node(question).parent), ws, cancel); !moved) return tl::unexpected(moved.error());
@@ -165,14 +168,23 @@ Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     if (summed->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted while summing up");
     const std::string summary = tokenizer_->decode(summed->tokens);
 
-    const std::string system = with_summary(node(all[0]).role == "system" ? node(all[0]).text : "", summary);
-    auto first = encode(*tokenizer_, {.messages = {{.role = "system", .content = system}}, .tools_json = tools_, .add_generation_prompt = false});
-    if (!first) return tl::unexpected(first.error());
+    const auto opening = [&](const std::string& system) {
+        std::vector<Message> messages;
+        if (!system.empty()) messages.push_back({.role = "system", .content = system});
+        return encode(*tokenizer_, {.messages = messages, .tools_json = tools_, .add_generation_prompt = false});
+    };
+    const std::string before = node(all[0]).role == "system" ? node(all[0]).text : "", system = with_summary(before, summary);
+    auto first = opening(system), own = opening(without_summary(before));
+    for (const auto* ids : {&first, &own})
+        if (!*ids) return tl::unexpected(ids->error());
     std::vector<Said> next{{"system", system, std::move(*first)}};
-    for (int i : {question, answer_node}) next.push_back({node(i).role, node(i).text, node(i).tokens});
+    for (int i : all)
+        if (i >= question) next.push_back({node(i).role, node(i).text, node(i).tokens});
     std::vector<int32_t>& last = next.back().tokens;  // one that the context cut off is closed
     if (turn_.end >= 0 && std::find(turn_.stop.begin(), turn_.stop.end(), last.back()) == turn_.stop.end()) last.push_back(turn_.end);
-    if (static_cast<int64_t>(next[0].tokens.size() + next[1].tokens.size() + last.size()) > sequence_.context() / 4 * 3) next.resize(1);  // too long to stay
+    auto tokens = static_cast<int64_t>(own->size());
+    for (size_t i = 1; i < next.size(); ++i) tokens += static_cast<int64_t>(next[i].tokens.size());
+    if (!exchange_stays(tokens, sequence_.context())) next.resize(1);
     if (auto moved = adopt(next, nullptr, ws, cancel); !moved) return tl::unexpected(moved.error());
     if (on_summary_) on_summary_({summary, left});
     return {};
@@ -189,6 +201,7 @@ Result<Conversation::Move> Conversation::adopt(const std::vector<Said>& line, Sn
 }
 
 Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOptions options) {
+    remedy_ = Remedy::none;
     const int old = tip_;
     if (node(old).role != "assistant") return fail(Error::failure, "there is no answer to regenerate yet");
     const int question = node(old).parent;
@@ -206,6 +219,7 @@ Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOpt
 }
 
 Result<Conversation::Move> Conversation::rewind(int turn, Workspace& ws, Cancel cancel) {
+    remedy_ = Remedy::none;
     if (turn < 0 || turn > this->turn()) {
         return fail(Error::failure, "there is no turn " + std::to_string(turn) + ": the line has " + std::to_string(this->turn()));
     }
@@ -217,6 +231,7 @@ Result<Conversation::Move> Conversation::rewind(int turn, Workspace& ws, Cancel 
 }
 
 Result<Conversation::Move> Conversation::go_to_branch(int number, Workspace& ws, Cancel cancel) {
+    remedy_ = Remedy::none;
     for (const Branch& branch : branches_) {
         if (branch.number == number) return go_to(branch.tip, ws, cancel);
     }
@@ -230,6 +245,7 @@ Result<Conversation::Move> Conversation::go_to(int target, Workspace& ws, Cancel
 }
 
 Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel cancel) {
+    remedy_ = Remedy::none;
     Move move = cost(target);
     const int64_t begin = now_ns();
     const int start = start_of(target);

@@ -88,6 +88,9 @@ public:
     int branch() const { return branches_[current_].number; }
     Move cost(int node) const;       // of going there now
     int64_t snapshot_bytes() const;  // of all frozen states
+    // What helps after the error of the last question or move; how it is done, the caller knows.
+    enum class Remedy { none, same_again, make_room };  // what was read is kept; the context is full
+    Remedy remedy() const { return remedy_; }
     const Sequence& sequence() const { return sequence_; }
 
 private:
@@ -110,6 +113,7 @@ private:
     std::string system_, tools_;
     TurnTokens turn_;
     SnapshotPtr half_read_;  // where a reading was interrupted last
+    Remedy remedy_ = Remedy::none;
     OnFull on_full_ = OnFull::stop;
     std::function<void(const Summary&)> on_summary_;
     std::vector<Node> nodes_{Node{}};

@@ -158,6 +158,9 @@ void fields(A& a, AnswerDone& e) {
     fields(a, e.move);
     for (int64_t* t : {&e.phases.embed, &e.phases.kda, &e.phases.mla, &e.phases.dense, &e.phases.moe, &e.phases.head}) a.number(*t);
     a.exact(e.seed), fields(a, e.memory);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    a.number(e.closing);
 }
 template <class A>
 void fields(A& a, Moved& e) {

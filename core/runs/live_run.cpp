@@ -201,7 +201,9 @@ Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, b
             all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
             const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
             all.insert(all.end(), ids.begin(), ids.end());
-            if (!part.open && at_->turn.end >= 0) all.push_back(at_->turn.end);
+            const std::vector<int32_t>& stop = at_->turn.stop;
+            const bool known = !part.ids.empty() && std::find(stop.begin(), stop.end(), part.closing) != stop.end();
+            if (!part.open && at_->turn.end >= 0) all.push_back(known ? part.closing : at_->turn.end);
             continue;
         }
         auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text, .tool_calls = part.tool_calls});
@@ -332,6 +334,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
         tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
+        if (all.back() != at_->turn.end) done.closing = all.back();
     }
     publish_readings();
     pictured_ = 0;  // the last state is always shown

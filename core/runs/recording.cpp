@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "core/files/crc32.h"
@@ -139,18 +140,20 @@ Result<std::string_view> preface(std::string_view bytes, const std::string& file
 
 // --- Writing ----------------------------------------------------------------------------------------------------------
 
-Result<RecordingWriter> RecordingWriter::create(const fs::path& file, const RecordingHeader& header) {
+Result<RecordingWriter> RecordingWriter::create(const fs::path& file, const RecordingHeader& header, const fs::path& called) {
     RecordingWriter w;
-    w.path_ = file;
+    w.path_ = called.empty() ? file : called;
     w.card_ = header.card;
-    w.fd_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (w.fd_ < 0) return fail(Error::failure, file.string() + (errno == EEXIST ? " exists already" : std::string(": ") + std::strerror(errno)));
+    std::error_code none;
+    const bool device = fs::is_character_file(file, none) || fs::is_fifo(file, none);
+    w.fd_ = ::open(file.c_str(), O_WRONLY | O_CLOEXEC | (device ? 0 : O_CREAT | O_EXCL), 0666);
+    if (w.fd_ < 0) return fail(Error::failure, w.path_.string() + (errno == EEXIST ? " exists already" : std::string(": ") + std::strerror(errno)));
     w.waiting_ = kMagic;
     const uint32_t version = kRecordingVersion;
     w.waiting_.append(reinterpret_cast<const char*>(&version), 4);
     w.put_record(static_cast<char>(kHeader) + std::string(1, '\0') + header_text(header));
     if (auto done = w.flush(); !done) {
-        ::unlink(file.c_str());
+        if (!device) ::unlink(file.c_str());
         return tl::unexpected(done.error());
     }
     return w;
@@ -265,7 +268,19 @@ Result<std::shared_ptr<const Recording>> Recording::open(const fs::path& file) {
     std::shared_ptr<Recording> r(new Recording);
     r->path_ = file;
     r->bytes_ = {static_cast<const char*>(map), static_cast<size_t>(st.st_size)};
+    return read(std::move(r));
+}
 
+Result<std::shared_ptr<const Recording>> Recording::of(std::string bytes, const fs::path& called) {
+    std::shared_ptr<Recording> r(new Recording);
+    r->path_ = called;
+    r->own_ = std::move(bytes);
+    r->bytes_ = r->own_;
+    return read(std::move(r));
+}
+
+Result<std::shared_ptr<const Recording>> Recording::read(std::shared_ptr<Recording> r) {
+    const fs::path& file = r->path_;
     const auto front = preface(r->bytes_, file.string());
     if (!front) return tl::unexpected(front.error());
     auto header = parse_header(front->substr(2), file.string());
@@ -300,8 +315,9 @@ Result<std::shared_ptr<const Recording>> Recording::open(const fs::path& file) {
     }
     if (const size_t torn = r->bytes_.size() - at; lost > 0 || torn > 0) {
         r->damage_ = file.string() + " is damaged: " + (lost > 0 ? std::to_string(lost) + " of its records cannot be read" : "") +
-                     (lost > 0 && torn > 0 ? " and " : "") + (torn > 0 ? "its last " + std::to_string(torn) + " bytes are torn" : "") + "; all " +
-                     std::to_string(r->entries_.size()) + " whole events are shown.";
+                     (lost > 0 && torn > 0 ? " and " : "") +
+                     (torn > 0 ? "its last " + (torn == 1 ? "byte is" : std::to_string(torn) + " bytes are") + " torn" : "") +
+                     (r->entries_.size() == 1 ? "; the one whole event is shown." : "; all " + std::to_string(r->entries_.size()) + " whole events are shown.");
     }
     auto card = std::make_shared<RunCard>(*r->header_.card);
     card->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::of_pieces(std::move(pieces)));
@@ -310,7 +326,7 @@ Result<std::shared_ptr<const Recording>> Recording::open(const fs::path& file) {
 }
 
 Recording::~Recording() {
-    if (bytes_.data()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+    if (bytes_.data() && bytes_.data() != own_.data()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 std::optional<Event> Recording::event(size_t i) const {

@@ -30,8 +30,8 @@ struct RecordingHeader {
 // Appends to a new file. Every record is whole or not there: a killed program loses what was not flushed, a full disk the record that did not fit.
 class RecordingWriter {
 public:
-    // Refuses a file that exists.
-    static Result<RecordingWriter> create(const std::filesystem::path& file, const RecordingHeader& header);
+    // Refuses a file that exists. `called`: the name for errors, where it will be renamed.
+    static Result<RecordingWriter> create(const std::filesystem::path& file, const RecordingHeader& header, const std::filesystem::path& called = {});
     RecordingWriter(RecordingWriter&& other) noexcept;
     RecordingWriter& operator=(RecordingWriter&& other) noexcept;
     ~RecordingWriter();  // flushes
@@ -59,6 +59,7 @@ class Recording {
 public:
     // Reads all whole records; damage() says what was not whole. Fails where there is no header, or a newer version.
     static Result<std::shared_ptr<const Recording>> open(const std::filesystem::path& file);
+    static Result<std::shared_ptr<const Recording>> of(std::string bytes, const std::filesystem::path& called);  // the same of what is no file
     // Only the header, for lists of recordings.
     static Result<RecordingHeader> peek(const std::filesystem::path& file);
     ~Recording();
@@ -93,7 +94,9 @@ private:
     std::filesystem::path path_;
     RecordingHeader header_;
     std::string damage_;
-    std::string_view bytes_;  // mapped
+    static Result<std::shared_ptr<const Recording>> read(std::shared_ptr<Recording> r);  // whose bytes are there
+    std::string own_;
+    std::string_view bytes_;  // own or mapped
     std::vector<Entry> entries_;
 };
 

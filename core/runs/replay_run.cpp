@@ -225,7 +225,10 @@ std::vector<Event> ReplayRun::drain() {
             readings += r.is<Readings>(cursor_);
             tell(cursor_);
         }
-        if (!seeking()) arrive();
+        if (seeking())
+            waiting_.push_back(PhaseChanged{Phase::prefill, std::lower_bound(made_.begin(), made_.end(), cursor_) - made_.begin(), at_});
+        else
+            arrive();
         if (cursor_ >= r.size()) end();
         last_ = clock_();
     } else if (playing_) {

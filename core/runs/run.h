@@ -49,6 +49,7 @@ struct Part {
     std::vector<int32_t> ids;
     bool open = false;
     std::vector<ToolCall> tool_calls = {};  // of an answer without ids; those with them spell their calls. Not recorded
+    int32_t closing = -1;                   // the token that ended an answer with ids, where it is not the usual end of a turn. Not recorded
 };
 
 struct LoadModel {
@@ -168,6 +169,7 @@ struct AnswerDone {
     PhaseTimes phases;        // of decoding
     uint64_t seed = 0;
     MemoryUse memory;
+    int32_t closing = -1;  // the token that ended it, where it is not the usual end of a turn
 };
 struct Moved {  // after GoTo
     SnapshotPool::Move move;

@@ -488,7 +488,7 @@ Result<Sweep> parse_sweep(std::string_view text, const std::string& file) {
     Sweep s;
     std::string error;
     Reader top(*json, "", error);
-    if (!error.empty() || !top.has("sweep")) return fail(Error::failure, file + ": this is no recorded sweep (klp sweep --json makes one)");
+    if (!error.empty() || !top.has("sweep")) return fail(Error::failure, file + ": this is no recorded sweep (klp sweep -o FILE.json makes one)");
     int64_t version = 0;
     top.get("sweep", version);
     if (error.empty() && version != 1) return fail(Error::failure, file + ": sweep is " + std::to_string(version) + ", and this program reads 1");

@@ -213,11 +213,11 @@ MakeAnswer Chats::question(std::vector<Part> line) {
     return ask;
 }
 
-void Chats::make(MakeAnswer ask, const char* role, int parent) {
+void Chats::make(MakeAnswer ask, const char* role, int parent, bool alone) {
     Chat& chat = *current_;
     ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat};
-    running_.message = chat.add({.parent = parent, .role = role, .open = true, .time = std::time(nullptr), .model = session_.card()->name});
+    running_.message = chat.add({.parent = parent, .role = role, .open = true, .alone = alone, .time = std::time(nullptr), .model = session_.card()->name});
     running_.before.seed = ask.sampling.seed;
     save(chat, false);
     save_timer_.start();
@@ -266,7 +266,9 @@ void Chats::sum_up() {
                    .sampling = {.temperature = 0},
                    .predict = summary_tokens(session_.card()->context),
                    .roll = can_roll()};
-    make(std::move(ask), "summary", current_->tip());
+    int64_t tokens = tokens_.of_front(*current_);
+    for (int id : current_->last_exchange(current_->tip())) tokens += tokens_.of_message(*current_, id);
+    make(std::move(ask), "summary", current_->tip(), !exchange_stays(tokens, session_.card()->context));
 }
 
 void Chats::grow(Chat& chat, int id) {
@@ -592,7 +594,7 @@ std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
     for (int id : told.ids) {
         const ChatMessage& m = chat.message(id);
         Part part{m.role, m.role == "tool" ? tool_return(m.call_id, m.text) : m.text, {}, open && id == tip, m.calls};
-        if (m.role == "assistant" && tokens_.sound(chat, m)) part.ids = m.ids;
+        if (m.role == "assistant" && tokens_.sound(chat, m)) part.ids = m.ids, part.closing = m.stats ? m.stats->closing : -1;
         line.push_back(std::move(part));
     }
     return line;
@@ -671,7 +673,7 @@ void Chats::take(const AnswerDone& e) {
     if (!running_.chat || e.answer != running_.answer) return;
     AnswerStats stats = running_.before;
     const bool first = stats.tokens == 0;  // else it was gone on with
-    stats.tokens += e.tokens, stats.decode_ns += e.decode_ns, stats.seed = e.seed, stats.memory_bytes = e.memory.total();
+    stats.tokens += e.tokens, stats.decode_ns += e.decode_ns, stats.seed = e.seed, stats.memory_bytes = e.memory.total(), stats.closing = e.closing;
     if (first) stats.prompt_tokens = e.prompt_tokens, stats.prefill_ns = e.prefill_ns, stats.first_token_ns = e.first_token_ns;
     static const char* const kEnds[] = {"stop_token", "budget", "context", "cancelled"};
     stats.end = kEnds[static_cast<int>(e.end)];

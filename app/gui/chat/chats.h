@@ -116,7 +116,7 @@ private:
     void answer(int parent);  // a new message below it
     void sum_up();            // the line, in a message of its own
     MakeAnswer question(std::vector<Part> line);
-    void make(MakeAnswer ask, const char* role, int parent);
+    void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
     void follow();  // the engine goes where we are, if that is cheap

@@ -18,7 +18,7 @@ bool LineTokens::sound(const Chat& chat, const ChatMessage& m) const {
     auto& [size, ok] = sound_[{&chat, m.id}];
     if (size != m.ids.size() || size == 0) {
         const ReadAnswer read = read_answer(*tokenizer_, m.ids);
-        ok = read.text == m.text && read.calls == m.calls, size = m.ids.size();
+        ok = has_all(*tokenizer_, m.ids) && read.text == m.text && read.calls == m.calls, size = m.ids.size();
     }
     return ok;
 }
@@ -51,11 +51,18 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
     return at->second;
 }
 
-int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
+int64_t LineTokens::of_front(const Chat& chat, const std::string& system) const {
     int64_t n = 0;
-    for (const auto& [role, content] : {std::pair(kToolsRole, chat.info().tools), std::pair(std::string_view("system"), told.system)})
+    for (const auto& [role, content] : {std::pair(kToolsRole, chat.info().tools), std::pair(std::string_view("system"), system)})
         if (!content.empty())
             if (const auto ids = encode_message(*tokenizer_, {.role = std::string(role), .content = content})) n += static_cast<int64_t>(ids->size());
+    return n;
+}
+
+int64_t LineTokens::of_front(const Chat& chat) const { return tokenizer_ ? of_front(chat, chat.info().system) : -1; }
+
+int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
+    int64_t n = of_front(chat, told.system);
     for (int id : told.ids) n += of_message(chat, id);
     const auto marker = generation_prompt(*tokenizer_);
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);

@@ -23,6 +23,7 @@ public:
 
     int64_t of_text(const std::string& text) const;          // as a message with its frame
     int64_t of_message(const Chat& chat, int id) const;      // with its frame
+    int64_t of_front(const Chat& chat) const;                // of what stands in front of the talk: tools and system prompt
     int64_t of_line(const Chat& chat) const;                 // of the branch that is stood at, and of the next answer's opening
     int64_t first_position(const Chat& chat, int id) const;  // of an answer's first token
     void came(const Chat& chat, int id, int64_t position) { first_[{&chat, id}] = position; }  // it began there
@@ -37,6 +38,7 @@ public:
     std::vector<int64_t> offsets(const Chat& chat, int id) const;
 
 private:
+    int64_t of_front(const Chat& chat, const std::string& system) const;
     int64_t of_told(const Chat& chat, const Chat::Told& told) const;  // and of an answer's opening
     const TraceStore& trace_;
     std::shared_ptr<const Tokenizer> tokenizer_;
