@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <new>
 #include <sstream>
 #include <string_view>
@@ -66,7 +67,9 @@ CLI::Option* device(CLI::Option* option) {
     return option->capture_default_str()->check(CLI::Validator([](std::string&) { return std::string(); }, "{auto,cpu,cuda,naive}"));  // and cuda:N
 }
 CLI::Option* weights(CLI::Option* option) {
-    return option->check(named(dtypes(), [](const std::string& text) { return trouble_of(type_named(text)); }));
+    std::vector<DTypeInfo> made;  // others are read only
+    std::copy_if(dtypes().begin(), dtypes().end(), std::back_inserter(made), [](const DTypeInfo& type) { return type.encode != nullptr; });
+    return option->check(named(made, [](const std::string& text) { return trouble_of(type_named(text)); }));
 }
 CLI::Option* shape_name(CLI::Option* option) {
     return option->check(named(named_shapes(), [](const std::string& text) { return trouble_of(shape_named(text)); }));
