@@ -36,7 +36,7 @@ CLI::Validator between(double low, double high) {
 
 // What a name may be, said by the same sentence that a bad one meets later; completions offer the names.
 template <class Names>
-CLI::Validator named(const Names& all, std::string (*trouble)(const std::string&)) {
+CLI::Validator named(const Names& all, const std::function<std::string(const std::string&)>& trouble) {
     std::string names;
     for (const auto& one : all) names += (names.empty() ? "" : ",") + std::string(one.name);
     return CLI::Validator([=](std::string& text) { return trouble(text); }, "{" + names + "}");
@@ -66,10 +66,11 @@ CLI::Option* names(const char* type, CLI::Option* option) {
 CLI::Option* device(CLI::Option* option) {
     return option->capture_default_str()->check(CLI::Validator([](std::string&) { return std::string(); }, "{auto,cpu,cuda,naive}"));  // and cuda:N
 }
-CLI::Option* weights(CLI::Option* option) {
-    std::vector<DTypeInfo> made;  // others are read only
-    std::copy_if(dtypes().begin(), dtypes().end(), std::back_inserter(made), [](const DTypeInfo& type) { return type.encode != nullptr; });
-    return option->check(named(made, [](const std::string& text) { return trouble_of(type_named(text)); }));
+// `written`: those that a file can be made with.
+CLI::Option* weights(CLI::Option* option, bool written) {
+    std::vector<DTypeInfo> offered;
+    std::copy_if(dtypes().begin(), dtypes().end(), std::back_inserter(offered), [&](const DTypeInfo& type) { return !written || type.encode; });
+    return option->check(named(offered, [=](const std::string& text) { return trouble_of(type_named(text, written)); }));
 }
 CLI::Option* shape_name(CLI::Option* option) {
     return option->check(named(named_shapes(), [](const std::string& text) { return trouble_of(shape_named(text)); }));
@@ -107,7 +108,7 @@ void add_engine(CLI::App& app, EngineOptions& o) {
 
 void add_shape(CLI::App& app, std::string& shape, std::string& dtype) {
     shape_name(app.add_option("--shape", shape, "a named shape with random weights instead of a model (klp init --list shows them)"));
-    weights(app.add_option("--dtype", dtype, "its weights"))->capture_default_str()->needs("--shape");
+    weights(app.add_option("--dtype", dtype, "its weights"), false)->capture_default_str()->needs("--shape");
 }
 
 void add_sampling(CLI::App& app, SamplingFlags& o) {
@@ -293,7 +294,7 @@ int run(int argc, char** argv) {
     auto* shape = shape_name(sub->add_option("--shape", init.shape, "a named shape; --list shows them"));
     names("FILE", sub->add_option("--config", init.config, "or a config.json"))->excludes(shape);
     names("DIR", sub->add_option("-o,--out", init.out, "folder to make"));
-    weights(sub->add_option("--type", init.type, "how matrices are stored"))->capture_default_str();
+    weights(sub->add_option("--type", init.type, "how matrices are stored"), true)->capture_default_str();
     sub->add_option("-s,--seed", init.seed, "of the weights")->capture_default_str()->check(seed());
     auto* list = sub->add_flag("--list", init.list, "the named shapes");
     for (const char* name : {"--shape", "--config", "--out", "--type", "--seed"}) list->excludes(name);
@@ -302,7 +303,7 @@ int run(int argc, char** argv) {
     sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command, "  klp quantize /tmp/m /tmp/m8 --type q8_0");
     names("MODEL", sub->add_option("source", quantize.source, "folder, or name of a model"))->required();
     names("DIR", sub->add_option("out", quantize.out, "folder to make"))->required();
-    weights(sub->add_option("--type", quantize.type, "how matrices are stored"))->required();
+    weights(sub->add_option("--type", quantize.type, "how matrices are stored"), true)->required();
 
     ModelsOptions models;
     sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command,

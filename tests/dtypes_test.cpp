@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <fstream>
+#include <iterator>
 #include <map>
 
 #include "core/files/safetensors.h"
