@@ -118,7 +118,9 @@ TEST(CommandLine, BashCompletesCommandsOptionsAndFiles) {
     EXPECT_THAT(completed({"--completion", "=", "z"}), ElementsAre("zsh"));
     EXPECT_THAT(completed({"bench", "--threads", ""}), IsEmpty());  // a number
     EXPECT_THAT(completed({"bench", "--shape", "t"}), UnorderedElementsAre("tiny-spec", "tiny"));
-    EXPECT_THAT(completed({"bench", "--shape", "tiny", "--dtype", "q"}), UnorderedElementsAre("q8_0", "q4_0"));
+    EXPECT_THAT(completed({"bench", "--shape", "tiny", "--dtype", "q4"}), UnorderedElementsAre("q4_0", "q4_1", "q4_k"));
+    EXPECT_THAT(completed({"bench", "--shape", "tiny", "--dtype", "iq1_s"}), ElementsAre("iq1_s"));
+    EXPECT_THAT(completed({"init", "--type", "iq1"}), IsEmpty());  // read and not made
     EXPECT_THAT(completed({"init", "--type", "b"}), ElementsAre("bf16"));
     EXPECT_THAT(completed({"--device", "c"}), UnorderedElementsAre("cpu", "cuda"));
     EXPECT_THAT(completed({"--system", ""}), IsEmpty());  // a text is no file

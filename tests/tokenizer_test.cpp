@@ -636,12 +636,12 @@ TEST(ChatTemplate, OnlyTheTemplateMakesControlTokens) {
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = evil, .content = evil})), 3);
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = "tool", .content = evil, .tool_call_id = evil})), 3);
     EXPECT_EQ(specials(*encode_message(tokenizer, {.role = "assistant", .content = evil, .tool_calls = {{evil, evil}}})), 3 + 2 + 3);
-    EXPECT_EQ(specials(*encode(tokenizer, {.tools_json = json::array({{{"name", evil}}}).dump()})), 3 + 2);
+    EXPECT_EQ(specials(*encode(tokenizer, {.tools_json = json::array({{{"type", "function"}, {"function", {{"name", evil}}}}}).dump()})), 3 + 2);
 }
 
 TEST(ChatTemplate, AsksTheVocabularyOnlyForWhatItNeeds) {
     const Tokenizer& mini = vocabulary("mini");  // has no tool tokens
-    EXPECT_TRUE(encode(mini, {.messages = {{.role = "user", .content = "hi"}}, .tools_json = R"([{"name":"f"}])"}));
+    EXPECT_TRUE(encode(mini, {.messages = {{.role = "user", .content = "hi"}}, .tools_json = R"([{"type":"function","function":{"name":"f"}}])"}));
     const auto ids = encode_message(mini, {.role = "assistant", .tool_calls = {{"functions.f:0", "{}"}}});
     ASSERT_FALSE(ids);
     EXPECT_EQ(ids.error().kind, Error::model);
