@@ -456,7 +456,7 @@ inline void decode_blocks(DType type, const char* w, int64_t n, float* out) {
             for (int p = 0; p < 4; ++p) {
                 Group pair[2];
                 q.pair(from, p, pair);
-                __builtin_memcpy(bytes + 64 * p, pair, sizeof pair);
+                for (int i = 0; i < 2; ++i) __builtin_memcpy(bytes + 64 * p + 32 * i, &pair[i], sizeof pair[i]);
             }
             for (int64_t i = 0; i < here; i += kLanes) {
                 const int64_t sub = i * Q::kSubs / 32;

@@ -73,7 +73,7 @@ struct alignas(64) Strip {
 };
 
 // 16 bytes of each of 16 rows, turned around: four bytes of every row in out[0], the next four in out[1], ...
-inline void turn_rows(const char* const* row, int64_t at, __m512i* out) {
+[[gnu::always_inline]] inline void turn_rows(const char* const* row, int64_t at, __m512i* out) {
     __m512i v[4];
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
@@ -93,7 +93,7 @@ constexpr char kSign = 0;  // tiles multiply signed with signed
 constexpr char kSign = -128;  // w + 128
 #endif
 // A group of 16 rows, each four inputs kStrip * 4 bytes after those before.
-inline void turn_group(Q8, const char* const* row, int64_t at, uint8_t* out) {
+[[gnu::always_inline]] inline void turn_group(Q8, const char* const* row, int64_t at, uint8_t* out) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
         __m512i v[4];
@@ -102,7 +102,7 @@ inline void turn_group(Q8, const char* const* row, int64_t at, uint8_t* out) {
         for (int i = 0; i < 4; ++i) _mm512_store_si512(out + (half * 4 + i) * kStrip * 4, _mm512_xor_si512(v[i], _mm512_set1_epi8(kSign)));
     }
 }
-inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
+[[gnu::always_inline]] inline void turn_group(Q4, const char* const* row, int64_t at, uint8_t* out) {
     __m512i v[4];
     turn_rows(row, at + 2, v);
 #pragma GCC unroll 4
@@ -190,15 +190,16 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
         for (int p = 0; p < P; ++p) acc[r][p] = F{};
     const char* x[R];
     for (int r = 0; r < R; ++r) x[r] = t.x[r];
+    const int64_t scales = t.scales, starts = t.starts;
+    [[maybe_unused]] const int64_t lows = t.lows;
     // Where the sums of a part of group g start.
     const auto start_of = [&](int r, int64_t g, int sub) {
         const auto at = [&](int64_t behind) { return splat(*reinterpret_cast<const int32_t*>(x[r] + behind + g * 4)); };
-        return kSubs == 1 ? at(t.starts) : sub == 0 ? at(t.lows) : at(t.starts) - at(t.lows);
+        return kSubs == 1 ? at(starts) : sub == 0 ? at(lows) : at(starts) - at(lows);
     };
     for (int64_t g = 0; g < groups; ++g) {
         ahead.step();
-#pragma GCC unroll 2
-        for (int sub = 0; sub < kSubs; ++sub) {
+        const auto part = [&](int sub) __attribute__((always_inline)) {
             I dot[R][P];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
@@ -221,7 +222,7 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
             for (int p = 0; p < P; ++p) scale[p] = load(w.scales[g * kSubs + sub] + p * kLanes);
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
-                const F of_x = splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+                const F of_x = splat(*reinterpret_cast<const float*>(x[r] + scales + g * 4));
 #pragma GCC unroll 2
                 for (int p = 0; p < P; ++p) acc[r][p] += to_float(dot[r][p]) * (scale[p] * of_x);
             }
@@ -230,12 +231,14 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
                 for (int p = 0; p < P; ++p) min[p] = load(w.mins[g * kSubs + sub] + p * kLanes);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
-                    const F start = to_float(start_of(r, g, sub)) * splat(*reinterpret_cast<const float*>(x[r] + t.scales + g * 4));
+                    const F start = to_float(start_of(r, g, sub)) * splat(*reinterpret_cast<const float*>(x[r] + scales + g * 4));
 #pragma GCC unroll 2
                     for (int p = 0; p < P; ++p) acc[r][p] += start * min[p];
                 }
             }
-        }
+        };
+        part(0);
+        if constexpr (kSubs == 2) part(1);
     }
     for (int r = 0; r < R; ++r)
         for (int p = 0; p < P; ++p) {
@@ -246,7 +249,8 @@ inline void lane_tile(const Strip& w, int64_t groups, const LaneTokens& t, const
 // All tokens of a against a strip. x: the prepared tokens, from the strip's first group on.
 template <int kSubs, bool kMins>
 __attribute__((noinline)) void lane_tokens(const Multiply& a, const Strip& strip, int64_t groups, int64_t row, const char* x, int64_t scales,
-                                           const __mmask16* there, bool add, Ahead& ahead) {
+                                           const __mmask16* there, bool add, Ahead& next) {
+    Ahead ahead = next;  // in registers
     const int64_t x_bytes = lane_row_bytes(a.in), tiles = (a.last - a.first + kLaneTokens - 1) / kLaneTokens;
     LaneTokens t;
     t.scales = scales, t.starts = scales + a.in / 8, t.lows = scales + a.in / 4;
@@ -279,6 +283,7 @@ __attribute__((noinline)) void lane_tokens(const Multiply& a, const Strip& strip
                 lane_tile<7, kSubs, kMins>(strip, groups, t, there, add, ahead);
         }
     }
+    next = ahead;
 }
 
 #if defined(__AMX_TILE__)

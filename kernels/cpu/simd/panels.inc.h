@@ -132,14 +132,16 @@ template <int R, int P, int kSubs, bool kMins>
 inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]] const float* w_mins, int64_t w_groups, int64_t groups, const QuantPanel* x,
                         float* c, bool first, Ahead& ahead) {
     constexpr int kN = P * kVectors, kSteps = 16 / kSubs;
+    const int32_t* x_values[P];  // here, or each prefetch would have them loaded again
+    [[maybe_unused]] const float *x_scales[P], *x_sums[P];
+    for (int p = 0; p < P; ++p) x_values[p] = x[p].values, x_scales[p] = x[p].scales, x_sums[p] = x[p].sums;
     F acc[R][kN];
     for (int r = 0; r < R; ++r) {
         for (int v = 0; v < kN; ++v) acc[r][v] = first ? F{} : load(c + r * kTileWidth + v * kLanes);
     }
     for (int64_t g = 0; g < groups; ++g) {
         ahead.step();
-#pragma GCC unroll 2
-        for (int sub = 0; sub < kSubs; ++sub) {
+        const auto part = [&](int sub) __attribute__((always_inline)) {
             I dot[R][kN];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
@@ -151,7 +153,7 @@ inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]
                 const int64_t at = g * 16 + sub * kSteps + s;
                 I xv[kN];
 #pragma GCC unroll 8
-                for (int v = 0; v < kN; ++v) xv[v] = load_as<I>(x[v / kVectors].values + at * kPanel + v % kVectors * kLanes);
+                for (int v = 0; v < kN; ++v) xv[v] = load_as<I>(x_values[v / kVectors] + at * kPanel + v % kVectors * kLanes);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
                     const I wv = splat(w[r * w_groups * 16 + at]);
@@ -161,15 +163,17 @@ inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]
             }
 #pragma GCC unroll 8
             for (int v = 0; v < kN; ++v) {
-                const F scale = load(x[v / kVectors].scales + g * kPanel + v % kVectors * kLanes);
+                const F scale = load(x_scales[v / kVectors] + g * kPanel + v % kVectors * kLanes);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) acc[r][v] += to_float(dot[r][v]) * (scale * w_scales[(r * w_groups + g) * kSubs + sub]);
             }
-        }
+        };
+        part(0);
+        if constexpr (kSubs == 2) part(1);
         if constexpr (kMins) {
             for (int half = 0; half < 2; ++half)
                 for (int v = 0; v < kN; ++v) {
-                    const F sums = load(x[v / kVectors].sums + (2 * g + half) * kPanel + v % kVectors * kLanes);
+                    const F sums = load(x_sums[v / kVectors] + (2 * g + half) * kPanel + v % kVectors * kLanes);
                     for (int r = 0; r < R; ++r) acc[r][v] += sums * w_mins[(r * w_groups + g) * kSubs + half * (kSubs - 1)];
                 }
         }
@@ -194,7 +198,7 @@ inline void widen_row(const char* w, int64_t n, float* out) {
 }
 
 #if !defined(__AVX512VNNI__)
-// Eight groups.
+// Eight groups; values are aligned to a vector.
 template <class Q>
 inline void widen_batch(Q& q, const char* w, int32_t* values, float* scales, float* mins) {
     typename ScalesOf<Q::kSubs>::Type s, m;
@@ -204,13 +208,7 @@ inline void widen_batch(Q& q, const char* w, int32_t* values, float* scales, flo
     if constexpr (Q::kMins) __builtin_memcpy(mins, &m, sizeof m);
 #pragma GCC unroll 4
     for (int p = 0; p < 4; ++p) {
-        Group pair[2];
-        q.pair(w, p, pair);
-        for (int h = 0; h < 2; ++h) {
-            I v[kGroupVectors];
-            widen<Q>(pair[h], v);
-            __builtin_memcpy(values + (2 * p + h) * 16, v, sizeof v);
-        }
+        pair_values(q, w, p, reinterpret_cast<I*>(values + 2 * p * 16));  // not by way of an array here: g++ would store it and load it again
     }
 }
 template <class Q>
@@ -220,7 +218,7 @@ inline void widen_blocks(Q& q, const char* w, int64_t groups, int32_t* values, f
     for (; g + kBatch <= groups; g += kBatch, w += Q::kBytes) widen_batch(q, w, values + g * 16, scales + g * kSubs, mins + g * kSubs);
     if (g < groups) {
         char rest[Q::kBytes] = {};
-        int32_t v[kBatch * 16];
+        alignas(64) int32_t v[kBatch * 16];
         float s[kBatch * kSubs], m[kBatch * kSubs] = {};
         __builtin_memcpy(rest, w, static_cast<size_t>((groups - g) * (Q::kBytes / 8)));
         widen_batch(q, rest, v, s, m);

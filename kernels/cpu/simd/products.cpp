@@ -270,12 +270,14 @@ struct QuantTiles {
 // Some rows by `wide` panels, from the slice's first group on.
 template <int kSubs, bool kMins>
 __attribute__((noinline)) void quant_tiles(int64_t rows, int64_t wide, const int32_t* w, const float* scales, const float* mins, int64_t w_groups,
-                                           int64_t groups, const QuantPanel* x, float* c, bool first, Ahead& ahead) {
+                                           int64_t groups, const QuantPanel* x, float* c, bool first, Ahead& next) {
+    Ahead ahead = next;  // in registers
     if (wide == 1) tile_rows<quant_rows(1)>(rows, QuantTiles<1, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
     if constexpr (kMaxPanels > 1) {
         if (wide == 2) tile_rows<quant_rows(2)>(rows, QuantTiles<2, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
         if (wide == 3) tile_rows<quant_rows(3)>(rows, QuantTiles<3, kSubs, kMins>{w, scales, mins, w_groups, groups, x, c, first, ahead});
     }
+    next = ahead;
 }
 #endif
 

@@ -125,6 +125,19 @@ inline __m512 twice(const F8& scales) {
 }
 inline __m512 twice(const F16& scales) { return reinterpret_cast<__m512>(scales); }
 
+// Groups 2 p and 2 p + 1 as 64 unsigned bytes.
+template <class Q>
+inline __m512i pair_bytes(const Q& q, const char* w, int p) {
+    Group pair[2];
+    q.pair(w, p, pair);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(reinterpret_cast<__m256i>(pair[0])), reinterpret_cast<__m256i>(pair[1]), 1);
+}
+inline __m512i pair_bytes(const Q4&, const char* w, int p) {  // two blocks side by side are two operations less
+    const __m128i *a = reinterpret_cast<const __m128i*>(w + 2 * p * 18 + 2), *b = reinterpret_cast<const __m128i*>(w + (2 * p + 1) * 18 + 2);
+    const __m512i both = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(_mm_loadu_si128(a)), 0xff00, _mm_loadu_si128(b));
+    return _mm512_and_si512(_mm512_sllv_epi64(both, _mm512_set_epi64(0, 0, 4, 4, 0, 0, 4, 4)), _mm512_set1_epi8(-16));
+}
+
 // The groups from g on.
 template <int N, class Q>
 inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows, F* acc) {
@@ -147,9 +160,7 @@ inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-        Group pair[2];
-        q.pair(w, i, pair);
-        const __m512i values = _mm512_inserti64x4(_mm512_castsi256_si512(reinterpret_cast<__m256i>(pair[0])), reinterpret_cast<__m256i>(pair[1]), 1);
+        const __m512i values = pair_bytes(q, w, i);
         const __m512i spread = _mm512_add_epi32(first, _mm512_set1_epi32(i * kStep));
 #pragma GCC unroll 8
         for (int t = 0; t < N; ++t) {
@@ -180,6 +191,28 @@ inline void widen(const Group& bytes, I* out) {
     __builtin_memcpy(out, v, sizeof v);
 #endif
 }
+// Groups 2 p and 2 p + 1.
+template <class Q>
+inline void pair_values(const Q& q, const char* w, int p, I* out) {
+    Group pair[2];
+    q.pair(w, p, pair);
+    widen<Q>(pair[0], out);
+    widen<Q>(pair[1], out + kGroupVectors);
+}
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Where a group as bytes fills a vector and as int16 two, these need not meet in one.
+inline void pair_values(const Q8&, const char* w, int p, I* out) {
+    for (int i = 0; i < 4; ++i)
+        out[i] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + (2 * p + i / 2) * 34 + 2 + i % 2 * 16))));
+}
+inline void pair_values(const Q4&, const char* w, int p, I* out) {
+    for (int i = 0; i < 2; ++i) {
+        const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w + (2 * p + i) * 18 + 2)), high = _mm_set1_epi8(-16), sign = _mm_set1_epi8(-128);
+        out[2 * i] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm_xor_si128(_mm_and_si128(_mm_slli_epi16(both, 4), high), sign)));
+        out[2 * i + 1] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm_xor_si128(_mm_and_si128(both, high), sign)));
+    }
+}
+#endif
 // Lane by lane, the sum of two neighbours' products.
 inline I madd(I a, I b) {
 #if defined(__AVX512F__)
@@ -208,13 +241,12 @@ inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows
     }
 #pragma GCC unroll 4
     for (int p = 0; p < 4; ++p) {
-        Group pair[2];
-        q.pair(w, p, pair);
+        I pair[2 * kGroupVectors];
+        pair_values(q, w, p, pair);
 #pragma GCC unroll 2
         for (int h = 0; h < 2; ++h) {
             const int i = 2 * p + h;
-            I values[kGroupVectors];
-            widen<Q>(pair[h], values);
+            const I* values = pair + h * kGroupVectors;
 #pragma GCC unroll 8
             for (int t = 0; t < N; ++t) {
                 const Quant* x = rows[t].values + (g + i) * 32;
