@@ -1,6 +1,7 @@
 // Storage types: what their bytes mean, and how close to a number they come.
 #include <gmock/gmock.h>
 
+#include <iterator>
 #include <bit>
 #include <fstream>
 #include <iterator>

@@ -142,10 +142,9 @@ inline __m512i pair_bytes(const Q4&, const char* w, int p) {  // two blocks side
 template <int N, class Q>
 inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows, F* acc) {
     // The scales of pair i of groups where its sums lie: of eight for all of them, or of sixteen.
-    constexpr int kStep = 2 * Q::kSubs, kWide = 16 / kStep;
+    constexpr int kStep = 2 * Q::kSubs;
     const __m512i first =
         Q::kSubs == 1 ? _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0) : _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-    static_assert(kWide * kStep == 16);
     typename ScalesOf<Q::kSubs>::Type w_scales, w_mins;
     q.scales(w, w_scales, w_mins);
     __m512 scales[N];
