@@ -202,8 +202,14 @@ struct Iq4Nl : Of32<18, false> {
 };
 struct Mxfp4 : Of32<17, false> {
     static void scales(const char* w, F8& s, F8&) {
+        uint64_t bytes = 0;
+        for (int b = 0; b < 8; ++b) bytes |= uint64_t{static_cast<uint8_t>(w[b * 17])} << 8 * b;
         U8 e;
-        for (int b = 0; b < 8; ++b) e[b] = static_cast<uint8_t>(w[b * 17]);
+#if defined(__AVX2__)
+        e = reinterpret_cast<U8>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes))));
+#else
+        for (int b = 0; b < 8; ++b) e[b] = bytes >> 8 * b & 255;
+#endif
         const U8 normal = (e - 1) << 23, subnormal = (e + 1) << 21;  // 2^-128 is 1 << 21, 2^-127 is 2 << 21
         s = reinterpret_cast<F8>(e < 2 ? subnormal : normal);
     }

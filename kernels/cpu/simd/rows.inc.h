@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/cpu/simd/formats.inc.h"
+#include "kernels/cpu/simd/pairs.inc.h"
 #include "kernels/cpu/simd/vector.inc.h"
 
 namespace klp {
@@ -124,19 +125,6 @@ inline __m512 twice(const F8& scales) {
     return _mm512_permutexvar_ps(_mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0), _mm512_castps256_ps512(reinterpret_cast<__m256>(scales)));
 }
 inline __m512 twice(const F16& scales) { return reinterpret_cast<__m512>(scales); }
-
-// Groups 2 p and 2 p + 1 as 64 unsigned bytes.
-template <class Q>
-inline __m512i pair_bytes(const Q& q, const char* w, int p) {
-    Group pair[2];
-    q.pair(w, p, pair);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(reinterpret_cast<__m256i>(pair[0])), reinterpret_cast<__m256i>(pair[1]), 1);
-}
-inline __m512i pair_bytes(const Q4&, const char* w, int p) {  // two blocks side by side are two operations less
-    const __m128i *a = reinterpret_cast<const __m128i*>(w + 2 * p * 18 + 2), *b = reinterpret_cast<const __m128i*>(w + (2 * p + 1) * 18 + 2);
-    const __m512i both = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(_mm_loadu_si128(a)), 0xff00, _mm_loadu_si128(b));
-    return _mm512_and_si512(_mm512_sllv_epi64(both, _mm512_set_epi64(0, 0, 4, 4, 0, 0, 4, 4)), _mm512_set1_epi8(-16));
-}
 
 // The groups from g on.
 template <int N, class Q>
