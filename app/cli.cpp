@@ -101,7 +101,7 @@ void hand_down(CLI::App& app, CLI::App& sub, bool help) {
 }
 
 void add_engine(CLI::App& app, EngineOptions& o) {
-    names("MODEL", app.add_option("-m,--model", o.model, "folder, or name of a model; without it the embedded demo"));
+    names("MODEL", app.add_option("-m,--model", o.model, "folder, GGUF file, or name of a model; without it the embedded demo"));
     device(app.add_option("--device", o.device, "where it runs; cuda:1 is the second card"));
     app.add_option("-t,--threads", o.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
 }
@@ -120,6 +120,10 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
     app.add_option("-s,--seed", o.seed, "of the sampler; without it another one each time")->check(seed());
 }
 
+void add_template(CLI::App& app, EngineOptions& o) {
+    app.add_option("--template", o.chat_template, "talk in this format even where the model's file names another: kimi")->check(CLI::IsMember({"kimi"}));
+}
+
 void add_on_full(CLI::App& app, std::string& way) {
     app.add_option("--on-full", way, "when the context is full: stop; roll on, dropping the oldest tokens from the cache; summarise and go on")
         ->capture_default_str()
@@ -131,6 +135,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
     app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal")->excludes(prompt);
     app.add_option("--system", o.system, "system prompt");
+    add_template(app, o.engine);
     names("FILE", app.add_option("--tools", o.tools, "JSON with the tools that the model may call, as OpenAI's API has them"));
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
@@ -202,7 +207,7 @@ int run(int argc, char** argv) {
                      "  klp info                              the embedded model\n"
                      "  klp info --shape kimi-linear-48b      needs no file\n"
                      "  klp info --check ~/models/mine        reads all weights");
-    names("MODEL", sub->add_option("model,-m,--model", info.model, "folder, or name of a model"));
+    names("MODEL", sub->add_option("model,-m,--model", info.model, "folder, GGUF file, or name of a model"));
     add_shape(*sub, info.shape, info.dtype);
     sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity")->excludes("--shape");
     sub->add_flag("--json", info.json, "as a JSON object");
@@ -227,7 +232,7 @@ int run(int argc, char** argv) {
                      "  klp tokenize \"Hello there\"\n"
                      "  klp tokenize --decode \"300 301\"\n"
                      "  klp tokenize --json < text.txt");
-    names("MODEL", sub->add_option("-m,--model", tokenize.model, "folder, or name of a model"));
+    names("MODEL", sub->add_option("-m,--model", tokenize.model, "folder, GGUF file, or name of a model"));
     sub->add_option("text", tokenize.text, "text (or ids with --decode); without it stdin");
     sub->add_flag("--decode", tokenize.decode, "ids to text");
     sub->add_flag("--special", tokenize.special, "recognise (or show) control tokens such as <|im_end|>");
@@ -301,7 +306,7 @@ int run(int argc, char** argv) {
 
     QuantizeOptions quantize;
     sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command, "  klp quantize /tmp/m /tmp/m8 --type q8_0");
-    names("MODEL", sub->add_option("source", quantize.source, "folder, or name of a model"))->required();
+    names("MODEL", sub->add_option("source", quantize.source, "folder, GGUF file, or name of a model"))->required();
     names("DIR", sub->add_option("out", quantize.out, "folder to make"))->required();
     weights(sub->add_option("--type", quantize.type, "how matrices are stored"), true)->required();
 
@@ -333,6 +338,7 @@ int run(int argc, char** argv) {
     names("FILE", sub->add_option("--turns", run.turns, "or a file with one question a line"))->excludes(prompts);
     auto* made = names("FILE", sub->add_option("-o,--out", run.out, "recording to make (.klprun)"));
     sub->add_option("--system", run.system, "system prompt");
+    add_template(*sub, run.engine);
     names("FILE", sub->add_option("--tools", run.tools, "JSON with the tools that the model may call; a turn '/tool ID TEXT' returns from a call"));
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));

@@ -29,10 +29,11 @@ Result<ModelReport> look_at(const std::string& model) {
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     ModelReport out{.folder = checkpoint->folder.string()};
     if (!checkpoint->tokenizer) {
-        out.notes.push_back("it has no tokenizer (tiktoken.model or tokenizer.json), so it can be measured but not talked to");
+        out.notes.push_back("it " + std::string(kNoTokenizer));
         return out;
     }
     out.notes = checkpoint->tokenizer->notes();
+    if (auto ours = check_template(*checkpoint, false); !ours) out.notes.push_back(ours.error().message);
     auto turn = turn_tokens(*checkpoint->tokenizer, checkpoint->config);
     if (!turn) {
         out.notes.push_back(turn.error().message);

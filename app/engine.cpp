@@ -24,7 +24,13 @@ std::string model_name(const std::filesystem::path& folder) {
     if (const auto cache = clean.parent_path().parent_path().filename().string();
         clean.parent_path().filename() == "snapshots" && cache.starts_with("models--"))
         return one_line(cache.substr(cache.rfind("--") + 2));
-    return one_line(clean.filename().string());
+    std::string name = clean.filename().string();
+    if (name.ends_with(".gguf")) {
+        name.erase(name.size() - 5);
+        constexpr size_t kPart = std::string_view("-00001-of-00003").size();
+        if (name.size() > kPart && name[name.size() - kPart] == '-' && name.substr(name.size() - 9, 4) == "-of-") name.erase(name.size() - kPart);
+    }
+    return one_line(name);
 }
 
 int cache_value_bytes(const Model& model) { return info(model.cache_type()).bytes; }
@@ -120,7 +126,12 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
 
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint) {
     if (checkpoint.tokenizer) return checkpoint.tokenizer;
-    return fail(Error::model, checkpoint.folder.string() + " has no tokenizer (tiktoken.model or tokenizer.json), so it can be measured but not talked to");
+    return fail(Error::model, checkpoint.folder.string() + " " + std::string(kNoTokenizer));
+}
+
+Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway) {
+    if (checkpoint.foreign_template.empty() || kimi_anyway) return {};
+    return fail(Error::model, checkpoint.foreign_template + ", and this program has no other; klp --template kimi talks in Kimi's all the same");
 }
 
 void read_generation_defaults(const std::filesystem::path& folder, Sampling& settings, int64_t& predict) {

@@ -15,6 +15,7 @@ struct EngineOptions {
     int threads = 0;                          // 0: all cores
     int64_t context = LoadOptions{}.context;  // tokens that must fit beside the weights
     int64_t room = 0;                         // tokens that a sequence may hold even where the model was made for fewer
+    std::string chat_template;                // "kimi": talk in Kimi's format even where the model's file names another
 };
 
 struct Engine {
@@ -32,7 +33,7 @@ struct Engine {
 Result<void> check_threads(const std::string& device, int threads);
 void note_context(const std::string& what, int64_t asked, int64_t context);
 Result<Engine> open_engine(const EngineOptions& options, const Terminal& terminal);
-// Only the folder: headers and config, no weights.
+// Only what is said in front of the weights: headers, config, tokenizer.
 Result<Checkpoint> open_folder(const std::string& model);
 // A shape, its weights drawn. And the same of a folder that has no weights but only a config.json, as bf16; nothing where it has some, or something else.
 Result<Checkpoint> open_shape(const std::string& name, const std::string& dtype);
@@ -42,6 +43,8 @@ Result<ModelConfig> shape_named(const std::string& name);
 std::string type_names(bool written);  // of weights; `written`: that files can be made with
 Result<DType> type_named(const std::string& name, bool written);
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
+// An Error where the model's file names another chat template than the one of this program.
+Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway);
 
 std::string model_name(const std::filesystem::path& folder);
 // Bytes of one value of the MLA cache.

@@ -46,6 +46,18 @@ std::string feed_forward(const ModelConfig& c) {
            std::to_string(c.num_shared_experts) + " shared; " + (c.router_softmax ? "softmax" : "sigmoid") + " router";
 }
 
+// What tensors are for, in the order of a forward pass. A quantiser chooses a type for each kind.
+constexpr std::string_view kKinds[] = {"embedding", "KDA and MLA", "router and norms", "dense and shared", "experts", "output", "others"};
+std::string_view kind_of(const TensorInfo& t) {
+    const auto has = [&](const char* part) { return t.name.find(part) != std::string::npos; };
+    if (has("embed_tokens")) return "embedding";
+    if (has("lm_head")) return "output";
+    if (has("norm") || has("_moe.gate.")) return "router and norms";
+    if (has(".self_attn.")) return "KDA and MLA";
+    if (has(".experts.")) return "experts";
+    return has(".mlp.") || has("shared_experts") ? "dense and shared" : "others";
+}
+
 }  // namespace
 
 int info_command(const InfoOptions& options, Terminal& terminal) {
@@ -57,12 +69,12 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     const std::string name = options.shape.empty() ? model_name(checkpoint->folder) : options.shape;
     const ModelConfig& c = checkpoint->config;
     std::map<std::string, TypeTotal> types;
+    std::map<std::string_view, std::map<std::string, TypeTotal>> kinds;
     TypeTotal all;
     const std::vector<TensorInfo> tensors = checkpoint->source->tensors();
     for (const TensorInfo& t : tensors) {
-        TypeTotal& type = types[t.readable ? std::string(info(t.type).name) : t.stored];
-        ++type.tensors, type.bytes += t.bytes;
-        ++all.tensors, all.bytes += t.bytes;
+        const std::string type = t.readable ? std::string(info(t.type).name) : t.stored;
+        for (TypeTotal* total : {&types[type], &kinds[kind_of(t)][type], &all}) ++total->tensors, total->bytes += t.bytes;
     }
     std::vector<OddValues> odd;
     if (options.check) {
@@ -85,6 +97,9 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     if (options.json) {
         Json by_type;
         for (const auto& [type, total] : types) by_type[type] = {{"tensors", total.tensors}, {"bytes", total.bytes}};
+        Json by_kind;
+        for (std::string_view kind : kKinds)
+            for (const auto& [type, total] : kinds[kind]) by_kind[std::string(kind)][type] = {{"tensors", total.tensors}, {"bytes", total.bytes}};
         Json out{{"model", name},
                  {"folder", checkpoint->folder.string()},
                  {"model_type", c.model_type},
@@ -94,7 +109,9 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
                  {"context", c.model_max_length},
                  {"parameters", {{"total", parameters.total}, {"active", parameters.active}}},
                  {"tensors", by_type},
+                 {"by_kind", by_kind},
                  {"bytes", all.bytes},
+                 {"file_type", checkpoint->file_type},
                  {"computed", computed},
                  {"tokenizer", checkpoint->tokenizer != nullptr},
                  {"memory", memory_json(c, cache_bytes)},
@@ -113,9 +130,9 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     facts.add({"architecture", c.model_type + ", " + std::to_string(c.num_hidden_layers) + " layers, width " + std::to_string(c.hidden_size)});
     facts.add({"mixers", mixers(c)});
     facts.add({"feed-forward", feed_forward(c)});
-    facts.add({"vocabulary",
-               grouped(c.vocab_size) + (c.tie_word_embeddings ? ", tied" : "") + (checkpoint->tokenizer || computed ? "" : "; no tokenizer in the folder")});
+    facts.add({"vocabulary", grouped(c.vocab_size) + (c.tie_word_embeddings ? ", tied" : "") + (checkpoint->tokenizer || computed ? "" : "; no tokenizer")});
     facts.add({"context", grouped(c.model_max_length) + " tokens"});
+    if (!checkpoint->file_type.empty()) facts.add({"file type", checkpoint->file_type});
     facts.add({"parameters", count_text(parameters.total) + " in all, " + count_text(parameters.active) + " active for a token"});
     std::string lines = facts.text();
     lines.erase(0, lines.find('\n') + 1);
@@ -123,6 +140,17 @@ int info_command(const InfoOptions& options, Terminal& terminal) {
     Table table({"type", "tensors", "bytes"});
     for (const auto& [type, total] : types) table.add({type, grouped(total.tensors), bytes_text(total.bytes)});
     table.add({"all", grouped(all.tensors), bytes_text(all.bytes)});
+    if (types.size() > 2) {  // a mix: which type is where
+        out += table.text() + "\n";
+        table = Table({"tensors of", "types", "bytes"});
+        for (std::string_view kind : kKinds) {
+            std::string names;
+            int64_t bytes = 0;
+            for (const auto& [type, total] : kinds[kind])
+                names += (names.empty() ? "" : ", ") + type + (kinds[kind].size() > 1 ? " " + grouped(total.tensors) : ""), bytes += total.bytes;
+            if (!names.empty()) table.add({std::string(kind), names, bytes_text(bytes)});
+        }
+    }
     out += table.text() + (computed ? "computed: no weights are here, these are what they would be\n" : "") + "\n" +
            memory_by_context(c, cache_bytes, 0, 0, canvas);
     if (options.check) {

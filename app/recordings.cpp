@@ -146,7 +146,11 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     std::shared_ptr<const RunCard> card;
     {
         Progress progress(terminal, "loading");
-        run.post(LoadModel{options.engine.model, options.engine.device, options.engine.threads, options.context});
+        run.post(LoadModel{.model = options.engine.model,
+                           .device = options.engine.device,
+                           .threads = options.engine.threads,
+                           .context = options.context,
+                           .kimi_template = !options.engine.chat_template.empty()});
         const auto loaded = events_until([&](const Event& e) -> Result<bool> {
             if (const auto* loading = std::get_if<Loading>(&e)) progress.at(std::llround(1000 * loading->fraction), 1000);
             if (const auto* l = std::get_if<Loaded>(&e)) card = l->card;

@@ -37,6 +37,7 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
     if (!engine) return tl::unexpected(engine.error());
     auto tokenizer = need_tokenizer(engine->checkpoint);
     if (!tokenizer) return tl::unexpected(tokenizer.error());
+    if (auto ours = check_template(engine->checkpoint, !options.engine.chat_template.empty()); !ours) return tl::unexpected(ours.error());
     auto talk = Conversation::begin(engine->model, *tokenizer, options.context);
     if (!talk) return tl::unexpected(talk.error());
     note_context("-c", options.context, engine->config().model_max_length);

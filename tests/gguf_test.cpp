@@ -510,9 +510,9 @@ TEST(GgufContainer, WhatIsWrongIsSaid) {
     EXPECT_THAT(one({half, 4}, 0, 0), HasSubstr("has a dimension of 9223372036854775808"));
     EXPECT_THAT(one({half - 1, 4}, 0, 0), HasSubstr("whose size overflows"));
     EXPECT_THAT(one({1u << 31, 1u << 31, 2}, 0, 0), HasSubstr("whose size overflows"));
-    EXPECT_THAT(one({33}, 8, 0), HasSubstr("has rows of 33 values, which Q8_0 cannot divide into blocks of 32"));
+    EXPECT_THAT(one({33}, 8, 0), HasSubstr("has rows of 33 values, which q8_0 cannot divide into blocks of 32"));
     EXPECT_THAT(one({4}, 5, 0), HasSubstr("has the unknown type 5"));
-    EXPECT_THAT(one({64}, 40, 0), HasSubstr("is stored as NVFP4, which this program does not read"));
+    EXPECT_THAT(one({64}, 40, 0), HasSubstr("is stored as nvfp4, which this program does not read"));
     EXPECT_THAT(one({1, 1, 1, 1, 1}, 0, 0), HasSubstr("has 5 dimensions"));
     const auto two = [&](const std::string& a, const std::string& b) { return parsed(filled(head(2, 0) + a + b, 128)); };
     EXPECT_EQ(two(tensor("a", {16}, 0, 64), tensor("b", {16}, 0, 0)), "");

@@ -38,9 +38,9 @@ int main(int argc, char** argv) {
     flags.setApplicationDescription("Kimi Linear Playground: chat with a Kimi Linear model and watch its memory work.");
     flags.addHelpOption();
     flags.addVersionOption();
-    flags.addOption({{"m", "model"}, "Load this model at once: a folder, or the name of a model; \"demo\" is the embedded one.", "model"});
+    flags.addOption({{"m", "model"}, "Load this model at once: a folder, a GGUF file, or the name of a model; \"demo\" is the embedded one.", "model"});
     flags.addOption({"device", "auto, cpu, cuda, cuda:N.", "device", "auto"});
-    flags.addPositionalArgument("file", "A recorded run (.klprun) to watch.", "[file]");
+    flags.addPositionalArgument("file", "A recorded run (.klprun) to watch, or a model to load.", "[file]");
     flags.process(app);
 
     klp::gui::apply_theme(app, static_cast<klp::gui::ThemeChoice>(QSettings().value("theme", 0).toInt()));
@@ -51,6 +51,6 @@ int main(int argc, char** argv) {
     window.set_device(flags.value("device"));
     window.show();
     if (flags.isSet("model")) window.load_model(flags.value("model"));
-    if (!flags.positionalArguments().isEmpty()) window.open_recording(flags.positionalArguments().first());
+    if (!flags.positionalArguments().isEmpty()) window.open(flags.positionalArguments().first());
     return QApplication::exec();
 }

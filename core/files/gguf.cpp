@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
 #include <cstring>
 
 #include "core/files/foreign.h"
@@ -14,27 +13,17 @@ static_assert(std::endian::native == std::endian::little, "GGUF files are little
 
 namespace {
 
-// ggml's types of tensors. Those that this program has carry the same name in small letters (kernels/dtype.cpp); the others are known by name and refused when
-// an operation asks for them.
-struct GgmlType {
+// Types that ggml has and this program has not (kernels/dtypes has the others): known by name, so that a file which holds one can still be looked at.
+struct ForeignType {
     uint32_t id;
     const char* name;
-    int block, bytes;  // 0: known by its name alone
+    int block, bytes;  // 0: its size is not known here, and the file is refused
 };
-constexpr GgmlType kGgmlTypes[] = {
-    {0, "F32", 1, 4},         {1, "F16", 1, 2},         {2, "Q4_0", 32, 18},      {3, "Q4_1", 32, 20},    {6, "Q5_0", 32, 22},    {7, "Q5_1", 32, 24},
-    {8, "Q8_0", 32, 34},      {10, "Q2_K", 256, 84},    {11, "Q3_K", 256, 110},   {12, "Q4_K", 256, 144}, {13, "Q5_K", 256, 176}, {14, "Q6_K", 256, 210},
-    {16, "IQ2_XXS", 256, 66}, {17, "IQ2_XS", 256, 74},  {18, "IQ3_XXS", 256, 98}, {19, "IQ1_S", 256, 50}, {20, "IQ4_NL", 32, 18}, {21, "IQ3_S", 256, 110},
-    {22, "IQ2_S", 256, 82},   {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},         {25, "I16", 1, 2},      {26, "I32", 1, 4},      {27, "I64", 1, 8},
-    {28, "F64", 1, 8},        {29, "IQ1_M", 256, 56},   {30, "BF16", 1, 2},       {34, "TQ1_0", 256, 54}, {35, "TQ2_0", 256, 66}, {39, "MXFP4", 32, 17},
-    {31, "Q4_0_4_4", 0, 0},   {32, "Q4_0_4_8", 0, 0},   {33, "Q4_0_8_8", 0, 0},   {40, "NVFP4", 0, 0},    {41, "Q1_0", 0, 0},     {42, "Q2_0", 0, 0},
+constexpr ForeignType kForeignTypes[] = {
+    {24, "i8", 1, 1},       {25, "i16", 1, 2},      {26, "i32", 1, 4},      {27, "i64", 1, 8},      {28, "f64", 1, 8},
+    {34, "tq1_0", 256, 54}, {35, "tq2_0", 256, 66}, {31, "q4_0_4_4", 0, 0}, {32, "q4_0_4_8", 0, 0}, {33, "q4_0_8_8", 0, 0},
+    {40, "nvfp4", 0, 0},    {41, "q1_0", 0, 0},     {42, "q2_0", 0, 0},
 };
-
-std::string small_letters(std::string_view name) {
-    std::string s(name);
-    std::transform(s.begin(), s.end(), s.begin(), [](unsigned char c) { return std::tolower(c); });
-    return s;
-}
 
 constexpr int kValueBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};  // of a GgufValue::Type; texts and lists say their own
 constexpr uint32_t kTypes = std::size(kValueBytes);
@@ -155,23 +144,24 @@ private:
 
 // What is wrong with a tensor's place and size, in words that follow its name.
 std::string place_tensor(GgufTensor& t, uint32_t type, uint64_t offset, int64_t data, int64_t file_bytes, uint64_t alignment) {
-    const GgmlType* row = std::find_if(std::begin(kGgmlTypes), std::end(kGgmlTypes), [&](const GgmlType& g) { return g.id == type; });
-    if (row == std::end(kGgmlTypes)) return "has the unknown type " + std::to_string(type);
-    if (row->block == 0) return std::string("is stored as ") + row->name + ", which this program does not read";
-    t.info.stored = row->name;
-    if (const DTypeInfo* own = find_dtype(small_letters(row->name))) {
-        KLP_CHECK(own->block == row->block && own->bytes == row->bytes);
-        t.info.type = own->type;
+    int block = 0, block_bytes = 0;
+    const auto own = std::find_if(dtypes().begin(), dtypes().end(), [&](const DTypeInfo& d) { return d.ggml == static_cast<int64_t>(type); });
+    if (own != dtypes().end()) {
+        t.info.type = own->type, t.info.stored = own->name;
+        block = own->block, block_bytes = own->bytes;
     } else {
-        t.info.readable = false;
+        const auto* foreign = std::find_if(std::begin(kForeignTypes), std::end(kForeignTypes), [&](const ForeignType& f) { return f.id == type; });
+        if (foreign == std::end(kForeignTypes)) return "has the unknown type " + std::to_string(type);
+        t.info.readable = false, t.info.stored = foreign->name;
+        block = foreign->block, block_bytes = foreign->bytes;
     }
+    if (block == 0) return "is stored as " + t.info.stored + ", which this program does not read";
     const std::vector<int64_t>& shape = t.info.shape;
     const int64_t in = shape.empty() ? 1 : shape.back();
-    if (in % row->block)
-        return "has rows of " + std::to_string(in) + " values, which " + row->name + " cannot divide into blocks of " + std::to_string(row->block);
-    int64_t bytes = row->bytes;
+    if (in % block) return "has rows of " + std::to_string(in) + " values, which " + t.info.stored + " cannot divide into blocks of " + std::to_string(block);
+    int64_t bytes = block_bytes;
     for (size_t i = 0; i < shape.size(); ++i)
-        if (__builtin_mul_overflow(bytes, i + 1 == shape.size() ? in / row->block : shape[i], &bytes))
+        if (__builtin_mul_overflow(bytes, i + 1 == shape.size() ? in / block : shape[i], &bytes))
             return "has the shape " + shape_text(shape) + ", whose size overflows";
     t.info.bytes = bytes;
     if (offset % alignment) return "begins at byte " + std::to_string(offset) + " of the data, no multiple of the alignment " + std::to_string(alignment);
@@ -369,10 +359,7 @@ std::string gguf_header(std::span<const GgufPair> metadata, std::span<const Tens
         put_text(out, t.name);
         put_number(out, static_cast<uint32_t>(t.shape.size()));
         for (size_t d = t.shape.size(); d-- > 0;) put_number<uint64_t>(out, static_cast<uint64_t>(t.shape[d]));
-        const auto row =
-            std::find_if(std::begin(kGgmlTypes), std::end(kGgmlTypes), [&](const GgmlType& g) { return small_letters(g.name) == info(t.type).name; });
-        KLP_CHECK(row != std::end(kGgmlTypes));
-        put_number(out, row->id);
+        put_number(out, static_cast<uint32_t>(info(t.type).ggml));
         put_number(out, static_cast<uint64_t>(at));
         at = filled_up(at + t.bytes);
     }

@@ -31,7 +31,7 @@ struct GgufValue {
 };
 
 struct GgufTensor {
-    TensorInfo info;    // `stored` as ggml spells it: "Q4_K"
+    TensorInfo info;
     int64_t begin = 0;  // bytes from the file's start
 };
 

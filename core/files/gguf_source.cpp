@@ -228,9 +228,9 @@ Result<void> add_qkv(GgufSource& source, const Place& at, MappedTensor tensor) {
 Result<void> add_decay(GgufSource& source, const Place& at, MappedTensor tensor, const ModelConfig& c) {
     if (auto checked = at.check({c.kda_heads}); !checked) return checked;
     if (!tensor.info.readable || info(tensor.info.type).block > 1)
-        return fail(Error::model, at.where + " is stored as " + tensor.info.stored + " where F32 belongs");
+        return fail(Error::model, at.where + " is stored as " + tensor.info.stored + " where f32 belongs");
     tensor.info.shape = {1, 1, c.kda_heads, 1};
-    tensor.info.type = DType::f32, tensor.info.stored = "F32", tensor.info.bytes = int64_t{4} * c.kda_heads;
+    tensor.info.type = DType::f32, tensor.info.stored = "f32", tensor.info.bytes = int64_t{4} * c.kda_heads;
     tensor.make = [w = at.weight(c.kda_heads), where = at.where](std::byte* to) -> Result<void> {
         std::vector<float> a(static_cast<size_t>(w.in));
         decode(w.type, w.data, w.in, a.data());

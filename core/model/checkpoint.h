@@ -19,6 +19,10 @@ struct Checkpoint {
     std::string foreign_template;
 };
 
+// What is said, behind its name, of a model without one.
+inline constexpr std::string_view kNoTokenizer =
+    "has no tokenizer (tiktoken.model or tokenizer.json; in a GGUF tokenizer.ggml.tokens), so it can be measured but not talked to";
+
 // A folder in the Hugging Face layout, or a GGUF file (of a split one, any part).
 Result<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 

@@ -168,8 +168,7 @@ void LiveRun::handle(const LoadModel& c) {
     options.progress = [&](double fraction) { tell(Loading{c.model, fraction}); };
     auto opened = open_(c, options);
     if (!opened) return fail(opened.error());
-    if (!opened->card->tokenizer)
-        return fail({Error::model, opened->card->folder + " has no tokenizer (tiktoken.model or tokenizer.json), so it can be measured but not talked to"});
+    if (!opened->card->tokenizer) return fail({Error::model, opened->card->folder + " " + std::string(kNoTokenizer)});
     auto turn = turn_tokens(*opened->card->tokenizer, opened->card->config);
     if (!turn) return fail(turn.error());
 

@@ -56,7 +56,8 @@ void gguf(std::string_view bytes) {
     KLP_CHECK(twin && twin->metadata.size() == pairs.size() && twin->tensors.size() == tensors.size());
     KLP_CHECK(tensors.empty() || twin->tensors[0].begin == static_cast<int64_t>(header));
     for (size_t i = 0; i < tensors.size(); ++i)
-        KLP_CHECK(twin->tensors[i].info.name == tensors[i].name && twin->tensors[i].info.type == tensors[i].type && twin->tensors[i].info.shape == tensors[i].shape);
+        KLP_CHECK(twin->tensors[i].info.name == tensors[i].name && twin->tensors[i].info.type == tensors[i].type &&
+                  twin->tensors[i].info.shape == tensors[i].shape);
 
     auto files = read_gguf_tokens(*gguf, "fuzz");
     if (!files) return one_sentence(files.error().message);

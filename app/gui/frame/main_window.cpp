@@ -39,6 +39,7 @@ constexpr int kLayoutVersion = 1;  // of saved layouts: raised when docks come o
 
 MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
     setWindowTitle("Kimi Linear Playground");
+    setAcceptDrops(true);
     setDockNestingEnabled(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
     setTabPosition(Qt::RightDockWidgetArea, QTabWidget::North);
@@ -61,6 +62,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     connect(start, &StartPage::model_asked, this, &MainWindow::load_model);
     connect(start, &StartPage::pull_asked, this, [this] { actions_.at("pull")->trigger(); });
     connect(this, &MainWindow::models_changed, &start->shelf(), &Shelf::look);
+    connect(start, &StartPage::gguf_asked, this, [this] { actions_.at("open-gguf")->trigger(); });
     chat_view_->set_start_page(start);
     if (auto file = find_prompts()) {
         if (auto starters = read_prompts(*file)) {
@@ -83,6 +85,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     addToolBar(bar);
     run_bar_->extras()->addWidget(new SamplingButton(chats, "Preset: ", run_bar_));
     connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
+    connect(run_bar_, &RunBar::open_gguf_asked, this, [this] { actions_.at("open-gguf")->trigger(); });
     connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
 
     vitals_ = new Vitals(session, this);
@@ -134,6 +137,10 @@ void MainWindow::make_menus() {
     add_action("File", "open", "Open a model folder…", QKeySequence("Ctrl+O"), [this] {
         const QString folder = QFileDialog::getExistingDirectory(this, "A folder with config.json and safetensors");
         if (!folder.isEmpty()) load_model(folder);
+    });
+    add_action("File", "open-gguf", "Open a GGUF file…", QKeySequence("Ctrl+G"), [this] {
+        const QString file = QFileDialog::getOpenFileName(this, "A model in one file, or the first of its parts", QString(), "GGUF models (*.gguf)");
+        if (!file.isEmpty()) load_model(file);
     });
     add_action("File", "pull", "Pull a model…", QKeySequence("Ctrl+Shift+L"), [this] {
         auto* dialog = new PullDialog(this);
@@ -500,6 +507,23 @@ void MainWindow::load_model(const QString& model) {
     replay_bar_->leave(/*load_again=*/false);
     session_.cancel();
     session_.post(load);
+}
+
+void MainWindow::open(const QString& path) { path.endsWith(".klprun") ? open_recording(path) : load_model(path); }
+
+// What can be dropped is what can be opened: a recording, a model's folder or file.
+static QString dropped_path(const QMimeData* data) {
+    const QString path = data->urls().size() == 1 ? data->urls().first().toLocalFile() : QString();
+    return QFileInfo(path).isDir() || path.endsWith(".gguf") || path.endsWith(".klprun") ? path : QString();
+}
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    if (!dropped_path(event->mimeData()).isEmpty()) event->acceptProposedAction();
+}
+void MainWindow::dropEvent(QDropEvent* event) {
+    if (const QString path = dropped_path(event->mimeData()); !path.isEmpty()) {
+        event->acceptProposedAction();
+        open(path);
+    }
 }
 
 void MainWindow::resizeEvent(QResizeEvent* event) {

@@ -37,11 +37,14 @@ public:
     void set_device(const QString& device) { device_ = device; }  // that models are loaded onto from now on
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
+    void open(const QString& path);  // a recording by its ending, else a model
 
 signals:
     void models_changed();  // on the disk
 
 protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
     void closeEvent(QCloseEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 

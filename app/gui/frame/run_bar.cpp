@@ -25,6 +25,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     auto* menu = new QMenu(model_);
     menu->addAction("Embedded demo model", this, &RunBar::embedded_asked);
     menu->addAction("Open a model folder…", this, &RunBar::open_asked);
+    menu->addAction("Open a GGUF file…", this, &RunBar::open_gguf_asked);
     menu->addSeparator();
     menu->addAction("Unload", this, [this] { session_.post(UnloadModel{}); });
     model_->setMenu(menu);

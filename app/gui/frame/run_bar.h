@@ -22,6 +22,7 @@ public:
 
 signals:
     void open_asked();
+    void open_gguf_asked();
     void embedded_asked();
 
 private:

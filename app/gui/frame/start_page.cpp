@@ -2,6 +2,7 @@
 
 #include <QFrame>
 #include <QLabel>
+#include <QMenu>
 #include <QPushButton>
 #include <QVBoxLayout>
 
@@ -56,8 +57,13 @@ StartPage::StartPage(const Machine& machine, const std::vector<RecordingInfo>& r
     column->addWidget(door("Talk to the embedded model",
                            "6 million parameters, trained on two CPU cores: a toy that answers in simple words and really remembers. It runs here, now.",
                            "Talk", true, [this] { emit embedded_asked(); }));
-    column->addWidget(door("Open a model folder", "A Kimi Linear checkpoint in the Hugging Face layout: config.json, safetensors, tiktoken.model.", "Open…",
-                           false, [this] { emit folder_asked(); }));
+    auto* open = door("Open a model", "A Kimi Linear checkpoint in the Hugging Face layout (config.json, safetensors, tiktoken.model), or a GGUF file.",
+                      "Open…", false, [] {});
+    auto* ways = new QMenu(open);
+    ways->addAction("A folder…", this, &StartPage::folder_asked);
+    ways->addAction("A GGUF file…", this, &StartPage::gguf_asked);
+    open->findChild<QPushButton*>()->setMenu(ways);
+    column->addWidget(open);
     shelf_ = new Shelf(page);
     connect(shelf_, &Shelf::model_asked, this, &StartPage::model_asked);
     connect(shelf_, &Shelf::pull_asked, this, &StartPage::pull_asked);

@@ -24,6 +24,7 @@ signals:
     void recording_asked(const QString& file);
     void embedded_asked();
     void folder_asked();
+    void gguf_asked();
     void model_asked(const QString& path);
     void pull_asked();
 

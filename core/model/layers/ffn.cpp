@@ -5,6 +5,16 @@ namespace klp {
 
 namespace {
 
+// gate and up are multiplied with the same x, which is rounded once for both (ops.h): block types are alike in that, the others are not.
+SwiGlu swiglu(Loader& load, const std::string& gate, const std::string& up, const std::string& down, int64_t F, int64_t D) {
+    const SwiGlu w{load.matrix(gate, F, D), load.matrix(up, F, D), load.matrix(down, D, F)};
+    const DTypeInfo &g = info(w.gate.type), &u = info(w.up.type);
+    if (g.type != u.type && (g.block == 1 || u.block == 1))
+        load.fail(load.source->path() + ": tensor '" + up + "' is stored as " + std::string(u.name) + " and its gate as " + std::string(g.name) +
+                  ", which cannot be multiplied with one input");
+    return w;
+}
+
 class DenseFfn final : public FeedForward {
 public:
     DenseFfn(int layer, Loader& load) {
@@ -14,7 +24,7 @@ public:
         norm_ = {load.vector(at + "post_attention_layernorm.weight", {D}), c.rms_norm_eps};
         // The vendor calls it mlp; what transformers' save_pretrained writes has it under the MoE layers' name.
         const std::string mlp = at + (load.source->has(at + "block_sparse_moe.gate_proj.weight") ? "block_sparse_moe." : "mlp.");
-        w_ = {load.matrix(mlp + "gate_proj.weight", F, D), load.matrix(mlp + "up_proj.weight", F, D), load.matrix(mlp + "down_proj.weight", D, F)};
+        w_ = swiglu(load, mlp + "gate_proj.weight", mlp + "up_proj.weight", mlp + "down_proj.weight", F, D);
     }
 
     std::string_view kind() const override { return "dense"; }
@@ -47,14 +57,13 @@ public:
         const int64_t others = load.active;
         for (int e = 0; e < c.num_experts && load.error.empty(); ++e) {
             const std::string expert = moe + "experts." + std::to_string(e) + ".";
-            experts_.push_back({load.matrix(expert + "w1.weight", F, D), load.matrix(expert + "w3.weight", F, D), load.matrix(expert + "w2.weight", D, F)});
+            experts_.push_back(swiglu(load, expert + "w1.weight", expert + "w3.weight", expert + "w2.weight", F, D));
         }
         load.active = others + (load.active - others) / c.num_experts * c.num_experts_per_token;
         if (c.num_shared_experts > 0) {
             const std::string shared = moe + "shared_experts.";
             const int64_t S = F * c.num_shared_experts;
-            shared_ = {load.matrix(shared + "gate_proj.weight", S, D), load.matrix(shared + "up_proj.weight", S, D),
-                       load.matrix(shared + "down_proj.weight", D, S)};
+            shared_ = swiglu(load, shared + "gate_proj.weight", shared + "up_proj.weight", shared + "down_proj.weight", S, D);
         }
     }
 
