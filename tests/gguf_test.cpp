@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "core/files/gguf_model.h"
 #include "core/files/values.h"
@@ -193,6 +194,30 @@ TEST(GgufModel, StatesOnDiskKnowItByWhatIsInIt) {
     EXPECT_EQ(identity(), first);
     restore(file.tensor("blk.0.attn_output.weight"), DType::f16);
     EXPECT_NE(identity(), first);
+}
+
+// llama.cpp's own answers (tests/golden/README.md). Of f32 weights both round nothing but sums; of quantised ones both round x, each in its own way, and the
+// bound is twice what these random weights were seen to make of that.
+TEST(GgufModel, AnswersWhatLlamaCppAnswers) {
+    const auto golden = nlohmann::json::parse(read_bytes(kGolden / "llama.json"));
+    for (const auto& [file, device, bound] :
+         {std::tuple(kFirstPart, "cpu", 1e-4), std::tuple(kFirstPart, "naive", 1e-4), std::tuple(std::string("mixed.gguf"), "naive", 0.08)}) {
+        SCOPED_TRACE(file + " on " + device);
+        const auto& expected = golden.at(file);
+        const Checkpoint gguf = opened(kGolden / file);
+        const auto rows = logits(gguf, expected.at("tokens").get<std::vector<int32_t>>(), device);
+        const auto last = expected.at("logits").get<std::vector<float>>();
+        const std::vector<float> ours(rows.end() - static_cast<int64_t>(last.size()), rows.end());
+        double difference = 0, size = 0;
+        for (size_t i = 0; i < last.size(); ++i) difference += std::pow(ours[i] - last[i], 2), size += std::pow(last[i], 2);
+        EXPECT_LT(std::sqrt(difference / size), bound);
+        if (bound < 1e-3)
+            for (size_t t = 0; t < expected.at("best").size(); ++t) {
+                const auto row = rows.begin() + static_cast<int64_t>(t * last.size());
+                EXPECT_EQ(std::max_element(row, row + static_cast<int64_t>(last.size())) - row, expected.at("best")[t].get<int64_t>()) << t;
+            }
+        EXPECT_EQ(gguf.tokenizer->encode(expected.at("text").get<std::string>()), expected.at("ids").get<std::vector<int32_t>>());
+    }
 }
 
 // --- words -----------------------------------------------------------------------------------------------------------

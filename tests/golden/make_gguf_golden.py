@@ -4,8 +4,8 @@
     python make_gguf_golden.py [--out gguf] [--llama]
 
 The GGUF files are written by the PyPI package gguf (llama.cpp's own), the folders by a few lines here; nothing of this
-project takes part. --llama also asks llama.cpp (PyPI llama-cpp-python) for logits and ids of the files that it computes
-rightly, and writes llama.json.
+project takes part. --llama also asks llama.cpp (PyPI cyllama) for logits and ids of the files that it computes rightly,
+and writes llama.json.
 
 Weights are a function of the tensor's name: splitmix64 seeded by FNV-1a, rounded to bf16 and to multiples of 2^-14, so
 that bf16, f16 and f32 hold the same numbers.
@@ -298,6 +298,8 @@ def write_gguf(path, c, type_of, legacy, file_type, fused=False, ones=True, merg
             t = type_of(tensor, v.shape[-1]) if quantised else F32
             if t == F32:
                 w.add_tensor(tensor, v.astype(np.float32))
+            elif t.name in DRAWN:
+                w.add_tensor(tensor, drawn_blocks(tensor, v.shape, t.name), raw_dtype=t)
             else:
                 w.add_tensor(tensor, gguf.quants.quantize(v, t), raw_dtype=t)
         w.write_header_to_file()
@@ -337,24 +339,54 @@ def add_metadata(w, c, legacy, file_type, merges_too):
     w.add_chat_template(TEMPLATE)
 
 
+# Bytes of a block, and where its halves lie: the package reads these types and does not write them, so their blocks are drawn.
+DRAWN = {"Q4_K": (144, {0: 1 / 256, 2: 1 / 32}), "Q5_K": (176, {0: 1 / 512, 2: 1 / 32}), "Q6_K": (210, {208: 1 / 1024})}
+
+
+def drawn_blocks(name, shape, kind):
+    """Random blocks whose numbers are about as large as a matrix's."""
+    size, halves = DRAWN[kind]
+    n = int(np.prod(shape)) // 256
+    blocks = ((uniform(name, n * size) + 1) * 128).astype(np.uint8).reshape(n, size)
+    for at, scale in halves.items():
+        d = np.full(n, 1.5 * np.sqrt(3 / shape[-1]) * scale, np.float16)
+        blocks[:, at:at + 2] = d.view(np.uint8).reshape(n, 2)
+    return blocks.reshape(*shape[:-1], -1)
+
+
 def k_quants(name, row):
     """A mix such as llama.cpp's: the type differs from tensor to tensor, and short rows cannot have blocks of 256."""
     T = gguf.GGMLQuantizationType
     if row % 256:
-        return T.Q5_0
-    return T.Q8_0 if name.endswith(("output.weight", "ffn_down_exps.weight")) else T.Q4_0
+        return T.Q8_0 if "down" in name else T.Q5_0
+    return T.Q6_K if name == "output.weight" or "attn_v" in name else T.Q5_K if "attn" in name else T.Q4_K
 
 
 # --- llama.cpp -----------------------------------------------------------------------------------------------------------
 
 
 def ask_llama(file, text):
-    from llama_cpp import Llama
-    llama = Llama(str(file), n_ctx=64, n_batch=64, n_threads=1, logits_all=True, type_k=0, type_v=0, flash_attn=False, verbose=False)
-    llama.eval(PROMPT)
-    rows = np.array(llama.scores[:len(PROMPT)])
-    return {"tokens": PROMPT, "logits": [float(f"{x:.9g}") for x in rows[-1]], "each_row": [int(r) for r in rows.argmax(1)],
-            "text": text, "ids": llama.tokenize(text.encode(), add_bos=False, special=False)}
+    """Logits of the last token, the best id of every token, and the ids of a text."""
+    import cyllama.llama.llama_cpp as llama
+
+    class Model(llama.LlamaModel):
+        n_vocab = vocabulary()  # get_logits_ith asks for it
+
+    llama.ggml_backend_load_all()
+    how, where = llama.LlamaModelParams(), llama.LlamaContextParams()
+    how.n_gpu_layers = 0
+    where.n_ctx = where.n_batch = 64
+    where.n_threads = 1
+    where.type_k = where.type_v = where.flash_attn_type = 0  # a cache of f32, no flash attention
+    model = Model(str(file), how)
+    context = llama.LlamaContext(model, where)
+    batch = llama.LlamaBatch(n_tokens=64, embd=0, n_seq_max=1)
+    batch.add_sequence(PROMPT, 0, True)
+    if context.decode(batch) != 0:
+        raise SystemExit(f"{file}: llama.cpp did not decode")
+    rows = [np.array(context.get_logits_ith(i)) for i in range(len(PROMPT))]
+    return {"tokens": PROMPT, "logits": [float(f"{x:.9g}") for x in rows[-1]], "best": [int(r.argmax()) for r in rows],
+            "text": text, "ids": model.get_vocab().tokenize(text, False, False)}
 
 
 def main():
@@ -370,9 +402,9 @@ def main():
     write_gguf(out / "legacy-bf16.gguf", TINY, lambda *_: T.BF16, True, F.MOSTLY_BF16)
     write_gguf(out / "legacy-q8_0.gguf", TINY, lambda *_: T.Q8_0, True, F.MOSTLY_Q8_0, fused=True, ones=False, merges_too=False)
     write_gguf(out / "split.gguf", TINY, lambda *_: T.F32, False, F.ALL_F32, parts=2)
-    write_gguf(out / "mixed.gguf", WIDE, k_quants, False, F.MOSTLY_Q4_K_M)
+    write_gguf(out / "mixed.gguf", WIDE, k_quants, False, F.MOSTLY_Q4_K_M)  # trained on nothing, so drawn blocks serve
     if arguments.llama:
-        text = "Straße, 12345 camelCase: \"don't\" 你好吗 😀\n\n  x"
+        text = "Straße, 12345 camelCase: \"don't\" hahaha 你好吗 😀\n\n  x"
         answers = {name: ask_llama(out / name, text) for name in ("split-00001-of-00002.gguf", "mixed.gguf")}
         (out / "llama.json").write_text(json.dumps(answers, indent=None).replace('"logits"', '\n"logits"').replace('"text"', '\n"text"') + "\n")
 
