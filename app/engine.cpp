@@ -9,6 +9,7 @@
 #include "app/machine.h"
 #include "app/progress.h"
 #include "core/files/foreign.h"
+#include "core/files/library.h"
 #include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
@@ -24,12 +25,8 @@ std::string model_name(const std::filesystem::path& folder) {
     if (const auto cache = clean.parent_path().parent_path().filename().string();
         clean.parent_path().filename() == "snapshots" && cache.starts_with("models--"))
         return one_line(cache.substr(cache.rfind("--") + 2));
-    std::string name = clean.filename().string();
-    if (name.ends_with(".gguf")) {
-        name.erase(name.size() - 5);
-        constexpr size_t kPart = std::string_view("-00001-of-00003").size();
-        if (name.size() > kPart && name[name.size() - kPart] == '-' && name.substr(name.size() - 9, 4) == "-of-") name.erase(name.size() - kPart);
-    }
+    std::string name = split_name(clean.filename().string()).first;
+    if (name.ends_with(".gguf")) name.erase(name.size() - 5);
     return one_line(name);
 }
 

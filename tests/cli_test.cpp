@@ -20,6 +20,7 @@
 
 #include "core/system.h"
 #include "tests/checkpoints.h"
+#include "tests/gguf_files.h"
 #include "tests/talker.h"
 
 namespace klp {
@@ -417,6 +418,48 @@ TEST_F(Cli, AModelThatIsNotThereOrCannotTalkIsNamed) {
         EXPECT_THAT(gguf.err, HasSubstr("m.gguf: the file has 4 bytes, too few for a GGUF file")) << words[0];
         EXPECT_EQ(sentences(gguf.err), 1);
     }
+}
+
+TEST_F(Cli, AGgufFileIsAModel) {
+    const std::string file = (source_dir() / "tests/golden/gguf/legacy-q8_0.gguf").string(), folder = (source_dir() / "tests/golden/gguf/q8_0").string();
+    const Outcome info = klp({"info", file, "--check"});
+    EXPECT_EQ(info.code, 0) << info.err;
+    EXPECT_TRUE(info.out.starts_with("legacy-q8_0\n")) << info.out;
+    EXPECT_THAT(info.out, AllOf(HasSubstr("file type     Q8_0\n"), HasSubstr("all weights are finite numbers")));
+    const auto json = nlohmann::json::parse(klp({"info", file, "--json"}).out);
+    EXPECT_EQ(json["file_type"], "Q8_0");
+    EXPECT_EQ(json["by_kind"]["experts"]["q8_0"]["tensors"], 6);
+    for (const Words& words : {Words{"logits", "--tokens", "66,1,300", "--json"}, Words{"tokenize", "--special", "Stra\u00dfe<|im_end|>"},
+                               Words{"-p", "hahaha", "-n", "6", "--temp", "0", "-t", "1"}, Words{"run", "-p", "hahaha", "-n", "6", "--temp", "0", "-t", "1"}}) {
+        Words as_file = words, as_folder = words;
+        as_file.insert(as_file.end(), {"-m", file}), as_folder.insert(as_folder.end(), {"-m", folder});
+        const Outcome got = klp(as_file);
+        EXPECT_EQ(got.code, 0) << got.err;
+        EXPECT_EQ(got.out, klp(as_folder).out) << words[0];
+    }
+    EXPECT_THAT(klp({"doctor", "-m", file}).out, HasSubstr("342 <|im_end|>"));
+    std::filesystem::create_directory(home() / "alone");
+    std::filesystem::copy_file(file, home() / "alone" / "model-Q8_0.gguf");
+    EXPECT_TRUE(klp({"info", (home() / "alone").string()}).out.starts_with("model-Q8_0\n"));
+}
+
+TEST_F(Cli, AChatTemplateThatIsNotKimisIsRefusedUnlessAskedFor) {
+    GgufFile file = GgufFile::fixture("legacy-q8_0.gguf");
+    file.set("tokenizer.chat_template", std::string("<|im_start|>{{ messages }}"));
+    const std::string path = (home() / "other.gguf").string();
+    write_bytes(path, file.bytes());
+    for (const Words& words : {Words{"-m", path, "-p", "hi", "-n", "2"}, Words{"run", "-m", path, "-p", "hi", "-n", "2"}}) {
+        const Outcome refused = klp(words);
+        EXPECT_EQ(refused.code, 3);
+        EXPECT_THAT(refused.err, HasSubstr("other.gguf: its tokenizer.chat_template is not Kimi's"));
+        EXPECT_EQ(sentences(refused.err), 1);
+        Words forced = words;
+        forced.insert(forced.end(), {"--template", "kimi"});
+        EXPECT_EQ(klp(forced).code, 0) << klp(forced).err;
+    }
+    EXPECT_EQ(klp({"logits", "-m", path, "-p", "hi"}).code, 0) << "text without a template";
+    EXPECT_EQ(klp({"-m", path, "-p", "hi", "--template", "chatml"}).code, 2);
+    EXPECT_THAT(klp({"doctor", "-m", path}).out, HasSubstr("is not Kimi's"));
 }
 
 TEST_F(Cli, ADownloadCacheIsAModel) {

@@ -139,6 +139,24 @@ TEST_F(WindowTest, EveryActionHasAKeyOfItsOwn) {
     EXPECT_GT(keys.size(), 20);
 }
 
+TEST_F(WindowTest, OpensWhatIsDroppedOnIt) {
+    const auto drop = [&](const QString& path) {
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile(path)});
+        QDragEnterEvent enter(QPoint(9, 9), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        enter.ignore();
+        QApplication::sendEvent(&window, &enter);
+        if (!enter.isAccepted()) return std::string("not taken");
+        QDropEvent dropped(QPointF(9, 9), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &dropped);
+        const auto* load = s.script->commands.empty() ? nullptr : std::get_if<LoadModel>(&s.script->commands.back());
+        return load ? load->model : std::string("no model");
+    };
+    EXPECT_EQ(drop("/models/model-Q4_K_M.gguf"), "/models/model-Q4_K_M.gguf");
+    EXPECT_EQ(drop(QDir::tempPath()), QDir::tempPath().toStdString());
+    EXPECT_EQ(drop("/models/notes.txt"), "not taken");
+}
+
 TEST_F(WindowTest, EverythingFocusableHasAName) {
     for (const QWidget* w : window.findChildren<QWidget*>()) {
         if (w->focusPolicy() == Qt::NoFocus || !w->isVisibleTo(&window)) continue;

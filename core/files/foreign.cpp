@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/files/json.h"
+#include "core/files/library.h"
 
 namespace klp {
 
@@ -57,11 +58,7 @@ std::string foreign_file(const fs::path& file) {
 
 std::vector<fs::path> gguf_in(const fs::path& folder) {
     std::vector<fs::path> models = entries(folder);
-    std::erase_if(models, [](const fs::path& file) {
-        const std::string name = file.filename().string();
-        const size_t of = name.rfind("-of-");  // NAME-00002-of-00003.gguf is found by its first part
-        return file.extension() != ".gguf" || (of != name.npos && of >= 6 && name[of - 6] == '-' && name.substr(of - 5, 5) != "00001");
-    });
+    std::erase_if(models, [](const fs::path& file) { return file.extension() != ".gguf" || split_name(file.filename().string()).second > 1; });
     return models;
 }
 

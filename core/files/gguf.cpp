@@ -78,9 +78,9 @@ bool is_utf8(std::string_view s) {
 }
 
 // Reads on from byte `at`. The first thing that is wrong is kept in `error`; after it everything reads as nothing, so loops look at it and leave.
-class Reader {
+class GgufReader {
 public:
-    Reader(std::span<const std::byte> bytes, size_t at) : bytes_(bytes), at_(at) {}
+    GgufReader(std::span<const std::byte> bytes, size_t at) : bytes_(bytes), at_(at) {}
     size_t at() const { return at_; }
     size_t left() const { return bytes_.size() - at_; }
     bool sound() const { return error_.empty(); }
@@ -194,7 +194,7 @@ std::optional<std::vector<std::string_view>> GgufValue::texts() const {
     if (type != list_ || element != text_) return {};
     std::vector<std::string_view> all;
     all.reserve(count);
-    Reader reader(bytes, 0);
+    GgufReader reader(bytes, 0);
     for (uint64_t i = 0; i < count; ++i) all.push_back(reader.text(""));
     return all;
 }
@@ -232,7 +232,7 @@ Result<Gguf> parse_gguf(std::span<const std::byte> bytes, const std::string& fil
     if (gguf.version != 2 && gguf.version != 3) return bad("the version is " + std::to_string(gguf.version) + "; this program reads 2 and 3");
     const auto tensors = load<uint64_t>(bytes.data() + 8), pairs = load<uint64_t>(bytes.data() + 16);
 
-    Reader reader(bytes, kFixed);
+    GgufReader reader(bytes, kFixed);
     constexpr size_t kLeastPair = 8 + 4 + 1, kLeastTensor = 8 + 4 + 4 + 8;
     if (pairs > reader.left() / kLeastPair)
         return bad("it claims " + std::to_string(pairs) + " keys of metadata in " + std::to_string(bytes.size()) + " bytes");

@@ -143,16 +143,18 @@ Result<ModelConfig> gguf_config(const GgufModel& model) {
     if (!linear["kda_layers"].empty()) config["linear_attn_config"] = linear;
 
     // Width of a head's key: nope and rope parts together. Files of the first conversions may leave it to the shapes of tensors.
-    const int64_t heads = std::max<int64_t>(1, number("num_attention_heads")), rope = number("qk_rope_head_dim");
+    constexpr int64_t kMostWidth = int64_t{1} << 31;  // so that nothing below overflows; parse_config refuses far less
+    const int64_t heads = std::clamp<int64_t>(number("num_attention_heads"), 1, kMostWidth),
+                  rope = std::clamp<int64_t>(number("qk_rope_head_dim"), 0, kMostWidth);
     std::optional<int64_t> key;
-    if (const GgufValue* v = head.find(key_of("attention.key_length_mla"))) key = v->integer();
+    if (const GgufValue* v = head.find(key_of("attention.key_length_mla"))) key = std::clamp<int64_t>(v->integer().value_or(0), 0, kMostWidth);
     for (const json& layer : linear["full_attn_layers"]) {
         const std::string at = "blk." + std::to_string(layer.get<int64_t>() - 1) + ".";
         const GgufTensor *q = tensor_named(model, at + "attn_q.weight"), *kv = tensor_named(model, at + "attn_kv_b.weight");
         if (!key && q && q->info.shape.size() == 2) key = q->info.shape[0] / heads;
         if (!config.contains("v_head_dim") && key && kv && kv->info.shape.size() == 2) config["v_head_dim"] = kv->info.shape[0] / heads - (*key - rope);
     }
-    if (key) config["qk_nope_head_dim"] = *key - std::max<int64_t>(0, rope);
+    if (key) config["qk_nope_head_dim"] = *key - rope;
     if (linear["full_attn_layers"].empty()) config.erase("kv_lora_rank");
 
     if (number("num_experts") > 0 && !config.contains("first_k_dense_replace")) config["first_k_dense_replace"] = 0;

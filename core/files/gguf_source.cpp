@@ -316,7 +316,7 @@ int64_t split_number(const Gguf& gguf, std::string_view key, int64_t otherwise) 
     return v ? v->integer().value_or(otherwise) : otherwise;
 }
 
-constexpr size_t kEnding = std::string_view("-00001-of-00003.gguf").size();
+constexpr size_t kPartEnding = std::string_view("-00001-of-00003.gguf").size();
 std::string part_ending(int64_t number, int64_t count) {
     char text[64];
     std::snprintf(text, sizeof text, "-%05lld-of-%05lld.gguf", static_cast<long long>(number), static_cast<long long>(count));
@@ -350,7 +350,7 @@ Result<GgufModel> open_gguf(const fs::path& file) {
         return fail(Error::model, file.string() + " is part " + std::to_string(number + 1) + " of " + std::to_string(count) +
                                       " of a model, and the others are found by its name, which would end in " + part_ending(number + 1, count));
     const fs::path folder = file.parent_path();
-    const std::string stem = name.substr(0, name.size() - kEnding);
+    const std::string stem = name.substr(0, name.size() - kPartEnding);
     std::string missing;
     int64_t absent = 0;
     constexpr int64_t kNamed = 5;

@@ -71,7 +71,8 @@ void Mapping::Guard::install() {
 // at any moment.
 void Mapping::Guard::on_bus_error(int signal, siginfo_t* what, void*) {
     const auto at = reinterpret_cast<uintptr_t>(what->si_addr);
-    for (const Guard* guard = first; guard; guard = guard->next) {
+    const bool of_memory = what->si_code > 0;  // not raise() or kill()
+    for (const Guard* guard = first; guard && of_memory; guard = guard->next) {
         if (at < guard->begin || at >= guard->end) continue;
         [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, guard->sentence.data(), guard->sentence.size());
         _exit(Error::model);
