@@ -2,7 +2,9 @@
 #include <QAbstractItemModelTester>
 #include <QAccessible>
 #include <QDockWidget>
+#include <QDragEnterEvent>
 #include <QMenuBar>
+#include <QMimeData>
 
 #include <cmath>
 

@@ -189,7 +189,7 @@ struct Place {
     Weight weight(int64_t in) const {
         int64_t values = 1;
         for (int64_t d : tensor->info.shape) values *= d;
-        return {bytes, tensor->info.type, values / in, in};
+        return {bytes, tensor->info.type, values / std::max<int64_t>(in, 1), in};  // 0: a tensor of layers that the model has not
     }
     // An Error where the shape, without dimensions of 1, is another.
     Result<void> check(std::vector<int64_t> right) const {

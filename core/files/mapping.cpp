@@ -77,7 +77,8 @@ void Mapping::Guard::on_bus_error(int signal, siginfo_t* what, void*) {
         [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, guard->sentence.data(), guard->sentence.size());
         _exit(Error::model);
     }
-    sigaction(signal, &before, nullptr);  // not ours: the same instruction again, for whoever was asked before
+    sigaction(signal, &before, nullptr);  // not ours: the same again, for whoever was asked before
+    if (!of_memory) raise(signal);
 }
 
 Result<Mapping> Mapping::open(const std::filesystem::path& file) {
