@@ -324,6 +324,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--stats"},
                                       {"--repeat-penalty", "9"},
                                       {"--json"},
+                                      {"--template", "kimi"},
                                       {"--tools", "/dev/null"},
                                       {"--on-full", "roll"},
                                       {"--continue"},
