@@ -115,6 +115,10 @@ TEST(Packed, AModelIsTheSameModel) {
     write_bytes(folder / "packed/config.json", config.dump());
     const auto opened = open_checkpoint(folder / "packed");
     ASSERT_TRUE(opened) << opened.error().message;
+    int64_t made = 0;
+    for (const TensorInfo& t : (*blocks)->tensors()) made += t.type == DType::q4_0 ? t.bytes : 0;
+    EXPECT_EQ(opened->source->own_bytes(), made);
+    EXPECT_EQ((*blocks)->own_bytes(), 0);
     for (const TensorInfo& t : (*blocks)->tensors()) {
         const auto here = opened->source->find(t.name, t.shape), there = (*blocks)->find(t.name, t.shape);
         ASSERT_TRUE(here) << here.error().message;

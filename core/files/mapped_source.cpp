@@ -49,6 +49,12 @@ std::vector<TensorInfo> MappedSource::tensors() const {
     return list;
 }
 
+int64_t MappedSource::own_bytes() const {
+    int64_t bytes = 0;
+    for (const MappedTensor& t : tensors_) bytes += t.make ? t.info.bytes : 0;
+    return bytes;
+}
+
 Result<Weight> MappedSource::find(const std::string& name, const std::vector<int64_t>& shape) const {
     const MappedTensor* t = look_up(name);
     if (!t) return fail(Error::model, path_ + ": tensor " + in_quotes(name) + " is missing");

@@ -36,6 +36,7 @@ public:
 
     const std::string& path() const override { return path_; }
     std::vector<TensorInfo> tensors() const override;
+    int64_t own_bytes() const override;
     bool has(const std::string& name) const override { return look_up(name) != nullptr; }
     Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override;
     void fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const override { fetch_pages(mappings_, progress, cancel); }

@@ -109,7 +109,7 @@ namespace {
 bool fits(std::span<const Mapping> files) {
     int64_t bytes = 0;
     for (const Mapping& file : files) bytes += static_cast<int64_t>(file.bytes().size());
-    return bytes < system_memory().available / 2;
+    return bytes < system_memory().available / 8 * 7;
 }
 
 void touch(std::span<const std::byte> bytes) {  // starts at a page

@@ -37,6 +37,8 @@ public:
         Random random;
     };
     virtual std::optional<Drawn> drawn(const std::string& /*name*/, const std::vector<int64_t>& /*shape*/) const { return {}; }
+    // Memory that it takes for itself once everything was found: of what does not lie in a file as it is used.
+    virtual int64_t own_bytes() const { return 0; }
     // Brings the whole source into memory with all cores, so that the first tokens need not wait for its pages; does nothing where that leaves little memory to
     // others. `progress` (may be empty) is called by this thread alone; ends early once *cancel (may be null) is set.
     virtual void fetch(const std::function<void(double fraction)>& /*progress*/, const std::atomic<bool>* /*cancel*/) const {}

@@ -155,6 +155,9 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     }
 
     constexpr double kFetching = 0.9;  // of the time that loading takes
+    if (const int64_t own = source->own_bytes(), free = system_memory().available; !rehearsal && free > 0 && own > free)
+        return fail(Error::device, source->path() + ": " + std::to_string(own >> 20) + " MiB of its weights are put into another form in memory, and " +
+                                       std::to_string(free >> 20) + " MiB are free");
     if (!rehearsal) source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
     Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
     model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
