@@ -3,6 +3,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 
+#include "app/gui/draw/figure.h"
 #include "app/gui/frame/pull_dialog.h"
 #include "app/gui/frame/shelf.h"
 #include "tests/checkpoints.h"
@@ -39,8 +40,9 @@ TEST_F(ShelfTest, ListsWhatOpensAndSaysWhyOthersDoNot) {
     auto* llama = shelf.findChildren<QPushButton*>()[3];
     EXPECT_FALSE(llama->isEnabled());
     QStringList said;
-    for (const auto* l : shelf.findChildren<QLabel*>()) said << l->text();
-    EXPECT_TRUE(said.contains("is a llama")) << said.join("|").toStdString();
+    for (const auto* w : shelf.findChildren<QWidget*>())
+        if (const auto* figure = dynamic_cast<const Figure*>(w)) said << figure->text();
+    EXPECT_TRUE(said.contains("is no Kimi Linear model: llama")) << said.join("|").toStdString();
     QString asked;
     QObject::connect(&shelf, &Shelf::model_asked, [&](const QString& path) { asked = path; });
     opens->click();

@@ -77,7 +77,8 @@ std::optional<FoundModel> of_folder(const fs::path& folder) {
     }
     const auto config = read_config(folder / "config.json");
     if (!config) {
-        found.why_not = !found.architecture.empty() && found.architecture != "kimi_linear" ? "is a " + found.architecture : config.error().message;
+        found.why_not =
+            !found.architecture.empty() && found.architecture != "kimi_linear" ? "is no Kimi Linear model: " + found.architecture : config.error().message;
         return found;
     }
     found.parameters = count_parameters(*config).total;
@@ -108,7 +109,7 @@ FoundModel of_gguf(const fs::path& file) {
     found.type = lower_case(gguf_file_type(model->head()));
     if (const GgufValue* said = model->head().find("general.architecture")) found.architecture = said->text().value_or("");
     if (found.architecture != "kimi-linear")
-        found.why_not = found.architecture.empty() ? "does not say what it is" : "is a " + found.architecture;
+        found.why_not = found.architecture.empty() ? "does not say what it is" : "is no Kimi Linear model: " + found.architecture;
     else if (auto config = gguf_config(*model); !config)
         found.why_not = config.error().message;
     return found;

@@ -1,6 +1,7 @@
 // Text that changes many times a second: it paints itself and only ever grows, so that nothing around it is laid out anew, as a QLabel would make it.
 #pragma once
 
+#include <QEvent>
 #include <QPainter>
 #include <QWidget>
 

@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 
 #include "app/format.h"
+#include "app/gui/draw/figure.h"
 #include "core/system.h"
 
 namespace klp::gui {
@@ -18,6 +19,12 @@ namespace {
 constexpr size_t kShown = 12;  // further ones are counted, and klp models lists them
 
 QString text(const std::string& s) { return QString::fromStdString(one_line(s)); }
+
+// Of a file its own name, of a folder its repository.
+QString short_name(const FoundModel& m) {
+    QString name = text(m.name.substr(m.place == "Ollama" ? 0 : m.name.find(':') + 1));
+    return name.endsWith(".gguf") ? name.chopped(5) : name;
+}
 
 QString about(const FoundModel& m) {
     QStringList parts;
@@ -86,19 +93,18 @@ void Shelf::show_models(const std::vector<FoundModel>& models) {
     for (const FoundModel& m : models) {
         if (static_cast<size_t>(row) == kShown) break;
         const bool opens = m.why_not.empty();
-        auto* name = new QLabel(text(m.name), list_);
-        name->setTextFormat(Qt::PlainText);
-        name->setToolTip(QString::fromStdString(m.path.string()));
-        name->setMinimumWidth(0);
-        name->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        const auto line = [&](const QString& said) {  // cut where it is too long, and whole in its tip
+            auto* figure = new Figure(list_, /*grows=*/false);
+            figure->setText(said);
+            return figure;
+        };
         const bool large = opens && memory > 0 && m.bytes > memory;
-        auto* what = new QLabel(opens ? about(m) + (large ? "; runs from the disk, slowly" : "") : text(m.why_not), list_);
-        what->setTextFormat(Qt::PlainText);
-        what->setForegroundRole(QPalette::PlaceholderText);
-        what->setMinimumWidth(0);
-        what->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-        what->setToolTip(what->text());
+        auto* name = line(short_name(m));
+        name->setToolTip(text(m.name) + "\n" + QString::fromStdString(m.path.string()));
         name->setEnabled(opens);
+        auto* what = line(opens ? about(m) + (large ? "; runs from the disk, slowly" : "") : text(m.why_not));
+        what->setToolTip(what->text());
+        what->setForegroundRole(QPalette::PlaceholderText);
         auto* open = new QPushButton("Open", list_);
         open->setEnabled(opens);
         open->setAccessibleName("Open " + text(m.name));
