@@ -128,13 +128,13 @@ bool wait_to_try(int tries, int64_t asked_s, const std::atomic<bool>* cancel) {
 
 // --- what a repository holds --------------------------------------------------------------------------------------------------------------
 
-struct Answer {
+struct HubAnswer {
     std::string text, next;  // the address of the next page
     const std::atomic<bool>* cancel;
 };
 
 size_t take_text(char* data, size_t, size_t n, void* to) {
-    auto& answer = *static_cast<Answer*>(to);
+    auto& answer = *static_cast<HubAnswer*>(to);
     if (cancelled(answer.cancel) || answer.text.size() + n > kMaxAnswer) return 0;
     answer.text.append(data, n);
     return n;
@@ -144,15 +144,15 @@ size_t take_header(char* data, size_t, size_t n, void* to) {  // Link: <ADDRESS>
     const bool link = line.size() > 5 && std::equal(line.begin(), line.begin() + 5, "link:", [](char a, char b) { return std::tolower(a) == b; });
     const size_t rel = link ? line.find("rel=\"next\"") : line.npos, end = rel == line.npos ? rel : line.rfind('>', rel),
                  begin = end == line.npos ? end : line.rfind('<', end);
-    if (begin != line.npos) static_cast<Answer*>(to)->next = line.substr(begin + 1, end - begin - 1);
+    if (begin != line.npos) static_cast<HubAnswer*>(to)->next = line.substr(begin + 1, end - begin - 1);
     return n;
 }
 
-int stop_waiting(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return cancelled(static_cast<Answer*>(of)->cancel); }
+int stop_waiting(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return cancelled(static_cast<HubAnswer*>(of)->cancel); }
 
-Result<Answer> get(const Hub& hub, const std::string& repository, const std::string& url, const std::atomic<bool>* cancel) {
+Result<HubAnswer> get(const Hub& hub, const std::string& repository, const std::string& url, const std::atomic<bool>* cancel) {
     for (int tries = 1;; ++tries) {
-        Answer answer{.cancel = cancel};
+        HubAnswer answer{.cancel = cancel};
         const Easy easy = request(hub, url);
         curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take_text);
         curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer);
@@ -231,13 +231,13 @@ std::string sha256_of(int fd, int64_t size, const std::function<bool(int64_t)>& 
 }
 
 // A file on its way.
-class Part {
+class GrowingFile {
 public:
-    Part(fs::path file, const HubFile& of) : file_(std::move(file)), of_(of), done_(static_cast<size_t>((of.size + kPiece - 1) / kPiece)) {}
-    ~Part() {
+    GrowingFile(fs::path file, const HubFile& of) : file_(std::move(file)), of_(of), done_(static_cast<size_t>((of.size + kPiece - 1) / kPiece)) {}
+    ~GrowingFile() {
         if (fd_ >= 0) close(fd_);
     }
-    Part(const Part&) = delete;
+    GrowingFile(const GrowingFile&) = delete;
 
     Result<void> open() {
         fd_ = ::open(part().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -333,16 +333,16 @@ private:
 };
 
 // One piece of it coming.
-struct Stream {
+struct PieceStream {
     Easy easy;
-    Part* part;
+    GrowingFile* part;
     size_t piece;
     bool ranged;                       // asked for a part of the file
     bool good = false, whole = false;  // status 206, 200
     const std::atomic<bool>* cancel;
 };
 size_t take_piece(char* data, size_t, size_t n, void* to) {
-    auto& s = *static_cast<Stream*>(to);
+    auto& s = *static_cast<PieceStream*>(to);
     if (cancelled(s.cancel)) return 0;
     if (!s.good) {
         long status = 0;
@@ -361,14 +361,15 @@ size_t take_piece(char* data, size_t, size_t n, void* to) {
     return 0;
 }
 
-Result<void> bring(const Hub& hub, const std::string& repository, const HubFile& file, Part& part, int64_t before, int64_t total, const PullOptions& options) {
+Result<void> bring(const Hub& hub, const std::string& repository, const HubFile& file, GrowingFile& part, int64_t before, int64_t total,
+                   const PullOptions& options) {
     const std::string url = hub.endpoint + "/" + repository + "/resolve/main/" + escaped(file.path);
     const std::unique_ptr<CURLM, MultiEnd> multi(curl_multi_init());
     if (!multi) throw DeviceError("out of memory");
-    std::map<CURL*, std::unique_ptr<Stream>> streams;
+    std::map<CURL*, std::unique_ptr<PieceStream>> streams;
     struct Clear {  // handles leave before they end
         CURLM* multi;
-        std::map<CURL*, std::unique_ptr<Stream>>& streams;
+        std::map<CURL*, std::unique_ptr<PieceStream>>& streams;
         ~Clear() {
             for (auto& [easy, stream] : streams) curl_multi_remove_handle(multi, easy);
         }
@@ -378,7 +379,8 @@ Result<void> bring(const Hub& hub, const std::string& repository, const HubFile&
     int tries = 0;
     int64_t best = part.done();
     const auto begin = [&](size_t piece) {
-        auto stream = std::make_unique<Stream>(Stream{.easy = request(hub, url), .part = &part, .piece = piece, .ranged = ranges, .cancel = options.cancel});
+        auto stream =
+            std::make_unique<PieceStream>(PieceStream{.easy = request(hub, url), .part = &part, .piece = piece, .ranged = ranges, .cancel = options.cancel});
         CURL* e = stream->easy.get();
         if (ranges) {
             const int64_t from = part.at(piece), to = from + part.left(piece) - 1;
@@ -538,7 +540,7 @@ Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const
 Result<void> pull(const Hub& hub, const std::string& repository, const std::vector<HubFile>& files, const fs::path& folder, const PullOptions& options) {
     std::error_code error;
     int64_t total = 0, there = 0;
-    std::vector<std::unique_ptr<Part>> parts;  // none where the file is there
+    std::vector<std::unique_ptr<GrowingFile>> parts;  // none where the file is there
     for (const HubFile& f : files) {
         const fs::path file = folder / f.path;
         fs::create_directories(file.parent_path(), error);
@@ -549,7 +551,7 @@ Result<void> pull(const Hub& hub, const std::string& repository, const std::vect
             there += f.size;
             continue;
         }
-        parts.back() = std::make_unique<Part>(file, f);
+        parts.back() = std::make_unique<GrowingFile>(file, f);
         if (auto opened = parts.back()->open(); !opened) return opened;
         there += parts.back()->done();
     }
