@@ -18,7 +18,7 @@
 //   front
 //                           of W_UV; the expanded one x, which are the cached rows. On a CPU's matrix tiles those go in as they are, W and the softmax weights
 //                           as bf16
-//   not                     a GPU's tensor cores round more: prefill with blocks x to bf16 instead of int8; the chunkwise KDA its operands (chosen by
+//   not                     a GPU's tensor cores round more: prefill with blocks x to bf16 instead of int8, and the weights too but for q8_0 and q4_0; the chunkwise KDA its operands (chosen by
 //   itself
 //                           only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.

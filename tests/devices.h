@@ -165,9 +165,6 @@ struct Device {
     friend void PrintTo(const Device& d, std::ostream* out) { *out << d.name; }
 };
 
-// The types that it has products with.
-inline std::span<const DTypeInfo> types_on(const Device& d) { return d.name.find("gpu") == std::string::npos ? dtypes() : dtypes().first(5); }
-
 // The GPUs: the kernels run on the CPU, and on the first real one where there is one. Their ops take host pointers.
 inline std::vector<Device> gpus() {
     std::vector<Device> all;

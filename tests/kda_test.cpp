@@ -278,7 +278,7 @@ TEST_P(KdaOnEveryDevice, EveryFormIsTheFormulaAtEveryLengthAndShape) {
 // f_a and g_a are sixty-fourths, the largest of each 32 is 127 of them: exact in bf16 and in int8, so that no type's rounding of x (ops.h) changes the answer.
 TEST_P(KdaOnEveryDevice, LowRankMapsMayBeOfAnyType) {
     const Shape s{3, 32, 16, 4, 64, 32};
-    for (DType type : {DType::f16, DType::bf16, DType::q8_0, DType::q4_0})
+    for (DType type : {DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q5_1, DType::iq4_nl})
         for (int64_t T : cases<std::vector<int64_t>>({1, 2, 5, 16, 17, 64, 70}, {1, 17})) {
             Problem p(s, T, kOrdinary, T, type);
             for (int64_t t = 0; t < T; ++t) {
@@ -286,8 +286,10 @@ TEST_P(KdaOnEveryDevice, LowRankMapsMayBeOfAnyType) {
                 for (int64_t i = 0; i < s.R_f + s.R_g; ++i) x[i] = static_cast<float>(i % 32 ? (t * 31 + i * 57) % 255 - 127 : 127) / 64;
             }
             const Outcome expected = p.run(*truth, KdaForm::automatic);
+            // A GPU multiplies more than eight rows with blocks as bf16, off by up to 2^-9 each.
+            const double bound = GetParam().name.ends_with("gpu") && type > DType::q4_0 && T > 8 ? 0x1p-8 : 1e-5;
             for (KdaForm form : kForms)
-                expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                expect_close(p.run(*on, form), expected, bound, form == KdaForm::recurrent,
                              name_of(form) + " " + std::string(info(type).name) + " T " + std::to_string(T), rounded(form, T, type));
         }
 }

@@ -8,19 +8,19 @@ namespace {
 
 constexpr size_t kHalf = 8 << 20, kPiece = kHalf / 2;  // bytes of pinned memory on the way to or from the device: one half is filled while the other is sent
 
-bool quantised(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
+bool apart(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
 
 int64_t code_row(const Weight& w) {
     const int64_t bytes = w.type == DType::q8_0 ? w.in : w.type == DType::q4_0 ? w.in / 2 : w.row_bytes();
     return (bytes + 63) / 64 * 64;
 }
 
-int64_t scale_row(const Weight& w) { return quantised(w.type) ? code_row(w) / (w.type == DType::q8_0 ? 32 : 16) : 0; }
+int64_t scale_row(const Weight& w) { return apart(w.type) ? code_row(w) / (w.type == DType::q8_0 ? 32 : 16) : 0; }
 
 // A row of a file's blocks (a scale, then codes) as device.h has it.
 void pack(const Weight& w, int64_t r, std::byte* codes, std::byte* scales) {
     const std::byte* from = w.row(r);
-    if (!quantised(w.type)) {
+    if (!apart(w.type)) {
         std::memcpy(codes, from, static_cast<size_t>(w.row_bytes()));
         std::memset(codes + w.row_bytes(), 0, static_cast<size_t>(code_row(w) - w.row_bytes()));
         return;
@@ -139,13 +139,7 @@ std::unique_ptr<Download> CudaBackend::download_later(std::span<const std::span<
     return downloads_.begin(stream_.handle(), parts, shared_from_this());
 }
 
-void CudaBackend::check_type(DType type) const {
-    if (static_cast<size_t>(type) < kTypes) return;
-    throw DeviceError("device " + info_.name + " has no products with " + std::string(klp::info(type).name) + " weights yet; --device cpu has");
-}
-
 Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
-    check_type(host.type);
     ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(host))));
     auto* const codes = keep.back().as<std::byte>();

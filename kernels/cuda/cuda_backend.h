@@ -78,8 +78,7 @@ private:
     const float* normalised(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm);  // [T, width], x itself where there is no norm
 
     // For many rows: norm(x) in global memory as products with a weight of this type take it (many.h), and y = [y +] W x of that, x by the form of the weight.
-    static constexpr size_t kTypes = 5;  // of the enum, from its first on, that there are products with here
-    void check_type(DType type) const;
+    static constexpr size_t kTypes = 4;  // with whose form a product takes x
     const unsigned char* prepared(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm, DType type);
     void multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add);
 
@@ -93,8 +92,8 @@ private:
         size_t count = 0;
         int64_t adopted = 0;  // adopted_ when it was made
         Expert* experts = nullptr;
-        uint32_t in_types = 0, down_types = 0;  // bits
-        bool even = true;                       // gate and up of each expert have the same type
+        uint32_t in_types = 0, down_types = 0;  // layouts, as bits
+        bool even = true;                       // gate and up of each expert have the same layout
         int64_t F = 0;                          // the widest hidden layer
         int64_t hidden_stride = 0;              // bytes of a prepared row of it
         bool ragged = false;                    // such a row has padding

@@ -1,7 +1,7 @@
-// What the kernels share: numbers, sums over warps and blocks, matrices as they lie in a GPU's memory.
+// What the kernels share: sums over warps and blocks, matrices as they lie in a GPU's memory.
 #pragma once
 
-#include "kernels/cuda/stream.h"
+#include "kernels/cuda/formats.h"
 
 namespace klp::cuda {
 
@@ -15,48 +15,6 @@ __device__ __forceinline__ T* shared_memory() {
     return reinterpret_cast<T*>(klp_shared);
 #endif
 }
-
-// --- numbers ----------------------------------------------------------------------------------------------------------------
-
-__device__ __forceinline__ float from_bf16(uint16_t v) { return __uint_as_float(uint32_t{v} << 16); }
-// To nearest, ties to even; NaN stays NaN.
-__device__ __forceinline__ uint16_t to_bf16(float f) {
-#ifdef __CUDA_ARCH__
-    uint16_t v;
-    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(v) : "f"(f));
-    return v;
-#else
-    return float_to_bf16(f);
-#endif
-}
-__device__ __forceinline__ float rounded_to_bf16(float f) { return from_bf16(to_bf16(f)); }
-
-__device__ __forceinline__ float from_f16(uint16_t h) {
-#ifdef __CUDA_ARCH__
-    float f;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
-    return f;
-#else
-    const uint32_t sign = uint32_t{h & 0x8000u} << 16, magnitude = uint32_t{h & 0x7fffu} << 13;
-    return (h & 0x7c00u) == 0x7c00u ? __uint_as_float(sign | magnitude | 0x7f800000u)
-                                    : __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude) * 0x1p112f));
-#endif
-}
-
-// To nearest, ties to even.
-__device__ __forceinline__ uint16_t to_f16(float f) {
-    uint16_t h;
-#ifdef __CUDA_ARCH__
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f));
-#else
-    encode(DType::f16, &f, 1, &h);
-#endif
-    return h;
-}
-
-__device__ __forceinline__ float sigmoid(float z) { return 1 / (1 + expf(-z)); }
-__device__ __forceinline__ float silu(float z) { return z * sigmoid(z); }
-__device__ __forceinline__ float softplus(float z) { return z > 20 ? z : log1pf(expf(z)); }
 
 // --- sums -------------------------------------------------------------------------------------------------------------------
 
@@ -114,13 +72,19 @@ __device__ Scan<T> block_scan(T v, T* space) {
 //                    (s: which of the two groups), so that lane c's 16 bytes are what it holds of both groups in mma_s8().
 //   q4_0             four groups a chunk. A byte holds codes i (low half) and i + 16 (high half) of a group, both in two's complement; word c of group s is
 //                    word 4c + s of the chunk.
-// Behind the rows of a quantised weight lie its rows of scales, one f16 a group, zero for groups that are padding.
+//   all others       blocks as they lie in the file (formats.h)
+// Behind the rows of q8_0 and q4_0 lie their rows of scales, one f16 a group, zero for groups that are padding.
+// As what type a weight lies there; kBlocks stands for all whose blocks are the file's, and kernels that are made for it ask a matrix for its type.
+inline constexpr DType kBlocks = DType::q4_1;
+static_assert(kBlocks > DType::q4_0 && kBlocks < DType::q5_0);
+__host__ __device__ constexpr DType layout(DType type) { return type < kBlocks ? type : kBlocks; }
+
 __host__ __device__ inline int64_t byte_of(int64_t i) {
     return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;
 }  // of value i in a row of q8_0
 struct Matrix {
     const unsigned char* codes = nullptr;
-    const uint16_t* scales = nullptr;  // null where the codes are the values
+    const uint16_t* scales = nullptr;  // null where they are not apart from the codes
     int64_t out = 0, in = 0;
     int64_t stride = 0;  // bytes from row to row of codes, a multiple of 64
     DType type = DType::f32;
@@ -128,6 +92,7 @@ struct Matrix {
     int32_t groups = 0;    // scales from row to row
 
     __device__ const unsigned char* row(int64_t r) const { return codes + r * stride; }
+    __device__ int chunks() const { return static_cast<int>(layout(type) == kBlocks ? in / 32 : stride / 64); }  // that a row's product goes in
     __device__ float at(int64_t r, int64_t i) const {
         const int v = static_cast<int>(i % 32);
         switch (type) {
@@ -145,7 +110,7 @@ struct Matrix {
                 return from_f16(scales[r * groups + i / 32]) * static_cast<float>(static_cast<int8_t>(v < 16 ? pair << 4 : pair & 0xf0) / 16);
             }
             default:
-                return 0;
+                return value(type, row(r), i);
         }
     }
 };

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <vector>
 
+#include "kernels/cpu/pool.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/mma.h"
 
@@ -116,7 +118,16 @@ void CudaBackend::fill(void* device, DType type, int64_t n, const Random& random
 }
 
 Weight CudaBackend::draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) {
-    check_type(shape.type);
+    if (layout(shape.type) == kBlocks) {  // whose encoders search, and some of which have none: drawn by the host's cores, and sent
+        std::vector<std::byte> host(stream_.rehearsal() ? 0 : static_cast<size_t>(shape.bytes()));
+        const DTypeInfo& row = klp::info(shape.type);
+        constexpr int64_t kPiece = 1 << 16;  // values, whole blocks
+        if (!host.empty())
+            Pool(0).run(shape.out * shape.in, kPiece, 0, [&](int, int64_t first, int64_t last) {
+                draw_blocks(shape.type, random, first, last - first, host.data() + first / row.block * row.bytes);
+            });
+        return adopt({host.data(), shape.type, shape.out, shape.in}, keep);
+    }
     ++adopted_;
     keep.push_back(allocate(static_cast<size_t>(device_bytes(shape))));
     const Weight w{keep.back().as(), shape.type, shape.out, shape.in};

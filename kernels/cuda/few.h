@@ -14,8 +14,8 @@ inline constexpr int kFew = 8;  // rows of x
 
 // --- x in shared memory -----------------------------------------------------------------------------------------------------
 
-// The types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and q4_0).
-__host__ __device__ constexpr DType form(DType type) { return type == DType::f16 ? DType::f32 : type == DType::q4_0 ? DType::q8_0 : type; }
+// The types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and all others).
+__host__ __device__ constexpr DType form(DType type) { return type == DType::f16 ? DType::f32 : type > DType::q8_0 ? DType::q8_0 : type; }
 
 // Rows of x, rounded as ops.h says for a type: f32, bf16, or int8 in the order of q8_0 with scales. Padded with zeros; rows are 64 bytes apart modulo 128, so
 // that eight lanes of 16 bytes from two rows meet every bank once.
@@ -117,6 +117,7 @@ __device__ inline void inverse_rms(const Front& front, int T, float eps, float* 
 
 // --- a tile of w ------------------------------------------------------------------------------------------------------------
 
+// Of a weight that has a layout for it. Blocks as they are in the file: below.
 template <DType type>
 class Tile {
 public:
@@ -229,7 +230,74 @@ private:
     Chunk ahead_[kAhead] = {};
 };
 
-// f(std::integral_constant<DType, type>) for a type that is known at run time.
+// Blocks as they are in the file: as above a warp has 8 rows, and lane (g, c) unpacks of row g what it must hold. A group's scales come from the lanes that
+// have its rows. Sums of 16 values are products whose other half is 0, and sums of x are products with ones.
+template <>
+class Tile<kBlocks> {
+public:
+    __device__ Tile(const Matrix& w, int64_t first_row, int slice, int slices) : type_(w.type) {
+        const auto pairs = static_cast<int>((w.in + 63) / 64), row = static_cast<int>(threadIdx.x) % 32 / 4;
+        row_ = w.row(first_row + row < w.out ? first_row + row : w.out - 1);
+        pair_ = static_cast<int>(int64_t{pairs} * slice / slices);
+        last_ = static_cast<int>(int64_t{pairs} * (slice + 1) / slices);
+        groups_ = static_cast<int>(w.in / 32);
+    }
+    __device__ void run(const Staged& x, int T, float* part) const {
+        const int lane = static_cast<int>(threadIdx.x) % 32, token = min(lane / 4, T - 1);
+        const float2 sum = product(type_, row_, pair_, last_, groups_, x.values + token * x.stride + lane % 4 * 16, x.scales + token * x.groups);
+        if (lane / 4 < T) *reinterpret_cast<float2*>(part + lane / 4 * 8 + lane % 4 * 2) = sum;
+    }
+
+private:
+    // This lane's two of the tile's sums over the pairs of groups [pair, last). Not inlined, for the compiler's sake: once for all kernels of a file.
+    __device__ __noinline__ static float2 product(DType type, const unsigned char* row, int pair, int last, int groups, const unsigned char* x,
+                                                  const float* scales) {
+        return with_format(type, [=](auto format) {
+            const int c = static_cast<int>(threadIdx.x) % 4;
+            float2 sum = make_float2(0, 0);
+            for (int i = pair; i < last; ++i) {
+                const uint4 v = *reinterpret_cast<const uint4*>(x + i * 64);
+                const float2 scale = *reinterpret_cast<const float2*>(scales + i * 2);
+                const Octet first = octet(format, row, 2 * i, c);
+                add(first, format, {v.x, 0, v.y, 0}, scale.x, sum);
+                if (format.kBlock == 32 && 2 * i + 1 == groups) break;
+                add(octet(format, row, 2 * i + 1, c), format, {v.z, 0, v.w, 0}, scale.y, sum);
+            }
+            return sum;
+        });
+    }
+    template <class F>
+    __device__ static void add(const Octet& w, F, const uint32_t (&x)[4], float x_scale, float2& sum) {
+        constexpr uint32_t kOnes = 0x01010101u;
+        // Of the row that lane 8 c has, and the one behind it.
+        const auto of_rows = [](float v) {
+            const int from = static_cast<int>(threadIdx.x) % 4 * 8;
+            return make_float2(__shfl_sync(0xffffffffu, v, from), __shfl_sync(0xffffffffu, v, from + 4));
+        };
+#pragma unroll
+        for (int h = 0; h < F::kSubs; ++h) {
+            const auto half = [&](int i, uint32_t v) { return F::kSubs == 1 || h == i ? v : 0; };
+            int d[4] = {};
+            mma_s8(d, x, {half(0, w.q[0]), half(1, w.q[1])});
+            const float2 scale = of_rows(w.scale[h]);
+            sum.x += static_cast<float>(d[0]) * (x_scale * scale.x), sum.y += static_cast<float>(d[1]) * (x_scale * scale.y);
+            if constexpr (F::kMins) {
+                int of_x[4] = {};
+                mma_s8(of_x, x, {half(0, kOnes), half(1, kOnes)});
+                const float2 least = of_rows(w.min[h]);
+                sum.x += static_cast<float>(of_x[0]) * (x_scale * least.x), sum.y += static_cast<float>(of_x[1]) * (x_scale * least.y);
+            }
+        }
+    }
+
+    const unsigned char* row_;
+    DType type_;
+    int pair_, last_, groups_;
+};
+
+// For sets of layouts.
+constexpr uint32_t bit(DType type) { return 1u << static_cast<int>(layout(type)); }
+// f(std::integral_constant<DType, type>) for the layout of a type that is known at run time.
 template <class F>
 __host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
     switch (type) {
@@ -243,8 +311,8 @@ __host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
             return f(std::integral_constant<DType, DType::q8_0>{});
         case DType::q4_0:
             return f(std::integral_constant<DType, DType::q4_0>{});
-        default:  // adopt() lets no others in
-            return;
+        default:
+            return f(std::integral_constant<DType, kBlocks>{});
     }
 }
 

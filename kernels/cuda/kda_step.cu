@@ -21,16 +21,18 @@ struct Step {
     int32_t f_values, g_values;  // of a row of f_b and g_b, padding included
 };
 
+// A row goes in units, of 16 bytes or of a group of a block.
 __host__ __device__ __forceinline__ int values_of_unit(DType type) {
     return type == DType::f32 ? 4 : type == DType::f16 || type == DType::bf16 ? 8 : type == DType::q8_0 ? 16 : 32;
 }
+__host__ __device__ __forceinline__ int units(const Matrix& w) { return static_cast<int>(layout(w.type) == kBlocks ? w.in / 32 : w.stride / 16); }
 
 __device__ __forceinline__ float dot4(float a, float b, float c, float d, const float* x) {
     const float4 x4 = *reinterpret_cast<const float4*>(x);
     return a * x4.x + b * x4.y + c * x4.z + d * x4.w;
 }
 
-// 16 bytes of row r of w, the u-th, times x.
+// The u-th unit of row r of w, of which these are the codes, times x.
 __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, const uint4& codes, const float* x) {
     const uint32_t word[4] = {codes.x, codes.y, codes.z, codes.w};
     float sum = 0;
@@ -70,6 +72,10 @@ __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, con
             return sum;
         }
         default:
+            for (int c = 0; c < 4; ++c) {
+                const Octet o = octet(w.type, w.row(r), u, c);
+                for (int h = 0; h < 2; ++h) sum += dot4(value(o, h, 0), value(o, h, 1), value(o, h, 2), value(o, h, 3), x + 32 * u + 16 * h + 4 * c);
+            }
             return sum;
     }
 }
@@ -79,7 +85,7 @@ __device__ void round_for(DType type, const float* x, int n, int padded, float* 
     for (int i = static_cast<int>(threadIdx.x); i < padded; i += kThreads) {  // whole warps: `padded` is a multiple of 32
         float v = i < n ? x[i] : 0;
         if (type == DType::bf16) v = rounded_to_bf16(v);
-        if (type == DType::q8_0 || type == DType::q4_0) {
+        if (type >= DType::q8_0) {
             const float largest = warp_max(fabsf(v)), factor = largest > 1e-30f ? 127 / largest : 0;
             v = rintf(v * factor) * (largest / 127);
         }
@@ -92,6 +98,7 @@ __device__ void round_for(DType type, const float* x, int n, int padded, float* 
 template <int N>
 __device__ __forceinline__ void load_units(const Matrix& w, int64_t first, int64_t end, int u, uint4 (&codes)[N]) {
     const int half = static_cast<int>(threadIdx.x) % 32 / 16;
+    if (layout(w.type) == kBlocks) return;  // which are not whole 16 bytes
 #pragma unroll
     for (int i = 0; i < N; ++i) {
         const int64_t r = first + 2 * i + half;
@@ -102,7 +109,7 @@ template <int N>
 __device__ __forceinline__ float low_rank(const Matrix& w, int64_t first, int64_t end, uint4 (&codes)[N], const float* x) {
     const int lane = static_cast<int>(threadIdx.x) % 32, half = lane / 16;
     float sum[N] = {};
-    for (int u = lane % 16; 16 * u < w.stride; u += 16) {
+    for (int u = lane % 16; u < units(w); u += 16) {
         if (u >= 16) load_units(w, first, end, u, codes);
 #pragma unroll
         for (int i = 0; i < N; ++i) sum[i] += dot_unit(w, min(first + 2 * i + half, end - 1), u, codes[i], x);
@@ -283,7 +290,7 @@ void CudaBackend::kda_step(const KdaShape& a, const Matrix& f_b, const Matrix& g
     p.o = temporary<float>(n * a.H * a.V), p.gate = temporary<float>(n * a.H * a.V);
     p.squares = temporary<float2>(n * a.H * p.slices);
     p.finished = counters(n * a.H);
-    const auto values = [](const Matrix& w) { return static_cast<int32_t>((w.stride / 16 * values_of_unit(w.type) + 31) / 32 * 32); };
+    const auto values = [](const Matrix& w) { return static_cast<int32_t>((units(w) * values_of_unit(w.type) + 31) / 32 * 32); };
     p.f_values = values(f_b), p.g_values = values(g_b);
     const int64_t floats = 3 * a.K + p.f_values + p.g_values + 2 * ((p.slices + p.blocks - 1) / p.blocks) * kRows;
     const Grid grid{.x = n * a.H * p.blocks, .threads = kThreads, .shared = static_cast<size_t>(floats) * sizeof(float)};

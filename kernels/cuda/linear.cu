@@ -111,20 +111,17 @@ __global__ void prepare_kernel(const float* x, int64_t stride, int64_t width, co
     }
 }
 
-// y = [y +] W x for the matrices of one type in a stack: block (i, j) has the i-th BT rows of x and the j-th kRows rows of W.
+// y = [y +] W x for the matrices of one layout in a stack: block (i, j) has the i-th BT rows of x and the j-th kRows rows of W.
 template <DType type, int BT>
 __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_rows(Stack stack, const unsigned char* x, int64_t x_stride, int64_t T, float* y,
                                                                                int64_t y_stride, int32_t add) {
     const auto [w, part, column] = stack.at(static_cast<int>(blockIdx.y));
-    if (w.type != type) return;
+    if (layout(w.type) != type) return;
     const int64_t first = int64_t{blockIdx.x} * BT, first_row = int64_t{part} * kRows;
     const auto row_of = [&, w = w](int r) { return min(first_row + r, w.out - 1); };
     Block<type, BT> block;
     block.run(
-        static_cast<int>(w.stride / 64), [&](int i) { return x + min(first + i, T - 1) * x_stride; },
-        [&, w = w](int r) {
-            return typename Block<type, BT>::Row{w.row(row_of(r)), w.scales + row_of(r) * w.groups};
-        });
+        w.chunks(), [&](int i) { return x + min(first + i, T - 1) * x_stride; }, [&, w = w](int r) { return Row(w, row_of(r)); });
 #pragma unroll
     for (int m = 0; m < block.kM; ++m)
 #pragma unroll
@@ -213,10 +210,10 @@ const unsigned char* CudaBackend::prepared(const float* x, int64_t x_stride, int
 
 void CudaBackend::multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add) {
     const Stack stack(w, kRows);
-    uint32_t done = 0;  // types
+    uint32_t done = 0;  // layouts
     for (const Matrix& m : w) {
-        if (done >> static_cast<int>(m.type) & 1) continue;
-        done |= 1u << static_cast<int>(m.type);
+        if (done & bit(m.type)) continue;
+        done |= bit(m.type);
         with_type(m.type, [&](auto type) {
             const auto launch = [&](auto rows) {
                 constexpr int BT = rows;

@@ -28,9 +28,17 @@ __device__ __forceinline__ void put_prepared(DType form_of_w, unsigned char* row
 
 // --- a block's product ------------------------------------------------------------------------------------------------------
 
+struct Row {
+    const unsigned char* codes;
+    const uint16_t* scales;
+    DType type;
+
+    __device__ Row(const Matrix& w, int64_t r) : codes(w.row(r)), scales(w.scales + r * w.groups), type(w.type) {}
+};
+
 template <DType type, int BT>
 class Block {
-    static constexpr bool kTensor = form(type) != DType::f32, kDirect = type == DType::bf16 || type == DType::f32;
+    static constexpr bool kTensor = form(type) != DType::f32, kDirect = type == DType::bf16 || type == DType::f32, kFile = type == kBlocks;
     static constexpr int kSteps = type == DType::q4_0 ? 4 : type == DType::q8_0 || type == DType::f16 ? 2 : 1;  // in a chunk of codes
     static constexpr int kStride = kTensor ? 64 : 80;                            // of a row in shared memory: eight lanes meet every bank once
     static constexpr bool kScaled = type == DType::q8_0 || type == DType::q4_0;  // codes, whose scale stands behind the rows of a stage
@@ -50,18 +58,13 @@ public:
     __device__ static int warp() { return static_cast<int>(threadIdx.x) / 32; }
     __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
 
-    struct Row {
-        const unsigned char* codes;
-        const uint16_t* scales;
-    };
     // x_row(i): where row i of x lies, prepared; w_row(r): row r of w. `chunks`: of a row of w.
     template <class X, class W>
     __device__ void run(int chunks, X&& x_row, W&& w_row) {
         const int thread = static_cast<int>(threadIdx.x), c = thread % 4, steps = chunks * kSteps;
         const unsigned char* x_at[kXs];
-        Row w_at[2];
         for (int j = 0; j < kXs; ++j) x_at[j] = x_row(min(thread / 4 + j * 64, BT - 1));
-        for (int j = 0; j < 2; ++j) w_at[j] = w_row(thread / 4 + j * 64);
+        const Row w_at[2] = {w_row(thread / 4), w_row(thread / 4 + 64)};
         unsigned char* const shared = shared_memory<unsigned char>();
         const auto piece = [&](int step, int row) { return shared + step % kStages * kStage + row * kStride + c * 16; };  // rows of x, then of w
         const auto send = [&](int step) {
@@ -86,6 +89,11 @@ public:
         };
         // The part-th of a chunk's kSteps, from registers to shared memory.
         const auto convert = [&](int step, auto part) {
+            if constexpr (kFile) {
+                for (int j = 0; j < 2; ++j)
+                    *reinterpret_cast<uint4*>(piece(step, BT + thread / 4 + j * 64)) = values(octet(w_at[j].type, w_at[j].codes, step, c));
+                return;
+            }
             if constexpr (part == 0) {
                 for (int j = 0; j < 2; ++j) codes[j] = next[j], scales[j] = next_scales[j];
                 if (step / kSteps + 1 < chunks) fetch(step / kSteps + 1);
@@ -98,7 +106,7 @@ public:
                             from_f16(static_cast<uint16_t>((part < 2 ? scales[j].x : scales[j].y) >> part % 2 * 16)) * (type == DType::q4_0 ? 0.0625f : 1.f);
             }
         };
-        if constexpr (!kDirect) fetch(0);
+        if constexpr (!kDirect && !kFile) fetch(0);
         for (int step = 0; step < kStages - 1; ++step) send(step);
         if constexpr (!kDirect) convert(0, std::integral_constant<int, 0>{});
         const auto one = [&](int step, auto part) {
@@ -117,6 +125,10 @@ public:
     }
 
 private:
+    __device__ static uint4 values(const Octet& o) {
+        const auto two = [&](int h, int k) { return pack_bf16(value(o, h, k), value(o, h, k + 1)); };
+        return make_uint4(two(0, 0), two(0, 2), two(1, 0), two(1, 2));
+    }
     // 16 bytes of a row of w for the part-th step of a chunk.
     template <int part>
     __device__ static uint4 values(const uint4& codes) {

@@ -86,6 +86,11 @@ __device__ __forceinline__ void load8(const Matrix& w, int64_t r, int64_t i, flo
         const int high = group < 16 ? 0 : 4;
         const uint32_t a = words[group % 16 / 4 * 4] >> high, b = words[group % 16 / 4 * 4 + 4] >> high;
         for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a : b) >> k % 4 * 8 << 4) / 16);
+    } else if (layout(w.type) == kBlocks) {
+        for (int four = 0; four < 2; ++four) {
+            const Octet o = octet(w.type, row, static_cast<int>(i / 32), group % 16 / 4 + four);
+            for (int k = 0; k < 4; ++k) v[4 * four + k] = group < 16 ? value(o, 0, k) : value(o, 1, k);
+        }
     } else {
         const uint4 a = reinterpret_cast<const uint4*>(row)[i / 8];
         const uint32_t pair[4] = {a.x, a.y, a.z, a.w};

@@ -294,16 +294,16 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
     const int4 tile = work.tile(BT);
     const Expert& e = work.experts[tile.x];
     const int64_t first = int64_t{blockIdx.y} * (kRows / 2);
-    if (tile.z == 0 || e.gate.type != type || first >= e.gate.out) return;
+    if (tile.z == 0 || layout(e.gate.type) != type || first >= e.gate.out) return;
     using Product = Block<type, BT>;
     constexpr int kHalf = Product::kN * 4;  // rows
     Product block;
     block.run(
-        static_cast<int>(e.gate.stride / 64), [&](int i) { return x + work.token(work.pair(tile.y + min(i, tile.z - 1))) * x_stride; },
+        e.gate.chunks(), [&](int i) { return x + work.token(work.pair(tile.y + min(i, tile.z - 1))) * x_stride; },
         [&](int r) {
             const Matrix& w = r / kHalf % 2 ? e.up : e.gate;
             const int64_t row = min(first + r / (2 * kHalf) * kHalf + r % kHalf, w.out - 1);
-            return typename Product::Row{w.row(row), w.scales + row * w.groups};
+            return Row(w, row);
         });
     const DType form_of_down = form(e.down.type);
 #pragma unroll
@@ -326,15 +326,11 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_down(W
     const int4 tile = work.tile(BT);
     const Matrix& w = work.experts[tile.x].down;
     const int64_t first = int64_t{blockIdx.y} * kRows;
-    if (tile.z == 0 || w.type != type) return;
+    if (tile.z == 0 || layout(w.type) != type) return;
     using Product = Block<type, BT>;
     Product block;
     block.run(
-        static_cast<int>(w.stride / 64), [&](int i) { return hidden + (tile.y + min(i, tile.z - 1)) * hidden_stride; },
-        [&](int r) {
-            const int64_t row = min(first + r, w.out - 1);
-            return typename Product::Row{w.row(row), w.scales + row * w.groups};
-        });
+        w.chunks(), [&](int i) { return hidden + (tile.y + min(i, tile.z - 1)) * hidden_stride; }, [&](int r) { return Row(w, min(first + r, w.out - 1)); });
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
@@ -359,10 +355,10 @@ __global__ void combine(const float* out, const float* weights, int32_t k, int32
     y[t * D + d] += total;
 }
 
-// f(type, rows of x in a block) as constants for each type in `types`; `large`: the experts have many rows.
+// f(type, rows of x in a block) as constants for each layout in `types`; `large`: the experts have many rows.
 template <class F>
 void each_type(uint32_t types, bool large, F&& f) {
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i <= static_cast<int>(kBlocks); ++i) {
         if (!(types >> i & 1)) continue;
         with_type(static_cast<DType>(i), [&](auto type) {
             if constexpr (form(type) != DType::f32)
@@ -392,8 +388,8 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
         experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
-        table->in_types |= 1u << static_cast<int>(e.gate.type), table->down_types |= 1u << static_cast<int>(e.down.type);
-        table->even &= e.gate.type == e.up.type;
+        table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
+        table->even &= layout(e.gate.type) == layout(e.up.type);
         table->F = std::max(table->F, e.gate.out);
         table->hidden_stride = std::max(table->hidden_stride, prepared_stride(e.down.type, e.down.in));
         table->ragged |= e.down.in != padded_width(e.down.in);
@@ -413,12 +409,12 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
     const int64_t D = w.gate.in, F = w.gate.out;
     KLP_CHECK(form(w.gate.type) == form(w.up.type));
     const Expert* e = stream_.give(std::span<const Expert>(&w, 1));
-    if (T > kFew && w.gate.type == w.up.type) {
+    if (T > kFew && layout(w.gate.type) == layout(w.up.type)) {
         const int64_t stride = prepared_stride(w.down.type, F);
         const unsigned char* n = prepared(x, D, T, D, norm, w.gate.type);
         auto* to = temporary<unsigned char>(T * stride);
         if (F != padded_width(F)) stream_.zero(to, static_cast<size_t>(T * stride));
-        each_type(1u << static_cast<int>(w.gate.type), T / 128 * (F / 64) >= 2 * processors_, [&](auto type, auto rows) {
+        each_type(bit(w.gate.type), T / 128 * (F / 64) >= 2 * processors_, [&](auto type, auto rows) {
             constexpr int BT = rows;
             stream_.launch("many_gate_up", many_gate_up<type, BT>,
                            {.x = (T + BT - 1) / BT, .y = (F + 63) / 64, .threads = 256, .shared = Block<type, BT>::kShared},
@@ -445,7 +441,7 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
 
 void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights) {
     const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
-    const uint32_t exact = 1u << static_cast<int>(DType::f32) | 1u << static_cast<int>(DType::f16);
+    const uint32_t exact = bit(DType::f32) | bit(DType::f16);
     const bool large = pairs >= E * 64 && !((table.in_types | table.down_types) & exact);
     const int32_t rows_of_x = large ? 128 : 32;
     const int64_t tiles = std::min(E, pairs) + pairs / rows_of_x + shared * ((T + rows_of_x - 1) / rows_of_x);  // at most

@@ -16,6 +16,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
+#define __noinline__
 #define __shared__ static  // one block runs at a time
 #define __constant__ static
 #define __launch_bounds__(...)
@@ -160,6 +161,14 @@ inline float __fdividef(float a, float b) { return a / b; }
 inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __ffs(int v) { return __builtin_ffs(v); }
+inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
+    return static_cast<unsigned>((uint64_t{high} << 32 | low) >> (by & 31));
+}
+inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {  // without the selector's fourth bits, which would repeat a sign
+    unsigned v = 0;
+    for (int i = 0; i < 4; ++i) v |= static_cast<unsigned>((uint64_t{high} << 32 | low) >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
+    return v;
+}
 inline int __clz(int v) { return v ? __builtin_clz(static_cast<unsigned>(v)) : 32; }
 inline float __uint_as_float(unsigned v) {
     float f;
