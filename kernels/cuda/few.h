@@ -255,13 +255,14 @@ private:
         return with_format(type, [=](auto format) {
             const int c = static_cast<int>(threadIdx.x) % 4;
             float2 sum = make_float2(0, 0);
+#pragma unroll 4
             for (int i = pair; i < last; ++i) {
                 const uint4 v = *reinterpret_cast<const uint4*>(x + i * 64);
                 const float2 scale = *reinterpret_cast<const float2*>(scales + i * 2);
-                const Octet first = octet(format, row, 2 * i, c);
-                add(first, format, {v.x, 0, v.y, 0}, scale.x, sum);
-                if (format.kBlock == 32 && 2 * i + 1 == groups) break;
-                add(octet(format, row, 2 * i + 1, c), format, {v.z, 0, v.w, 0}, scale.y, sum);
+                add(octet(format, row, 2 * i, c), format, {v.x, 0, v.y, 0}, scale.x, sum);
+                // Behind the last group x is zeros.
+                const int second = format.kBlock == 32 ? min(2 * i + 1, groups - 1) : 2 * i + 1;
+                add(octet(format, row, second, c), format, {v.z, 0, v.w, 0}, scale.y, sum);
             }
             return sum;
         });

@@ -378,9 +378,10 @@ __device__ __forceinline__ auto with_format(DType type, F&& f) {
 // Lane c's values of the g-th group of a row.
 template <class F>
 __device__ __forceinline__ Octet octet(F, const unsigned char* row, int g, int c) {
-    constexpr int kGroups = F::kBlock / 32;
+    constexpr unsigned kGroups = F::kBlock / 32;
+    const auto group = static_cast<unsigned>(g);
     Octet to;
-    F::octet(row + int64_t{g / kGroups} * F::kBytes, g % kGroups, c, to);
+    F::octet(row + int64_t{group / kGroups} * F::kBytes, static_cast<int>(group % kGroups), c, to);
     return to;
 }
 // The same for a type that is known at run time. Not inlined: a file has all formats once, however many kernels ask for them.

@@ -32,6 +32,16 @@ __device__ __forceinline__ float dot4(float a, float b, float c, float d, const 
     return a * x4.x + b * x4.y + c * x4.z + d * x4.w;
 }
 
+// The g-th group of a row of blocks times 32 values. A call, so that it costs the types above no registers.
+__device__ __noinline__ float dot_group(DType type, const unsigned char* row, int g, const float* x) {
+    float sum = 0;
+    for (int c = 0; c < 4; ++c) {
+        const Octet o = octet(type, row, g, c);
+        for (int h = 0; h < 2; ++h) sum += dot4(value(o, h, 0), value(o, h, 1), value(o, h, 2), value(o, h, 3), x + 16 * h + 4 * c);
+    }
+    return sum;
+}
+
 // The u-th unit of row r of w, of which these are the codes, times x.
 __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, const uint4& codes, const float* x) {
     const uint32_t word[4] = {codes.x, codes.y, codes.z, codes.w};
@@ -72,11 +82,7 @@ __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, con
             return sum;
         }
         default:
-            for (int c = 0; c < 4; ++c) {
-                const Octet o = octet(w.type, w.row(r), u, c);
-                for (int h = 0; h < 2; ++h) sum += dot4(value(o, h, 0), value(o, h, 1), value(o, h, 2), value(o, h, 3), x + 32 * u + 16 * h + 4 * c);
-            }
-            return sum;
+            return dot_group(w.type, w.row(r), u, x + 32 * u);
     }
 }
 
@@ -98,11 +104,11 @@ __device__ void round_for(DType type, const float* x, int n, int padded, float* 
 template <int N>
 __device__ __forceinline__ void load_units(const Matrix& w, int64_t first, int64_t end, int u, uint4 (&codes)[N]) {
     const int half = static_cast<int>(threadIdx.x) % 32 / 16;
-    if (layout(w.type) == kBlocks) return;  // which are not whole 16 bytes
+    const int64_t bytes = layout(w.type) == kBlocks ? 0 : w.stride;  // a group of a block is not so many, and read where it is used
 #pragma unroll
     for (int i = 0; i < N; ++i) {
         const int64_t r = first + 2 * i + half;
-        codes[i] = r < end && 16 * u < w.stride ? *reinterpret_cast<const uint4*>(w.row(r) + 16 * u) : uint4{0, 0, 0, 0};
+        codes[i] = r < end && 16 * u < bytes ? *reinterpret_cast<const uint4*>(w.row(r) + 16 * u) : uint4{0, 0, 0, 0};
     }
 }
 template <int N>
