@@ -255,7 +255,7 @@ private:
         return with_format(type, [=](auto format) {
             const int c = static_cast<int>(threadIdx.x) % 4;
             float2 sum = make_float2(0, 0);
-#pragma unroll 4
+#pragma unroll 2
             for (int i = pair; i < last; ++i) {
                 const uint4 v = *reinterpret_cast<const uint4*>(x + i * 64);
                 const float2 scale = *reinterpret_cast<const float2*>(scales + i * 2);
