@@ -2,10 +2,10 @@
 // f16.
 //
 // A block computes kRows rows of w for BT rows of x, in steps of 64 bytes of each row (32 values in bf16, 16 in f32), four steps on their way. Codes of q8_0
-// and q4_0 become bf16 on their way into shared memory, which is exact, and a step is a group, whose sum is scaled; x is rounded to bf16, which moves it less
-// than int8 would. As in few.h the columns of both sides are in whatever order makes a lane's 16 bytes what it must hold; so 16 bytes a lane are all that is
-// ever read. Bound by the tensor cores from about 200 rows of x on (1.4 of the 2 kFMA a cycle of a processor come out of shared memory), below that by the
-// bytes of w.
+// and q4_0 become bf16 on their way into shared memory, which is exact, and a step is a group, whose sum is scaled; x is rounded to bf16, which moves it
+// less than int8 would. Blocks as the file has them become bf16 with their scales on, which rounds them too: both together stay below what int8 may cost. As
+// in few.h the columns of both sides are in whatever order makes a lane's 16 bytes what it must hold; so 16 bytes a lane are all that is ever read. Bound by
+// the tensor cores from about 200 rows of x on (1.4 of the 2 kFMA a cycle of a processor come out of shared memory), below that by the bytes of w.
 #pragma once
 
 #include "kernels/cuda/few.h"
