@@ -47,13 +47,18 @@ int init_command(const InitOptions& options, Terminal& terminal) {
 }
 
 int quantize_command(const QuantizeOptions& options, Terminal& terminal) {
-    const auto type = type_named(options.type, true);
-    if (!type) return report(type.error());
+    const auto mix = mix_named(options.type);
+    if (!mix) return report(mix.error());
+    const bool file = std::filesystem::path(options.out).extension() == ".gguf";
+    const DTypeInfo* type = find_dtype(options.type);
+    if (!type && !file)
+        return report({Error::usage, options.type + " is a mix of types, which is what GGUF files have: let " + one_line(options.out) +
+                                         " end in .gguf, or take one of " + type_names(true)});
     const auto source = find_model(options.source);
     if (!source) return report(source.error());
     Progress progress(terminal, "writing " + options.out, "byte");
-    const auto written = quantize_checkpoint(*source, options.out, *type,
-                                             {.cancel = &g_interrupted, .progress = [&](int64_t done, int64_t total) { progress.at(done, total); }});
+    const WriteOptions how{.cancel = &g_interrupted, .progress = [&](int64_t done, int64_t total) { progress.at(done, total); }};
+    const auto written = file ? quantize_gguf(*source, options.out, **mix, how) : quantize_checkpoint(*source, options.out, type->type, how);
     return written ? 0 : report(written.error());
 }
 

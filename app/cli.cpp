@@ -305,10 +305,14 @@ int run(int argc, char** argv) {
     for (const char* name : {"--shape", "--config", "--out", "--type", "--seed"}) list->excludes(name);
 
     QuantizeOptions quantize;
-    sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command, "  klp quantize /tmp/m /tmp/m8 --type q8_0");
+    sub = subcommand("quantize", "a smaller checkpoint of the same model", quantize, quantize_command,
+                     "  klp quantize /tmp/m /tmp/m8 --type q8_0              a folder\n"
+                     "  klp quantize /tmp/m /tmp/m.gguf --type q4_k_m        a GGUF file, of which some matrices have more bits");
     names("MODEL", sub->add_option("source", quantize.source, "folder, GGUF file, or name of a model"))->required();
-    names("DIR", sub->add_option("out", quantize.out, "folder to make"))->required();
-    weights(sub->add_option("--type", quantize.type, "how matrices are stored"), true)->required();
+    names("OUT", sub->add_option("out", quantize.out, "folder to make, or a file where it ends in .gguf"))->required();
+    sub->add_option("--type", quantize.type, "how matrices are stored; names like q4_k_m are of GGUF files")
+        ->check(named(gguf_mixes(), [](const std::string& text) { return trouble_of(mix_named(text)); }))
+        ->required();
 
     ModelsOptions models;
     sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command,

@@ -61,6 +61,14 @@ Result<DType> type_named(const std::string& name, bool written) {
     return fail(Error::usage, "there is no type '" + one_line(name) + "'; there are " + type_names(written));
 }
 
+Result<const GgufMix*> mix_named(const std::string& name) {
+    if (const GgufMix* mix = find_mix(name)) return mix;
+    std::string names;
+    for (const GgufMix& mix : gguf_mixes()) names += (names.empty() ? "" : ", ") + std::string(mix.name);
+    return fail(Error::usage,
+                (find_dtype(name) ? "files of type " + name + " are read, not written" : "there is no type '" + one_line(name) + "'") + "; there are " + names);
+}
+
 std::optional<Checkpoint> open_config(const std::string& model) {
     std::error_code none;
     const auto folder = find_model(model);

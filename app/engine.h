@@ -42,6 +42,7 @@ std::optional<Checkpoint> open_config(const std::string& model);
 Result<ModelConfig> shape_named(const std::string& name);
 std::string type_names(bool written);  // of weights; `written`: that files can be made with
 Result<DType> type_named(const std::string& name, bool written);
+Result<const GgufMix*> mix_named(const std::string& name);  // every type that files can be made with is one, and so are mixes of several
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
 // An Error where the model's file names another chat template than the one of this program.
 Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway);

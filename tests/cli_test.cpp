@@ -254,6 +254,8 @@ TEST_F(Cli, WhatCannotBeMeantIsAUsageError) {
                            {"init"},
                            {"logits"},
                            {"quantize", "a", "b", "--type", "q9"},
+                           {"quantize", "a", "b", "--type", "q4_k_m"},
+                           {"quantize", "a", "b.gguf", "--type", "iq3_s"},
                            {"logits", "--step", "--chunk", "3"},
                            {"-m", ""},
                            {"info", ""},
@@ -950,6 +952,21 @@ TEST_F(Cli, AQuantisedCheckpointIsTheSameModelInFewerBytes) {
     EXPECT_TRUE(after["tensors"].contains("q8_0"));
     EXPECT_EQ(klp({"quantize", model(), out, "--type", "q8_0"}).code, 2) << "what is there is not overwritten";
     EXPECT_EQ(klp({"-m", out, "-n", "4", "-p", "hi"}).code, 0);
+}
+
+TEST_F(Cli, AGgufFileIsTheSameModelInTheTypesOfItsMix) {
+    const std::string out = (home() / "mix.gguf").string(), again = (home() / "again.gguf").string();
+    const Outcome made = klp({"quantize", model(), out, "--type", "q4_k_m"});
+    ASSERT_EQ(made.code, 0) << made.err;
+    const auto before = nlohmann::json::parse(klp({"info", model(), "--json"}).out), after = nlohmann::json::parse(klp({"info", out, "--json"}).out);
+    EXPECT_EQ(after["parameters"], before["parameters"]);
+    EXPECT_TRUE(after["tensors"].contains("q5_0")) << "whose rows are too short for blocks of 256";
+    EXPECT_EQ(klp({"-m", out, "-n", "4", "-p", "hi"}).code, 0);
+    EXPECT_EQ(klp({"tokenize", "-m", out, "Hello there"}).out, klp({"tokenize", "-m", model(), "Hello there"}).out);
+    EXPECT_EQ(klp({"quantize", model(), out, "--type", "q8_0"}).code, 2) << "what is there is not overwritten";
+    EXPECT_EQ(klp({"quantize", out, again, "--type", "f16"}).code, 0);
+    EXPECT_EQ(klp({"-m", again, "-n", "4", "-p", "hi"}).code, 0);
+    EXPECT_THAT(klp({"quantize", model(), (home() / "folder").string(), "--type", "q4_k_m"}).err, HasSubstr("end in .gguf, or take one of f32, "));
 }
 
 TEST_F(Cli, ARunIsRecordedReplayedAndExported) {

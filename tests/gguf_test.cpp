@@ -16,6 +16,7 @@
 #include "core/model/sequence.h"
 #include "core/text/chat_template.h"
 #include "tests/gguf_files.h"
+#include "tests/gguf_models.h"
 
 namespace klp {
 namespace {
@@ -24,30 +25,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const fs::path kGolden = source_dir() / "tests/golden/gguf";
-const std::string kFirstPart = "split-00001-of-00002.gguf", kSecondPart = "split-00002-of-00002.gguf";
-
-Checkpoint opened(const fs::path& path) {
-    auto checkpoint = open_checkpoint(path);
-    EXPECT_TRUE(checkpoint) << (checkpoint ? "" : checkpoint.error().message);
-    return checkpoint ? std::move(*checkpoint) : Checkpoint{};
-}
-// Of every token of one pass on the CPU.
-std::vector<float> logits(const Checkpoint& checkpoint, const std::vector<int32_t>& ids, const std::string& device = "cpu") {
-    auto model = Model::load(*make_backend(device, 1), checkpoint.config, checkpoint.source);
-    EXPECT_TRUE(model) << (model ? "" : model.error().message);
-    if (!model) return {};
-    Workspace ws((*model)->backend());
-    Sequence sequence(*model);
-    const Feed feed{&sequence, ids};
-    (*model)->forward({&feed, 1}, ws, true);
-    return ws.logits;
-}
-const std::vector<int32_t> kPrompt{66, 1, 300, 17, 345, 99, 255, 0, 128, 64, 32, 11, 200, 7, 310, 42, 42, 5};
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-    return !a.empty() && a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 std::string refusal(const GgufFile& file, const TempFolder& folder) {
     write_bytes(folder / "m.gguf", file.bytes());
     const auto checkpoint = open_checkpoint(folder / "m.gguf");

@@ -19,6 +19,7 @@ constexpr std::string_view kArchitecture = "kimi-linear";
 // Keys behind "kimi-linear." and the field of config.json that has the same number.
 struct GgufField {
     std::string_view key, field;
+    GgufValue::Type type = GgufValue::u32;  // that it is written as
 };
 constexpr GgufField kFields[] = {
     {"block_count", "num_hidden_layers"},
@@ -27,7 +28,7 @@ constexpr GgufField kFields[] = {
     {"feed_forward_length", "intermediate_size"},
     {"vocab_size", "vocab_size"},
     {"attention.head_count", "num_attention_heads"},
-    {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", GgufValue::f32},
     {"attention.kv_lora_rank", "kv_lora_rank"},
     {"attention.q_lora_rank", "q_lora_rank"},
     {"attention.value_length_mla", "v_head_dim"},
@@ -36,8 +37,8 @@ constexpr GgufField kFields[] = {
     {"expert_used_count", "num_experts_per_token"},
     {"expert_shared_count", "num_shared_experts"},
     {"expert_feed_forward_length", "moe_intermediate_size"},
-    {"expert_weights_scale", "routed_scaling_factor"},
-    {"expert_weights_norm", "moe_renormalize"},
+    {"expert_weights_scale", "routed_scaling_factor", GgufValue::f32},
+    {"expert_weights_norm", "moe_renormalize", GgufValue::boolean},
     {"expert_group_count", "num_expert_group"},
     {"expert_group_used_count", "topk_group"},
     {"leading_dense_block_count", "first_k_dense_replace"},
@@ -45,7 +46,7 @@ constexpr GgufField kFields[] = {
 constexpr GgufField kLinearFields[] = {
     // of linear_attn_config
     {"kda.head_dim", "head_dim"},
-    {"kda.gate_lower_bound", "gate_lower_bound"},
+    {"kda.gate_lower_bound", "gate_lower_bound", GgufValue::f32},
     {"ssm.conv_kernel", "short_conv_kernel_size"},
 };
 
@@ -112,7 +113,38 @@ std::string with_key(std::string sentence, const std::string& file) {
     return sentence;
 }
 
+// The fields of one table that an object has.
+void put_fields(std::span<const GgufField> fields, const json& from, std::vector<GgufPair>& pairs) {
+    for (const GgufField& f : fields) {
+        const auto at = from.find(f.field);
+        if (at == from.end() || at->is_null()) continue;
+        GgufPair& pair = pairs.emplace_back(GgufPair{key_of(f.key), uint32_t{0}});
+        if (f.type == GgufValue::f32) pair.value = at->get<float>();
+        if (f.type == GgufValue::boolean) pair.value = at->get<bool>();
+        if (f.type == GgufValue::u32) pair.value = at->get<uint32_t>();
+    }
+}
+
 }  // namespace
+
+std::vector<GgufPair> gguf_metadata(const ModelConfig& c) {
+    std::vector<GgufPair> pairs{{"general.architecture", std::string(kArchitecture)}, {"general.type", std::string("model")}};
+    const auto put = [&](std::string_view key, auto value) { pairs.push_back({key_of(key), std::move(value)}); };
+    const json said = json::parse(to_json(c));
+    put_fields(kFields, said, pairs);
+    if (c.kda_heads > 0) put_fields(kLinearFields, said.at("linear_attn_config"), pairs);
+    std::vector<int32_t> kv_heads;
+    for (const std::string& kind : c.layer_kinds) kv_heads.push_back(kind == "kda" ? 0 : 1);
+    put("attention.head_count_kv", kv_heads);
+    if (c.kv_lora_rank > 0) {  // the first two as of the one head that a cache of latents has
+        put("attention.key_length", static_cast<uint32_t>(c.kv_lora_rank + c.qk_rope_head_dim));
+        put("attention.value_length", static_cast<uint32_t>(c.kv_lora_rank));
+        put("attention.key_length_mla", static_cast<uint32_t>(c.qk_nope_head_dim + c.qk_rope_head_dim));
+        put("rope.freq_base", c.rope_theta);
+    }
+    if (c.num_experts > 0) put("expert_gating_func", uint32_t{c.router_softmax ? 1u : 2u});
+    return pairs;
+}
 
 Result<ModelConfig> gguf_config(const GgufModel& model) {
     const std::string file = model.name();

@@ -23,6 +23,8 @@ bool is_gguf(const std::filesystem::path& file);  // a regular file that begins 
 Result<GgufModel> open_gguf(const std::filesystem::path& file);
 
 Result<ModelConfig> gguf_config(const GgufModel& model);
+// The way back: general.architecture, general.type and kimi-linear.* of a config, as far as GGUF has keys for it.
+std::vector<GgufPair> gguf_metadata(const ModelConfig& config);
 // Under the engine's names (a Hugging Face checkpoint's), read where they lie; the experts of a layer, which are one tensor in the file, can also be found one
 // by one. What the file holds in another form is made when it is asked for and stays in the source: A_log from ssm_a, and kv_b_proj from attn_k_b and attn_v_b.
 Result<std::shared_ptr<const WeightSource>> gguf_weights(GgufModel model, const ModelConfig& config);

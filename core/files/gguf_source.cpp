@@ -1,4 +1,4 @@
-// Tensors of a kimi-linear GGUF under the engine's names: one table, and what is stored in another form than the engine reads.
+// Tensors of a kimi-linear GGUF under the engine's names, and what is stored in another form than the engine reads.
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/files/gguf_model.h"
+#include "core/files/gguf_names.h"
 #include "core/files/json.h"
 #include "core/files/mapped_source.h"
 
@@ -16,99 +17,6 @@ namespace klp {
 namespace fs = std::filesystem;
 
 namespace {
-
-enum class Form {
-    same,     // dimensions of 1 do not count: a converter writes convolutions as [C, 1, HK, 1], a quantiser [C, 1, HK]
-    experts,  // [E, out, in]; the name without number is all of them
-    qkv,      // the rows of q, k and v one behind the other, in KDA layers only
-    decay,    // -exp(A_log)
-    k_b,      // [H, latent, nope], turned round against kv_b_proj's rows
-    v_b,      // [H, V, latent]; made together with k_b
-};
-struct GgufName {
-    std::string_view gguf, ours;  // behind "blk.N." and "model.layers.N."
-    Form form = Form::same;
-};
-constexpr GgufName kWhole[] = {
-    {"token_embd.weight", "model.embed_tokens.weight"},
-    {"output_norm.weight", "model.norm.weight"},
-    {"output.weight", "lm_head.weight"},
-};
-constexpr GgufName kOfLayer[] = {
-    {"attn_norm.weight", "input_layernorm.weight"},
-    {"ffn_norm.weight", "post_attention_layernorm.weight"},
-    // KDA
-    {"attn_q.weight", "self_attn.q_proj.weight"},  // MLA has this one and attn_output too
-    {"attn_k.weight", "self_attn.k_proj.weight"},
-    {"attn_v.weight", "self_attn.v_proj.weight"},
-    {"attn_qkv.weight", "self_attn.q_proj.weight", Form::qkv},
-    {"ssm_conv1d_q.weight", "self_attn.q_conv1d.weight"},
-    {"ssm_conv1d_k.weight", "self_attn.k_conv1d.weight"},
-    {"ssm_conv1d_v.weight", "self_attn.v_conv1d.weight"},
-    {"ssm_a", "self_attn.A_log", Form::decay},
-    {"ssm_dt.bias", "self_attn.dt_bias"},
-    {"ssm_f_a.weight", "self_attn.f_a_proj.weight"},
-    {"ssm_f_b.weight", "self_attn.f_b_proj.weight"},
-    {"ssm_beta.weight", "self_attn.b_proj.weight"},
-    {"ssm_g_a.weight", "self_attn.g_a_proj.weight"},
-    {"ssm_g_b.weight", "self_attn.g_b_proj.weight"},
-    {"ssm_norm.weight", "self_attn.o_norm.weight"},
-    {"attn_output.weight", "self_attn.o_proj.weight"},
-    // MLA
-    {"attn_kv_a_mqa.weight", "self_attn.kv_a_proj_with_mqa.weight"},
-    {"attn_kv_a_norm.weight", "self_attn.kv_a_layernorm.weight"},
-    {"attn_k_b.weight", "self_attn.kv_b_proj.weight", Form::k_b},
-    {"attn_v_b.weight", "self_attn.kv_b_proj.weight", Form::v_b},
-    {"attn_kv_b.weight", "self_attn.kv_b_proj.weight"},  // of the first conversions, before there was a latent cache
-    // feed-forward
-    {"ffn_gate.weight", "mlp.gate_proj.weight"},
-    {"ffn_up.weight", "mlp.up_proj.weight"},
-    {"ffn_down.weight", "mlp.down_proj.weight"},
-    {"ffn_gate_inp.weight", "block_sparse_moe.gate.weight"},
-    {"exp_probs_b.bias", "block_sparse_moe.gate.e_score_correction_bias"},
-    {"ffn_gate_exps.weight", "block_sparse_moe.experts.w1.weight", Form::experts},
-    {"ffn_up_exps.weight", "block_sparse_moe.experts.w3.weight", Form::experts},
-    {"ffn_down_exps.weight", "block_sparse_moe.experts.w2.weight", Form::experts},
-    {"ffn_gate_shexp.weight", "block_sparse_moe.shared_experts.gate_proj.weight"},
-    {"ffn_up_shexp.weight", "block_sparse_moe.shared_experts.up_proj.weight"},
-    {"ffn_down_shexp.weight", "block_sparse_moe.shared_experts.down_proj.weight"},
-};
-
-constexpr std::string_view kTheirLayer = "blk.", kOurLayer = "model.layers.";
-
-// A name of one side in the words of the other; nothing for a name that the table does not have.
-struct Translated {
-    std::string name;
-    Form form = Form::same;
-};
-std::optional<Translated> translated(std::string_view name, std::string_view GgufName::*from, std::string_view GgufName::*to, std::string_view from_layer,
-                                     std::string_view to_layer) {
-    for (const GgufName& row : kWhole)
-        if (row.*from == name) return Translated{std::string(row.*to), row.form};
-    if (!name.starts_with(from_layer)) return {};
-    const size_t dot = name.find('.', from_layer.size());
-    if (dot == name.npos) return {};
-    const std::string_view number = name.substr(from_layer.size(), dot - from_layer.size());
-    for (const GgufName& row : kOfLayer)
-        if (row.*from == name.substr(dot + 1)) return Translated{std::string(to_layer) + std::string(number) + "." + std::string(row.*to), row.form};
-    return {};
-}
-std::optional<Translated> our_name(std::string_view gguf) { return translated(gguf, &GgufName::gguf, &GgufName::ours, kTheirLayer, kOurLayer); }
-std::optional<Translated> gguf_name(std::string_view ours) { return translated(ours, &GgufName::ours, &GgufName::gguf, kOurLayer, kTheirLayer); }
-
-// "...experts.17.w1.weight" as "...experts.w1.weight" and 17.
-struct ExpertName {
-    std::string all;
-    int64_t number;
-};
-std::optional<ExpertName> expert_name(const std::string& name) {
-    constexpr std::string_view kExperts = ".block_sparse_moe.experts.";
-    const size_t at = name.find(kExperts);
-    if (at == name.npos) return {};
-    const size_t first = at + kExperts.size(), end = name.find_first_not_of("0123456789", first);
-    if (end == first || end == name.npos || name[end] != '.' || end - first > 9) return {};
-    return ExpertName{name.substr(0, first) + name.substr(end + 1), std::stoll(name.substr(first, end - first))};
-}
 
 // A_log of -exp(A_log), as far as 32 bits allow: of the numbers beside the logarithm the one whose exponential is what the file has, where there is one. Some
 // architectures store +exp(A_log); the sign carries nothing.
@@ -277,22 +185,22 @@ Result<void> add_tensors(GgufSource& source, GgufModel& model, const ModelConfig
             MappedTensor tensor{.info = t.info, .data = at.bytes, .file = at.file, .said = in_quotes(t.info.name)};
             if (ours) tensor.info.name = ours->name;
             Result<void> added;
-            switch (ours ? ours->form : Form::same) {
-                case Form::same:
-                case Form::experts:
+            switch (ours ? ours->form : GgufForm::same) {
+                case GgufForm::same:
+                case GgufForm::experts:
                     added = source.add(std::move(tensor));
                     break;
-                case Form::qkv:
+                case GgufForm::qkv:
                     added = add_qkv(source, at, std::move(tensor));
                     break;
-                case Form::decay:
+                case GgufForm::decay:
                     added = add_decay(source, at, std::move(tensor), config);
                     break;
-                case Form::k_b:
-                case Form::v_b: {
+                case GgufForm::k_b:
+                case GgufForm::v_b: {
                     const auto other = other_half(at, places);
                     if (!other) return tl::unexpected(other.error());
-                    if (ours->form == Form::k_b) added = add_kv_b(source, at, **other, std::move(tensor), config);
+                    if (ours->form == GgufForm::k_b) added = add_kv_b(source, at, **other, std::move(tensor), config);
                     break;
                 }
             }

@@ -5,6 +5,7 @@
 
 #include "core/files/foreign.h"
 #include "core/files/gguf_model.h"
+#include "core/files/gguf_writer.h"
 #include "core/files/json.h"
 #include "core/text/vocabulary.h"
 
@@ -15,6 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 using SmallFiles = std::vector<std::pair<std::string, std::string>>;  // name, content
+
+constexpr std::string_view kTemplateKey = "tokenizer.chat_template";
 
 // --- A folder: config.json, safetensors, tiktoken.model or tokenizer.json --------------------------------------------
 
@@ -27,11 +30,11 @@ Result<Checkpoint> open_folder_weights(const fs::path& folder) {
     return Checkpoint{.folder = folder, .config = std::move(*config), .source = std::move(*source)};
 }
 
-Result<std::optional<Tokenizer>> folder_tokenizer(const fs::path& folder) {
+Result<std::optional<TokenizerFiles>> folder_tokens(const fs::path& folder) {
     if (!Tokenizer::lies_in(folder)) return std::nullopt;
-    auto tokenizer = Tokenizer::load(folder);
-    if (!tokenizer) return tl::unexpected(tokenizer.error());
-    return std::optional(std::move(*tokenizer));
+    auto files = read_tokenizer(folder);
+    if (!files) return tl::unexpected(files.error());
+    return std::optional(std::move(*files));
 }
 
 Result<SmallFiles> folder_files(const fs::path& folder, const ModelConfig&) {
@@ -52,6 +55,26 @@ Result<SmallFiles> folder_files(const fs::path& folder, const ModelConfig&) {
         text = config->dump(2) + "\n";
     }
     return files;
+}
+
+Result<std::vector<GgufPair>> folder_about(const fs::path& folder) {
+    const fs::path clean = fs::absolute(folder).lexically_normal();
+    std::vector<GgufPair> pairs{{"general.name", (clean.has_filename() ? clean : clean.parent_path()).filename().string()}};
+    std::error_code none;
+    std::string chat;
+    if (fs::exists(folder / "chat_template.jinja", none)) {
+        auto text = read_text(folder / "chat_template.jinja", 16 << 20);
+        if (!text) return tl::unexpected(text.error());
+        chat = std::move(*text);
+    } else if (fs::exists(folder / "tokenizer_config.json", none)) {
+        const auto text = read_text(folder / "tokenizer_config.json", 256 << 20);
+        if (!text) return tl::unexpected(text.error());
+        const auto config = parse_json(*text, (folder / "tokenizer_config.json").string());
+        if (!config) return tl::unexpected(config.error());
+        if (const auto at = config->find("chat_template"); at != config->end() && at->is_string()) chat = at->get<std::string>();
+    }
+    if (!chat.empty()) pairs.push_back({std::string(kTemplateKey), std::move(chat)});
+    return pairs;
 }
 
 // --- GGUF -------------------------------------------------------------------------------------------------------------
@@ -78,12 +101,6 @@ Result<std::optional<TokenizerFiles>> gguf_tokens(const fs::path& file) {
     return std::optional(std::move(*files));
 }
 
-Result<std::optional<Tokenizer>> gguf_tokenizer(const fs::path& file) {
-    auto files = gguf_tokens(file);
-    if (!files) return tl::unexpected(files.error());
-    return *files ? std::optional(Tokenizer(std::move(**files))) : std::nullopt;
-}
-
 Result<SmallFiles> gguf_files(const fs::path& file, const ModelConfig& config) {
     auto tokens = gguf_tokens(file);
     if (!tokens) return tl::unexpected(tokens.error());
@@ -97,16 +114,29 @@ Result<SmallFiles> gguf_files(const fs::path& file, const ModelConfig& config) {
     return files;
 }
 
+Result<std::vector<GgufPair>> gguf_about(const fs::path& file) {
+    const auto model = open_gguf(file);
+    if (!model) return tl::unexpected(model.error());
+    std::vector<GgufPair> pairs;
+    for (const auto& [key, value] : model->head().metadata) {
+        const auto text = value.text();  // names, licences and where it comes from; numbers speak of how it is stored
+        if (text && (key == kTemplateKey || (key.starts_with("general.") && key != "general.architecture" && key != "general.type")))
+            pairs.push_back({std::string(key), std::string(*text)});
+    }
+    return pairs;
+}
+
 // A format that models come in: the first whose `fits` says so opens a path.
 struct Format {
     bool (*fits)(const fs::path&);
     Result<Checkpoint> (*weights)(const fs::path&);                    // everything but the tokenizer
-    Result<std::optional<Tokenizer>> (*tokenizer)(const fs::path&);    // nothing where there is none
+    Result<std::optional<TokenizerFiles>> (*tokens)(const fs::path&);  // nothing where there are none
     Result<SmallFiles> (*files)(const fs::path&, const ModelConfig&);  // beside the weights of a folder that is made from it
+    Result<std::vector<GgufPair>> (*about)(const fs::path&);           // general.* and chat template of a GGUF that is made from it
 };
 constexpr Format kFormats[] = {
-    {is_gguf, open_gguf_weights, gguf_tokenizer, gguf_files},
-    {[](const fs::path&) { return true; }, open_folder_weights, folder_tokenizer, folder_files},
+    {is_gguf, open_gguf_weights, gguf_tokens, gguf_files, gguf_about},
+    {[](const fs::path&) { return true; }, open_folder_weights, folder_tokens, folder_files, folder_about},
 };
 
 const Format& format_of(const fs::path& path) {
@@ -121,9 +151,9 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     const Format& format = format_of(path);
     auto checkpoint = format.weights(path);
     if (!checkpoint) return checkpoint;
-    auto tokenizer = format.tokenizer(path);
-    if (!tokenizer) return tl::unexpected(tokenizer.error());
-    if (*tokenizer) checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokenizer));
+    auto tokens = format.tokens(path);
+    if (!tokens) return tl::unexpected(tokens.error());
+    if (*tokens) checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokens));
     return checkpoint;
 }
 
@@ -134,6 +164,20 @@ Result<void> quantize_checkpoint(const fs::path& from, const fs::path& to, DType
     const auto files = format.files(from, checkpoint->config);
     if (!files) return tl::unexpected(files.error());
     return quantize_checkpoint(*checkpoint->source, checkpoint->config, *files, to, type, options);
+}
+
+Result<void> quantize_gguf(const fs::path& from, const fs::path& to, const GgufMix& mix, const WriteOptions& options) {
+    const Format& format = format_of(from);
+    const auto checkpoint = format.weights(from);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    const auto tokens = format.tokens(from);
+    if (!tokens) return tl::unexpected(tokens.error());
+    const auto words = gguf_vocabulary(*tokens ? &**tokens : nullptr, checkpoint->config, from.string());
+    if (!words) return tl::unexpected(words.error());
+    auto about = format.about(from);
+    if (!about) return tl::unexpected(about.error());
+    about->insert(about->end(), words->begin(), words->end());
+    return write_gguf(*checkpoint->source, checkpoint->config, mix, std::move(*about), to, options);
 }
 
 }  // namespace klp

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/files/checkpoint_writer.h"
+#include "core/files/gguf_mixes.h"
 #include "core/files/weights.h"
 #include "core/text/tokenizer.h"
 
@@ -28,5 +29,8 @@ Result<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 // Another checkpoint's matrices as `type`, in a folder; config and tokenizer come with them.
 Result<void> quantize_checkpoint(const std::filesystem::path& from, const std::filesystem::path& to, DType type, const WriteOptions& options = {});
+
+// The same as one GGUF file; a GGUF's own general.* and chat template come with it too.
+Result<void> quantize_gguf(const std::filesystem::path& from, const std::filesystem::path& to, const GgufMix& mix, const WriteOptions& options = {});
 
 }  // namespace klp

@@ -124,7 +124,7 @@ bool Tokenizer::lies_in(const std::filesystem::path& folder) {
     return std::filesystem::exists(folder / "tiktoken.model", none) || std::filesystem::exists(folder / "tokenizer.json", none);
 }
 
-Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
+Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& folder) {
     constexpr int64_t kLargestFile = 256 << 20;  // a hundred times the 48B's
     std::error_code error;
     const std::filesystem::path config_file = folder / "tokenizer_config.json";
@@ -138,7 +138,11 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
     const bool tiktoken = std::filesystem::exists(folder / "tiktoken.model", error) || !std::filesystem::exists(folder / "tokenizer.json", error);
     const auto text = read_text(folder / (tiktoken ? "tiktoken.model" : "tokenizer.json"), kLargestFile);
     if (!text) return tl::unexpected(text.error());
-    auto files = tiktoken ? read_tiktoken(*text, config, folder) : read_tokenizer_json(*text, config, folder);
+    return tiktoken ? read_tiktoken(*text, config, folder) : read_tokenizer_json(*text, config, folder);
+}
+
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
+    auto files = read_tokenizer(folder);
     if (!files) return tl::unexpected(files.error());
     return Tokenizer(std::move(*files));
 }

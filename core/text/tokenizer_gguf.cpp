@@ -1,11 +1,60 @@
 // tokenizer.ggml.*, the vocabulary inside a GGUF: tokens by id in GPT-2's spelling, and of what kind each is.
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include "core/files/json.h"
 #include "core/text/vocabulary.h"
 
 namespace klp {
+
+namespace {
+
+enum TokenKind { normal_token = 1, control_token = 3, unused_token = 5 };  // tokenizer.ggml.token_type
+
+// The two tokens that byte pair encoding joins to this one last: it runs as if only smaller ids existed. Nothing where something else than two is left.
+std::string last_merge(const Vocabulary& vocabulary, int32_t id) {
+    const std::string_view token = vocabulary.bytes(id);
+    std::vector<size_t> cuts(token.size() + 1);
+    std::iota(cuts.begin(), cuts.end(), size_t{0});
+    const auto joined = [&](size_t i) {  // the token that the parts behind cuts i and i + 1 make
+        const int32_t made = vocabulary.find(token.substr(cuts[i], cuts[i + 2] - cuts[i]));
+        return made < 0 || made >= id ? INT32_MAX : made;
+    };
+    while (cuts.size() > 3) {
+        size_t best = 0;
+        for (size_t i = 1; i + 2 < cuts.size(); ++i)
+            if (joined(i) < joined(best)) best = i;
+        if (joined(best) == INT32_MAX) return "";
+        cuts.erase(cuts.begin() + static_cast<int64_t>(best) + 1);
+    }
+    if (cuts.size() < 3) return "";
+    std::string pair;
+    append_spelling(token.substr(0, cuts[1]), pair);
+    append_spelling(token.substr(cuts[1]), pair += ' ');
+    return pair;
+}
+
+// Whether neighbours merge exactly where that makes a token, smaller ids first: a list of merges need not say so.
+bool merges_by_id(const Vocabulary& vocabulary) {
+    int32_t before = -1;
+    for (int32_t id = 0; id < vocabulary.size(); ++id) {
+        if (!vocabulary.has(id)) continue;
+        const std::string_view token = vocabulary.bytes(id);
+        int32_t last = before;
+        for (size_t cut = 1; cut < token.size(); ++cut) {
+            const int32_t left = vocabulary.find(token.substr(0, cut)), right = vocabulary.find(token.substr(cut));
+            if (left < 0 || right < 0) continue;
+            const int32_t order = vocabulary.merge(left, right, token).order;
+            if (order <= before) return false;
+            last = std::max(last, order);
+        }
+        before = last;
+    }
+    return true;
+}
+
+}  // namespace
 
 Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& file) {
     const auto bad = [&](const std::string& what) { return fail(Error::model, file + ": tokenizer.ggml." + what); };
@@ -29,9 +78,9 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
     for (std::string_view token : *tokens) bytes += token.size();
     if (tokens->size() > kMostTokens || bytes > kMostBytes) return bad("tokens is larger than any vocabulary");
 
-    enum Kind { normal = 1, unused = 5 };  // all others are control tokens or meant to be found as a whole, which is the same here
+    // All other kinds are control tokens or meant to be found as a whole, which is the same here.
     size_t ordinary = tokens->size();
-    while (ordinary > 0 && (*types)[ordinary - 1] != normal) --ordinary;
+    while (ordinary > 0 && (*types)[ordinary - 1] != normal_token) --ordinary;
     if (ordinary == 0) return bad("token_type has no ordinary token");
     TokenizerFiles files;
     Vocabulary& vocabulary = files.vocabulary;
@@ -41,9 +90,9 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
     for (size_t id = 0; id < tokens->size(); ++id) {
         const std::string_view token = (*tokens)[id];
         const std::string field = "tokens[" + std::to_string(id) + "]";
-        if ((*types)[id] == unused) continue;
+        if ((*types)[id] == unused_token) continue;
         if (token.empty()) return bad(field + " is empty");
-        if ((*types)[id] != normal) {
+        if ((*types)[id] != normal_token) {
             const auto [other, fresh] = once.emplace(token, id);
             if (!fresh) return bad(field + ", " + in_quotes(token) + ", is also token " + std::to_string(other->second));
             names.emplace(static_cast<int32_t>(id), token);
@@ -78,6 +127,50 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
         if (const GgufValue* v = value(name))
             if (const auto id = v->integer(); id && *id >= 0 && *id < static_cast<int64_t>(tokens->size())) files.ends.push_back(static_cast<int32_t>(*id));
     return files;
+}
+
+Result<std::vector<GgufPair>> gguf_vocabulary(const TokenizerFiles* files, const ModelConfig& config, const std::string& from) {
+    std::vector<GgufPair> pairs;
+    const auto put = [&](const char* key, auto value) { pairs.push_back({"tokenizer.ggml." + std::string(key), std::move(value)}); };
+    const auto put_id = [&](const char* key, int64_t id) {
+        if (id >= 0) put(key, static_cast<uint32_t>(id));
+    };
+    std::vector<int32_t> ends(config.eos_token_ids.begin(), config.eos_token_ids.end());
+    for (size_t i = 0; files && i < files->ends.size(); ++i)
+        if (std::find(ends.begin(), ends.end(), files->ends[i]) == ends.end()) ends.push_back(files->ends[i]);
+    constexpr const char* kEnds[] = {"eos_token_id", "eot_token_id", "eom_token_id"};
+    if (ends.size() > std::size(kEnds))
+        return fail(Error::failure, from + " names " + std::to_string(ends.size()) + " tokens that end an answer; a GGUF file has room for three");
+    for (size_t i = 0; i < ends.size(); ++i) put_id(kEnds[i], ends[i]);
+    put_id("bos_token_id", config.bos_token_id);
+    put_id("padding_token_id", config.pad_token_id);
+    if (!files) {
+        put("model", std::string("none"));
+        return pairs;
+    }
+
+    const Vocabulary& vocabulary = files->vocabulary;
+    if (!merges_by_id(vocabulary))
+        return fail(Error::failure, from + ": its tokenizer merges in another order than that of its ids, which is not how Kimi's in a GGUF file do");
+    std::vector<std::string> tokens, merges;
+    std::vector<int32_t> kinds;
+    for (int32_t id = 0; id < config.vocab_size; ++id) {
+        tokens.push_back("[PAD" + std::to_string(id) + "]"), kinds.push_back(unused_token);
+        if (id >= vocabulary.size() || !vocabulary.has(id)) continue;
+        tokens.back().clear(), kinds.back() = normal_token;
+        append_spelling(vocabulary.bytes(id), tokens.back());
+        if (std::string merge = last_merge(vocabulary, id); !merge.empty()) merges.push_back(std::move(merge));
+    }
+    for (const auto& [name, id] : files->specials)
+        if (id < config.vocab_size) tokens[static_cast<size_t>(id)] = name, kinds[static_cast<size_t>(id)] = control_token;
+    if (const auto unknown = files->specials.find("[UNK]"); unknown != files->specials.end() && unknown->second < config.vocab_size)
+        put_id("unknown_token_id", unknown->second);
+    put("model", std::string("gpt2"));
+    put("pre", std::string("kimi-k2"));
+    put("tokens", std::move(tokens));
+    put("token_type", std::move(kinds));
+    put("merges", std::move(merges));
+    return pairs;
 }
 
 }  // namespace klp

@@ -106,6 +106,18 @@ bool append_spelled(std::string_view spelled, std::string& out) {
     return !spelled.empty();
 }
 
+void append_spelling(std::string_view bytes, std::string& out) {
+    static const auto spellings = [] {
+        std::array<std::string, 256> all;
+        for (char32_t c = 0; c < 512; ++c)
+            if (const int byte = byte_of(c); byte >= 0)
+                all[static_cast<size_t>(byte)] =
+                    c < 128 ? std::string(1, static_cast<char>(c)) : std::string{static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 63))};
+        return all;
+    }();
+    for (const char byte : bytes) out += spellings[static_cast<unsigned char>(byte)];
+}
+
 void Vocabulary::reserve(size_t ids, size_t bytes) {
     starts_.assign(ids, 0);
     ends_.assign(ids, 0);

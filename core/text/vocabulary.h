@@ -67,6 +67,8 @@ struct TokenizerFiles {
     bool whole_first = true;                               // a piece that is a token is not merged up to
 };
 
+// Those of a folder: tiktoken.model, or where there is none tokenizer.json, and beside it tokenizer_config.json.
+Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& folder);
 // tiktoken.model: a line a token, its bytes in base64 and its rank. `config` is the text of tokenizer_config.json, or empty; `folder` is for messages.
 Result<TokenizerFiles> read_tiktoken(std::string_view text, std::string_view config, const std::filesystem::path& folder);
 // tokenizer.json of the tokenizers library: byte-level BPE whose pre-tokenizer is Kimi's.
@@ -75,6 +77,10 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
 Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& file);
 // The bytes of a token in GPT-2's spelling, where every byte is a printable character, appended to `out`; false: a character stands for no byte.
 bool append_spelled(std::string_view spelled, std::string& out);
+void append_spelling(std::string_view bytes, std::string& out);  // the way back
+// tokenizer.ggml.* of a GGUF, and the ids of the control tokens that it names; nothing where there is no tokenizer but that. Every id of the model has a token,
+// those of none an unused one. An Error: merges in another order than that of the ids, or more than three tokens that end an answer.
+Result<std::vector<GgufPair>> gguf_vocabulary(const TokenizerFiles* files, const ModelConfig& config, const std::string& from);
 // A vocabulary as the small files of a folder: tiktoken.model and tokenizer_config.json. An Error: some id below the largest is no token, which the first
 // cannot say.
 Result<std::vector<std::pair<std::string, std::string>>> tokenizer_files(const TokenizerFiles& files, const std::string& from);
