@@ -23,8 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLicence = "Text and numbers made by the model named here; use them as its licence allows.";
-constexpr int64_t kProbed = 32768;                    // tokens; beyond, looking at the past costs more than the answer
-constexpr auto kTick = std::chrono::milliseconds(2);  // between two drains
+constexpr int64_t kProbed = 32768;                          // tokens; beyond, looking at the past costs more than the answer
+constexpr auto kReplayTick = std::chrono::milliseconds(2);  // between two drains
 
 // Questions and answers on stdout, as their events come.
 class Talk {
@@ -139,7 +139,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
                 last = last || *done;
             }
             if (last) return {};
-            std::this_thread::sleep_for(kTick);
+            std::this_thread::sleep_for(kReplayTick);
         }
     };
 
@@ -302,7 +302,7 @@ int replay_command(const ReplayOptions& options, Terminal& terminal) {
     while (!g_interrupted && !output_failed()) {
         for (const Event& e : run.drain()) talk.take(e, options.stats);
         if (!run.playing() && !run.seeking()) break;
-        std::this_thread::sleep_for(kTick);
+        std::this_thread::sleep_for(kReplayTick);
     }
     talk.end_line();
     return g_interrupted ? Error::interrupted : 0;

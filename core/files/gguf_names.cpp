@@ -4,7 +4,7 @@ namespace klp {
 
 namespace {
 
-constexpr std::string_view kExperts = ".block_sparse_moe.experts.";
+constexpr std::string_view kExpertTensors = ".block_sparse_moe.experts.";
 
 struct NameRow {
     std::string_view gguf, ours;  // behind "blk.N." and "model.layers.N."
@@ -76,15 +76,15 @@ std::optional<TranslatedName> our_name(std::string_view gguf) { return translate
 std::optional<TranslatedName> gguf_name(std::string_view ours) { return translated(ours, &NameRow::ours, &NameRow::gguf, kOurLayer, kTheirLayer); }
 
 std::optional<ExpertName> expert_name(const std::string& name) {
-    const size_t at = name.find(kExperts);
+    const size_t at = name.find(kExpertTensors);
     if (at == name.npos) return {};
-    const size_t first = at + kExperts.size(), end = name.find_first_not_of("0123456789", first);
+    const size_t first = at + kExpertTensors.size(), end = name.find_first_not_of("0123456789", first);
     if (end == first || end == name.npos || name[end] != '.' || end - first > 9) return {};
     return ExpertName{name.substr(0, first) + name.substr(end + 1), std::stoll(name.substr(first, end - first))};
 }
 
 std::string numbered(const ExpertName& expert) {
-    return std::string(expert.all).insert(expert.all.find(kExperts) + kExperts.size(), std::to_string(expert.number) + ".");
+    return std::string(expert.all).insert(expert.all.find(kExpertTensors) + kExpertTensors.size(), std::to_string(expert.number) + ".");
 }
 
 }  // namespace klp

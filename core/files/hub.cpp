@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int64_t kPiece = 32 << 20;       // bytes of a file that one request brings
+constexpr int64_t kPulled = 32 << 20;      // bytes of a file that one request brings
 constexpr size_t kStreams = 4;             // requests at a time
 constexpr int kTries = 5;                  // in a row that bring nothing
 constexpr size_t kMaxAnswer = 64 << 20;    // of the API, bytes
@@ -194,7 +194,7 @@ bool is_sha256(const std::string& text) {
 
 // --- what is wanted -----------------------------------------------------------------------------------------------------------------------
 
-std::string lower(std::string text) {
+std::string lower_name(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
 }
@@ -233,7 +233,7 @@ std::string sha256_of(int fd, int64_t size, const std::function<bool(int64_t)>& 
 // A file on its way.
 class GrowingFile {
 public:
-    GrowingFile(fs::path file, const HubFile& of) : file_(std::move(file)), of_(of), done_(static_cast<size_t>((of.size + kPiece - 1) / kPiece)) {}
+    GrowingFile(fs::path file, const HubFile& of) : file_(std::move(file)), of_(of), done_(static_cast<size_t>((of.size + kPulled - 1) / kPulled)) {}
     ~GrowingFile() {
         if (fd_ >= 0) close(fd_);
     }
@@ -278,9 +278,9 @@ public:
     void begin_anew() { std::fill(done_.begin(), done_.end(), 0); }
 
     size_t pieces() const { return done_.size(); }
-    int64_t length(size_t piece) const { return std::min(kPiece, of_.size - static_cast<int64_t>(piece) * kPiece); }
+    int64_t length(size_t piece) const { return std::min(kPulled, of_.size - static_cast<int64_t>(piece) * kPulled); }
     int64_t left(size_t piece) const { return length(piece) - done_[piece]; }
-    int64_t at(size_t piece) const { return static_cast<int64_t>(piece) * kPiece + done_[piece]; }
+    int64_t at(size_t piece) const { return static_cast<int64_t>(piece) * kPulled + done_[piece]; }
     int64_t done() const {
         int64_t sum = 0;
         for (int64_t n : done_) sum += n;
@@ -504,7 +504,7 @@ Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const
     bool safetensors = false, shards = false;
     for (const HubFile& f : all) shards |= f.path == "model.safetensors" || f.path == "model.safetensors.index.json";
     for (const HubFile& f : all) {
-        const std::string name = lower(file_name(f.path));
+        const std::string name = lower_name(file_name(f.path));
         if (name.ends_with(".gguf") && !name.starts_with("mmproj") && !name.starts_with("imatrix")) models[split_name(f.path).first].push_back(f);
         if (f.path.find('/') != f.path.npos) continue;
         const bool weights = name.ends_with(".safetensors") && (!shards || name.starts_with("model"));
