@@ -111,7 +111,7 @@ std::string roff(const Verb& command) {
         for (const std::string& name : e.names) head += (head.empty() ? "" : ", ") + bold(name);
         if (head.empty()) head = italic(e.name);
         if (!e.names.empty() && e.value != Takes::none)
-            head += " " + (e.value == Takes::words ? joined(e.words, "|\\:")
+            head += " " + (e.value == Takes::words ? joined(e.words, ", ")
                                                    : italic(e.value == Takes::number ? "number"
                                                             : e.value == Takes::file ? e.type
                                                                                      : "text"));
