@@ -22,6 +22,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/files/disk.h"
 #include "core/files/json.h"
 #include "core/files/library.h"
 #include "core/system.h"
@@ -543,8 +544,7 @@ Result<void> pull(const Hub& hub, const std::string& repository, const std::vect
     std::vector<std::unique_ptr<GrowingFile>> parts;  // none where the file is there
     for (const HubFile& f : files) {
         const fs::path file = folder / f.path;
-        fs::create_directories(file.parent_path(), error);
-        if (error) return fail(Error::failure, file.parent_path().string() + ": " + error.message());
+        if (auto made = make_folder(file.parent_path()); !made) return made;
         total += f.size;
         parts.emplace_back();
         if (fs::is_regular_file(file, error) && static_cast<int64_t>(fs::file_size(file, error)) == f.size) {
@@ -555,11 +555,8 @@ Result<void> pull(const Hub& hub, const std::string& repository, const std::vect
         if (auto opened = parts.back()->open(); !opened) return opened;
         there += parts.back()->done();
     }
-    const fs::space_info space = fs::space(folder, error);
-    if (!error && static_cast<int64_t>(space.available) < total - there) {
-        return fail(Error::failure, folder.string() + ": " + size_text(total - there) + " are still to come, and there is room for " +
-                                        size_text(static_cast<int64_t>(space.available)));
-    }
+    if (files.empty()) return {};
+    if (auto room = check_room(folder / files.front().path, total - there); !room) return room;
     int64_t before = 0;
     for (size_t i = 0; i < files.size(); before += files[i].size, ++i) {
         if (!parts[i]) continue;
