@@ -283,6 +283,7 @@ class Pull(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"M.gguf: it will take 524288.0 GiB, and [0-9.]+ [GM]iB are free there; nothing was written")
         self.assertFalse([p for p, _, _ in self.hub.seen if "resolve" in p])
+        self.assertEqual(list(self.folder().iterdir()), [])
 
     def test_no_server(self):
         done = self.pull(HF_ENDPOINT="http://127.0.0.1:9")

@@ -113,7 +113,7 @@ bool packs_nibbles(const json& said) {
            });
 }
 
-// How somebody's tool has quantised the weights, by the name that people know it by: FP8, NVFP4, AWQ, GPTQ, MLX, ...; "" where nobody did, or in a way that
+// How somebody's tool has quantised the weights, by the name that people know it by: NVFP4, AWQ, GPTQ, MLX, ...; "" where nobody did, or in a way that
 // packed.h reads.
 std::string quantised_as(const Fields& top) {
     const json* said = top.find({"quantization_config"});
@@ -133,9 +133,10 @@ std::string quantised_as(const Fields& top) {
     if (method.empty() && mlx) return "MLX" + (count.empty() ? "" : " of " + count);
     // Two tools have one method for many formats, and name the format beside it: modelopt, compressed-tensors.
     std::string format = text("quant_algo").empty() ? text("format") : text("quant_algo");
-    for (const char* known : {"NVFP4", "MXFP4", "FP8"})
-        if (format.find(known) != format.npos || method.find(known) != method.npos) return known;
-    if (format == "FLOAT-QUANTIZED") return "FP8";
+    const auto named = [&](const char* known) { return format.find(known) != format.npos || method.find(known) != method.npos; };
+    for (const char* known : {"NVFP4", "MXFP4"})
+        if (named(known)) return known;
+    if (named("FP8") || format == "FLOAT-QUANTIZED") return "";
     if (method == "COMPRESSED-TENSORS" && format == "PACK-QUANTIZED" && packs_nibbles(*said)) return "";
     if (method == "COMPRESSED-TENSORS" && !format.empty()) return in_quotes(format) + " of compressed-tensors";
     if (method.empty()) return "an unknown quantisation";

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -236,6 +237,8 @@ class GrowingFile {
 public:
     GrowingFile(fs::path file, const HubFile& of) : file_(std::move(file)), of_(of), done_(static_cast<size_t>((of.size + kPulled - 1) / kPulled)) {}
     ~GrowingFile() {
+        struct stat is;
+        if (fd_ >= 0 && fstat(fd_, &is) == 0 && is.st_nlink > 0 && is.st_size == 0 && of_.size > 0) unlink(part().c_str());  // nothing came of it
         if (fd_ >= 0) close(fd_);
     }
     GrowingFile(const GrowingFile&) = delete;
@@ -538,14 +541,36 @@ Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const
                 repository + (found.empty() ? " has nothing called " : " has several files called ") + in_quotes(wanted) + "; there are " + choices);
 }
 
-Result<void> pull(const Hub& hub, const std::string& repository, const std::vector<HubFile>& files, const fs::path& folder, const PullOptions& options) {
+int64_t HubModel::bytes() const {
+    int64_t sum = 0;
+    for (const HubFile& f : files) sum += f.size;
+    return sum;
+}
+
+fs::path HubModel::opens_in(const fs::path& folder) const {
+    return !files.empty() && files.front().path.ends_with(".gguf") ? folder / files.front().path : folder;
+}
+
+Result<HubModel> find_on_hub(const Hub& hub, const std::string& said, const std::atomic<bool>* cancel) {
+    const size_t colon = said.find(':');
+    HubModel model{said.substr(0, colon), {}};
+    auto all = hub_files(hub, model.repository, cancel);
+    if (!all) return tl::unexpected(all.error());
+    auto files = choose_files(*all, model.repository, colon == said.npos ? "" : said.substr(colon + 1));
+    if (!files) return tl::unexpected(files.error());
+    model.files = std::move(*files);
+    return model;
+}
+
+Result<void> pull(const Hub& hub, const HubModel& model, const fs::path& folder, const PullOptions& options) {
+    const std::vector<HubFile>& files = model.files;
+    const int64_t total = model.bytes();
     std::error_code error;
-    int64_t total = 0, there = 0;
+    int64_t there = 0;
     std::vector<std::unique_ptr<GrowingFile>> parts;  // none where the file is there
     for (const HubFile& f : files) {
         const fs::path file = folder / f.path;
         if (auto made = make_folder(file.parent_path()); !made) return made;
-        total += f.size;
         parts.emplace_back();
         if (fs::is_regular_file(file, error) && static_cast<int64_t>(fs::file_size(file, error)) == f.size) {
             there += f.size;
@@ -561,7 +586,7 @@ Result<void> pull(const Hub& hub, const std::string& repository, const std::vect
     for (size_t i = 0; i < files.size(); before += files[i].size, ++i) {
         if (!parts[i]) continue;
         if (auto longer = parts[i]->lengthen(); !longer) return longer;
-        if (auto brought = bring(hub, repository, files[i], *parts[i], before, total, options); !brought) return brought;
+        if (auto brought = bring(hub, model.repository, files[i], *parts[i], before, total, options); !brought) return brought;
         if (auto checked = parts[i]->check(options); !checked) return checked;
         if (auto finished = parts[i]->finish(); !finished) return finished;
         parts[i].reset();

@@ -35,12 +35,21 @@ Result<std::vector<HubFile>> hub_files(const Hub& hub, const std::string& reposi
 // there. The error of kind usage lists what there is to choose from.
 Result<std::vector<HubFile>> choose_files(const std::vector<HubFile>& all, const std::string& repository, const std::string& wanted);
 
+// What a person asks for, "REPOSITORY" or "REPOSITORY:FILE or TYPE", looked up.
+struct HubModel {
+    std::string repository;
+    std::vector<HubFile> files;
+
+    int64_t bytes() const;
+    std::filesystem::path opens_in(const std::filesystem::path& folder) const;  // what -m takes once it has been brought there
+};
+Result<HubModel> find_on_hub(const Hub& hub, const std::string& said, const std::atomic<bool>* cancel = nullptr);
+
 struct PullOptions {
     const std::atomic<bool>* cancel = nullptr;                                            // what has come is kept; the error's kind is `interrupted`
     std::function<void(const std::string& phase, int64_t done, int64_t total)> progress;  // bytes; phase: "pulling" or "checking"; may be empty
 };
-// Brings files into a folder. Files that are there already, of the right size, stay as they are.
-Result<void> pull(const Hub& hub, const std::string& repository, const std::vector<HubFile>& files, const std::filesystem::path& folder,
-                  const PullOptions& options = {});
+// Brings a model's files into a folder. Files that are there already, of the right size, stay as they are.
+Result<void> pull(const Hub& hub, const HubModel& model, const std::filesystem::path& folder, const PullOptions& options = {});
 
 }  // namespace klp

@@ -1,89 +1,35 @@
 #include "core/files/packed.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <unordered_map>
 #include <utility>
 
-#include "core/files/json.h"
+#include "core/files/packed_formats.h"
 
 namespace klp {
 
-namespace {
-
-constexpr int64_t kGroup = 32;   // values of a block of q4_0
-constexpr int64_t kNibbles = 8;  // of a word
-
-// One row: `in` values, their groups' scales. False where a scale is beyond what a half holds.
-bool pack_row(const std::byte* nibbles, std::span<const float> scales, int64_t in, std::byte* to) {
-    const int64_t blocks = in / kGroup, blocks_of_scale = blocks / static_cast<int64_t>(scales.size());
-    const int bytes = info(DType::q4_0).bytes;
-    for (int64_t b = 0; b < blocks; ++b, nibbles += kGroup / 2, to += bytes) {
-        const float scale = scales[static_cast<size_t>(b / blocks_of_scale)];
-        float kept;
-        encode(DType::f16, &scale, 1, to);
-        decode(DType::f16, to, 1, &kept);
-        if (!std::isfinite(kept) || (kept == 0 && scale != 0)) return false;
-        const auto* p = reinterpret_cast<const uint8_t*>(nibbles);
-        auto* q = reinterpret_cast<uint8_t*>(to + 2);
-        for (int i = 0; i < 8; ++i) {  // values i and i + 16 share a byte there, neighbours here
-            q[2 * i] = static_cast<uint8_t>((p[i] & 15) | (p[i + 8] & 15) << 4);
-            q[2 * i + 1] = static_cast<uint8_t>(p[i] >> 4 | (p[i + 8] & 0xf0));
-        }
-    }
-    return true;
-}
-
-}  // namespace
-
 Result<std::vector<MappedTensor>> put_together(std::vector<MappedTensor> tensors, const std::vector<std::string>& files) {
-    std::unordered_map<std::string, const MappedTensor*> by_name;
-    for (const MappedTensor& t : tensors) by_name.emplace(t.info.name, &t);
-    const auto find = [&](const std::string& name) {
-        const auto it = by_name.find(name);
-        return it == by_name.end() ? nullptr : it->second;
-    };
-    constexpr std::string_view kPacked = "_packed";
+    Parts parts{files, {}};
+    for (const MappedTensor& t : tensors) parts.by_name.emplace(t.info.name, &t);
     std::vector<MappedTensor> out;
     for (const MappedTensor& t : tensors) {
         const std::string& name = t.info.name;
-        const auto part_of = [&](std::string_view end) {  // of a packed tensor
-            return name.ends_with(end) && find(name.substr(0, name.size() - end.size()) + std::string(kPacked));
+        const auto before = [&](std::string_view end) { return name.ends_with(end) ? name.substr(0, name.size() - end.size()) : std::string(); };
+        const auto packed = [&](std::string_view end) { return !before(end).empty() && parts.find(before(end) + std::string(kPacked)); };
+        const auto scales_fp8 = [&](std::string_view end) {
+            const MappedTensor* whole = before(end).empty() ? nullptr : parts.find(before(end));
+            return whole && whole->info.stored == "F8_E4M3";
         };
-        if (part_of("_scale") || part_of("_shape")) continue;
-        const auto bad = [&](const std::string& what) { return fail(Error::model, files[t.file] + ": tensor " + in_quotes(name) + " " + what); };
-        if (part_of("_zero_point")) return bad("shifts a group's values (asymmetric), which this program does not read");
-        if (part_of("_g_idx")) return bad("puts inputs into another order (actorder), which this program does not read");
-        if (!name.ends_with(kPacked)) {
-            out.push_back(t);
-            continue;
-        }
-        const std::string whole = name.substr(0, name.size() - kPacked.size());
-        const MappedTensor* scale = find(whole + "_scale");
-        if (!scale) return bad("has no " + in_quotes(whole + "_scale") + " beside it");
-        if (t.info.stored != "I32" || t.info.shape.size() != 2)
-            return bad("is " + t.info.stored + " " + shape_text(t.info.shape) + " where I32 [out, in / 8] belongs");
-        const int64_t rows = t.info.shape[0], in = t.info.shape[1] * kNibbles, groups = scale->info.shape.size() == 2 ? scale->info.shape[1] : 0;
-        if (!scale->info.readable || info(scale->info.type).block != 1 || groups < 1 || scale->info.shape[0] != rows || in % (groups * kGroup) != 0)
-            return bad("has scales " + scale->info.stored + " " + shape_text(scale->info.shape) +
-                       " beside it; groups of 32 values or a multiple of it belong to " + shape_text({rows, in}));
-        const int64_t row_bytes = in / kGroup * info(DType::q4_0).bytes, scale_bytes = groups * info(scale->info.type).bytes;
-        MappedTensor made{.info = {whole, DType::q4_0, {rows, in}, rows * row_bytes, "int4 in groups of " + std::to_string(in / groups)},
-                          .data = nullptr,
-                          .file = t.file,
-                          .said = in_quotes(whole)};
-        made.make = [nibbles = t.data, scales = scale->data, type = scale->info.type, where = files[t.file] + ": tensor " + in_quotes(whole + "_scale"), rows,
-                     in, groups, row_bytes, scale_bytes](std::byte* to) -> Result<void> {
-            std::vector<float> row(static_cast<size_t>(groups));
-            for (int64_t r = 0; r < rows; ++r) {
-                decode(type, scales + r * scale_bytes, groups, row.data());
-                if (!pack_row(nibbles + r * in / 2, row, in, to + r * row_bytes))
-                    return fail(Error::model, where + ", row " + std::to_string(r) + ": a scale that is no finite half (f16)");
-            }
-            return {};
-        };
-        out.push_back(std::move(made));
+        const auto bad = [&](const std::string& what) { return fail(Error::model, parts.place(t) + " " + what); };
+        if (packed("_scale") || packed("_shape") || scales_fp8("_scale") || scales_fp8("_scale_inv")) continue;
+        if (packed("_zero_point")) return bad("shifts a group's values (asymmetric), which this program does not read");
+        if (packed("_g_idx")) return bad("puts inputs into another order (actorder), which this program does not read");
+
+        const MappedTensor* scale = parts.find(name + "_scale");
+        if (!scale) scale = parts.find(name + "_scale_inv");
+        Result<MappedTensor> one = name.ends_with(kPacked)                          ? from_nibbles(t, parts)
+                                   : t.info.stored == "F8_E4M3" && scale != nullptr ? from_fp8(t, *scale, parts)
+                                                                                    : t;
+        if (!one) return tl::unexpected(one.error());
+        out.push_back(std::move(*one));
     }
     return out;
 }

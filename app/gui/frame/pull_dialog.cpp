@@ -86,30 +86,26 @@ void PullDialog::go() {
                 if (self) what(*self);
             });
         };
-        const size_t colon = said.find(':');
-        const std::string repository = said.substr(0, colon), wanted = colon == said.npos ? "" : said.substr(colon + 1);
         const Hub hub = hub_of_environment();
         const auto work = [&]() -> Result<std::filesystem::path> {
-            auto all = hub_files(hub, repository, cancel.get());
-            if (!all) return tl::unexpected(all.error());
-            auto files = choose_files(*all, repository, wanted);
-            if (!files) return tl::unexpected(files.error());
-            const std::filesystem::path folder = data_folder() / "models" / repository;
+            const auto model = find_on_hub(hub, said, cancel.get());
+            if (!model) return tl::unexpected(model.error());
+            const std::filesystem::path folder = data_folder() / "models" / model->repository;
             int64_t begun = 0, told = 0;
             std::string phase;
-            auto pulled = pull(hub, repository, *files, folder,
-                               {.cancel = cancel.get(), .progress = [&](const std::string& now_phase, int64_t done, int64_t total) {
-                                    const int64_t now = now_ns();
-                                    if (now_phase != phase) phase = now_phase, begun = now, told = 0;
-                                    if (now - told < 200'000'000) return;
-                                    told = now;
-                                    tell([line = text(progress_text(phase, "byte", done, total, now - begun)), done, total](PullDialog& d) {
-                                        d.bar_->setValue(total > 0 ? static_cast<int>(done * kSteps / total) : kSteps);
-                                        d.say_->setText(line);
-                                    });
-                                }});
+            auto pulled =
+                pull(hub, *model, folder, {.cancel = cancel.get(), .progress = [&](const std::string& now_phase, int64_t done, int64_t total) {
+                                               const int64_t now = now_ns();
+                                               if (now_phase != phase) phase = now_phase, begun = now, told = 0;
+                                               if (now - told < 200'000'000) return;
+                                               told = now;
+                                               tell([line = text(progress_text(phase, "byte", done, total, now - begun)), done, total](PullDialog& d) {
+                                                   d.bar_->setValue(total > 0 ? static_cast<int>(done * kSteps / total) : kSteps);
+                                                   d.say_->setText(line);
+                                               });
+                                           }});
             if (!pulled) return tl::unexpected(pulled.error());
-            return files->front().path.ends_with(".gguf") ? folder / files->front().path : folder;
+            return model->opens_in(folder);
         };
         const auto path = work();
         tell([path = path ? QString::fromStdString(path->string()) : QString(), error = path ? QString() : text(path.error().message)](PullDialog& d) {
