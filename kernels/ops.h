@@ -10,17 +10,17 @@
 //               an x is. Weights are whole numbers under scales of 32 or 16 of them (dtypes/unpack.h); sums of as many are exact int32. A minimum multiplies the
 //               sum of the rounded x
 // What is the same where, by one thread or many, alone or in a batch:
-//   to the last bit         what is rounded and how, ties too: in every instruction set of a CPU, decode and prefill; and a CPU's answer for any number of
-//   threads to the order of f32 sums    Linear, Ffn, Moe and the recurrent KDA: between instruction sets and between any numbers of rows. KDA's chunkwise form
-//   too, but its
-//                           sums are longer; MLA where kv_b is f32 or f16
-//   to a rounding of kv_b's type    MLA else, between one pass and step by step (3e-3 with bf16, 1e-2 with int8): the absorbed form rounds the weighted sum in
-//   front
-//                           of W_UV; the expanded one x, which are the cached rows. On a CPU's matrix tiles those go in as they are, W and the softmax weights
-//                           as bf16
-//   not                     a GPU's tensor cores round more: prefill with blocks x to bf16 instead of int8, and the weights too but for q8_0 and q4_0; the chunkwise KDA its operands (chosen by
-//   itself
-//                           only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32
+//   to the last bit
+//       what is rounded and how, ties too: in every instruction set of a CPU, decode and prefill; and a CPU's answer for any number of threads
+//   to the order of f32 sums
+//       Linear, Ffn, Moe and the recurrent KDA: between instruction sets, and between any numbers of rows. KDA's chunkwise form too, but its sums are longer; MLA
+//       where kv_b is f32 or f16
+//   to a rounding of kv_b's type
+//       MLA else, between one pass and step by step (3e-3 with bf16, 1e-2 with int8): the absorbed form rounds the weighted sum in front of W_UV; the expanded
+//       one x, which are the cached rows. On a CPU's matrix tiles those go in as they are, W and the softmax weights as bf16
+//   not
+//       a GPU's tensor cores round more: prefill with blocks rounds x to bf16 instead of int8, and the weights too but for q8_0 and q4_0; the chunkwise KDA its
+//       operands (chosen by itself only where f_b is bf16 or less), and MLA with a bf16 cache its queries and softmax weights, to bf16; states and sums stay f32
 // naive.h spells every op again in float64 from one-line formulas; the tests hold each backend to it.
 #pragma once
 
