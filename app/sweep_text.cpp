@@ -56,7 +56,7 @@ double rate_of(const Sweep& s) {
     return rate_name(s) == "int8" ? s.limits.int8_gops : rate_name(s) == "bf16" ? std::max(s.limits.bf16_gflops, s.limits.f32_gflops) : s.limits.f32_gflops;
 }
 
-std::string quoted(const std::string& text) {
+std::string csv_text(const std::string& text) {
     std::string out = "\"";
     for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     return out + "\"";
@@ -69,7 +69,7 @@ std::string plain(double v) {
 }
 std::string csv_decode(const SweepDecode& d) {
     return std::to_string(d.sequences) + "," + std::to_string(d.steps) + "," + (d.steps ? d.synthetic ? "yes" : "no" : "") + "," + plain(d.ms) + "," +
-           plain(d.p10) + "," + plain(d.p90) + "," + plain(d.least_ms) + "," + (d.steps ? plain(d.rate()) : "") + "," + quoted(d.why);
+           plain(d.p10) + "," + plain(d.p90) + "," + plain(d.least_ms) + "," + (d.steps ? plain(d.rate()) : "") + "," + csv_text(d.why);
 }
 
 }  // namespace
@@ -168,7 +168,7 @@ std::string sweep_csv(const Sweep& s) {
             const bool prefilled = !c.prefill.seconds.empty();
             out += std::to_string(row.context) + (twin ? ",twin," : ",hybrid,") + (row.in_turn ? "yes" : "no") + "," + std::to_string(c.prefill.tokens) + "," +
                    (prefilled ? plain(static_cast<double>(c.prefill.tokens) / c.prefill.rate()) : "") + "," + plain(c.prefill.least_seconds) + "," +
-                   (prefilled ? plain(c.prefill.rate()) : "") + "," + quoted(c.prefill.why) + "," + std::to_string(c.state_bytes) + "," +
+                   (prefilled ? plain(c.prefill.rate()) : "") + "," + csv_text(c.prefill.why) + "," + std::to_string(c.state_bytes) + "," +
                    std::to_string(c.cache_bytes) + "," + csv_decode(c.one) + "," + csv_decode(c.batch) + (row.computed ? ",yes\n" : ",no\n");
         }
     }

@@ -1,5 +1,8 @@
 #include "core/files/disk.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <system_error>
 
@@ -33,6 +36,10 @@ Result<void> check_room(const fs::path& file, int64_t bytes) {
     };
     return fail(Error::failure, file.string() + ": it will take " + size(static_cast<double>(bytes)) + ", and " + size(static_cast<double>(space.available)) +
                                     " are free there; nothing was written");
+}
+
+void sync_folder(const fs::path& folder) {
+    if (const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); fd >= 0) fsync(fd), close(fd);
 }
 
 }  // namespace klp

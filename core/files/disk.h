@@ -1,4 +1,4 @@
-// What is asked of a disk before anything is written to it.
+// Folders and room on a disk.
 #pragma once
 
 #include <cstdint>
@@ -13,5 +13,8 @@ Result<void> make_folder(const std::filesystem::path& folder);
 
 // An Error where the disk that `file` will lie on has less than `bytes` free: better now than when it is full. `file` need not exist, its folder must.
 Result<void> check_room(const std::filesystem::path& file, int64_t bytes);
+
+// Afterwards the names in it are on the disk, too, as far as that can be had.
+void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace klp

@@ -9,7 +9,7 @@ namespace klp {
 
 namespace {
 
-constexpr int64_t kGroup = 32;             // values of a block of q8_0
+constexpr int64_t kBlock = 32;             // values of a block of q8_0
 constexpr int64_t kSquare = 128;           // rows, and columns, that share a scale
 constexpr float kLargest = 127 * 65504.f;  // of q8_0, whose scale is a half
 
@@ -41,10 +41,10 @@ struct Scales {
 
 }  // namespace
 
-Result<MappedTensor> from_fp8(const MappedTensor& values, const MappedTensor& scale, const Parts& parts) {
+Result<MappedTensor> from_fp8(const MappedTensor& values, const MappedTensor& scale, const StoredParts& parts) {
     const auto bad = [&](const std::string& what) { return fail(Error::model, parts.place(values) + " " + what); };
-    if (values.info.shape.size() != 2 || values.info.shape[1] % kGroup != 0)
-        return bad("is fp8 of " + shape_text(values.info.shape) + " where [out, in] belongs, `in` a multiple of " + std::to_string(kGroup));
+    if (values.info.shape.size() != 2 || values.info.shape[1] % kBlock != 0)
+        return bad("is fp8 of " + shape_text(values.info.shape) + " where [out, in] belongs, `in` a multiple of " + std::to_string(kBlock));
     const int64_t rows = values.info.shape[0], in = values.info.shape[1];
     std::vector<int64_t> shape = scale.info.shape;
     shape.resize(std::max<size_t>(2, shape.size()), 1);
@@ -56,7 +56,7 @@ Result<MappedTensor> from_fp8(const MappedTensor& values, const MappedTensor& sc
         return bad("has scales " + scale.info.stored + " " + shape_text(scale.info.shape) +
                    " beside it; one, or one for each row, or one for each 128 x 128 values belong to " + shape_text({rows, in}));
     const Scales scales{scale.data, scale.info.type, exponents, shape[0], shape[1], one ? INT64_MAX : per_row ? 1 : kSquare};
-    const int64_t row_bytes = in / kGroup * info(DType::q8_0).bytes;
+    const int64_t row_bytes = in / kBlock * info(DType::q8_0).bytes;
     MappedTensor made{.info = {values.info.name,
                                DType::q8_0,
                                {rows, in},

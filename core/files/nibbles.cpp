@@ -34,7 +34,7 @@ bool pack_row(const std::byte* nibbles, std::span<const float> scales, int64_t i
 
 }  // namespace
 
-Result<MappedTensor> from_nibbles(const MappedTensor& packed, const Parts& parts) {
+Result<MappedTensor> from_nibbles(const MappedTensor& packed, const StoredParts& parts) {
     const auto bad = [&](const std::string& what) { return fail(Error::model, parts.place(packed) + " " + what); };
     const std::string whole = packed.info.name.substr(0, packed.info.name.size() - kPacked.size());
     const MappedTensor* scale = parts.find(whole + "_scale");

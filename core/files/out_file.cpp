@@ -10,17 +10,11 @@
 #include <system_error>
 #include <utility>
 
+#include "core/files/disk.h"
+
 namespace klp {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-void sync_folder(const fs::path& folder) {
-    if (const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); fd >= 0) fsync(fd), close(fd);
-}
-
-}  // namespace
 
 OutFile::OutFile(const fs::path& file, fs::path shown) : shown_(std::move(shown)) {
     fd_ = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -7,7 +7,7 @@
 namespace klp {
 
 Result<std::vector<MappedTensor>> put_together(std::vector<MappedTensor> tensors, const std::vector<std::string>& files) {
-    Parts parts{files, {}};
+    StoredParts parts{files, {}};
     for (const MappedTensor& t : tensors) parts.by_name.emplace(t.info.name, &t);
     std::vector<MappedTensor> out;
     for (const MappedTensor& t : tensors) {

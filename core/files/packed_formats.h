@@ -11,7 +11,7 @@
 namespace klp {
 
 // The tensors of a folder as its files have them.
-struct Parts {
+struct StoredParts {
     const std::vector<std::string>& files;
     std::unordered_map<std::string, const MappedTensor*> by_name;
 
@@ -24,9 +24,9 @@ struct Parts {
 
 // nibbles.cpp, of X_packed
 constexpr std::string_view kPacked = "_packed";
-Result<MappedTensor> from_nibbles(const MappedTensor& packed, const Parts& parts);
+Result<MappedTensor> from_nibbles(const MappedTensor& packed, const StoredParts& parts);
 
 // fp8.cpp
-Result<MappedTensor> from_fp8(const MappedTensor& values, const MappedTensor& scale, const Parts& parts);
+Result<MappedTensor> from_fp8(const MappedTensor& values, const MappedTensor& scale, const StoredParts& parts);
 
 }  // namespace klp

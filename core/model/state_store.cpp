@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kMagic = "KLPSTATE", kEnding = ".klpstate";
-constexpr uint32_t kVersion = 1;
+constexpr std::string_view kStateMagic = "KLPSTATE", kEnding = ".klpstate";
+constexpr uint32_t kStateVersion = 1;
 constexpr int64_t kSum = 4;  // bytes of the checksum
 
 struct Head {
@@ -119,7 +119,7 @@ private:
     int fd_;
 };
 
-std::string size_text(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+std::string mebibytes(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 }  // namespace
 
@@ -195,9 +195,9 @@ Result<SnapshotPtr> StateStore::read(const Found& found, const Sequence& like, s
     const int64_t size = file.size();
     Head head{};
     if (size < static_cast<int64_t>(sizeof head) || !file.read(&head, sizeof head)) return bad("is torn: it ends within its head");
-    if (std::string_view(head.magic, sizeof head.magic) != kMagic) return bad("is no state of a model");
-    if (head.version > kVersion) return bad("was written by a newer version of this program", false);
-    if (head.version != kVersion) return bad("was written by an older version of this program");
+    if (std::string_view(head.magic, sizeof head.magic) != kStateMagic) return bad("is no state of a model");
+    if (head.version > kStateVersion) return bad("was written by a newer version of this program", false);
+    if (head.version != kStateVersion) return bad("was written by an older version of this program");
     if (head.model != model.identity()) return bad("is of another model");
     if (head.tokens != found.tokens || head.dropped != like.dropped_at(head.tokens)) return bad("is of another talk");
     const int64_t rows = head.tokens - head.dropped;
@@ -249,8 +249,8 @@ void StateStore::keep(SnapshotPtr frozen, const Model& model, const std::string&
     if (model.identity() == 0 || frozen->position() == 0 || budget() == 0) return;
     Job job{.frozen = std::move(frozen)};
     const Snapshot& s = *job.frozen;
-    Head head{.version = kVersion, .model = model.identity(), .tokens = s.position(), .dropped = s.dropped()};
-    std::memcpy(head.magic, kMagic.data(), sizeof head.magic);
+    Head head{.version = kStateVersion, .model = model.identity(), .tokens = s.position(), .dropped = s.dropped()};
+    std::memcpy(head.magic, kStateMagic.data(), sizeof head.magic);
     job.head.assign(reinterpret_cast<const char*>(&head), sizeof head);
     uint64_t hash = kHashBegin;
     for (int32_t id : s.tokens()) hash = hash_on(hash, id);
@@ -326,7 +326,7 @@ Result<void> StateStore::write(const Job& job) {
     }
     const int64_t room = budget();
     if (job.bytes() > room)
-        return fail(Error::failure, "this talk's state has " + size_text(job.bytes()) + " and states on disk may have " + size_text(room) +
+        return fail(Error::failure, "this talk's state has " + mebibytes(job.bytes()) + " and states on disk may have " + mebibytes(room) +
                                         ", so it is not kept; opened again, the talk is replayed");
     make_room(room - job.bytes(), job.owner);
     const fs::path part = folder_ / (job.name + "." + std::to_string(::getpid()) + ".part");

@@ -29,7 +29,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kChatVersion = 1;
 constexpr int64_t kLargestFile = int64_t{1} << 30;
 
 std::string line_of(const json& record) { return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
@@ -153,13 +153,6 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-void sync_folder(const fs::path& folder) {  // so that a new file's name is on the disk too
-    const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd);
-    close(fd);
-}
-
 fs::path new_name(const fs::path& folder) {
     static std::mt19937_64 random(std::random_device{}());
     std::error_code none;
@@ -176,7 +169,7 @@ fs::path new_name(const fs::path& folder) {
 
 }  // namespace
 
-Chat::Chat(fs::path file) : file_(std::move(file)) { pending_ = line_of({{"klp", "chat"}, {"version", kVersion}}); }
+Chat::Chat(fs::path file) : file_(std::move(file)) { pending_ = line_of({{"klp", "chat"}, {"version", kChatVersion}}); }
 
 Chat::~Chat() {
     if (fd_ >= 0) close(fd_);
@@ -201,7 +194,7 @@ Result<std::unique_ptr<Chat>> Chat::open(const fs::path& file, std::string& note
     if (lost > 0)
         note = file.string() + ": " + (lost == 1 ? "one line" : std::to_string(lost) + " lines") + " could not be read, as after a crash; " +
                (chat->count() == 1 ? "the one whole message is" : "all " + std::to_string(chat->count()) + " whole messages are") + " here";
-    else if (chat->version_ > kVersion)
+    else if (chat->version_ > kChatVersion)
         note = file.string() + " was written by a newer version; what this one does not know stays in the file and is not shown";
     return chat;
 }
@@ -454,7 +447,7 @@ void Chat::restore(int id) {
 }
 
 std::string Chat::whole() const {
-    std::string out = line_of({{"klp", "chat"}, {"version", kVersion}}) + line_of({{"info", to_json(info_)}});
+    std::string out = line_of({{"klp", "chat"}, {"version", kChatVersion}}) + line_of({{"info", to_json(info_)}});
     for (const ChatMessage& m : messages_) {
         out += line_of({{"message", to_json(m)}});
         if (m.removed) out += line_of({{"remove", m.id}});
@@ -538,7 +531,7 @@ std::string Chat::export_json() const {
         tree.push_back(to_json(m));
         if (m.removed) tree.back()["removed"] = true;
     }
-    json all = {{"klp", "chat"}, {"version", kVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree}, {"stand", tip_}};
+    json all = {{"klp", "chat"}, {"version", kChatVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree}, {"stand", tip_}};
     if (!info_.tools.empty()) all["tools"] = json::parse(info_.tools, nullptr, /*allow_exceptions=*/false);
     return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }

@@ -49,7 +49,7 @@ void write_json(const Json& value, const Separators& separators, std::string& ou
 
 // --- The template -------------------------------------------------------------------------------------------------------
 
-struct Part {
+struct TemplatePart {
     bool is_control;
     std::string text;
 };
@@ -100,12 +100,12 @@ public:
 
     std::string spelled_out() const {
         std::string out;
-        for (const Part& part : all_) out += part.text;
+        for (const TemplatePart& part : all_) out += part.text;
         return out;
     }
     Result<std::vector<int32_t>> ids(const Tokenizer& tokenizer) const {
         std::vector<int32_t> ids;
-        for (const Part& part : all_) {
+        for (const TemplatePart& part : all_) {
             if (part.is_control) {
                 const auto id = tokenizer.special(part.text);
                 if (!id) return fail(Error::model, "the tokenizer has no token " + part.text + ", which the chat template needs here");
@@ -119,7 +119,7 @@ public:
     }
 
 private:
-    std::vector<Part> all_;
+    std::vector<TemplatePart> all_;
 };
 
 // --- OpenAI's JSON ------------------------------------------------------------------------------------------------------
