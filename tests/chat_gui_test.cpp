@@ -131,7 +131,7 @@ TEST_F(ChatFlow, RegeneratesEditsAndBranches) {
     say("second");
     EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 3}));
     EXPECT_EQ(message(2).text, "first");
-    QTest::mouseClick(on_card(3, "The branch before"), Qt::LeftButton);
+    QTest::mouseClick(on_card(3, "Previous branch"), Qt::LeftButton);
     EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2}));
     EXPECT_NE(view->messages().card(2), nullptr);
 

@@ -9,6 +9,7 @@
 
 #include "app/format.h"
 #include "app/gui/chat/sampling.h"
+#include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -24,9 +25,8 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
 
     auto* head = new QHBoxLayout;
     head->setContentsMargins(4, 0, 4, 0);
-    title_ = new QLabel(this);
-    title_->setTextFormat(Qt::PlainText);
-    title_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    title_ = new Figure(this, /*grows=*/false);
+    title_->setObjectName("chat-title");
     QFont bold = font();
     bold.setBold(true);
     title_->setFont(bold);
@@ -200,8 +200,9 @@ void ChatView::refresh_line() {
 
 void ChatView::refresh_info() {
     const ChatInfo& info = chats_.chat().info();
-    title_->setText(info.title.empty() ? QString("New chat") : text(info.title));
+    title_->setText(info.title.empty() ? tr("New chat") : text(info.title));
     title_->setToolTip(title_->text());
+    title_->setAccessibleName(tr("Title of the chat"));
     if (!system_->hasFocus() || !system_->isVisible()) {
         if (system_->toPlainText() != text(info.system)) system_->setPlainText(text(info.system));
     }
@@ -234,15 +235,15 @@ void ChatView::refresh_full() {
 // No model: the talk can be read, and this is the way to go on with it.
 void ChatView::refresh_door() {
     choose_page();
-    const bool loading = session_.phase().phase == Phase::loading, failed = chats_.device_failed(), known = chats_.last_model().has_value();
-    const bool start_page = start_page_ && pages_->currentWidget() == start_page_;
-    door_->setVisible(!session_.card() && !loading && (failed || !start_page));
-    door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more."
-                               : "No model is loaded. The conversations can be read; to go on, load one.");
-    on_cpu_->setVisible(failed);
-    again_->setVisible(known);
-    embedded_->setVisible(!failed && !known);
-    open_->setVisible(!failed);
+    const bool failed = chats_.device_failed(), known = chats_.last_model().has_value(), waits = chats_.waits_for_model() && chats_.loading();
+    door_->setVisible(waits || (!session_.card() && !chats_.loading() && (failed || !at_start())));
+    door_text_->setText(waits    ? tr("The model is loading; then it answers.")
+                        : failed ? tr("The device failed. What was said is kept; the model is not loaded any more.")
+                                 : tr("No model is loaded. A message loads one and is answered."));
+    on_cpu_->setVisible(failed && !waits);
+    again_->setVisible(known && !waits);
+    embedded_->setVisible(!failed && !known && !waits);
+    open_->setVisible(!failed && !waits);
 }
 
 int ChatView::last(const char* role) const {
@@ -267,20 +268,28 @@ void ChatView::fork_last() {
 }
 
 void ChatView::go_on_last() {
-    const int tip = chats_.chat().tip();
-    if (tip > 0 && chats_.chat().message(tip).open) return chats_.go_on(tip);
-    session_.say("The last answer is finished.", "Send another message, or rewind into it.", false);
+    if (can_go_on()) chats_.go_on(chats_.chat().tip());
 }
 
 void ChatView::step_branch(int by) {
-    const std::vector<int> line = chats_.chat().line();
-    for (auto id = line.rbegin(); id != line.rend(); ++id) {
-        const std::vector<int> all = chats_.chat().children(chats_.chat().message(*id).parent);
-        if (all.size() < 2) continue;
-        const auto at = std::find(all.begin(), all.end(), *id) - all.begin(), n = static_cast<std::ptrdiff_t>(all.size());
-        return chats_.choose(all[static_cast<size_t>((at + by + n) % n)]);
-    }
-    session_.say("This conversation has one branch.", "Regenerate an answer or edit a message to make another.", false);
+    const std::vector<int> ends = chats_.chat().ends();
+    const auto here = std::find(ends.begin(), ends.end(), chats_.chat().newest_below(chats_.chat().tip())) - ends.begin();
+    const auto n = static_cast<std::ptrdiff_t>(ends.size());
+    if (n > 1 && here < n) chats_.choose(ends[static_cast<size_t>((here + by + n) % n)]);
+}
+
+bool ChatView::at_start() const { return start_page_ && pages_->currentWidget() == start_page_; }
+
+void ChatView::focus_first() {
+    if (at_start() && start_page_->focusProxy())
+        start_page_->focusProxy()->setFocus(Qt::OtherFocusReason);
+    else
+        focus_composer();
+}
+
+bool ChatView::can_go_on() const {
+    const int tip = chats_.chat().tip();
+    return tip > 0 && chats_.chat().message(tip).open && chats_.chat().message(tip).role == "assistant";
 }
 
 void ChatView::show_system() { system_button_->toggle(); }

@@ -10,6 +10,7 @@ class QStackedWidget;
 
 namespace klp::gui {
 
+class Figure;
 class SamplingButton;
 
 class ChatView : public QWidget {
@@ -30,7 +31,10 @@ public:
     void edit_last();
     void fork_last();
     void go_on_last();
-    void step_branch(int by);  // at the last message that has others beside it
+    void step_branch(int by);  // through the ends of all branches, in the order in which they were made
+    bool at_start() const;     // nothing was said and no model is there: the start page is shown
+    void focus_first();        // on the first thing to do
+    bool can_go_on() const;    // the last answer is unfinished
     void show_system();
     void show_sampling();
     void ask_export();
@@ -54,7 +58,8 @@ private:
 
     Session& session_;
     Chats& chats_;
-    QLabel *title_, *turns_;
+    Figure* title_;
+    QLabel* turns_;
     QToolButton *system_button_, *tools_button_;
     QPlainTextEdit *system_, *tools_;
     QStackedWidget* pages_;

@@ -30,6 +30,8 @@ ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
     setToolTip("Enter sends, Shift+Enter begins a new line, Up edits the last message");
     document()->setDocumentMargin(2);
     viewport()->setAutoFillBackground(false);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     connect(document(), &QTextDocument::contentsChanged, this, &QWidget::updateGeometry);
 }
@@ -156,15 +158,25 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     connect(&count_timer_, &QTimer::timeout, this, &Composer::count);
     connect(&chats_, &Chats::state_changed, this, &Composer::refresh);
     connect(&chats_, &Chats::state_changed, this, &Composer::count);
-    connect(&chats_, &Chats::line_changed, this, [this] {
-        if (editing_ > 0) edit(0);
-        count();
-    });
+    connect(&chats_, &Chats::line_changed, this, &Composer::take_line);
     connect(&chats_, &Chats::info_changed, this, &Composer::count);
     connect(&chats_, &Chats::text_kept, this, [this](const QString& said) {
-        if (text_->document()->isEmpty()) set_text(said);
+        if (text_->document()->isEmpty()) set_text(returned_ = said);
     });
     refresh();
+    count();
+}
+
+void Composer::take_line() {
+    if (editing_ > 0) edit(0);
+    if (!returned_.isEmpty()) {
+        const std::vector<int> line = chats_.chat().line();
+        const bool back = std::any_of(line.begin(), line.end(), [&](int id) {
+            const ChatMessage& m = chats_.chat().message(id);
+            return m.role == "user" && QString::fromStdString(m.text) == returned_;
+        });
+        if (back && text_->toPlainText() == std::exchange(returned_, {})) text_->clear();
+    }
     count();
 }
 
@@ -191,10 +203,9 @@ void Composer::send() {
     const QString said = text_->toPlainText().trimmed();
     if (said.isEmpty()) return;
     if (editing_ > 0) {
-        if (!chats_.can_answer()) return (void)chats_.send(said);  // says why not
         const int id = editing_;
-        edit(0);
-        return chats_.edit(id, said);
+        if (chats_.edit(id, said)) edit(0);  // by now it is, for the line has changed, unless the model has to come first
+        return;
     }
     if (chats_.send(said)) text_->clear();
 }
@@ -227,9 +238,15 @@ void Composer::refresh() {
     send_->setEnabled(stop || (!text_->document()->isEmpty() && !chats_.recorded()));
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
-    text_->setPlaceholderText(chats_.recorded() ? "A recording plays here; load a model to talk"
-                              : card            ? "Message " + QString::fromStdString(card->name)
-                                                : QString("Message   (no model is loaded)"));
+    const QString hint = chats_.recorded()        ? tr("A recording plays here; leave it to talk")
+                         : chats_.loading()       ? tr("Message: it is answered when the model is loaded")
+                         : card                   ? tr("Message %1").arg(QString::fromStdString(card->name))
+                         : chats_.device_failed() ? tr("Message: load a model first")
+                         : chats_.last_model()    ? tr("Message: the model loads again and answers")
+                                                  : tr("Message: the embedded model loads and answers");
+    if (text_->placeholderText() == hint) return;
+    text_->setPlaceholderText(hint);
+    text_->viewport()->update();  // which Qt 6.4 leaves to the next change of the text
 }
 
 void Composer::count() {

@@ -51,6 +51,7 @@ protected:
 private:
     void refresh();
     void count();
+    void take_line();
 
     Chats& chats_;
     ComposerText* text_;
@@ -60,7 +61,8 @@ private:
     QPushButton* send_;
     QTimer count_timer_;
     int editing_ = 0;
-    QString kept_;  // what stood here before an edit began
+    QString kept_;      // what stood here before an edit began
+    QString returned_;  // of a turn that was undone: it goes again when the turn comes back
 };
 
 }  // namespace klp::gui

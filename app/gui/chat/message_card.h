@@ -50,8 +50,13 @@ private:
     void show_menu(const QPoint& at);
     void fill_menu(QMenu& menu);
     void word_clicked(size_t segment, const QString& word, int n);
-    QString footer_text() const;
+    // In short, and all that is known of it.
+    struct Figures {
+        QString shown, all;
+    };
+    Figures figures() const;
     QString plain_text() const;
+    void copy();
 
     Chats& chats_;
     int id_;
