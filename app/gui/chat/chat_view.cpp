@@ -2,7 +2,9 @@
 
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QToolButton>
@@ -83,6 +85,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
             take_tools();
     });
 
+    make_find(column);
     pages_ = new QStackedWidget(this);
     messages_ = new MessageList(chats, pages_);
     pages_->addWidget(messages_);
@@ -165,7 +168,79 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     refresh_door();
 }
 
+// A text in the messages that are shown: Enter goes to the next place, Shift+Enter to the one before, Esc closes.
+void ChatView::make_find(QVBoxLayout* column) {
+    find_bar_ = new QWidget(this);
+    find_bar_->setObjectName("find-bar");
+    auto* row = new QHBoxLayout(find_bar_);
+    row->setContentsMargins(4, 0, 4, 0);
+    find_ = new QLineEdit(find_bar_);
+    find_->setObjectName("find");
+    find_->setPlaceholderText(tr("Find in this chat"));
+    find_->setAccessibleName(tr("Find in this chat"));
+    find_->setClearButtonEnabled(true);
+    find_->installEventFilter(this);
+    row->addWidget(find_, 1);
+    found_ = new QLabel(find_bar_);
+    found_->setObjectName("found");
+    found_->setForegroundRole(QPalette::PlaceholderText);
+    row->addWidget(found_);
+    const auto button = [&](Qt::ArrowType arrow, const QString& name, const QString& tip, std::function<void()> what) {
+        auto* b = new QToolButton(find_bar_);
+        if (arrow == Qt::NoArrow)
+            b->setText(tr("Close"));
+        else
+            b->setArrowType(arrow);
+        b->setAutoRaise(true);
+        b->setAccessibleName(name);
+        b->setToolTip(tip);
+        connect(b, &QToolButton::clicked, this, [what] { what(); });
+        row->addWidget(b);
+    };
+    button(Qt::UpArrow, tr("Previous place"), tr("Previous place (Shift+Enter)"), [this] { find(-1); });
+    button(Qt::DownArrow, tr("Next place"), tr("Next place (Enter)"), [this] { find(1); });
+    button(Qt::NoArrow, tr("Close the search"), tr("Close the search (Esc)"), [this] {
+        find_bar_->hide();
+        find(0);
+    });
+    find_bar_->hide();
+    column->addWidget(find_bar_);
+    connect(find_, &QLineEdit::textChanged, this, [this] {
+        found_at_ = 0;
+        find(0);
+    });
+}
+
+void ChatView::show_find() {
+    find_bar_->show();
+    find_->setFocus();
+    find_->selectAll();
+    find(0);
+}
+
+void ChatView::find(int by) {
+    const QString what = find_bar_->isVisibleTo(this) ? find_->text() : QString();
+    if (found_all_ > 0) found_at_ = ((found_at_ + by) % found_all_ + found_all_) % found_all_;
+    found_all_ = messages_->find(what, found_at_);
+    found_->setText(what.isEmpty() ? QString() : found_all_ == 0 ? tr("not found") : tr("%1 of %2").arg(found_at_ + 1).arg(found_all_));
+}
+
 bool ChatView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == find_ && (event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride)) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool enter = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter, esc = key->key() == Qt::Key_Escape;
+        if (enter || esc) {
+            event->accept();
+            if (event->type() == QEvent::ShortcutOverride) return true;
+            if (enter) find(key->modifiers() & Qt::ShiftModifier ? -1 : 1);
+            if (esc) {
+                find_bar_->hide();
+                find(0);
+                focus_composer();
+            }
+            return true;
+        }
+    }
     if (watched == system_ && event->type() == QEvent::FocusOut) chats_.set_system(system_->toPlainText());
     if (watched == tools_ && event->type() == QEvent::FocusOut) take_tools();
     return QWidget::eventFilter(watched, event);
@@ -191,6 +266,7 @@ void ChatView::set_starters(QWidget* page) {
 
 void ChatView::refresh_line() {
     messages_->set_line();
+    if (find_bar_->isVisibleTo(this)) found_all_ = messages_->find(find_->text(), -1), found_at_ = 0;
     refresh_door();
     refresh_full();
     int turns = 0;

@@ -6,7 +6,9 @@
 #include "app/gui/chat/composer.h"
 #include "app/gui/chat/message_list.h"
 
+class QLineEdit;
 class QStackedWidget;
+class QVBoxLayout;
 
 namespace klp::gui {
 
@@ -36,6 +38,7 @@ public:
     void focus_first();        // on the first thing to do
     bool can_go_on() const;    // the last answer is unfinished
     void show_system();
+    void show_find();
     void show_sampling();
     void ask_export();
     void ask_import();
@@ -54,6 +57,8 @@ private:
     void refresh_door();
     void refresh_full();
     void choose_page();
+    void make_find(QVBoxLayout* column);
+    void find(int by);
     int last(const char* role) const;
 
     Session& session_;
@@ -62,6 +67,10 @@ private:
     QLabel* turns_;
     QToolButton *system_button_, *tools_button_;
     QPlainTextEdit *system_, *tools_;
+    QWidget* find_bar_;
+    QLineEdit* find_;
+    QLabel* found_;
+    int found_at_ = 0, found_all_ = 0;
     QStackedWidget* pages_;
     MessageList* messages_;
     QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_, *full_;

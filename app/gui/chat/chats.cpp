@@ -239,11 +239,12 @@ bool Chats::send_all(const QStringList& turns, const QString& system, const QStr
     return send(turns_.takeFirst());
 }
 
-void Chats::answer(int parent) { make(question(parts(*current_, parent, false)), "assistant", parent); }
+void Chats::answer(int parent, std::optional<Sampling> sampling) { make(question(parts(*current_, parent, false), sampling), "assistant", parent); }
 
 // With the chat's settings. Its end is kept on disk, under the name of its file.
-MakeAnswer Chats::question(std::vector<Part> line) {
-    const Settings s = settings();
+MakeAnswer Chats::question(std::vector<Part> line, std::optional<Sampling> sampling) {
+    Settings s = settings();
+    if (sampling) s.sampling = *sampling;
     MakeAnswer ask{.line = std::move(line), .sampling = s.sampling, .predict = s.predict, .roll = on_full() == OnFull::roll};
     if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
     if (!current_->in_memory()) ask.keep_as = current_->file().stem().string();
@@ -334,7 +335,25 @@ void Chats::regenerate(int id) {
         return;
     const ChatMessage& m = current_->message(id);
     if (m.role == "summary") return session_.say("A summary is not answered.", "Send a message.", false);
+    if (says_the_same(id))
+        return session_.say({tr("With these settings the model says the same again: it always takes the most probable token."),
+                             {},
+                             false,
+                             [this, id, chat = current_, tip = current_->tip()] { return current_ == chat && chat->tip() == tip && says_the_same(id); },
+                             {{tr("Vary this once"), [this, id] { vary(id); }}}});
     answer(m.role == "assistant" ? m.parent : id);
+}
+
+// A whole answer that was made greedily is made so again: by this model, after the same messages.
+bool Chats::says_the_same(int id) const {
+    const ChatMessage& m = current_->message(id);
+    return m.role == "assistant" && !m.open && !m.ids.empty() && settings().sampling.temperature <= 0 && session_.card() && m.model == session_.card()->name;
+}
+
+void Chats::vary(int id) {
+    if (!ready()) return;
+    const ChatMessage& m = current_->message(id);
+    answer(m.role == "assistant" ? m.parent : id, Sampling{.temperature = 0.9f, .min_p = 0.05f});
 }
 
 bool Chats::edit(int id, const QString& message) {
@@ -344,6 +363,13 @@ bool Chats::edit(int id, const QString& message) {
             if (current_ == chat) edit(id, message);
         }))
         return !waited && waits_for_model();
+    if (const ChatMessage& m = current_->message(id); m.role == "assistant") {
+        ChatMessage edited{.parent = m.parent, .role = "assistant", .text = message.toStdString(), .open = true, .time = std::time(nullptr), .model = m.model};
+        if (const Tokenizer* tokenizer = tokens_.tokenizer()) edited.ids = tokenizer->encode(edited.text);
+        edited.stats = AnswerStats{.tokens = static_cast<int64_t>(edited.ids.size()), .end = "edited"};
+        grow(*current_, current_->add(std::move(edited)));
+        return true;
+    }
     answer(current_->add({.parent = current_->message(id).parent, .role = "user", .text = message.toStdString(), .time = std::time(nullptr)}));
     return true;
 }

@@ -36,8 +36,10 @@ public:
     bool send(const QString& text);
     bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
     void stop();
-    void regenerate(int id);                       // an answer, or a message without one
-    bool edit(int id, const QString& text);        // a message of a person, answered anew on a branch of its own; false as with send()
+    void regenerate(int id);  // an answer, or a message without one; where it would say the same again, that is said
+    void vary(int id);        // the same with tokens drawn by chance, this once
+    // On a branch of its own: a message of a person is answered anew, an answer is gone on with. False as with send().
+    bool edit(int id, const QString& text);
     void go_on(int id);                            // an unfinished answer
     void fork(int id);                             // a new chat that begins with the line to here
     void rewind(int id);                           // stands here; what follows stays as a branch
@@ -123,9 +125,10 @@ private:
     int hidden_message() const;
     int put(const QString& message);  // of a person, at the end of the line
     AnswerStats broken_off(const char* end) const;
-    void answer(int parent);  // a new message below it
-    void sum_up();            // the line, in a message of its own
-    MakeAnswer question(std::vector<Part> line);
+    void answer(int parent, std::optional<Sampling> sampling = {});  // a new message below it
+    bool says_the_same(int id) const;
+    void sum_up();  // the line, in a message of its own
+    MakeAnswer question(std::vector<Part> line, std::optional<Sampling> sampling = {});
     void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);

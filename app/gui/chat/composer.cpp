@@ -20,6 +20,8 @@ namespace klp::gui {
 namespace {
 constexpr int kMostLines = 9;
 constexpr qint64 kLargestFile = 1 << 20;
+constexpr qsizetype kLongPaste = 2000;  // characters; what is longer, or has more lines than this, is attached
+constexpr qsizetype kManyLines = 25;
 }  // namespace
 
 ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
@@ -70,7 +72,11 @@ void ComposerText::keyPressEvent(QKeyEvent* event) {
 bool ComposerText::canInsertFromMimeData(const QMimeData* source) const { return source->hasUrls() || source->hasText(); }
 
 void ComposerText::insertFromMimeData(const QMimeData* source) {
-    if (!source->hasUrls()) return insertPlainText(source->text());
+    if (!source->hasUrls()) {
+        const QString said = source->text();
+        if (said.size() > kLongPaste || said.count('\n') > kManyLines) return emit pasted(said);
+        return insertPlainText(said);
+    }
     for (const QUrl& url : source->urls()) {
         if (url.isLocalFile())
             emit file_dropped(url.toLocalFile());
@@ -98,6 +104,13 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     editing->addWidget(cancel);
     editing_bar_->hide();
     column->addWidget(editing_bar_);
+    chips_ = new QWidget(this);
+    chips_->setObjectName("chips");
+    auto* chips = new QVBoxLayout(chips_);
+    chips->setContentsMargins(0, 0, 0, 0);
+    chips->setSpacing(4);
+    chips_->hide();
+    column->addWidget(chips_);
     text_ = new ComposerText(this);
     text_->installEventFilter(this);
     column->addWidget(text_);
@@ -113,7 +126,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
         auto* dialog = new QFileDialog(this, "A text file");
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         dialog->setFileMode(QFileDialog::ExistingFile);
-        connect(dialog, &QFileDialog::fileSelected, this, &Composer::attach);
+        connect(dialog, &QFileDialog::fileSelected, this, qOverload<const QString&>(&Composer::attach));
         dialog->open();
     });
     row->addWidget(attach_file);
@@ -148,7 +161,8 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     connect(text_, &ComposerText::given_up, this, [this] {
         if (editing_ > 0) edit(0);
     });
-    connect(text_, &ComposerText::file_dropped, this, &Composer::attach);
+    connect(text_, &ComposerText::file_dropped, this, qOverload<const QString&>(&Composer::attach));
+    connect(text_, &ComposerText::pasted, this, [this](const QString& said) { attach(tr("Pasted text"), said); });
     connect(text_, &QPlainTextEdit::textChanged, this, [this] {
         if (!count_timer_.isActive()) count_timer_.start();
         refresh();
@@ -190,6 +204,9 @@ void Composer::edit(int id) {
         if (editing_ == 0) kept_ = text_->toPlainText();
         editing_ = id;
         set_text(QString::fromStdString(chats_.chat().message(id).text));
+        editing_label_->setText(chats_.chat().message(id).role == "assistant"
+                                    ? tr("Editing an answer: the model goes on from what you leave here, on a branch; the old answer stays.")
+                                    : tr("Editing a message: sending makes a branch, the old one stays."));
         text_->setFocus();
     } else if (editing_ > 0) {
         editing_ = 0;
@@ -199,15 +216,29 @@ void Composer::edit(int id) {
     refresh();
 }
 
+QString Composer::message() const {
+    QString all = text_->toPlainText();
+    if (editing_ == 0) all = all.trimmed();
+    for (const Attachment& a : attached_) {
+        QString fence = "```";
+        while (a.text.contains(fence)) fence += '`';
+        all += (all.isEmpty() ? "" : "\n\n") + a.name + ":\n" + fence + "\n" + a.text + (a.text.endsWith('\n') ? "" : "\n") + fence;
+    }
+    return all;
+}
+
 void Composer::send() {
-    const QString said = text_->toPlainText().trimmed();
-    if (said.isEmpty()) return;
+    const QString said = message();
+    if (said.trimmed().isEmpty()) return;
     if (editing_ > 0) {
         const int id = editing_;
         if (chats_.edit(id, said)) edit(0);  // by now it is, for the line has changed, unless the model has to come first
         return;
     }
-    if (chats_.send(said)) text_->clear();
+    if (!chats_.send(said)) return;
+    attached_.clear();
+    show_chips();
+    text_->clear();
 }
 
 void Composer::attach(const QString& file) {
@@ -221,13 +252,37 @@ void Composer::attach(const QString& file) {
     QStringDecoder decoder(QStringDecoder::Utf8);
     const QString said = decoder(bytes);
     if (decoder.hasError() || bytes.contains('\0')) return chats_.session().say(file + " is not a text file.");
-    QString fence = "```";
-    while (said.contains(fence)) fence += '`';
-    QTextCursor cursor = text_->textCursor();
-    cursor.movePosition(QTextCursor::End);
-    cursor.insertText((text_->document()->isEmpty() ? "" : "\n\n") + name + ":\n" + fence + "\n" + said + (said.endsWith('\n') ? "" : "\n") + fence + "\n");
-    text_->setTextCursor(cursor);
+    attach(name, said);
+}
+
+void Composer::attach(const QString& name, const QString& said) {
+    attached_.push_back({name, said});
+    show_chips();
     text_->setFocus();
+}
+
+// One line each: the name, how long it is, and a button that takes it away.
+void Composer::show_chips() {
+    qDeleteAll(chips_->findChildren<QToolButton*>("chip", Qt::FindDirectChildrenOnly));
+    for (size_t i = 0; i < attached_.size(); ++i) {
+        const Attachment& a = attached_[i];
+        auto* chip = new QToolButton(chips_);
+        chip->setObjectName("chip");
+        const QString about = tr("%1, %2").arg(fontMetrics().elidedText(a.name, Qt::ElideMiddle, 220),
+                                               QString::fromStdString(bytes_text(static_cast<int64_t>(a.text.toUtf8().size()))));
+        chip->setText(about + "   ✕");
+        chip->setAccessibleName(tr("Attached: %1. Press to take it away").arg(about));
+        chip->setToolTip(a.text.left(600) + (a.text.size() > 600 ? "…" : ""));
+        connect(chip, &QToolButton::clicked, this, [this, i] {
+            attached_.erase(attached_.begin() + static_cast<std::ptrdiff_t>(i));
+            QTimer::singleShot(0, this, &Composer::show_chips);  // not at once: it is this one that is being pressed
+        });
+        chips_->layout()->addWidget(chip);
+        chip->show();
+    }
+    chips_->setVisible(!attached_.empty());
+    refresh();
+    count();
 }
 
 void Composer::refresh() {
@@ -235,7 +290,7 @@ void Composer::refresh() {
     send_->setText(stop ? "Stop" : "Send");
     send_->setAccessibleName(stop ? "Stop the answer" : "Send the message");
     send_->setToolTip(stop ? "Stop within one token; what was said is kept (Esc)" : "Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)");
-    send_->setEnabled(stop || (!text_->document()->isEmpty() && !chats_.recorded()));
+    send_->setEnabled(stop || ((!text_->document()->isEmpty() || !attached_.empty()) && !chats_.recorded()));
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
     const QString hint = chats_.recorded()        ? tr("A recording plays here; leave it to talk")
@@ -251,7 +306,7 @@ void Composer::refresh() {
 
 void Composer::count() {
     const RunCard* card = chats_.session().card();
-    const QString said = text_->toPlainText();
+    const QString said = message();
     const int64_t line = chats_.line_tokens(), here = said.isEmpty() ? 0 : chats_.tokens_of(said);
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     if (!card || line < 0 || here < 0) {

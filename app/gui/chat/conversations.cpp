@@ -6,7 +6,9 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QLocale>
 #include <QMenu>
+#include <QPainter>
 #include <QSettings>
 #include <QStyledItemDelegate>
 #include <QToolButton>
@@ -30,11 +32,40 @@ public:
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& at) const override {  // the same before the style sheet is there and after
         return {QStyledItemDelegate::sizeHint(option, at).width(), option.fontMetrics.height() + 10};
     }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& at) const override {
+        QStyledItemDelegate::paint(painter, option, at);
+        const QString date = at.data(ConversationsModel::kDate).toString();
+        if (date.isEmpty()) return;
+        painter->save();
+        painter->setFont(option.font);
+        painter->setPen(option.palette.color(QPalette::PlaceholderText));
+        painter->drawText(option.rect.adjusted(0, 0, -6, 0), Qt::AlignRight | Qt::AlignVCenter, date);
+        painter->restore();
+    }
+    void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& at) const override {
+        QStyledItemDelegate::initStyleOption(option, at);
+        const QString date = at.data(ConversationsModel::kDate).toString();
+        if (date.isEmpty()) return;
+        const int room = option->rect.width() - option->fontMetrics.horizontalAdvance(date) - 20;
+        option->text = option->fontMetrics.elidedText(option->text, Qt::ElideRight, std::max(40, room));
+    }
     void updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex&) const override {
         const int high = std::max(option.rect.height(), editor->sizeHint().height());
         editor->setGeometry(option.rect.x(), std::max(0, option.rect.center().y() - high / 2), option.rect.width(), high);
     }
 };
+
+// As near as one remembers it: the hour of today, the day of this week, else the date.
+QString date_of(int64_t time) {
+    if (time <= 0) return {};
+    const QDateTime at = QDateTime::fromSecsSinceEpoch(time), now = QDateTime::currentDateTime();
+    const qint64 days = at.date().daysTo(now.date());
+    const QLocale locale;
+    return days <= 0                               ? locale.toString(at.time(), "hh:mm")
+           : days < 7                              ? locale.toString(at.date(), "ddd")
+           : at.date().year() == now.date().year() ? locale.toString(at.date(), "d MMM")
+                                                   : locale.toString(at.date(), "MMM yyyy");
+}
 
 // From where on a branch is its own.
 int own_part(const Chat& chat, int end) {
@@ -114,6 +145,7 @@ void ConversationsModel::refresh() {
         const bool current = chat.get() == &chats_.chat();
         if (chat->count() == 0 && !current) continue;
         Row row{.chat = chat.get(), .title = chat->info().title.empty() ? QString("New chat") : text(chat->info().title), .current = current};
+        row.date = date_of(chat->time());
         if (chat->time() > 0) row.tip = QDateTime::fromSecsSinceEpoch(chat->time()).toString("d MMMM yyyy, hh:mm") + "\n";
         row.tip += text(plural(chat->count(), "message"));
         if (!search_.isEmpty()) row.branches = hits_in(*chat);
@@ -192,6 +224,8 @@ QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
             return current;
         case kHit:
             return b ? b->hit : 0;
+        case kDate:
+            return b ? QString() : row.date;
         default:
             return {};
     }

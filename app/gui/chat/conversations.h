@@ -19,7 +19,13 @@ class ConversationsModel : public QAbstractItemModel {
     Q_OBJECT
 public:
     explicit ConversationsModel(Chats& chats, QObject* parent = nullptr);
-    enum Role { kChat = Qt::UserRole, kEnd, kCurrent, kHit };  // const Chat* as a quintptr; id of a branch's last message, 0 of a chat; bool; message or 0
+    enum Role {
+        kChat = Qt::UserRole,
+        kEnd,
+        kCurrent,
+        kHit,
+        kDate
+    };  // const Chat* as a quintptr; id of a branch's last message, 0 of a chat; bool; message or 0; text
 
     void set_search(const QString& text);  // in titles and messages; "" shows all
     QModelIndex current() const;           // the row that is open
@@ -43,7 +49,7 @@ private:
     };
     struct Row {
         const Chat* chat = nullptr;
-        QString title, tip;
+        QString title, date, tip;
         bool current = false;
         std::vector<Branch> branches;
         bool operator==(const Row&) const = default;

@@ -25,7 +25,7 @@ QString text(const std::string& s) { return QString::fromStdString(s); }
 
 MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
     const ChatMessage& m = chats_.chat().message(id);
-    user_ = m.role == "user", plain_ = user_ || m.role == "tool";
+    user_ = m.role == "user", plain_ = m.role == "tool";
     setFocusPolicy(Qt::StrongFocus);
     role_ = new QLabel(this);
     QFont bold = font();
@@ -45,6 +45,8 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
     else if (!summary_)
         button("Regenerate", "Another answer, beside this one (Ctrl+R for the last)", [this] { chats_.regenerate(id_); });
+    if (m.role == "assistant" && m.calls.empty())
+        button(tr("Edit"), tr("Change the answer, and let the model go on from there; this one stays"), [this] { emit edit_asked(id_); });
     if (!user_ && !summary_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
     button("Fork", "A new chat that begins with everything up to here (Ctrl+Shift+F for the last)", [this] { chats_.fork(id_); });
     rewind_ = button("Rewind here", "Stand here again; what follows stays as a branch", [this] { chats_.rewind(id_); });
@@ -226,6 +228,7 @@ MessageCard::Figures MessageCard::figures() const {
             : end == "rewound" ? tr("rewound to here")
             : end == "chosen"  ? tr("goes on from a chosen token")
             : end == "closed"  ? tr("the window was closed")
+            : end == "edited"  ? tr("goes on from an edited text")
                                : tr("broken off"));
     } else if (m.stats && m.stats->end == "stop_token") {
         add(tr("the model ended it"), false);
@@ -316,7 +319,7 @@ void MessageCard::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(QPen(hasFocus() ? t.accent : t.border, hasFocus() ? 2 : 1));
-    painter.setBrush(plain_ ? t.raised : t.panel);
+    painter.setBrush(plain_ || user_ ? t.raised : t.panel);
     painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
 }
 
@@ -342,7 +345,8 @@ void MessageCard::fill_menu(QMenu& menu) {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
     menu.addAction("&Copy", this, &MessageCard::copy);
-    if (user_) menu.addAction("&Edit on a new branch", this, [this] { emit edit_asked(id_); })->setEnabled(idle);
+    if (user_ || (m.role == "assistant" && m.calls.empty()))
+        menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
     if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
     if (m.open && !user_ && !summary_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
     menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
@@ -414,6 +418,22 @@ void MessageCard::word_clicked(size_t segment, const QString& word, int n) {
     const auto behind = std::upper_bound(offsets.begin(), offsets.end(), byte) - offsets.begin();
     const int64_t position = first + behind - 1;
     if (chats_.place_of(position).id == id_) chats_.session().selection().set_token(position);
+}
+
+int MessageCard::find(const QString& what, int n) {
+    int y = -1;
+    for (Segment& s : segments_) {
+        if (!s.prose) {
+            n -= what.isEmpty() ? 0 : static_cast<int>(s.code->text().count(what, Qt::CaseInsensitive));
+            if (n < 0 && y < 0) y = s.code->y();
+            continue;
+        }
+        const int here = what.isEmpty() ? 0 : static_cast<int>(s.prose->toPlainText().count(what, Qt::CaseInsensitive));
+        const int top = s.prose->find_all(what, n >= 0 && n < here && y < 0 ? n : -1);
+        if (top >= 0) y = s.prose->y() + top;
+        n -= here;
+    }
+    return y;
 }
 
 void MessageCard::mark_token(int64_t token) {

@@ -325,6 +325,7 @@ void MainWindow::make_chat_menu() {
         dock->show();
         conversations_->focus_search();
     });
+    add_action("Chat", "find", tr("Find in this chat"), QKeySequence("Ctrl+F"), [view] { view->show_find(); });
     add_action("Chat", "rename", "Rename the chat", QKeySequence("Ctrl+F2"), [this, dock] {
         dock->show();
         conversations_->rename_current();
@@ -696,6 +697,7 @@ void MainWindow::refresh_actions() {
     enable("send", !chats_.recorded());
     enable("restore", chats_.can_restore());
     enable("newest", said);
+    enable("find", said);
     enable("race", session_.live());
     for (const char* id : {"token-before", "token-behind", "follow"}) enable(id, session_.trace().size() > 0);
     for (const char* id : {"head-before", "head-behind", "layer-before", "layer-behind"}) enable(id, session_.card() != nullptr);
