@@ -16,6 +16,7 @@
 
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
+#include "app/gui/chat/sampling.h"
 #include "tests/gui_support.h"
 
 namespace klp::gui {
@@ -131,7 +132,7 @@ TEST_F(ChatFlow, RegeneratesEditsAndBranches) {
     say("second");
     EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 3}));
     EXPECT_EQ(message(2).text, "first");
-    QTest::mouseClick(on_card(3, "The branch before"), Qt::LeftButton);
+    QTest::mouseClick(on_card(3, "Previous branch"), Qt::LeftButton);
     EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 2}));
     EXPECT_NE(view->messages().card(2), nullptr);
 
@@ -504,7 +505,22 @@ TEST_F(ChatFlow, AttachesTextAndRefusesTheRest) {
     file.write("alpha\n```\nbeta\n");
     file.close();
     view->composer().attach(file.fileName());
-    EXPECT_EQ(view->composer().text().toPlainText(), "notes.txt:\n````\nalpha\n```\nbeta\n````\n");
+    EXPECT_EQ(view->composer().text().toPlainText(), "") << "a chip, and not a page in the box";
+    const auto chips = [&] { return view->findChildren<QToolButton*>("chip"); };
+    ASSERT_EQ(chips().size(), 1);
+    EXPECT_TRUE(chips()[0]->text().startsWith("notes.txt, 15 B"));
+    EXPECT_TRUE(send_button()->isEnabled());
+    QApplication::clipboard()->setText(QString("word ").repeated(1000));
+    view->composer().text().paste();
+    ASSERT_EQ(chips().size(), 2) << "a long paste is one too";
+    QTest::mouseClick(chips()[1], Qt::LeftButton);
+    QTest::qWait(1);
+    ASSERT_EQ(chips().size(), 1);
+    type("What is this?");
+    EXPECT_EQ(asked().line.back().text, "What is this?\n\nnotes.txt:\n````\nalpha\n```\nbeta\n````");
+    EXPECT_EQ(chips().size(), 0);
+    EXPECT_EQ(view->messages().card(1)->findChildren<CodeBox*>().size(), 1) << "shown as the text that it is";
+    say("Greek.");
     QSignalSpy said(s->session.get(), &Session::noticed);
     QFile binary(home.path() + "/x.bin");
     ASSERT_TRUE(binary.open(QIODevice::WriteOnly));
@@ -550,6 +566,80 @@ TEST_F(ChatFlow, ConversationsAreATreeThatIsSearched) {
     s->script->play({SnapshotsKept{14, int64_t{580} << 20, int64_t{2} << 30}});
     s->session->tick();
     EXPECT_GT(colours_in(dock.grab().toImage()), 3);
+}
+
+TEST_F(ChatFlow, AGreedyRegenerateSaysThatItWouldSayTheSame) {
+    Chats::Settings settings = chats->settings();
+    settings.preset = "Precise", settings.sampling.temperature = 0;
+    chats->set_settings(settings);
+    type("Hello");
+    say("first");
+    QSignalSpy said(s->session.get(), &Session::noticed);
+    const size_t before = s->script->commands.size();
+    QTest::mouseClick(on_card(2, "Regenerate"), Qt::LeftButton);
+    EXPECT_EQ(s->script->commands.size(), before) << "no twin of it";
+    ASSERT_EQ(said.size(), 1);
+    const Notice notice = said[0][3].value<Notice>();
+    EXPECT_TRUE(notice.what.contains("the same again"));
+    ASSERT_EQ(notice.actions.size(), 1u);
+    EXPECT_TRUE(notice.holds());
+    notice.actions[0].go();
+    EXPECT_GT(asked().sampling.temperature, 0);
+    EXPECT_FALSE(notice.holds());
+    say("second");
+    EXPECT_EQ(chats->chat().line(), (std::vector<int>{1, 3}));
+    EXPECT_EQ(chats->settings().sampling.temperature, 0) << "this once";
+    type("And?");
+    say("half", true, Generation::End::cancelled);
+    chats->regenerate(5);
+    EXPECT_EQ(said.size(), 1) << "one that was stopped would go on";
+}
+
+TEST_F(ChatFlow, AnAnswerIsEditedAndGoneOnWith) {
+    type("Tell me a story");
+    say("Once there was a dog");
+    QTest::mouseClick(on_card(2, "Edit"), Qt::LeftButton);
+    ComposerText& composer = view->composer().text();
+    EXPECT_EQ(composer.toPlainText(), "Once there was a dog");
+    composer.selectAll();
+    type("Once there was a cat");
+    ASSERT_EQ(asked().line.size(), 2u);
+    EXPECT_TRUE(asked().line[1].open);
+    EXPECT_EQ(asked().line[1].text, "Once there was a cat");
+    say(" who slept.");
+    EXPECT_EQ(message(3).text, "Once there was a cat who slept.");
+    EXPECT_EQ(message(3).parent, 1);
+    EXPECT_EQ(message(2).text, "Once there was a dog");
+    EXPECT_TRUE(composer.document()->isEmpty());
+}
+
+TEST_F(ChatFlow, FindsInTheChatAndGoesFromPlaceToPlace) {
+    type("A **cat** and a dog");
+    say("The cat sat. The Cat slept.");
+    EXPECT_EQ(view->messages().card(1)->findChild<ProseBox*>()->toPlainText(), "A cat and a dog") << "one's own words are set as well";
+    view->show_find();
+    auto* find = view->findChild<QLineEdit*>("find");
+    ASSERT_TRUE(find->isVisible());
+    QTest::keyClicks(find, "cat");
+    const auto* found = view->findChild<QLabel*>("found");
+    EXPECT_EQ(found->text(), "1 of 3");
+    EXPECT_EQ(view->messages().card(2)->findChild<ProseBox*>()->extraSelections().size(), 2);
+    QTest::keyClick(find, Qt::Key_Return);
+    EXPECT_EQ(found->text(), "2 of 3");
+    QTest::keyClick(find, Qt::Key_Return, Qt::ShiftModifier);
+    QTest::keyClick(find, Qt::Key_Return, Qt::ShiftModifier);
+    EXPECT_EQ(found->text(), "3 of 3");
+    QTest::keyClicks(find, "x");
+    EXPECT_EQ(found->text(), "not found");
+    QTest::keyClick(find, Qt::Key_Escape);
+    EXPECT_FALSE(find->isVisible());
+    EXPECT_TRUE(view->messages().card(2)->findChild<ProseBox*>()->extraSelections().isEmpty());
+}
+
+TEST_F(ChatFlow, SamplingExplainsItself) {
+    EXPECT_TRUE(in_words({.temperature = 0}).startsWith("Always the most probable"));
+    const QString said = in_words({.temperature = 1.2f, .top_k = 40, .min_p = 0.05f, .repeat_penalty = 1.1f});
+    for (const char* part : {"improbable ones", "the 40 most probable", "5 %", "last 64"}) EXPECT_TRUE(said.contains(part)) << said.toStdString();
 }
 
 TEST_F(ChatFlow, DrawsInBothThemesAndSizes) {

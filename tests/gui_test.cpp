@@ -155,7 +155,13 @@ TEST_F(WindowTest, OpensWhatIsDroppedOnIt) {
         return load ? load->model : std::string("no model");
     };
     EXPECT_EQ(drop("/models/model-Q4_K_M.gguf"), "/models/model-Q4_K_M.gguf");
-    EXPECT_EQ(drop(QDir::tempPath()), QDir::tempPath().toStdString());
+    const QTemporaryDir model;
+    for (const auto& [name, bytes] : {std::pair("config.json", to_json(s.card->config)), {"model.safetensors", std::string("12345678")}}) {
+        QFile file(model.filePath(name));
+        ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+        file.write(bytes.data(), static_cast<qint64>(bytes.size()));
+    }
+    EXPECT_EQ(drop(model.path()), model.path().toStdString());
     EXPECT_EQ(drop("/models/notes.txt"), "not taken");
 }
 

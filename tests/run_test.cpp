@@ -284,6 +284,20 @@ TEST_F(RunTest, WhatCannotBeDoneIsSaid) {
     until<Loaded>();
 }
 
+TEST_F(RunTest, AModelThatDoesNotOpenLeavesTheOneThatRuns) {
+    run_.post(LoadModel{.device = "cpu", .threads = 1});
+    until<Loaded>();
+    run_.post(LoadModel{.model = "/no/such/folder"});
+    const auto events = until<Trouble>();
+    EXPECT_TRUE(only<Unloaded>(events).empty());
+    run_.post(ask({{"user", "Hello"}}, 4));
+    EXPECT_TRUE(only<Trouble>(until<AnswerDone>()).empty());
+    run_.post(LoadModel{.device = "cpu", .threads = 1, .context = 32});
+    const auto second = until<Loaded>();
+    EXPECT_EQ(only<Unloaded>(second).size(), 1u) << "the old one goes when the new one is there";
+    EXPECT_EQ(only<Loaded>(second)[0].card->context, 32);
+}
+
 TEST(Opener, FillsTheCard) {
     const auto opened = open_for_run({.device = "cpu", .threads = 1, .context = 100}, {});
     ASSERT_TRUE(opened) << opened.error().message;

@@ -59,7 +59,9 @@ std::string read_entry(const json& j, const json* block_type, int64_t data_start
         at[i] = (*offsets)[i].get<uint64_t>();
     }
     if (at[0] > at[1]) return "has data_offsets that end before they begin";
-    if (at[1] > static_cast<uint64_t>(data_bytes)) return "ends at byte " + std::to_string(at[1]) + " of " + std::to_string(data_bytes) + " bytes of data";
+    if (at[1] > static_cast<uint64_t>(data_bytes))
+        return "ends at byte " + std::to_string(at[1]) + " of " + std::to_string(data_bytes) +
+               " bytes of data: the file is shorter than its header says, copy it again";
     if (at[1] - at[0] != static_cast<uint64_t>(bytes))
         return "has " + std::to_string(at[1] - at[0]) + " bytes where " + row->name + " " + shape_text(t.shape) + " needs " + std::to_string(bytes);
     entry.begin = data_start + static_cast<int64_t>(at[0]);
@@ -90,7 +92,7 @@ Result<std::vector<SafetensorsEntry>> parse_safetensors(std::span<const std::byt
     std::memcpy(&header, bytes.data(), 8);
     if (header > kLongestHeader) return bad("the header claims " + std::to_string(header) + " bytes; this is not a safetensors file");
     if (header > bytes.size() - 8)
-        return bad("the header claims " + std::to_string(header) + " bytes, but only " + std::to_string(bytes.size() - 8) + " follow");
+        return bad("the header claims " + std::to_string(header) + " bytes, but only " + std::to_string(bytes.size() - 8) + " follow: copy it again");
 
     auto parsed = parse_json({reinterpret_cast<const char*>(bytes.data()) + 8, header}, file + ": the header");
     if (!parsed) return tl::unexpected(parsed.error());

@@ -157,21 +157,21 @@ bool LiveRun::ready(int answer) {
     return false;
 }
 
+// The model that runs stays until the new one is there. Where both do not fit, it makes room.
 void LiveRun::handle(const LoadModel& c) {
     keep_ends();
-    at_.reset();  // two models may not fit
-    tell(Unloaded{});
     tell(PhaseChanged{Phase::loading});
     tell(Loading{c.model, 0});
     LoadOptions options;
     options.cancel = &cancel_;
     options.progress = [&](double fraction) { tell(Loading{c.model, fraction}); };
-    auto opened = open_(c, options);
+    auto opened = open_beside(c, options);
     if (!opened) return fail(opened.error());
     if (!opened->card->tokenizer) return fail({Error::model, opened->card->folder + " " + std::string(kNoTokenizer)});
     auto turn = turn_tokens(*opened->card->tokenizer, opened->card->config);
     if (!turn) return fail(turn.error());
 
+    if (at_) unload();
     at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
     at_->turn = std::move(*turn);
     if (!c.states.empty()) {
@@ -186,10 +186,25 @@ void LiveRun::handle(const LoadModel& c) {
     say_states();
 }
 
-void LiveRun::handle(const UnloadModel&) {
-    keep_ends();
+Result<OpenedModel> LiveRun::open_beside(const LoadModel& c, const LoadOptions& options) {
+    if (at_) try {
+            auto opened = open_(c, options);
+            if (opened || opened.error().kind != Error::device) return opened;
+        } catch (const std::bad_alloc&) {
+        } catch (const DeviceError&) {
+        }
+    if (at_) unload();
+    return open_(c, options);
+}
+
+void LiveRun::unload() {
     at_.reset();
     tell(Unloaded{});
+}
+
+void LiveRun::handle(const UnloadModel&) {
+    keep_ends();
+    unload();
 }
 
 Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {

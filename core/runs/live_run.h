@@ -57,6 +57,8 @@ private:
     void say_rolled(bool again = false);
     void say_states();
     void keep_ends();  // of what was answered, on disk
+    Result<OpenedModel> open_beside(const LoadModel& c, const LoadOptions& options);  // the model that runs, or in its place where both do not fit
+    void unload();
     bool ready(int answer = -1);
     bool rolls() const;  // what is looked at again must roll as it did
 

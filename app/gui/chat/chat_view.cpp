@@ -2,13 +2,16 @@
 
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QToolButton>
 
 #include "app/format.h"
 #include "app/gui/chat/sampling.h"
+#include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -24,9 +27,8 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
 
     auto* head = new QHBoxLayout;
     head->setContentsMargins(4, 0, 4, 0);
-    title_ = new QLabel(this);
-    title_->setTextFormat(Qt::PlainText);
-    title_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    title_ = new Figure(this, /*grows=*/false);
+    title_->setObjectName("chat-title");
     QFont bold = font();
     bold.setBold(true);
     title_->setFont(bold);
@@ -83,6 +85,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
             take_tools();
     });
 
+    make_find(column);
     pages_ = new QStackedWidget(this);
     messages_ = new MessageList(chats, pages_);
     pages_->addWidget(messages_);
@@ -165,7 +168,79 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     refresh_door();
 }
 
+// A text in the messages that are shown: Enter goes to the next place, Shift+Enter to the one before, Esc closes.
+void ChatView::make_find(QVBoxLayout* column) {
+    find_bar_ = new QWidget(this);
+    find_bar_->setObjectName("find-bar");
+    auto* row = new QHBoxLayout(find_bar_);
+    row->setContentsMargins(4, 0, 4, 0);
+    find_ = new QLineEdit(find_bar_);
+    find_->setObjectName("find");
+    find_->setPlaceholderText(tr("Find in this chat"));
+    find_->setAccessibleName(tr("Find in this chat"));
+    find_->setClearButtonEnabled(true);
+    find_->installEventFilter(this);
+    row->addWidget(find_, 1);
+    found_ = new QLabel(find_bar_);
+    found_->setObjectName("found");
+    found_->setForegroundRole(QPalette::PlaceholderText);
+    row->addWidget(found_);
+    const auto button = [&](Qt::ArrowType arrow, const QString& name, const QString& tip, std::function<void()> what) {
+        auto* b = new QToolButton(find_bar_);
+        if (arrow == Qt::NoArrow)
+            b->setText(tr("Close"));
+        else
+            b->setArrowType(arrow);
+        b->setAutoRaise(true);
+        b->setAccessibleName(name);
+        b->setToolTip(tip);
+        connect(b, &QToolButton::clicked, this, [what] { what(); });
+        row->addWidget(b);
+    };
+    button(Qt::UpArrow, tr("Previous place"), tr("Previous place (Shift+Enter)"), [this] { find(-1); });
+    button(Qt::DownArrow, tr("Next place"), tr("Next place (Enter)"), [this] { find(1); });
+    button(Qt::NoArrow, tr("Close the search"), tr("Close the search (Esc)"), [this] {
+        find_bar_->hide();
+        find(0);
+    });
+    find_bar_->hide();
+    column->addWidget(find_bar_);
+    connect(find_, &QLineEdit::textChanged, this, [this] {
+        found_at_ = 0;
+        find(0);
+    });
+}
+
+void ChatView::show_find() {
+    find_bar_->show();
+    find_->setFocus();
+    find_->selectAll();
+    find(0);
+}
+
+void ChatView::find(int by) {
+    const QString what = find_bar_->isVisibleTo(this) ? find_->text() : QString();
+    if (found_all_ > 0) found_at_ = ((found_at_ + by) % found_all_ + found_all_) % found_all_;
+    found_all_ = messages_->find(what, found_at_);
+    found_->setText(what.isEmpty() ? QString() : found_all_ == 0 ? tr("not found") : tr("%1 of %2").arg(found_at_ + 1).arg(found_all_));
+}
+
 bool ChatView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == find_ && (event->type() == QEvent::KeyPress || event->type() == QEvent::ShortcutOverride)) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool enter = key->key() == Qt::Key_Return || key->key() == Qt::Key_Enter, esc = key->key() == Qt::Key_Escape;
+        if (enter || esc) {
+            event->accept();
+            if (event->type() == QEvent::ShortcutOverride) return true;
+            if (enter) find(key->modifiers() & Qt::ShiftModifier ? -1 : 1);
+            if (esc) {
+                find_bar_->hide();
+                find(0);
+                focus_composer();
+            }
+            return true;
+        }
+    }
     if (watched == system_ && event->type() == QEvent::FocusOut) chats_.set_system(system_->toPlainText());
     if (watched == tools_ && event->type() == QEvent::FocusOut) take_tools();
     return QWidget::eventFilter(watched, event);
@@ -191,6 +266,7 @@ void ChatView::set_starters(QWidget* page) {
 
 void ChatView::refresh_line() {
     messages_->set_line();
+    if (find_bar_->isVisibleTo(this)) found_all_ = messages_->find(find_->text(), -1), found_at_ = 0;
     refresh_door();
     refresh_full();
     int turns = 0;
@@ -200,8 +276,9 @@ void ChatView::refresh_line() {
 
 void ChatView::refresh_info() {
     const ChatInfo& info = chats_.chat().info();
-    title_->setText(info.title.empty() ? QString("New chat") : text(info.title));
+    title_->setText(info.title.empty() ? tr("New chat") : text(info.title));
     title_->setToolTip(title_->text());
+    title_->setAccessibleName(tr("Title of the chat"));
     if (!system_->hasFocus() || !system_->isVisible()) {
         if (system_->toPlainText() != text(info.system)) system_->setPlainText(text(info.system));
     }
@@ -234,15 +311,15 @@ void ChatView::refresh_full() {
 // No model: the talk can be read, and this is the way to go on with it.
 void ChatView::refresh_door() {
     choose_page();
-    const bool loading = session_.phase().phase == Phase::loading, failed = chats_.device_failed(), known = chats_.last_model().has_value();
-    const bool start_page = start_page_ && pages_->currentWidget() == start_page_;
-    door_->setVisible(!session_.card() && !loading && (failed || !start_page));
-    door_text_->setText(failed ? "The device failed. What was said is kept; the model is not loaded any more."
-                               : "No model is loaded. The conversations can be read; to go on, load one.");
-    on_cpu_->setVisible(failed);
-    again_->setVisible(known);
-    embedded_->setVisible(!failed && !known);
-    open_->setVisible(!failed);
+    const bool failed = chats_.device_failed(), known = chats_.last_model().has_value(), waits = chats_.waits_for_model() && chats_.loading();
+    door_->setVisible(waits || (!session_.card() && !chats_.loading() && (failed || !at_start())));
+    door_text_->setText(waits    ? tr("The model is loading; then it answers.")
+                        : failed ? tr("The device failed. What was said is kept; the model is not loaded any more.")
+                                 : tr("No model is loaded. A message loads one and is answered."));
+    on_cpu_->setVisible(failed && !waits);
+    again_->setVisible(known && !waits);
+    embedded_->setVisible(!failed && !known && !waits);
+    open_->setVisible(!failed && !waits);
 }
 
 int ChatView::last(const char* role) const {
@@ -267,20 +344,28 @@ void ChatView::fork_last() {
 }
 
 void ChatView::go_on_last() {
-    const int tip = chats_.chat().tip();
-    if (tip > 0 && chats_.chat().message(tip).open) return chats_.go_on(tip);
-    session_.say("The last answer is finished.", "Send another message, or rewind into it.", false);
+    if (can_go_on()) chats_.go_on(chats_.chat().tip());
 }
 
 void ChatView::step_branch(int by) {
-    const std::vector<int> line = chats_.chat().line();
-    for (auto id = line.rbegin(); id != line.rend(); ++id) {
-        const std::vector<int> all = chats_.chat().children(chats_.chat().message(*id).parent);
-        if (all.size() < 2) continue;
-        const auto at = std::find(all.begin(), all.end(), *id) - all.begin(), n = static_cast<std::ptrdiff_t>(all.size());
-        return chats_.choose(all[static_cast<size_t>((at + by + n) % n)]);
-    }
-    session_.say("This conversation has one branch.", "Regenerate an answer or edit a message to make another.", false);
+    const std::vector<int> ends = chats_.chat().ends();
+    const auto here = std::find(ends.begin(), ends.end(), chats_.chat().newest_below(chats_.chat().tip())) - ends.begin();
+    const auto n = static_cast<std::ptrdiff_t>(ends.size());
+    if (n > 1 && here < n) chats_.choose(ends[static_cast<size_t>((here + by + n) % n)]);
+}
+
+bool ChatView::at_start() const { return start_page_ && pages_->currentWidget() == start_page_; }
+
+void ChatView::focus_first() {
+    if (at_start() && start_page_->focusProxy())
+        start_page_->focusProxy()->setFocus(Qt::OtherFocusReason);
+    else
+        focus_composer();
+}
+
+bool ChatView::can_go_on() const {
+    const int tip = chats_.chat().tip();
+    return tip > 0 && chats_.chat().message(tip).open && chats_.chat().message(tip).role == "assistant";
 }
 
 void ChatView::show_system() { system_button_->toggle(); }

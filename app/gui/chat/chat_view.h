@@ -6,10 +6,13 @@
 #include "app/gui/chat/composer.h"
 #include "app/gui/chat/message_list.h"
 
+class QLineEdit;
 class QStackedWidget;
+class QVBoxLayout;
 
 namespace klp::gui {
 
+class Figure;
 class SamplingButton;
 
 class ChatView : public QWidget {
@@ -30,8 +33,12 @@ public:
     void edit_last();
     void fork_last();
     void go_on_last();
-    void step_branch(int by);  // at the last message that has others beside it
+    void step_branch(int by);  // through the ends of all branches, in the order in which they were made
+    bool at_start() const;     // nothing was said and no model is there: the start page is shown
+    void focus_first();        // on the first thing to do
+    bool can_go_on() const;    // the last answer is unfinished
     void show_system();
+    void show_find();
     void show_sampling();
     void ask_export();
     void ask_import();
@@ -50,13 +57,20 @@ private:
     void refresh_door();
     void refresh_full();
     void choose_page();
+    void make_find(QVBoxLayout* column);
+    void find(int by);
     int last(const char* role) const;
 
     Session& session_;
     Chats& chats_;
-    QLabel *title_, *turns_;
+    Figure* title_;
+    QLabel* turns_;
     QToolButton *system_button_, *tools_button_;
     QPlainTextEdit *system_, *tools_;
+    QWidget* find_bar_;
+    QLineEdit* find_;
+    QLabel* found_;
+    int found_at_ = 0, found_all_ = 0;
     QStackedWidget* pages_;
     MessageList* messages_;
     QWidget *start_page_ = nullptr, *starters_ = nullptr, *door_, *full_;

@@ -18,7 +18,7 @@ namespace {
 constexpr int kSaveEvery = 1000;       // ms, of an answer that grows
 constexpr int64_t kCheapReplay = 512;  // tokens the engine replays unasked when another branch is opened: one chunk
 constexpr int64_t kLargestImport = int64_t{256} << 20;
-const char* const kStarters = "Greedy";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
+const char* const kStarters = "Precise";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
@@ -48,7 +48,11 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
         if (running_.chat) save(*running_.chat, false);
     });
     connect(&session, &Session::card_changed, this, &Chats::take_card);
-    connect(&session, &Session::phase_changed, this, &Chats::state_changed);
+    connect(&session, &Session::phase_changed, this, [this] {
+        const bool loaded = std::exchange(was_loading_, loading()) && !loading();
+        emit state_changed();
+        do_later(loaded);
+    });
     connect(&session, &Session::token_made, this, [this](const TokenMade& e) { take(e); });
     connect(&session, &Session::answer_done, this, [this](const AnswerDone& e) { take(e); });
     connect(&session, &Session::troubled, this, [this](const Trouble& e) { take(e); });
@@ -69,7 +73,7 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
 }
 
 Chats::~Chats() {
-    if (running_.chat) running_.chat->end(running_.message, true, running_.before);
+    if (running_.chat) running_.chat->end(running_.message, true, broken_off("closed"));
     for (const auto& chat : chats_) (void)chat->save(true);
 }
 
@@ -99,7 +103,7 @@ void Chats::load(const QString& folder) {
 
 std::unique_ptr<Chat> Chats::fresh() const {
     auto chat = std::make_unique<Chat>(folder_ ? folder_->new_file() : std::filesystem::path());
-    if (current_ && !recorded() && current_->info().preset != kStarters) {  // it goes on with the settings of the chat before, not with its words
+    if (current_ && !recorded() && current_ != starter_) {  // it goes on with the settings of the chat before, not with its words
         ChatInfo info;
         info.preset = current_->info().preset, info.sampling = current_->info().sampling;
         info.predict = current_->info().predict, info.random_seed = current_->info().random_seed;
@@ -110,8 +114,8 @@ std::unique_ptr<Chat> Chats::fresh() const {
 
 void Chats::say_disk(const std::string& what) {
     if (std::exchange(disk_said_, true)) return;
-    session_.say("What is said is kept in memory only: " + text(what) + ".",
-                 "Make room or make the folder writable; all of it is written with the next message.");
+    session_.say({tr("What is said is kept in memory only: %1.").arg(text(what)),
+                  tr("Make room or make the folder writable; all of it is written with the next message."), true, [this] { return disk_said_; }});
 }
 
 void Chats::save(Chat& chat, bool sync) {
@@ -144,7 +148,7 @@ void Chats::set_current(Chat* chat) {
 
 void Chats::new_chat() {
     turns_.clear();
-    if (recorded()) return session_.say("This is a recording.", "Load a model to talk.", false);
+    if (recorded()) return (void)ready();
     for (const auto& chat : chats_)  // an empty one is as good
         if (chat->count() == 0) return set_current(chat.get());
     chats_.insert(chats_.begin(), fresh());
@@ -156,43 +160,76 @@ void Chats::open(const Chat* chat) {
     if (Chat* found = find(chat)) set_current(found);
 }
 
-bool Chats::ready() {
+// Whether the model can be asked. Where there is none, one is asked for, and `later` is done when it is there; what else stands in the way is said.
+bool Chats::ready(std::function<void()> later) {
     if (recorded()) {
-        session_.say("This is a recording: nothing can be said to it.", "Load a model to talk.", false);
-    } else if (!session_.card()) {
-        session_.say(session_.phase().phase == Phase::loading ? "The model is still loading." : "No model is loaded, so nobody can answer.",
-                     session_.phase().phase == Phase::loading ? "" : "Load the embedded one (Ctrl+D) or open a model folder (Ctrl+O).", false);
+        session_.say({tr("This is a recording: nothing can be said to it."), {}, false, [this] { return recorded(); }, {{tr("Leave the replay"), [this] {
+                                                                                                                             emit replay_left();
+                                                                                                                         }}}});
     } else if (answering()) {
-        session_.say("An answer is being made.", "Stop it (Esc) or wait for its end.", false);
+        session_.say({tr("An answer is being made."), {}, false, [this] { return answering(); }, {{tr("Stop it"), [this] { stop(); }}}});
+    } else if (!session_.card() && device_failed_) {
+        session_.say({tr("No model is loaded, so nobody can answer."), {}, false, [this] { return !session_.card() && !loading(); }});
+    } else if (later_) {
+        session_.say({tr("The model is still loading; what you asked for before is done first."), {}, false, [this] { return later_ != nullptr; }});
+    } else if (!session_.card() || loading()) {
+        later_ = std::move(later);
+        if (later_ && !loading()) emit model_asked();
+        emit state_changed();
     } else {
         return true;
     }
     return false;
 }
 
-bool Chats::send(const QString& message) {
-    if (message.trimmed().isEmpty() || !ready()) return false;
+void Chats::do_later(bool loaded) {
+    if (!later_ || loading() || (!loaded && !session_.live())) return;
+    const auto go = std::exchange(later_, {});
+    if (can_answer())
+        go();
+    else
+        emit state_changed();
+}
+
+int Chats::put(const QString& message) {
     Chat& chat = *current_;
-    const bool said = chat.tip() > 0 && chat.message(chat.tip()).role == "assistant";
-    if (said && on_full() == OnFull::summarise && wants_summary(line_tokens(), tokens_of(message), settings().predict, session_.card()->context)) {
-        waiting_ = message;
-        sum_up();
-        return true;
-    }
     if (chat.info().title.empty()) {
         ChatInfo info = chat.info();
         info.title = title_of(message).toStdString();
         chat.set_info(info);
         emit info_changed();
     }
-    const int id = chat.add({.parent = chat.tip(), .role = "user", .text = message.toStdString(), .time = std::time(nullptr)});
-    answer(id);
+    return chat.add({.parent = chat.tip(), .role = "user", .text = message.toStdString(), .time = std::time(nullptr)});
+}
+
+bool Chats::send(const QString& message) {
+    if (message.trimmed().isEmpty()) return false;
+    if (const bool model_missing = !recorded() && !answering() && !later_ && (loading() || (!session_.card() && !device_failed_)); model_missing) {
+        const int id = put(message);
+        save(*current_, false);
+        emit line_changed();
+        emit list_changed();
+        ready([this, id, chat = current_] {
+            if (current_ == chat && chat->tip() == id) answer(id);
+        });
+        return true;
+    }
+    if (!ready()) return false;
+    const Chat& chat = *current_;
+    const bool said = chat.tip() > 0 && chat.message(chat.tip()).role == "assistant";
+    if (said && on_full() == OnFull::summarise && wants_summary(line_tokens(), tokens_of(message), settings().predict, session_.card()->context)) {
+        waiting_ = message;
+        sum_up();
+        return true;
+    }
+    answer(put(message));
     return true;
 }
 
 bool Chats::send_all(const QStringList& turns, const QString& system, const QString& title) {
     if (turns.isEmpty() || !ready()) return false;
     new_chat();
+    starter_ = current_;
     ChatInfo info = current_->info();
     info.title = title.toStdString(), info.system = system.toStdString();
     info.preset = kStarters, info.sampling = Sampling{.temperature = 0};
@@ -202,11 +239,12 @@ bool Chats::send_all(const QStringList& turns, const QString& system, const QStr
     return send(turns_.takeFirst());
 }
 
-void Chats::answer(int parent) { make(question(parts(*current_, parent, false)), "assistant", parent); }
+void Chats::answer(int parent, std::optional<Sampling> sampling) { make(question(parts(*current_, parent, false), sampling), "assistant", parent); }
 
 // With the chat's settings. Its end is kept on disk, under the name of its file.
-MakeAnswer Chats::question(std::vector<Part> line) {
-    const Settings s = settings();
+MakeAnswer Chats::question(std::vector<Part> line, std::optional<Sampling> sampling) {
+    Settings s = settings();
+    if (sampling) s.sampling = *sampling;
     MakeAnswer ask{.line = std::move(line), .sampling = s.sampling, .predict = s.predict, .roll = on_full() == OnFull::roll};
     if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
     if (!current_->in_memory()) ask.keep_as = current_->file().stem().string();
@@ -291,19 +329,56 @@ void Chats::stop() {
 }
 
 void Chats::regenerate(int id) {
-    if (!ready()) return;
+    if (!ready([this, id, chat = current_] {
+            if (current_ == chat) regenerate(id);
+        }))
+        return;
     const ChatMessage& m = current_->message(id);
     if (m.role == "summary") return session_.say("A summary is not answered.", "Send a message.", false);
+    if (says_the_same(id))
+        return session_.say({tr("With these settings the model says the same again: it always takes the most probable token."),
+                             {},
+                             false,
+                             [this, id, chat = current_, tip = current_->tip()] { return current_ == chat && chat->tip() == tip && says_the_same(id); },
+                             {{tr("Vary this once"), [this, id] { vary(id); }}}});
     answer(m.role == "assistant" ? m.parent : id);
 }
 
-void Chats::edit(int id, const QString& message) {
-    if (message.trimmed().isEmpty() || !ready()) return;
+// A whole answer that was made greedily is made so again: by this model, after the same messages.
+bool Chats::says_the_same(int id) const {
+    const ChatMessage& m = current_->message(id);
+    return m.role == "assistant" && !m.open && !m.ids.empty() && settings().sampling.temperature <= 0 && session_.card() && m.model == session_.card()->name;
+}
+
+void Chats::vary(int id) {
+    if (!ready()) return;
+    const ChatMessage& m = current_->message(id);
+    answer(m.role == "assistant" ? m.parent : id, Sampling{.temperature = 0.9f, .min_p = 0.05f});
+}
+
+bool Chats::edit(int id, const QString& message) {
+    if (message.trimmed().isEmpty()) return false;
+    const bool waited = waits_for_model();
+    if (!ready([this, id, message, chat = current_] {
+            if (current_ == chat) edit(id, message);
+        }))
+        return !waited && waits_for_model();
+    if (const ChatMessage& m = current_->message(id); m.role == "assistant") {
+        ChatMessage edited{.parent = m.parent, .role = "assistant", .text = message.toStdString(), .open = true, .time = std::time(nullptr), .model = m.model};
+        if (const Tokenizer* tokenizer = tokens_.tokenizer()) edited.ids = tokenizer->encode(edited.text);
+        edited.stats = AnswerStats{.tokens = static_cast<int64_t>(edited.ids.size()), .end = "edited"};
+        grow(*current_, current_->add(std::move(edited)));
+        return true;
+    }
     answer(current_->add({.parent = current_->message(id).parent, .role = "user", .text = message.toStdString(), .time = std::time(nullptr)}));
+    return true;
 }
 
 void Chats::go_on(int id) {
-    if (!ready()) return;
+    if (!ready([this, id, chat = current_] {
+            if (current_ == chat) go_on(id);
+        }))
+        return;
     const ChatMessage m = current_->message(id);
     if (m.role != "assistant") return regenerate(id);
     // What was answered to stays as it was: a copy goes on.
@@ -401,7 +476,11 @@ void Chats::undo_turn() {
     const QString said = text(current_->message(id).text);
     rewind(current_->message(id).parent);
     emit text_kept(said);
-    session_.say("The last turn is undone; it stays as a branch.", "Chat > Go ahead brings it back.", false);
+    session_.say({tr("The last turn is undone; it stays as a branch."),
+                  {},
+                  false,
+                  [this, chat = current_, tip = current_->tip()] { return current_ == chat && chat->tip() == tip && chat->newest_below(tip) != tip; },
+                  {{tr("Go ahead"), [this] { go_ahead(); }}}});
 }
 
 void Chats::go_ahead() {
@@ -425,7 +504,11 @@ void Chats::remove(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    session_.say(text(plural(n, "message") + (n == 1 ? " is" : " are") + " hidden."), "Chat > Bring back what was removed last undoes this.", false);
+    session_.say({text(plural(n, "message") + (n == 1 ? " is" : " are") + " hidden."),
+                  {},
+                  false,
+                  [this, id, chat = current_] { return current_ == chat && chat->message(id).removed; },
+                  {{tr("Bring back"), [this, id] { restore(id); }}}});
     follow();
 }
 
@@ -463,21 +546,39 @@ void Chats::remove_chat(const Chat* which) {
         set_current(chats_.front().get());
     else
         emit list_changed();
-    session_.say("\"" + text(info.title) + "\" is hidden; its file stays.", "Chat > Bring back what was removed last undoes this.", false);
+    session_.say({tr("“%1” is hidden; its file stays.").arg(text(info.title)),
+                  {},
+                  false,
+                  [this, which] { return std::any_of(removed_.begin(), removed_.end(), [&](const auto& c) { return c.get() == which; }); },
+                  {{tr("Bring back"), [this, which] { restore_chat(which); }}}});
 }
 
-void Chats::restore_chat() {
-    if (removed_.empty()) {  // then a branch of this chat
-        for (int id = current_->count(); id > 0; --id)
-            if (current_->message(id).removed) return restore(id);
-        return session_.say("Nothing is hidden in this chat.", "", false);
+bool Chats::can_restore() const {
+    if (recorded()) return false;
+    if (!removed_.empty()) return true;
+    return hidden_message() > 0;
+}
+
+// The newest one that was taken away and said something: answers that never began are taken away too.
+int Chats::hidden_message() const {
+    for (int id = current_->count(); id > 0; --id)
+        if (const ChatMessage& m = current_->message(id); m.removed && !(m.text.empty() && m.ids.empty())) return id;
+    return 0;
+}
+
+void Chats::restore_chat(const Chat* which) {
+    auto at = std::find_if(removed_.begin(), removed_.end(), [&](const auto& c) { return c.get() == which; });
+    if (!which && !removed_.empty()) at = removed_.end() - 1;
+    if (at == removed_.end()) {  // then a branch of this chat
+        if (const int id = which ? 0 : hidden_message()) restore(id);
+        return;
     }
-    ChatInfo info = removed_.back()->info();
+    ChatInfo info = (*at)->info();
     info.removed = false;
-    removed_.back()->set_info(info);
-    save(*removed_.back(), false);
-    chats_.insert(chats_.begin(), std::move(removed_.back()));
-    removed_.pop_back();
+    (*at)->set_info(info);
+    save(**at, false);
+    chats_.insert(chats_.begin(), std::move(*at));
+    removed_.erase(at);
     if (!recorded()) set_current(chats_.front().get());
 }
 
@@ -614,9 +715,7 @@ void Chats::follow() {
 void Chats::take_card() {
     const RunCard* card = session_.card();
     if (running_.chat) {  // whoever made the answer is gone
-        AnswerStats stats = running_.before;
-        stats.end = "error";
-        finish(true, stats);
+        finish(true, broken_off("error"));
     }
     tokens_.set_tokenizer(card ? card->tokenizer : nullptr);
     if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
@@ -624,7 +723,7 @@ void Chats::take_card() {
     if (replay && !recorded()) {
         before_recording_ = current_;
         recorded_ = std::make_unique<Chat>();
-        recorded_->set_info({.title = "Recording: " + card->recorded});
+        recorded_->set_info({.title = recording_title_.isEmpty() ? "Recording: " + card->recorded : recording_title_.toStdString()});
         set_current(recorded_.get());
     } else if (!replay && recorded()) {
         set_current(find(before_recording_) ? before_recording_ : chats_.front().get());
@@ -634,6 +733,7 @@ void Chats::take_card() {
         emit info_changed();
         if (card) follow();
     }
+    do_later(false);
 }
 
 void Chats::take(const AnswerBegun& e) {
@@ -692,10 +792,16 @@ void Chats::take(const Trouble& e) {
         return;
     }
     turns_.clear();
+    finish(true, broken_off(e.error.kind != Error::interrupted ? "error" : recorded() ? "" : "cancelled"));
+}
+
+// Of an answer whose end nobody told: all its tokens, and no time, for that of the part before is not the whole's.
+AnswerStats Chats::broken_off(const char* end) const {
     AnswerStats stats = running_.before;
-    stats.tokens = static_cast<int64_t>(running_.chat->message(running_.message).ids.size());
-    stats.end = e.error.kind != Error::interrupted ? "error" : recorded() ? "" : "cancelled";
-    finish(true, stats);
+    const auto tokens = static_cast<int64_t>(running_.chat->message(running_.message).ids.size());
+    if (tokens != stats.tokens) stats.tokens = tokens, stats.decode_ns = 0;
+    stats.end = end;
+    return stats;
 }
 
 // The answer ends here. One that has no text, because the prompt was interrupted or refused, is taken out again and the message stays to be answered.

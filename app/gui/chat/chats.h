@@ -26,16 +26,20 @@ public:
     bool recorded() const { return current_ == recorded_.get(); }  // it shows a recording: there is nothing to say to it
     bool answering() const { return running_.chat != nullptr; }
     int answered_message() const { return running_.chat == current_ ? running_.message : 0; }  // of the current chat, growing now; 0: none
-    bool can_answer() const { return session_.live() && !answering() && !recorded(); }
+    bool loading() const { return session_.phase().phase == Phase::loading; }
+    bool can_answer() const { return session_.live() && !loading() && !answering() && !recorded(); }
+    bool waits_for_model() const { return later_ != nullptr; }  // what was asked for is done when there is one
 
     void new_chat();
     void open(const Chat* chat);
-    // False: it cannot be sent now, and the sentence why was said.
+    // False: it cannot be sent now, and the sentence why was said. Without a model one is asked for, and the message is answered when it is there.
     bool send(const QString& text);
     bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
     void stop();
-    void regenerate(int id);                       // an answer, or a message without one
-    void edit(int id, const QString& text);        // a message of a person, answered anew on a branch of its own
+    void regenerate(int id);  // an answer, or a message without one; where it would say the same again, that is said
+    void vary(int id);        // the same with tokens drawn by chance, this once
+    // On a branch of its own: a message of a person is answered anew, an answer is gone on with. False as with send().
+    bool edit(int id, const QString& text);
     void go_on(int id);                            // an unfinished answer
     void fork(int id);                             // a new chat that begins with the line to here
     void rewind(int id);                           // stands here; what follows stays as a branch
@@ -53,7 +57,8 @@ public:
     void restore(int id);
     void rename(const Chat* chat, const QString& title);
     void remove_chat(const Chat* chat);
-    void restore_chat();  // the one removed last
+    bool can_restore() const;
+    void restore_chat(const Chat* chat = nullptr);  // null: the one removed last, or else a branch of this one
 
     // What going to a message would cost: cost_known comes with the number that this gives, 0 where nobody can say.
     int ask_cost(int id, int64_t tokens = -1);
@@ -83,8 +88,9 @@ public:
     int64_t first_position(int id) const { return tokens_.first_position(*current_, id); }
     std::vector<int64_t> token_offsets(int id) const { return tokens_.offsets(*current_, id); }
 
-    bool device_failed() const { return device_failed_; }              // since a model was loaded last
-    std::optional<QString> last_model() const { return last_model_; }  // its folder
+    bool device_failed() const { return device_failed_; }                    // since a model was loaded last
+    std::optional<QString> last_model() const { return last_model_; }        // its folder
+    void name_recording(const QString& title) { recording_title_ = title; }  // the one that is shown next
 
 signals:
     void list_changed();           // chats or branches came, went, were renamed
@@ -95,6 +101,8 @@ signals:
     void info_changed();           // title, system prompt, settings
     void cost_known(int request, const klp::SnapshotPool::Move& move);
     void text_kept(const QString& text);  // of an undone turn or of a message that could not be sent: the composer has it again
+    void model_asked();                   // somebody is to load one: the last one, or the embedded one
+    void replay_left();                   // and the engine is to be there again
 
 private:
     struct Running {
@@ -112,10 +120,15 @@ private:
     void load(const QString& folder);
     void save(Chat& chat, bool sync);
     void say_disk(const std::string& what);
-    bool ready();
-    void answer(int parent);  // a new message below it
-    void sum_up();            // the line, in a message of its own
-    MakeAnswer question(std::vector<Part> line);
+    bool ready(std::function<void()> later = {});
+    void do_later(bool loaded);
+    int hidden_message() const;
+    int put(const QString& message);  // of a person, at the end of the line
+    AnswerStats broken_off(const char* end) const;
+    void answer(int parent, std::optional<Sampling> sampling = {});  // a new message below it
+    bool says_the_same(int id) const;
+    void sum_up();  // the line, in a message of its own
+    MakeAnswer question(std::vector<Part> line, std::optional<Sampling> sampling = {});
     void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
@@ -139,8 +152,11 @@ private:
     QString waiting_;  // a message that is sent when the talk is summed up
     QTimer save_timer_;
     int answers_ = 0, requests_ = 0, follow_request_ = 0;
+    std::function<void()> later_;    // when there is a model
+    const Chat* starter_ = nullptr;  // its settings are its own
+    QString recording_title_;
     bool disk_said_ = false;
-    bool device_failed_ = false;
+    bool device_failed_ = false, was_loading_ = false;
     std::optional<QString> last_model_;
     LineTokens tokens_;
 };

@@ -20,6 +20,8 @@ namespace klp::gui {
 namespace {
 constexpr int kMostLines = 9;
 constexpr qint64 kLargestFile = 1 << 20;
+constexpr qsizetype kLongPaste = 2000;  // characters; what is longer, or has more lines than this, is attached
+constexpr qsizetype kManyLines = 25;
 }  // namespace
 
 ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
@@ -30,6 +32,8 @@ ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
     setToolTip("Enter sends, Shift+Enter begins a new line, Up edits the last message");
     document()->setDocumentMargin(2);
     viewport()->setAutoFillBackground(false);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     connect(document(), &QTextDocument::contentsChanged, this, &QWidget::updateGeometry);
 }
@@ -68,7 +72,11 @@ void ComposerText::keyPressEvent(QKeyEvent* event) {
 bool ComposerText::canInsertFromMimeData(const QMimeData* source) const { return source->hasUrls() || source->hasText(); }
 
 void ComposerText::insertFromMimeData(const QMimeData* source) {
-    if (!source->hasUrls()) return insertPlainText(source->text());
+    if (!source->hasUrls()) {
+        const QString said = source->text();
+        if (said.size() > kLongPaste || said.count('\n') > kManyLines) return emit pasted(said);
+        return insertPlainText(said);
+    }
     for (const QUrl& url : source->urls()) {
         if (url.isLocalFile())
             emit file_dropped(url.toLocalFile());
@@ -96,6 +104,13 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     editing->addWidget(cancel);
     editing_bar_->hide();
     column->addWidget(editing_bar_);
+    chips_ = new QWidget(this);
+    chips_->setObjectName("chips");
+    auto* chips = new QVBoxLayout(chips_);
+    chips->setContentsMargins(0, 0, 0, 0);
+    chips->setSpacing(4);
+    chips_->hide();
+    column->addWidget(chips_);
     text_ = new ComposerText(this);
     text_->installEventFilter(this);
     column->addWidget(text_);
@@ -111,7 +126,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
         auto* dialog = new QFileDialog(this, "A text file");
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         dialog->setFileMode(QFileDialog::ExistingFile);
-        connect(dialog, &QFileDialog::fileSelected, this, &Composer::attach);
+        connect(dialog, &QFileDialog::fileSelected, this, qOverload<const QString&>(&Composer::attach));
         dialog->open();
     });
     row->addWidget(attach_file);
@@ -146,7 +161,8 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     connect(text_, &ComposerText::given_up, this, [this] {
         if (editing_ > 0) edit(0);
     });
-    connect(text_, &ComposerText::file_dropped, this, &Composer::attach);
+    connect(text_, &ComposerText::file_dropped, this, qOverload<const QString&>(&Composer::attach));
+    connect(text_, &ComposerText::pasted, this, [this](const QString& said) { attach(tr("Pasted text"), said); });
     connect(text_, &QPlainTextEdit::textChanged, this, [this] {
         if (!count_timer_.isActive()) count_timer_.start();
         refresh();
@@ -156,15 +172,25 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     connect(&count_timer_, &QTimer::timeout, this, &Composer::count);
     connect(&chats_, &Chats::state_changed, this, &Composer::refresh);
     connect(&chats_, &Chats::state_changed, this, &Composer::count);
-    connect(&chats_, &Chats::line_changed, this, [this] {
-        if (editing_ > 0) edit(0);
-        count();
-    });
+    connect(&chats_, &Chats::line_changed, this, &Composer::take_line);
     connect(&chats_, &Chats::info_changed, this, &Composer::count);
     connect(&chats_, &Chats::text_kept, this, [this](const QString& said) {
-        if (text_->document()->isEmpty()) set_text(said);
+        if (text_->document()->isEmpty()) set_text(returned_ = said);
     });
     refresh();
+    count();
+}
+
+void Composer::take_line() {
+    if (editing_ > 0) edit(0);
+    if (!returned_.isEmpty()) {
+        const std::vector<int> line = chats_.chat().line();
+        const bool back = std::any_of(line.begin(), line.end(), [&](int id) {
+            const ChatMessage& m = chats_.chat().message(id);
+            return m.role == "user" && QString::fromStdString(m.text) == returned_;
+        });
+        if (back && text_->toPlainText() == std::exchange(returned_, {})) text_->clear();
+    }
     count();
 }
 
@@ -178,6 +204,9 @@ void Composer::edit(int id) {
         if (editing_ == 0) kept_ = text_->toPlainText();
         editing_ = id;
         set_text(QString::fromStdString(chats_.chat().message(id).text));
+        editing_label_->setText(chats_.chat().message(id).role == "assistant"
+                                    ? tr("Editing an answer: the model goes on from what you leave here, on a branch; the old answer stays.")
+                                    : tr("Editing a message: sending makes a branch, the old one stays."));
         text_->setFocus();
     } else if (editing_ > 0) {
         editing_ = 0;
@@ -187,16 +216,29 @@ void Composer::edit(int id) {
     refresh();
 }
 
-void Composer::send() {
-    const QString said = text_->toPlainText().trimmed();
-    if (said.isEmpty()) return;
-    if (editing_ > 0) {
-        if (!chats_.can_answer()) return (void)chats_.send(said);  // says why not
-        const int id = editing_;
-        edit(0);
-        return chats_.edit(id, said);
+QString Composer::message() const {
+    QString all = text_->toPlainText();
+    if (editing_ == 0) all = all.trimmed();
+    for (const Attachment& a : attached_) {
+        QString fence = "```";
+        while (a.text.contains(fence)) fence += '`';
+        all += (all.isEmpty() ? "" : "\n\n") + a.name + ":\n" + fence + "\n" + a.text + (a.text.endsWith('\n') ? "" : "\n") + fence;
     }
-    if (chats_.send(said)) text_->clear();
+    return all;
+}
+
+void Composer::send() {
+    const QString said = message();
+    if (said.trimmed().isEmpty()) return;
+    if (editing_ > 0) {
+        const int id = editing_;
+        if (chats_.edit(id, said)) edit(0);  // by now it is, for the line has changed, unless the model has to come first
+        return;
+    }
+    if (!chats_.send(said)) return;
+    attached_.clear();
+    show_chips();
+    text_->clear();
 }
 
 void Composer::attach(const QString& file) {
@@ -210,13 +252,37 @@ void Composer::attach(const QString& file) {
     QStringDecoder decoder(QStringDecoder::Utf8);
     const QString said = decoder(bytes);
     if (decoder.hasError() || bytes.contains('\0')) return chats_.session().say(file + " is not a text file.");
-    QString fence = "```";
-    while (said.contains(fence)) fence += '`';
-    QTextCursor cursor = text_->textCursor();
-    cursor.movePosition(QTextCursor::End);
-    cursor.insertText((text_->document()->isEmpty() ? "" : "\n\n") + name + ":\n" + fence + "\n" + said + (said.endsWith('\n') ? "" : "\n") + fence + "\n");
-    text_->setTextCursor(cursor);
+    attach(name, said);
+}
+
+void Composer::attach(const QString& name, const QString& said) {
+    attached_.push_back({name, said});
+    show_chips();
     text_->setFocus();
+}
+
+// One line each: the name, how long it is, and a button that takes it away.
+void Composer::show_chips() {
+    qDeleteAll(chips_->findChildren<QToolButton*>("chip", Qt::FindDirectChildrenOnly));
+    for (size_t i = 0; i < attached_.size(); ++i) {
+        const Attachment& a = attached_[i];
+        auto* chip = new QToolButton(chips_);
+        chip->setObjectName("chip");
+        const QString about = tr("%1, %2").arg(fontMetrics().elidedText(a.name, Qt::ElideMiddle, 220),
+                                               QString::fromStdString(bytes_text(static_cast<int64_t>(a.text.toUtf8().size()))));
+        chip->setText(about + "   ✕");
+        chip->setAccessibleName(tr("Attached: %1. Press to take it away").arg(about));
+        chip->setToolTip(a.text.left(600) + (a.text.size() > 600 ? "…" : ""));
+        connect(chip, &QToolButton::clicked, this, [this, i] {
+            attached_.erase(attached_.begin() + static_cast<std::ptrdiff_t>(i));
+            QTimer::singleShot(0, this, &Composer::show_chips);  // not at once: it is this one that is being pressed
+        });
+        chips_->layout()->addWidget(chip);
+        chip->show();
+    }
+    chips_->setVisible(!attached_.empty());
+    refresh();
+    count();
 }
 
 void Composer::refresh() {
@@ -224,17 +290,23 @@ void Composer::refresh() {
     send_->setText(stop ? "Stop" : "Send");
     send_->setAccessibleName(stop ? "Stop the answer" : "Send the message");
     send_->setToolTip(stop ? "Stop within one token; what was said is kept (Esc)" : "Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)");
-    send_->setEnabled(stop || (!text_->document()->isEmpty() && !chats_.recorded()));
+    send_->setEnabled(stop || ((!text_->document()->isEmpty() || !attached_.empty()) && !chats_.recorded()));
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
-    text_->setPlaceholderText(chats_.recorded() ? "A recording plays here; load a model to talk"
-                              : card            ? "Message " + QString::fromStdString(card->name)
-                                                : QString("Message   (no model is loaded)"));
+    const QString hint = chats_.recorded()        ? tr("A recording plays here; leave it to talk")
+                         : chats_.loading()       ? tr("Message: it is answered when the model is loaded")
+                         : card                   ? tr("Message %1").arg(QString::fromStdString(card->name))
+                         : chats_.device_failed() ? tr("Message: load a model first")
+                         : chats_.last_model()    ? tr("Message: the model loads again and answers")
+                                                  : tr("Message: the embedded model loads and answers");
+    if (text_->placeholderText() == hint) return;
+    text_->setPlaceholderText(hint);
+    text_->viewport()->update();  // which Qt 6.4 leaves to the next change of the text
 }
 
 void Composer::count() {
     const RunCard* card = chats_.session().card();
-    const QString said = text_->toPlainText();
+    const QString said = message();
     const int64_t line = chats_.line_tokens(), here = said.isEmpty() ? 0 : chats_.tokens_of(said);
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     if (!card || line < 0 || here < 0) {

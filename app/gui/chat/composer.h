@@ -24,6 +24,7 @@ signals:
     void edit_last_asked();  // Up in an empty composer
     void given_up();         // Esc
     void file_dropped(const QString& file);
+    void pasted(const QString& text);  // more than a person writes
 
 protected:
     bool event(QEvent* event) override;
@@ -43,6 +44,8 @@ public:
     int editing() const { return editing_; }
     void send();
     void attach(const QString& file);
+    void attach(const QString& name, const QString& text);
+    QString message() const;  // with what is attached
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -51,16 +54,23 @@ protected:
 private:
     void refresh();
     void count();
+    void take_line();
+    void show_chips();
 
     Chats& chats_;
     ComposerText* text_;
     QHBoxLayout* tools_;
-    QWidget* editing_bar_;
+    QWidget *editing_bar_, *chips_;
+    struct Attachment {
+        QString name, text;
+    };
+    std::vector<Attachment> attached_;
     QLabel *editing_label_, *count_;
     QPushButton* send_;
     QTimer count_timer_;
     int editing_ = 0;
-    QString kept_;  // what stood here before an edit began
+    QString kept_;      // what stood here before an edit began
+    QString returned_;  // of a turn that was undone: it goes again when the turn comes back
 };
 
 }  // namespace klp::gui

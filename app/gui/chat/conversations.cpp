@@ -3,10 +3,14 @@
 #include <QComboBox>
 #include <QDateTime>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QLocale>
 #include <QMenu>
+#include <QPainter>
 #include <QSettings>
+#include <QStyledItemDelegate>
 #include <QToolButton>
 #include <QTreeView>
 #include <QVBoxLayout>
@@ -20,6 +24,56 @@ namespace {
 constexpr int64_t kBudgets[] = {0, int64_t{64} << 20, int64_t{256} << 20, int64_t{1} << 30, int64_t{2} << 30, int64_t{8} << 30, int64_t{32} << 30};
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
+
+// Rows of one height. Renaming happens in a box as tall as a box is, not as a row.
+class RowDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& at) const override {  // the same before the style sheet is there and after
+        return {QStyledItemDelegate::sizeHint(option, at).width(), option.fontMetrics.height() + 10};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& at) const override {
+        QStyledItemDelegate::paint(painter, option, at);
+        const QString date = at.data(ConversationsModel::kDate).toString();
+        if (date.isEmpty()) return;
+        painter->save();
+        painter->setFont(option.font);
+        painter->setPen(option.palette.color(QPalette::PlaceholderText));
+        painter->drawText(option.rect.adjusted(0, 0, -6, 0), Qt::AlignRight | Qt::AlignVCenter, date);
+        painter->restore();
+    }
+    void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& at) const override {
+        QStyledItemDelegate::initStyleOption(option, at);
+        const QString date = at.data(ConversationsModel::kDate).toString();
+        if (date.isEmpty()) return;
+        const int room = option->rect.width() - option->fontMetrics.horizontalAdvance(date) - 20;
+        option->text = option->fontMetrics.elidedText(option->text, Qt::ElideRight, std::max(40, room));
+    }
+    void updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex&) const override {
+        const int high = std::max(option.rect.height(), editor->sizeHint().height());
+        editor->setGeometry(option.rect.x(), std::max(0, option.rect.center().y() - high / 2), option.rect.width(), high);
+    }
+};
+
+// As near as one remembers it: the hour of today, the day of this week, else the date.
+QString date_of(int64_t time) {
+    if (time <= 0) return {};
+    const QDateTime at = QDateTime::fromSecsSinceEpoch(time), now = QDateTime::currentDateTime();
+    const qint64 days = at.date().daysTo(now.date());
+    const QLocale locale;
+    return days <= 0                               ? locale.toString(at.time(), "hh:mm")
+           : days < 7                              ? locale.toString(at.date(), "ddd")
+           : at.date().year() == now.date().year() ? locale.toString(at.date(), "d MMM")
+                                                   : locale.toString(at.date(), "MMM yyyy");
+}
+
+// From where on a branch is its own.
+int own_part(const Chat& chat, int end) {
+    int own = end;
+    while (own > 0 && chat.children(chat.message(own).parent).size() == 1 && chat.message(own).parent > 0) own = chat.message(own).parent;
+    return own;
+}
+
 QString start_of(const std::string& message, int characters) {
     QString line = text(message.substr(0, static_cast<size_t>(characters) * 8)).simplified();
     if (line.size() > characters) line = line.left(characters - 1).trimmed() + "…";
@@ -35,47 +89,68 @@ void ConversationsModel::set_search(const QString& search) {
     refresh();
 }
 
+// Where the searched text was said, the newest first, and on which branch where there are several.
+std::vector<ConversationsModel::Branch> ConversationsModel::hits_in(const Chat& chat) const {
+    constexpr size_t kMost = 5;
+    std::vector<Branch> hits;
+    const std::vector<int> ends = chat.ends();
+    for (int id = chat.count(); id > 0 && hits.size() < kMost; --id) {
+        const ChatMessage& m = chat.message(id);
+        if (m.removed) continue;
+        const QString said = text(m.text);
+        const qsizetype at = said.indexOf(search_, 0, Qt::CaseInsensitive);
+        if (at < 0) continue;
+        const int end = chat.newest_below(id);
+        const auto number = std::find(ends.begin(), ends.end(), end) - ends.begin();
+        if (number == static_cast<std::ptrdiff_t>(ends.size())) continue;  // below one that was removed
+        const qsizetype from = std::max<qsizetype>(0, at - 15);
+        Branch hit{.end = end, .hit = id, .text = (from > 0 ? "…" : "") + said.mid(from, 80).simplified()};
+        hit.tip = (m.role == "user" ? tr("You said it") : tr("The model said it"));
+        if (ends.size() > 1) {
+            hit.text = tr("branch %1: %2").arg(number + 1).arg(hit.text);
+            hit.tip += "\n" + tr("on branch %1 of %2").arg(number + 1).arg(ends.size());
+        }
+        hits.push_back(std::move(hit));
+    }
+    return hits;
+}
+
+std::vector<ConversationsModel::Branch> ConversationsModel::branches_of(const Chat& chat, bool current) const {
+    const std::vector<int> ends = chat.ends();
+    std::vector<Branch> branches;
+    if (ends.size() < 2) return branches;
+    for (int end : ends) {
+        const std::vector<int> way = chat.line(end);
+        size_t same = 0;
+        // Named by where it parts from the branch before it, which is the first message that is its own.
+        for (int other : ends) {
+            if (other == end) continue;
+            const std::vector<int> theirs = chat.line(other);
+            const size_t n = static_cast<size_t>(std::mismatch(way.begin(), way.end(), theirs.begin(), theirs.end()).first - way.begin());
+            same = std::max(same, n);
+        }
+        const int own = way[std::min(same, way.size() - 1)];
+        Branch branch{.end = end, .text = start_of(chat.message(own).text, 60)};
+        if (branch.text.isEmpty()) branch.text = tr("(no text)");
+        branch.current = current && std::find(way.begin(), way.end(), chat.tip()) != way.end() && (chat.tip() == end || chat.newest_below(chat.tip()) == end);
+        branch.tip = text("parts at message " + std::to_string(same + 1) + " of " + std::to_string(way.size()));
+        branches.push_back(std::move(branch));
+    }
+    return branches;
+}
+
 void ConversationsModel::refresh() {
     std::vector<Row> rows;
     for (const auto& chat : chats_.all()) {
         const bool current = chat.get() == &chats_.chat();
         if (chat->count() == 0 && !current) continue;
         Row row{.chat = chat.get(), .title = chat->info().title.empty() ? QString("New chat") : text(chat->info().title), .current = current};
-        QString found;
-        if (!search_.isEmpty() && !row.title.contains(search_, Qt::CaseInsensitive)) {
-            for (int id = 1; id <= chat->count() && found.isEmpty(); ++id) {
-                if (chat->message(id).removed) continue;
-                const QString said = text(chat->message(id).text);
-                const qsizetype at = said.indexOf(search_, 0, Qt::CaseInsensitive);
-                if (at >= 0) found = "…" + said.mid(std::max<qsizetype>(0, at - 15), 60).simplified() + "…";
-            }
-            if (found.isEmpty()) continue;
-        }
+        row.date = date_of(chat->time());
         if (chat->time() > 0) row.tip = QDateTime::fromSecsSinceEpoch(chat->time()).toString("d MMMM yyyy, hh:mm") + "\n";
         row.tip += text(plural(chat->count(), "message"));
-        if (!found.isEmpty()) row.tip += "\n" + found;
-        const std::vector<int> ends = chat->ends();
-        if (ends.size() > 1) {
-            const std::vector<int> line = chat->line();
-            for (int end : ends) {
-                const std::vector<int> way = chat->line(end);
-                size_t same = 0;
-                // Named by where it parts from the branch before it, which is the first message that is its own.
-                for (int other : ends) {
-                    if (other == end) continue;
-                    const std::vector<int> theirs = chat->line(other);
-                    const size_t n = static_cast<size_t>(std::mismatch(way.begin(), way.end(), theirs.begin(), theirs.end()).first - way.begin());
-                    same = std::max(same, n);
-                }
-                const int own = way[std::min(same, way.size() - 1)];
-                Branch branch{.end = end, .text = start_of(chat->message(own).text, 60)};
-                if (branch.text.isEmpty()) branch.text = "(no text)";
-                branch.current =
-                    current && std::find(way.begin(), way.end(), chat->tip()) != way.end() && (chat->tip() == end || chat->newest_below(chat->tip()) == end);
-                branch.tip = text("parts at message " + std::to_string(same + 1) + " of " + std::to_string(way.size()));
-                row.branches.push_back(std::move(branch));
-            }
-        }
+        if (!search_.isEmpty()) row.branches = hits_in(*chat);
+        if (row.branches.empty() && !search_.isEmpty() && !row.title.contains(search_, Qt::CaseInsensitive)) continue;
+        if (row.branches.empty()) row.branches = branches_of(*chat, current);
         rows.push_back(std::move(row));
     }
     if (rows == rows_) return;
@@ -127,13 +202,13 @@ QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
     const bool current = b ? b->current : row.current;
     switch (role) {
         case Qt::DisplayRole:
-            return b ? "↳ " + b->text : row.title;
+            return !b ? row.title : b->hit > 0 ? b->text : "↳ " + b->text;
         case Qt::EditRole:
             return row.title;
         case Qt::ToolTipRole:
             return b ? b->text + "\n" + b->tip : row.title + "\n" + row.tip;
         case Qt::AccessibleTextRole:
-            return (b ? "Branch: " + b->text : "Chat: " + row.title) + (current ? ", open" : "");
+            return (!b ? tr("Chat: %1") : b->hit > 0 ? tr("Found: %1") : tr("Branch: %1")).arg(b ? b->text : row.title) + (current ? tr(", open") : QString());
         case Qt::FontRole:
             if (current) {
                 QFont font;
@@ -147,6 +222,10 @@ QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
             return b ? b->end : 0;
         case kCurrent:
             return current;
+        case kHit:
+            return b ? b->hit : 0;
+        case kDate:
+            return b ? QString() : row.date;
         default:
             return {};
     }
@@ -192,6 +271,10 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     tree_->setTextElideMode(Qt::ElideRight);
     tree_->setEditTriggers(QAbstractItemView::EditKeyPressed);
     tree_->setContextMenuPolicy(Qt::CustomContextMenu);
+    tree_->setUniformRowHeights(true);
+    tree_->setItemDelegate(new RowDelegate(tree_));
+    tree_->installEventFilter(this);
+    search_->installEventFilter(this);
     column->addWidget(tree_, 1);
     none_ = new QLabel(this);
     none_->setObjectName("none");
@@ -222,24 +305,16 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     soon_.setSingleShot(true);
     soon_.setInterval(200);
     connect(search_, &QLineEdit::textChanged, &soon_, qOverload<>(&QTimer::start));
-    connect(&soon_, &QTimer::timeout, this, [this] {
-        model_.set_search(search_->text());
-        refresh_list();
-    });
+    connect(&soon_, &QTimer::timeout, this, &Conversations::find_now);
     connect(search_, &QLineEdit::returnPressed, this, [this] {
-        soon_.stop();
-        model_.set_search(search_->text());
-        refresh_list();
-        if (model_.rowCount() > 0) tree_->setCurrentIndex(model_.index(0, 0)), tree_->setFocus();
+        find_now();
+        const QModelIndex first = model_.index(0, 0);
+        if (!first.isValid() || search_->text().trimmed().isEmpty()) return;
+        const QModelIndex hit = model_.index(0, 0, first);
+        open(hit.data(ConversationsModel::kHit).toInt() > 0 ? hit : first);
     });
-    const auto open = [this](const QModelIndex& at) {
-        const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
-        const int end = at.data(ConversationsModel::kEnd).toInt();
-        chats_.open(chat);
-        if (end > 0 && &chats_.chat() == chat && chats_.chat().tip() != end) chats_.choose(end);
-    };
-    connect(tree_, &QTreeView::clicked, this, open);
-    connect(tree_, &QTreeView::activated, this, open);
+    connect(tree_, &QTreeView::clicked, this, &Conversations::open);
+    connect(tree_, &QTreeView::activated, this, &Conversations::open);
     connect(tree_, &QTreeView::customContextMenuRequested, this, &Conversations::show_menu);
     connect(&chats_, &Chats::list_changed, this, [this] {
         model_.refresh();
@@ -266,6 +341,55 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     refresh_list();
     refresh_pool();
     refresh_states();
+}
+
+void Conversations::find_now() {
+    soon_.stop();
+    model_.set_search(search_->text());
+    refresh_list();
+}
+
+void Conversations::open(const QModelIndex& at) {
+    const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
+    const int end = at.data(ConversationsModel::kEnd).toInt(), hit = at.data(ConversationsModel::kHit).toInt();
+    chats_.open(chat);
+    if (&chats_.chat() != chat) return;
+    const std::vector<int> line = chats_.chat().line();
+    if (hit > 0 && std::find(line.begin(), line.end(), hit) != line.end()) return emit message_asked(hit);
+    if (end > 0 && chats_.chat().tip() != end) chats_.choose(end);
+    if (hit > 0) emit message_asked(hit);
+}
+
+bool Conversations::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::KeyPress) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        if (watched == search_ && key->key() == Qt::Key_Down) {
+            find_now();
+            const QModelIndex at = tree_->currentIndex().isValid() && search_->text().isEmpty() ? tree_->currentIndex() : model_.index(0, 0);
+            if (at.isValid()) tree_->setCurrentIndex(at), tree_->setFocus();
+            return true;
+        }
+        if (watched == tree_ && key->key() == Qt::Key_Delete && tree_->currentIndex().isValid()) {
+            remove(tree_->currentIndex());
+            return true;
+        }
+        if (watched == tree_ && key->key() == Qt::Key_Up && tree_->currentIndex() == model_.index(0, 0)) {
+            search_->setFocus();
+            return true;
+        }
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+// A chat, or of a branch what is its alone: from below the last message that another branch has too.
+void Conversations::remove(const QModelIndex& at) {
+    const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
+    const int end = at.data(ConversationsModel::kEnd).toInt();
+    if (at.data(ConversationsModel::kHit).toInt() > 0) return;
+    if (end == 0) return chats_.remove_chat(chat);
+    const int own = own_part(*chat, end);
+    chats_.open(chat);
+    if (&chats_.chat() == chat) chats_.remove(own);
 }
 
 void Conversations::focus_search() {
@@ -323,16 +447,13 @@ void Conversations::show_menu(const QPoint& at) {
     menu->setAttribute(Qt::WA_DeleteOnClose);
     if (end == 0) {
         menu->addAction("&Rename", this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
-        menu->addAction("Re&move the chat (its file stays)", this, [this, chat] { chats_.remove_chat(chat); });
+        menu->addAction("Re&move the chat (its file stays)", this, [this, index = QPersistentModelIndex(index)] { remove(index); });
+    } else if (index.data(ConversationsModel::kHit).toInt() > 0) {
+        menu->addAction(tr("&Go there"), this, [this, index = QPersistentModelIndex(index)] { open(index); });
     } else {
-        // What is this branch's alone: from below the last message that another branch has too.
-        int own = end;
-        while (own > 0 && chat->children(chat->message(own).parent).size() == 1 && chat->message(own).parent > 0) own = chat->message(own).parent;
-        const int n = chat->messages_below(own);
-        menu->addAction(QString("Re&move this branch (%1)").arg(text(plural(n, "message"))), this, [this, chat, own] {
-            chats_.open(chat);
-            if (&chats_.chat() == chat) chats_.remove(own);
-        });
+        const int n = chat->messages_below(own_part(*chat, end));
+        menu->addAction(QString("Re&move this branch (%1)").arg(text(plural(n, "message"))), this,
+                        [this, index = QPersistentModelIndex(index)] { remove(index); });
     }
     menu->popup(tree_->viewport()->mapToGlobal(at));
 }

@@ -13,12 +13,19 @@ class QTreeView;
 
 namespace klp::gui {
 
-// Two levels: chats, the newest first, and below each that has more than one branch its branches. Rows are values, taken anew at every change of the list.
+// Two levels: chats, the newest first, and below each that has more than one branch its branches, or while something is searched where it stands. Rows are
+// values, taken anew at every change of the list.
 class ConversationsModel : public QAbstractItemModel {
     Q_OBJECT
 public:
     explicit ConversationsModel(Chats& chats, QObject* parent = nullptr);
-    enum Role { kChat = Qt::UserRole, kEnd, kCurrent };  // const Chat* as a quintptr; id of a branch's last message, 0 of a chat; bool
+    enum Role {
+        kChat = Qt::UserRole,
+        kEnd,
+        kCurrent,
+        kHit,
+        kDate
+    };  // const Chat* as a quintptr; id of a branch's last message, 0 of a chat; bool; message or 0; text
 
     void set_search(const QString& text);  // in titles and messages; "" shows all
     QModelIndex current() const;           // the row that is open
@@ -35,18 +42,20 @@ public:
 
 private:
     struct Branch {
-        int end = 0;
+        int end = 0, hit = 0;
         QString text, tip;
         bool current = false;
         bool operator==(const Branch&) const = default;
     };
     struct Row {
         const Chat* chat = nullptr;
-        QString title, tip;
+        QString title, date, tip;
         bool current = false;
         std::vector<Branch> branches;
         bool operator==(const Row&) const = default;
     };
+    std::vector<Branch> branches_of(const Chat& chat, bool current) const;
+    std::vector<Branch> hits_in(const Chat& chat) const;
     Chats& chats_;
     QString search_;
     std::vector<Row> rows_;
@@ -59,7 +68,16 @@ public:
     void focus_search();
     void rename_current();
 
+signals:
+    void message_asked(int id);  // of the chat that is open now
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
+    void find_now();
+    void open(const QModelIndex& at);
+    void remove(const QModelIndex& at);
     void refresh_pool();
     void refresh_states();
     void show_menu(const QPoint& at);

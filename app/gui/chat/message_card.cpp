@@ -25,7 +25,7 @@ QString text(const std::string& s) { return QString::fromStdString(s); }
 
 MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
     const ChatMessage& m = chats_.chat().message(id);
-    user_ = m.role == "user", plain_ = user_ || m.role == "tool";
+    user_ = m.role == "user", plain_ = m.role == "tool";
     setFocusPolicy(Qt::StrongFocus);
     role_ = new QLabel(this);
     QFont bold = font();
@@ -40,11 +40,13 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
                    : m.model.empty()       ? QString("Assistant")
                                            : text(m.model));
 
-    button("Copy", "Copy the message as it was written", [this] { QApplication::clipboard()->setText(plain_text()); });
+    button(tr("Copy"), tr("Copy the message as it was written"), [this] { copy(); });
     if (user_)
         button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
     else if (!summary_)
         button("Regenerate", "Another answer, beside this one (Ctrl+R for the last)", [this] { chats_.regenerate(id_); });
+    if (m.role == "assistant" && m.calls.empty())
+        button(tr("Edit"), tr("Change the answer, and let the model go on from there; this one stays"), [this] { emit edit_asked(id_); });
     if (!user_ && !summary_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
     button("Fork", "A new chat that begins with everything up to here (Ctrl+Shift+F for the last)", [this] { chats_.fork(id_); });
     rewind_ = button("Rewind here", "Stand here again; what follows stays as a branch", [this] { chats_.rewind(id_); });
@@ -74,8 +76,8 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         });
         return b;
     };
-    before_ = arrow(Qt::LeftArrow, "The branch before", -1);
-    behind_ = arrow(Qt::RightArrow, "The next branch", 1);
+    before_ = arrow(Qt::LeftArrow, "Previous branch", -1);
+    behind_ = arrow(Qt::RightArrow, "Next branch", 1);
     siblings_ = new QLabel(this);
     siblings_->setFont(small);
     siblings_->setForegroundRole(QPalette::PlaceholderText);
@@ -97,6 +99,17 @@ QToolButton* MessageCard::button(const QString& name, const QString& tip, std::f
     connect(b, &QToolButton::clicked, this, [what] { what(); });
     buttons_.push_back(b);
     return b;
+}
+
+// The button says for a moment that it was done.
+void MessageCard::copy() {
+    QApplication::clipboard()->setText(plain_text());
+    buttons_.front()->setText(tr("Copied"));
+    emit height_changed();
+    QTimer::singleShot(1500, this, [this] {
+        buttons_.front()->setText(tr("Copy"));
+        emit height_changed();
+    });
 }
 
 QString MessageCard::plain_text() const { return text(chats_.chat().message(id_).text); }
@@ -168,52 +181,67 @@ void MessageCard::take_calls() {
     for (CallBox* box : calls_) box->set_open(live && std::any_of(open.begin(), open.end(), [&](const ToolCall& call) { return text(call.id) == box->id(); }));
 }
 
-QString MessageCard::footer_text() const {
+MessageCard::Figures MessageCard::figures() const {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool growing = chats_.answered_message() == id_;
+    const auto one = [](const QString& said) { return Figures{said, said}; };
     if (summary_)
-        return growing ? QString("The context is full: the model sums the talk up …")
-                       : QString("The context was full: from here on the model knows this and the last exchange. What stands above stays in the chat.");
+        return one(growing ? tr("The context is full: the model sums the talk up …")
+                           : tr("The context was full: from here on the model knows this and the last exchange. What stands above stays in the chat."));
     if (m.role != "assistant") return {};
     if (growing) {
         const PhaseChanged phase = chats_.session().phase();
         if (m.ids.empty())
-            return phase.phase == Phase::prefill && phase.total > 0 ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
-                                                                    : QString("reading …");
+            return one(phase.phase == Phase::racing    ? tr("waits until the race is over …")
+                       : phase.phase == Phase::probing ? tr("waits until a lens has looked back …")
+                       : phase.phase == Phase::prefill && phase.total > 0
+                           ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
+                           : tr("reading …"));
         const double speed = chats_.session().tokens_per_second();
-        return text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
-                    " · answering …");
+        return one(text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
+                        " · answering …"));
     }
-    std::string out;
-    const auto add = [&](const std::string& part) { out += (out.empty() ? "" : " · ") + part; };
+    QStringList shown, all;
+    const auto add = [&](const QString& part, bool short_too = true) {
+        all << part;
+        if (short_too) shown << part;
+    };
     if (m.stats) {
         const AnswerStats& s = *m.stats;
-        add(plural(s.tokens, "token"));
-        if (s.decode_ns > 0 && s.tokens > 0) add(short_number(klp::tokens_per_second(s.tokens, s.decode_ns)) + " tokens/s");
-        if (s.first_token_ns > 0) add("first token " + duration_text(static_cast<double>(s.first_token_ns)));
+        add(text(plural(s.tokens, "token")));
+        if (s.decode_ns > 0 && s.tokens > 0) add(text(short_number(klp::tokens_per_second(s.tokens, s.decode_ns)) + " tokens/s"));
         if (s.prefill_ns > 0 && s.prompt_tokens > 0)
-            add("read " + grouped(s.prompt_tokens) + " at " + short_number(klp::tokens_per_second(s.prompt_tokens, s.prefill_ns)) + " tokens/s");
-        if (s.seed > 0) add("seed " + std::to_string(s.seed));
+            add(text("prompt of " + plural(s.prompt_tokens, "token") + " read at " + short_number(klp::tokens_per_second(s.prompt_tokens, s.prefill_ns)) +
+                     " tokens/s"),
+                false);
+        if (s.first_token_ns > 0) add(text("first token after " + duration_text(static_cast<double>(s.first_token_ns))), false);
+        if (s.seed > 0) add(tr("seed %1").arg(s.seed), false);
     } else {
-        if (!m.ids.empty()) add(plural(static_cast<int64_t>(m.ids.size()), "token"));
+        if (!m.ids.empty()) add(text(plural(static_cast<int64_t>(m.ids.size()), "token")));
     }
     if (m.open) {
         const std::string end = m.stats ? m.stats->end : "";
-        add(end == "cancelled" ? "stopped"
-            : end == "budget"  ? "cut at the answer's length"
-            : end == "context" ? "the context is full"
-            : end == "error"   ? "broken off by an error"
-            : end == "rewound" ? "rewound to here"
-            : end == "chosen"  ? "goes on from a chosen token"
-                               : "broken off");
+        add(end == "cancelled" ? tr("stopped")
+            : end == "budget"  ? tr("cut at the answer's length")
+            : end == "context" ? tr("the context is full")
+            : end == "error"   ? tr("broken off by an error")
+            : end == "rewound" ? tr("rewound to here")
+            : end == "chosen"  ? tr("goes on from a chosen token")
+            : end == "closed"  ? tr("the window was closed")
+            : end == "edited"  ? tr("goes on from an edited text")
+                               : tr("broken off"));
+    } else if (m.stats && m.stats->end == "stop_token") {
+        add(tr("the model ended it"), false);
     }
-    return text(out);
+    return {shown.join(" · "), all.join(" · ")};
 }
 
 void MessageCard::take_figures() {
     const ChatMessage& m = chats_.chat().message(id_);
     take_calls();
-    footer_->setText(footer_text());
+    const Figures said = figures();
+    footer_->setText(said.shown);
+    footer_->setToolTip(said.all == said.shown ? QString() : said.all);
     branches_ = chats_.chat().children(m.parent);
     std::erase_if(branches_, [&](int other) { return chats_.chat().message(other).role != m.role; });
     const auto at = std::find(branches_.begin(), branches_.end(), id_) - branches_.begin();
@@ -227,7 +255,7 @@ void MessageCard::take_figures() {
     for (QToolButton* b : buttons_) b->setEnabled(idle || b == buttons_.front() || b == more_);
     if (go_on_) go_on_->setProperty("wanted", m.open && idle);
     setAccessibleName(role_->text() + ": " + text(clipped(one_line(m.text), 120)));
-    setAccessibleDescription(footer_->text());
+    setAccessibleDescription(said.all);
 }
 
 int MessageCard::lay_out(int width) {
@@ -291,7 +319,7 @@ void MessageCard::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(QPen(hasFocus() ? t.accent : t.border, hasFocus() ? 2 : 1));
-    painter.setBrush(plain_ ? t.raised : t.panel);
+    painter.setBrush(plain_ || user_ ? t.raised : t.panel);
     painter.drawRoundedRect(QRectF(rect()).adjusted(1, 1, -1, -1), 8, 8);
 }
 
@@ -316,8 +344,9 @@ bool MessageCard::eventFilter(QObject* watched, QEvent* event) {
 void MessageCard::fill_menu(QMenu& menu) {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
-    menu.addAction("&Copy", this, [this] { QApplication::clipboard()->setText(plain_text()); });
-    if (user_) menu.addAction("&Edit on a new branch", this, [this] { emit edit_asked(id_); })->setEnabled(idle);
+    menu.addAction("&Copy", this, &MessageCard::copy);
+    if (user_ || (m.role == "assistant" && m.calls.empty()))
+        menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
     if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
     if (m.open && !user_ && !summary_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
     menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
@@ -358,7 +387,7 @@ void MessageCard::keyPressEvent(QKeyEvent* event) {
     if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter || event->key() == Qt::Key_Menu || event->key() == Qt::Key_Space)
         show_menu(mapToGlobal(QPoint(width() / 2, kHeader)));
     else if (event->matches(QKeySequence::Copy))
-        QApplication::clipboard()->setText(plain_text());
+        copy();
     else
         QFrame::keyPressEvent(event);
 }
@@ -389,6 +418,22 @@ void MessageCard::word_clicked(size_t segment, const QString& word, int n) {
     const auto behind = std::upper_bound(offsets.begin(), offsets.end(), byte) - offsets.begin();
     const int64_t position = first + behind - 1;
     if (chats_.place_of(position).id == id_) chats_.session().selection().set_token(position);
+}
+
+int MessageCard::find(const QString& what, int n) {
+    int y = -1;
+    for (Segment& s : segments_) {
+        if (!s.prose) {
+            n -= what.isEmpty() ? 0 : static_cast<int>(s.code->text().count(what, Qt::CaseInsensitive));
+            if (n < 0 && y < 0) y = s.code->y();
+            continue;
+        }
+        const int here = what.isEmpty() ? 0 : static_cast<int>(s.prose->toPlainText().count(what, Qt::CaseInsensitive));
+        const int top = s.prose->find_all(what, n >= 0 && n < here && y < 0 ? n : -1);
+        if (top >= 0) y = s.prose->y() + top;
+        n -= here;
+    }
+    return y;
 }
 
 void MessageCard::mark_token(int64_t token) {

@@ -24,6 +24,8 @@ public:
     void take_figures();             // footer, branches, what can be done
     int lay_out(int width);          // places everything, gives the height
     void mark_token(int64_t token);  // of the answer, shown; -1: none
+    // Marks where a text stands ("": nothing), the n-th (from 0) more than the others. Gives that one's y, -1 without one.
+    int find(const QString& text, int n);
 
 signals:
     void edit_asked(int id);
@@ -50,12 +52,17 @@ private:
     void show_menu(const QPoint& at);
     void fill_menu(QMenu& menu);
     void word_clicked(size_t segment, const QString& word, int n);
-    QString footer_text() const;
+    // In short, and all that is known of it.
+    struct Figures {
+        QString shown, all;
+    };
+    Figures figures() const;
     QString plain_text() const;
+    void copy();
 
     Chats& chats_;
     int id_;
-    bool user_, plain_;  // plain: shown as it was written
+    bool user_, plain_;  // plain: shown as it was written, as what a tool returned
     bool summary_ = false;
     BlockReader reader_;
     qsizetype taken_ = 0;  // bytes of the message's text

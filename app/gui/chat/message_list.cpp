@@ -95,6 +95,7 @@ void MessageList::make(Item& item) {
     connect(item.card, &MessageCard::edit_asked, this, &MessageList::edit_asked);
     connect(item.card, &MessageCard::height_changed, this, [this, id = item.id] { refresh(id); });
     if (item.id == marked_) mark_selected();
+    if (!found_.isEmpty()) item.card->find(found_, item.id == found_id_ ? found_at_ : -1);
     item.card->show();
     item.measured = false;
 }
@@ -194,6 +195,24 @@ void MessageList::scroll_to(int id) {
         }
         y += item.height + kBetween;
     }
+}
+
+int MessageList::find(const QString& what, int n) {
+    found_ = what, found_id_ = 0, found_at_ = 0;
+    int all = 0;
+    for (const Item& item : items_) {
+        const int here = what.isEmpty() ? 0 : static_cast<int>(QString::fromStdString(chats_.chat().message(item.id).text).count(what, Qt::CaseInsensitive));
+        if (n >= all && n < all + here) found_id_ = item.id, found_at_ = n - all;
+        all += here;
+    }
+    if (found_id_ > 0) scroll_to(found_id_);
+    for (Item& item : items_) {
+        if (!item.card) continue;
+        const int y = item.card->find(found_, item.id == found_id_ ? found_at_ : -1);
+        if (item.id == found_id_ && y > viewport()->height() * 2 / 3)
+            verticalScrollBar()->setValue(verticalScrollBar()->value() + y - viewport()->height() / 3);
+    }
+    return all;
 }
 
 void MessageList::go_to_newest() {

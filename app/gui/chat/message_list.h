@@ -18,6 +18,8 @@ public:
     void scroll_to(int id);
     void go_to_newest();
     void mark_selected();
+    // Every place of a text in the messages of the line ("": none is searched), the n-th of them in sight and marked more. Gives how many there are.
+    int find(const QString& text, int n);
     MessageCard* card(int id) const;  // null while it is out of sight
     int cards() const;                // that are widgets now
     static constexpr int kMostCards = 48;
@@ -51,6 +53,8 @@ private:
     bool following_ = true, arranging_ = false;
     uint64_t clock_ = 0;
     int marked_ = 0;  // the message with the selected token
+    QString found_;   // that is searched
+    int found_id_ = 0, found_at_ = 0;
 };
 
 }  // namespace klp::gui

@@ -185,7 +185,29 @@ void ProseBox::mark(const QString& word, int n) {
         mark.format.setUnderlineStyle(QTextCharFormat::SingleUnderline);
         marks << mark;
     }
-    setExtraSelections(marks);
+    marked_ = marks;
+    setExtraSelections(found_ + marked_);
+}
+
+int ProseBox::find_all(const QString& what, int n) {
+    const Theme& t = theme_of(palette());
+    found_.clear();
+    int y = -1, i = 0;
+    const QString all = toPlainText();
+    for (qsizetype at = what.isEmpty() ? -1 : all.indexOf(what, 0, Qt::CaseInsensitive); at >= 0;
+         at = all.indexOf(what, at + what.size(), Qt::CaseInsensitive), ++i) {
+        ExtraSelection place;
+        place.cursor = QTextCursor(document());
+        place.cursor.setPosition(static_cast<int>(at));
+        place.cursor.setPosition(static_cast<int>(at + what.size()), QTextCursor::KeepAnchor);
+        QColor colour = t.warn;
+        colour.setAlphaF(i == n ? 0.65f : 0.25f);
+        place.format.setBackground(colour);
+        found_ << place;
+        if (i == n) y = cursorRect(place.cursor).top();
+    }
+    setExtraSelections(found_ + marked_);
+    return y;
 }
 
 void ProseBox::mousePressEvent(QMouseEvent* event) {

@@ -21,6 +21,8 @@ public:
     int height_for(int width);
     // The n-th (from 0) place where `word` stands, marked; "" marks nothing.
     void mark(const QString& word, int n);
+    // Every place where a text stands, marked lightly, and the n-th more; gives that one's y, -1 without one.
+    int find_all(const QString& text, int n);
 
 signals:
     void word_clicked(const QString& word, int n);
@@ -38,6 +40,7 @@ private:
     int open_at_ = 0;  // where the open block begins in the document
     QString open_;
     QPoint pressed_;
+    QList<ExtraSelection> marked_, found_;
 };
 
 }  // namespace klp::gui

@@ -70,6 +70,25 @@ void forget_preset(const QString& name) {
     write_own(all);
 }
 
+QString in_words(const Sampling& s) {
+    const auto tr = [](const char* text) { return SamplingButton::tr(text); };
+    QString said;
+    if (s.temperature <= 0) {
+        said = tr("Always the most probable token: the same conversation gets the same answer.");
+    } else {
+        said = s.temperature < 0.95f   ? tr("Each token is drawn by chance, probable ones more often than the model alone would.")
+               : s.temperature < 1.05f ? tr("Each token is drawn by chance, as often as the model finds it probable.")
+                                       : tr("Each token is drawn by chance, and improbable ones get more of it than the model gives them.");
+        QStringList cuts;
+        if (s.top_k > 0) cuts << tr("the %1 most probable").arg(s.top_k);
+        if (s.top_p < 1) cuts << tr("the most probable that together make %1 %").arg(std::lround(100 * s.top_p));
+        if (s.min_p > 0) cuts << tr("those at least %1 % as probable as the best").arg(QString::number(100 * double(s.min_p), 'g', 3));
+        if (!cuts.isEmpty()) said += " " + tr("Only %1 take part.").arg(cuts.join(tr(", of them ")));
+    }
+    if (s.repeat_penalty > 1) said += " " + tr("Tokens of the last 64 are held back.");
+    return said;
+}
+
 SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* parent) : QToolButton(parent), chats_(chats), label_(label) {
     setObjectName("sampling");
     setToolTip("How the next token is chosen: temperature, cuts, seed, length of an answer");
@@ -81,7 +100,14 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
     form->setContentsMargins(14, 12, 14, 12);
     preset_ = new QComboBox(popup_);
     preset_->setAccessibleName("Preset");
+    preset_->setMinimumContentsLength(24);
     form->addRow("Preset", preset_);
+    words_ = new QLabel(popup_);
+    words_->setObjectName("in-words");
+    words_->setWordWrap(true);
+    words_->setForegroundRole(QPalette::PlaceholderText);
+    words_->setMinimumWidth(fontMetrics().averageCharWidth() * 46);
+    form->addRow(words_);
     const auto real = [&](const char* label, double top, double step, const char* tip) {
         auto* box = new QDoubleSpinBox(popup_);
         box->setRange(0, top);
@@ -130,6 +156,7 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
     auto* row = new QHBoxLayout;
     name_ = new QLineEdit(popup_);
     name_->setPlaceholderText("Name of a new preset");
+    name_->setMinimumWidth(fontMetrics().horizontalAdvance(name_->placeholderText()) + 24);
     name_->setAccessibleName("Name of a new preset");
     keep_ = new QToolButton(popup_);
     keep_->setText("Save");
@@ -210,6 +237,7 @@ void SamplingButton::refresh() {
     random_->setChecked(s.random_seed);
     seed_->setEnabled(!s.random_seed);
     seed_->setValue(static_cast<int>(std::min<uint64_t>(s.sampling.seed, 2'000'000'000)));
+    words_->setText(in_words(s.sampling));
     setText(label_ + name + "  ▾");
     setAccessibleName("Sampling: " + name);
     setEnabled(!chats_.recorded());

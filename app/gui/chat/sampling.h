@@ -22,6 +22,9 @@ std::vector<Preset> presets();
 void keep_preset(const Preset& preset);
 void forget_preset(const QString& name);
 
+// What these settings do, in a sentence or two.
+QString in_words(const Sampling& sampling);
+
 // Shows the preset's name, and the settings when pressed.
 class SamplingButton : public QToolButton {
     Q_OBJECT
@@ -43,6 +46,7 @@ private:
     QCheckBox* random_;
     QToolButton *keep_, *forget_;
     QLineEdit* name_;
+    QLabel* words_;
     bool filling_ = false;
 };
 

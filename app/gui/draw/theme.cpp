@@ -80,6 +80,7 @@ QString style_sheet(const Theme& t) {
         QToolButton[popupMode="2"] { padding-right: 16px; }
         QToolButton::menu-indicator { subcontrol-position: right center; subcontrol-origin: padding; right: 4px; }
         QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
+        QPushButton[primary="true"]:focus { border: 2px solid $text; padding: 2px 8px; }
         QPushButton[primary="true"]:disabled { background: $raised; color: $muted; border-color: $border; }
         QLineEdit, QSpinBox, QDoubleSpinBox { border: 1px solid $border; border-radius: 5px; padding: 3px 5px; background: $panel; selection-background-color: $accent; selection-color: $on_accent; }
         QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: $accent; }

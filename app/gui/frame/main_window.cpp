@@ -20,9 +20,10 @@
 #include "app/format.h"
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
-#include "app/gui/chat/sampling.h"
 #include "app/gui/chat/starters.h"
+#include "app/gui/draw/heat_map.h"
 #include "app/gui/frame/banner.h"
+#include "app/gui/frame/keys.h"
 #include "app/gui/frame/pull_dialog.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/replay_bar.h"
@@ -30,6 +31,8 @@
 #include "app/gui/frame/start_page.h"
 #include "app/gui/frame/timeline.h"
 #include "app/gui/frame/vitals.h"
+#include "core/files/foreign.h"
+#include "core/files/resources.h"
 
 namespace klp::gui {
 
@@ -55,7 +58,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     column->addWidget(chat_view_, 1);
     connect(chat_view_, &ChatView::open_asked, this, [this] { actions_.at("open")->trigger(); });
     connect(chat_view_, &ChatView::embedded_asked, this, [this] { load_model(""); });
-    auto* start = new StartPage(this_machine(), list_recordings(), chat_view_);
+    auto* start = start_ = new StartPage(this_machine(), list_recordings(), chat_view_);
     connect(start, &StartPage::recording_asked, this, &MainWindow::open_recording);
     connect(start, &StartPage::embedded_asked, this, [this] { load_model(""); });
     connect(start, &StartPage::folder_asked, this, [this] { actions_.at("open")->trigger(); });
@@ -83,7 +86,6 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     bar->toggleViewAction()->setEnabled(false);
     bar->addWidget(run_bar_);
     addToolBar(bar);
-    run_bar_->extras()->addWidget(new SamplingButton(chats, "Preset: ", run_bar_));
     connect(run_bar_, &RunBar::open_asked, this, [this] { actions_.at("open")->trigger(); });
     connect(run_bar_, &RunBar::open_gguf_asked, this, [this] { actions_.at("open-gguf")->trigger(); });
     connect(run_bar_, &RunBar::embedded_asked, this, [this] { load_model(""); });
@@ -92,28 +94,54 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     statusBar()->addPermanentWidget(vitals_, 1);
     statusBar()->setSizeGripEnabled(false);
 
-    connect(&session, &Session::noticed, banner_, &Banner::say);
-    connect(&session, &Session::troubled, this, [this](const Trouble& t) {
-        if (t.error.kind != Error::interrupted) banner_->say(QString::fromStdString(t.error.message), QString::fromStdString(t.advice), true);
-    });
-
+    watch_notices();
     make_panels();
     make_menus();
     make_baseline_menu();
     make_chat_menu();
     make_capture();
+    for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed, &Chats::line_changed})
+        connect(&chats_, changed, this, &MainWindow::refresh_actions);
+    connect(&session_, &Session::card_changed, this, &MainWindow::refresh_actions);
+    connect(&session_.selection(), &Selection::changed, this, &MainWindow::refresh_actions);
+    connect(banner_, &Banner::changed, this, &MainWindow::refresh_actions);
+    connect(&chats_, &Chats::model_asked, this, [this] {
+        const QString last = chats_.last_model().value_or(QString());
+        load_model(last.isEmpty() || !QFileInfo::exists(last) ? QString() : last);
+    });
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
-    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize() - QSize(0, style()->pixelMetric(QStyle::PM_TitleBarHeight))));
     if (!restore_layout()) apply_layout("explore");
+    fit_screen();
     replay_bar_->parentWidget()->hide();
+    refresh_actions();
 }
 
-MainWindow::~MainWindow() = default;
+MainWindow::~MainWindow() {  // its widgets go after its maps, and some say something as they go
+    chats_.disconnect(this);
+    session_.disconnect(this);
+    session_.selection().disconnect(this);
+    banner_->disconnect(this);
+}
 
 QMenu* MainWindow::menu(const QString& name) {
     for (QAction* a : menuBar()->actions())
         if (a->text().remove('&') == name) return a->menu();
-    return menuBar()->addMenu("&" + name);
+    return menuBar()->addMenu(name == "Capture" ? "Ca&pture" : "&" + name);  // Chat has the C
+}
+
+// What is said above the chat, and when it stops being true.
+void MainWindow::watch_notices() {
+    connect(&session_, &Session::noticed, banner_, [this](const QString&, const QString&, bool, const Notice& notice) { banner_->say(notice); });
+    connect(&session_, &Session::troubled, this, [this](const Trouble& t) {
+        if (t.error.kind == Error::interrupted) return;
+        const QString what = QString::fromStdString(t.error.message), advice = QString::fromStdString(t.advice);
+        session_.say(chats_.loading() && t.error.kind == Error::model ? about_models(what) : Notice{what, advice});
+    });
+    connect(&chats_, &Chats::line_changed, banner_, &Banner::messages_changed);
+    for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed}) connect(&chats_, changed, banner_, &Banner::look_again);
+    connect(&session_, &Session::card_changed, banner_, [this] { session_.card() ? banner_->went_right() : banner_->look_again(); });
+    connect(&session_, &Session::answer_done, banner_, &Banner::went_right);
 }
 
 QAction* MainWindow::add_action(const QString& where, const QString& id, const QString& text, const QKeySequence& key, std::function<void()> what) {
@@ -190,9 +218,9 @@ void MainWindow::make_menus() {
     freeze->setCheckable(true);
     connect(&session_, &Session::frozen_changed, freeze, &QAction::setChecked);
     menu("View")->addSeparator();
-    add_action("View", "token-before", "Token before", QKeySequence("Alt+Left"),
+    add_action("View", "token-before", tr("Previous token"), QKeySequence("Alt+Left"),
                [this, &sel] { sel.set_token(std::max<int64_t>(0, session_.current_token() - 1)); });
-    add_action("View", "token-behind", "Token behind", QKeySequence("Alt+Right"), [this, &sel] {
+    add_action("View", "token-behind", tr("Next token"), QKeySequence("Alt+Right"), [this, &sel] {
         const int64_t next = session_.current_token() + 1;
         sel.set_token(next >= session_.trace().size() ? Selection::kNewest : next);
     });
@@ -203,21 +231,24 @@ void MainWindow::make_menus() {
         const int L = card->config.num_hidden_layers, H = std::max(1, card->config.kda_heads);
         sel.set_head((sel.layer() + layers + L) % L, (sel.head() + heads + H) % H);
     };
-    add_action("View", "head-before", "Head before", QKeySequence("Alt+["), [step] { step(0, -1); });
-    add_action("View", "head-behind", "Head behind", QKeySequence("Alt+]"), [step] { step(0, 1); });
-    add_action("View", "layer-before", "Layer before", QKeySequence("Alt+Up"), [step] { step(-1, 0); });
-    add_action("View", "layer-behind", "Layer behind", QKeySequence("Alt+Down"), [step] { step(1, 0); });
+    add_action("View", "head-before", tr("Previous head"), QKeySequence("Alt+["), [step] { step(0, -1); });
+    add_action("View", "head-behind", tr("Next head"), QKeySequence("Alt+]"), [step] { step(0, 1); });
+    add_action("View", "layer-before", tr("Previous layer"), QKeySequence("Alt+Up"), [step] { step(-1, 0); });
+    add_action("View", "layer-behind", tr("Next layer"), QKeySequence("Alt+Down"), [step] { step(1, 0); });
 
-    add_action("Chat", "stop", "Stop", QKeySequence("Esc"), [this] {
-        if (session_.busy())
-            chats_.stop();
-        else
-            session_.selection().set_token(Selection::kNewest);
-    });
+    add_action("View", "region-next", tr("Next part of the window"), QKeySequence("F6"), [this] { next_region(1); });
+    add_action("View", "region-before", tr("Previous part of the window"), QKeySequence("Shift+F6"), [this] { next_region(-1); });
+    add_action("Chat", "stop", tr("Stop"), QKeySequence("Esc"), [this] { escape(); });
     add_action("Run", "race", "Race against the full-attention twin", QKeySequence("Ctrl+Shift+R"), [this] {
         show_panel("race");
         if (!session_.baseline().twin) session_.set_baseline({});
         session_.post(StartRace{});
+    });
+    add_action("Help", "keys", tr("Keys"), QKeySequence("F1"), [this] {
+        if (!keys_) keys_ = new Keys(*menuBar(), this);
+        keys_->show();
+        keys_->raise();
+        keys_->activateWindow();
     });
     add_action("Help", "about", "About", {}, [this] {
         session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
@@ -285,6 +316,7 @@ void MainWindow::make_chat_menu() {
     conversations_ = new Conversations(session_, chats_, this);
     QDockWidget* dock = add_dock("conversations", "Conversations", conversations_, Qt::LeftDockWidgetArea, QKeySequence("Ctrl+B"));
     ChatView* view = chat_view_;
+    connect(conversations_, &Conversations::message_asked, this, [view](int id) { view->messages().scroll_to(id); });
     add_action("Chat", "new-chat", "New chat", QKeySequence("Ctrl+N"), [this, view] {
         chats_.new_chat();
         view->focus_composer();
@@ -293,6 +325,7 @@ void MainWindow::make_chat_menu() {
         dock->show();
         conversations_->focus_search();
     });
+    add_action("Chat", "find", tr("Find in this chat"), QKeySequence("Ctrl+F"), [view] { view->show_find(); });
     add_action("Chat", "rename", "Rename the chat", QKeySequence("Ctrl+F2"), [this, dock] {
         dock->show();
         conversations_->rename_current();
@@ -307,8 +340,8 @@ void MainWindow::make_chat_menu() {
     menu("Chat")->addSeparator();
     add_action("Chat", "undo-turn", "Undo the last turn", QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
     add_action("Chat", "go-ahead", "Go ahead on this branch", QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
-    add_action("Chat", "branch-before", "The branch before", QKeySequence("Alt+PgUp"), [view] { view->step_branch(-1); });
-    add_action("Chat", "branch-behind", "The next branch", QKeySequence("Alt+PgDown"), [view] { view->step_branch(1); });
+    add_action("Chat", "branch-before", tr("Previous branch"), QKeySequence("Alt+PgUp"), [view] { view->step_branch(-1); });
+    add_action("Chat", "branch-behind", tr("Next branch"), QKeySequence("Alt+PgDown"), [view] { view->step_branch(1); });
     menu("Chat")->addSeparator();
     add_action("Chat", "system-prompt", "System prompt", QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
     add_action("Chat", "sampling", "Sampling…", QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
@@ -410,7 +443,13 @@ void MainWindow::make_capture() {
         record->setText(on ? "■ Stop recording, " + QString::fromStdString(bytes_text(recorder_->bytes())) : QString("● Record"));
         for (QAction* a : while_replaying) a->setEnabled(replay_bar_->replaying());
     };
-    connect(recorder_, &Recorder::changed, this, update);
+    connect(recorder_, &Recorder::changed, this, [this, update, was = false]() mutable {
+        update();
+        if (std::exchange(was, recorder_->recording()) && !was) start_->set_recordings(list_recordings());
+    });
+    connect(recorder_, &Recorder::watch_asked, this, &MainWindow::open_recording);
+    connect(replay_bar_, &ReplayBar::another_asked, this, choose);
+    connect(&chats_, &Chats::replay_left, this, [this] { replay_bar_->leave(true); });
     connect(&session_, &Session::card_changed, this, update);
     connect(replay_bar_, &ReplayBar::replaying_changed, this, update);
     update();
@@ -418,6 +457,7 @@ void MainWindow::make_capture() {
 
 void MainWindow::open_recording(const QString& file) {
     recorder_->stop();
+    if (const auto header = Recording::peek(file.toStdString())) chats_.name_recording(QString::fromStdString(header->title));
     replay_bar_->open(file);
 }
 
@@ -500,7 +540,37 @@ bool MainWindow::restore_layout() {
     return restoreState(settings.value("window/docks").toByteArray(), kLayoutVersion);
 }
 
+// What a model is, said to somebody who chose something else.
+Notice MainWindow::about_models(const QString& what) {
+    Notice notice{what, tr("A model is a folder with config.json, *.safetensors and tiktoken.model or tokenizer.json, or one GGUF file.")};
+    notice.actions.push_back({tr("Choose another folder…"), [this] { actions_.at("open")->trigger(); }});
+    if (!session_.card()) notice.actions.push_back({tr("Talk to the embedded model"), [this] { load_model(""); }});
+    return notice;
+}
+
+// A folder that is plainly no model is said so before anything that runs is touched.
+bool MainWindow::refuse(const QString& path) {
+    if (!QFileInfo(path).isDir()) return false;
+    const auto at = find_model(path.toStdString());
+    if (at && !std::filesystem::is_directory(*at)) return false;
+    const QString folder = QString::fromStdString(at ? at->string() : path.toStdString());
+    QString what;
+    if (!at)
+        what = QString::fromStdString(at.error().message);
+    else if (const auto checked = check_folder(*at); !checked)
+        what = QString::fromStdString(checked.error().message);
+    else if (!QFileInfo::exists(folder + "/config.json"))
+        what = tr("%1 is no model: it has no config.json.").arg(folder);
+    else if (const auto config = read_config(*at / "config.json"); !config)
+        what = QString::fromStdString(config.error().message);
+    else if (QDir(folder).entryList({"*.safetensors"}, QDir::Files).isEmpty())
+        what = tr("%1 is no model: it has no safetensors.").arg(folder);
+    if (!what.isEmpty()) session_.say(about_models(what));
+    return !what.isEmpty();
+}
+
 void MainWindow::load_model(const QString& model) {
+    if (refuse(model)) return;
     LoadModel load;
     load.model = model.toStdString();
     load.device = device_.toStdString();
@@ -526,9 +596,114 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
 }
 
+// A window that shrinks takes from the chat; it gives back what it needs to be read: the conversations go away, and the lens becomes narrower.
+void MainWindow::make_room(int before) {
+    constexpr int kTight = 1180, kChat = 420;
+    QDockWidget* list = docks_.at("conversations");
+    if (before >= kTight && width() < kTight && list->isVisibleTo(this)) {
+        hid_conversations_ = true;
+        list->hide();
+    } else if (before < kTight && width() >= kTight && std::exchange(hid_conversations_, false)) {
+        list->show();
+    }
+    if (width() < before && chat_view_->width() < kChat && docks_.at("decay")->isVisibleTo(this) && !docks_.at("decay")->isFloating())
+        resizeDocks({docks_.at("decay")}, {width() * 43 / 100}, Qt::Horizontal);
+}
+
 void MainWindow::resizeEvent(QResizeEvent* event) {
     QMainWindow::resizeEvent(event);
-    vitals_->set_narrow(width() < 1100);
+    if (!shown_ || width() == known_width_ || std::exchange(resizing_, true)) return;
+    QTimer::singleShot(0, this, [this] {  // when the docks have been laid out
+        resizing_ = false;
+        make_room(std::exchange(known_width_, width()));
+    });
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    if (std::exchange(shown_, true)) return;
+    known_width_ = width();
+    make_room(1920);  // as if it had come from a larger screen
+    chat_view_->focus_first();
+    QTimer::singleShot(250, this, &MainWindow::fit_screen);  // when the frame around it is known
+}
+
+// Never larger than the screen it is on, nor beside it.
+void MainWindow::fit_screen() {
+    if (isMaximized() || isFullScreen()) return;
+    const QRect room = screen()->availableGeometry();
+    const QSize frame = frameGeometry().size() - size();
+    const QSize most = room.size() - frame;
+    if (width() > most.width() || height() > most.height()) resize(size().boundedTo(most));
+    const QRect now = frameGeometry();
+    const QPoint at(std::clamp(now.x(), room.x(), std::max(room.x(), room.right() + 1 - now.width())),
+                    std::clamp(now.y(), room.y(), std::max(room.y(), room.bottom() + 1 - now.height())));
+    if (at != now.topLeft()) move(at);
+}
+
+void MainWindow::escape() {
+    if (session_.busy())
+        chats_.stop();
+    else if (!banner_->text().isEmpty())
+        banner_->dismiss();
+    else
+        session_.selection().set_token(Selection::kNewest);
+}
+
+std::vector<QWidget*> MainWindow::regions() const {
+    std::vector<QWidget*> all{conversations_, chat_view_};
+    for (const auto& [_, panel] : panels_) all.push_back(panel);
+    all.push_back(docks_.at("timeline")->widget());
+    all.push_back(run_bar_);
+    std::erase_if(all, [](const QWidget* w) { return !w->isVisible() || w->visibleRegion().isEmpty(); });
+    return all;
+}
+
+void MainWindow::next_region(int by) {
+    const std::vector<QWidget*> all = regions();
+    const QWidget* focus = focusWidget();
+    const auto n = static_cast<std::ptrdiff_t>(all.size());
+    auto at = std::find_if(all.begin(), all.end(), [&](const QWidget* w) { return w == focus || w->isAncestorOf(focus); }) - all.begin();
+    if (at == n) at = by > 0 ? -1 : 0;
+    for (std::ptrdiff_t i = 1; i <= n; ++i) {
+        QWidget* region = all[static_cast<size_t>(((at + by * i) % n + n) % n)];
+        if (region == chat_view_) return chat_view_->focus_first();
+        QWidget* target = nullptr;
+        for (QWidget* w = region->nextInFocusChain(); w != region; w = w->nextInFocusChain()) {
+            if (!region->isAncestorOf(w) || !w->isVisible() || !w->isEnabled() || !(w->focusPolicy() & Qt::TabFocus)) continue;
+            if (!target || (qobject_cast<HeatMap*>(w) && !qobject_cast<HeatMap*>(target)))
+                target = w;  // of a lens its picture, which the arrow keys go through
+        }
+        if (target) return target->setFocus(Qt::TabFocusReason);
+    }
+}
+
+// Grey is what would do nothing.
+void MainWindow::refresh_actions() {
+    const Chat& chat = chats_.chat();
+    const bool said = chat.tip() > 0, idle = chats_.answered_message() == 0 && !chats_.recorded(), busy = session_.busy();
+    const auto enable = [this](const char* id, bool on) { actions_.at(id)->setEnabled(on); };
+    enable("unload", session_.live());
+    enable("export-chat", said);
+    enable("regenerate", said && idle);
+    enable("continue", idle && chat_view_->can_go_on());
+    enable("edit-last", said && idle);
+    enable("fork", said && !chats_.recorded());
+    enable("undo-turn", chats_.can_undo());
+    enable("go-ahead", idle && chat.newest_below(chat.tip()) != chat.tip());
+    for (const char* id : {"branch-before", "branch-behind"}) enable(id, idle && chat.ends().size() > 1);
+    for (const char* id : {"rename", "remove-chat"}) enable(id, !chats_.recorded() && chat.count() > 0);
+    enable("new-chat", !chats_.recorded());
+    enable("send", !chats_.recorded());
+    enable("restore", chats_.can_restore());
+    enable("newest", said);
+    enable("find", said);
+    enable("race", session_.live());
+    for (const char* id : {"token-before", "token-behind", "follow"}) enable(id, session_.trace().size() > 0);
+    for (const char* id : {"head-before", "head-behind", "layer-before", "layer-behind"}) enable(id, session_.card() != nullptr);
+    const bool message = !banner_->text().isEmpty(), chosen = session_.selection().token() != Selection::kNewest;
+    enable("stop", busy || message || chosen);
+    actions_.at("stop")->setText(busy || !(message || chosen) ? tr("Stop") : message ? tr("Dismiss the message") : tr("Let go of the chosen token"));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

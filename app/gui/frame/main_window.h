@@ -15,8 +15,10 @@ class Conversations;
 class RunBar;
 class Vitals;
 class Banner;
+class Keys;
 class Recorder;
 class ReplayBar;
+class StartPage;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -38,6 +40,9 @@ public:
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
     void open(const QString& path);  // a recording by its ending, else a model
+    Banner& banner() { return *banner_; }
+    void next_region(int by);  // of conversations, chat, lens, timeline, run bar: the keyboard goes there
+    void escape();             // stops what runs, or else dismisses the message, or else follows the newest token
 
 signals:
     void models_changed();  // on the disk
@@ -47,6 +52,7 @@ protected:
     void dropEvent(QDropEvent* event) override;
     void closeEvent(QCloseEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
+    void showEvent(QShowEvent* event) override;
 
 private:
     void make_menus();
@@ -54,6 +60,13 @@ private:
     void make_baseline_menu();
     void make_chat_menu();
     void make_capture();
+    void watch_notices();
+    void refresh_actions();
+    void fit_screen();
+    void make_room(int before);  // when the window's width has changed
+    bool refuse(const QString& path);
+    Notice about_models(const QString& what);
+    std::vector<QWidget*> regions() const;
     void save_layout() const;
     bool restore_layout();
     QMenu* menu(const QString& name);
@@ -68,6 +81,10 @@ private:
     Conversations* conversations_ = nullptr;
     Recorder* recorder_ = nullptr;
     ReplayBar* replay_bar_ = nullptr;
+    StartPage* start_ = nullptr;
+    Keys* keys_ = nullptr;
+    bool shown_ = false, resizing_ = false, hid_conversations_ = false;
+    int known_width_ = 0;  // of the window, for which its columns are right
     std::map<QString, QDockWidget*> docks_;
     std::map<QString, Panel*> panels_;
     std::map<QString, QAction*> actions_;

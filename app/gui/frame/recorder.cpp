@@ -110,8 +110,10 @@ void Recorder::stop() {
     if (!done)
         session_.say(text(done.error().message), "What was recorded before is kept.");
     else
-        session_.say("Recorded " + text(plural(tokens_, "token")) + ", " + text(bytes_text(bytes)) + ": " + name, "Capture, Replay a recording… plays it.",
-                     false);
+        session_.say(
+            {tr("Recorded %1, %2: %3").arg(text(plural(tokens_, "token")), text(bytes_text(bytes)), name), {}, false, {}, {{tr("Watch it"), [this, name] {
+                                                                                                                                emit watch_asked(name);
+                                                                                                                            }}}});
     emit changed();
 }
 

@@ -21,6 +21,7 @@ public:
 
 signals:
     void changed();
+    void watch_asked(const QString& file);  // what was just recorded
 
 private:
     void take(const Event& event);

@@ -3,9 +3,11 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMouseEvent>
 #include <QPainter>
 #include <QSignalBlocker>
 #include <QSlider>
+#include <QStyle>
 #include <QToolButton>
 
 #include "app/format.h"
@@ -49,6 +51,29 @@ QIcon icon_of(Sign sign, const QPalette& palette) {
     return icon;
 }
 
+// A click on its groove goes there, as on every player's, and does not turn a page.
+class ReplayTrack : public QSlider {
+public:
+    explicit ReplayTrack(QWidget* parent) : QSlider(Qt::Horizontal, parent) {}
+
+protected:
+    void mousePressEvent(QMouseEvent* event) override {
+        if (event->button() != Qt::LeftButton) return QSlider::mousePressEvent(event);
+        setSliderDown(true);
+        go(event->pos().x());
+    }
+    void mouseMoveEvent(QMouseEvent* event) override {
+        if (isSliderDown()) go(event->pos().x());
+    }
+    void mouseReleaseEvent(QMouseEvent*) override { setSliderDown(false); }
+
+private:
+    void go(int x) {
+        const int handle = style()->pixelMetric(QStyle::PM_SliderLength, nullptr, this);
+        setSliderPosition(QStyle::sliderValueFromPosition(minimum(), maximum(), x - handle / 2, width() - handle));
+    }
+};
+
 QString where_text(int64_t token, int64_t tokens) { return QString::fromStdString(grouped(token) + " of " + plural(tokens, "token")); }
 
 }  // namespace
@@ -59,6 +84,11 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 2, 8, 4);
     row->setSpacing(6);
+    title_ = new QLabel(this);
+    title_->setObjectName("replay-title");
+    title_->setForegroundRole(QPalette::PlaceholderText);
+    title_->setTextFormat(Qt::PlainText);
+    row->addWidget(title_);
     const auto button = [&](const char* name, const char* tip, auto&& what) {
         auto* b = new QToolButton(this);
         b->setAccessibleName(name);
@@ -70,7 +100,7 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     play_ = button("Play", "Play or pause (F8)", [this] { play_or_pause(); });
     back_ = button("Token back", "One token back (Shift+F9)", [this] { step(-1); });
     forward_ = button("Token forward", "One token forward (F9)", [this] { step(1); });
-    slider_ = new QSlider(Qt::Horizontal, this);
+    slider_ = new ReplayTrack(this);
     slider_->setAccessibleName("Position in the recording, in tokens");
     slider_->setToolTip("Drag to any token; the lenses show what was known there");
     slider_->setPageStep(20);
@@ -95,10 +125,6 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     });
     loop_->setText("Loop");
     loop_->setCheckable(true);
-    title_ = new QLabel(this);
-    title_->setForegroundRole(QPalette::PlaceholderText);
-    title_->setTextFormat(Qt::PlainText);
-    row->addWidget(title_);
     auto* leave_button = new QToolButton(this);
     leave_button->setText("Leave the replay");
     leave_button->setAccessibleName("Leave the replay");
@@ -113,7 +139,7 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
 bool ReplayBar::open(const QString& file) {
     auto recording = Recording::open(file.toStdString());
     if (!recording) {
-        session_.say(QString::fromStdString(recording.error().message), "Choose another recording.");
+        session_.say({QString::fromStdString(recording.error().message), {}, true, {}, {{tr("Choose another…"), [this] { emit another_asked(); }}}});
         return false;
     }
     if (!replaying()) model_before_ = session_.card() ? QString::fromStdString(session_.card()->folder) : QString();

@@ -31,6 +31,7 @@ public:
 
 signals:
     void replaying_changed(bool on);
+    void another_asked();  // that can be read
 
 protected:
     void changeEvent(QEvent* event) override;

@@ -73,6 +73,11 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     refresh();
 }
 
+void RunBar::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && badge_) refresh();
+}
+
 void RunBar::refresh() {
     const RunCard* card = session_.card();
     const PhaseChanged phase = session_.phase();
@@ -98,7 +103,7 @@ void RunBar::refresh() {
     stop_->setVisible(session_.busy());
     static const char* const kWords[] = {"", "loading", "ready", "reading the prompt", "answering", "racing", "looking back"};
     phase_->setText(prefill ? QString("reading %1 of %2 tokens").arg(phase.done).arg(phase.total) : QString(kWords[static_cast<int>(phase.phase)]));
-    const Theme& t = theme_of(palette());
+    const Theme& t = theme_of(QApplication::palette());
     const bool recorded = card && !card->recorded.empty();
     badge_->setText(!card ? "NO MODEL" : recorded ? "REPLAY" : "LIVE");
     badge_->setToolTip(!card ? "" : recorded ? QString::fromStdString("Recorded: " + card->recorded) : "Everything shown is computed now, on this machine");

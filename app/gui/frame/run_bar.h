@@ -25,6 +25,9 @@ signals:
     void open_gguf_asked();
     void embedded_asked();
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void refresh();
     Session& session_;

@@ -16,6 +16,7 @@ namespace klp::gui {
 
 namespace {
 
+constexpr int kTwoRows = 420;  // px below which the buttons stand under the title
 constexpr size_t kShown = 12;  // further ones are counted, and klp models lists them
 
 QString text(const std::string& s) { return QString::fromStdString(one_line(s)); }
@@ -41,18 +42,20 @@ Shelf::Shelf(QWidget* parent) : QFrame(parent) {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(16, 12, 16, 12);
     column->setSpacing(6);
-    auto* head = new QHBoxLayout;
+    head_ = new QBoxLayout(QBoxLayout::LeftToRight);
     auto* title = new QLabel("Models on this disk", this);
     QFont font = title->font();
     font.setPointSizeF(font.pointSizeF() * 1.2);
     font.setWeight(QFont::DemiBold);
     title->setFont(font);
-    head->addWidget(title, 1);
+    head_->addWidget(title, 1);
+    auto* buttons = new QHBoxLayout;
+    head_->addLayout(buttons);
     const auto button = [&](const QString& name, const QString& tip, auto go) {
         auto* b = new QPushButton(name, this);
         b->setToolTip(tip);
         connect(b, &QPushButton::clicked, this, go);
-        head->addWidget(b);
+        buttons->addWidget(b);
     };
     button("Look in a folder…", "Models in it are listed from now on", [this] {
         const QString folder = QFileDialog::getExistingDirectory(this, "A folder with models in it");
@@ -63,12 +66,18 @@ Shelf::Shelf(QWidget* parent) : QFrame(parent) {
             look();
     });
     button("Pull a model…", "Downloads one from the Hugging Face hub", [this] { emit pull_asked(); });
-    column->addLayout(head);
+    buttons->addStretch(1);
+    column->addLayout(head_);
     say_ = new QLabel(this);
     say_->setWordWrap(true);
     say_->setForegroundRole(QPalette::PlaceholderText);
     column->addWidget(say_);
     look();
+}
+
+void Shelf::resizeEvent(QResizeEvent* event) {
+    QFrame::resizeEvent(event);
+    head_->setDirection(width() < kTwoRows ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
 void Shelf::look() {

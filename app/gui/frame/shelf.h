@@ -7,7 +7,7 @@
 
 #include "core/files/library.h"
 
-class QGridLayout;
+class QBoxLayout;
 class QLabel;
 
 namespace klp::gui {
@@ -16,14 +16,19 @@ class Shelf : public QFrame {
     Q_OBJECT
 public:
     explicit Shelf(QWidget* parent = nullptr);
-    void look();  // again, on a thread of its own
+    void look();                                                                                  // again, on a thread of its own
+    QSize minimumSizeHint() const override { return {160, QFrame::minimumSizeHint().height()}; }  // its buttons go under its title
 
 signals:
     void model_asked(const QString& path);
     void pull_asked();
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void show_models(const std::vector<FoundModel>& models);
+    QBoxLayout* head_;
     QLabel* say_;
     QWidget* list_ = nullptr;
 };

@@ -74,8 +74,20 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     refresh();
 }
 
-void Vitals::set_narrow(bool on) {
-    for (Figure* l : {state_, cache_, process_, load_, telemetry_}) l->setVisible(!on);
+void Vitals::fit() {
+    int room = width() - layout()->contentsMargins().left() - layout()->contentsMargins().right();
+    bool fits = true;
+    for (QWidget* w : std::initializer_list<QWidget*>{speed_, context_, fullness_, state_, cache_, baseline_, load_, process_, telemetry_}) {
+        room -= w->sizeHint().width() + layout()->spacing();
+        if (w == fullness_) room -= fullness_->width() - fullness_->sizeHint().width();
+        fits = fits && room + layout()->spacing() >= 0;
+        if (w->isHidden() == fits) w->setVisible(fits);
+    }
+}
+
+void Vitals::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    fit();
 }
 
 void Vitals::refresh() {
@@ -128,6 +140,7 @@ void Vitals::refresh() {
     if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
     telemetry_->setText(text(telemetry));
     timer_.setInterval(session_.busy() ? 100 : 1000);
+    fit();
 }
 
 }  // namespace klp::gui

@@ -15,10 +15,14 @@ class Vitals : public QWidget {
     Q_OBJECT
 public:
     explicit Vitals(Session& session, QWidget* parent = nullptr);
-    void set_narrow(bool on);  // only speed, context and memory
+    QSize minimumSizeHint() const override { return {0, QWidget::minimumSizeHint().height()}; }
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void refresh();
+    void fit();  // what matters most stays where there is little room
     Session& session_;
     Figure *speed_, *context_, *state_, *cache_, *baseline_, *process_, *load_, *telemetry_;
     QProgressBar* fullness_;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 
+#include "app/gui/session/notice.h"
 #include "app/gui/session/selection.h"
 #include "app/gui/session/trace_store.h"
 #include "core/runs/run.h"
@@ -68,7 +69,8 @@ public:
     // Where a click on a rejected candidate goes: who keeps the conversation makes a branch that goes on with `id` at `position`.
     void ask_fork(int64_t position, int32_t id) { emit fork_asked(position, id); }
     // A sentence for people, and what to do about it; shown where it is not in the way.
-    void say(const QString& what, const QString& advice = {}, bool bad = true) { emit noticed(what, advice, bad); }
+    void say(const QString& what, const QString& advice = {}, bool bad = true) { say(Notice{what, advice, bad}); }
+    void say(const Notice& notice) { emit noticed(notice.what, notice.advice, notice.bad, notice); }
 
     void tick();  // drains now; the timer does it
 
@@ -93,7 +95,7 @@ signals:
     void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);
-    void noticed(const QString& what, const QString& advice, bool bad);
+    void noticed(const QString& what, const QString& advice, bool bad, const klp::gui::Notice& whole);
 
 private:
     void take(Event& event);
