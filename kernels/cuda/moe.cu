@@ -1,5 +1,6 @@
 // The router, and the feed-forwards of the experts it picks.
 #include <algorithm>
+#include <bit>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -147,7 +148,8 @@ __global__ __launch_bounds__(256) void route_kernel(Matrix router, Rules r, cons
 }
 
 // hidden[p] = silu(gate n) * (up n) of one expert: blocks (., p) for pair p = t k + i of token t and its i-th expert; behind the pairs, where it is asked for,
-// those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each.
+// those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each. `type`: of all experts' two.
+template <DType type>
 __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs, const float* x,
                                                   int64_t x_stride, int32_t T, const float* norm, float eps, float* hidden, int64_t hidden_stride) {
     __shared__ float space[kFew * 32], inverse[kFew];
@@ -158,14 +160,20 @@ __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t
     if (first >= e.gate.out) return;
     if (p < pairs) x += p / k * x_stride, T = 1;
     const Matrix w = warp < 4 ? e.gate : e.up;
-    with_type(w.type, [&](auto type) {
-        Tile<type> tile(w, first, warp % 4, 4);
-        const Front front(x, x_stride, norm, inverse, static_cast<int>(w.in));
+    const Front front(x, x_stride, norm, inverse, static_cast<int>(w.in));
+    const auto staged = [&](auto form_of_w) {
         if (norm) inverse_rms(front, T, eps, space, inverse);
-        const Staged staged = stage<form(type)>(front, T, shared_memory<unsigned char>(), warp, 8);
+        const Staged s = stage<form_of_w>(front, T, shared_memory<unsigned char>(), warp, 8);
         __syncthreads();
-        tile.run(staged, T, part[warp]);
-    });
+        return s;
+    };
+    if constexpr (type != kMixed) {
+        Tile<type> tile(w, first, warp % 4, 4);
+        tile.run(staged(std::integral_constant<DType, form(type)>{}), T, part[warp]);
+    } else {  // an expert's two matrices have one form, so that all its warps meet in the same place
+        const Staged s = stage_for(e.gate.type, staged);
+        with_type(w.type, [&](auto of_w) { Tile<of_w>(w, first, warp % 4, 4).run(s, T, part[warp]); });
+    }
     __syncthreads();
     const int i = static_cast<int>(threadIdx.x), t = i / 8;
     if (t >= T || first + i % 8 >= e.gate.out) return;
@@ -175,7 +183,8 @@ __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t
 
 constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
 // y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's. Block (., t) has 8 rows, its warps take an
-// expert each.
+// expert each. `type`: of all experts'.
+template <DType type>
 __global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k,
                                                            int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride, float* y, int64_t D) {
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
@@ -184,14 +193,18 @@ __global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts
     auto* const part = reinterpret_cast<float*>(shared_memory<unsigned char>() + warps * room);
     for (int j = warp; j < jobs; j += warps) {
         const Matrix w = experts[j < k ? picks[t * k + j] : for_all].down;
-        with_type(w.type, [&](auto type) {
-            Tile<type> tile(w, first, 0, 1);
+        const auto multiply = [&](auto of_w) {
+            Tile<of_w> tile(w, first, 0, 1);
             const Front front(hidden + (j < k ? t * k + j : pairs + t) * hidden_stride, 0, nullptr, nullptr, static_cast<int>(w.in));
-            const Staged staged = stage<form(type)>(front, 1, mine, 0, 1);
+            const Staged staged = stage<form(of_w)>(front, 1, mine, 0, 1);
             __syncwarp();
             tile.run(staged, 1, part + j * 8);
             __syncwarp();
-        });
+        };
+        if constexpr (type != kMixed)
+            multiply(std::integral_constant<DType, type>{});
+        else
+            with_type(w.type, multiply);
     }
     __syncthreads();
     const int row = static_cast<int>(threadIdx.x);
@@ -306,6 +319,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
             return Row(w, row);
         });
     const DType form_of_down = form(e.down.type);
+    const int64_t F = e.gate.out;  // a store into hidden might change e
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
@@ -314,7 +328,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
             for (int i = 0; i < 4; ++i) {
                 const int row = Product::x_of(m) + i / 2 * 8, r = Product::w_of(n) + i % 2;
                 const int64_t f = first + r / (2 * kHalf) * kHalf + r % kHalf;
-                if (row < tile.z && f < e.gate.out)
+                if (row < tile.z && f < F)
                     put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f, silu(block.sum[m][n][i]) * block.sum[m][n + Product::kN / 2][i]);
             }
 }
@@ -331,13 +345,16 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_down(W
     Product block;
     block.run(
         w.chunks(), [&](int i) { return hidden + (tile.y + min(i, tile.z - 1)) * hidden_stride; }, [&](int r) { return Row(w, min(first + r, w.out - 1)); });
+    int pairs[Product::kM][2];  // all before the first store, which might change them
+#pragma unroll
+    for (int m = 0; m < Product::kM; ++m)
+        for (int half = 0; half < 2; ++half) pairs[m][half] = work.pair(tile.y + min(Product::x_of(m) + half * 8, tile.z - 1));
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const int row = Product::x_of(m) + half * 8;
-            if (row >= tile.z) continue;
-            float* to = out + work.pair(tile.y + row) * D;
+            if (Product::x_of(m) + half * 8 >= tile.z) continue;
+            float* to = out + pairs[m][half] * D;
 #pragma unroll
             for (int n = 0; n < Product::kN; ++n)
 #pragma unroll
@@ -354,6 +371,9 @@ __global__ void combine(const float* out, const float* weights, int32_t k, int32
     for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * out[(t * k + j) * D + d] : out[(T * k + t) * D + d];
     y[t * D + d] += total;
 }
+
+// The only layout of a set, or kMixed.
+DType only(uint32_t types) { return std::has_single_bit(types) ? static_cast<DType>(std::countr_zero(types)) : kMixed; }
 
 // f(type, rows of x in a block) as constants for each layout in `types`; `large`: the experts have many rows.
 template <class F>
@@ -388,7 +408,7 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
         experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
-        table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
+        table->in_types |= bit(e.gate.type) | bit(e.up.type), table->down_types |= bit(e.down.type);
         table->even &= layout(e.gate.type) == layout(e.up.type);
         table->F = std::max(table->F, e.gate.out);
         table->hidden_stride = std::max(table->hidden_stride, prepared_stride(e.down.type, e.down.in));
@@ -433,8 +453,10 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
         if (n)
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count}, e, 0, nullptr, 1, 0, n + t * D, D, hidden + t * F, F);
         else
-            stream_.launch("gate_up", gate_up, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
-                           x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
+            with_types(only(bit(w.gate.type) | bit(w.up.type)), [&](auto type) {
+                stream_.launch("gate_up", gate_up<type>, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
+                               x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
+            });
     }
     multiply({.x = hidden, .x_stride = F, .T = T, .w = w.down, .y = y, .y_stride = D, .add = true});
 }
@@ -506,13 +528,20 @@ void CudaBackend::moe(const Moe& a) {
                             .shared = static_cast<size_t>(std::max<int64_t>(count * staged_bytes(DType::f32, D, 1), 8 * choosing))},
                            router, rules, x, D, count, a.norm.weight, a.norm.eps, r.bias, logits, arrived, picks + t * k, weights + t * k);
         if (fast) {
-            stream_.launch("gate_up", gate_up,
-                           {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
-                           table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
-            stream_.launch(
-                "down", down,
-                {.x = (D + 7) / 8, .y = count, .threads = static_cast<int>(warps * 32), .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
-                table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+            with_types(only(table.in_types), [&](auto type) {
+                stream_.launch(
+                    "gate_up", gate_up<type>,
+                    {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
+                    table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
+            });
+            with_types(only(table.down_types), [&](auto type) {
+                stream_.launch("down", down<type>,
+                               {.x = (D + 7) / 8,
+                                .y = count,
+                                .threads = static_cast<int>(warps * 32),
+                                .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
+                               table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+            });
         } else {
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * D, D,
                            hidden, F);
