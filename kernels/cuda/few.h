@@ -1,4 +1,5 @@
-// Products with a few rows of x, for decoding: bound by the bytes of w, which every lane reads 16 at a time with several reads on their way.
+// Products with a few rows of x, for decoding: bound by the bytes of w, which every lane reads 16 at a time with two to four reads on their way
+// (tests/loads.py looks whether they are).
 //
 // A warp adds up a tile of 8 rows of w over a slice of its columns. Lane (g, c) = (lane / 4, lane % 4) reads its 16 bytes of row g in each chunk of 64: what it
 // must hold as the second factor of a tensor core's product, if the columns of x are taken in the same order. Up to 8 rows of x are the first factor, so that
