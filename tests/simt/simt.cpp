@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <ratio>
 #include <unordered_map>
 #include <utility>
 #include <vector>
