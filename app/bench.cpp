@@ -206,7 +206,8 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     const auto tests = run_tests(options, contenders, terminal);
     if (!tests) return report(tests.error());
     limits = better(limits, measure_limits());
-    const bool known = limits.read_gb_s > 0;
+    const bool known = limits.read_gb_s > 0, on_gpu = device.name.starts_with("cuda");
+    constexpr const char* kMmaSync = "mma.sync";  // what the kernels multiply with; from Hopper on the chip's own limit is some 1.6 times that
 
     const ParameterCount parameters = count_parameters(engine->config());
     const std::string type = engine->weights();
@@ -239,6 +240,9 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
         if (known)
             out["limits"] = {
                 {"read_gb_s", limits.read_gb_s}, {"f32_gflops", limits.f32_gflops}, {"bf16_gflops", limits.bf16_gflops}, {"int8_gops", limits.int8_gops}};
+        if (on_gpu) out["limits"]["products_by"] = kMmaSync;
+        if (const auto passes = engine->backend->passes())
+            out["passes"] = {{"eager", passes->eager}, {"captured", passes->captured}, {"replayed", passes->replayed}};
         put(out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
         return 0;
     }
@@ -259,7 +263,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
         out +=
             wrapped("Limits of this device, measured in this run (" + device.detail + "): reads " + fixed(limits.read_gb_s, 1) + " GB/s; f32 multiply-adds " +
                         short_number(limits.f32_gflops) + ", bf16 pairs " + (limits.bf16_gflops > 0 ? short_number(limits.bf16_gflops) : "none") +
-                        ", int8 products " + short_number(limits.int8_gops) + " Gop/s.",
+                        ", int8 products " + short_number(limits.int8_gops) + " Gop/s" + (on_gpu ? " (products by " + std::string(kMmaSync) + ")." : "."),
                     width);
         out += wrapped("Decode (tg) is held against reading the active weights (" + bytes_text(engine->model->active_weight_bytes()) +
                            ") and the conversation's memory once a token, prefill (pp) against the " + c.instruction() +

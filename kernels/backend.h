@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -52,6 +53,12 @@ struct DeviceLimits {
     double f32_gflops = 0;   // fused multiply-adds
     double bf16_gflops = 0;  // pair products, matrix tiles, tensor cores
     double int8_gops = 0;
+};
+
+// Passes of a device that keeps its calls back and runs them as one (begin_pass): call by call, when they were made a graph, and as that graph again. A
+// decoded token that is not replayed costs some 200 launches by the host.
+struct DevicePasses {
+    int64_t eager = 0, captured = 0, replayed = 0;
 };
 
 class Backend;
@@ -125,6 +132,7 @@ public:
     // One forward pass of so many rows lies between the two: a device may keep its calls back and run them as one. A download in between runs what came before.
     virtual void begin_pass(int64_t /*rows*/) {}
     virtual void end_pass() {}
+    virtual std::optional<DevicePasses> passes() const { return std::nullopt; }  // so far
 
     virtual void embed(const Embed&) = 0;
     virtual void linear(const Linear&) = 0;

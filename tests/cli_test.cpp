@@ -562,7 +562,7 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, HasSubstr("tiny, q4_0"));
     EXPECT_THAT(got.out, HasSubstr("synthetic caches"));
-    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b"));
+    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b"));
 }
 
 TEST_F(Cli, MemoryNeedsNoWeights) {

@@ -1,7 +1,12 @@
 // What a pass on a GPU is given (kernels/cuda/stream.h), in the simulation: whatever its size, it is there when the kernels behind it run.
 #include "kernels/cuda/stream.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
 
 namespace klp::cuda {
 namespace {
@@ -115,6 +120,80 @@ TEST_F(Given, LiesWhereItLayInThePassBefore) {
         op(100'000, pass);  // something else in between
         check_sums();
     }
+}
+
+void end_of_shared(int32_t bytes, int32_t* to) {
+    auto* const last = static_cast<unsigned char*>(simt::shared()) + bytes - 1;
+    *last = 7;
+    *to += *last;
+}
+
+// A kernel that a graph holds with much shared memory may be launched with less in between: what it may have stays the most.
+TEST_F(Given, SharedMemoryThatWasAllowedOnceStaysSo) {
+    auto* const total = reinterpret_cast<int32_t*>(sums);
+    stream.zero(total, sizeof(int32_t));
+    const auto launch = [&](int32_t bytes) { stream.launch("end", end_of_shared, {.threads = 1, .shared = static_cast<size_t>(bytes)}, bytes, total); };
+    for (int pass = 0; pass < 4; ++pass) {
+        stream.begin();
+        launch(148 << 10), launch(66 << 10);
+        stream.end();
+        launch(49 << 10);
+    }
+    int32_t got = 0;
+    check(cudaMemcpyAsync(&got, total, sizeof got, cudaMemcpyDeviceToHost, stream.handle()), "the total");
+    stream.wait();
+    EXPECT_EQ(got, 4 * 3 * 7);
+}
+
+// Launches outside a pass come from whatever thread, whose device is the first one.
+TEST(Threads, LaunchOnTheStreamsDevice) {
+    Stream stream(1);
+    auto* const at = static_cast<int64_t*>(stream.take(sizeof(int64_t), "a value"));
+    std::thread([&] {
+        stream.zero(at, sizeof(int64_t));
+        const int64_t values[] = {3, 4};
+        stream.launch("sum", sum_kernel, {.threads = 1}, Sum{stream.give(std::span<const int64_t>(values)), 2}, at);
+    }).join();
+    int64_t got = 0;
+    check(cudaMemcpyAsync(&got, at, sizeof got, cudaMemcpyDeviceToHost, stream.handle()), "the value");
+    stream.wait();
+    EXPECT_EQ(got, 7);
+    stream.give_back(at);
+}
+
+// A silent mismatch from pass to pass would cost a launch by the host for each kernel of every token.
+TEST_F(Given, PassesAreCounted) {
+    for (int pass = 0; pass < 5; ++pass) {
+        stream.begin();
+        op(10, pass);
+        stream.end();
+        check_sums();
+    }
+    EXPECT_EQ(stream.passes().eager, 1);
+    EXPECT_EQ(stream.passes().captured, 1);
+    EXPECT_EQ(stream.passes().replayed, 3);
+}
+
+TEST(Times, OfEveryLaunchAreWrittenByNameWhereTheyAreAskedFor) {
+    testing::internal::CaptureStderr();
+    setenv("KLP_TIMES", "1", 1);
+    {
+        Stream stream(0);
+        unsetenv("KLP_TIMES");
+        auto* const at = static_cast<int64_t*>(stream.take(sizeof(int64_t), "a value"));
+        const int64_t values[] = {3, 4};
+        for (int pass = 0; pass < 3; ++pass) {
+            stream.begin();
+            stream.zero(at, sizeof(int64_t));
+            for (int i = 0; i < 1500; ++i) stream.launch("sum", sum_kernel, {.threads = 1}, Sum{stream.give(std::span<const int64_t>(values)), 2}, at);
+            stream.end();
+        }
+        EXPECT_EQ(stream.passes().eager, 3);
+        stream.give_back(at);
+    }
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_THAT(text, testing::ContainsRegex("sum +4500 "));
+    EXPECT_THAT(text, testing::ContainsRegex("a memset +3 "));
 }
 
 }  // namespace

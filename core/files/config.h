@@ -70,7 +70,7 @@ Result<ModelConfig> parse_config(const std::string& json, const std::string& nam
 // config.json text of a config, in the vendor's spelling (klp init, klp quantize).
 std::string to_json(const ModelConfig& config);
 
-// Named shapes of `klp init --shape`: "tiny-spec", "tiny", "mini", "bench-700m", "kimi-linear-48b"
+// Named shapes of `klp init --shape`: "tiny-spec", "tiny", "mini", "bench-700m", "kimi-linear-48b-4", "kimi-linear-48b"
 struct NamedShape {
     std::string_view name, about;
     ModelConfig config;

@@ -71,6 +71,13 @@ ModelConfig kimi_linear_48b() {
     return c;
 }
 
+// Its first four layers, of the true widths: what a GPU's tools can look at without 98 GB.
+ModelConfig four_layers_of_48b() {
+    ModelConfig c = kimi_linear_48b();
+    c.num_hidden_layers = 4, c.layer_kinds = three_to_one(4);
+    return c;
+}
+
 // The same architecture in small. MLA heads take the 48B's proportions: a rope part half as wide as a nope part, a latent four times as wide.
 ModelConfig small(int vocab, int layers, int width, int heads, int head_dim, int dense, int experts, int top_k, int expert_width) {
     ModelConfig c = kimi_linear_48b();
@@ -97,6 +104,7 @@ const std::vector<NamedShape>& named_shapes() {
         {"tiny", "loads and answers in no time: 4 layers, width 64, blocks of 32 everywhere", small(256, 4, 64, 2, 32, 128, 8, 2, 32)},
         {"mini", "as large as the embedded model: 8 layers, width 256, 8 of 32 experts", small(8192, 8, 256, 4, 64, 768, 32, 8, 64)},
         {"bench-700m", "12 layers of width 1024, 8 of 64 experts: what klp bench measures", small(32768, 12, 1024, 8, 128, 4096, 64, 8, 256)},
+        {"kimi-linear-48b-4", "the 48B's first four layers, for measuring", four_layers_of_48b()},
         {"kimi-linear-48b", "Kimi-Linear-48B-A3B, 3.1B active", kimi_linear_48b()},
     };
     return shapes;

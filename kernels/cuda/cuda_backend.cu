@@ -91,11 +91,6 @@ CudaBackend::~CudaBackend() {
     for (const ExpertTable& t : expert_tables_) stream_.give_back(t.experts);
 }
 
-int64_t CudaBackend::free_bytes() const {
-    size_t free = 0, total = 0;
-    return cudaMemGetInfo(&free, &total) == cudaSuccess ? static_cast<int64_t>(free) : -1;
-}
-
 std::byte* CudaBackend::staging(size_t bytes) {
     KLP_CHECK(bytes <= kHalf);
     if (staged_ + bytes > kHalf) {

@@ -28,12 +28,13 @@ public:
     void fill(void* device, DType type, int64_t n, const Random& random) override;               // draw.cu
     Weight draw(const Weight& shape, const Random& random, std::vector<Buffer>& keep) override;  // draw.cu
     DeviceLimits limits() override;                                                              // draw.cu
-    int64_t free_bytes() const override;
+    int64_t free_bytes() const override { return stream_.free_bytes(); }
     std::shared_ptr<Backend> rehearsal() const override { return std::make_shared<CudaBackend>(device_, std::string(), true); }
     int64_t rehearsed_bytes() const override { return stream_.rehearsal() ? stream_.most_bytes() : -1; }
     DeviceLoad load() const override { return nvml_ ? nvml_->read() : DeviceLoad{}; }
     void begin_pass(int64_t rows) override;
     void end_pass() override { stream_.end(); }
+    std::optional<DevicePasses> passes() const override { return stream_.passes(); }
 
     void embed(const Embed&) override;
     void linear(const Linear&) override;

@@ -16,6 +16,33 @@ __device__ __forceinline__ T* shared_memory() {
 #endif
 }
 
+// 16 bytes of a weight, which nobody reads again in this pass: the first to leave the second-level cache, so that code, states and activations stay there.
+// Loads go out in the order in which they stand; left to itself the compiler moves each to where it is needed.
+__device__ __forceinline__ uint4 read_once(const void* at) {
+#ifdef __CUDA_ARCH__
+    uint4 v;
+    asm volatile(
+        "{\n .reg .b64 policy;\n createpolicy.fractional.L2::evict_first.b64 policy, 1.0;\n"
+        " ld.global.nc.L1::no_allocate.L2::cache_hint.v4.u32 {%0, %1, %2, %3}, [%4], policy;\n}"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+        : "l"(at));
+    return v;
+#else
+    return *static_cast<const uint4*>(at);
+#endif
+}
+
+// The same of floats that are read here and now, for the order's sake alone.
+__device__ __forceinline__ float4 read_now(const float* at) {
+#ifdef __CUDA_ARCH__
+    float4 v;
+    asm volatile("ld.global.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(at) : "memory");
+    return v;
+#else
+    return *reinterpret_cast<const float4*>(at);
+#endif
+}
+
 // --- sums -------------------------------------------------------------------------------------------------------------------
 
 // Of all 32 lanes, in every lane; `width` 2, 4, 8 or 16: of so many neighbours.
@@ -78,6 +105,36 @@ __device__ Scan<T> block_scan(T v, T* space) {
 inline constexpr DType kBlocks = DType::q4_1;
 static_assert(kBlocks > DType::q4_0 && kBlocks < DType::q5_0);
 __host__ __device__ constexpr DType layout(DType type) { return type < kBlocks ? type : kBlocks; }
+
+// For sets of layouts.
+constexpr uint32_t bit(DType type) { return 1u << static_cast<int>(layout(type)); }
+// f(std::integral_constant<DType, type>) for the layout of a type that is known at run time.
+template <class F>
+__host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
+    switch (type) {
+        case DType::f32:
+            return f(std::integral_constant<DType, DType::f32>{});
+        case DType::f16:
+            return f(std::integral_constant<DType, DType::f16>{});
+        case DType::bf16:
+            return f(std::integral_constant<DType, DType::bf16>{});
+        case DType::q8_0:
+            return f(std::integral_constant<DType, DType::q8_0>{});
+        case DType::q4_0:
+            return f(std::integral_constant<DType, DType::q4_0>{});
+        default:
+            return f(std::integral_constant<DType, kBlocks>{});
+    }
+}
+
+// Kernels are made for one type each: what a token needs of each must come from memory again, since the weights that it reads in between leave no cache as it
+// was. kMixed stands for several types, among which a kernel chooses.
+inline constexpr DType kMixed = static_cast<DType>(kDTypes);
+// f(std::integral_constant<DType, type>) as with_type(), also for kMixed.
+template <class F>
+void with_types(DType type, F&& f) {
+    type == kMixed ? f(std::integral_constant<DType, kMixed>{}) : with_type(type, f);
+}
 
 __host__ __device__ inline int64_t byte_of(int64_t i) {
     return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;

@@ -1,4 +1,5 @@
-// Products with a few rows of x, for decoding: bound by the bytes of w, which every lane reads 16 at a time with several reads on their way.
+// Products with a few rows of x, for decoding: bound by the bytes of w, which every lane reads 16 at a time with two to four reads on their way
+// (tests/loads.py looks whether they are).
 //
 // A warp adds up a tile of 8 rows of w over a slice of its columns. Lane (g, c) = (lane / 4, lane % 4) reads its 16 bytes of row g in each chunk of 64: what it
 // must hold as the second factor of a tensor core's product, if the columns of x are taken in the same order. Up to 8 rows of x are the first factor, so that
@@ -48,19 +49,33 @@ struct Front {
           inverse(inverse),
           width(width),
           aligned((width | stride) % 4 == 0 && (reinterpret_cast<uintptr_t>(x) | reinterpret_cast<uintptr_t>(weight)) % 16 == 0) {}
-    __device__ float4 four(const float* from, int i) const {
-        if (aligned && i < width) return *reinterpret_cast<const float4*>(from + i);
-        return make_float4(i < width ? from[i] : 0, i + 1 < width ? from[i + 1] : 0, i + 2 < width ? from[i + 2] : 0, i + 3 < width ? from[i + 3] : 0);
+    // The N quads at i, i + step, .. of row t: all are asked for before the first is needed.
+    template <int N>
+    __device__ __forceinline__ void raw(int t, int i, int step, float4 (&v)[N]) const {
+        quads(x + t * stride, i, step, v);
     }
-    __device__ float4 raw(int t, int i) const { return four(x + t * stride, i); }
-    __device__ float4 at(int t, int i) const {
-        float4 v = raw(t, i);
-        if (weight) {
-            const float4 w = four(weight, i);
-            const float scale = inverse[t];
-            v = make_float4(v.x * scale * w.x, v.y * scale * w.y, v.z * scale * w.z, v.w * scale * w.w);
+    template <int N>
+    __device__ __forceinline__ void normed(int t, int i, int step, float4 (&v)[N]) const {
+        raw(t, i, step, v);
+        if (!weight) return;
+        float4 w[N];
+        quads(weight, i, step, w);
+        const float scale = inverse[t];
+#pragma unroll
+        for (int k = 0; k < N; ++k) v[k] = make_float4(v[k].x * scale * w[k].x, v[k].y * scale * w[k].y, v[k].z * scale * w[k].z, v[k].w * scale * w[k].w);
+    }
+
+private:
+    template <int N>
+    __device__ __forceinline__ void quads(const float* from, int i, int step, float4 (&v)[N]) const {
+        if (aligned) {
+#pragma unroll
+            for (int k = 0; k < N; ++k) v[k] = i + k * step < width ? *reinterpret_cast<const float4*>(from + i + k * step) : make_float4(0, 0, 0, 0);
+            return;
         }
-        return v;
+        const auto one = [&](int at) { return at < width ? from[at] : 0; };
+#pragma unroll
+        for (int k = 0; k < N; ++k) v[k] = make_float4(one(i + k * step), one(i + k * step + 1), one(i + k * step + 2), one(i + k * step + 3));
     }
 };
 
@@ -69,27 +84,32 @@ template <DType type>
 __device__ Staged stage(const Front& front, int T, unsigned char* to, int warp, int warps) {
     const int padded = padded_width(front.width), lane = static_cast<int>(threadIdx.x) % 32;
     const Staged s{to, reinterpret_cast<float*>(to + T * staged_stride(type, front.width)), staged_stride(type, front.width), padded / 32};
-    for (int t = 0; t < T; ++t) {
-        unsigned char* row = to + t * s.stride;
-#pragma unroll 2
-        for (int i = (warp * 32 + lane) * 4; i < padded; i += warps * 128) {
-            const float4 v = front.at(t, i);
-            if constexpr (type == DType::bf16) {
-                *reinterpret_cast<uint2*>(row + i * 2) = make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w));
-            } else if constexpr (form(type) == DType::q8_0) {
-                // Of the eight lanes of a group; as bits, so that NaN is the largest of all.
-                uint32_t bits =
-                    max(max(__float_as_uint(fabsf(v.x)), __float_as_uint(fabsf(v.y))), max(__float_as_uint(fabsf(v.z)), __float_as_uint(fabsf(v.w))));
-                for (int step = 4; step > 0; step /= 2) bits = max(bits, __shfl_xor_sync(0xffffffffu, bits, step));
-                const float largest = __uint_as_float(bits), inverse = largest > 1e-30f ? 127 / largest : 0;
-                const auto code = [&](float f, int at) { return static_cast<uint32_t>(__float2int_rn(f * inverse) & 0xff) << at; };
-                *reinterpret_cast<uint32_t*>(row + byte_of(i)) = code(v.x, 0) | code(v.y, 8) | code(v.z, 16) | code(v.w, 24);
-                if (lane % 8 == 0) s.scales[t * s.groups + i / 32] = largest / 127;
-            } else {
-                *reinterpret_cast<float4*>(row + i * 4) = v;
-            }
+    const auto put = [&](int t, int i, const float4& v) {
+        unsigned char* const row = to + t * s.stride;
+        if constexpr (type == DType::bf16) {
+            *reinterpret_cast<uint2*>(row + i * 2) = make_uint2(pack_bf16(v.x, v.y), pack_bf16(v.z, v.w));
+        } else if constexpr (form(type) == DType::q8_0) {
+            // Of the eight lanes of a group; as bits, so that NaN is the largest of all.
+            uint32_t bits = max(max(__float_as_uint(fabsf(v.x)), __float_as_uint(fabsf(v.y))), max(__float_as_uint(fabsf(v.z)), __float_as_uint(fabsf(v.w))));
+            for (int step = 4; step > 0; step /= 2) bits = max(bits, __shfl_xor_sync(0xffffffffu, bits, step));
+            const float largest = __uint_as_float(bits), inverse = largest > 1e-30f ? 127 / largest : 0;
+            const auto code = [&](float f, int at) { return static_cast<uint32_t>(__float2int_rn(f * inverse) & 0xff) << at; };
+            *reinterpret_cast<uint32_t*>(row + byte_of(i)) = code(v.x, 0) | code(v.y, 8) | code(v.z, 16) | code(v.w, 24);
+            if (lane % 8 == 0) s.scales[t * s.groups + i / 32] = largest / 127;
+        } else {
+            *reinterpret_cast<float4*>(row + i * 4) = v;
         }
-    }
+    };
+    constexpr int kAtOnce = 4;
+    const int step = warps * 128;
+    for (int t = 0; t < T; ++t)
+        for (int first = (warp * 32 + lane) * 4; first < padded; first += kAtOnce * step) {
+            float4 v[kAtOnce];
+            front.normed(t, first, step, v);
+#pragma unroll
+            for (int k = 0; k < kAtOnce; ++k)
+                if (first + k * step < padded) put(t, first + k * step, v[k]);  // whole warps: padded is a multiple of 128
+        }
     return s;
 }
 
@@ -98,10 +118,13 @@ __device__ inline void inverse_rms(const Front& front, int T, float eps, float* 
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
     for (int t = 0; t < T; ++t) {
         float sum = 0;
-#pragma unroll 4
-        for (int i = static_cast<int>(threadIdx.x) * 4; i < front.width; i += static_cast<int>(blockDim.x) * 4) {
-            const float4 v = front.raw(t, i);
-            sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+        constexpr int kAtOnce = 4;
+        const int step = static_cast<int>(blockDim.x) * 4;
+        for (int i = static_cast<int>(threadIdx.x) * 4; i < front.width; i += kAtOnce * step) {
+            float4 v[kAtOnce];
+            front.raw(t, i, step, v);
+#pragma unroll
+            for (int k = 0; k < kAtOnce; ++k) sum += v[k].x * v[k].x + v[k].y * v[k].y + v[k].z * v[k].z + v[k].w * v[k].w;
         }
         sum = warp_sum(sum);
         if (threadIdx.x % 32 == 0) space[t * 32 + warp] = sum;
@@ -138,46 +161,60 @@ public:
     __device__ void run(const Staged& x, int T, float* part) {
         const int lane = static_cast<int>(threadIdx.x) % 32, c = lane % 4, token = min(lane / 4, T - 1);
         float sum[kTensor ? 2 : kFew] = {}, d[4] = {};
-        for (; chunk_ < last_; chunk_ += kAhead) {
+        const auto step = [&](const Chunk& now, int chunk) {
+            const uint32_t w[4] = {now.w.x, now.w.y, now.w.z, now.w.w};
+            if constexpr (type == DType::bf16) {
+                const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + chunk * 64 + c * 16);
+                mma_bf16(d, {v.x, 0, v.y, 0}, {w[0], w[1]});
+                mma_bf16(d, {v.z, 0, v.w, 0}, {w[2], w[3]});
+            } else if constexpr (kTensor) {
 #pragma unroll
-            for (int u = 0; u < kAhead; ++u) {
-                if (chunk_ + u >= last_) break;
-                const Chunk now = ahead_[u];
-                fetch(u, chunk_ + u + kAhead);
-                const uint32_t w[4] = {now.w.x, now.w.y, now.w.z, now.w.w};
-                if constexpr (type == DType::bf16) {
-                    const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + (chunk_ + u) * 64 + c * 16);
-                    mma_bf16(d, {v.x, 0, v.y, 0}, {w[0], w[1]});
-                    mma_bf16(d, {v.z, 0, v.w, 0}, {w[2], w[3]});
-                } else if constexpr (kTensor) {
+                for (int pair = 0; pair < kGroups / 2; ++pair) {
+                    const int two = chunk * (kGroups / 2) + pair;  // groups 2 two and 2 two + 1
+                    const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + two * 64 + c * 16);
+                    const float2 scale = *reinterpret_cast<const float2*>(x.scales + token * x.groups + two * 2);
+                    add(sum, {v.x, 0, v.y, 0}, w, 2 * pair, scale.x, now.scales);
+                    add(sum, {v.z, 0, v.w, 0}, w, 2 * pair + 1, scale.y, now.scales);
+                }
+            } else {
+                constexpr int kValues = type == DType::f32 ? 4 : 8;
+                float value[kValues];
+                for (int i = 0; i < kValues; ++i)
+                    value[i] = type == DType::f32 ? __uint_as_float(w[i % 4]) : from_f16(static_cast<uint16_t>(w[i / 2] >> i % 2 * 16));
 #pragma unroll
-                    for (int pair = 0; pair < kGroups / 2; ++pair) {
-                        const int two = (chunk_ + u) * (kGroups / 2) + pair;  // groups 2 two and 2 two + 1
-                        const uint4 v = *reinterpret_cast<const uint4*>(x.values + token * x.stride + two * 64 + c * 16);
-                        const float2 scale = *reinterpret_cast<const float2*>(x.scales + token * x.groups + two * 2);
-                        add(sum, {v.x, 0, v.y, 0}, w, 2 * pair, scale.x, now.scales);
-                        add(sum, {v.z, 0, v.w, 0}, w, 2 * pair + 1, scale.y, now.scales);
-                    }
-                } else {
-                    constexpr int kValues = type == DType::f32 ? 4 : 8;
-                    float value[kValues];
-                    for (int i = 0; i < kValues; ++i)
-                        value[i] = type == DType::f32 ? __uint_as_float(w[i % 4]) : from_f16(static_cast<uint16_t>(w[i / 2] >> i % 2 * 16));
-#pragma unroll
-                    for (int t = 0; t < kFew; ++t) {
-                        if (t >= T) break;
-                        const auto* v = reinterpret_cast<const float4*>(x.values + t * x.stride) + ((chunk_ + u) * 4 + c) * (kValues / 4);
-                        for (int i = 0; i < kValues; i += 4) {
-                            const float4 four = v[i / 4];
-                            sum[t] += value[i] * four.x;
-                            sum[t] += value[i + 1] * four.y;
-                            sum[t] += value[i + 2] * four.z;
-                            sum[t] += value[i + 3] * four.w;
-                        }
+                for (int t = 0; t < kFew; ++t) {
+                    if (t >= T) break;
+                    const auto* v = reinterpret_cast<const float4*>(x.values + t * x.stride) + (chunk * 4 + c) * (kValues / 4);
+                    for (int i = 0; i < kValues; i += 4) {
+                        const float4 four = v[i / 4];
+                        sum[t] += value[i] * four.x;
+                        sum[t] += value[i + 1] * four.y;
+                        sum[t] += value[i + 2] * four.z;
+                        sum[t] += value[i + 3] * four.w;
                     }
                 }
             }
+        };
+        // No way out of the loop's middle: there a register whose load is on its way would have to be where the loop's end leaves it, and a move waits for the
+        // load. Where the step has branches all loads go out before the first of them.
+        for (; chunk_ + kAhead <= last_; chunk_ += kAhead) {
+            if constexpr (kTensor) {
+#pragma unroll
+                for (int u = 0; u < kAhead; ++u) {
+                    step(ahead_[u], chunk_ + u);
+                    fetch(u, chunk_ + u + kAhead);
+                }
+            } else {
+                Chunk now[kAhead];
+#pragma unroll
+                for (int u = 0; u < kAhead; ++u) now[u] = ahead_[u], fetch(u, chunk_ + u + kAhead);
+#pragma unroll
+                for (int u = 0; u < kAhead; ++u) step(now[u], chunk_ + u);
+            }
         }
+#pragma unroll
+        for (int u = 0; u < kAhead - 1; ++u)
+            if (chunk_ + u < last_) step(ahead_[u], chunk_ + u);
         if constexpr (kTensor) {
             if constexpr (type == DType::bf16) sum[0] = d[0], sum[1] = d[1];
             if constexpr (type == DType::q4_0) sum[0] *= 0.0625f, sum[1] *= 0.0625f;  // codes stood in the upper half of a byte
@@ -203,7 +240,7 @@ private:
 
     __device__ void fetch(int u, int chunk) {
         if (chunk >= last_) return;
-        ahead_[u].w = __ldg(reinterpret_cast<const uint4*>(codes_ + int64_t{chunk} * 64));
+        ahead_[u].w = read_once(codes_ + int64_t{chunk} * 64);
         if constexpr (kGroups == 2)
             for (int i = 0; i < 2; ++i) ahead_[u].scales[i].x = __ldg(reinterpret_cast<const uint32_t*>(scales_[i]) + chunk);
         if constexpr (kGroups == 4)
@@ -213,14 +250,14 @@ private:
     // The g-th group of a chunk, whose exact sum is scaled by both sides.
     __device__ static void add(float (&sum)[kTensor ? 2 : kFew], const uint32_t (&x)[4], const uint32_t (&w)[4], int g, float x_scale,
                                const uint2 (&w_scales)[2]) {
-        int d[4] = {};
+        int d[4];
         if constexpr (type == DType::q8_0)
-            mma_s8(d, x, {w[2 * g], w[2 * g + 1]});
+            mma_s8_of(d, x, {w[2 * g], w[2 * g + 1]});
         else
-            mma_s8(d, x, {w[g] << 4 & 0xf0f0f0f0u, w[g] & 0xf0f0f0f0u});
+            mma_s8_of(d, x, {w[g] << 4 & 0xf0f0f0f0u, w[g] & 0xf0f0f0f0u});
         for (int i = 0; i < 2; ++i) {
             const uint32_t two = g < 2 ? w_scales[i].x : w_scales[i].y;
-            sum[i] += static_cast<float>(d[i]) * (x_scale * from_f16(static_cast<uint16_t>(two >> g % 2 * 16)));
+            sum[i] += float_of(d[i]) * (x_scale * from_f16(static_cast<uint16_t>(two >> g % 2 * 16)));
         }
     }
 
@@ -278,15 +315,15 @@ private:
 #pragma unroll
         for (int h = 0; h < F::kSubs; ++h) {
             const auto half = [&](int i, uint32_t v) { return F::kSubs == 1 || h == i ? v : 0; };
-            int d[4] = {};
-            mma_s8(d, x, {half(0, w.q[0]), half(1, w.q[1])});
+            int d[4];
+            mma_s8_of(d, x, {half(0, w.q[0]), half(1, w.q[1])});
             const float2 scale = of_rows(w.scale[h]);
-            sum.x += static_cast<float>(d[0]) * (x_scale * scale.x), sum.y += static_cast<float>(d[1]) * (x_scale * scale.y);
+            sum.x += float_of(d[0]) * (x_scale * scale.x), sum.y += float_of(d[1]) * (x_scale * scale.y);
             if constexpr (F::kMins) {
-                int of_x[4] = {};
-                mma_s8(of_x, x, {half(0, kOnes), half(1, kOnes)});
+                int of_x[4];
+                mma_s8_of(of_x, x, {half(0, kOnes), half(1, kOnes)});
                 const float2 least = of_rows(w.min[h]);
-                sum.x += static_cast<float>(of_x[0]) * (x_scale * least.x), sum.y += static_cast<float>(of_x[1]) * (x_scale * least.y);
+                sum.x += float_of(of_x[0]) * (x_scale * least.x), sum.y += float_of(of_x[1]) * (x_scale * least.y);
             }
         }
     }
@@ -296,24 +333,16 @@ private:
     int pair_, last_, groups_;
 };
 
-// For sets of layouts.
-constexpr uint32_t bit(DType type) { return 1u << static_cast<int>(layout(type)); }
-// f(std::integral_constant<DType, type>) for the layout of a type that is known at run time.
+// Rows of x as products with weights of one form take them.
 template <class F>
-__host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
-    switch (type) {
+__device__ __forceinline__ Staged stage_for(DType type, F&& stage) {
+    switch (form(type)) {
         case DType::f32:
-            return f(std::integral_constant<DType, DType::f32>{});
-        case DType::f16:
-            return f(std::integral_constant<DType, DType::f16>{});
+            return stage(std::integral_constant<DType, DType::f32>{});
         case DType::bf16:
-            return f(std::integral_constant<DType, DType::bf16>{});
-        case DType::q8_0:
-            return f(std::integral_constant<DType, DType::q8_0>{});
-        case DType::q4_0:
-            return f(std::integral_constant<DType, DType::q4_0>{});
+            return stage(std::integral_constant<DType, DType::bf16>{});
         default:
-            return f(std::integral_constant<DType, kBlocks>{});
+            return stage(std::integral_constant<DType, DType::q8_0>{});
     }
 }
 

@@ -1,6 +1,8 @@
 // The chunkwise delta rule, first kernel: of a chunk all that the state is not in (kda_chunk.h).
 #include "kernels/cuda/kda_chunk.h"
 
+#include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace klp::cuda {
@@ -420,8 +422,11 @@ void chunkwise(Stream& stream, const KdaShape& a, const KdaRows* pieces, int32_t
 }  // namespace
 
 bool kda_chunks(const KdaShape& a, size_t shared) {
-    const size_t needed = a.K <= 32 ? chunk_shared<32>() : a.K <= 64 ? chunk_shared<64>() : chunk_shared<128>();
-    return a.C == 4 && a.K <= 128 && needed <= shared;
+    const auto needed = [&]<int K>(std::integral_constant<int, K>) { return std::max(chunk_shared<K>(), kda_scan_shared<K>()) + 1024; };  // and their own
+    return a.C == 4 && a.K <= 128 &&
+           (a.K <= 32   ? needed(std::integral_constant<int, 32>())
+            : a.K <= 64 ? needed(std::integral_constant<int, 64>())
+                        : needed(std::integral_constant<int, 128>())) <= shared;
 }
 
 int64_t kda_chunk_bytes(const KdaShape& a) {

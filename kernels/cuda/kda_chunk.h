@@ -36,6 +36,10 @@ __device__ __forceinline__ void split_bf16(float x, float y, uint32_t& high, uin
 
 // The second kernel, of n pieces; K is the width of a key, padded to 32, 64 or 128.
 template <int K>
+constexpr size_t kda_scan_shared() {
+    return (8 * (K / 32) + 4) * 128 * 16 + 4 * (K / 16) * 512 + 4 * 4 * 512;
+}
+template <int K>
 void launch_kda_scan(Stream& stream, const KdaShape& a, const KdaRows* pieces, int32_t n, const KdaChunks& to);
 
 }  // namespace klp::cuda

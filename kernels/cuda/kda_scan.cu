@@ -87,10 +87,6 @@ __global__ void __launch_bounds__(128)
     hand_out_state();
 
     for (int64_t chunk = 0; chunk < n_chunks; ++chunk) {
-        float2 decay[P];
-        const auto* const all = reinterpret_cast<const float*>(record(chunk) + At::decay);
-#pragma unroll
-        for (int tile = 0; tile < P; ++tile) decay[tile] = *reinterpret_cast<const float2*>(all + warp * (K / 4) + tile * 8 + c2);
         copies_arrived<2>();
         __syncthreads();
 
@@ -182,6 +178,10 @@ __global__ void __launch_bounds__(128)
                         mma_bf16(answer[m][tile], d[0][m], y), mma_bf16(answer[m][tile], d[1][m], y), mma_bf16(answer[m][tile], d[0][m], y_low);
                 }
             }
+        float2 decay[P];
+        const auto* const all = reinterpret_cast<const float*>(record(chunk) + At::decay);
+#pragma unroll
+        for (int tile = 0; tile < P; ++tile) decay[tile] = *reinterpret_cast<const float2*>(all + warp * (K / 4) + tile * 8 + c2);
         load_b(chunk + 1);
 #pragma unroll
         for (int m = 0; m < 2; ++m)
@@ -195,23 +195,33 @@ __global__ void __launch_bounds__(128)
 
         copies_arrived<2>();
         __syncwarp();
+        // The update by itself, from zero: tensor cores round towards zero whatever they add, which would shrink a state that forgets nothing. Two tiles at a
+        // time, for the registers' sake.
+        constexpr int kTiles = P < 2 ? P : 2;
 #pragma unroll
-        for (int tile = 0; tile < P; ++tile)
+        for (int first = 0; first < P; first += kTiles) {
+            float update[2][kTiles][4] = {};
 #pragma unroll
-            for (int m = 0; m < 2; ++m)
-                S[m][tile][0] *= decay[tile].x, S[m][tile][1] *= decay[tile].y, S[m][tile][2] *= decay[tile].x, S[m][tile][3] *= decay[tile].y;
+            for (int step = 0; step < 4; ++step) {
+                uint32_t d[2][2][4];
+                change_at(step, d);
 #pragma unroll
-        for (int step = 0; step < 4; ++step) {
-            uint32_t d[2][2][4];
-            change_at(step, d);
+                for (int tile = 0; tile < kTiles; ++tile) {
+                    const uint2 k = reinterpret_cast<const uint2*>(mine + (kKey + (first + tile) * 2 + step / 2) * 128)[step % 2];
+                    const uint2 low = reinterpret_cast<const uint2*>(mine + (kLow + (first + tile) * 2 + step / 2) * 128)[step % 2];
+                    const uint32_t y[2] = {k.x, k.y}, y_low[2] = {low.x, low.y};
 #pragma unroll
-            for (int tile = 0; tile < P; ++tile) {
-                const uint2 k = reinterpret_cast<const uint2*>(mine + (kKey + tile * 2 + step / 2) * 128)[step % 2];
-                const uint2 low = reinterpret_cast<const uint2*>(mine + (kLow + tile * 2 + step / 2) * 128)[step % 2];
-                const uint32_t y[2] = {k.x, k.y}, y_low[2] = {low.x, low.y};
-#pragma unroll
-                for (int m = 0; m < 2; ++m) mma_bf16(S[m][tile], d[0][m], y), mma_bf16(S[m][tile], d[1][m], y), mma_bf16(S[m][tile], d[0][m], y_low);
+                    for (int m = 0; m < 2; ++m)
+                        mma_bf16(update[m][tile], d[0][m], y), mma_bf16(update[m][tile], d[1][m], y), mma_bf16(update[m][tile], d[0][m], y_low);
+                }
             }
+#pragma unroll
+            for (int tile = 0; tile < kTiles; ++tile)
+#pragma unroll
+                for (int m = 0; m < 2; ++m)
+#pragma unroll
+                    for (int i = 0; i < 4; ++i)
+                        S[m][first + tile][i] = fmaf(S[m][first + tile][i], i % 2 ? decay[first + tile].y : decay[first + tile].x, update[m][tile][i]);
         }
         fetch_keys(chunk + 1);
         hand_out_state();
@@ -234,18 +244,13 @@ __global__ void __launch_bounds__(128)
     if (thread == 0) state_squares[(n * a.H + h) * slices + slice] = squares;
 }
 
-template <int K>
-constexpr size_t scan_shared() {
-    return (8 * (K / 32) + 4) * 128 * 16 + 4 * (K / 16) * 512 + 4 * 4 * 512;
-}
-
 }  // namespace
 
 template <int K>
 void launch_kda_scan(Stream& stream, const KdaShape& a, const KdaRows* pieces, int32_t n, const KdaChunks& to) {
     const int64_t slices = (a.V + 31) / 32;
-    stream.launch("kda_scan", kda_scan<K>, {.x = n * a.H * slices, .threads = 128, .shared = scan_shared<K>()}, a, pieces, static_cast<const uint4*>(to.chunks),
-                  KdaChunkLayout<K>::size(slices), to.o, to.state_squares, to.update_squares);
+    stream.launch("kda_scan", kda_scan<K>, {.x = n * a.H * slices, .threads = 128, .shared = kda_scan_shared<K>()}, a, pieces,
+                  static_cast<const uint4*>(to.chunks), KdaChunkLayout<K>::size(slices), to.o, to.state_squares, to.update_squares);
 }
 template void launch_kda_scan<32>(Stream&, const KdaShape&, const KdaRows*, int32_t, const KdaChunks&);
 template void launch_kda_scan<64>(Stream&, const KdaShape&, const KdaRows*, int32_t, const KdaChunks&);

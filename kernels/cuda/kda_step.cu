@@ -42,11 +42,12 @@ __device__ __noinline__ float dot_group(DType type, const unsigned char* row, in
     return sum;
 }
 
-// The u-th unit of row r of w, of which these are the codes, times x.
+// The u-th unit of row r of w, of which these are the codes, times x. `known`: the type of w, or kMixed.
+template <DType known>
 __device__ __forceinline__ float dot_unit(const Matrix& w, int64_t r, int u, const uint4& codes, const float* x) {
     const uint32_t word[4] = {codes.x, codes.y, codes.z, codes.w};
     float sum = 0;
-    switch (w.type) {
+    switch (known == kMixed ? w.type : known) {
         case DType::f32:
             return dot4(__uint_as_float(word[0]), __uint_as_float(word[1]), __uint_as_float(word[2]), __uint_as_float(word[3]), x + 4 * u);
         case DType::f16:
@@ -111,14 +112,14 @@ __device__ __forceinline__ void load_units(const Matrix& w, int64_t first, int64
         codes[i] = r < end && 16 * u < bytes ? *reinterpret_cast<const uint4*>(w.row(r) + 16 * u) : uint4{0, 0, 0, 0};
     }
 }
-template <int N>
+template <DType known, int N>
 __device__ __forceinline__ float low_rank(const Matrix& w, int64_t first, int64_t end, uint4 (&codes)[N], const float* x) {
     const int lane = static_cast<int>(threadIdx.x) % 32, half = lane / 16;
     float sum[N] = {};
     for (int u = lane % 16; u < units(w); u += 16) {
         if (u >= 16) load_units(w, first, end, u, codes);
 #pragma unroll
-        for (int i = 0; i < N; ++i) sum[i] += dot_unit(w, min(first + 2 * i + half, end - 1), u, codes[i], x);
+        for (int i = 0; i < N; ++i) sum[i] += dot_unit<known>(w, min(first + 2 * i + half, end - 1), u, codes[i], x);
     }
     // Half of the sums leave with each step, until a lane has one; then that is summed.
     int step = 8;
@@ -133,7 +134,8 @@ __device__ __forceinline__ float low_rank(const Matrix& w, int64_t first, int64_
     return sum[0];
 }
 
-template <int K>
+// `type`: of f_b and of g_b.
+template <int K, DType type>
 __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
     constexpr int J = K / 32;                 // 16-byte parts of a row in a lane
     constexpr int N = K >= 128 ? 8 : K / 16;  // rows of f_b that a half warp has in flight
@@ -149,9 +151,10 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
     float *const k = q + K, *const alpha = k + K, *const f_a = alpha + K, *const g_a = f_a + p.f_values, *const v = g_a + p.g_values;
     float* const gate = v + (p.slices + p.blocks - 1) / p.blocks * kRows;
 
-    // What is far away first: f_b, then the state.
-    uint4 codes[N];
+    // What is far away first: f_b, g_b, then the state.
+    uint4 codes[N], two[2];
     load_units(p.f_b, h * K + warp * 2 * N, (h + 1) * K, lane % 16, codes);
+    load_units(p.g_b, h * a.V + first + warp * 4, h * a.V + first + V, lane % 16, two);
     const KdaRows s = p.segments[n];
     float4 S[J];
     const auto load_state = [&](int64_t row) {
@@ -183,7 +186,7 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
 
     for (int c = warp * 2 * N; c < K; c += kWarps * 2 * N) {
         if (c >= kWarps * 2 * N) load_units(p.f_b, h * K + c, (h + 1) * K, lane % 16, codes);
-        const float f = low_rank(p.f_b, h * K + c, (h + 1) * K, codes, f_a);
+        const float f = low_rank<type>(p.f_b, h * K + c, (h + 1) * K, codes, f_a);
         const int mine = c + 2 * (lane % 16 / (16 / N)) + lane / 16;
         if (lane % (16 / N) == 0) {
             const float g = kda_log_decay(f, A, a.dt_bias[h * K + mine], a.lower_bound);
@@ -192,10 +195,9 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
         }
     }
     for (int c = warp * 4; c < V; c += kWarps * 4) {
-        uint4 two[2];
         const int64_t row = h * a.V + first + c, end = h * a.V + first + V;
-        load_units(p.g_b, row, end, lane % 16, two);
-        const float z = low_rank(p.g_b, row, end, two, g_a);
+        if (c >= kWarps * 4) load_units(p.g_b, row, end, lane % 16, two);
+        const float z = low_rank<type>(p.g_b, row, end, two, g_a);
         const int mine = c + 2 * (lane % 16 / 8) + lane / 16;
         if (lane % 8 == 0 && mine < V) gate[mine] = sigmoid(z);
     }
@@ -300,10 +302,12 @@ void CudaBackend::kda_step(const KdaShape& a, const Matrix& f_b, const Matrix& g
     p.f_values = values(f_b), p.g_values = values(g_b);
     const int64_t floats = 3 * a.K + p.f_values + p.g_values + 2 * ((p.slices + p.blocks - 1) / p.blocks) * kRows;
     const Grid grid{.x = n * a.H * p.blocks, .threads = kThreads, .shared = static_cast<size_t>(floats) * sizeof(float)};
-    const auto kernel = a.K == 32    ? klp::cuda::kda_step<32>
-                        : a.K == 64  ? klp::cuda::kda_step<64>
-                        : a.K == 128 ? klp::cuda::kda_step<128>
-                                     : klp::cuda::kda_step<256>;
+    if (a.K == 128 && layout(f_b.type) == layout(g_b.type))
+        return with_type(f_b.type, [&](auto type) { stream_.launch("kda_step", klp::cuda::kda_step<128, type>, grid, p); });
+    const auto kernel = a.K == 32    ? klp::cuda::kda_step<32, kMixed>
+                        : a.K == 64  ? klp::cuda::kda_step<64, kMixed>
+                        : a.K == 128 ? klp::cuda::kda_step<128, kMixed>
+                                     : klp::cuda::kda_step<256, kMixed>;
     stream_.launch("kda_step", kernel, grid, p);
 }
 

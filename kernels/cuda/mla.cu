@@ -68,38 +68,53 @@ __global__ void append_kernel(Append a) {
 
 // --- absorb -----------------------------------------------------------------------------------------------------------------
 
-// Values i .. i + 7 of a row, zeros behind its end; i is a multiple of 8.
-__device__ __forceinline__ void load8(const Matrix& w, int64_t r, int64_t i, float (&v)[8]) {
-    const unsigned char* const row = w.row(r);
-    const int group = static_cast<int>(i % 32);
-    if (w.type == DType::f32) {
-        const float4 a = reinterpret_cast<const float4*>(row)[i / 4], b = reinterpret_cast<const float4*>(row)[i / 4 + 1];
-        v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
-    } else if (w.type == DType::q8_0) {
-        const float scale = from_f16(w.scales[r * w.groups + i / 32]);
-        const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 64 * 16 + i / 32 % 2 * 2 + group / 16;
-        const uint32_t a = words[group / 4 % 4 * 4], b = words[group / 4 % 4 * 4 + 4];
-        for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a : b) >> k % 4 * 8));
-    } else if (w.type == DType::q4_0) {
-        const float scale = from_f16(w.scales[r * w.groups + i / 32]);
-        const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 128 * 16 + i / 32 % 4;
-        const int high = group < 16 ? 0 : 4;
-        const uint32_t a = words[group % 16 / 4 * 4] >> high, b = words[group % 16 / 4 * 4 + 4] >> high;
-        for (int k = 0; k < 8; ++k) v[k] = scale * static_cast<float>(static_cast<int8_t>((k < 4 ? a : b) >> k % 4 * 8 << 4) / 16);
-    } else if (layout(w.type) == kBlocks) {
-        for (int four = 0; four < 2; ++four) {
-            const Octet o = octet(w.type, row, static_cast<int>(i / 32), group % 16 / 4 + four);
-            for (int k = 0; k < 4; ++k) v[4 * four + k] = group < 16 ? value(o, 0, k) : value(o, 1, k);
-        }
-    } else {
-        const uint4 a = reinterpret_cast<const uint4*>(row)[i / 8];
-        const uint32_t pair[4] = {a.x, a.y, a.z, a.w};
-        for (int k = 0; k < 8; ++k) {
-            const auto half = static_cast<uint16_t>(k % 2 ? pair[k / 2] >> 16 : pair[k / 2]);
-            v[k] = w.type == DType::bf16 ? from_bf16(half) : from_f16(half);
+// Values i .. i + 7 of a row, zeros behind its end; i is a multiple of 8. Loads and arithmetic apart, so that many loads go out before the first is needed.
+template <DType type>
+struct Eight {
+    static constexpr bool kCodes = type == DType::q8_0 || type == DType::q4_0;
+    uint4 low = {}, high = {};  // values, or two words of codes
+    float scale = 0;
+    int from = 0;  // bits that codes are shifted by
+
+    __device__ __forceinline__ void load(const Matrix& w, int64_t r, int64_t i) {
+        const unsigned char* const row = w.row(r);
+        const int group = static_cast<int>(i % 32);
+        if constexpr (kCodes) scale = from_f16(__ldg(w.scales + r * w.groups + i / 32));
+        if constexpr (type == DType::f32) {
+            low = read_once(row + i * 4), high = read_once(row + i * 4 + 16);
+        } else if constexpr (type == DType::q8_0) {
+            const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 64 * 16 + i / 32 % 2 * 2 + group / 16;
+            low.x = __ldg(words + group / 4 % 4 * 4), low.y = __ldg(words + group / 4 % 4 * 4 + 4);
+        } else if constexpr (type == DType::q4_0) {
+            const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 128 * 16 + i / 32 % 4;
+            from = group < 16 ? 0 : 4;
+            low.x = __ldg(words + group % 16 / 4 * 4), low.y = __ldg(words + group % 16 / 4 * 4 + 4);
+        } else if constexpr (type == kBlocks) {
+            float v[8];
+            for (int four = 0; four < 2; ++four) {
+                const Octet o = octet(w.type, row, static_cast<int>(i / 32), group % 16 / 4 + four);
+                for (int k = 0; k < 4; ++k) v[4 * four + k] = group < 16 ? klp::cuda::value(o, 0, k) : klp::cuda::value(o, 1, k);
+            }
+            low = {__float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3])};
+            high = {__float_as_uint(v[4]), __float_as_uint(v[5]), __float_as_uint(v[6]), __float_as_uint(v[7])};
+        } else {
+            low = read_once(row + i * 2);
         }
     }
-}
+    __device__ __forceinline__ float value(int k) const {
+        const auto word = [](const uint4& v, int n) { return n == 0 ? v.x : n == 1 ? v.y : n == 2 ? v.z : v.w; };
+        if constexpr (type == DType::f32 || type == kBlocks) {
+            return __uint_as_float(word(k < 4 ? low : high, k % 4));
+        } else if constexpr (type == DType::q8_0) {
+            return scale * static_cast<float>(static_cast<int8_t>((k < 4 ? low.x : low.y) >> k % 4 * 8));
+        } else if constexpr (type == DType::q4_0) {
+            return scale * static_cast<float>(static_cast<int8_t>((k < 4 ? low.x : low.y) >> from >> k % 4 * 8 << 4) / 16);
+        } else {
+            const auto half = static_cast<uint16_t>(word(low, k / 2) >> k % 2 * 16);
+            return type == DType::bf16 ? from_bf16(half) : from_f16(half);
+        }
+    }
+};
 
 struct Absorb {
     MlaShape shape;
@@ -113,8 +128,8 @@ struct Absorb {
 constexpr int kAbsorbRows = 4, kAbsorbColumns = 128, kAbsorbThreads = 128;
 
 // q~ = (q_n W_UK | q_r) scale: a block has a head, some rows and some columns; 16 lanes lie along the columns, 8 half warps share out the rows of W_UK.
-// Limit: W_UK is read once, 32 KB a block in flight at once.
-template <class Q>
+// Limit: W_UK is read once, 16 KB a block in flight at once.
+template <class Q, DType type>
 __global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
     const MlaShape& s = a.shape;
     float* const q = shared_memory<float>();  // [kAbsorbRows][N]
@@ -139,12 +154,20 @@ __global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
     const int column = chunk * kAbsorbColumns + tid % 16 * 8;
     float sum[kAbsorbRows][8] = {};
     if (column < s.L) {
-#pragma unroll 4
-        for (int i = tid / 16; i < s.N; i += kAbsorbThreads / 16) {
-            float w[8];
-            load8(a.w, h * (s.N + s.V) + i, column, w);
-            for (int r = 0; r < kAbsorbRows; ++r)
-                for (int k = 0; k < 8; ++k) sum[r][k] += q[r * s.N + i] * w[k];
+        constexpr int kAtOnce = 8, kStep = kAbsorbThreads / 16;
+        for (int first = tid / 16; first < s.N; first += kAtOnce * kStep) {
+            Eight<type> w[kAtOnce];
+#pragma unroll
+            for (int n = 0; n < kAtOnce; ++n)
+                if (first + n * kStep < s.N) w[n].load(a.w, h * (s.N + s.V) + first + n * kStep, column);  // else zeros
+#pragma unroll
+            for (int n = 0; n < kAtOnce; ++n) {
+                const int i = min(first + n * kStep, s.N - 1);
+                float of_w[8];
+                for (int k = 0; k < 8; ++k) of_w[k] = w[n].value(k);
+                for (int r = 0; r < kAbsorbRows; ++r)
+                    for (int k = 0; k < 8; ++k) sum[r][k] += q[r * s.N + i] * of_w[k];
+            }
         }
     }
     for (int r = 0; r < kAbsorbRows; ++r)
@@ -181,6 +204,7 @@ int32_t combine_pitch(int L) { return (L + 7) / 8 * 8; }
 
 // y = W_UV (the items' sums, each at its weight); a block has a head, some rows and some values; four groups of threads share out the splits.
 // Limit at one row: a head's sums, splits * L * 4 bytes, come out of the second-level cache through two blocks.
+template <DType type>
 __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
     const MlaShape& s = a.shape;
     float* const latent = shared_memory<float>();           // [kCombineRows][pitch]
@@ -191,6 +215,15 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
     const int64_t h = blockIdx.y, from = blockIdx.x / chunks * kCombineRows;
     const int first = static_cast<int>(blockIdx.x % chunks) * kCombineValues, last = min(first + kCombineValues, s.V);
     const int rows = static_cast<int>(min(int64_t{kCombineRows}, a.rows - from));
+
+    // Rows of W_UV that this warp multiplies by, while the items' sums are on their way.
+    constexpr int kWarps = kCombineThreads / 32, kEach = kCombineValues / kWarps;
+    Eight<type> w[kEach];
+    const auto load_w = [&](int c) {
+#pragma unroll
+        for (int n = 0; n < kEach; ++n) w[n].load(a.w, h * (s.N + s.V) + s.N + min(first + warp + n * kWarps, last - 1), c);
+    };
+    if (lane * 8 < s.L) load_w(lane * 8);
 
     for (int r = 0; r < rows; ++r) {
         const MlaPart& part = part_of<&MlaPart::begin>(a.parts, a.n, from + r);
@@ -215,11 +248,16 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
             const float* const values = a.values + at * s.L + c;
             float4 v = make_float4(0, 0, 0, 0);
             if (s.L % 4 == 0 && c < s.L) {
-#pragma unroll 8
-                for (int i = group; i < splits; i += kCombineGroups) {
-                    const float4 more = *reinterpret_cast<const float4*>(values + i * step * s.L);
-                    const float w = weight[i];
-                    v.x += w * more.x, v.y += w * more.y, v.z += w * more.z, v.w += w * more.w;
+                constexpr int kAtOnce = 8;
+                for (int first = group; first < splits; first += kAtOnce * kCombineGroups) {
+                    float4 more[kAtOnce];
+#pragma unroll
+                    for (int n = 0; n < kAtOnce; ++n) more[n] = read_now(values + min(first + n * kCombineGroups, splits - 1) * step * s.L);
+#pragma unroll
+                    for (int n = 0; n < kAtOnce; ++n) {
+                        const float w = first + n * kCombineGroups < splits ? weight[first + n * kCombineGroups] : 0;
+                        v.x += w * more[n].x, v.y += w * more[n].y, v.z += w * more[n].z, v.w += w * more[n].w;
+                    }
                 }
             } else {
                 for (int i = group; i < splits; i += kCombineGroups) {
@@ -243,21 +281,27 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
     }
     for (int i = rows * a.pitch + tid; i < kCombineRows * a.pitch; i += kCombineThreads) latent[i] = 0;
     __syncthreads();
-    for (int v = first + warp; v < last; v += kCombineThreads / 32) {
-        float y[kCombineRows] = {};
-        for (int c = lane * 8; c < s.L; c += 256) {
-            float w[8];
-            load8(a.w, h * (s.N + s.V) + s.N + v, c, w);
-            for (int r = 0; r < kCombineRows; ++r)
-                for (int k = 0; k < 8; ++k) y[r] += w[k] * latent[r * a.pitch + c + k];
-        }
+    float sums[kEach][kCombineRows] = {};
+    for (int c = lane * 8; c < s.L; c += 256) {
+#pragma unroll
+        for (int n = 0; n < kEach; ++n)
+            for (int k = 0; k < 8; ++k) {
+                const float of_w = w[n].value(k);
+                for (int r = 0; r < kCombineRows; ++r) sums[n][r] += of_w * latent[r * a.pitch + c + k];
+            }
+        if (c + 256 < s.L) load_w(c + 256);
+    }
+#pragma unroll
+    for (int n = 0; n < kEach; ++n) {
         // Four sums over the lanes in six exchanges: at the first two, lanes send what they will not go on with.
+        const float(&y)[kCombineRows] = sums[n];
         const float low = lane & 16 ? y[2] : y[0], high = lane & 16 ? y[3] : y[1];
         const float even = low + __shfl_xor_sync(0xffffffffu, lane & 16 ? y[0] : y[2], 16),
                     odd = high + __shfl_xor_sync(0xffffffffu, lane & 16 ? y[1] : y[3], 16);
         const float mine = (lane & 8 ? odd : even) + __shfl_xor_sync(0xffffffffu, lane & 8 ? even : odd, 8);
         const float whole = warp_sum(mine, 8);
-        if (const int r = lane / 8; lane % 8 == 0 && r < rows) a.y[(row[r] * s.H + h) * s.V + v] = whole;
+        const int r = lane / 8, v = first + warp + n * kWarps;
+        if (lane % 8 == 0 && r < rows && v < last) a.y[(row[r] * s.H + h) * s.V + v] = whole;
     }
 }
 
@@ -345,19 +389,21 @@ void CudaBackend::mla(const Mla& a) {
         float* const top = temporary<float>(items * plan.tile);
         float* const sum = temporary<float>(items * plan.tile);
         float* const values = temporary<float>(items * plan.tile * a.L);
-        stream_.launch("absorb", plan.tensor ? absorb_kernel<uint16_t> : absorb_kernel<float>,
-                       {.x = (end.begin + kAbsorbRows - 1) / kAbsorbRows * ((a.L + kAbsorbColumns - 1) / kAbsorbColumns),
-                        .y = a.H,
-                        .threads = kAbsorbThreads,
-                        .shared = kAbsorbRows * static_cast<size_t>(a.nope) * sizeof(float)},
-                       Absorb{shape, given, of, end.begin, a.x.data, w, q});
-        attend(stream_, plan, {shape, given, of, table, q, top, sum, values}, a.cache_type);
-        stream_.launch("combine", combine_kernel,
-                       {.x = (end.begin + kCombineRows - 1) / kCombineRows * ((a.V + kCombineValues - 1) / kCombineValues),
-                        .y = a.H,
-                        .threads = kCombineThreads,
-                        .shared = (kCombineRows + kCombineGroups) * static_cast<size_t>(combine_pitch(a.L)) * sizeof(float)},
-                       Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile, end.begin, combine_pitch(a.L), 0});
+        with_type(w.type, [&](auto type) {
+            stream_.launch("absorb", plan.tensor ? absorb_kernel<uint16_t, type> : absorb_kernel<float, type>,
+                           {.x = (end.begin + kAbsorbRows - 1) / kAbsorbRows * ((a.L + kAbsorbColumns - 1) / kAbsorbColumns),
+                            .y = a.H,
+                            .threads = kAbsorbThreads,
+                            .shared = kAbsorbRows * static_cast<size_t>(a.nope) * sizeof(float)},
+                           Absorb{shape, given, of, end.begin, a.x.data, w, q});
+            attend(stream_, plan, {shape, given, of, table, q, top, sum, values}, a.cache_type);
+            stream_.launch("combine", combine_kernel<type>,
+                           {.x = (end.begin + kCombineRows - 1) / kCombineRows * ((a.V + kCombineValues - 1) / kCombineValues),
+                            .y = a.H,
+                            .threads = kCombineThreads,
+                            .shared = (kCombineRows + kCombineGroups) * static_cast<size_t>(combine_pitch(a.L)) * sizeof(float)},
+                           Combine{shape, given, of, top, sum, values, w, a.y.data, a.taps.log_sum_exp, plan.tile, end.begin, combine_pitch(a.L), 0});
+        });
         group.clear(), end = {}, items = 0;
         used_ = mark;
     };

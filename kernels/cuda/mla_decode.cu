@@ -143,9 +143,11 @@ __global__ void __launch_bounds__(kThreads, 1) attend_tensor_kernel(MlaAttend a)
         const int64_t first = (item - part.item) / tiles * part.range;
         const int64_t last = min(first + part.range, part.past + (query + queries - 1) / H + 1);
         const int64_t page = part.page;
-        const auto fetch = [&](int64_t n) {  // the rows n .. n + 31 into their stage; past the last: zeros, for 0 times NaN is not 0
+        const std::byte* next_page = a.pages[page + first / kMlaPage];  // asked for a fetch ahead
+        const auto fetch = [&](int64_t n) {                             // the rows n .. n + 31 into their stage; past the last: zeros, for 0 times NaN is not 0
             if (n < last) {
-                const auto* const from = reinterpret_cast<const unsigned char*>(a.pages[page + n / kMlaPage]) + n % kMlaPage * (kWide * 2);
+                const auto* const from = reinterpret_cast<const unsigned char*>(next_page) + n % kMlaPage * (kWide * 2);
+                if (n + kRows < last) next_page = a.pages[page + (n + kRows) / kMlaPage];
                 auto* const to = reinterpret_cast<unsigned char*>(stages + static_cast<int>((n - first) / kRows) % kStages * kStage);
 #pragma unroll
                 for (int i = 0; i < kRows * kWide / 8 / kThreads; ++i) {

@@ -1,5 +1,6 @@
 // The router, and the feed-forwards of the experts it picks.
 #include <algorithm>
+#include <bit>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -20,31 +21,22 @@ struct Rules {  // Router without its pointers
     float scale;
 };
 
-// The largest value among a warp's lanes and where it was; ties go to the lower index, and no number is the smallest of all.
-struct Best {
-    float value;
-    int index;
-};
-__device__ void better(Best& a, Best b) {
-    if (b.index >= 0 && (a.index < 0 || b.value > a.value || (b.value == a.value && b.index < a.index))) a = b;
-}
-__device__ Best warp_best(Best b) {
-    for (int step = 16; step > 0; step /= 2) {
-        const Best other{__shfl_xor_sync(0xffffffffu, b.value, step), __shfl_xor_sync(0xffffffffu, b.index, step)};
-        better(b, other);
-    }
-    return b;
+// Larger numbers have larger bits, 0 and -0 the same; what is no number has those of -infinity.
+__device__ uint32_t ordered(float v) {
+    const uint32_t bits = __float_as_uint(v != v ? -kInfinity : v == 0 ? 0.f : v);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 __device__ float number(float v) { return v == v ? v : -kInfinity; }
 
 constexpr uint32_t kOut = 0x7fc00bad;  // in place of a score that must not be chosen (again); no arithmetic makes this NaN
 
-// The largest that is not out, by a warp; at least one is there.
+// The largest that is not out, of equals the first, by a warp; at least one is there.
 __device__ int warp_choice(const float* values, int n) {
-    Best best{0, -1};
+    uint32_t best = 0, behind = 0;  // n less the index
     for (int i = static_cast<int>(threadIdx.x) % 32; i < n; i += 32)
-        if (__float_as_uint(values[i]) != kOut) better(best, {number(values[i]), i});
-    return warp_best(best).index;
+        if (const uint32_t v = ordered(values[i]); __float_as_uint(values[i]) != kOut && v > best) best = v, behind = static_cast<uint32_t>(n - i);
+    const uint32_t top = __reduce_max_sync(0xffffffffu, best);
+    return n - static_cast<int>(__reduce_max_sync(0xffffffffu, best == top ? behind : 0));
 }
 
 // One token's picks and weights by one warp. `scores` holds its E logits; `choice` is room for E, `strength` for the groups.
@@ -147,7 +139,8 @@ __global__ __launch_bounds__(256) void route_kernel(Matrix router, Rules r, cons
 }
 
 // hidden[p] = silu(gate n) * (up n) of one expert: blocks (., p) for pair p = t k + i of token t and its i-th expert; behind the pairs, where it is asked for,
-// those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each.
+// those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each. `type`: of all experts' two.
+template <DType type>
 __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs, const float* x,
                                                   int64_t x_stride, int32_t T, const float* norm, float eps, float* hidden, int64_t hidden_stride) {
     __shared__ float space[kFew * 32], inverse[kFew];
@@ -158,14 +151,20 @@ __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t
     if (first >= e.gate.out) return;
     if (p < pairs) x += p / k * x_stride, T = 1;
     const Matrix w = warp < 4 ? e.gate : e.up;
-    with_type(w.type, [&](auto type) {
-        Tile<type> tile(w, first, warp % 4, 4);
-        const Front front(x, x_stride, norm, inverse, static_cast<int>(w.in));
+    const Front front(x, x_stride, norm, inverse, static_cast<int>(w.in));
+    const auto staged = [&](auto form_of_w) {
         if (norm) inverse_rms(front, T, eps, space, inverse);
-        const Staged staged = stage<form(type)>(front, T, shared_memory<unsigned char>(), warp, 8);
+        const Staged s = stage<form_of_w>(front, T, shared_memory<unsigned char>(), warp, 8);
         __syncthreads();
-        tile.run(staged, T, part[warp]);
-    });
+        return s;
+    };
+    if constexpr (type != kMixed) {
+        Tile<type> tile(w, first, warp % 4, 4);
+        tile.run(staged(std::integral_constant<DType, form(type)>{}), T, part[warp]);
+    } else {  // an expert's two matrices have one form, so that all its warps meet in the same place
+        const Staged s = stage_for(e.gate.type, staged);
+        with_type(w.type, [&](auto of_w) { Tile<of_w>(w, first, warp % 4, 4).run(s, T, part[warp]); });
+    }
     __syncthreads();
     const int i = static_cast<int>(threadIdx.x), t = i / 8;
     if (t >= T || first + i % 8 >= e.gate.out) return;
@@ -175,7 +174,8 @@ __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t
 
 constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
 // y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's. Block (., t) has 8 rows, its warps take an
-// expert each.
+// expert each. `type`: of all experts'.
+template <DType type>
 __global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k,
                                                            int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride, float* y, int64_t D) {
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
@@ -184,14 +184,18 @@ __global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts
     auto* const part = reinterpret_cast<float*>(shared_memory<unsigned char>() + warps * room);
     for (int j = warp; j < jobs; j += warps) {
         const Matrix w = experts[j < k ? picks[t * k + j] : for_all].down;
-        with_type(w.type, [&](auto type) {
-            Tile<type> tile(w, first, 0, 1);
+        const auto multiply = [&](auto of_w) {
+            Tile<of_w> tile(w, first, 0, 1);
             const Front front(hidden + (j < k ? t * k + j : pairs + t) * hidden_stride, 0, nullptr, nullptr, static_cast<int>(w.in));
-            const Staged staged = stage<form(type)>(front, 1, mine, 0, 1);
+            const Staged staged = stage<form(of_w)>(front, 1, mine, 0, 1);
             __syncwarp();
             tile.run(staged, 1, part + j * 8);
             __syncwarp();
-        });
+        };
+        if constexpr (type != kMixed)
+            multiply(std::integral_constant<DType, type>{});
+        else
+            with_type(w.type, multiply);
     }
     __syncthreads();
     const int row = static_cast<int>(threadIdx.x);
@@ -246,10 +250,18 @@ __global__ void sort_pairs(const int32_t* picks, int32_t pairs, int32_t T, int32
     for (int i = thread; i < pairs; i += threads) less += picks[i] < e;
     const int begin = block_scan<int>(less, space).all;
     int at = begin;
-    for (int i = 0; i < pairs; i += threads) {
-        const bool mine = i + thread < pairs && picks[i + thread] == e;
+    constexpr int kEach = 8;  // neighbours of a thread, so that the block meets less often
+    for (int i = thread * kEach; i - thread * kEach < pairs; i += threads * kEach) {
+        int pick[kEach], mine = 0;
+#pragma unroll
+        for (int j = 0; j < kEach; ++j) pick[j] = i + j < pairs ? picks[i + j] : -1;
+#pragma unroll
+        for (int j = 0; j < kEach; ++j) mine += pick[j] == e;
         const Scan<int> s = block_scan<int>(mine, space);
-        if (mine) order[at + s.before] = i + thread;
+        int place = at + s.before;
+#pragma unroll
+        for (int j = 0; j < kEach; ++j)
+            if (pick[j] == e) order[place++] = i + j;
         at += s.all;
     }
     if (thread == 0) first[e] = begin, count[e] = at - begin;
@@ -306,6 +318,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
             return Row(w, row);
         });
     const DType form_of_down = form(e.down.type);
+    const int64_t F = e.gate.out;  // a store into hidden might change e
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
@@ -314,7 +327,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
             for (int i = 0; i < 4; ++i) {
                 const int row = Product::x_of(m) + i / 2 * 8, r = Product::w_of(n) + i % 2;
                 const int64_t f = first + r / (2 * kHalf) * kHalf + r % kHalf;
-                if (row < tile.z && f < e.gate.out)
+                if (row < tile.z && f < F)
                     put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f, silu(block.sum[m][n][i]) * block.sum[m][n + Product::kN / 2][i]);
             }
 }
@@ -331,13 +344,16 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_down(W
     Product block;
     block.run(
         w.chunks(), [&](int i) { return hidden + (tile.y + min(i, tile.z - 1)) * hidden_stride; }, [&](int r) { return Row(w, min(first + r, w.out - 1)); });
+    int pairs[Product::kM][2];  // all before the first store, which might change them
+#pragma unroll
+    for (int m = 0; m < Product::kM; ++m)
+        for (int half = 0; half < 2; ++half) pairs[m][half] = work.pair(tile.y + min(Product::x_of(m) + half * 8, tile.z - 1));
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const int row = Product::x_of(m) + half * 8;
-            if (row >= tile.z) continue;
-            float* to = out + work.pair(tile.y + row) * D;
+            if (Product::x_of(m) + half * 8 >= tile.z) continue;
+            float* to = out + pairs[m][half] * D;
 #pragma unroll
             for (int n = 0; n < Product::kN; ++n)
 #pragma unroll
@@ -355,14 +371,19 @@ __global__ void combine(const float* out, const float* weights, int32_t k, int32
     y[t * D + d] += total;
 }
 
-// f(type, rows of x in a block) as constants for each layout in `types`; `large`: the experts have many rows.
+// The only layout of a set, or kMixed.
+DType only(uint32_t types) { return std::has_single_bit(types) ? static_cast<DType>(std::countr_zero(types)) : kMixed; }
+
+// f(type, rows of x in a block) as constants for each layout in `types`; `rows`: 32, or where no type takes x as it is 64 or 128.
 template <class F>
-void each_type(uint32_t types, bool large, F&& f) {
+void each_type(uint32_t types, int32_t rows, F&& f) {
     for (int i = 0; i <= static_cast<int>(kBlocks); ++i) {
         if (!(types >> i & 1)) continue;
         with_type(static_cast<DType>(i), [&](auto type) {
-            if constexpr (form(type) != DType::f32)
-                if (large) return f(type, std::integral_constant<int, 128>{});
+            if constexpr (form(type) != DType::f32) {
+                if (rows == 128) return f(type, std::integral_constant<int, 128>{});
+                if (rows == 64) return f(type, std::integral_constant<int, 64>{});
+            }
             f(type, std::integral_constant<int, 32>{});
         });
     }
@@ -388,7 +409,7 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
         experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
-        table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
+        table->in_types |= bit(e.gate.type) | bit(e.up.type), table->down_types |= bit(e.down.type);
         table->even &= layout(e.gate.type) == layout(e.up.type);
         table->F = std::max(table->F, e.gate.out);
         table->hidden_stride = std::max(table->hidden_stride, prepared_stride(e.down.type, e.down.in));
@@ -414,7 +435,7 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
         const unsigned char* n = prepared(x, D, T, D, norm, w.gate.type);
         auto* to = temporary<unsigned char>(T * stride);
         if (F != padded_width(F)) stream_.zero(to, static_cast<size_t>(T * stride));
-        each_type(bit(w.gate.type), T / 128 * (F / 64) >= 2 * processors_, [&](auto type, auto rows) {
+        each_type(bit(w.gate.type), T / 128 * (F / 64) >= 2 * processors_ ? 128 : 32, [&](auto type, auto rows) {
             constexpr int BT = rows;
             stream_.launch("many_gate_up", many_gate_up<type, BT>,
                            {.x = (T + BT - 1) / BT, .y = (F + 63) / 64, .threads = 256, .shared = Block<type, BT>::kShared},
@@ -433,8 +454,10 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
         if (n)
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count}, e, 0, nullptr, 1, 0, n + t * D, D, hidden + t * F, F);
         else
-            stream_.launch("gate_up", gate_up, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
-                           x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
+            with_types(only(bit(w.gate.type) | bit(w.up.type)), [&](auto type) {
+                stream_.launch("gate_up", gate_up<type>, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
+                               x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
+            });
     }
     multiply({.x = hidden, .x_stride = F, .T = T, .w = w.down, .y = y, .y_stride = D, .add = true});
 }
@@ -442,8 +465,8 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
 void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights) {
     const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
     const uint32_t exact = bit(DType::f32) | bit(DType::f16);
-    const bool large = pairs >= E * 64 && !((table.in_types | table.down_types) & exact);
-    const int32_t rows_of_x = large ? 128 : 32;
+    // A tile of 64 rows takes 0.56 of the time of one of 128; with fewer rows an expert less is left empty.
+    const int32_t rows_of_x = (table.in_types | table.down_types) & exact || pairs < E * 24 ? 32 : pairs < E * 160 ? 64 : 128;
     const int64_t tiles = std::min(E, pairs) + pairs / rows_of_x + shared * ((T + rows_of_x - 1) / rows_of_x);  // at most
 
     int32_t *order = temporary<int32_t>(pairs + T), *first = temporary<int32_t>(E + 1), *count = temporary<int32_t>(E + 1), *total = temporary<int32_t>(1);
@@ -455,14 +478,14 @@ void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const floa
     const unsigned char* x[kTypes] = {};
     auto* hidden = temporary<unsigned char>((pairs + shared * T) * table.hidden_stride);
     if (table.ragged) stream_.zero(hidden, static_cast<size_t>((pairs + shared * T) * table.hidden_stride));
-    each_type(table.in_types, large, [&](auto type, auto rows) {
+    each_type(table.in_types, rows_of_x, [&](auto type, auto rows) {
         const unsigned char*& of_form = x[static_cast<size_t>(form(type))];
         if (!of_form) of_form = prepared(n, D, T, D, {}, type);
         stream_.launch("many_gate_up", many_gate_up<type, rows>, {.x = tiles, .y = (table.F + 63) / 64, .threads = 256, .shared = Block<type, rows>::kShared},
                        work, of_form, prepared_stride(type, D), hidden, table.hidden_stride);
     });
     float* out = temporary<float>((pairs + shared * T) * D);
-    each_type(table.down_types, large, [&](auto type, auto rows) {
+    each_type(table.down_types, rows_of_x, [&](auto type, auto rows) {
         stream_.launch("many_down", many_down<type, rows>, {.x = tiles, .y = (D + kRows - 1) / kRows, .threads = 256, .shared = Block<type, rows>::kShared},
                        work, hidden, table.hidden_stride, out, D);
     });
@@ -506,13 +529,20 @@ void CudaBackend::moe(const Moe& a) {
                             .shared = static_cast<size_t>(std::max<int64_t>(count * staged_bytes(DType::f32, D, 1), 8 * choosing))},
                            router, rules, x, D, count, a.norm.weight, a.norm.eps, r.bias, logits, arrived, picks + t * k, weights + t * k);
         if (fast) {
-            stream_.launch("gate_up", gate_up,
-                           {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
-                           table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
-            stream_.launch(
-                "down", down,
-                {.x = (D + 7) / 8, .y = count, .threads = static_cast<int>(warps * 32), .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
-                table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+            with_types(only(table.in_types), [&](auto type) {
+                stream_.launch(
+                    "gate_up", gate_up<type>,
+                    {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
+                    table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
+            });
+            with_types(only(table.down_types), [&](auto type) {
+                stream_.launch("down", down<type>,
+                               {.x = (D + 7) / 8,
+                                .y = count,
+                                .threads = static_cast<int>(warps * 32),
+                                .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
+                               table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+            });
         } else {
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * D, D,
                            hidden, F);

@@ -22,6 +22,8 @@ using Whole = unsigned long long;
 constexpr int kThreads = 256, kBins = 2048, kIdBits = 22;
 constexpr int kShift[] = {43, 32, 22, 11, 0}, kBits[] = {11, 11, 10, 11, 11};  // of a level; the first three are of the score, the others of the id
 constexpr Whole kNone = ~Whole{0};
+constexpr int kHalf = 18;           // bits of the lower half of some steps, of which there are at most 2^35
+constexpr int64_t kMost = 1 << 14;  // values of a block: so many halves are summed in 32 bits
 
 // What changes from id to id.
 struct Rules {
@@ -104,15 +106,16 @@ __global__ void find_best(const float* logits, const float* scores, int64_t V, S
 // One level of a search. `first`: the search begins here; `last`: and ends here.
 __global__ __launch_bounds__(kThreads) void narrow(const float* scores, int64_t V, const Rules* rules, Goal goal, int32_t shift, int32_t bits, int32_t first,
                                                    int32_t last, Whole* sums, unsigned* counts, Search* search, unsigned* arrived) {
-    __shared__ Whole block_sums[kBins], space[kThreads / 32];
-    __shared__ unsigned block_counts[kBins];
+    __shared__ Whole space[kThreads / 32];
+    // Shared memory adds 32 bits at once but 64 only by trying again, and at some levels all threads of a block have one bin: sums in two halves.
+    __shared__ unsigned block_low[kBins], block_high[kBins], block_counts[kBins];
     if (nothing(search->best)) return;
     const int thread = static_cast<int>(threadIdx.x);
     const Exponent x{score_of(search->best), rules->temperature};
     const bool by_rank = rules->top_k > 0 || rules->top_p < 1;
     const float least = goal == Goal::draw && rules->min_p > 0 ? fminf(rules->min_p, 1.f) : 0.f;
     const Whole prefix = first ? 0 : search->prefix;
-    for (int bin = thread; bin < kBins; bin += kThreads) block_sums[bin] = 0, block_counts[bin] = 0;
+    for (int bin = thread; bin < kBins; bin += kThreads) block_low[bin] = block_high[bin] = block_counts[bin] = 0;
     __syncthreads();
     for (int64_t i = int64_t{blockIdx.x} * kThreads + thread; i < V; i += int64_t{gridDim.x} * kThreads) {
         const Whole place = (by_rank ? Whole{~ordered(scores[i])} << kIdBits : 0) | static_cast<Whole>(i);
@@ -120,13 +123,16 @@ __global__ __launch_bounds__(kThreads) void narrow(const float* scores, int64_t 
         const auto bin = static_cast<int>(place >> shift) & ((1 << bits) - 1);
         const float weight = exponential(x(scores[i]));
         atomicAdd(&block_counts[bin], 1u);
-        if (weight >= least) atomicAdd(&block_sums[bin], static_cast<Whole>(steps(weight)));
+        const Whole here = weight >= least ? static_cast<Whole>(steps(weight)) : 0;
+        if (here == 0) continue;
+        atomicAdd(&block_low[bin], static_cast<unsigned>(here) & ((1u << kHalf) - 1));
+        atomicAdd(&block_high[bin], static_cast<unsigned>(here >> kHalf));
     }
     __syncthreads();
     for (int bin = thread; bin < kBins; bin += kThreads) {
         if (block_counts[bin] == 0) continue;
         atomicAdd(&counts[bin], block_counts[bin]);
-        atomicAdd(&sums[bin], block_sums[bin]);
+        atomicAdd(&sums[bin], (Whole{block_high[bin]} << kHalf) + block_low[bin]);
     }
     if (!last_block(arrived)) return;
 
@@ -222,7 +228,7 @@ void CudaBackend::sample(const Sample& a) {
     const Rules given{a.random,  how.penalises() ? a.newest : nullptr, how.temperature, how.top_p, how.min_p, how.repeat_penalty,
                       how.top_k, static_cast<int32_t>(recent.size())};
     const Rules* const rules = stream_.give(std::span(&given, 1));
-    const Grid grid{.x = std::clamp<int64_t>((V + kThreads - 1) / kThreads, 1, processors_), .threads = kThreads};
+    const Grid grid{.x = std::max(std::clamp<int64_t>((V + kThreads - 1) / kThreads, 1, processors_), (V + kMost - 1) / kMost), .threads = kThreads};
 
     const float* scores = a.logits.data;
     if (!recent.empty() || given.newest) {

@@ -1,6 +1,11 @@
 #include "kernels/cuda/stream.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string_view>
 
 namespace klp::cuda {
 
@@ -8,14 +13,74 @@ void check(cudaError_t status, const char* what) {
     if (status != cudaSuccess) throw DeviceError(std::string("the GPU failed in ") + what + ": " + cudaGetErrorString(status));
 }
 
+// An event before and one behind each launch. The sums are written to stderr when the stream ends, the longest first: a kernel's time with what lies between
+// it and the launch before, so that they add up to what a pass took on the device.
+class Stream::Times {
+public:
+    explicit Times(cudaStream_t stream) : stream_(stream) {}
+    ~Times() {
+        gather();
+        std::vector<std::pair<std::string_view, Sum>> all(sums_.begin(), sums_.end());
+        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.second.us > b.second.us; });
+        double total = 0;
+        for (const auto& [name, sum] : all) total += sum.us;
+        std::fprintf(stderr, "%-16s %10s %12s %10s %8s\n", "launch", "times", "us", "us each", "share");
+        for (const auto& [name, sum] : all)
+            std::fprintf(stderr, "%-16.*s %10lld %12.1f %10.2f %7.1f%%\n", static_cast<int>(name.size()), name.data(), static_cast<long long>(sum.launches),
+                         sum.us, sum.us / static_cast<double>(sum.launches), total > 0 ? 100 * sum.us / total : 0.0);
+        for (cudaEvent_t e : events_) cudaEventDestroy(e);
+    }
+    template <class Run>
+    void measure(const char* name, Run&& run) {
+        if (names_.size() == kMost) gather();
+        mark(2 * names_.size());
+        run();
+        mark(2 * names_.size() + 1);
+        names_.push_back(name);
+    }
+
+private:
+    static constexpr size_t kMost = 4096;
+    struct Sum {
+        int64_t launches = 0;
+        double us = 0;
+    };
+    void mark(size_t i) {
+        if (i == events_.size()) check(cudaEventCreateWithFlags(&events_.emplace_back(), cudaEventDefault), "cudaEventCreate");
+        check(cudaEventRecord(events_[i], stream_), "cudaEventRecord");
+    }
+    void gather() {
+        if (names_.empty()) return;
+        cudaEventSynchronize(events_[2 * names_.size() - 1]);
+        for (size_t i = 0; i < names_.size(); ++i) {
+            float ms = 0;
+            if (cudaEventElapsedTime(&ms, events_[2 * i], events_[2 * i + 1]) != cudaSuccess) continue;
+            Sum& sum = sums_[names_[i]];
+            ++sum.launches, sum.us += 1e3 * static_cast<double>(ms);
+        }
+        names_.clear();
+    }
+    cudaStream_t stream_;
+    std::vector<cudaEvent_t> events_;
+    std::vector<const char*> names_;
+    std::map<std::string_view, Sum> sums_;
+};
+
 Stream::Stream(int device, bool rehearsal) : device_(device), rehearsal_(rehearsal) {
     check(cudaSetDevice(device), "cudaSetDevice");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
     for (cudaEvent_t& event : sent_) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+    // What is freed stays the pool's: otherwise every wait gives it back to the system, and snapshots and scratch pay for mapping it again.
+    cudaMemPool_t pool = nullptr;
+    uint64_t all = ~uint64_t{0};
+    check(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all), "cudaMemPoolSetAttribute");
+    if (const char* times = std::getenv("KLP_TIMES"); times && std::string_view(times) != "0" && !rehearsal) times_ = std::make_unique<Times>(stream_);
 }
 
 Stream::~Stream() {
     cudaStreamSynchronize(stream_);
+    times_.reset();
     for (Graph& g : graphs_)
         if (g.exec) cudaGraphExecDestroy(g.exec);
     for (cudaEvent_t event : sent_) cudaEventDestroy(event);
@@ -64,7 +129,40 @@ void Stream::release(void* at) noexcept {
         holds_ -= held->second, held_.erase(held);
 }
 
+int64_t Stream::free_bytes() const {
+    size_t free = 0, total = 0;
+    cudaMemPool_t pool = nullptr;
+    uint64_t reserved = 0, used = 0;
+    if (cudaSetDevice(device_) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) return -1;
+    if (cudaDeviceGetDefaultMemPool(&pool, device_) == cudaSuccess &&
+        cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved) == cudaSuccess &&
+        cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used) == cudaSuccess && reserved > used)
+        free += reserved - used;
+    return static_cast<int64_t>(free);
+}
+
+void Stream::allow_shared(const Node& node) {
+    if (node.shared <= 40 << 10) return;  // with the kernel's own no more than 48 kB
+    static std::mutex guard;
+    static std::map<std::pair<int, const void*>, bool> allowed;  // by device
+    int device = 0, most = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    const std::lock_guard lock(guard);
+    bool& known = allowed[{device, node.function}];
+    if (known) return;
+    cudaFuncAttributes own{};
+    check(cudaFuncGetAttributes(&own, node.function), node.name);
+    check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
+    check(cudaFuncSetAttribute(node.function, cudaFuncAttributeMaxDynamicSharedMemorySize, most - static_cast<int>(own.sharedSizeBytes)), node.name);
+    known = true;
+}
+
 void Stream::run(const Node& node) {
+    if (times_) return times_->measure(node.kind == Node::kernel ? node.name : node.kind == Node::copy ? "a copy" : "a memset", [&] { run_now(node); });
+    run_now(node);
+}
+
+void Stream::run_now(const Node& node) {
     if (node.kind == Node::kernel) return node.call(node, stream_);
     void* at[2];
     size_t bytes;
@@ -78,10 +176,9 @@ void Stream::run(const Node& node) {
 
 void Stream::add(const Node& node) {
     if (rehearsal_) return;
-    if (recording_)
-        nodes_.push_back(node);
-    else
-        run(node);
+    if (recording_) return nodes_.push_back(node);
+    check(cudaSetDevice(device_), "cudaSetDevice");  // the calling thread may be a new one
+    run(node);
 }
 
 void Stream::copy(void* to, const void* from, size_t bytes) {
@@ -99,6 +196,7 @@ void Stream::zero(void* at, size_t bytes) {
 }
 
 const void* Stream::give_bytes(const void* data, size_t bytes) {
+    if (!recording_) check(cudaSetDevice(device_), "cudaSetDevice");
     // Addresses must not move with every page that a sequence grows by, or no pass would equal the one before: room is taken in powers of two.
     size_t room = 256;
     while (room < bytes) room *= 2;
@@ -160,6 +258,11 @@ void Stream::end() {
 }
 
 void Stream::replay() {
+    if (times_) {
+        ++counts_.eager;
+        for (const Node& node : nodes_) run(node);
+        return;
+    }
     auto graph = std::find_if(graphs_.begin(), graphs_.end(), [&](const Graph& g) { return g.nodes == nodes_; });
     if (graph == graphs_.end()) {  // never seen: run as it is, and remembered in the place of the one unused for longest
         constexpr size_t kGraphs = 16;
@@ -168,10 +271,12 @@ void Stream::replay() {
             if (oldest->exec) cudaGraphExecDestroy(oldest->exec);
             graphs_.erase(oldest);
         }
+        ++counts_.eager;
         for (const Node& node : nodes_) run(node);
         graphs_.push_back({nodes_, nullptr, passes_});
     } else {
         graph->last_used = passes_;
+        ++(graph->exec ? counts_.replayed : counts_.captured);
         if (!graph->exec) {
             cudaGraph_t captured = nullptr;
             check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "beginning a graph");
@@ -195,6 +300,7 @@ void Stream::replay() {
 void Stream::flush() {
     if (!recording_) return;
     recording_ = false;
+    ++counts_.eager;
     send_given();
     for (const Node& node : nodes_) run(node);
     nodes_.clear();

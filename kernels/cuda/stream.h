@@ -70,6 +70,8 @@ public:
     void give_back(void* at) noexcept;
 
     cudaStream_t handle() const { return stream_; }
+    int64_t free_bytes() const;  // of the device, with what freed memory the stream's pool keeps; -1: unknown
+    const DevicePasses& passes() const { return counts_; }
     bool rehearsal() const { return rehearsal_; }
     int64_t most_bytes() const { return most_; }  // of a rehearsal: held at one time
 
@@ -111,8 +113,7 @@ private:
 #if KLP_SIMT
         call_simt<P...>(node, stream, std::index_sequence_for<P...>{});
 #else
-        if (node.shared > 40 << 10)  // with the kernel's own more than 48 kB
-            check(cudaFuncSetAttribute(node.function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(node.shared)), node.name);
+        allow_shared(node);
         void* arguments[sizeof...(P) + 1];
         for (int i = 0; i < node.count; ++i) arguments[i] = const_cast<unsigned char*>(node.data) + node.offset[i];
         check(cudaLaunchKernel(node.function, node.grid, dim3(static_cast<unsigned>(node.threads)), arguments, node.shared, stream), node.name);
@@ -122,8 +123,10 @@ private:
     template <class... P, size_t... I>
     static void call_simt(const Node& node, cudaStream_t stream, std::index_sequence<I...>) {
         auto kernel = reinterpret_cast<void (*)(P...)>(const_cast<void*>(node.function));
+        allow_shared(node);
         std::tuple<P...> values{read<P>(node.data + node.offset[I])...};
-        check(simt::launch(node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, stream, [=] { kernel(std::get<I>(values)...); }),
+        check(simt::launch(node.function, node.name, node.grid, dim3(static_cast<unsigned>(node.threads)), node.shared, stream,
+                           [=] { kernel(std::get<I>(values)...); }),
               node.name);
     }
     template <class T>
@@ -134,8 +137,12 @@ private:
     }
 #endif
 
+    // More dynamic shared memory than every kernel may have must be asked for. Once and as much as a launch of the kernel may ever take: asked for again it
+    // would become less, also for graphs that hold the kernel.
+    static void allow_shared(const Node& node);
     void add(const Node& node);
     void run(const Node& node);
+    void run_now(const Node& node);
     void replay();  // the pass that ends
     void release(void* at) noexcept;
     const void* give_bytes(const void* data, size_t bytes);
@@ -152,6 +159,9 @@ private:
     std::vector<Node> nodes_;    // of this pass
     std::vector<Graph> graphs_;  // few: decode with and without taps, one or two batch sizes, each with the one and with the other memory for readings
     int64_t passes_ = 0;
+    DevicePasses counts_;
+    class Times;  // of every launch by name, where they are asked for (KLP_TIMES); graphs are off then
+    std::unique_ptr<Times> times_;
     // What was given: pinned host memory and its copy on the device; twice on the host, so that the next pass need not wait for this one's copy. A pass that
     // gives more takes further blocks, and none of them is used twice in it: where a value lies follows from the sizes given before it alone.
     struct Given {

@@ -161,9 +161,7 @@ inline float __fdividef(float a, float b) { return a / b; }
 inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __ffs(int v) { return __builtin_ffs(v); }
-inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
-    return static_cast<unsigned>((uint64_t{high} << 32 | low) >> (by & 31));
-}
+inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) { return static_cast<unsigned>((uint64_t{high} << 32 | low) >> (by & 31)); }
 inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {  // without the selector's fourth bits, which would repeat a sign
     unsigned v = 0;
     for (int i = 0; i < 4; ++i) v |= static_cast<unsigned>((uint64_t{high} << 32 | low) >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
@@ -198,13 +196,18 @@ enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDe
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
-inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0;
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold, cudaMemPoolAttrReservedMemCurrent, cudaMemPoolAttrUsedMemCurrent };
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0;
+struct cudaFuncAttributes {
+    size_t sharedSizeBytes;
+};
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
     int major, minor, multiProcessorCount;
     size_t sharedMemPerBlockOptin;
 };
+using cudaMemPool_t = struct SimtPool*;
 using cudaStream_t = struct SimtStream*;
 using cudaEvent_t = struct SimtEvent*;
 using cudaGraph_t = struct SimtGraph*;
@@ -213,6 +216,13 @@ using cudaGraphExec_t = struct SimtGraph*;
 const char* cudaGetErrorString(cudaError_t);
 inline cudaError_t cudaGetDeviceCount(int* n) { return *n = 2, cudaSuccess; }
 cudaError_t cudaSetDevice(int);
+cudaError_t cudaGetDevice(int*);
+cudaError_t cudaDeviceGetAttribute(int*, cudaDeviceAttr, int);
+inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, const void*) { return *a = {}, cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute, int bytes);
+inline cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) { return *pool = nullptr, cudaSuccess; }
+inline cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+inline cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr, void* value) { return *static_cast<uint64_t*>(value) = 0, cudaSuccess; }
 inline cudaError_t cudaDriverGetVersion(int* v) { return *v = 0, cudaSuccess; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int);
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -232,6 +242,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned);
 cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
 cudaError_t cudaEventSynchronize(cudaEvent_t);
 cudaError_t cudaEventDestroy(cudaEvent_t);
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long long = 0);
@@ -241,5 +252,5 @@ cudaError_t cudaGraphDestroy(cudaGraph_t);
 
 namespace simt {
 // What <<<>>> does: waits its turn, or joins the graph that is being captured.
-cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread);
+cudaError_t launch(const void* function, const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread);
 }  // namespace simt

@@ -2,12 +2,14 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <ratio>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -313,10 +315,25 @@ int __syncthreads_or(int predicate) {
 namespace {
 
 constexpr size_t kShared[] = {232448, 101376};  // bytes that a block may have: of a data centre's cards, of all others
-int current = 0;                                // device
+thread_local int current = 0;                   // device, of each thread its own
+
+std::mutex limits_guard;
+std::unordered_map<const void*, size_t> limits;  // bytes of dynamic shared memory by kernel, where they were asked for
+bool allowed(const void* function, size_t shared_bytes) {
+    const std::lock_guard lock(limits_guard);
+    const auto limit = limits.find(function);
+    return shared_bytes <= (limit == limits.end() ? 48 << 10 : limit->second);
+}
 
 }  // namespace
 cudaError_t cudaSetDevice(int device) { return current = device, cudaSuccess; }
+cudaError_t cudaGetDevice(int* device) { return *device = current, cudaSuccess; }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) { return *value = static_cast<int>(kShared[device]), cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute, int bytes) {
+    const std::lock_guard lock(limits_guard);
+    limits[function] = static_cast<size_t>(bytes);
+    return cudaSuccess;
+}
 
 struct SimtGraph {
     std::deque<std::function<void()>> nodes;
@@ -352,6 +369,8 @@ struct SimtStream {
 struct SimtEvent {
     SimtStream* stream = nullptr;  // that recorded it
     uint64_t at = 0;               // what was queued before it
+    bool timed = false;
+    std::chrono::steady_clock::time_point when;
 };
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) { return *s = new SimtStream, cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t s) { return s->run_until(s->end()), delete s, cudaSuccess; }
@@ -359,17 +378,31 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s) { return s->run_until(s->end()
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
     return s->later([from = e->stream, at = e->at] { from->run_until(at); });
 }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) { return *e = new SimtEvent, cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return *e = {s, s->end()}, cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned flags) { return *e = new SimtEvent{.timed = flags == cudaEventDefault}, cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+    if (e->timed) s->later([e] { e->when = std::chrono::steady_clock::now(); });
+    return e->stream = s, e->at = s->end(), cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
+    return *ms = std::chrono::duration<float, std::milli>(to->when - from->when).count(), cudaSuccess;
+}
 cudaError_t cudaEventSynchronize(cudaEvent_t e) { return e->stream ? e->stream->run_until(e->at) : cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t e) { return delete e, cudaSuccess; }
 
-cudaError_t simt::launch(const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, std::function<void()> thread) {
+cudaError_t simt::launch(const void* function, const char* name, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+                         std::function<void()> thread) {
     const size_t threads = size_t{block.x} * block.y * block.z;
-    if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > kShared[stream->device])
+    if (threads == 0 || threads > 1024 || size_t{grid.x} * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535 || shared_bytes > kShared[stream->device] ||
+        !allowed(function, shared_bytes) || current != stream->device)  // a GPU's runtime knows no streams of other devices
         return cudaErrorInvalidConfiguration;
     if (launches_until_failure > 0 && --launches_until_failure == 0) return cudaErrorInvalidValue;
-    return stream->later([=, thread = std::move(thread)] { run(grid, block, shared_bytes, name, thread); });
+    return stream->later([=, thread = std::move(thread)] {
+        if (!allowed(function, shared_bytes)) {  // it was less by the time a graph came to it
+            std::fprintf(stderr, "kernel %s: %zu bytes of shared memory are more than it may have\n", name, shared_bytes);
+            std::abort();
+        }
+        run(grid, block, shared_bytes, name, thread);
+    });
 }
 
 const char* cudaGetErrorString(cudaError_t e) {
