@@ -94,28 +94,42 @@ void draw_blocks(DType type, const Random& random, int64_t first, int64_t n, voi
     constexpr int64_t kPiece = 4096;  // values: they stay in the first cache
     const DTypeInfo& row = info(type);
     auto* to = static_cast<uint8_t*>(data);
-    for (int64_t at = 0; at < n && row.encode; at += kPiece) {
+    const bool bits = row.block == 256;
+    for (int64_t at = 0; at < n && !bits; at += kPiece) {
         const int64_t count = std::min(kPiece, n - at);
         float values[kPiece];
         draw_values(random, first + at, {values, static_cast<size_t>(count)});
         encode(type, values, count, to + at / row.block * row.bytes);
     }
-    for (int64_t at = 0; at < n && !row.encode; at += row.block, to += row.bytes) {
+    for (int64_t at = 0; at < n && bits; at += row.block, to += row.bytes) {
         for (int k = 0; k < row.bytes; k += 8) {
-            const uint64_t bits = four(random.seed, (first + at) / 4 + k / 8);
-            std::memcpy(to + k, &bits, static_cast<size_t>(std::min(8, row.bytes - k)));
+            const uint64_t word = four(random.seed, (first + at) / 4 + k / 8);
+            std::memcpy(to + k, &word, static_cast<size_t>(std::min(8, row.bytes - k)));
         }
-        const auto scale = [&](float d) {
+        const auto scales = [&](float d, float of_minimums) {
             const uint16_t half = float_to_f16(d);
             if (row.halves[0] >= 0) write(to + row.halves[0], half);
+            if (row.halves[1] >= 0) write(to + row.halves[1], float_to_f16(of_minimums));
             for (int k = 0; row.halves[0] < 0 && k < 4; ++k)  // iq1_m has a nibble of it on top of each of four u16
                 to[49 + 2 * k] = static_cast<uint8_t>((to[49 + 2 * k] & 15) | (half >> 4 * k & 15) << 4);
         };
-        float values[256], squares = 0;
-        scale(1);
+        const auto sum_of = [](const float (&values)[256], bool squares) {
+            float sum = 0;
+            for (const float v : values) sum += squares ? v * v : v;
+            return sum;
+        };
+        float values[256], minimums[256], ratio = 0;
+        scales(1, 0);
         row.decode(to, values);
-        for (const float v : values) squares += v * v;
-        scale(random.scale / std::sqrt(3 * squares / 256));
+        if (row.halves[1] >= 0) {  // the mean is zero
+            scales(0, 1);
+            row.decode(to, minimums);
+            const float below = sum_of(minimums, false);
+            ratio = below != 0 ? -sum_of(values, false) / below : 0;
+            for (int i = 0; i < 256; ++i) values[i] += ratio * minimums[i];
+        }
+        const float d = random.scale / std::sqrt(3 * sum_of(values, true) / 256);
+        scales(d, d * ratio);
     }
 }
 

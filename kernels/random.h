@@ -35,8 +35,8 @@ inline void draw_values(const Random& random, int64_t first, std::span<float> va
     }
 }
 
-// The same values in blocks of a type, to their nearest (dtype.cpp); first is a multiple of 256. Of a type that nothing here writes, random places in its
-// codebook and signs, under a scale that gives them the same size.
+// The same values in blocks of a type, to their nearest (dtype.cpp); first is a multiple of 256. Of a type with blocks of 256 random bits, under scales that give
+// the values the same size and no mean: a search for the nearest, or no way to search, would keep 48 thousand million weights waiting for half an hour.
 void draw_blocks(DType type, const Random& random, int64_t first, int64_t n, void* data);
 
 }  // namespace klp

@@ -133,6 +133,9 @@ TEST(DTypes, DrawnBlocksHaveTheSizeAskedFor) {
         Floats values(4096);
         decode(row.type, bytes.data(), 4096, values.data());
         EXPECT_NEAR(rms(values, Floats(4096)), 0.25 / std::sqrt(3.0), 0.02) << row.name;
+        double sum = 0;
+        for (const float v : values) sum += v;
+        EXPECT_NEAR(sum / 4096, 0, 0.02) << row.name;
     }
 }
 

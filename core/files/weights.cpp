@@ -76,7 +76,7 @@ private:
     void make(const TensorInfo& t, std::byte* data) const {
         constexpr int64_t kPiece = 4096;  // values at a time: they stay in the first cache, and are whole blocks of every type
         const DTypeInfo& row = info(t.type);
-        if (!row.encode) return draw_blocks(t.type, {tensor_seed(t.name, seed_), matrix_scale(t.name, t.shape.back())}, 0, value_count(t), data);
+        if (row.block == 256) return draw_blocks(t.type, {tensor_seed(t.name, seed_), matrix_scale(t.name, t.shape.back())}, 0, value_count(t), data);
         std::vector<float> values(kPiece);
         for (int64_t at = 0, n = value_count(t); at < n; at += kPiece) {
             values.resize(static_cast<size_t>(std::min(kPiece, n - at)));
