@@ -111,7 +111,9 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     });
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     resize(QSize(1440, 900).boundedTo(screen()->availableSize() - QSize(0, style()->pixelMetric(QStyle::PM_TitleBarHeight))));
+    zoom_ = QSettings().value("zoom", 1.0).toDouble();
     if (!restore_layout()) apply_layout("explore");
+    set_text_size(zoom_);
     fit_screen();
     replay_bar_->parentWidget()->hide();
     refresh_actions();
@@ -199,6 +201,16 @@ void MainWindow::make_menus() {
         menu("View")->removeAction(a);
         layouts->addAction(a);
     }
+    QMenu* sizes = menu("View")->addMenu(tr("Text size"));
+    const auto size = [&](const char* id, const QString& text, const QList<QKeySequence>& keys, double times) {
+        QAction* a = add_action("View", id, text, keys.first(), [this, times] { set_text_size(times == 0 ? 1 : zoom_ * times); });
+        a->setShortcuts(keys);
+        menu("View")->removeAction(a);
+        sizes->addAction(a);
+    };
+    size("text-larger", tr("Larger"), {QKeySequence("Ctrl++"), QKeySequence("Ctrl+=")}, 1.1);
+    size("text-smaller", tr("Smaller"), {QKeySequence("Ctrl+-")}, 1 / 1.1);
+    size("text-usual", tr("As usual"), {QKeySequence("Ctrl+0")}, 0);
     QMenu* themes = menu("View")->addMenu("Theme");
     auto* group = new QActionGroup(this);
     int choice = 0;
@@ -522,9 +534,15 @@ void MainWindow::apply_layout(const QString& name) {
     if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
     if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
-    QFont font = QApplication::font();
-    if (name == "present") font.setPointSizeF(font.pointSizeF() * 1.4);
-    setFont(font);
+    present_ = name == "present";
+    set_text_size(zoom_);
+}
+
+void MainWindow::set_text_size(double factor) {
+    constexpr double kLeast = 0.8, kMost = 2, kPresent = 1.5;
+    zoom_ = std::clamp(factor, kLeast, kMost);
+    QSettings().setValue("zoom", zoom_);
+    set_zoom(std::min(kMost, zoom_ * (present_ ? kPresent : 1)));
 }
 
 void MainWindow::save_layout() const {

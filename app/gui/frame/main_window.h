@@ -29,6 +29,7 @@ public:
     // Named arrangements of the docks: "chat", "explore" (the default), "monitor", "present".
     void apply_layout(const QString& name);
     void show_panel(const QString& id);
+    void set_text_size(double factor);  // of all text, kept for the next time
     Panel* panel(const QString& id) const;
     QAction* action(const QString& id) const;
     // A dock on the left or at the bottom, under View. `id` is for settings and tests.
@@ -83,6 +84,8 @@ private:
     ReplayBar* replay_bar_ = nullptr;
     StartPage* start_ = nullptr;
     Keys* keys_ = nullptr;
+    double zoom_ = 1;
+    bool present_ = false;
     bool shown_ = false, resizing_ = false, hid_conversations_ = false;
     int known_width_ = 0;  // of the window, for which its columns are right
     std::map<QString, QDockWidget*> docks_;

@@ -33,23 +33,21 @@ QLabel* label(const QString& text, QWidget* parent, double scale = 1, bool muted
 class ElidedButton : public QPushButton {
 public:
     ElidedButton(const QString& text, QWidget* parent) : QPushButton(text, parent), whole_(text) {
-        ensurePolished();
         setAutoDefault(true);
-        wide_ = QPushButton::sizeHint().width();
         setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
     }
-    QSize sizeHint() const override { return {wide_, QPushButton::sizeHint().height()}; }
+    QSize sizeHint() const override { return {fontMetrics().horizontalAdvance(whole_) + kAround, QPushButton::sizeHint().height()}; }
     QSize minimumSizeHint() const override { return {48, QPushButton::sizeHint().height()}; }
 
 protected:
     void resizeEvent(QResizeEvent* event) override {
         QPushButton::resizeEvent(event);
-        setText(width() >= wide_ ? whole_ : fontMetrics().elidedText(whole_, Qt::ElideRight, std::max(10, width() - 22)));
+        setText(fontMetrics().elidedText(whole_, Qt::ElideRight, std::max(10, width() - kAround + 2)));
     }
 
 private:
+    static constexpr int kAround = 24;
     QString whole_;
-    int wide_ = 0;
 };
 
 }  // namespace
