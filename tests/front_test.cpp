@@ -29,6 +29,7 @@
 #include "app/gui/frame/main_window.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/start_page.h"
+#include "app/gui/frame/tour.h"
 #include "app/gui/frame/vitals.h"
 #include "core/runs/replay_run.h"
 #include "tests/gui_support.h"
@@ -587,6 +588,69 @@ TEST_F(FrontDoor, AStarterOpensItsLensOnTheTokenItIsAbout) {
     say("");
     chats->new_chat();
     EXPECT_EQ(window->banner().text(), "");
+}
+
+TEST_F(FrontDoor, TheTourGoesOnWhenThePersonDoesTheThing) {
+    Tour* tour = window->tour();
+    EXPECT_EQ(tour->step(), -1);
+    auto* take = window->findChild<QPushButton*>("take-tour");
+    ASSERT_TRUE(take && take->isVisible());
+    QTest::mouseClick(take, Qt::LeftButton);
+    auto *callout = window->findChild<QWidget*>("tour"), *ring = window->findChild<QWidget*>("tour-ring");
+    const auto beside = [&](QWidget* target) {  // the ring is around it, and the callout does not cover it
+        tour->look();
+        const QRect at(target->mapTo(window.get(), QPoint()), target->size());
+        EXPECT_TRUE(callout->isVisible() && ring->isVisible()) << tour->step();
+        EXPECT_TRUE(ring->geometry().contains(at.center())) << tour->step();
+        EXPECT_FALSE(callout->geometry().intersects(at)) << tour->step();
+        EXPECT_TRUE(window->rect().contains(callout->geometry())) << tour->step();
+        for (const QLabel* l : callout->findChildren<QLabel*>()) EXPECT_GE(l->height(), l->heightForWidth(l->width())) << l->text().toStdString();
+    };
+    for (const QSize& size : kSizes) {
+        window->resize(size);
+        settle();
+        beside(window->findChild<StartPage*>()->focusProxy());
+    }
+    window->resize(1440, 900);
+    settle();
+    QTest::mouseClick(qobject_cast<QPushButton*>(window->findChild<StartPage*>()->focusProxy()), Qt::LeftButton);
+    tour->look();
+    EXPECT_EQ(tour->step(), 1);
+    settle();
+    auto* replay = dynamic_cast<ReplayRun*>(&session->run());
+    ASSERT_NE(replay, nullptr);
+    replay->seek(60);
+    session->tick();
+    tour->look();
+    EXPECT_EQ(tour->step(), 1) << "it waits for the person";
+    window->action("replay-play")->trigger();
+    tour->look();
+    EXPECT_EQ(tour->step(), 2);
+    session->selection().set_channel(1, 2, 3);
+    tour->look();
+    EXPECT_EQ(tour->step(), 3);
+    beside(window->findChild<QDockWidget*>("dock-timeline")->widget());
+    session->selection().set_token(5);
+    tour->look();
+    EXPECT_EQ(tour->step(), 4);
+    window->action("show-state")->trigger();
+    settle();
+    tour->look();
+    EXPECT_EQ(tour->step(), 5);
+    QTest::mouseClick(window->findChild<QPushButton*>("tour-next"), Qt::LeftButton);
+    EXPECT_EQ(tour->step(), 6) << "or is told to go on";
+    window->action("replay-leave")->trigger();
+    tour->look();
+    EXPECT_EQ(tour->step(), 7);
+    settle();
+    beside(&window->chat_view().composer());
+    EXPECT_EQ(window->focusWidget(), &window->chat_view().composer().text());
+    QTest::mouseClick(window->findChild<QPushButton*>("tour-end"), Qt::LeftButton);
+    EXPECT_EQ(tour->step(), -1);
+    EXPECT_FALSE(callout->isVisible() || ring->isVisible());
+    window->action("tour")->trigger();
+    EXPECT_EQ(tour->step(), 0) << "again, whenever one likes";
+    tour->stop();
 }
 
 TEST_F(FrontDoor, TheBadgeFollowsTheTheme) {
