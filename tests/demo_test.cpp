@@ -104,6 +104,14 @@ TEST(Prompts, EachOfThemWorksWithTheEmbeddedModel) {
             ASSERT_TRUE(talk->ask(turn, ws, greedy)) << s.title;
         }
         for (const auto& words : s.expect) EXPECT_THAT(talk->node(talk->tip()).text, testing::HasSubstr(words)) << s.title;
+        if (s.layer >= 0) {
+            EXPECT_EQ(checkpoint->config.layer_kinds[static_cast<size_t>(s.layer)], "kda") << s.title;
+            EXPECT_LT(s.head, checkpoint->config.kda_heads) << s.title;
+        }
+        std::string said;  // by whom the word is pinned
+        for (const auto& turn : s.turns) said += turn;
+        if (s.pin_answer) said = talk->node(talk->tip()).text;
+        EXPECT_THAT(said, testing::HasSubstr(s.pin)) << s.title;
     }
 }
 
@@ -117,6 +125,8 @@ TEST(Prompts, WhatIsWrongIsNamedWithItsField) {
         {"[{" + good + R"(}, {"title": 3}])", "[1].title is not a text"},
         {R"([{"title": "t", "watch": "w.", "lens": "decay", "turns": [], "expect": ["x"]}])", "[0].turns is not a list of texts"},
         {R"([{"title": "t", "watch": "w.", "lens": "colour", "turns": ["hi"], "expect": ["x"]}])", "[0].lens is no lens: 'colour'"},
+        {"[{" + good + R"(, "pin": 3}])", "[0].pin is not a text"},
+        {"[{" + good + R"(, "head": [1, -1]}])", "[0].head is not a layer and a head"},
         {"[{", "is not valid JSON"},
     };
     for (const auto& [text, sentence] : cases) {
@@ -125,10 +135,13 @@ TEST(Prompts, WhatIsWrongIsNamedWithItsField) {
         ASSERT_FALSE(read) << text;
         EXPECT_THAT(read.error().message, testing::AllOf(testing::HasSubstr("prompts.json"), testing::HasSubstr(sentence)));
     }
-    std::ofstream(home / "prompts.json") << "[{" << good << R"(, "system": "s"}])";
+    std::ofstream(home / "prompts.json") << "[{" << good << R"(, "system": "s", "pin_answer": "x", "head": [1, 2]}])";
     const auto read = read_prompts(home / "prompts.json");
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->at(0).system, "s");
+    EXPECT_EQ(read->at(0).pin, "x");
+    EXPECT_TRUE(read->at(0).pin_answer);
+    EXPECT_EQ(std::pair(read->at(0).layer, read->at(0).head), std::pair(1, 2));
     fs::remove_all(home);
 }
 

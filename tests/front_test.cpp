@@ -6,6 +6,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenuBar>
+#include <QPointer>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSlider>
@@ -22,11 +23,13 @@
 
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
+#include "app/gui/chat/starters.h"
 #include "app/gui/frame/banner.h"
 #include "app/gui/frame/keys.h"
 #include "app/gui/frame/main_window.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/start_page.h"
+#include "app/gui/frame/tour.h"
 #include "app/gui/frame/vitals.h"
 #include "core/runs/replay_run.h"
 #include "tests/gui_support.h"
@@ -66,8 +69,9 @@ protected:
         const auto* ask = last<MakeAnswer>();
         ASSERT_NE(ask, nullptr) << "nothing was asked";
         std::vector<Event> events{PhaseChanged{Phase::decoding}};
+        int64_t position = session->trace().size();
         for (const char c : text)
-            events.push_back(TokenMade{.answer = ask->answer, .position = position_++, .id = 300, .text = std::string(1, c), .nanoseconds = 1000});
+            events.push_back(TokenMade{.answer = ask->answer, .position = position++, .id = 300, .text = std::string(1, c), .nanoseconds = 1000});
         events.push_back(AnswerDone{.answer = ask->answer, .end = Generation::End::stop_token, .tokens = static_cast<int64_t>(text.size())});
         events.push_back(PhaseChanged{Phase::ready});
         play(std::move(events));
@@ -97,9 +101,6 @@ protected:
     std::unique_ptr<Session> session;
     std::unique_ptr<Chats> chats;
     std::unique_ptr<MainWindow> window;
-
-private:
-    int64_t position_ = 0;
 };
 
 TEST_F(FrontDoor, EveryButtonIsInsideAtEverySize) {
@@ -529,6 +530,127 @@ TEST_F(FrontDoor, ARecordingHasItsOwnNameAndAClickGoesThere) {
     QTest::mouseClick(buttons()[0], Qt::LeftButton);
     EXPECT_FALSE(chats->recorded());
     EXPECT_EQ(window->banner().text(), "");
+}
+
+TEST_F(FrontDoor, TextHasTheSizeOneLikesAndPresentEnlargesAll) {
+    std::vector<std::pair<QPointer<QWidget>, double>> usual;
+    for (QWidget* w : window->findChildren<QWidget*>()) usual.emplace_back(w, w->font().pointSizeF());
+    const auto all_are = [&](double times) {
+        int wrong = 0, seen = 0;
+        for (const auto& [w, points] : usual)
+            if (w) ++seen, wrong += std::abs(w->font().pointSizeF() - times * points) > 0.05 * points;
+        EXPECT_EQ(wrong, 0) << times;
+        EXPECT_GT(seen, 500);
+    };
+    window->action("text-larger")->trigger();
+    all_are(1.1);
+    EXPECT_NEAR(QSettings().value("zoom").toDouble(), 1.1, 1e-9);
+    window->action("text-usual")->trigger();
+    all_are(1);
+    window->action("layout-present")->trigger();
+    all_are(1.5);
+    window->action("layout-explore")->trigger();
+    all_are(1);
+    for (int i = 0; i < 20; ++i) window->action("text-larger")->trigger();
+    all_are(2);
+    window->action("text-usual")->trigger();
+    all_are(1);
+}
+
+TEST_F(FrontDoor, AStarterOpensItsLensOnTheTokenItIsAbout) {
+    load();
+    window->resize(1440, 900);
+    const auto begin = [&](const QString& title) {
+        chats->new_chat();
+        for (auto* b : window->findChildren<StarterButton*>())
+            if (b->text() == title) return b->click();
+        ADD_FAILURE() << title.toStdString();
+    };
+    session->selection().set_head(2, 3);
+    begin("A color over distance");
+    EXPECT_EQ(session->selection().layer(), 0);
+    EXPECT_EQ(session->selection().head(), 0);
+    EXPECT_TRUE(window->panel("decay")->in_sight());
+    // A tokenizer that tells what was fed, a word a token.
+    std::map<int32_t, Tokenizer::Piece> pieces;
+    const char* const words[] = {"My", " favorite", " color", " is", " gr", "een", "."};
+    for (int32_t i = 0; i < 7; ++i) pieces[i] = {words[i], false};
+    auto talks = std::make_shared<RunCard>(*card);
+    talks->tokenizer = std::make_shared<const Tokenizer>(Tokenizer::of_pieces(pieces));
+    play({Loaded{talks}, PhaseChanged{Phase::ready}});
+    begin("A color over distance");
+    play({PromptFed{0, {0, 1, 2, 3, 4, 5, 6}}});
+    say("green, I see");
+    EXPECT_EQ(session->selection().token(), 5) << "the last piece of where it was told";
+    EXPECT_TRUE(window->banner().text().startsWith("Watch: ")) << "for as long as this talk is shown";
+    chats->stop();
+    play({PhaseChanged{Phase::ready}});
+    say("");
+    chats->new_chat();
+    EXPECT_EQ(window->banner().text(), "");
+}
+
+TEST_F(FrontDoor, TheTourGoesOnWhenThePersonDoesTheThing) {
+    Tour* tour = window->tour();
+    EXPECT_EQ(tour->step(), -1);
+    auto* take = window->findChild<QPushButton*>("take-tour");
+    ASSERT_TRUE(take && take->isVisible());
+    QTest::mouseClick(take, Qt::LeftButton);
+    auto *callout = window->findChild<QWidget*>("tour"), *ring = window->findChild<QWidget*>("tour-ring");
+    const auto beside = [&](QWidget* target) {  // the ring is around it, and the callout does not cover it
+        tour->look();
+        const QRect at(target->mapTo(window.get(), QPoint()), target->size());
+        EXPECT_TRUE(callout->isVisible() && ring->isVisible()) << tour->step();
+        EXPECT_TRUE(ring->geometry().contains(at.center())) << tour->step();
+        EXPECT_FALSE(callout->geometry().intersects(at)) << tour->step();
+        EXPECT_TRUE(window->rect().contains(callout->geometry())) << tour->step();
+        for (const QLabel* l : callout->findChildren<QLabel*>()) EXPECT_GE(l->height(), l->heightForWidth(l->width())) << l->text().toStdString();
+    };
+    for (const QSize& size : kSizes) {
+        window->resize(size);
+        settle();
+        beside(window->findChild<StartPage*>()->focusProxy());
+    }
+    window->resize(1440, 900);
+    settle();
+    QTest::mouseClick(qobject_cast<QPushButton*>(window->findChild<StartPage*>()->focusProxy()), Qt::LeftButton);
+    tour->look();
+    EXPECT_EQ(tour->step(), 1);
+    settle();
+    auto* replay = dynamic_cast<ReplayRun*>(&session->run());
+    ASSERT_NE(replay, nullptr);
+    replay->seek(60);
+    session->tick();
+    tour->look();
+    EXPECT_EQ(tour->step(), 1) << "it waits for the person";
+    window->action("replay-play")->trigger();
+    tour->look();
+    EXPECT_EQ(tour->step(), 2);
+    session->selection().set_channel(1, 2, 3);
+    tour->look();
+    EXPECT_EQ(tour->step(), 3);
+    beside(window->findChild<QDockWidget*>("dock-timeline")->widget());
+    session->selection().set_token(5);
+    tour->look();
+    EXPECT_EQ(tour->step(), 4);
+    window->action("show-state")->trigger();
+    settle();
+    tour->look();
+    EXPECT_EQ(tour->step(), 5);
+    QTest::mouseClick(window->findChild<QPushButton*>("tour-next"), Qt::LeftButton);
+    EXPECT_EQ(tour->step(), 6) << "or is told to go on";
+    window->action("replay-leave")->trigger();
+    tour->look();
+    EXPECT_EQ(tour->step(), 7);
+    settle();
+    beside(&window->chat_view().composer());
+    EXPECT_EQ(window->focusWidget(), &window->chat_view().composer().text());
+    QTest::mouseClick(window->findChild<QPushButton*>("tour-end"), Qt::LeftButton);
+    EXPECT_EQ(tour->step(), -1);
+    EXPECT_FALSE(callout->isVisible() || ring->isVisible());
+    window->action("tour")->trigger();
+    EXPECT_EQ(tour->step(), 0) << "again, whenever one likes";
+    tour->stop();
 }
 
 TEST_F(FrontDoor, TheBadgeFollowsTheTheme) {

@@ -42,6 +42,19 @@ Result<std::vector<Starter>> read_prompts(const std::filesystem::path& file) {
         constexpr std::string_view kLenses[] = {"decay", "state", "memory", "race", "experts", "logits", "attention"};
         where = item + ".lens";
         if (std::find(std::begin(kLenses), std::end(kLenses), s.lens) == std::end(kLenses)) return wrong("is no lens: " + in_quotes(s.lens));
+        for (auto [name, answer] : {std::pair("pin", false), std::pair("pin_answer", true)}) {
+            where = item + "." + name;
+            const auto it = entry.find(name);
+            if (it == entry.end()) continue;
+            if (!it->is_string() || it->get_ref<const std::string&>().empty()) return wrong("is not a text");
+            s.pin = *it, s.pin_answer = answer;
+        }
+        where = item + ".head";
+        if (const auto it = entry.find("head"); it != entry.end()) {
+            const auto whole = [](const auto& n) { return n.is_number_unsigned() && n < 1000; };
+            if (!it->is_array() || it->size() != 2 || !std::all_of(it->begin(), it->end(), whole)) return wrong("is not a layer and a head");
+            s.layer = (*it)[0], s.head = (*it)[1];
+        }
         starters.push_back(std::move(s));
     }
     return starters;

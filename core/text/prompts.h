@@ -14,6 +14,9 @@ struct Starter {
     std::vector<std::string> turns;   // what the user says, at least one
     std::string watch;                // one sentence: what to look at meanwhile
     std::string lens;                 // where: decay, state, memory, race, experts, logits or attention
+    std::string pin;                  // the word whose token is looked at, where it was said last; "": the newest one
+    bool pin_answer = false;          // said by the model, else by the user
+    int layer = -1, head = -1;        // of the lens; -1: as they are
     std::vector<std::string> expect;  // what the embedded model's greedy answer to the last turn holds
 };
 

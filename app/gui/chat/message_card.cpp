@@ -17,7 +17,9 @@ namespace klp::gui {
 
 namespace {
 
-constexpr int kPad = 12, kGap = 8, kHeader = 26;
+constexpr int kPad = 12, kGap = 8;
+
+int header_of(const QWidget* card) { return std::max(26, card->fontMetrics().height() + 9); }
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
@@ -259,11 +261,11 @@ void MessageCard::take_figures() {
 }
 
 int MessageCard::lay_out(int width) {
-    const int inner = width - 2 * kPad;
+    const int inner = width - 2 * kPad, header = header_of(this);
     // Actions from the right, as many as fit; the menu has them all.
     int right = width - kPad + 4;
     const int room = role_->sizeHint().width() + kPad + 16;
-    more_->setGeometry(right - more_->sizeHint().width(), 8, more_->sizeHint().width(), kHeader);
+    more_->setGeometry(right - more_->sizeHint().width(), 8, more_->sizeHint().width(), header);
     right -= more_->sizeHint().width();
     int needed = 0;
     const auto wanted = [&](QToolButton* b) {
@@ -279,11 +281,11 @@ int MessageCard::lay_out(int width) {
         b->setVisible(shown);
         if (!shown) continue;
         const int w = b->sizeHint().width();
-        b->setGeometry(right - w, 8, w, kHeader);
+        b->setGeometry(right - w, 8, w, header);
         right -= w;
     }
-    role_->setGeometry(kPad, 8, std::max(20, right - kPad - 4), kHeader);
-    int y = 8 + kHeader + 4;
+    role_->setGeometry(kPad, 8, std::max(20, right - kPad - 4), header);
+    int y = 8 + header + 4;
     for (Segment& s : segments_) {
         const int h = s.prose ? s.prose->height_for(inner) : s.code->height_for(inner);
         if (s.prose)
@@ -385,7 +387,7 @@ void MessageCard::contextMenuEvent(QContextMenuEvent* event) { show_menu(event->
 
 void MessageCard::keyPressEvent(QKeyEvent* event) {
     if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter || event->key() == Qt::Key_Menu || event->key() == Qt::Key_Space)
-        show_menu(mapToGlobal(QPoint(width() / 2, kHeader)));
+        show_menu(mapToGlobal(QPoint(width() / 2, header_of(this))));
     else if (event->matches(QKeySequence::Copy))
         copy();
     else

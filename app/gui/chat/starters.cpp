@@ -90,6 +90,10 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     grid->setColumnStretch(1, 1);
     column->addLayout(grid);
     column->addStretch(1);
+    connect(&chats_.session(), &Session::answer_done, this, &Starters::pin);
+    connect(&chats_, &Chats::line_changed, this, [this] {
+        if (&chats_.chat() != talk_) begun_ = nullptr;
+    });
 }
 
 void Starters::begin(size_t number) {
@@ -97,8 +101,30 @@ void Starters::begin(size_t number) {
     QStringList turns;
     for (const std::string& turn : starter.turns) turns << text(turn);
     if (!chats_.send_all(turns, text(starter.system), text(starter.title))) return;
+    begun_ = &starter, talk_ = &chats_.chat();
+    Session& session = chats_.session();
+    session.selection().set_token(Selection::kNewest);
+    if (const RunCard* card = session.card();
+        card && starter.layer >= 0 && starter.layer < card->config.num_hidden_layers && starter.head < card->config.kda_heads)
+        session.selection().set_head(starter.layer, starter.head);
     emit lens_asked(text(starter.lens));
-    chats_.session().say("Watch: " + text(starter.watch), {}, false);
+    session.say({tr("Watch: %1").arg(text(starter.watch)), {}, false, [this, talk = talk_] { return &chats_.chat() == talk; }});
+}
+
+// The token that the starter is about, as soon as it was said: the last piece of the word, where it was said last.
+void Starters::pin() {
+    if (!begun_ || begun_->pin.empty() || &chats_.chat() != talk_) return;
+    const TraceStore& trace = chats_.session().trace();
+    std::string said;
+    std::vector<int64_t> at;  // the token of each byte
+    for (int64_t p = 0; p < trace.size(); ++p) {
+        const TokenRow& row = trace.row(p);
+        const std::string& piece = row.made == begun_->pin_answer ? row.text : std::string(1, '\0');
+        said += piece;
+        at.resize(said.size(), p);
+    }
+    const size_t found = said.rfind(begun_->pin);
+    if (found != said.npos) chats_.session().selection().set_token(at[found + begun_->pin.size() - 1]);
 }
 
 }  // namespace klp::gui

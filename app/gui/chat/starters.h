@@ -36,8 +36,11 @@ signals:
     void lens_asked(const QString& id);
 
 private:
+    void pin();
     Chats& chats_;
     std::vector<Starter> starters_;
+    const Starter* begun_ = nullptr;  // and what is looked at follows it
+    const Chat* talk_ = nullptr;
 };
 
 }  // namespace klp::gui

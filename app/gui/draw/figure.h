@@ -37,7 +37,9 @@ protected:
     }
     void changeEvent(QEvent* event) override {
         QWidget::changeEvent(event);
-        if (event->type() == QEvent::FontChange) setFixedHeight(high());
+        if (event->type() != QEvent::FontChange) return;
+        setFixedHeight(high());
+        if (grows_) setFixedWidth(std::max(1, fontMetrics().horizontalAdvance(text_)));
     }
 
 private:

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <initializer_list>
 #include <utility>
+#include <vector>
 
 // The resources of a static library are found only once this was called, outside of any namespace.
 static void use_resources() { Q_INIT_RESOURCE(desktop); }
@@ -179,6 +180,25 @@ void apply_theme(QApplication& app, ThemeChoice choice) {
         QApplication::setFont(font);
     }
     app.setStyleSheet(style_sheet(t));
+}
+
+// Under a style sheet no widget takes the program's font anew, so each gets its size: as it was, times so many. All are taken before any is set, for a widget
+// that only inherits one must not be scaled twice.
+void set_zoom(double factor) {
+    static double now = 1;
+    const double ratio = factor / std::exchange(now, factor);
+    if (std::abs(ratio - 1) < 1e-9) return;
+    std::vector<std::pair<QWidget*, double>> sized;
+    for (QWidget* w : QApplication::allWidgets())
+        if (w->font().pointSizeF() > 0) sized.emplace_back(w, w->font().pointSizeF() * ratio);
+    QFont font = QApplication::font();
+    font.setPointSizeF(font.pointSizeF() * ratio);
+    QApplication::setFont(font);
+    for (const auto& [w, points] : sized) {
+        QFont own = w->font();
+        own.setPointSizeF(points);
+        w->setFont(own);
+    }
 }
 
 const std::array<QRgb, 256>& sequential_map() {

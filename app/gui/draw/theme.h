@@ -21,6 +21,9 @@ enum class ThemeChoice { system, light, dark };
 // Style, palette and font of the whole program. `system` follows the palette that the program was started with.
 void apply_theme(QApplication& app, ThemeChoice choice);
 
+// Everything that is written, so many times its usual size.
+void set_zoom(double factor);
+
 // 256 colours, perceptually even: lightness rises along `sequential`, and falls from the middle of `diverging` to both ends (rises in dark themes).
 const std::array<QRgb, 256>& sequential_map();
 const std::array<QRgb, 256>& diverging_map(bool dark);

@@ -30,6 +30,7 @@
 #include "app/gui/frame/run_bar.h"
 #include "app/gui/frame/start_page.h"
 #include "app/gui/frame/timeline.h"
+#include "app/gui/frame/tour.h"
 #include "app/gui/frame/vitals.h"
 #include "core/files/foreign.h"
 #include "core/files/resources.h"
@@ -100,6 +101,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     make_baseline_menu();
     make_chat_menu();
     make_capture();
+    make_tour();
     for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed, &Chats::line_changed})
         connect(&chats_, changed, this, &MainWindow::refresh_actions);
     connect(&session_, &Session::card_changed, this, &MainWindow::refresh_actions);
@@ -111,7 +113,9 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     });
     add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     resize(QSize(1440, 900).boundedTo(screen()->availableSize() - QSize(0, style()->pixelMetric(QStyle::PM_TitleBarHeight))));
+    zoom_ = QSettings().value("zoom", 1.0).toDouble();
     if (!restore_layout()) apply_layout("explore");
+    set_text_size(zoom_);
     fit_screen();
     replay_bar_->parentWidget()->hide();
     refresh_actions();
@@ -199,6 +203,16 @@ void MainWindow::make_menus() {
         menu("View")->removeAction(a);
         layouts->addAction(a);
     }
+    QMenu* sizes = menu("View")->addMenu(tr("Text size"));
+    const auto size = [&](const char* id, const QString& text, const QList<QKeySequence>& keys, double times) {
+        QAction* a = add_action("View", id, text, keys.first(), [this, times] { set_text_size(times == 0 ? 1 : zoom_ * times); });
+        a->setShortcuts(keys);
+        menu("View")->removeAction(a);
+        sizes->addAction(a);
+    };
+    size("text-larger", tr("Larger"), {QKeySequence("Ctrl++"), QKeySequence("Ctrl+=")}, 1.1);
+    size("text-smaller", tr("Smaller"), {QKeySequence("Ctrl+-")}, 1 / 1.1);
+    size("text-usual", tr("As usual"), {QKeySequence("Ctrl+0")}, 0);
     QMenu* themes = menu("View")->addMenu("Theme");
     auto* group = new QActionGroup(this);
     int choice = 0;
@@ -423,6 +437,7 @@ void MainWindow::make_capture() {
     button->setAccessibleName("Record");
     run_bar_->extras()->addWidget(button);
     auto* replay = new QToolButton(run_bar_);
+    replay->setObjectName("replay");
     replay->setText("Replay");
     replay->setAccessibleName("Replay a recording");
     replay->setToolTip("Watch a recorded run in the same lenses");
@@ -453,6 +468,77 @@ void MainWindow::make_capture() {
     connect(&session_, &Session::card_changed, this, update);
     connect(replay_bar_, &ReplayBar::replaying_changed, this, update);
     update();
+}
+
+// Over the first recorded run, and at its end a talk with the model itself.
+void MainWindow::make_tour() {
+    using Place = TourStep::Place;
+    const auto tab = [this](const QString& title) {
+        for (auto* bar : findChildren<QTabBar*>())
+            for (int i = 0; i < bar->count(); ++i)
+                if (bar->isVisible() && bar->tabText(i).remove('&') == title) return Place{bar, bar->tabRect(i)};
+        return Place{};
+    };
+    const auto seen = [this](const char* id) { return !panel(id)->visibleRegion().isEmpty(); };
+    const auto title = [this](const char* id) { return docks_.at(id)->windowTitle(); };
+    struct Chosen {
+        int64_t token = 0;
+        int layer = 0, head = 0, channel = 0;
+        bool operator==(const Chosen&) const = default;
+    };
+    const auto now = [this] {
+        const Selection& at = session_.selection();
+        return Chosen{at.token(), at.layer(), at.head(), at.channel()};
+    };
+    const auto before = std::make_shared<Chosen>();
+    const auto remember = [before, now] { *before = now(); };
+    tour_ = new Tour(
+        this, {
+                  {tr("Watch a run"),
+                   tr("A model was recorded while it was told three facts and then asked for them. Press Watch."),
+                   [this] { return chat_view_->at_start() ? Place{start_->first()} : Place{run_bar_->findChild<QWidget*>("replay")}; },
+                   {},
+                   [this] { return replay_bar_->replaying(); }},
+                  {tr("Stop and look"),
+                   tr("Every word that is read or said changes the memory at the right. Press Pause whenever you want to look closer (F8)."),
+                   [this] { return Place{replay_bar_->play_button()}; },
+                   {},
+                   [this] { return replay_bar_->replaying() && !replay_bar_->replay()->playing(); }},
+                  {tr("How fast it forgets"),
+                   tr("Each cell is one channel of the memory. A bright one keeps what it holds for pages, a dark one for a syllable. Click on a bright cell."),
+                   [this] { return Place{panel("decay")->findChild<HeatMap*>()}; }, [this, remember] { show_panel("decay"), remember(); },
+                   [before, now] { return Chosen(*before) != now(); }},
+                  {tr("Every token in a line"), tr("The timeline has all tokens from left to right. Click on one: every lens goes to that moment."),
+                   [this] { return Place{docks_.at("timeline")->isVisible() ? docks_.at("timeline")->widget() : nullptr}; }, remember,
+                   [before, now] { return before->token != now().token; }},
+                  {tr("What one head holds"),
+                   tr("A state is a matrix of constant size. Open State to see the one of this head at that moment."),
+                   [tab, title] { return tab(title("state")); },
+                   {},
+                   [seen] { return seen("state"); }},
+                  {tr("What it costs"),
+                   tr("The states stay as large as they are; only the small cache of every fourth layer grows. Open Memory to see both."),
+                   [tab, title] { return tab(title("memory")); },
+                   {},
+                   [seen] { return seen("memory"); }},
+                  {tr("Now live"),
+                   tr("That was a recording. Leave it, and the model itself is at hand."),
+                   [this] { return Place{replay_bar_->leave_button()}; },
+                   {},
+                   [this] { return !replay_bar_->replaying(); }},
+                  {tr("Tell it your name"), tr("Write “My name is …” and press Enter; then ask it what your name is. The model runs here, on this machine."),
+                   [this] { return Place{&chat_view_->composer()}; },
+                   [this] {
+                       if (!session_.live()) chats_.new_chat();
+                       chat_view_->focus_composer();
+                   },
+                   [this] { return session_.live() && chats_.answered_message() > 0; }},
+              });
+    connect(tour_, &Tour::ended, this, [this](bool whole) {
+        if (whole) session_.say({tr("That was the tour. Every lens has a ? that says what it shows; the tour is in the Help menu."), {}, false});
+    });
+    add_action("Help", "tour", tr("Take the tour"), QKeySequence("Ctrl+F1"), [this] { tour_->start(); });
+    connect(start_, &StartPage::tour_asked, tour_, &Tour::start);
 }
 
 void MainWindow::open_recording(const QString& file) {
@@ -522,9 +608,15 @@ void MainWindow::apply_layout(const QString& name) {
     if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
     if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
-    QFont font = QApplication::font();
-    if (name == "present") font.setPointSizeF(font.pointSizeF() * 1.4);
-    setFont(font);
+    present_ = name == "present";
+    set_text_size(zoom_);
+}
+
+void MainWindow::set_text_size(double factor) {
+    constexpr double kLeast = 0.8, kMost = 2, kPresent = 1.5;
+    zoom_ = std::clamp(factor, kLeast, kMost);
+    QSettings().setValue("zoom", zoom_);
+    set_zoom(std::min(kMost, zoom_ * (present_ ? kPresent : 1)));
 }
 
 void MainWindow::save_layout() const {

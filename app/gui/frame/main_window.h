@@ -19,6 +19,7 @@ class Keys;
 class Recorder;
 class ReplayBar;
 class StartPage;
+class Tour;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -29,6 +30,8 @@ public:
     // Named arrangements of the docks: "chat", "explore" (the default), "monitor", "present".
     void apply_layout(const QString& name);
     void show_panel(const QString& id);
+    Tour* tour() const { return tour_; }
+    void set_text_size(double factor);  // of all text, kept for the next time
     Panel* panel(const QString& id) const;
     QAction* action(const QString& id) const;
     // A dock on the left or at the bottom, under View. `id` is for settings and tests.
@@ -63,6 +66,7 @@ private:
     void watch_notices();
     void refresh_actions();
     void fit_screen();
+    void make_tour();
     void make_room(int before);  // when the window's width has changed
     bool refuse(const QString& path);
     Notice about_models(const QString& what);
@@ -83,6 +87,9 @@ private:
     ReplayBar* replay_bar_ = nullptr;
     StartPage* start_ = nullptr;
     Keys* keys_ = nullptr;
+    Tour* tour_ = nullptr;
+    double zoom_ = 1;
+    bool present_ = false;
     bool shown_ = false, resizing_ = false, hid_conversations_ = false;
     int known_width_ = 0;  // of the window, for which its columns are right
     std::map<QString, QDockWidget*> docks_;

@@ -125,12 +125,12 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     });
     loop_->setText("Loop");
     loop_->setCheckable(true);
-    auto* leave_button = new QToolButton(this);
-    leave_button->setText("Leave the replay");
-    leave_button->setAccessibleName("Leave the replay");
-    leave_button->setToolTip("Back to the engine (Ctrl+Shift+X)");
-    connect(leave_button, &QToolButton::clicked, this, [this] { leave(true); });
-    row->addWidget(leave_button);
+    leave_ = new QToolButton(this);
+    leave_->setText("Leave the replay");
+    leave_->setAccessibleName("Leave the replay");
+    leave_->setToolTip("Back to the engine (Ctrl+Shift+X)");
+    connect(leave_, &QToolButton::clicked, this, [this] { leave(true); });
+    row->addWidget(leave_);
     connect(&session, &Session::drained, this, &ReplayBar::refresh);
     QEvent fresh(QEvent::PaletteChange);
     changeEvent(&fresh);
@@ -174,6 +174,10 @@ void ReplayBar::leave(bool load_again) {
     }
     model_before_.clear();
 }
+
+QWidget* ReplayBar::play_button() const { return play_; }
+
+QWidget* ReplayBar::leave_button() const { return leave_; }
 
 void ReplayBar::play_or_pause() {
     ReplayRun* run = replay();

@@ -25,6 +25,9 @@ public:
     bool replaying() const { return replay() != nullptr; }
     ReplayRun* replay() const { return dynamic_cast<ReplayRun*>(&session_.run()); }
 
+    QWidget* play_button() const;
+    QWidget* leave_button() const;
+
     void play_or_pause();
     void step(int64_t tokens);
     void change_speed(int by);  // one place up or down the list
@@ -40,7 +43,7 @@ private:
     void refresh();
     void show_sign(bool playing);
     Session& session_;
-    QToolButton *play_, *back_, *forward_, *loop_;
+    QToolButton *play_, *back_, *forward_, *loop_, *leave_;
     QSlider* slider_;
     QComboBox* speed_;
     QLabel *title_, *where_;

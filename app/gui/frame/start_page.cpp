@@ -33,23 +33,21 @@ QLabel* label(const QString& text, QWidget* parent, double scale = 1, bool muted
 class ElidedButton : public QPushButton {
 public:
     ElidedButton(const QString& text, QWidget* parent) : QPushButton(text, parent), whole_(text) {
-        ensurePolished();
         setAutoDefault(true);
-        wide_ = QPushButton::sizeHint().width();
         setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
     }
-    QSize sizeHint() const override { return {wide_, QPushButton::sizeHint().height()}; }
+    QSize sizeHint() const override { return {fontMetrics().horizontalAdvance(whole_) + kAround, QPushButton::sizeHint().height()}; }
     QSize minimumSizeHint() const override { return {48, QPushButton::sizeHint().height()}; }
 
 protected:
     void resizeEvent(QResizeEvent* event) override {
         QPushButton::resizeEvent(event);
-        setText(width() >= wide_ ? whole_ : fontMetrics().elidedText(whole_, Qt::ElideRight, std::max(10, width() - 22)));
+        setText(fontMetrics().elidedText(whole_, Qt::ElideRight, std::max(10, width() - kAround + 2)));
     }
 
 private:
+    static constexpr int kAround = 24;
     QString whole_;
-    int wide_ = 0;
 };
 
 }  // namespace
@@ -164,8 +162,13 @@ void StartPage::set_recordings(const std::vector<RecordingInfo>& recordings) {
     if (!any) return;
     watch_->set_text(recordings[0].title + (recordings[0].about.isEmpty() ? QString() : ". " + recordings[0].about));
     watch_->button()->setAccessibleName(tr("Watch %1").arg(recordings[0].title));
-    if (recordings.size() == 1) return;
     std::vector<QWidget*> others;
+    auto* tour = new ElidedButton(tr("Take the tour"), watch_);
+    tour->setObjectName("take-tour");
+    tour->setAccessibleName(tr("Take the tour, eight steps"));
+    tour->setToolTip(tr("Eight steps over this run, at your pace; it can be left at any moment"));
+    connect(tour, &QPushButton::clicked, this, &StartPage::tour_asked);
+    others.push_back(tour);
     for (size_t i = 1; i <= std::min(recordings.size() - 1, kListed); ++i) {
         const RecordingInfo& r = recordings[i];
         auto* button = new ElidedButton(r.title, watch_);
@@ -191,6 +194,8 @@ void StartPage::set_recordings(const std::vector<RecordingInfo>& recordings) {
     }
     watch_->set_more(others);
 }
+
+QPushButton* StartPage::first() const { return static_cast<QPushButton*>(focusProxy()); }
 
 QWidget* StartPage::card_of(const Machine& m) {
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };

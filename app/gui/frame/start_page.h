@@ -42,10 +42,12 @@ class StartPage : public QWidget {
 public:
     StartPage(const Machine& machine, const std::vector<RecordingInfo>& recordings, QWidget* parent = nullptr);
     Shelf& shelf() { return *shelf_; }
+    QPushButton* first() const;                                         // the first thing to do
     void set_recordings(const std::vector<RecordingInfo>& recordings);  // the first is the one to begin with
 
 signals:
     void recording_asked(const QString& file);
+    void tour_asked();
     void embedded_asked();
     void folder_asked();
     void gguf_asked();
