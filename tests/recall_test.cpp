@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "app/gui/frame/main_window.h"
+#include "app/gui/frame/recorder.h"
 #include "app/gui/frame/timeline.h"
 #include "app/gui/frame/timeline_view.h"
 #include "app/opener.h"
@@ -187,6 +188,15 @@ TEST_P(RecallTest, AModelThatIsLoadedAgainAndAReplayThatIsLeft) {
     until([&] { return ids() == line; }, "the line");
     EXPECT_EQ(times(), timed);
     expect_pictures("loaded again");
+
+    const auto recordings = list_recordings();
+    ASSERT_FALSE(recordings.empty());
+    window->open_recording(recordings[0].file);
+    until([&] { return session->card() && !session->live(); }, "a recording");
+    window->action("replay-leave")->trigger();
+    until([&] { return session->live() && ids() == line; }, "the line again");
+    EXPECT_EQ(times(), timed);
+    expect_pictures("a replay that was left");
     ASSERT_FALSE(log.join("").contains("fed again")) << log.join("\n").toStdString();
 }
 
