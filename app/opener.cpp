@@ -42,6 +42,7 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     card->context = what.context > 0 ? std::min(what.context, checkpoint->config.model_max_length) : checkpoint->config.model_max_length;
     card->weight_bytes = (*model)->weight_bytes();
     card->active_bytes = (*model)->active_weight_bytes();
+    card->identity = (*model)->identity();
     card->cache_value_bytes = cache_value_bytes(**model);
     read_generation_defaults(checkpoint->folder, card->sampling, card->predict);
     card->twin = std::filesystem::exists(checkpoint->folder / "twin" / "config.json", none) ? TwinKind::trained : TwinKind::synthetic;

@@ -45,7 +45,7 @@ private:
 
 // A session over a scripted run, with a model loaded.
 struct ScriptedSession {
-    ScriptedSession() {
+    explicit ScriptedSession(std::shared_ptr<const RunCard> of = scripted_card()) : card(std::move(of)) {
         auto run = std::make_unique<ScriptedRun>();
         script = run.get();
         session = std::make_unique<Session>(std::move(run));
@@ -56,10 +56,17 @@ struct ScriptedSession {
         script->play(scripted_answer(*card, number, session->trace().size(), tokens));
         session->tick();
     }
-    std::shared_ptr<const RunCard> card = scripted_card();
+    std::shared_ptr<const RunCard> card;
     ScriptedRun* script = nullptr;
     std::unique_ptr<Session> session;
 };
+
+// Of a model of which only what is in sight is kept.
+inline std::shared_ptr<const RunCard> card_kept_as_seen() {
+    auto card = std::make_shared<RunCard>(*scripted_card());
+    card->active_bytes = 0;
+    return card;
+}
 
 // A lens without its window.
 struct Lens {

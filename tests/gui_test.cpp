@@ -34,6 +34,7 @@ TEST(TraceStore, KeepsNumbersOfAllTokensAndReadingsOfTheNewest) {
 
     TraceStore small(20 * (trace.shape().size() * 4 + 64));
     small.begin(s.card);
+    small.fed({0, std::vector<int32_t>(100, 7)});
     for (int64_t p = 0; p < 100; ++p) small.read(scripted_readings(s.card->shape, p));
     EXPECT_TRUE(small.readings(79).empty());
     EXPECT_FALSE(small.readings(80).empty());
@@ -50,8 +51,54 @@ TEST(TraceStore, GoingBackForgetsWhatComesAfter) {
     EXPECT_EQ(s.session->selection().token(), Selection::kNewest);
 }
 
-TEST(Session, AsksOnlyForWhatIsLookedAt) {
+// A line that is left and told again is known again, also after another model of other files had its turn; and a file's pieces find their tokens.
+TEST(TraceStore, ALineThatIsToldAgainIsKnownAgain) {
     ScriptedSession s;
+    s.answer(40);
+    TraceStore& trace = const_cast<TraceStore&>(s.session->trace());
+    std::vector<int32_t> line;
+    for (int64_t p = 0; p < trace.size(); ++p) line.push_back(trace.row(p).id);
+    const auto expect_all = [&](const TraceStore& t) {
+        ASSERT_EQ(t.size(), 52);
+        for (int64_t p = 0; p < 52; ++p) {
+            EXPECT_FALSE(t.readings(p).empty()) << p;
+            EXPECT_EQ(t.row(p).made, p >= 12) << p;
+            EXPECT_EQ(std::isnan(t.row(p).nanoseconds), p < 12) << p;
+        }
+        EXPECT_EQ(t.top(20).size(), 8u);
+        EXPECT_EQ(t.newest_readings(), 51);
+    };
+    trace.fed({20, {1, 2, 3}});
+    EXPECT_TRUE(trace.readings(20).empty());
+    trace.fed({5, {9, 9}});
+    trace.fed({5, {line.begin() + 5, line.begin() + 15}});  // in two steps, over the place where the other line left
+    trace.fed({15, {line.begin() + 15, line.end()}});
+    expect_all(trace);
+
+    TraceStore::Stored stored;
+    std::vector<TracePiece> pieces = trace.pieces(stored);
+    EXPECT_TRUE(trace.pieces(stored).empty()) << "all is stored";
+    for (const bool line_first : {true, false}) {
+        TraceStore other;
+        other.begin(s.card);
+        if (line_first) other.fed({0, line});
+        for (TracePiece piece : pieces) other.recall(std::move(piece));
+        if (!line_first) other.fed({0, line});
+        expect_all(other);
+        TraceStore third;
+        third.begin(s.card);
+        std::vector<int32_t> changed = line;
+        changed[30] = 4000;
+        third.fed({0, changed});
+        for (TracePiece piece : pieces) third.recall(std::move(piece));
+        EXPECT_FALSE(third.readings(29).empty());
+        EXPECT_TRUE(third.readings(30).empty());
+        EXPECT_TRUE(third.readings(31).empty()) << "the same token behind others";
+    }
+}
+
+TEST(Session, AsksOnlyForWhatIsLookedAt) {
+    ScriptedSession s(card_kept_as_seen());
     Interest a, b;
     a.sites[0] = true, a.top = 4, b.top = 9;
     s.session->set_interest(&a, a);
@@ -177,6 +224,8 @@ TEST_F(WindowTest, EverythingFocusableHasAName) {
 }
 
 TEST_F(WindowTest, LensesBehindATabCostNothing) {
+    s.script->play({Loaded{card_kept_as_seen()}});
+    s.session->tick();
     window.show_panel("experts");
     QTest::qWait(5);
     EXPECT_TRUE(window.panel("experts")->in_sight());

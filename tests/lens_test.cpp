@@ -84,8 +84,7 @@ TEST(TokenWindow, ReadsOnlyWhatIsNew) {
     // Going back, and a token nobody read.
     s.script->play({PromptFed{50, {1, 2, 3}}, scripted_readings(trace.shape(), 52)});
     s.session->tick();
-    window.cut(50);
-    EXPECT_EQ(window.follow(trace), 1);
+    EXPECT_EQ(window.follow(trace), 30) << "two of 32 were not read, and what was known before may be another line's";
     EXPECT_TRUE(std::isnan(window.row(51)[0]));
     EXPECT_FALSE(std::isnan(window.row(49)[0]));
 }
@@ -113,14 +112,11 @@ TEST(Retention, IsTheProductOfTheGatesAfterTheToken) {
     s.answer(10);
     r.follow(trace, 5, {1, 2}, 7);
     EXPECT_EQ(r.points().size(), 27u + 22u);
-    r.cut(30);
-    r.follow(trace, 5, {1, 2}, 7);
-    EXPECT_EQ(r.points().size(), 27u + 22u);
     EXPECT_NEAR(r.points()[26].chosen, std::exp(sum), 1e-5);
 }
 
 TEST(Decay, ShowsTheTokenThatIsLookedAt) {
-    ScriptedSession s;
+    ScriptedSession s(card_kept_as_seen());
     Lens lens(s, "decay");
     EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::log_decay)]);
     EXPECT_FALSE(s.script->interest.sites[static_cast<int>(Site::state_norm)]);
@@ -259,7 +255,7 @@ struct StateLens : Lens {
 };
 
 TEST(State, PicturesTheSelectedHead) {
-    ScriptedSession s;
+    ScriptedSession s(card_kept_as_seen());
     StateLens lens(s);
     EXPECT_EQ(s.script->interest.state, std::pair(0, 0));
     EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::state_norm)]);

@@ -147,7 +147,6 @@ TEST(ExpertLoad, CountsTheWindowInUnitsOfTheBalancedShare) {
     // A rewind: what came behind is forgotten.
     s.script->play({PromptFed{10, {1}}});
     s.session->tick();
-    load.cut(10);
     load.follow(s.session->trace());
     load.count(ExpertLoad::kKept);
     EXPECT_EQ(load.tokens(), 10);
@@ -342,7 +341,7 @@ TEST(RaceLens, SaysThatARecordedOneIsRecorded) {
 }
 
 TEST(ExpertsLens, AsksForPicksOnlyWhileItIsSeen) {
-    ScriptedSession s;
+    ScriptedSession s(card_kept_as_seen());
     Lens lens(s, "experts");
     EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::picks)]);
     EXPECT_FALSE(s.script->interest.sites[static_cast<int>(Site::log_decay)]);

@@ -64,7 +64,7 @@ std::vector<Event> one_of_each() {
             Unloaded{},
             Trouble{Error{Error::device, "it broke"}, "Mend it.", 4},
             PhaseChanged{Phase::prefill, 3, 9},
-            PromptFed{0, {1, 2, 263}},
+            PromptFed{0, {1, 2, 263}, {{1, 2}}},
             made,
             readings,
             done,
@@ -79,7 +79,9 @@ std::vector<Event> one_of_each() {
             AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling},
             TelemetryCost{0.0125},
             CacheRolled{512},
-            StatesKept{{1, 2, 3, 4, 5, "a folder's name"}}};
+            StatesKept{{1, 2, 3, 4, 5, "a folder's name"}},
+            Considered{9, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}},
+            Retraced{Retraced::End::gave_way, {4, 9}}};
 }
 
 TEST(Crc32, IsThatOfZip) {
@@ -123,6 +125,9 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).decay_only, (std::vector<float>{1, 0.5f, 0, 0, 0.125f}));
     EXPECT_EQ(std::get<AttentionPicture>(again[15]).before, 0.0625f);
     EXPECT_EQ(std::get<CacheRolled>(again[19]).dropped, 512);
+    EXPECT_EQ(std::get<PromptFed>(again[5]).answers, (std::vector<Span>{{1, 2}}));
+    EXPECT_EQ(std::get<Considered>(again[21]).top[1].probability, 0.125f);
+    EXPECT_EQ(std::get<Retraced>(again[22]).tokens, (Span{4, 9}));
     EXPECT_EQ(std::get<StatesKept>(again[20]).nanoseconds, 5);
     EXPECT_EQ(std::get<StatesKept>(again[20]).trouble, "") << "where somebody's files lie is not in a recording";
 

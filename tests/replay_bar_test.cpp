@@ -31,7 +31,7 @@ protected:
 };
 
 TEST_F(RecordingTest, WhatIsRecordedIsWhatIsReplayed) {
-    ScriptedSession live;
+    ScriptedSession live(card_kept_as_seen());
     QStringList notices;
     QObject::connect(live.session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { notices << what; });
     Recorder recorder(*live.session);

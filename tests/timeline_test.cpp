@@ -202,6 +202,8 @@ TEST_F(TimelineTest, FrozenItStandsStillButForgetsWhatIsGone) {
 }
 
 TEST_F(TimelineTest, AsksForWhatItShowsWhileVisible) {
+    s.script->play({Loaded{card_kept_as_seen()}});
+    s.session->tick();
     EXPECT_TRUE(s.script->interest.sites[static_cast<int>(Site::update_norm)]);
     EXPECT_FALSE(s.script->interest.sites[static_cast<int>(Site::log_decay)]);
     timeline.findChild<QComboBox*>()->setCurrentIndex(1);

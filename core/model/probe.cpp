@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "kernels/cpu/sample.h"
 #include "kernels/naive.h"
 
 namespace klp {
@@ -255,6 +256,43 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
     if (auto rolls = at.sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
     const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
     return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);
+}
+
+Result<void> retrace(Sequence& sequence, SnapshotPool& pool, Tracer& tracer, const RetraceRequest& what, const std::atomic<bool>* cancel,
+                     const SnapshotPool::Progress& progress) {
+    const auto n = static_cast<int64_t>(what.tokens.size());
+    const auto first_tokens = [&](int64_t count) { return what.tokens.first(static_cast<size_t>(count)); };
+    const auto weighed = [&](int64_t p) { return what.candidates > 0 && p < n && what.made(p); };
+    // What a token was chosen among is said by the pass before it. Behind the stretch before this one it was said there.
+    const bool goes_on = sequence.position() == what.first && std::equal(sequence.tokens().begin(), sequence.tokens().end(), what.tokens.begin());
+    const int64_t begin = goes_on || what.first == 0 || !weighed(what.first) ? what.first : what.first - 1;
+    Workspace ws(sequence.model().backend());
+    const int64_t replayed = pool.cost(sequence, first_tokens(begin)).replayed, total = replayed + what.last - begin;
+    auto move = pool.go(sequence, first_tokens(begin), ws, cancel, [&](int64_t done, int64_t) {
+        if (progress) progress(done, total);
+    });
+    if (!move) return tl::unexpected(move.error());
+    ws.tap = &tracer;
+    while (sequence.position() < what.last) {
+        const int64_t at = sequence.position();
+        int64_t end = at + 1;
+        if (!what.made(at))
+            while (end < what.last && end - at < std::min(kPrefillChunk, sequence.pass_room()) && !what.made(end)) ++end;
+        if (progress) progress(replayed + at - begin, total);
+        const bool looks = weighed(end);
+        if (auto fed = sequence.feed(what.tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(end - at)), ws, cancel, looks ? nullptr : &kGreedy); !fed)
+            return fed;
+        for (Tracer::Row& row : tracer.finish())
+            if (row.position >= what.first) what.on_row(std::move(row));
+        if (!looks) continue;
+        Picked picked;
+        picked.id = what.tokens[static_cast<size_t>(end)];
+        picked.top.resize(static_cast<size_t>(what.candidates));
+        look(ws.logits, picked, picked.top);
+        std::erase_if(picked.top, [](const Candidate& c) { return c.id < 0; });
+        what.on_pick(end, picked);
+    }
+    return {};
 }
 
 }  // namespace klp

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/model/snapshot_pool.h"
+#include "core/model/trace.h"
 
 namespace klp {
 
@@ -51,5 +52,19 @@ struct ProbeRequest {
 // interrupted.
 Result<std::vector<HeadReads>> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, const ProbeRequest& what,
                                      const std::atomic<bool>* cancel = nullptr, const SnapshotPool::Progress& progress = {});
+
+// What feeding some tokens again tells of each: readings, and of a token that an answer made what it was chosen among.
+struct RetraceRequest {
+    std::span<const int32_t> tokens;  // of the sequence
+    int64_t first = 0, last = 0;      // those that are wanted
+    const std::function<bool(int64_t position)>& made;
+    int candidates = 0;
+    std::function<void(Tracer::Row row)> on_row;
+    std::function<void(int64_t position, const Picked& picked)> on_pick;
+};
+// `sequence` is the probe's own and is left behind `last`, where the next stretch goes on at no cost. Tokens that were made are fed one by one, as they were
+// when they were made. Errors and an interruption leave what was told so far.
+Result<void> retrace(Sequence& sequence, SnapshotPool& pool, Tracer& tracer, const RetraceRequest& what, const std::atomic<bool>* cancel = nullptr,
+                     const SnapshotPool::Progress& progress = {});
 
 }  // namespace klp

@@ -55,11 +55,13 @@ public:
     // The rows since the last call, in order of position.
     std::vector<Row> finish();
     void trim();           // to the last kRowsOfAPass
-    int64_t spent_ns = 0;  // in take(), since whoever reads it set it to 0
+    int64_t spent_ns = 0;  // in take(), since whoever reads it set it to 0; from every kTimed-th, for looking at the clock takes as long as a reading
 
 private:
+    static constexpr int64_t kTimed = 17;
     bool wanted_[kSites] = {};
     std::vector<Row> rows_;
+    int64_t taken_ = 0;
 };
 
 }  // namespace klp

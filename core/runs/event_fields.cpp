@@ -99,6 +99,10 @@ void fields(A&, Loaded&) {}  // the card is the header's
 template <class A>
 void fields(A&, Unloaded&) {}
 template <class A>
+void fields(A& a, Span& s) {
+    natural(a, s.first), natural(a, s.last);
+}
+template <class A>
 void fields(A& a, Trouble& e) {
     fields(a, e.error), a.text(e.advice), a.number(e.answer);
 }
@@ -109,6 +113,9 @@ void fields(A& a, PhaseChanged& e) {
 template <class A>
 void fields(A& a, PromptFed& e) {
     natural(a, e.first), a.list(e.ids, [&](int32_t& id) { a.number(id); });
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    a.list(e.answers, [&](Span& s) { fields(a, s); });
 }
 template <class A>
 void fields(A& a, TokenMade& e) {
@@ -235,6 +242,15 @@ void fields(A& a, CacheRolled& e) {
 template <class A>
 void fields(A& a, StatesKept& e) {  // what went wrong names a folder, which is nobody else's business
     a.number(e.count), a.number(e.bytes), a.number(e.budget), a.number(e.written), a.number(e.nanoseconds);
+}
+template <class A>
+void fields(A& a, Considered& e) {
+    natural(a, e.position), a.exact(e.probability), a.exact(e.entropy), a.number(e.rank);
+    a.list(e.top, [&](Candidate& c) { a.number(c.id), a.exact(c.probability); });
+}
+template <class A>
+void fields(A& a, Retraced& e) {
+    choice(a, e.end, static_cast<int>(Retraced::End::failed) + 1), fields(a, e.tokens);
 }
 template <class A>
 void fields(A& a, AnswerBegun& e) {

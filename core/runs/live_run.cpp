@@ -17,12 +17,19 @@ constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not dra
 constexpr std::chrono::seconds kSettled(1);     // without a command, until the ends of talks are written
 constexpr int64_t kBrief = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
-bool probes(const Command& command) { return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command); }
+const size_t kRetrace = Command(Retrace{}).index();
+
+bool probes(const Command& command) {
+    return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || command.index() == kRetrace;
+}
+bool is_aside(const Command& command) {  // it asks for nothing that takes time
+    return std::holds_alternative<AskCost>(command) || std::holds_alternative<SetSnapshotBudget>(command) || std::holds_alternative<SetStateBudget>(command);
+}
 // Whether a probe of this kind that is under way gives way to it. Not to a probe of the other kind: two lenses that ask again would keep each other from
-// ending.
+// ending. A retrace, which nobody waits for, gives way to both.
 bool hurries(const Command& command, size_t probe) {
-    if (probes(command)) return command.index() == probe;
-    return !std::holds_alternative<AskCost>(command) && !std::holds_alternative<SetSnapshotBudget>(command) && !std::holds_alternative<SetStateBudget>(command);
+    if (probes(command)) return command.index() == probe || probe == kRetrace;
+    return !is_aside(command);
 }
 
 }  // namespace
@@ -47,6 +54,7 @@ struct LiveRun::Loaded {
     int64_t twin_bytes = 0;             // its weights that are not the model's
     TurnTokens turn;
     int64_t told_dropped = 0;
+    std::optional<Sequence> again;  // of the last retrace, whose next stretch goes on there
     std::unique_ptr<StateStore> states;
     std::map<std::string, SnapshotPtr> ends;  // to be written, by whose they are
 };
@@ -125,6 +133,7 @@ void LiveRun::loop(std::stop_token stop) {
         }
         const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
         try {
+            if (at_ && command && command->index() != kRetrace && !is_aside(*command)) at_->again.reset();
             if (command) {
                 std::visit([&](const auto& c) { handle(c); }, *command);
             } else if (at_ && at_->sequence.position() > 0) {  // another head is looked at while nothing goes on
@@ -207,30 +216,40 @@ void LiveRun::handle(const UnloadModel&) {
     unload();
 }
 
-Result<std::vector<int32_t>> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {
+PromptFed LiveRun::Line::fed(int64_t first, int64_t last) const {
+    PromptFed e{first, {tokens.begin() + first, tokens.begin() + last}};
+    for (const Span& a : answers)
+        if (const Span part{std::max(a.first, first), std::min(a.last, last)}; part.first < part.last) e.answers.push_back(part);
+    return e;
+}
+
+Result<LiveRun::Line> LiveRun::tokens_of(const std::vector<Part>& line, bool marker) const {
     const Tokenizer& tokenizer = *at_->card->tokenizer;
-    std::vector<int32_t> all;
+    Line all;
+    const auto append = [&](const std::vector<int32_t>& ids) { all.tokens.insert(all.tokens.end(), ids.begin(), ids.end()); };
     for (const Part& part : line) {
         if (part.role == "assistant" && (part.tool_calls.empty() || !part.ids.empty())) {
-            all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
-            const std::vector<int32_t> ids = part.ids.empty() ? tokenizer.encode(part.text) : part.ids;
-            all.insert(all.end(), ids.begin(), ids.end());
+            append(at_->turn.opening);
+            const auto first = static_cast<int64_t>(all.tokens.size());
+            append(part.ids.empty() ? tokenizer.encode(part.text) : part.ids);
+            all.answers.push_back({first, static_cast<int64_t>(all.tokens.size())});
             const std::vector<int32_t>& stop = at_->turn.stop;
             const bool known = !part.ids.empty() && std::find(stop.begin(), stop.end(), part.closing) != stop.end();
-            if (!part.open && at_->turn.end >= 0) all.push_back(known ? part.closing : at_->turn.end);
+            if (!part.open && at_->turn.end >= 0) all.tokens.push_back(known ? part.closing : at_->turn.end);
             continue;
         }
         auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text, .tool_calls = part.tool_calls});
         if (!ids) return tl::unexpected(ids.error());
-        all.insert(all.end(), ids->begin(), ids->end());
+        append(*ids);
     }
-    if (marker && !(line.back().role == "assistant" && line.back().open)) all.insert(all.end(), at_->turn.opening.begin(), at_->turn.opening.end());
+    if (marker && !(line.back().role == "assistant" && line.back().open)) append(at_->turn.opening);
     return all;
 }
 
-Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
+Result<SnapshotPool::Move> LiveRun::stand(const Line& line, size_t length) {
     Sequence& sequence = at_->sequence;
     const std::vector<int32_t> before = sequence.tokens();
+    const std::span<const int32_t> target = std::span(line.tokens).first(length);
     auto move = at_->pool.go(
         sequence, target, at_->ws, &cancel_,
         [&](int64_t done, int64_t total) {
@@ -243,9 +262,7 @@ Result<SnapshotPool::Move> LiveRun::stand(std::span<const int32_t> target) {
         return move;
     }
     const auto same = std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin();
-    if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(target.size())) {
-        tell(PromptFed{same, {target.begin() + same, target.end()}});
-    }
+    if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(length)) tell(line.fed(same, static_cast<int64_t>(length)));
     publish_readings();
     say_rolled(/*again=*/true);
     if (!move->note.empty()) fail({Error::failure, move->note});
@@ -300,20 +317,20 @@ void LiveRun::handle(const MakeAnswer& c) {
     auto target = tokens_of(c.line, true);
     if (!target) return end_here(target.error());
     if (auto set = sequence.set_rolling(c.roll); !set) return end_here(set.error(), "Let the model sum the talk up, or begin a new chat.");
-    if (const auto n = static_cast<int64_t>(target->size()); n >= sequence.context() && !c.roll) {
+    const std::span<const int32_t> line(target->tokens);
+    if (const auto n = static_cast<int64_t>(line.size()); n >= sequence.context() && !c.roll) {
         return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
                         "Rewind or begin a new chat.");
     }
     tell(AnswerBegun{c.answer, c.line, c.sampling});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
     const size_t tail = goes_on ? 1 : at_->turn.opening.size();  // left for generate()
-    const std::span<const int32_t> line(*target);
     int top = capture_what_is_watched();
-    auto move = stand(line.first(line.size() - tail));
+    auto move = stand(*target, line.size() - tail);
     if (!move) return end_here(move.error());
     if (!goes_on) at_->pool.keep(sequence);
-    tell(PromptFed{sequence.position(), {line.end() - static_cast<int64_t>(tail), line.end()}});
     const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
+    tell(target->fed(sequence.position(), begin));
     tell(PhaseChanged{Phase::decoding});
 
     const Tokenizer& tokenizer = *at_->card->tokenizer;
@@ -374,7 +391,7 @@ void LiveRun::handle(const GoTo& c) {
     if (!target) return fail(target.error());
     capture_what_is_watched();
     (void)at_->sequence.set_rolling(true);  // a line that is longer than the context was told with it
-    auto move = stand(*target);
+    auto move = stand(*target, target->tokens.size());
     if (!move) return fail(move.error());
     tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
     pictured_ = 0;
@@ -385,7 +402,7 @@ void LiveRun::handle(const AskCost& c) {
     if (!ready()) return;
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
-    tell(CostKnown{c.request, at_->pool.cost(at_->sequence, *target)});
+    tell(CostKnown{c.request, at_->pool.cost(at_->sequence, target->tokens)});
 }
 
 void LiveRun::handle(const SetSnapshotBudget& c) {
@@ -463,6 +480,36 @@ void LiveRun::handle(const ProbeState& c) {
     });
     if (!move) return fail_probe(move.error());
     picture_state(sequence, c.layer, c.head, true);
+}
+
+void LiveRun::handle(const Retrace& c) {
+    if (!at_) return tell(Retraced{Retraced::End::stopped, c.tokens});
+    const std::vector<int32_t>& tokens = at_->sequence.tokens();
+    const auto size = static_cast<int64_t>(tokens.size());
+    if (!at_->again) at_->again.emplace(at_->model, at_->sequence.context());
+    (void)at_->again->set_rolling(rolls());
+    Tracer tracer(at_->card->config);
+    for (int s = 0; s < kSites; ++s) tracer.want(static_cast<Site>(s), c.what.sites[s]);
+    const std::function<bool(int64_t)> made = [&](int64_t p) {
+        return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; });
+    };
+    RetraceRequest what{.tokens = tokens, .first = std::clamp<int64_t>(c.tokens.first, 0, size), .last = std::clamp<int64_t>(c.tokens.last, 0, size), .made = made};
+    what.candidates = c.what.top;
+    what.on_row = [&](Tracer::Row row) { tell(Readings{row.position, std::move(row.values)}); };
+    what.on_pick = [&](int64_t position, const Picked& picked) {
+        tell(Considered{position, picked.probability, picked.entropy, picked.rank, picked.top});
+    };
+    const int64_t begin = now_ns();
+    auto done = retrace(*at_->again, at_->pool, tracer, what, &cancel_, [&](int64_t read, int64_t total) {
+        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, read, total});
+    });
+    if (done) return tell(Retraced{Retraced::End::whole, c.tokens});
+    if (done.error().kind != Error::interrupted) fail(done.error());
+    const std::lock_guard lock(mutex_);
+    const auto end = done.error().kind != Error::interrupted ? Retraced::End::failed
+                     : begun_ > cancelled_until_             ? Retraced::End::gave_way
+                                                             : Retraced::End::stopped;
+    events_.push_back(Retraced{end, c.tokens});
 }
 
 bool LiveRun::rolls() const { return at_->sequence.rolls() || at_->sequence.dropped() > 0; }

@@ -44,10 +44,16 @@ private:
     void handle(const StartRace& c);
     void handle(const ProbeAttention& c);
     void handle(const ProbeState& c);
-    // The tokens of a line; with `marker` an answer's opening follows the last message.
-    Result<std::vector<int32_t>> tokens_of(const std::vector<Part>& line, bool marker) const;
-    // Stands at these tokens, saying how far it is.
-    Result<SnapshotPool::Move> stand(std::span<const int32_t> target);
+    void handle(const Retrace& c);
+    struct Line {
+        std::vector<int32_t> tokens;
+        std::vector<Span> answers;  // that were made before
+        PromptFed fed(int64_t first, int64_t last) const;
+    };
+    // With `marker` an answer's opening follows the last message.
+    Result<Line> tokens_of(const std::vector<Part>& line, bool marker) const;
+    // Stands at the line's first `length` tokens, saying how far it is.
+    Result<SnapshotPool::Move> stand(const Line& line, size_t length);
     int capture_what_is_watched();  // how many candidates are wanted
     void publish_readings();
     void picture_state();

@@ -205,9 +205,11 @@ Result<void> RecordingWriter::append(const Event& event, int64_t nanoseconds) {
     }
     if (card_->tokenizer) {
         if (const auto* fed = std::get_if<PromptFed>(&event)) name_ids(fed->ids, nanoseconds);
-        if (const auto* made = std::get_if<TokenMade>(&event)) {
-            std::vector<int32_t> ids{made->id};
-            for (const Candidate& c : made->top) ids.push_back(c.id);
+        const auto* made = std::get_if<TokenMade>(&event);
+        if (const auto* weighed = std::get_if<Considered>(&event); made || weighed) {
+            std::vector<int32_t> ids;
+            if (made) ids.push_back(made->id);
+            for (const Candidate& c : made ? made->top : weighed->top) ids.push_back(c.id);
             name_ids(ids, nanoseconds);
         }
     }

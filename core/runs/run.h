@@ -32,12 +32,27 @@ struct RunCard {
     int64_t weight_bytes = 0, active_bytes = 0;  // all, and what one decoded token reads
     int cache_value_bytes = 2;
     int64_t load_ns = 0;
+    uint64_t identity = 0;             // of the model's files (Model::identity); 0: nobody knows
     std::string memory_plan;           // of a GPU: what was planned before anything was taken; of a CPU what to expect where the weights do not fit
     std::function<DeviceLoad()> load;  // of a GPU, now; any thread. Empty for the CPU and in a replay
     Sampling sampling;                 // what the model's generation_config.json suggests
     int64_t predict = 2048;
     TwinKind twin = TwinKind::computed;  // what a race would run against
     std::string recorded;                // "" when live, else date and machine of the recording
+};
+
+struct Span {  // of positions, [first, last)
+    int64_t first = 0, last = 0;
+    bool operator==(const Span&) const = default;
+};
+
+// What visible panels need; the rest is neither computed nor copied.
+struct Interest {
+    bool sites[kSites] = {};
+    int top = 0;                               // most probable candidates of each token
+    std::optional<std::pair<int, int>> state;  // layer, head whose matrix is pictured
+    int pictures = 15;                         // of it a second, at most
+    bool operator==(const Interest&) const = default;
 };
 
 // --- Commands: what screens ask for ------------------------------------------------------------------------------------
@@ -100,16 +115,15 @@ struct ProbeState {
     int layer = 0, head = 0;
     int64_t position = 0;
 };
-using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState>;
-
-// What visible panels need; the rest is neither computed nor copied.
-struct Interest {
-    bool sites[kSites] = {};
-    int top = 0;                               // most probable candidates of each token
-    std::optional<std::pair<int, int>> state;  // layer, head whose matrix is pictured
-    int pictures = 15;                         // of it a second, at most
-    bool operator==(const Interest&) const = default;
+// Feeds tokens of the current sequence again, for what was not kept when they were fed: Readings, and Considered of those that answers made; those one by one,
+// as they were made, so that the numbers are the same. It gives way to everything else, other probes too, and ends with Retraced.
+struct Retrace {
+    Span tokens;
+    std::vector<Span> answers;
+    Interest what;
 };
+using Command =
+    std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState, Retrace>;
 
 // --- Events: what happened ---------------------------------------------------------------------------------------------
 
@@ -143,6 +157,7 @@ struct PhaseChanged {
 struct PromptFed {
     int64_t first = 0;
     std::vector<int32_t> ids;
+    std::vector<Span> answers = {};  // which of them an answer had made before
 };
 struct TokenMade {
     int answer = -1;
@@ -217,8 +232,20 @@ struct CacheRolled {
     int64_t dropped = 0;
 };
 struct StatesKept : StateStore::Kept {};  // on disk
+// What an answer's token was chosen among, found again by Retrace.
+struct Considered {
+    int64_t position = 0;
+    float probability = 0, entropy = 0;
+    int rank = 0;
+    std::vector<Candidate> top;
+};
+struct Retraced {
+    enum class End : uint8_t { whole, gave_way, stopped, failed } end{};
+    Span tokens;  // as asked
+};
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
-                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept>;
+                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept,
+                           Considered, Retraced>;
 
 class Run {
 public:

@@ -16,7 +16,9 @@ namespace klp::gui {
 namespace {
 
 constexpr int kSaveEvery = 1000;       // ms, of an answer that grows
-constexpr int64_t kCheapReplay = 512;  // tokens the engine replays unasked when another branch is opened: one chunk
+constexpr int64_t kCheapReplay = 512;  // tokens the engine replays unasked when another branch is opened: one chunk,
+constexpr double kCheapTime = 2e9;     // or as many as it reads in so many nanoseconds, where that is known from prompts of
+constexpr int64_t kTelling = 64;       // so many tokens at least
 constexpr int64_t kLargestImport = int64_t{256} << 20;
 const char* const kStarters = "Precise";  // the preset of starters: what they show is what the best tokens say; the chats behind them are free again
 
@@ -65,8 +67,8 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
     connect(&session, &Session::cost_known, this, [this](const CostKnown& e) {
         if (e.request != follow_request_) return emit cost_known(e.request, e.move);
         follow_request_ = 0;
-        if (e.move.replayed <= kCheapReplay && can_answer() && current_->tip() > 0)
-            session_.post(GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+        if (e.move.replayed <= cheap_replay() && can_answer() && current_->tip() > 0)
+            post(*current_, GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
     });
     connect(&session, &Session::fork_asked, this, [this](qint64 position, qint32 id) { fork_with(position, id); });
     take_card();
@@ -264,7 +266,7 @@ void Chats::make(MakeAnswer ask, const char* role, int parent, bool alone) {
     emit line_changed();
     emit list_changed();
     emit state_changed();
-    session_.post(std::move(ask));
+    post(chat, std::move(ask));
 }
 
 bool Chats::can_roll() const { return session_.card() && session_.card()->config.mla_use_nope; }
@@ -320,7 +322,7 @@ void Chats::grow(Chat& chat, int id) {
     emit line_changed();
     emit list_changed();
     emit state_changed();
-    session_.post(std::move(ask));
+    post(chat, std::move(ask));
 }
 
 void Chats::stop() {
@@ -412,7 +414,7 @@ void Chats::rewind(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    if (can_answer()) session_.post(GoTo{parts(*current_, id, false)});
+    if (can_answer()) post(*current_, GoTo{parts(*current_, id, false)});
 }
 
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
@@ -439,7 +441,7 @@ void Chats::rewind_to_token(int id, int64_t tokens) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    if (can_answer()) session_.post(GoTo{parts(*current_, made, true)});
+    if (can_answer()) post(*current_, GoTo{parts(*current_, made, true)});
 }
 
 void Chats::fork_with(int64_t position, int32_t id) {
@@ -518,6 +520,7 @@ void Chats::restore(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
+    follow();
 }
 
 void Chats::rename(const Chat* which, const QString& title) {
@@ -701,10 +704,19 @@ std::vector<Part> Chats::parts(const Chat& chat, int tip, bool open) const {
     return line;
 }
 
+void Chats::post(const Chat& chat, Command command) {
+    session_.set_trace_file(chat.in_memory() ? std::string() : std::filesystem::path(chat.file()).replace_extension(".klptrace").string());
+    session_.post(std::move(command));
+}
+
+int64_t Chats::cheap_replay() const {
+    return std::max(kCheapReplay, prefill_ns_ > 0 ? static_cast<int64_t>(kCheapTime / prefill_ns_) : 0);
+}
+
 void Chats::follow() {
     if (!can_answer()) return;
     if (current_->tip() == 0) {  // nothing was said here, so nothing is remembered
-        if (session_.trace().size() > 0) session_.post(GoTo{parts(*current_, 0, false)});
+        if (session_.trace().size() > 0) post(*current_, GoTo{parts(*current_, 0, false)});
         return;
     }
     session_.post(AskCost{follow_request_ = ++requests_, parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
@@ -770,6 +782,7 @@ void Chats::take(const TokenMade& e) {
 }
 
 void Chats::take(const AnswerDone& e) {
+    if (e.prompt_tokens >= kTelling) prefill_ns_ = static_cast<double>(e.prefill_ns) / static_cast<double>(e.prompt_tokens);
     if (!running_.chat || e.answer != running_.answer) return;
     AnswerStats stats = running_.before;
     const bool first = stats.tokens == 0;  // else it was gone on with
@@ -831,6 +844,7 @@ void Chats::finish(bool open, AnswerStats stats) {
     }
     emit list_changed();
     emit state_changed();
+    if (!summary && done.chat != current_ && turns_.isEmpty()) follow();  // somebody looks at another chat
     if (!summary) return;
     if (empty || done.chat != current_ || (!waiting.isEmpty() && !send(waiting))) {
         if (!waiting.isEmpty()) emit text_kept(waiting);

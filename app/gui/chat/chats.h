@@ -133,6 +133,8 @@ private:
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
     void follow();  // the engine goes where we are, if that is cheap
+    void post(const Chat& chat, Command command);  // that makes the engine stand at a line of this chat
+    int64_t cheap_replay() const;                  // tokens
     std::vector<Part> parts(const Chat& chat, int tip, bool open) const;
     void take_card();
     void take(const TokenMade& event);
@@ -155,6 +157,7 @@ private:
     std::function<void()> later_;    // when there is a model
     const Chat* starter_ = nullptr;  // its settings are its own
     QString recording_title_;
+    double prefill_ns_ = 0;  // of a token, in the last prompt that was long enough to tell; 0: not known
     bool disk_said_ = false;
     bool device_failed_ = false, was_loading_ = false;
     std::optional<QString> last_model_;

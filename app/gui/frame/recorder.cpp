@@ -12,8 +12,6 @@ namespace klp::gui {
 
 namespace {
 
-constexpr int kCandidates = 8;
-
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
 }  // namespace

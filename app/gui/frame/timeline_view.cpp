@@ -67,6 +67,10 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
     connect(&session, &Session::drained, this, [this] {
         if (!session_.frozen() || session_.trace().size() < size_) session_.draw_in_turn(this, [this] { refresh(); });  // what is gone cannot be shown
     });
+    connect(&session, &Session::recalled, this, [this](qint64 first) {
+        stale_from_ = std::min(stale_from_, int64_t{first});
+        session_.draw_in_turn(this, [this] { refresh(); });
+    });
     connect(&session, &Session::card_changed, this, [this] {
         if (session_.card()) bytes_ = memory_model(session_.card()->config, session_.card()->cache_value_bytes);
         stale_from_ = 0, all_ = true;
@@ -86,6 +90,7 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
 void TimelineView::heard(const Event& event) {
     if (const auto* fed = std::get_if<PromptFed>(&event)) stale_from_ = std::min(stale_from_, fed->first);
     if (const auto* made = std::get_if<TokenMade>(&event)) stale_from_ = std::min(stale_from_, made->position);
+    if (const auto* weighed = std::get_if<Considered>(&event)) stale_from_ = std::min(stale_from_, weighed->position);
     if (const auto* readings = std::get_if<Readings>(&event)) stale_from_ = std::min(stale_from_, readings->position);
     if (std::holds_alternative<CacheRolled>(event)) stale_ = true, update();
     if (std::holds_alternative<Loaded>(event) || std::holds_alternative<Unloaded>(event)) stale_from_ = 0;
@@ -165,8 +170,8 @@ QString TimelineView::describe(int64_t position) const {
     const TokenRow& row = session_.trace().row(position);
     QStringList parts{QString("token %1").arg(QString::fromStdString(grouped(position))), QString("“%1”").arg(shown(row))};
     if (row.made) {
-        parts << QString::fromStdString(duration_text(double(row.nanoseconds)));
-        parts << QString("probability %1").arg(number(row.probability));
+        if (!std::isnan(row.nanoseconds)) parts << QString::fromStdString(duration_text(double(row.nanoseconds)));
+        if (!std::isnan(row.probability)) parts << QString("probability %1").arg(number(row.probability));
         if (!std::isnan(row.entropy)) parts << QString("entropy %1 nats").arg(number(row.entropy));
     } else {
         parts << "fed, not made";
@@ -300,7 +305,13 @@ void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track
         draw(*track.values, false);
     } else {
         p.setPen(t.muted);
-        p.drawText(area, Qt::AlignCenter, track.values == &speed_ ? "no token has been made yet" : "not captured for these tokens");
+        bool made = false;
+        for (int64_t i = to; i-- > from && !made;) made = row(i).made;
+        const QString missing = session_.why_missing(tr("The numbers"));
+        p.drawText(area, Qt::AlignCenter,
+                   track.values != &speed_ ? (missing.isEmpty() ? tr("not captured for these tokens") : missing)
+                   : made                  ? tr("the times of these tokens were not kept")
+                                           : tr("no token has been made yet"));
     }
     label(p, area, track.name, all.count > 0 ? number(top) + " " + track.unit : "");
 }

@@ -177,10 +177,6 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
         show_line();
     };
     connect(&session, &Session::card_changed, this, &DecayPanel::begin);
-    connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) {
-        window_.cut(e.first);
-        retention_.cut(e.first);
-    });
     begin();
 }
 
@@ -210,8 +206,7 @@ QString DecayPanel::why_nothing() const {
     if (token < 0 && !session.live()) return "Play the recording: each token brings a new set of gates.";
     if (token < 0) return "Send a message: each token brings a new set of gates.";
     if (!session.live()) return QString("This recording holds no gates of %1.").arg(token_name(session, token));
-    return QString("The gates of %1 are not known: they were fed before this lens asked for them, or are older than those that are kept.")
-        .arg(token_name(session, token));
+    return session.why_missing(tr("The gates of %1").arg(token_name(session, token)));
 }
 
 DecayPanel::Place DecayPanel::place(int row, int column) const {

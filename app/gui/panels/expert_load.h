@@ -10,7 +10,6 @@ public:
     static constexpr int64_t kKept = 8192;  // tokens
 
     void begin(const TraceShape& shape);
-    void cut(int64_t position) { window_.cut(position); }
     void follow(const TraceStore& trace) { window_.follow(trace); }
     // Counts the last `tokens` tokens that have picks, of those that are kept.
     void count(int64_t tokens);

@@ -55,7 +55,6 @@ public:
         summary_->setForegroundRole(QPalette::PlaceholderText);
         column->addWidget(summary_);
 
-        connect(&session, &Session::prompt_fed, this, [this](const PromptFed& fed) { load_.cut(fed.first); });
         connect(&session, &Session::card_changed, this, [this] { load_.begin(this->session.trace().shape()); });
         load_.begin(session.trace().shape());
     }
@@ -92,7 +91,8 @@ protected:
         map_->set_empty(!card                         ? "Load a model to see which experts its tokens meet."
                         : rows == 0                   ? "This model has no experts: every feed-forward layer is dense."
                         : session.trace().size() == 0 ? "Send a message: every token picks its experts."
-                                                      : "Picks are read while this lens is open: send a message, or regenerate the last one.");
+                      : session.live()                ? session.why_missing(tr("The picks"))
+                                                      : tr("This recording holds no picks."));
         uneven_->setVisible(some && rows > 1);
         if (!some) {
             map_->set_values(0, 0, {});

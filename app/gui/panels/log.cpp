@@ -70,6 +70,7 @@ public:
         connect(&session, &Session::noticed, this, [this](const QString& what, const QString& advice, bool bad) {
             if (!advice.startsWith('<')) add(bad ? Level::warning : Level::info, advice.isEmpty() ? what : what + " " + advice);  // no explanations of lenses
         });
+        connect(&session, &Session::logged, this, [this](const QString& what) { add(Level::info, what); });
     }
 
     TableData table() const override {

@@ -19,7 +19,6 @@ namespace klp::gui {
 
 namespace {
 
-constexpr int kCandidates = 12;
 constexpr int64_t kTrack = 512;  // tokens of the entropy track
 
 struct CandidateRow {
@@ -195,7 +194,8 @@ protected:
         entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count},
                            {"entropy, nats", false, 0, std::ceil(high)});
         entropy_->set_series(0, "entropy", t.series[4], points);
-        entropy_->set_empty("Entropy is kept for tokens that are made while this lens is open.");
+        const QString missing = end > 0 ? session.why_missing(tr("The entropies")) : QString();
+        entropy_->set_empty(missing.isEmpty() ? tr("The entropy of each token comes with the next message.") : missing);
         std::vector<LineChart::Mark> marks;
         if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), text_of("token " + grouped(at_)), t.accent});
         entropy_->set_marks(std::move(marks));
@@ -218,7 +218,7 @@ private:
         const auto& top = trace.top(at_);
         const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
         if (!row.made) return token + " was fed, not chosen: it has no candidates.";
-        if (top.empty()) return token + ": its candidates were not kept.\nThey are kept for tokens that are made while this lens is open.";
+        if (top.empty()) return token + "\n" + (session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
         return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "\nEntropy " +

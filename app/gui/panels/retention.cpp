@@ -5,14 +5,10 @@
 
 namespace klp::gui {
 
-void Retention::cut(int64_t position) {
-    if (!points_.empty() && position <= points_.back().position) anchor_ = -1;
-}
-
 void Retention::follow(const TraceStore& trace, int64_t anchor, KdaHead head, int channel) {
     const TraceShape& shape = trace.shape();
     const auto k = static_cast<size_t>(shape.key_dim);
-    if (anchor != anchor_ || head != head_ || channel != channel_ || sums_.size() != k) {
+    if (std::exchange(history_, trace.history()) != history_ || anchor != anchor_ || head != head_ || channel != channel_ || sums_.size() != k) {
         anchor_ = anchor, head_ = head, channel_ = channel;
         sums_.assign(k, 0);
         points_ = {{anchor, 1, 1, 1}};

@@ -207,7 +207,6 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     });
     connect(&session, &Session::state_pictured, this, &StatePanel::take);
     connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) {
-        window_.cut(e.first);
         if (asked_past_ && asked_past_->token >= e.first) asked_past_.reset(), answered_.reset();
     });
     connect(&session, &Session::troubled, this, [this](const Trouble& t) {
@@ -435,7 +434,8 @@ void StatePanel::show_norms() {
         const auto row = window_.row(p);
         for (size_t i = 0; i < series.size(); ++i) series[i].state.push_back(row[i]), series[i].update.push_back(row[i + series.size()]);
     }
-    norms_->set_empty("The norms of each token come with the next message.");
+    const QString missing = session.trace().size() > 0 ? session.why_missing(tr("The norms")) : QString();
+    norms_->set_empty(missing.isEmpty() ? tr("The norms of each token come with the next message.") : missing);
     const int chosen = all ? static_cast<int>(std::lower_bound(layers.begin(), layers.end(), head->layer) - layers.begin()) : head->head;
     norms_->set_series(std::move(series), window_.first(), chosen, session.selection().token(), std::exchange(rescale_, false));
 }

@@ -11,14 +11,9 @@ void TokenWindow::begin(int width, Take take) {
     ring_.assign(static_cast<size_t>(tokens_ * width_), 0);
 }
 
-void TokenWindow::cut(int64_t position) {
-    end_ = std::clamp(position, int64_t{0}, end_);
-    first_ = std::min(first_, end_);
-}
-
 int64_t TokenWindow::follow(const TraceStore& trace) {
     const int64_t newest = trace.newest_readings() + 1;
-    if (newest < end_) cut(newest);
+    if (std::exchange(history_, trace.history()) != history_) first_ = end_ = 0;
     if (newest == end_ || !take_) return 0;
     const int64_t from = std::max(end_, newest - tokens_);
     if (from != end_ || end_ == first_) first_ = from;  // nothing of before is left

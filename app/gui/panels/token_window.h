@@ -16,8 +16,7 @@ public:
     explicit TokenWindow(int64_t tokens) : tokens_(tokens) {}
 
     void begin(int width, Take take);         // rows of so many values; the next follow() reads anew
-    void cut(int64_t position);               // tokens from here on are others now
-    int64_t follow(const TraceStore& trace);  // how many tokens it read
+    int64_t follow(const TraceStore& trace);  // how many tokens it read: the new ones, or all where the trace's history has changed
 
     // Positions [first, end). Tokens without readings between them are rows of NaN.
     int64_t first() const { return first_; }
@@ -26,7 +25,7 @@ public:
     std::span<const float> row(int64_t position) const { return {ring_.data() + position % tokens_ * width_, static_cast<size_t>(width_)}; }
 
 private:
-    int64_t tokens_, width_ = 0, first_ = 0, end_ = 0;
+    int64_t tokens_, width_ = 0, first_ = 0, end_ = 0, history_ = -1;
     Take take_;
     std::vector<float> ring_;
 };

@@ -8,6 +8,10 @@ namespace klp::gui {
 
 Session::Session(std::unique_ptr<Run> run, QObject* parent)
     : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
+    connect(&selection_, &Selection::changed, this, [this] {
+        trace_.look_at(selection_.token());
+        recall_.ask_anew();
+    });
     timer_.setInterval(33);
     connect(&timer_, &QTimer::timeout, this, &Session::tick);
     timer_.start();
@@ -28,6 +32,7 @@ void Session::set_run(std::unique_ptr<Run> run) {
 
 void Session::post(Command command) {
     if (auto* load = std::get_if<LoadModel>(&command)) load->states = states_folder_;
+    if (!std::holds_alternative<AskCost>(command)) recall_.ask_anew();
     run_->post(std::move(command));
 }
 
@@ -49,6 +54,7 @@ void Session::tick() {
         emit event_seen(event);
         take(event);
     }
+    recall_.look();
     if (!events.empty()) emit drained();
     while (!turns_.empty()) {
         const auto [who, draw] = std::move(turns_.front());
@@ -74,11 +80,14 @@ void Session::take(Event& event) {
                 speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 selection_.set_token(Selection::kNewest);
                 selection_.clamp(e.card->config.num_hidden_layers, std::max(1, e.card->config.kda_heads), std::max(1, e.card->config.kda_key_dim));
+                recall_.begin();
+                send_interest();
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Unloaded>) {
                 trace_.begin(nullptr);
                 memory_ = {}, rolled_ = 0;
                 snapshots_ = {}, states_ = {};
+                recall_.begin();
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Trouble>) {
                 emit troubled(e);
@@ -98,8 +107,13 @@ void Session::take(Event& event) {
                 emit token_made(e);
             } else if constexpr (std::is_same_v<T, Readings>) {
                 trace_.read(std::move(e));
+            } else if constexpr (std::is_same_v<T, Considered>) {
+                trace_.weighed(e);
+            } else if constexpr (std::is_same_v<T, Retraced>) {
+                recall_.take(e);
             } else if constexpr (std::is_same_v<T, AnswerDone>) {
                 memory_ = e.memory;
+                recall_.keep();
                 emit answer_done(e);
             } else if constexpr (std::is_same_v<T, Moved>) {
                 memory_ = e.memory;
@@ -156,14 +170,34 @@ void Session::set_interest(const void* who, const Interest& interest) {
     send_interest();
 }
 
+bool Session::keeps_all() const { return live() && keeps_everything(*card(), trace_.most()); }
+
 void Session::send_interest() {
     Interest all;
+    if (keeps_all()) {
+        for (bool& site : all.sites) site = true;
+        all.top = kCandidates;
+    }
     for (const auto& [_, i] : interests_) {
         for (int s = 0; s < kSites; ++s) all.sites[s] = all.sites[s] || i.sites[s];
         all.top = std::max(all.top, i.top);
         if (i.state) all.state = i.state;
     }
     run_->watch(all);
+    if (std::exchange(wanted_, all) != all) recall_.ask_anew();
+}
+
+QString Session::why_missing(const QString& what) const {
+    switch (recall_.now()) {
+        case Recall::Now::working:
+            return tr("%1 are being read: the tokens are fed again.").arg(what);
+        case Recall::Now::waiting:
+            return tr("%1 are read when the model rests: the tokens are fed again.").arg(what);
+        case Recall::Now::stopped:
+            return tr("%1 were not read: feeding the tokens again was stopped. Choose a token to go on.").arg(what);
+        default:
+            return {};
+    }
 }
 
 void Session::set_frozen(bool on) {

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "app/gui/session/notice.h"
+#include "app/gui/session/recall.h"
 #include "app/gui/session/selection.h"
 #include "app/gui/session/trace_store.h"
 #include "core/runs/run.h"
@@ -60,6 +61,13 @@ public:
 
     // What a visible panel needs; an empty Interest takes it back.
     void set_interest(const void* who, const Interest& interest);
+    const Interest& wanted() const { return wanted_; }  // by all together
+    bool keeps_all() const;                             // of this model, whatever is in sight
+    // The file beside the chat whose line the engine is asked to stand at next: it has, and gets, what is known of its tokens. "": there is none.
+    void set_trace_file(const std::string& file) { recall_.set_file(file); }
+    Recall& recall() { return recall_; }
+    // Why a lens has no picture of a token that was fed, as a sentence about what is done about it.
+    QString why_missing(const QString& what) const;
     bool frozen() const { return frozen_; }
     void set_frozen(bool on);
 
@@ -71,6 +79,9 @@ public:
     // A sentence for people, and what to do about it; shown where it is not in the way.
     void say(const QString& what, const QString& advice = {}, bool bad = true) { say(Notice{what, advice, bad}); }
     void say(const Notice& notice) { emit noticed(notice.what, notice.advice, notice.bad, notice); }
+
+    void log(const QString& what) { emit logged(what); }  // a line for the log and for nothing else
+    void tell_recalled(int64_t first) { emit recalled(first); }
 
     void tick();  // drains now; the timer does it
 
@@ -96,6 +107,8 @@ signals:
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);
     void noticed(const QString& what, const QString& advice, bool bad, const klp::gui::Notice& whole);
+    void logged(const QString& what);
+    void recalled(qint64 first);  // tokens from here on are known now that were not, or better
 
 private:
     void take(Event& event);
@@ -116,6 +129,8 @@ private:
     std::string states_folder_;
     int64_t rolled_ = 0;
     std::map<const void*, Interest> interests_;
+    Interest wanted_;
+    Recall recall_{*this, trace_};
     std::deque<std::pair<QPointer<QObject>, std::function<void()>>> turns_;
     double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
