@@ -11,7 +11,10 @@ constexpr size_t kHalf = 8 << 20, kPiece = kHalf / 2;  // bytes of pinned memory
 bool apart(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
 
 int64_t code_row(const Weight& w) {
-    const int64_t bytes = w.type == DType::q8_0 ? w.in : w.type == DType::q4_0 ? w.in / 2 : w.row_bytes();
+    const int64_t bytes = w.type == DType::q8_0   ? w.in
+                          : w.type == DType::q4_0 ? w.in / 2
+                          : w.type == DType::q6_k ? w.in / 256 * formats::Q6K::kBytes
+                                                  : w.row_bytes();
     return (bytes + 63) / 64 * 64;
 }
 
@@ -20,6 +23,12 @@ int64_t scale_row(const Weight& w) { return apart(w.type) ? code_row(w) / (w.typ
 // A row of a file's blocks (a scale, then codes) as device.h has it.
 void pack(const Weight& w, int64_t r, std::byte* codes, std::byte* scales) {
     const std::byte* from = w.row(r);
+    if (w.type == DType::q6_k) {
+        const auto bytes = static_cast<size_t>(klp::info(w.type).bytes);
+        std::memset(codes, 0, static_cast<size_t>(code_row(w)));
+        for (int64_t b = 0; b < w.in / 256; ++b) std::memcpy(codes + b * formats::Q6K::kBytes, from + b * static_cast<int64_t>(bytes), bytes);
+        return;
+    }
     if (!apart(w.type)) {
         std::memcpy(codes, from, static_cast<size_t>(w.row_bytes()));
         std::memset(codes + w.row_bytes(), 0, static_cast<size_t>(code_row(w) - w.row_bytes()));

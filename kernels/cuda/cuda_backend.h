@@ -94,6 +94,7 @@ private:
         int64_t adopted = 0;  // adopted_ when it was made
         Expert* experts = nullptr;
         uint32_t in_types = 0, down_types = 0;  // layouts, as bits
+        uint32_t few_in = 0, few_down = 0;      // types by whose kernels few tokens go
         bool even = true;                       // gate and up of each expert have the same layout
         int64_t F = 0;                          // the widest hidden layer
         int64_t hidden_stride = 0;              // bytes of a prepared row of it
