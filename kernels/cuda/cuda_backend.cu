@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/pool.h"
+
 namespace klp::cuda {
 
 namespace {
@@ -152,7 +154,15 @@ Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
     for (int64_t first = 0; first < host.out && !stream_.rehearsal(); first += rows) {
         const auto n = static_cast<size_t>(std::min(rows, host.out - first)), at = static_cast<size_t>(first);
         std::byte *piece = staging(n * (stride + scale_bytes)), *scales = piece + n * stride;
-        for (size_t r = 0; r < n; ++r) pack(host, first + static_cast<int64_t>(r), piece + r * stride, scales + r * scale_bytes);
+        const auto pack_rows = [&](int, int64_t from, int64_t to) {
+            for (int64_t r = from; r < to; ++r) pack(host, first + r, piece + static_cast<size_t>(r) * stride, scales + static_cast<size_t>(r) * scale_bytes);
+        };
+        if (n * stride < kPiece / 16) {  // done before others would have begun
+            pack_rows(0, 0, static_cast<int64_t>(n));
+        } else {
+            if (!packers_) packers_ = std::make_unique<Pool>(0);
+            packers_->run(static_cast<int64_t>(n), std::max<int64_t>(1, static_cast<int64_t>(kPiece / 64 / stride)), 0, pack_rows);
+        }
         send(codes + at * stride, piece, n * stride);
         if (scale_bytes > 0) send(codes + static_cast<size_t>(host.out) * stride + at * scale_bytes, scales, n * scale_bytes);
     }

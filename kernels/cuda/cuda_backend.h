@@ -8,6 +8,9 @@
 #include "kernels/cuda/downloads.h"
 #include "kernels/cuda/nvml.h"
 
+namespace klp {
+class Pool;
+}
 namespace klp::cuda {
 
 struct KdaShape;
@@ -131,6 +134,7 @@ private:
     int half_ = 0;
     size_t staged_ = 0;    // bytes of the half
     int64_t adopted_ = 0;  // weights so far
+    std::unique_ptr<Pool> packers_;
     std::vector<ExpertTable> expert_tables_;
 };
 
