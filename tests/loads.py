@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 
-KERNELS = {"few_rows": 5, "gate_up": 5, "down": 5, "absorb_kernel": 2}  # and in how many of each such a loop must be found
+KERNELS = {"few_rows": 7, "gate_up": 7, "down": 7, "absorb_kernel": 2}  # and in how many of each such a loop must be found
 CHOOSING = re.compile(r"5DTypeE(?:5|23)E")  # kBlocks and kMixed (device.h)
 INSTRUCTION = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(.*?)\s*;\s+/\* (0x[0-9a-f]+) \*/")
 SECOND_HALF = re.compile(r"^\s+/\* (0x[0-9a-f]+) \*/")

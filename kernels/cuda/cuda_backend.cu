@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/pool.h"
+
 namespace klp::cuda {
 
 namespace {
@@ -11,7 +13,10 @@ constexpr size_t kHalf = 8 << 20, kPiece = kHalf / 2;  // bytes of pinned memory
 bool apart(DType type) { return type == DType::q8_0 || type == DType::q4_0; }
 
 int64_t code_row(const Weight& w) {
-    const int64_t bytes = w.type == DType::q8_0 ? w.in : w.type == DType::q4_0 ? w.in / 2 : w.row_bytes();
+    const int64_t bytes = w.type == DType::q8_0   ? w.in
+                          : w.type == DType::q4_0 ? w.in / 2
+                          : w.type == DType::q6_k ? w.in / 256 * formats::Q6K::kBytes
+                                                  : w.row_bytes();
     return (bytes + 63) / 64 * 64;
 }
 
@@ -20,6 +25,12 @@ int64_t scale_row(const Weight& w) { return apart(w.type) ? code_row(w) / (w.typ
 // A row of a file's blocks (a scale, then codes) as device.h has it.
 void pack(const Weight& w, int64_t r, std::byte* codes, std::byte* scales) {
     const std::byte* from = w.row(r);
+    if (w.type == DType::q6_k) {
+        const auto bytes = static_cast<size_t>(klp::info(w.type).bytes);
+        std::memset(codes, 0, static_cast<size_t>(code_row(w)));
+        for (int64_t b = 0; b < w.in / 256; ++b) std::memcpy(codes + b * formats::Q6K::kBytes, from + b * static_cast<int64_t>(bytes), bytes);
+        return;
+    }
     if (!apart(w.type)) {
         std::memcpy(codes, from, static_cast<size_t>(w.row_bytes()));
         std::memset(codes + w.row_bytes(), 0, static_cast<size_t>(code_row(w) - w.row_bytes()));
@@ -143,7 +154,15 @@ Weight CudaBackend::adopt(const Weight& host, std::vector<Buffer>& keep) {
     for (int64_t first = 0; first < host.out && !stream_.rehearsal(); first += rows) {
         const auto n = static_cast<size_t>(std::min(rows, host.out - first)), at = static_cast<size_t>(first);
         std::byte *piece = staging(n * (stride + scale_bytes)), *scales = piece + n * stride;
-        for (size_t r = 0; r < n; ++r) pack(host, first + static_cast<int64_t>(r), piece + r * stride, scales + r * scale_bytes);
+        const auto pack_rows = [&](int, int64_t from, int64_t to) {
+            for (int64_t r = from; r < to; ++r) pack(host, first + r, piece + static_cast<size_t>(r) * stride, scales + static_cast<size_t>(r) * scale_bytes);
+        };
+        if (n * stride < kPiece / 16) {  // done before others would have begun
+            pack_rows(0, 0, static_cast<int64_t>(n));
+        } else {
+            if (!packers_) packers_ = std::make_unique<Pool>(0);
+            packers_->run(static_cast<int64_t>(n), std::max<int64_t>(1, static_cast<int64_t>(kPiece / 64 / stride)), 0, pack_rows);
+        }
         send(codes + at * stride, piece, n * stride);
         if (scale_bytes > 0) send(codes + static_cast<size_t>(host.out) * stride + at * scale_bytes, scales, n * scale_bytes);
     }

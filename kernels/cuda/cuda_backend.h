@@ -8,6 +8,9 @@
 #include "kernels/cuda/downloads.h"
 #include "kernels/cuda/nvml.h"
 
+namespace klp {
+class Pool;
+}
 namespace klp::cuda {
 
 struct KdaShape;
@@ -94,6 +97,7 @@ private:
         int64_t adopted = 0;  // adopted_ when it was made
         Expert* experts = nullptr;
         uint32_t in_types = 0, down_types = 0;  // layouts, as bits
+        uint32_t few_in = 0, few_down = 0;      // types by whose kernels few tokens go
         bool even = true;                       // gate and up of each expert have the same layout
         int64_t F = 0;                          // the widest hidden layer
         int64_t hidden_stride = 0;              // bytes of a prepared row of it
@@ -130,6 +134,7 @@ private:
     int half_ = 0;
     size_t staged_ = 0;    // bytes of the half
     int64_t adopted_ = 0;  // weights so far
+    std::unique_ptr<Pool> packers_;
     std::vector<ExpertTable> expert_tables_;
 };
 

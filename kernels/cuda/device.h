@@ -99,7 +99,7 @@ __device__ Scan<T> block_scan(T v, T* space) {
 //                    (s: which of the two groups), so that lane c's 16 bytes are what it holds of both groups in mma_s8().
 //   q4_0             four groups a chunk. A byte holds codes i (low half) and i + 16 (high half) of a group, both in two's complement; word c of group s is
 //                    word 4c + s of the chunk.
-//   all others       blocks as they lie in the file (formats.h)
+//   all others       blocks as they lie in the file (formats.h); those of q6_k are 224 bytes apart, not 210, so that 16 bytes of them can be read at once
 // Behind the rows of q8_0 and q4_0 lie their rows of scales, one f16 a group, zero for groups that are padding.
 // As what type a weight lies there; kBlocks stands for all whose blocks are the file's, and kernels that are made for it ask a matrix for its type.
 inline constexpr DType kBlocks = DType::q4_1;
@@ -130,11 +130,6 @@ __host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
 // Kernels are made for one type each: what a token needs of each must come from memory again, since the weights that it reads in between leave no cache as it
 // was. kMixed stands for several types, among which a kernel chooses.
 inline constexpr DType kMixed = static_cast<DType>(kDTypes);
-// f(std::integral_constant<DType, type>) as with_type(), also for kMixed.
-template <class F>
-void with_types(DType type, F&& f) {
-    type == kMixed ? f(std::integral_constant<DType, kMixed>{}) : with_type(type, f);
-}
 
 __host__ __device__ inline int64_t byte_of(int64_t i) {
     return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;

@@ -18,19 +18,31 @@ inline constexpr int kFew = 8;  // rows of x
 // The types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and all others).
 __host__ __device__ constexpr DType form(DType type) { return type == DType::f16 ? DType::f32 : type > DType::q8_0 ? DType::q8_0 : type; }
 
-// Rows of x, rounded as ops.h says for a type: f32, bf16, or int8 in the order of q8_0 with scales. Padded with zeros; rows are 64 bytes apart modulo 128, so
-// that eight lanes of 16 bytes from two rows meet every bank once.
+// The type by whose kernel few rows are multiplied: formats that most files are made of have one of their own.
+__host__ __device__ constexpr DType few_type(DType type) { return type == DType::q4_k || type == DType::q6_k ? type : layout(type); }
+
+// Rows of x, rounded as ops.h says for a type: f32, bf16, or int8 with scales, in the order of q8_0; for q4_k and q6_k in the order of few_place(). Padded with
+// zeros; rows are 64 bytes apart modulo 128, so that eight lanes of 16 bytes from two rows meet every bank once.
 struct Staged {
     unsigned char* values;
     float* scales;  // [T, groups]
+    float* sums;    // q4_k: [T, groups] sums of 32 values; q6_k: [T, 2 groups] kFloats less 32 times the sum of 16 codes, as integers
     int stride, groups;
 };
+__host__ __device__ constexpr bool in_halves(DType type) { return type == DType::q4_k || type == DType::q6_k; }
+// Blocks of 8 or 9 warps that a processor is to hold: what a lane needs for half a block, and for whatever type may come, are more registers than a third has.
+constexpr int few_blocks(DType type) { return in_halves(type) || type == kMixed ? 2 : 3; }
+// Where value i, a multiple of 4, lies: as it is, or of 128 values (0..15, 64..79), (16..31, 80..95), ...
+template <DType type>
+__device__ __forceinline__ int few_place(int i) {
+    return type == DType::q4_k ? i : type == DType::q6_k ? i / 128 * 128 + i / 16 % 4 * 32 + i / 64 % 2 * 16 + i % 16 : static_cast<int>(byte_of(i));
+}
 __host__ __device__ constexpr int padded_width(int64_t width) { return static_cast<int>((width + 127) / 128 * 128); }
 __host__ __device__ constexpr int staged_stride(DType type, int64_t width) {
     return padded_width(width) * (form(type) == DType::bf16 ? 2 : form(type) == DType::q8_0 ? 1 : 4) + 64;
 }
 __host__ __device__ constexpr int staged_bytes(DType type, int64_t width, int T) {
-    return T * (staged_stride(type, width) + (form(type) == DType::q8_0 ? padded_width(width) / 32 * 4 : 0));
+    return T * (staged_stride(type, width) + (form(type) == DType::q8_0 ? padded_width(width) / 32 * (in_halves(type) ? 12 : 4) : 0));
 }
 
 // What stands in front of a product: x itself, or x * inverse[t] * weight. Four values at a time, zeros behind the width.
@@ -83,7 +95,8 @@ private:
 template <DType type>
 __device__ Staged stage(const Front& front, int T, unsigned char* to, int warp, int warps) {
     const int padded = padded_width(front.width), lane = static_cast<int>(threadIdx.x) % 32;
-    const Staged s{to, reinterpret_cast<float*>(to + T * staged_stride(type, front.width)), staged_stride(type, front.width), padded / 32};
+    auto* const scales = reinterpret_cast<float*>(to + T * staged_stride(type, front.width));
+    const Staged s{to, scales, scales + T * padded / 32, staged_stride(type, front.width), padded / 32};
     const auto put = [&](int t, int i, const float4& v) {
         unsigned char* const row = to + t * s.stride;
         if constexpr (type == DType::bf16) {
@@ -93,13 +106,23 @@ __device__ Staged stage(const Front& front, int T, unsigned char* to, int warp, 
             uint32_t bits = max(max(__float_as_uint(fabsf(v.x)), __float_as_uint(fabsf(v.y))), max(__float_as_uint(fabsf(v.z)), __float_as_uint(fabsf(v.w))));
             for (int step = 4; step > 0; step /= 2) bits = max(bits, __shfl_xor_sync(0xffffffffu, bits, step));
             const float largest = __uint_as_float(bits), inverse = largest > 1e-30f ? 127 / largest : 0;
-            const auto code = [&](float f, int at) { return static_cast<uint32_t>(__float2int_rn(f * inverse) & 0xff) << at; };
-            *reinterpret_cast<uint32_t*>(row + byte_of(i)) = code(v.x, 0) | code(v.y, 8) | code(v.z, 16) | code(v.w, 24);
+            const int code[4] = {__float2int_rn(v.x * inverse), __float2int_rn(v.y * inverse), __float2int_rn(v.z * inverse), __float2int_rn(v.w * inverse)};
+            const auto byte = [&](int k) { return static_cast<uint32_t>(code[k] & 0xff) << 8 * k; };
+            *reinterpret_cast<uint32_t*>(row + few_place<type>(i)) = byte(0) | byte(1) | byte(2) | byte(3);
             if (lane % 8 == 0) s.scales[t * s.groups + i / 32] = largest / 127;
+            if constexpr (in_halves(type)) {
+                int sum = code[0] + code[1] + code[2] + code[3];
+                for (int step = 1; step < (type == DType::q6_k ? 4 : 8); step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+                if (type == DType::q4_k && lane % 8 == 0) s.sums[t * s.groups + i / 32] = static_cast<float>(sum) * (largest / 127);
+                if (type == DType::q6_k && lane % 4 == 0) s.sums[2 * t * s.groups + i / 16] = __int_as_float(kFloats - 32 * sum);
+            }
         } else {
             *reinterpret_cast<float4*>(row + i * 4) = v;
         }
     };
+    if constexpr (in_halves(type))
+        for (int t = warp; t < T; t += warps)  // zeros for what a lane has no part in
+            if (lane < 16) *reinterpret_cast<uint32_t*>(to + t * s.stride + padded + lane * 4) = 0;
     constexpr int kAtOnce = 4;
     const int step = warps * 128;
     for (int t = 0; t < T; ++t)
@@ -144,6 +167,7 @@ __device__ inline void inverse_rms(const Front& front, int T, float eps, float* 
 template <DType type>
 class Tile {
 public:
+    static constexpr int kSpace = 1;  // floats of shared memory that a warp needs in run()
     // Rows first_row .. first_row + 7 (the last one again where there are fewer), the slice-th of `slices` parts of their chunks. The first reads go out here.
     __device__ Tile(const Matrix& w, int64_t first_row, int slice, int slices) {
         const int lane = static_cast<int>(threadIdx.x) % 32, chunks = static_cast<int>(w.stride / 64);
@@ -158,7 +182,7 @@ public:
     }
 
     // part[t * 8 + row] of the tile's product with the T rows of x.
-    __device__ void run(const Staged& x, int T, float* part) {
+    __device__ void run(const Staged& x, int T, float* part, float* /*space*/) {
         const int lane = static_cast<int>(threadIdx.x) % 32, c = lane % 4, token = min(lane / 4, T - 1);
         float sum[kTensor ? 2 : kFew] = {}, d[4] = {};
         const auto step = [&](const Chunk& now, int chunk) {
@@ -272,6 +296,7 @@ private:
 template <>
 class Tile<kBlocks> {
 public:
+    static constexpr int kSpace = 1;
     __device__ Tile(const Matrix& w, int64_t first_row, int slice, int slices) : type_(w.type) {
         const auto pairs = static_cast<int>((w.in + 63) / 64), row = static_cast<int>(threadIdx.x) % 32 / 4;
         row_ = w.row(first_row + row < w.out ? first_row + row : w.out - 1);
@@ -279,7 +304,7 @@ public:
         last_ = static_cast<int>(int64_t{pairs} * (slice + 1) / slices);
         groups_ = static_cast<int>(w.in / 32);
     }
-    __device__ void run(const Staged& x, int T, float* part) const {
+    __device__ void run(const Staged& x, int T, float* part, float* /*space*/) const {
         const int lane = static_cast<int>(threadIdx.x) % 32, token = min(lane / 4, T - 1);
         const float2 sum = product(type_, row_, pair_, last_, groups_, x.values + token * x.stride + lane % 4 * 16, x.scales + token * x.groups);
         if (lane / 4 < T) *reinterpret_cast<float2*>(part + lane / 4 * 8 + lane % 4 * 2) = sum;
@@ -332,6 +357,158 @@ private:
     DType type_;
     int pair_, last_, groups_;
 };
+
+// q4_k and q6_k, half a block of 256 at a time: a lane reads 16 bytes of its row's codes, 16 neighbours' low and high halves, and so has values of other groups
+// than the next lane. A product keeps groups apart by its sixteen rows: a token's row g has x where one lane has weights, row g + 8 where another one has, and
+// zeros elsewhere. Each lane unpacks the scales of one group (of two) of its row and hands them round.
+template <DType type>
+class HalfTile {
+    static constexpr bool kSix = type == DType::q6_k;
+    static constexpr int kAhead = kSix ? 2 : 3, kBytes = kSix ? formats::Q6K::kBytes : formats::Q4K::kBytes;
+    static constexpr int kPitch = 12;  // floats of a row's scales: 16-byte reads of four rows meet every bank once
+
+public:
+    static constexpr int kSpace = 8 * kPitch;
+    __device__ HalfTile(const Matrix& w, int64_t first_row, int slice, int slices) {
+        const int halves = static_cast<int>(w.in / 128), row = static_cast<int>(threadIdx.x) % 32 / 4;
+        row_ = w.row(first_row + row < w.out ? first_row + row : w.out - 1);
+        half_ = static_cast<int>(int64_t{halves} * slice / slices);
+        last_ = static_cast<int>(int64_t{halves} * (slice + 1) / slices);
+#pragma unroll
+        for (int u = 0; u < kAhead; ++u) fetch(u, half_ + u);
+    }
+    __device__ void run(const Staged& x, int T, float* part, float* space) {
+        const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, token = min(g, T - 1);
+        float2 sum = make_float2(0, 0);
+        for (; half_ + kAhead <= last_; half_ += kAhead)
+#pragma unroll
+            for (int u = 0; u < kAhead; ++u) {
+                add(ahead_[u], half_ + u, x, token, space, sum);
+                fetch(u, half_ + u + kAhead);
+            }
+#pragma unroll
+        for (int u = 0; u < kAhead - 1; ++u)
+            if (half_ + u < last_) add(ahead_[u], half_ + u, x, token, space, sum);
+        if (g < T) *reinterpret_cast<float2*>(part + g * 8 + lane % 4 * 2) = sum;
+    }
+
+private:
+    struct Half {
+        uint4 codes, more;     // more: of q4_k the block's head, of q6_k the upper bits
+        uint32_t scales, all;  // of q6_k: two scales, and the block's
+    };
+    __device__ void fetch(int u, int half) {
+        if (half >= last_) return;
+        const int c = static_cast<int>(threadIdx.x) % 4;
+        const unsigned char* const block = row_ + int64_t{half / 2} * kBytes;
+        if constexpr (kSix) {
+            ahead_[u].codes = read_once(block + half % 2 * 64 + c * 16);
+            ahead_[u].more = __ldg(reinterpret_cast<const uint4*>(block + 128 + half % 2 * 32 + c % 2 * 16));
+            ahead_[u].scales = formats::u16(block + 192 + half % 2 * 8 + c * 2);
+            ahead_[u].all = formats::u16(block + 208);
+        } else {
+            ahead_[u].codes = read_once(block + 16 + half % 2 * 64 + c * 16);
+            ahead_[u].more = __ldg(reinterpret_cast<const uint4*>(block));
+        }
+    }
+    __device__ static void add(const Half& now, int half, const Staged& x, int token, float* space, float2& sum) {
+        const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, c = lane % 4;
+        float2 own;  // q4_k: scale and minimum of group c; q6_k: scales of 2 c and 2 c + 1 of eight
+        if constexpr (kSix) {
+            const float d = formats::half(now.all);
+            own = make_float2(d * static_cast<float>(static_cast<int8_t>(now.scales)), d * static_cast<float>(static_cast<int8_t>(now.scales >> 8)));
+        } else {
+            const uint32_t first = now.more.y >> 8 * c, second = now.more.z >> 8 * c, third = now.more.w >> 8 * c;
+            const bool upper = half % 2;
+            const uint32_t scale = upper ? (third & 15) | (first >> 6 & 3) << 4 : first & 63,
+                           min = upper ? (third >> 4 & 15) | (second >> 6 & 3) << 4 : second & 63;
+            own = make_float2(formats::half(now.more.x) * formats::number(scale), -(formats::half(now.more.x >> 16) * formats::number(min)));
+        }
+        __syncwarp();  // who still reads the half before
+        *reinterpret_cast<float2*>(space + g * kPitch + 2 * c) = own;
+        __syncwarp();
+        const float* const mine = space + 2 * c * kPitch;  // of the two rows whose sums this lane has
+        const float4 scale[2][2] = {{*reinterpret_cast<const float4*>(mine), *reinterpret_cast<const float4*>(mine + 4)},
+                                    {*reinterpret_cast<const float4*>(mine + kPitch), *reinterpret_cast<const float4*>(mine + kPitch + 4)}};
+
+        const unsigned char *const row = x.values + token * x.stride, *const zeros = row + x.stride - 64;
+        const unsigned char* const at = row + half * 128 + (kSix ? c * 32 : c / 2 * 64 + c % 2 * 16);
+        const float4 x_scale = *reinterpret_cast<const float4*>(x.scales + token * x.groups + half * 4);
+        const uint32_t w[4] = {now.codes.x, now.codes.y, now.codes.z, now.codes.w}, more[4] = {now.more.x, now.more.y, now.more.z, now.more.w};
+        uint32_t low[4], high[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            low[i] = w[i] & 0x0f0f0f0fu, high[i] = w[i] >> 4 & 0x0f0f0f0fu;
+            if constexpr (kSix) {
+                const uint32_t bits = more[i] >> c / 2 * 2;
+                low[i] |= bits << 4 & 0x30303030u, high[i] |= bits & 0x30303030u;
+            }
+        }
+        // 16 values of each lane; `up`: of which a product's first eight rows have x, `down`: its others.
+        const auto multiply = [&](int(&d)[4], const uint32_t(&q)[4], const uint4& up, const uint4& down) {
+            mma_s8(d, {up.x, down.x, up.y, down.y}, {q[0], q[1]});
+            mma_s8(d, {up.z, down.z, up.w, down.w}, {q[2], q[3]});
+        };
+        const auto load = [](const unsigned char* from) { return *reinterpret_cast<const uint4*>(from); };
+        const auto both = [&](float d0, float d1, float scale0, float scale1, float of_x) { sum.x += d0 * (of_x * scale0), sum.y += d1 * (of_x * scale1); };
+        if constexpr (kSix) {
+            const auto* const begins = reinterpret_cast<const int4*>(x.sums + 2 * token * x.groups + half * 8);
+            const int4 first = begins[0], second = begins[1];
+#pragma unroll
+            for (int pair = 0; pair < 2; ++pair) {  // lanes 2 pair and 2 pair + 1: parts of 16 values 2 pair, 2 pair + 1 and 4 behind each
+                const unsigned char *const up = c == 2 * pair ? at : zeros, *const down = c == 2 * pair + 1 ? at : zeros;
+                const int l0 = pair ? first.z : first.x, l1 = pair ? first.w : first.y, h0 = pair ? second.z : second.x, h1 = pair ? second.w : second.y;
+                int d[4] = {l0, l0, l1, l1}, e[4] = {h0, h0, h1, h1};
+                multiply(d, low, load(up), load(down));
+                multiply(e, high, load(up + 16), load(down + 16));
+                const float4 &low0 = scale[0][0], &low1 = scale[1][0], &high0 = scale[0][1], &high1 = scale[1][1];
+                both(float_of(d[0]), float_of(d[1]), pair ? low0.z : low0.x, pair ? low1.z : low1.x, pair ? x_scale.y : x_scale.x);
+                both(float_of(d[2]), float_of(d[3]), pair ? low0.w : low0.y, pair ? low1.w : low1.y, pair ? x_scale.y : x_scale.x);
+                both(float_of(e[0]), float_of(e[1]), pair ? high0.z : high0.x, pair ? high1.z : high1.x, pair ? x_scale.w : x_scale.z);
+                both(float_of(e[2]), float_of(e[3]), pair ? high0.w : high0.y, pair ? high1.w : high1.y, pair ? x_scale.w : x_scale.z);
+            }
+        } else {  // lanes 0 and 1 have groups 0 and 1, the others 2 and 3
+            const unsigned char *const up = c < 2 ? at : zeros, *const down = c < 2 ? zeros : at;
+            int d[4] = {kFloats, kFloats, kFloats, kFloats}, e[4] = {kFloats, kFloats, kFloats, kFloats};
+            multiply(d, low, load(up), load(down));
+            multiply(e, high, load(up + 32), load(down + 32));
+            both(float_of(d[0]), float_of(d[1]), scale[0][0].x, scale[1][0].x, x_scale.x);
+            both(float_of(e[0]), float_of(e[1]), scale[0][0].z, scale[1][0].z, x_scale.y);
+            both(float_of(d[2]), float_of(d[3]), scale[0][1].x, scale[1][1].x, x_scale.z);
+            both(float_of(e[2]), float_of(e[3]), scale[0][1].z, scale[1][1].z, x_scale.w);
+            const float4 x_sum = *reinterpret_cast<const float4*>(x.sums + token * x.groups + half * 4);
+            sum.x += x_sum.x * scale[0][0].y + x_sum.y * scale[0][0].w + x_sum.z * scale[0][1].y + x_sum.w * scale[0][1].w;
+            sum.y += x_sum.x * scale[1][0].y + x_sum.y * scale[1][0].w + x_sum.z * scale[1][1].y + x_sum.w * scale[1][1].w;
+        }
+    }
+
+    const unsigned char* row_;
+    int half_, last_;
+    Half ahead_[kAhead] = {};
+};
+template <>
+class Tile<DType::q4_k> : public HalfTile<DType::q4_k> {
+    using HalfTile::HalfTile;
+};
+template <>
+class Tile<DType::q6_k> : public HalfTile<DType::q6_k> {
+    using HalfTile::HalfTile;
+};
+
+// f(std::integral_constant<DType, type>) for a result of few_type(), or kMixed.
+template <class F>
+void with_few_type(DType type, F&& f) {
+    switch (type) {
+        case kMixed:
+            return f(std::integral_constant<DType, kMixed>{});
+        case DType::q4_k:
+            return f(std::integral_constant<DType, DType::q4_k>{});
+        case DType::q6_k:
+            return f(std::integral_constant<DType, DType::q6_k>{});
+        default:
+            return with_type(type, f);
+    }
+}
 
 // Rows of x as products with weights of one form take them.
 template <class F>

@@ -33,7 +33,7 @@ __global__ void plain_product(const float* x, int64_t x_stride, Matrix w, float*
     if (lane == 0) y[t * y_stride + r] = add ? y[t * y_stride + r] + sum : sum;
 }
 
-// Those of some matrices that take the same x which have one layout; the results of all lie side by side.
+// Those of some matrices that take the same x which have one type, or layout; the results of all lie side by side.
 struct Stack {
     static constexpr int kMost = 8;
     Matrix w[kMost];
@@ -41,11 +41,12 @@ struct Stack {
     int32_t columns[kMost] = {};  // of y where a matrix begins
 
     Stack() = default;
-    Stack(std::span<const Matrix> matrices, DType type, int64_t rows) {  // of a block
+    template <class Of>
+    Stack(std::span<const Matrix> matrices, DType type, int64_t rows, Of&& of) {  // rows: of a block
         size_t n = 0;
         int64_t column = 0;
         for (const Matrix& m : matrices) {
-            if (layout(m.type) == type) w[n] = m, columns[n++] = static_cast<int32_t>(column);
+            if (of(m.type) == type) w[n] = m, columns[n++] = static_cast<int32_t>(column);
             column += m.out;
         }
         for (size_t i = 0; i < kMost; ++i) ends[i] = (i > 0 ? ends[i - 1] : 0) + static_cast<int32_t>((w[i].out + rows - 1) / rows);
@@ -82,18 +83,18 @@ constexpr int kWarps = 8;  // of a block of few_rows
 
 // y = [y +] w norm(x) for T <= kFew rows of x. A block has kWarps / slices tiles of 8 rows of one matrix, `slices` warps for each.
 template <DType type>
-__global__ __launch_bounds__(kWarps * 32, 3) void few_rows(Stack stack, int32_t slices, const float* x, int64_t x_stride, int32_t T, const float* norm,
-                                                           float eps, float* y, int64_t y_stride, int32_t add) {
+__global__ __launch_bounds__(kWarps * 32, few_blocks(type)) void few_rows(Stack stack, int32_t slices, const float* x, int64_t x_stride, int32_t T,
+                                                                          const float* norm, float eps, float* y, int64_t y_stride, int32_t add) {
     __shared__ float space[kFew * 32], inverse[kFew];
-    __shared__ __align__(16) float part[kWarps][kFew * 8];
+    __shared__ __align__(16) float part[kWarps][kFew * 8], scratch[kWarps][Tile<type>::kSpace];
     const auto [w, block, column] = stack.at(static_cast<int>(blockIdx.x));
     const int warp = static_cast<int>(threadIdx.x) / 32, tiles = kWarps / slices, width = static_cast<int>(w.in);
     Tile<type> tile(w, (int64_t{block} * tiles + warp / slices) * 8, warp % slices, slices);
     const Front front(x, x_stride, norm, inverse, width);
     if (norm) inverse_rms(front, T, eps, space, inverse);
-    const Staged staged = stage<form(type)>(front, T, shared_memory<unsigned char>(), warp, kWarps);
+    const Staged staged = stage < in_halves(type) ? type : form(type) > (front, T, shared_memory<unsigned char>(), warp, kWarps);
     __syncthreads();
-    tile.run(staged, T, part[warp]);
+    tile.run(staged, T, part[warp], scratch[warp]);
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.x); i < tiles * 64; i += static_cast<int>(blockDim.x)) {
         const int t = i % 64 / 8;
@@ -166,13 +167,13 @@ void each_layout(std::span<const Matrix> w, F&& f) {
 // How many warps share a tile of few_rows: so many that enough reads are on their way, and not so many that a few blocks are left for a wave of their own. The
 // same for any T, so that a row's bits do not depend on the batch. Counted for an H200 in hundredths of a microsecond: a block begins in 180, a chunk takes a
 // warp 17, and where a processor is full 38 for its 24 warps.
-int slices_of(int64_t tiles, int64_t chunks, int64_t processors) {
+int slices_of(int64_t tiles, int64_t chunks, int64_t processors, int64_t most) {  // most: blocks on a processor
     int best = 1;
     int64_t least = 0;
     for (int slices = 1; slices <= kWarps && (slices == 1 || chunks >= 4 * slices); slices *= 2) {
-        const int64_t blocks = (tiles * slices + kWarps - 1) / kWarps, places = 3 * processors, rest = blocks % places;
+        const int64_t blocks = (tiles * slices + kWarps - 1) / kWarps, places = most * processors, rest = blocks % places;
         const auto wave = [&](int64_t resident) { return 180 + (chunks + slices - 1) / slices * std::max<int64_t>(17, 38 * resident / 3); };
-        const int64_t time = blocks / places * wave(3) + (rest > 0 ? wave((rest + processors - 1) / processors) : 0);
+        const int64_t time = blocks / places * wave(most) + (rest > 0 ? wave((rest + processors - 1) / processors) : 0);
         if (slices == 1 || time < least) best = slices, least = time;
     }
     return best;
@@ -231,19 +232,26 @@ void CudaBackend::multiply(const Product& p, std::span<const Matrix> w) {
             if (auto& one = x[static_cast<size_t>(form(m.type))]; !one) one = prepared(p.x, p.x_stride, p.T, in, p.norm, m.type);
         return multiply_prepared(x, p.T, w, p.y, p.y_stride, p.add);
     }
-    each_layout(w, [&](auto type) {
-        int64_t tiles = 0, chunks = 1 << 20;
-        for (const Matrix& m : w)
-            if (layout(m.type) == type) tiles += (m.out + 7) / 8, chunks = std::min(chunks, m.stride / 64);
-        const int slices = slices_of(tiles, chunks, processors_);
-        const Stack stack(w, type, 8 * kWarps / slices);
-        const int64_t bytes = staged_bytes(type, in, 1);
-        for (int64_t t = 0; t < p.T; t += rows) {
-            const auto n = static_cast<int32_t>(std::min(rows, p.T - t));
-            stream_.launch("few_rows", few_rows<type>, {.x = stack.blocks(), .threads = kWarps * 32, .shared = static_cast<size_t>(n * bytes)}, stack, slices,
-                           p.x + t * p.x_stride, p.x_stride, n, p.norm.weight, p.norm.eps, p.y + t * p.y_stride, p.y_stride, p.add);
-        }
-    });
+    uint32_t done = 0;  // types
+    for (const Matrix& one : w) {
+        if (done >> static_cast<int>(few_type(one.type)) & 1) continue;
+        done |= 1u << static_cast<int>(few_type(one.type));
+        with_few_type(few_type(one.type), [&](auto type) {
+            if constexpr (type != kMixed) {
+                int64_t tiles = 0;
+                for (const Matrix& m : w)
+                    if (few_type(m.type) == type) tiles += (m.out + 7) / 8;
+                const int slices = slices_of(tiles, in_halves(type) ? in / 128 : one.stride / 64, processors_, few_blocks(type));
+                const Stack stack(w, type, 8 * kWarps / slices, few_type);
+                const int64_t bytes = staged_bytes(type, in, 1);
+                for (int64_t t = 0; t < p.T; t += rows) {
+                    const auto n = static_cast<int32_t>(std::min(rows, p.T - t));
+                    stream_.launch("few_rows", few_rows<type>, {.x = stack.blocks(), .threads = kWarps * 32, .shared = static_cast<size_t>(n * bytes)}, stack,
+                                   slices, p.x + t * p.x_stride, p.x_stride, n, p.norm.weight, p.norm.eps, p.y + t * p.y_stride, p.y_stride, p.add);
+                }
+            }
+        });
+    }
 }
 
 const unsigned char* CudaBackend::prepared(const float* x, int64_t x_stride, int64_t T, int64_t width, const Norm& norm, DType type) {
@@ -255,7 +263,7 @@ const unsigned char* CudaBackend::prepared(const float* x, int64_t x_stride, int
 
 void CudaBackend::multiply_prepared(const unsigned char* const (&x)[kTypes], int64_t T, std::span<const Matrix> w, float* y, int64_t y_stride, bool add) {
     each_layout(w, [&](auto type) {
-        const Stack stack(w, type, kRows);
+        const Stack stack(w, type, kRows, layout);
         const auto launch = [&](auto rows) {
             constexpr int BT = rows;
             stream_.launch("many_rows", many_rows<type, BT>, {.x = (T + BT - 1) / BT, .y = stack.blocks(), .threads = 256, .shared = Block<type, BT>::kShared},

@@ -113,7 +113,7 @@ __global__ __launch_bounds__(256) void route_kernel(Matrix router, Rules r, cons
     if (norm) inverse_rms(front, T, eps, space, inverse);
     const Staged staged = stage<DType::f32>(front, T, shared_memory<unsigned char>(), warp, 8);
     __syncthreads();
-    tile.run(staged, T, part[warp]);
+    tile.run(staged, T, part[warp], nullptr);
     __syncthreads();
     if (const int t = static_cast<int>(threadIdx.x) / 8, e = static_cast<int>(blockIdx.x) * 8 + static_cast<int>(threadIdx.x) % 8; t < T && e < r.E) {
         float sum = 0;
@@ -138,13 +138,23 @@ __global__ __launch_bounds__(256) void route_kernel(Matrix router, Rules r, cons
     }
 }
 
+// Of a warp, where types may be mixed (which goes by the file's blocks).
+template <DType type>
+constexpr int space_of() {
+    if constexpr (type == kMixed)
+        return Tile<kBlocks>::kSpace;
+    else
+        return Tile<type>::kSpace;
+}
+
 // hidden[p] = silu(gate n) * (up n) of one expert: blocks (., p) for pair p = t k + i of token t and its i-th expert; behind the pairs, where it is asked for,
 // those of the expert that takes all T <= kFew tokens. A block has 8 rows of both matrices, four warps for each. `type`: of all experts' two.
 template <DType type>
-__global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs, const float* x,
-                                                  int64_t x_stride, int32_t T, const float* norm, float eps, float* hidden, int64_t hidden_stride) {
+__global__ __launch_bounds__(256, few_blocks(type)) void gate_up(const Expert* experts, int64_t for_all, const int32_t* picks, int32_t k, int32_t pairs,
+                                                                 const float* x, int64_t x_stride, int32_t T, const float* norm, float eps, float* hidden,
+                                                                 int64_t hidden_stride) {
     __shared__ float space[kFew * 32], inverse[kFew];
-    __shared__ __align__(16) float part[8][kFew * 8];
+    __shared__ __align__(16) float part[8][kFew * 8], scratch[8][space_of<type>()];
     const int p = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / 32;
     const Expert& e = experts[p < pairs ? picks[p] : for_all];
     const int64_t first = int64_t{blockIdx.x} * 8;
@@ -160,10 +170,10 @@ __global__ __launch_bounds__(256, 3) void gate_up(const Expert* experts, int64_t
     };
     if constexpr (type != kMixed) {
         Tile<type> tile(w, first, warp % 4, 4);
-        tile.run(staged(std::integral_constant<DType, form(type)>{}), T, part[warp]);
+        tile.run(staged(std::integral_constant < DType, in_halves(type) ? type : form(type) > {}), T, part[warp], scratch[warp]);
     } else {  // an expert's two matrices have one form, so that all its warps meet in the same place
         const Staged s = stage_for(e.gate.type, staged);
-        with_type(w.type, [&](auto of_w) { Tile<of_w>(w, first, warp % 4, 4).run(s, T, part[warp]); });
+        with_type(w.type, [&](auto of_w) { Tile<of_w>(w, first, warp % 4, 4).run(s, T, part[warp], scratch[warp]); });
     }
     __syncthreads();
     const int i = static_cast<int>(threadIdx.x), t = i / 8;
@@ -176,8 +186,10 @@ constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
 // y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's. Block (., t) has 8 rows, its warps take an
 // expert each. `type`: of all experts'.
 template <DType type>
-__global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k,
-                                                           int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride, float* y, int64_t D) {
+__global__ __launch_bounds__(kDownWarps * 32, few_blocks(type)) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights,
+                                                                          int32_t k, int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride,
+                                                                          float* y, int64_t D) {
+    __shared__ __align__(16) float scratch[kDownWarps][space_of<type>()];
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
     const int64_t t = blockIdx.y, first = int64_t{blockIdx.x} * 8, pairs = int64_t{gridDim.y} * k;
     auto* const mine = shared_memory<unsigned char>() + warp * room;
@@ -187,9 +199,9 @@ __global__ __launch_bounds__(kDownWarps * 32, 3) void down(const Expert* experts
         const auto multiply = [&](auto of_w) {
             Tile<of_w> tile(w, first, 0, 1);
             const Front front(hidden + (j < k ? t * k + j : pairs + t) * hidden_stride, 0, nullptr, nullptr, static_cast<int>(w.in));
-            const Staged staged = stage<form(of_w)>(front, 1, mine, 0, 1);
+            const Staged staged = stage < in_halves(of_w) ? of_w : form(of_w) > (front, 1, mine, 0, 1);
             __syncwarp();
-            tile.run(staged, 1, part + j * 8);
+            tile.run(staged, 1, part + j * 8, scratch[warp]);
             __syncwarp();
         };
         if constexpr (type != kMixed)
@@ -371,8 +383,9 @@ __global__ void combine(const float* out, const float* weights, int32_t k, int32
     y[t * D + d] += total;
 }
 
-// The only layout of a set, or kMixed.
+// The only one of a set of few_type()s, or kMixed.
 DType only(uint32_t types) { return std::has_single_bit(types) ? static_cast<DType>(std::countr_zero(types)) : kMixed; }
+uint32_t few_bit(DType type) { return 1u << static_cast<int>(few_type(type)); }
 
 // f(type, rows of x in a block) as constants for each layout in `types`; `rows`: 32, or where no type takes x as it is 64 or 128.
 template <class F>
@@ -409,7 +422,8 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
         experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
-        table->in_types |= bit(e.gate.type) | bit(e.up.type), table->down_types |= bit(e.down.type);
+        table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
+        table->few_in |= few_bit(e.gate.type) | few_bit(e.up.type), table->few_down |= few_bit(e.down.type);
         table->even &= layout(e.gate.type) == layout(e.up.type);
         table->F = std::max(table->F, e.gate.out);
         table->hidden_stride = std::max(table->hidden_stride, prepared_stride(e.down.type, e.down.in));
@@ -454,7 +468,7 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
         if (n)
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count}, e, 0, nullptr, 1, 0, n + t * D, D, hidden + t * F, F);
         else
-            with_types(only(bit(w.gate.type) | bit(w.up.type)), [&](auto type) {
+            with_few_type(only(few_bit(w.gate.type) | few_bit(w.up.type)), [&](auto type) {
                 stream_.launch("gate_up", gate_up<type>, {.x = (F + 7) / 8, .threads = 256, .shared = static_cast<size_t>(count * staged)}, e, 0, nullptr, 1, 0,
                                x + t * D, D, count, norm.weight, norm.eps, hidden + t * F, F);
             });
@@ -529,13 +543,13 @@ void CudaBackend::moe(const Moe& a) {
                             .shared = static_cast<size_t>(std::max<int64_t>(count * staged_bytes(DType::f32, D, 1), 8 * choosing))},
                            router, rules, x, D, count, a.norm.weight, a.norm.eps, r.bias, logits, arrived, picks + t * k, weights + t * k);
         if (fast) {
-            with_types(only(table.in_types), [&](auto type) {
+            with_few_type(only(table.few_in), [&](auto type) {
                 stream_.launch(
                     "gate_up", gate_up<type>,
                     {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
                     table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
             });
-            with_types(only(table.down_types), [&](auto type) {
+            with_few_type(only(table.few_down), [&](auto type) {
                 stream_.launch("down", down<type>,
                                {.x = (D + 7) / 8,
                                 .y = count,
