@@ -355,6 +355,21 @@ int run(int argc, char** argv) {
     sub->add_option("--race", run.race, "afterwards, race the model against its full-attention twin up to so many tokens")->check(between(64, kTokens));
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
 
+#if KLP_SERVE
+    ServeFlags serve;
+    sub = subcommand("serve", "OpenAI's API over HTTP, for many at once", serve, serve_command,
+                     "  klp serve                             http://127.0.0.1:8080/v1\n"
+                     "  klp serve -m mine.gguf --port 9000 --parallel 16");
+    add_engine(*sub, serve.engine);
+    add_template(*sub, serve.engine);
+    sub->add_option("--host", serve.host, "address to listen on; any but this machine's own needs a key")->capture_default_str();
+    sub->add_option("--port", serve.port, "0: any that is free")->capture_default_str()->check(between(0, 65535));
+    sub->add_option("--parallel", serve.parallel, "answers at once; more requests wait")->capture_default_str()->check(between(1, 1024));
+    sub->add_option("-c,--ctx-size", serve.context, "tokens of context of each; 0: all the model has")->check(between(0, kTokens));
+    names("FILE", sub->add_option("--api-key-file", serve.api_key_file, "holds the key that requests must bring (Authorization: Bearer ...)"));
+    sub->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
+#endif
+
     ReplayOptions replay;
     sub = subcommand("replay", "a recording's text at the pace it was made", replay, replay_command, "  klp replay hello.klprun --speed 4");
     names("FILE", sub->add_option("file", replay.file, "recording (.klprun)"))->required();

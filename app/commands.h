@@ -87,6 +87,14 @@ struct PullFlags {
 };
 int pull_command(const PullFlags& flags, Terminal& terminal);
 
+struct ServeFlags {
+    EngineOptions engine;
+    std::string host = "127.0.0.1", api_key_file;
+    int port = 8080, parallel = 8;
+    int64_t context = 0;  // of each sequence; 0: all the model has
+};
+int serve_command(const ServeFlags& flags, Terminal& terminal);
+
 struct DoctorOptions {
     std::string model;  // path or name; "": the machine alone
     std::string device = "auto";

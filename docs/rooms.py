@@ -17,7 +17,7 @@ FLOORS = [
     [("app/gui/chat", "messages, branches, composer"), ("app/gui/panels", "the lenses")],
     [("app/gui/session", "what all widgets share"), ("app/gui/draw", "charts, colours, strokes")],
     [("app", "the terminal program; figures as text")],
-    [("core/runs", "commands in, events out; recordings, chats")],
+    [("core/runs", "commands in, events out; recordings, chats"), ("core/serve", "many answers at once; OpenAI's API")],
     [("core/studies", "race, sweep, recall")],
     [("core/model", "layers, forward pass, sequence, sampler")],
     [("core/text", "tokenizer, templates")],

@@ -2,6 +2,7 @@
 // a line that is left stays on a shelf, and is there again when the line is told again: a token is known by the tokens before it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <string>
