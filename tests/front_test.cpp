@@ -486,7 +486,7 @@ TEST_F(FrontDoor, AWindowThatShrinksLeavesRoomForTheChat) {
     window->action("dock-conversations")->trigger();
     window->resize(1440, 900);
     settle();
-    EXPECT_TRUE(list->isVisible());
+    EXPECT_TRUE(QTest::qWaitFor([&] { return list->isVisible(); }));
 }
 
 TEST_F(FrontDoor, AQuitWhileItAnswersKeepsTheFiguresTrue) {
