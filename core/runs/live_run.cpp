@@ -493,12 +493,11 @@ void LiveRun::handle(const Retrace& c) {
     const std::function<bool(int64_t)> made = [&](int64_t p) {
         return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; });
     };
-    RetraceRequest what{.tokens = tokens, .first = std::clamp<int64_t>(c.tokens.first, 0, size), .last = std::clamp<int64_t>(c.tokens.last, 0, size), .made = made};
+    RetraceRequest what{
+        .tokens = tokens, .first = std::clamp<int64_t>(c.tokens.first, 0, size), .last = std::clamp<int64_t>(c.tokens.last, 0, size), .made = made};
     what.candidates = c.what.top;
     what.on_row = [&](Tracer::Row row) { tell(Readings{row.position, std::move(row.values)}); };
-    what.on_pick = [&](int64_t position, const Picked& picked) {
-        tell(Considered{position, picked.probability, picked.entropy, picked.rank, picked.top});
-    };
+    what.on_pick = [&](int64_t position, const Picked& picked) { tell(Considered{position, picked.probability, picked.entropy, picked.rank, picked.top}); };
     const int64_t begin = now_ns();
     auto done = retrace(*at_->again, at_->pool, tracer, what, &cancel_, [&](int64_t read, int64_t total) {
         if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, read, total});

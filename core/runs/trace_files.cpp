@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -28,19 +29,59 @@ struct TraceHead {
 };
 static_assert(sizeof(TraceHead) == 24);
 
+// Log decays g <= 0 in two bytes, in steps of a 2400th: what a lens says to three digits stays what it was.
+constexpr float kLeastOctave = -30, kStepsOfOctave = 1638;
+constexpr uint16_t kNoDecay = 65535;
+uint16_t code_of(float g) {
+    if (std::isnan(g)) return kNoDecay;
+    return g >= 0 ? 0 : static_cast<uint16_t>(1.5f + std::clamp((std::log2(-g) - kLeastOctave) * kStepsOfOctave, 0.f, 65530.f));
+}
+float decay_of(uint16_t code) { return code == kNoDecay ? NAN : code == 0 ? 0 : -std::exp2(kLeastOctave + static_cast<float>(code - 1) / kStepsOfOctave); }
+
+// A row of readings: which sites it has, then log decays as above and the others as f16.
+template <class A>
+void row_fields(A& a, std::vector<float>& row) {
+    const auto values = [&](int site) -> std::span<float> {
+        const auto& layers = a.shape.layers(static_cast<Site>(site));
+        if (layers.empty() || static_cast<int64_t>(row.size()) != a.shape.size()) return {};
+        return std::span(row).subspan(static_cast<size_t>(a.shape.offset(static_cast<Site>(site), layers[0])),
+                                      layers.size() * static_cast<size_t>(a.shape.width(static_cast<Site>(site))));
+    };
+    uint8_t kept = 0;  // sites, as bits
+    if constexpr (!A::reads)
+        for (int s = 0; s < kSites; ++s)
+            if (const auto v = values(s); std::any_of(v.begin(), v.end(), [](float x) { return !std::isnan(x); })) kept |= static_cast<uint8_t>(1 << s);
+    a.exact(kept);
+    if (kept == 0) return;
+    if constexpr (A::reads) {
+        size_t need = 0;
+        for (int s = 0; s < kSites; ++s)
+            if (kept >> s & 1) need += a.shape.layers(static_cast<Site>(s)).size() * static_cast<size_t>(a.shape.width(static_cast<Site>(s))) * 2;
+        a.must(need <= a.left());
+        if (!a.ok) return;
+        row.assign(static_cast<size_t>(a.shape.size()), NAN);
+    }
+    for (int s = 0; s < kSites; ++s) {
+        if (!(kept >> s & 1)) continue;
+        if (static_cast<Site>(s) != Site::log_decay) {
+            a.halves(values(s));
+            continue;
+        }
+        for (float& g : values(s)) {
+            uint16_t code = code_of(g);
+            a.exact(code);
+            if constexpr (A::reads) g = decay_of(code);
+        }
+    }
+}
+
 template <class A>
 void trace_fields(A& a, TracePiece& piece) {
     a.number(piece.first), a.exact(piece.before);
     a.list(piece.tokens, [&](TokenTrace& t) {
         a.number(t.id), a.number(t.made), a.exact(t.nanoseconds), a.exact(t.probability), a.exact(t.entropy), a.number(t.rank);
         a.list(t.top, [&](Candidate& c) { a.number(c.id), a.exact(c.probability); });
-        static const size_t kReadings = Event(Readings{}).index();
-        if constexpr (A::reads) {
-            auto event = read_event(kReadings, a);
-            if (event) t.readings = std::move(std::get<Readings>(*event).values);
-        } else {
-            write_event(Readings{0, t.readings}, a);
-        }
+        row_fields(a, t.readings);
     });
 }
 

@@ -1,7 +1,7 @@
 // What is known of the tokens of a chat, in a file beside it: readings, candidates and times, so that they are there again after a restart.
 //
 //   file    "KLPTRACE"  u32 version  u32 0  u64 model  record...
-//   record  u32 length  u32 crc32 of the body  body: a TracePiece, its readings rounded as those of a recording (recording.h)
+//   record  u32 length  u32 crc32 of the body  body: a TracePiece; log decays in steps of a 2400th, other readings in f16
 //
 // A file only grows; of two pieces about one token the later one holds. It is only a shortcut: one that is torn is read up to there, another model's or another
 // program's is passed over and made again, and what is missing is fed again.
@@ -70,7 +70,7 @@ private:
     std::deque<Job> waiting_;
     std::vector<Answer> answers_;
     bool working_ = false;
-    int64_t reads_ = 0;                                // asked and not drained
+    int64_t reads_ = 0;                               // asked and not drained
     std::map<std::filesystem::path, int64_t> whole_;  // bytes of each file that are known to be sound; of the thread
     std::jthread thread_;
 };

@@ -141,34 +141,48 @@ void look(std::span<const float> logits, Pick& pick, std::span<Candidate> top) {
     const float best = best_of(logits).value;
     const Exponent x{best, 1};
     const auto weight = [&](float z) { return exponential(x(z)); };
+    const bool known = pick.id >= 0 && static_cast<size_t>(pick.id) < logits.size();
+    const float own = known ? logits[static_cast<size_t>(pick.id)] : NAN;
+    constexpr size_t kBlock = 256;
+    std::array<float, kBlock> weights;
     double sum = 0, part = 0;  // of e^(z - best), and of its product with z - best
-    std::array<float, 256> weights, products;
-    for (size_t first = 0; first < logits.size(); first += weights.size()) {
-        const auto some = logits.subspan(first, std::min(weights.size(), logits.size() - first));
+    int32_t rank = 0;
+    size_t n = 0;  // the best so far, best first, with their logits
+    float bar = -INFINITY;
+    for (size_t first = 0; first < logits.size(); first += kBlock) {
+        const auto some = logits.subspan(first, std::min(kBlock, logits.size() - first));
         for (size_t i = 0; i < some.size(); ++i) weights[i] = weight(some[i]);
         sum += sum_of(std::span(weights).first(some.size()), [](float w) { return double{w}; });
         if (top.empty()) continue;
-        for (size_t i = 0; i < some.size(); ++i) products[i] = weights[i] > 0 ? weights[i] * x(some[i]) : 0;
-        part += sum_of(std::span(products).first(some.size()), [](float p) { return double{p}; });
+        // Watching must cost little beside the sum above: what is asked of every logit is done for a vector of them, and nearly every block ends there.
+        std::array<float, kLanes> products{}, most;
+        std::array<int32_t, kLanes> above{};
+        most.fill(-INFINITY);
+        const size_t whole = some.size() / kLanes * kLanes;
+        const auto take = [&](size_t lane, size_t i) {
+            const float z = some[i], w = weights[i];
+            products[lane] += w > 0 ? w * x(z) : 0;
+            above[lane] += z > own;
+            most[lane] = z > most[lane] ? z : most[lane];
+        };
+        for (size_t i = 0; i < whole; i += kLanes)
+            for (size_t lane = 0; lane < kLanes; ++lane) take(lane, i + lane);
+        for (size_t i = whole; i < some.size(); ++i) take(i - whole, i);
+        for (float p : products) part += double{p};
+        for (int32_t a : above) rank += a;
+        if (!(*std::max_element(most.begin(), most.end()) > bar)) continue;
+        for (size_t i = 0; i < some.size(); ++i) {
+            if (!(some[i] > bar)) continue;
+            size_t at = n < top.size() ? n++ : n - 1;
+            for (; at > 0 && some[i] > top[at - 1].probability; --at) top[at] = top[at - 1];
+            top[at] = {static_cast<int32_t>(first + i), some[i]};
+            if (n == top.size()) bar = top.back().probability;
+        }
     }
-    const bool known = pick.id >= 0 && static_cast<size_t>(pick.id) < logits.size();
-    const float own = known ? logits[static_cast<size_t>(pick.id)] : NAN;
     pick.probability = known ? static_cast<float>(weight(own) / sum) : NAN;
     if (top.empty()) return;
     pick.entropy = static_cast<float>(std::log(sum) - part / sum);
-    pick.rank = 0;
-    for (float z : logits) pick.rank += z > own;
-
-    // The best so far, best first: nearly every logit is below the last of them and costs one comparison.
-    size_t n = 0;
-    float bar = -INFINITY;
-    for (size_t i = 0; i < logits.size(); ++i) {
-        if (!(logits[i] > bar)) continue;
-        size_t at = n < top.size() ? n++ : n - 1;
-        for (; at > 0 && logits[i] > top[at - 1].probability; --at) top[at] = top[at - 1];
-        top[at] = {static_cast<int32_t>(i), logits[i]};
-        if (n == top.size()) bar = top.back().probability;
-    }
+    pick.rank = rank;
     for (Candidate& c : top.first(n)) c.probability = static_cast<float>(weight(c.probability) / sum);
     std::fill(top.begin() + static_cast<std::ptrdiff_t>(n), top.end(), Candidate{-1, 0});
 }

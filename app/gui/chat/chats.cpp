@@ -709,9 +709,7 @@ void Chats::post(const Chat& chat, Command command) {
     session_.post(std::move(command));
 }
 
-int64_t Chats::cheap_replay() const {
-    return std::max(kCheapReplay, prefill_ns_ > 0 ? static_cast<int64_t>(kCheapTime / prefill_ns_) : 0);
-}
+int64_t Chats::cheap_replay() const { return std::max(kCheapReplay, prefill_ns_ > 0 ? static_cast<int64_t>(kCheapTime / prefill_ns_) : 0); }
 
 void Chats::follow() {
     if (!can_answer()) return;

@@ -132,7 +132,7 @@ private:
     void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
-    void follow();  // the engine goes where we are, if that is cheap
+    void follow();                                 // the engine goes where we are, if that is cheap
     void post(const Chat& chat, Command command);  // that makes the engine stand at a line of this chat
     int64_t cheap_replay() const;                  // tokens
     std::vector<Part> parts(const Chat& chat, int tip, bool open) const;
