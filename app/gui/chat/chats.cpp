@@ -712,7 +712,7 @@ void Chats::post(const Chat& chat, Command command) {
 int64_t Chats::cheap_replay() const { return std::max(kCheapReplay, prefill_ns_ > 0 ? static_cast<int64_t>(kCheapTime / prefill_ns_) : 0); }
 
 void Chats::follow() {
-    if (!can_answer()) return;
+    if (!session_.live() || answering() || recorded()) return;  // while a model loads, too: it is asked when it is there
     if (current_->tip() == 0) {  // nothing was said here, so nothing is remembered
         if (session_.trace().size() > 0) post(*current_, GoTo{parts(*current_, 0, false)});
         return;
