@@ -16,22 +16,28 @@ __device__ __forceinline__ T* shared_memory() {
 #endif
 }
 
-// 16 bytes of a weight, which nobody reads again in this pass: the first to leave the second-level cache, so that code, states and activations stay there.
-// Loads go out in the order in which they stand; left to itself the compiler moves each to where it is needed.
-__device__ __forceinline__ uint4 read_once(const void* at) {
+// 16 bytes of a weight, where they are `there`: nobody reads them again in this pass, so they are the first to leave the second-level cache (leaves_first()),
+// and code, states and activations stay. Loads go out in the order in which they stand, without a branch; left to itself the compiler moves each to where it is
+// needed.
+__device__ __forceinline__ uint64_t leaves_first() {
+    uint64_t policy = 0;
 #ifdef __CUDA_ARCH__
-    uint4 v;
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+#endif
+    return policy;
+}
+__device__ __forceinline__ void read_once(uint4& v, const void* at, uint64_t policy, bool there = true) {
+#ifdef __CUDA_ARCH__
     asm volatile(
-        "{\n .reg .b64 policy;\n createpolicy.fractional.L2::evict_first.b64 policy, 1.0;\n"
-        " ld.global.nc.L1::no_allocate.L2::cache_hint.v4.u32 {%0, %1, %2, %3}, [%4], policy;\n}"
-        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-        : "l"(at));
-    return v;
+        "{\n .reg .pred there;\n setp.ne.u32 there, %6, 0;\n"
+        " @there ld.global.nc.L1::no_allocate.L2::cache_hint.v4.u32 {%0, %1, %2, %3}, [%4], %5;\n}"
+        : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+        : "l"(at), "l"(policy), "r"(static_cast<unsigned>(there)));
 #else
-    return *static_cast<const uint4*>(at);
+    if (there) v = *static_cast<const uint4*>(at);
+    (void)policy;
 #endif
 }
-
 // The same of floats that are read here and now, for the order's sake alone.
 __device__ __forceinline__ float4 read_now(const float* at) {
 #ifdef __CUDA_ARCH__

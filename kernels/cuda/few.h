@@ -263,8 +263,9 @@ private:
     };
 
     __device__ void fetch(int u, int chunk) {
-        if (chunk >= last_) return;
-        ahead_[u].w = read_once(codes_ + int64_t{chunk} * 64);
+        const bool there = chunk < last_;
+        read_once(ahead_[u].w, codes_ + int64_t{chunk} * 64, policy_, there);
+        if (!there) return;
         if constexpr (kGroups == 2)
             for (int i = 0; i < 2; ++i) ahead_[u].scales[i].x = __ldg(reinterpret_cast<const uint32_t*>(scales_[i]) + chunk);
         if constexpr (kGroups == 4)
@@ -285,6 +286,7 @@ private:
         }
     }
 
+    const uint64_t policy_ = leaves_first();
     const unsigned char* codes_;  // this lane's bytes of chunk 0
     const uint16_t* scales_[2] = {};
     int chunk_, last_;
@@ -398,16 +400,16 @@ private:
         uint32_t scales, all;  // of q6_k: two scales, and the block's
     };
     __device__ void fetch(int u, int half) {
-        if (half >= last_) return;
+        const bool there = half < last_;
         const int c = static_cast<int>(threadIdx.x) % 4;
+        if (!there) half = 0;  // what is read besides is read all the same, without a branch
         const unsigned char* const block = row_ + int64_t{half / 2} * kBytes;
+        read_once(ahead_[u].codes, block + (kSix ? 0 : 16) + half % 2 * 64 + c * 16, policy_, there);
         if constexpr (kSix) {
-            ahead_[u].codes = read_once(block + half % 2 * 64 + c * 16);
             ahead_[u].more = __ldg(reinterpret_cast<const uint4*>(block + 128 + half % 2 * 32 + c % 2 * 16));
             ahead_[u].scales = formats::u16(block + 192 + half % 2 * 8 + c * 2);
             ahead_[u].all = formats::u16(block + 208);
         } else {
-            ahead_[u].codes = read_once(block + 16 + half % 2 * 64 + c * 16);
             ahead_[u].more = __ldg(reinterpret_cast<const uint4*>(block));
         }
     }
@@ -482,6 +484,7 @@ private:
         }
     }
 
+    const uint64_t policy_ = leaves_first();
     const unsigned char* row_;
     int half_, last_;
     Half ahead_[kAhead] = {};

@@ -76,12 +76,14 @@ struct Eight {
     float scale = 0;
     int from = 0;  // bits that codes are shifted by
 
-    __device__ __forceinline__ void load(const Matrix& w, int64_t r, int64_t i) {
+    __device__ __forceinline__ void load(const Matrix& w, int64_t r, int64_t i, bool there = true) {  // zeros where it is not there
         const unsigned char* const row = w.row(r);
         const int group = static_cast<int>(i % 32);
+        constexpr bool kPlain = type == DType::f32 || type == DType::f16 || type == DType::bf16;
+        if (!kPlain && !there) return;
         if constexpr (kCodes) scale = from_f16(__ldg(w.scales + r * w.groups + i / 32));
         if constexpr (type == DType::f32) {
-            low = read_once(row + i * 4), high = read_once(row + i * 4 + 16);
+            read_once(low, row + i * 4, leaves_first(), there), read_once(high, row + i * 4 + 16, leaves_first(), there);
         } else if constexpr (type == DType::q8_0) {
             const uint32_t* const words = reinterpret_cast<const uint32_t*>(row) + i / 64 * 16 + i / 32 % 2 * 2 + group / 16;
             low.x = __ldg(words + group / 4 % 4 * 4), low.y = __ldg(words + group / 4 % 4 * 4 + 4);
@@ -98,7 +100,7 @@ struct Eight {
             low = {__float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3])};
             high = {__float_as_uint(v[4]), __float_as_uint(v[5]), __float_as_uint(v[6]), __float_as_uint(v[7])};
         } else {
-            low = read_once(row + i * 2);
+            read_once(low, row + i * 2, leaves_first(), there);
         }
     }
     __device__ __forceinline__ float value(int k) const {
@@ -158,8 +160,7 @@ __global__ void __launch_bounds__(kAbsorbThreads) absorb_kernel(Absorb a) {
         for (int first = tid / 16; first < s.N; first += kAtOnce * kStep) {
             Eight<type> w[kAtOnce];
 #pragma unroll
-            for (int n = 0; n < kAtOnce; ++n)
-                if (first + n * kStep < s.N) w[n].load(a.w, h * (s.N + s.V) + first + n * kStep, column);  // else zeros
+            for (int n = 0; n < kAtOnce; ++n) w[n].load(a.w, h * (s.N + s.V) + first + n * kStep, column, first + n * kStep < s.N);
 #pragma unroll
             for (int n = 0; n < kAtOnce; ++n) {
                 const int i = min(first + n * kStep, s.N - 1);
