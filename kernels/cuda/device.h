@@ -134,8 +134,8 @@ __host__ __device__ __forceinline__ void with_type(DType type, F&& f) {
 }
 
 // Kernels are made for one type each: what a token needs of each must come from memory again, since the weights that it reads in between leave no cache as it
-// was. kMixed stands for several types, among which a kernel chooses.
-inline constexpr DType kMixed = static_cast<DType>(kDTypes);
+// was. kMixed stands for several types, among which a kernel chooses: a name that no kernel is made for, since nvcc knows no value without one.
+inline constexpr DType kMixed = DType::iq1_m;
 
 __host__ __device__ inline int64_t byte_of(int64_t i) {
     return i / 64 * 64 + i / 4 % 4 * 16 + i / 32 % 2 * 8 + i / 16 % 2 * 4 + i % 4;
