@@ -99,7 +99,7 @@ public:
     virtual std::span<const std::byte> wait() = 0;  // until they are here
 };
 
-class Backend : public std::enable_shared_from_this<Backend> {
+class Backend : public std::enable_shared_from_this<Backend> {  // used by one thread at a time: its own threads work for that one
 public:
     virtual ~Backend() = default;
     virtual const DeviceInfo& info() const = 0;
