@@ -295,6 +295,8 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
     };
     int made = 0;
     const auto fresh = [&] { return (home() / ("made" + std::to_string(made++))).string(); };
+    const std::string key = (home() / "key").string();
+    std::ofstream(key) << "key";
     const Command commands[] = {{"chat", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"info", {}},
                                 {"logits", {"--tokens", "1,2"}},
@@ -309,6 +311,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"run", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"replay", {"/none.klprun"}},
                                 {"export", {"/none.klprun", "-o", "x.csv"}},
+                                {"serve", {"--host", "203.0.113.1", "--api-key-file", key}},  // an address that no machine has
                                 {"doctor", {}, false}};
     const std::vector<Words> flags = {{"-m", "/none"},
                                       {"--device", "abacus"},

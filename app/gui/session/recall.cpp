@@ -12,7 +12,7 @@ bool keeps_everything(const RunCard& card, int64_t tokens_that_fit) {
 void Recall::begin() {
     read_.clear(), stored_.clear();
     asked_.reset();
-    given_up_ = false, looked_ = -1;
+    given_up_ = keeps_later_ = false, looked_ = -1;
     read_file();
 }
 
@@ -36,7 +36,8 @@ void Recall::take(const Retraced& event) {
 }
 
 void Recall::keep() {
-    if (!session_.live() || session_.card()->identity == 0 || file_.empty() || files_.reading()) return;
+    if (!session_.live() || session_.card()->identity == 0 || file_.empty()) return;
+    if (keeps_later_ = files_.reading(); keeps_later_) return;  // what the file has already is not known yet
     for (TracePiece& piece : trace_.pieces(stored_[file_])) files_.keep(file_, trace_.shared_card(), std::move(piece));
 }
 
@@ -55,6 +56,7 @@ void Recall::look() {
         }
         if (first) session_.tell_recalled(*first);
     }
+    if (keeps_later_) keep();
     if (!session_.live() || asked_ || given_up_ || session_.phase().phase != Phase::ready || files_.reading()) return;
     if (looked_ == trace_.history() + trace_.size() && looked_for_ == session_.wanted()) return;
     const auto stretch = missing();

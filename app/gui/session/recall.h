@@ -46,7 +46,7 @@ private:
     std::set<std::string> read_;  // files of this model
     std::map<std::string, TraceStore::Stored> stored_;
     std::optional<Span> asked_;
-    bool given_up_ = false;
+    bool given_up_ = false, keeps_later_ = false;
     int64_t looked_ = -1;  // history of the trace when nothing was missing
     Interest looked_for_;
 };
