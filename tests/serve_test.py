@@ -128,6 +128,9 @@ class Serve(unittest.TestCase):
         self.assertEqual("".join(old["logprobs"]["tokens"]), old["text"])
         self.assertEqual(old["logprobs"]["text_offset"][0], 0)
         self.assertEqual([len(t) for t in old["logprobs"]["top_logprobs"]], [2] * 4)
+        pieces = self.server.stream({"prompt": "Once upon a time", "max_tokens": 4, "temperature": 0, "logprobs": 2}, "/v1/completions")
+        offsets = [o for p in pieces if p["choices"][0].get("logprobs") for o in p["choices"][0]["logprobs"]["text_offset"]]
+        self.assertEqual(offsets, old["logprobs"]["text_offset"])
 
     def test_ids_are_a_prompt_too(self):
         ids = self.server.ask("/tokenize", {"prompt": "Once upon a time"})[1]

@@ -258,10 +258,9 @@ std::string Telling::reason(Generation::End end) const {
 
 namespace {
 
-// What the older API calls log probabilities: columns.
-Ordered columns_of(const Ordered& entries, const std::string&) {
+// What the older API calls log probabilities: columns. `offset`: bytes of the tokens in front of these, and of all of them afterwards.
+Ordered columns_of(const Ordered& entries, int64_t& offset) {
     Ordered out = {{"tokens", Ordered::array()}, {"token_logprobs", Ordered::array()}, {"top_logprobs", Ordered::array()}, {"text_offset", Ordered::array()}};
-    int64_t offset = 0;
     for (const Ordered& e : entries) {
         Ordered top = Ordered::object();
         for (const Ordered& t : e["top_logprobs"]) top[t["token"].get<std::string>()] = t["logprob"];
@@ -282,7 +281,8 @@ std::string Telling::token(int32_t id, float probability, const std::vector<Cand
         log_probabilities_->push_back(log_probability(id, probability, top));
         log = Json::array({log_probabilities_->back()});
     }
-    const std::string text = text_of(request_.chat ? reader_.push(id) : reader_.push(id), false);
+    const std::string text =
+        text_of(request_.chat ? reader_.push(id) : raw_.push(served_.tokenizer->is_special(id) ? "" : served_.tokenizer->bytes(id)), false);
     if (!request_.stream || (text.empty() && log.is_null() && (begun_ || !request_.chat))) return {};
     Json choice = {{"index", 0}};
     if (request_.chat) {
@@ -292,7 +292,7 @@ std::string Telling::token(int32_t id, float probability, const std::vector<Cand
         choice["logprobs"] = log.is_null() ? Json() : Json{{"content", log}};
     } else {
         choice["text"] = text;
-        choice["logprobs"] = log.is_null() ? Json() : columns_of(log, "");
+        choice["logprobs"] = log.is_null() ? Json() : columns_of(log, offset_);
     }
     begun_ = true;
     choice["finish_reason"] = nullptr;
@@ -300,7 +300,7 @@ std::string Telling::token(int32_t id, float probability, const std::vector<Cand
 }
 
 std::string Telling::last_pieces(Generation::End end, int64_t cached) {
-    const std::string rest = stopped_ ? "" : text_of(reader_.finish(), true);
+    const std::string rest = stopped_ ? "" : text_of(request_.chat ? reader_.finish() : raw_.finish(), true);
     Json choice = {{"index", 0}};
     if (request_.chat) {
         choice["delta"] = Json::object();
@@ -324,7 +324,7 @@ std::string Telling::last_pieces(Generation::End end, int64_t cached) {
 }
 
 std::string Telling::whole(Generation::End end, int64_t cached) {
-    if (!stopped_) text_of(reader_.finish(), true);
+    if (!stopped_) text_of(request_.chat ? reader_.finish() : raw_.finish(), true);
     Json choice = {{"index", 0}};
     if (request_.chat) {
         Json message = {{"role", "assistant"}, {"content", text_}};
@@ -333,7 +333,7 @@ std::string Telling::whole(Generation::End end, int64_t cached) {
         choice["logprobs"] = request_.top_logprobs >= 0 ? Json{{"content", *log_probabilities_}} : Json();
     } else {
         choice["text"] = text_;
-        choice["logprobs"] = request_.top_logprobs >= 0 ? columns_of(*log_probabilities_, text_) : Json();
+        choice["logprobs"] = request_.top_logprobs >= 0 ? columns_of(*log_probabilities_, offset_) : Json();
     }
     choice["finish_reason"] = reason(end);
     Json body = piece(choice);

@@ -12,6 +12,7 @@
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
 #include "core/text/tool_calls.h"
+#include "core/text/utf8.h"
 
 namespace klp::openai {
 
@@ -69,7 +70,9 @@ private:
     const Request& request_;
     std::string id_;
     int64_t created_;
-    AnswerReader reader_;
+    AnswerReader reader_;      // of a chat
+    Utf8Stream raw_;           // of a text that goes on: calls of tools are text there
+    int64_t offset_ = 0;       // of the next token in it
     std::string text_, held_;  // said; what may be the beginning of a stop text
     int64_t tokens_ = 0;
     bool stopped_ = false, begun_ = false;
