@@ -281,6 +281,7 @@ int run(int argc, char** argv) {
                      "  klp eval --items 5 --distance 0,256   a part of it, in less time\n"
                      "  klp eval --roll 256                   of a cache that drops the rest");
     add_engine(*sub, eval.engine);
+    add_template(*sub, eval.engine);
     sub->add_flag("--twin", eval.twin, "also the trained all-MLA twin in its folder");
     names("DIR", sub->add_option("--data", eval.data, "folder with the tasks; without it those of the embedded model"));
     sub->add_option("--items", eval.items, "of each task and size, at most")->capture_default_str()->check(between(1, 10000));

@@ -463,6 +463,11 @@ TEST_F(Cli, AChatTemplateThatIsNotKimisIsRefusedUnlessAskedFor) {
         forced.insert(forced.end(), {"--template", "kimi"});
         EXPECT_EQ(klp(forced).code, 0) << klp(forced).err;
     }
+    const Words eval{"eval", "-m", path, "--items", "1", "--distance", "0"};
+    EXPECT_THAT(klp(eval).err, HasSubstr("is not Kimi's"));
+    Words forced = eval;
+    forced.insert(forced.end(), {"--template", "kimi"});
+    EXPECT_THAT(klp(forced).err, Not(HasSubstr("is not Kimi's"))) << "its chats are longer than this model's context";
     EXPECT_EQ(klp({"logits", "-m", path, "-p", "hi"}).code, 0) << "text without a template";
     EXPECT_EQ(klp({"-m", path, "-p", "hi", "--template", "chatml"}).code, 2);
     EXPECT_THAT(klp({"doctor", "-m", path}).out, HasSubstr("is not Kimi's"));
