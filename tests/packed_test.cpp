@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -238,6 +239,9 @@ TEST(Packed, AnFp8ModelIsTheModelItDecodesTo) {
     const auto opened = open_checkpoint(folder / "fp8"), same = open_checkpoint(folder / "q8");
     ASSERT_TRUE(opened) << opened.error().message;
     ASSERT_TRUE(same) << same.error().message;
+    double fetched = 0;  // by all cores at once, where the loader asks before it looks
+    opened->source->fetch([&](double fraction) { fetched = std::max(fetched, fraction); }, nullptr);
+    EXPECT_EQ(fetched, 1);
     for (const TensorInfo& t : same->source->tensors()) {
         if (t.type != DType::q8_0) continue;
         const auto here = opened->source->find(t.name, t.shape), there = same->source->find(t.name, t.shape);

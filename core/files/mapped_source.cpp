@@ -74,6 +74,21 @@ Result<Weight> MappedSource::find(const std::string& name, const std::vector<int
     return w;
 }
 
+void MappedSource::fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const {
+    std::vector<const MappedTensor*> made;
+    for (const MappedTensor& t : tensors_)
+        if (t.make) made.push_back(&t);
+    const double reading = made.empty() ? 1 : 0.3;  // of the time
+    const auto part = [&](double from, double share) -> std::function<void(double)> {
+        if (!progress) return {};
+        return [&progress, from, share](double fraction) { progress(from + share * fraction); };
+    };
+    fetch_pages(mappings_, part(0, reading), cancel);
+    // What is wrong with one is said when it is found.
+    on_all_cores(
+        made.size(), [&](size_t i) { (void)data_of(*made[i]); }, part(reading, 1 - reading), cancel);
+}
+
 // transformers writes a dense layer's tensors under the name of the sparse ones.
 const MappedTensor* MappedSource::look_up(const std::string& name) const {
     auto it = index_.find(name);
@@ -86,17 +101,18 @@ const MappedTensor* MappedSource::look_up(const std::string& name) const {
 Result<const std::byte*> MappedSource::data_of(const MappedTensor& t) const {
     const size_t alignment = t.info.type == DType::f32 ? 4 : 2;
     if (!t.make && reinterpret_cast<uintptr_t>(t.data) % alignment == 0) return t.data;
-    const std::lock_guard lock(mutex_);
-    auto& own = own_[t.info.name];
-    if (own) return own.get();
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto own = own_.find(t.info.name); own != own_.end()) return own->second.get();
+    }
     auto fresh = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(t.info.bytes));
     if (!t.make) {
         std::memcpy(fresh.get(), t.data, static_cast<size_t>(t.info.bytes));
     } else if (auto made = t.make(fresh.get()); !made) {
         return tl::unexpected(made.error());
     }
-    own = std::move(fresh);
-    return own.get();
+    const std::lock_guard lock(mutex_);
+    return own_.try_emplace(t.info.name, std::move(fresh)).first->second.get();  // another thread's, if that was faster
 }
 
 }  // namespace klp

@@ -39,7 +39,7 @@ public:
     int64_t own_bytes() const override;
     bool has(const std::string& name) const override { return look_up(name) != nullptr; }
     Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override;
-    void fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const override { fetch_pages(mappings_, progress, cancel); }
+    void fetch(const std::function<void(double)>& progress, const std::atomic<bool>* cancel) const override;  // makes what is to be made, too
 
 private:
     const MappedTensor* look_up(const std::string& name) const;

@@ -133,18 +133,24 @@ void fetch_pages(std::span<const Mapping> files, const std::function<void(double
     std::vector<std::span<const std::byte>> pieces;
     for (const Mapping& file : files)
         for (size_t at = 0; at < file.bytes().size(); at += kPiece) pieces.push_back(file.bytes().subspan(at, std::min(kPiece, file.bytes().size() - at)));
+    on_all_cores(
+        pieces.size(), [&](size_t i) { touch(pieces[i]); }, progress, cancel);
+}
+
+void on_all_cores(size_t pieces, const std::function<void(size_t)>& piece, const std::function<void(double)>& progress, const std::atomic<bool>* cancel) {
     std::atomic<size_t> next{0}, done{0};
     const auto work = [&](const std::function<void(double)>& report) {
-        for (size_t i; !(cancel && *cancel) && (i = next++) < pieces.size();) {
-            touch(pieces[i]);
+        for (size_t i; !(cancel && *cancel) && (i = next++) < pieces;) {
+            piece(i);
             ++done;
-            if (report) report(double(done) / double(pieces.size()));
+            if (report) report(double(done) / double(pieces));
         }
     };
     std::vector<std::thread> others;
-    for (size_t i = 1; i < std::min<size_t>(std::thread::hardware_concurrency(), pieces.size()); ++i) others.emplace_back(work, nullptr);
+    for (size_t i = 1; i < std::min<size_t>(std::thread::hardware_concurrency(), pieces); ++i) others.emplace_back(work, nullptr);
     work(progress);
     for (std::thread& other : others) other.join();
+    if (progress && !(cancel && *cancel)) progress(1);
 }
 
 }  // namespace klp

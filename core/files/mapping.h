@@ -45,5 +45,8 @@ private:
 void read_ahead(std::span<const Mapping> files);
 // Brings them into memory with all cores (WeightSource::fetch).
 void fetch_pages(std::span<const Mapping> files, const std::function<void(double fraction)>& progress, const std::atomic<bool>* cancel);
+// `piece` for 0 .. pieces - 1, in no order, each on one core; progress (may be empty) comes on this thread, and who cancels waits for the pieces under way.
+void on_all_cores(size_t pieces, const std::function<void(size_t)>& piece, const std::function<void(double fraction)>& progress,
+                  const std::atomic<bool>* cancel);
 
 }  // namespace klp
