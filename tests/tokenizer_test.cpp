@@ -410,6 +410,9 @@ TEST(TokenizerJson, SaysWhatItCannotRead) {
     EXPECT_THAT(said("/pre_tokenizer", nullptr), HasSubstr("pre_tokenizer cuts text"));
     EXPECT_THAT(said("/model/merges/0", {"a", "x"}), HasSubstr("model.merges[0] joins what are no tokens"));
     EXPECT_THAT(said("/model/merges/0", {"a"}), HasSubstr("model.merges[0] is not a pair"));
+    EXPECT_THAT(said("/model/merges/1", {"a", "b"}), HasSubstr("model.merges[1] is given twice"));
+    EXPECT_THAT(said("/model/merges/0", "a b c"), HasSubstr("model.merges[0] is not a pair"));
+    EXPECT_THAT(said("/model/merges/0", "ab"), HasSubstr("model.merges[0] is not a pair"));
     EXPECT_THAT(said("/model/vocab/ab", -1), HasSubstr("model.vocab['ab'] is not an id"));
     EXPECT_THAT(said("/model/vocab/ab", 65), HasSubstr("which another token has"));
     EXPECT_THAT(said("/model/vocab/ab", 16000000), HasSubstr("has the id 16000000 among 257 tokens"));
