@@ -1,4 +1,7 @@
 // The CUDA backend, simulated on the CPU and on a GPU where there is one: how launches are kept back and replayed, and what the ops' own tests do not reach.
+#include <fstream>
+#include <sstream>
+
 #include "core/model/checkpoint.h"
 #include "core/model/generate.h"
 #include "core/model/memory_plan.h"
@@ -265,6 +268,43 @@ TEST(SimulatedGpu, APassTakesTheSameForMoreLayers) {
     constexpr int64_t kExpertTables = 26 * 257 * 160;
     EXPECT_NEAR(static_cast<double>(plan->scratch), static_cast<double>(plan_of_few->scratch), kExpertTables);
     EXPECT_LT(plan->scratch, int64_t{2'000'000'000}) << text(*plan);
+}
+
+// docs/models.md says which card holds the 48B in which type to which context: the longest power of two from 64 * 1,024 tokens on, 1 GiB left to others.
+TEST(SimulatedGpu, HoldsWhatTheTableOfCardsSays) {
+    const auto cells = [](const std::string& line) {
+        std::vector<std::string> all;
+        std::stringstream in(line.substr(1));
+        for (std::string cell; std::getline(in, cell, '|');) {
+            const size_t first = cell.find_first_not_of(' ');
+            all.push_back(first == std::string::npos ? "" : cell.substr(first, cell.find_last_not_of(' ') - first + 1));
+        }
+        return all;
+    };
+    std::ifstream page(source_dir() / "docs/models.md");
+    std::string line;
+    while (std::getline(page, line) && !line.starts_with("| card |")) {
+    }
+    const std::vector<std::string> head = cells(line);
+    std::vector<std::vector<std::string>> cards;
+    while (std::getline(page, line) && line.starts_with("|"))
+        if (!line.starts_with("|-")) cards.push_back(cells(line));
+    ASSERT_GE(cards.size(), 5u);
+
+    const auto on = cuda_on_cpu::make_backend(0, "");
+    const ModelConfig& config = shape("kimi-linear-48b");
+    for (size_t column = 1; column < head.size(); ++column) {
+        const DTypeInfo* type = find_dtype(head[column]);
+        ASSERT_TRUE(type) << head[column];
+        std::vector<std::string> longest(cards.size());
+        for (int64_t thousands = 64; thousands <= 1024; thousands *= 2) {
+            const auto plan = plan_memory(config, synthetic_weights(config, type->type, 1), *on, thousands * 1024, kPrefillChunk);
+            ASSERT_TRUE(plan) << plan.error().message;
+            for (size_t i = 0; i < cards.size(); ++i)
+                if (plan->total() <= (std::stoll(cards[i][0]) - 1) << 30) longest[i] = std::to_string(thousands);
+        }
+        for (size_t i = 0; i < cards.size(); ++i) EXPECT_EQ(cards[i].at(column), longest[i]) << head[column] << " on " << cards[i][0];
+    }
 }
 
 // All logits of a pass of 16,400 tokens are more than 2^31 values, and so are the rows of a large vocabulary. The simulation runs the same at a hundredth of
