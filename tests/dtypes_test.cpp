@@ -1,7 +1,6 @@
 // Storage types: what their bytes mean, and how close to a number they come.
 #include <gmock/gmock.h>
 
-#include <iterator>
 #include <bit>
 #include <fstream>
 #include <iterator>
@@ -17,6 +16,11 @@ namespace {
 using namespace test;
 using naive::Numbers;
 using testing::ElementsAre;
+#if defined(__aarch64__)
+using Half = __fp16;  // g++ 12 has no _Float16 in C++ there
+#else
+using Half = _Float16;
+#endif
 
 // What the gguf package makes of blocks (golden/README.md).
 struct Golden {
@@ -159,7 +163,7 @@ TEST(DTypes, EveryHalfSurvivesTheWayToFloatAndBack) {
             EXPECT_NE(back & 0x3ff, 0);
         } else {
             EXPECT_EQ(back, half);
-            EXPECT_EQ(f, static_cast<float>(std::bit_cast<_Float16>(half)));
+            EXPECT_EQ(f, static_cast<float>(std::bit_cast<Half>(half)));
         }
     }
 }
@@ -173,7 +177,7 @@ TEST(DTypes, FloatsRoundToTheNearestHalfAndTiesToEven) {
         if (std::isnan(f)) continue;
         uint16_t half;
         encode(DType::f16, &f, 1, &half);
-        EXPECT_EQ(half, std::bit_cast<uint16_t>(static_cast<_Float16>(f))) << f;
+        EXPECT_EQ(half, std::bit_cast<uint16_t>(static_cast<Half>(f))) << f;
     }
 }
 

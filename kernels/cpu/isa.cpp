@@ -9,6 +9,8 @@
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace klp {
@@ -54,14 +56,21 @@ bool has(Isa isa) {
             return has(Isa::avx512) && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
         case Isa::amx:
             return has(Isa::avx512_dot) && has_tiles();
+        case Isa::neon_dot:
+            return false;
     }
     return false;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+bool has(Isa isa) {
+    constexpr unsigned long kDotProducts = 1 << 20;  // HWCAP_ASIMDDP
+    return isa == Isa::portable || (isa == Isa::neon_dot && getauxval(AT_HWCAP) & kDotProducts);
 }
 #else
 bool has(Isa isa) { return isa == Isa::portable; }
 #endif
 
-constexpr Isa kAll[] = {Isa::portable, Isa::avx2, Isa::avx512, Isa::avx512_dot, Isa::amx};
+constexpr Isa kAll[] = {Isa::portable, Isa::avx2, Isa::avx512, Isa::avx512_dot, Isa::amx, Isa::neon_dot};
 
 }  // namespace
 
@@ -77,6 +86,8 @@ std::string_view name(Isa isa) {
             return "avx512_dot";
         case Isa::amx:
             return "amx";
+        case Isa::neon_dot:
+            return "neon_dot";
     }
     return "";
 }
@@ -103,7 +114,9 @@ std::string processor() {
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);)
         if (const size_t at = line.find(": "); line.starts_with("model name") && at != std::string::npos) return line.substr(at + 2);
-    return "CPU";
+    std::ifstream board("/sys/firmware/devicetree/base/model");  // ARM's cpuinfo has numbers only
+    std::string name;
+    return std::getline(board, name, '\0') && !name.empty() ? name : "CPU";
 }
 
 }  // namespace klp

@@ -72,6 +72,13 @@ inline void look_up(const int8_t* table, Group& v) {
 #if defined(__AVX2__)
     const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
     v = reinterpret_cast<Group>(_mm256_shuffle_epi8(values, reinterpret_cast<__m256i>(v))) ^ 0x8080;
+#elif defined(__aarch64__)
+    const uint8x16_t values = vreinterpretq_u8_s8(vld1q_s8(table));
+    uint8x16_t halves[2];
+    __builtin_memcpy(halves, &v, sizeof halves);
+    for (uint8x16_t& half : halves) half = vqtbl1q_u8(values, half);
+    __builtin_memcpy(&v, halves, sizeof halves);
+    v ^= 0x8080;
 #else
     uint8_t bytes[32];
     __builtin_memcpy(bytes, &v, sizeof v);
@@ -85,6 +92,8 @@ inline void look_up(const int8_t* table, Group& v) {
 inline float one_half(const char* p) {
 #if defined(__AVX2__)
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(load_as<uint16_t>(p))));
+#elif defined(__aarch64__)
+    return static_cast<float>(load_as<__fp16>(p));
 #else
     uint16_t half[kLanes] = {load_as<uint16_t>(p)};
     return from_f16(half)[0];

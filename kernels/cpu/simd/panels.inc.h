@@ -48,16 +48,16 @@ inline void panel_of_floats(const float* const* rows, int64_t in, bool to_bf16, 
 }
 
 #if !defined(__AVX512VNNI__)
-constexpr int64_t kQuantBlock = kBuffer / kRowBlock / 64;  // groups of a block of rows
-// [in / 2][16] pairs of values, then [in / 32][16] scales, then [in / 16][16] scales times sums.
-inline int64_t quant_panel_bytes(int64_t in) { return in * 2 * kPanel + in / 32 * kPanel * 12; }
+constexpr int64_t kQuantBlock = kBuffer / kRowBlock / (kGroupLanes * 4);  // groups of a block of rows
+// [in / kInLane][16] lanes of values, then [in / 32][16] scales, then [in / 16][16] scales times sums.
+inline int64_t quant_panel_bytes(int64_t in) { return in / 32 * kPanel * (kGroupLanes * 4 + 12); }
 struct QuantPanel {
     int32_t* values;
     float *scales, *sums;
 };
 inline QuantPanel quant_panel(void* prepared, int64_t in) {
     auto* values = static_cast<int32_t*>(prepared);
-    auto* scales = reinterpret_cast<float*>(values + in / 2 * kPanel);
+    auto* scales = reinterpret_cast<float*>(values + in / 32 * kGroupLanes * kPanel);
     return {values, scales, scales + in / 32 * kPanel};
 }
 
@@ -70,10 +70,15 @@ inline void panel_of_quants(const float* const* rows, int64_t in, const QuantPan
             for (const F& x : c) amax = larger(amax, abs(x));
             const F factor = group_factor(amax), scale = group_scale(amax);
             I totals[2]{};
-            for (int i = 0; i < 32; i += 2) {
-                const I a = quantise(c[i], factor), b = quantise(c[i + 1], factor), pair = (a & 0xffff) | b << 16;
-                totals[i / 16] += a + b;
-                __builtin_memcpy(out.values + (g * 32 + i) / 2 * kPanel + v * kLanes, &pair, sizeof pair);
+            for (int i = 0; i < kGroupLanes; ++i) {
+                constexpr int kBits = 32 / kInLane;
+                I lane{};
+                for (int j = 0; j < kInLane; ++j) {
+                    const I q = quantise(c[i * kInLane + j], factor);
+                    totals[i / (kGroupLanes / 2)] += q;
+                    lane |= (q & static_cast<int32_t>((uint32_t{1} << kBits) - 1)) << j * kBits;
+                }
+                __builtin_memcpy(out.values + (g * kGroupLanes + i) * kPanel + v * kLanes, &lane, sizeof lane);
             }
             store(out.scales + g * kPanel + v * kLanes, scale);
             for (int half = 0; half < 2; ++half) store(out.sums + (2 * g + half) * kPanel + v * kLanes, scale * to_float(totals[half]));
@@ -131,7 +136,7 @@ inline void tile_floats(const float* w, int64_t w_stride, int64_t n, const float
 template <int R, int P, int kSubs, bool kMins>
 inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]] const float* w_mins, int64_t w_groups, int64_t groups, const QuantPanel* x,
                         float* c, bool first, Ahead& ahead) {
-    constexpr int kN = P * kVectors, kSteps = 16 / kSubs;
+    constexpr int kN = P * kVectors, kSteps = kGroupLanes / kSubs;
     const int32_t* x_values[P];  // here, or each prefetch would have them loaded again
     [[maybe_unused]] const float *x_scales[P], *x_sums[P];
     for (int p = 0; p < P; ++p) x_values[p] = x[p].values, x_scales[p] = x[p].scales, x_sums[p] = x[p].sums;
@@ -142,30 +147,30 @@ inline void tile_quants(const int32_t* w, const float* w_scales, [[maybe_unused]
     for (int64_t g = 0; g < groups; ++g) {
         ahead.step();
         const auto part = [&](int sub) __attribute__((always_inline)) {
-            I dot[R][kN];
+            I sums[R][kN];
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-                for (int v = 0; v < kN; ++v) dot[r][v] = I{};
+                for (int v = 0; v < kN; ++v) sums[r][v] = I{};
             }
 #pragma GCC unroll 8
             for (int s = 0; s < kSteps; ++s) {
-                const int64_t at = g * 16 + sub * kSteps + s;
+                const int64_t at = g * kGroupLanes + sub * kSteps + s;
                 I xv[kN];
 #pragma GCC unroll 8
                 for (int v = 0; v < kN; ++v) xv[v] = load_as<I>(x_values[v / kVectors] + at * kPanel + v % kVectors * kLanes);
 #pragma GCC unroll 8
                 for (int r = 0; r < R; ++r) {
-                    const I wv = splat(w[r * w_groups * 16 + at]);
+                    const I wv = splat(w[r * w_groups * kGroupLanes + at]);
 #pragma GCC unroll 8
-                    for (int v = 0; v < kN; ++v) dot[r][v] += madd(wv, xv[v]);
+                    for (int v = 0; v < kN; ++v) sums[r][v] = dot(sums[r][v], wv, xv[v]);
                 }
             }
 #pragma GCC unroll 8
             for (int v = 0; v < kN; ++v) {
                 const F scale = load(x_scales[v / kVectors] + g * kPanel + v % kVectors * kLanes);
 #pragma GCC unroll 8
-                for (int r = 0; r < R; ++r) acc[r][v] += to_float(dot[r][v]) * (scale * w_scales[(r * w_groups + g) * kSubs + sub]);
+                for (int r = 0; r < R; ++r) acc[r][v] += to_float(sums[r][v]) * (scale * w_scales[(r * w_groups + g) * kSubs + sub]);
             }
         };
         part(0);
@@ -208,21 +213,21 @@ inline void widen_batch(Q& q, const char* w, int32_t* values, float* scales, flo
     if constexpr (Q::kMins) __builtin_memcpy(mins, &m, sizeof m);
 #pragma GCC unroll 4
     for (int p = 0; p < 4; ++p) {
-        pair_values(q, w, p, reinterpret_cast<I*>(values + 2 * p * 16));  // not by way of an array here: g++ would store it and load it again
+        pair_values(q, w, p, reinterpret_cast<I*>(values + 2 * p * kGroupLanes));  // not by way of an array here: g++ would store it and load it again
     }
 }
 template <class Q>
 inline void widen_blocks(Q& q, const char* w, int64_t groups, int32_t* values, float* scales, float* mins) {
     constexpr int kSubs = Q::kSubs;
     int64_t g = 0;
-    for (; g + kBatch <= groups; g += kBatch, w += Q::kBytes) widen_batch(q, w, values + g * 16, scales + g * kSubs, mins + g * kSubs);
+    for (; g + kBatch <= groups; g += kBatch, w += Q::kBytes) widen_batch(q, w, values + g * kGroupLanes, scales + g * kSubs, mins + g * kSubs);
     if (g < groups) {
         char rest[Q::kBytes] = {};
-        alignas(64) int32_t v[kBatch * 16];
+        alignas(64) int32_t v[kBatch * kGroupLanes];
         float s[kBatch * kSubs], m[kBatch * kSubs] = {};
         __builtin_memcpy(rest, w, static_cast<size_t>((groups - g) * (Q::kBytes / 8)));
         widen_batch(q, rest, v, s, m);
-        __builtin_memcpy(values + g * 16, v, static_cast<size_t>((groups - g) * 64));
+        __builtin_memcpy(values + g * kGroupLanes, v, static_cast<size_t>((groups - g) * kGroupLanes * 4));
         __builtin_memcpy(scales + g * kSubs, s, static_cast<size_t>((groups - g) * 4 * kSubs));
         __builtin_memcpy(mins + g * kSubs, m, static_cast<size_t>((groups - g) * 4 * kSubs));
     }

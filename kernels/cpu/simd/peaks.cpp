@@ -81,7 +81,7 @@ double int8(int64_t rounds) {
         return reinterpret_cast<I>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(s), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
     });
 #else
-    return run(rounds, 4.0 * kLanes, splat(3), splat(5), [](I s, I a, I b) { return s + madd(a, b); });
+    return run(rounds, 2.0 * kInLane * kLanes, splat(3), splat(5), [](I s, I a, I b) { return dot(s, a, b); });
 #endif
 }
 #endif

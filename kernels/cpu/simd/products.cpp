@@ -220,9 +220,14 @@ void multiply_rows(const Multiply& a) {
 
 // --- many tokens ----------------------------------------------------------------------------------------------------------------------------
 
-// Rows of a tile by its panels: as many sums as the registers hold (32 of them; 16 below AVX-512).
+// Rows of a tile by its panels: as many sums as the registers hold (32 of them; 16 of x86-64 below AVX-512).
+#if defined(__aarch64__)
+constexpr int float_rows(int /*panels*/) { return 6; }
+constexpr int quant_rows(int /*panels*/) { return 3; }
+#else
 constexpr int float_rows(int /*panels*/) { return kLanes == 16 ? 8 : kLanes == 8 ? 6 : 2; }
 [[maybe_unused]] constexpr int quant_rows(int panels) { return kLanes == 16 ? (panels == 1 ? 8 : panels == 2 ? 6 : 4) : kLanes == 8 ? 2 : 1; }
+#endif
 constexpr int smaller(int rows) { return rows > 4 ? 4 : 1; }
 
 // Calls tile<R>(first row) until all rows are done: large tiles, then a smaller one, then single rows.
@@ -263,7 +268,7 @@ struct QuantTiles {
     Ahead& ahead;
     template <int R>
     void run(int64_t r) const {
-        tile_quants<R, P, kSubs, kMins>(w + r * w_groups * 16, scales + r * w_groups * kSubs, mins + r * w_groups * kSubs, w_groups, groups, x,
+        tile_quants<R, P, kSubs, kMins>(w + r * w_groups * kGroupLanes, scales + r * w_groups * kSubs, mins + r * w_groups * kSubs, w_groups, groups, x,
                                         c + r * kTileWidth, first, ahead);
     }
 };
@@ -320,8 +325,8 @@ void multiply_panels(const Multiply& a) {
                         if (!quants) break;
                         with_format(a.type, [&](auto q) {
                             using Q = decltype(q);
-                            widen_blocks(q, from + u / kBatch * Q::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * 16, scales + i * n * Q::kSubs,
-                                         mins + i * n * Q::kSubs);
+                            widen_blocks(q, from + u / kBatch * Q::kBytes, n, reinterpret_cast<int32_t*>(buffer) + i * n * kGroupLanes,
+                                         scales + i * n * Q::kSubs, mins + i * n * Q::kSubs);
                         });
 #else
                     default:
@@ -340,11 +345,11 @@ void multiply_panels(const Multiply& a) {
                         QuantPanel xs[kMaxPanels];
                         for (int64_t i = 0; i < wide; ++i) {
                             xs[i] = quant_panel(x + (p + i) * x_bytes, a.in);
-                            xs[i].values += (u + s) * 16 * kPanel;
+                            xs[i].values += (u + s) * kGroupLanes * kPanel;
                             xs[i].scales += (u + s) * kPanel;
                             xs[i].sums += (u + s) * 2 * kPanel;
                         }
-                        const auto* ws = reinterpret_cast<const int32_t*>(buffer) + s * 16;
+                        const auto* ws = reinterpret_cast<const int32_t*>(buffer) + s * kGroupLanes;
                         with_format(a.type, [&](auto q) {
                             constexpr int kSubs = decltype(q)::kSubs;
                             quant_tiles<kSubs, decltype(q)::kMins>(rows, wide, ws, scales + s * kSubs, mins + s * kSubs, n, part, xs, c, s == 0, ahead);

@@ -100,10 +100,15 @@ using Quant = int8_t;
 // VPDPBUSD multiplies unsigned with signed bytes: a weight w goes in as w + 128, and every lane starts at -128 times the sum of its four x, so that nothing of
 // it is left for the f32 sums.
 constexpr int kStarts = 8;  // int32 a group, one for each lane
+#elif defined(__ARM_FEATURE_DOTPROD)
+using Quant = int8_t;
+constexpr int kStarts = 0;
 #else
 using Quant = int16_t;
 constexpr int kStarts = 0;
 #endif
+constexpr int kInLane = 4 / static_cast<int>(sizeof(Quant));  // values of a group that lie in one lane
+constexpr int kGroupLanes = 32 / kInLane;
 
 inline int64_t quant_row_bytes(int64_t in) { return padded_groups(in / 32) * (32 * static_cast<int64_t>(sizeof(Quant)) + 4 + 8 + 4 * kStarts); }
 
@@ -158,13 +163,15 @@ inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows
     }
 }
 #else
-// A group as int16, in vectors.
-constexpr int kGroupVectors = 64 / static_cast<int>(sizeof(I));
+// A group as its values are multiplied, in vectors.
+constexpr int kGroupVectors = kGroupLanes / kLanes;
 template <class Q>
 inline void widen(const Group& bytes, I* out) {
     Group own = bytes;
     if constexpr (!Q::kMins) own ^= 0x8080;
-#if defined(__AVX512F__)
+#if defined(__ARM_FEATURE_DOTPROD)
+    __builtin_memcpy(out, &own, sizeof own);
+#elif defined(__AVX512F__)
     out[0] = reinterpret_cast<I>(_mm512_cvtepi8_epi16(reinterpret_cast<__m256i>(own)));
 #elif defined(__AVX2__)
     out[0] = reinterpret_cast<I>(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(reinterpret_cast<__m256i>(own))));
@@ -200,16 +207,21 @@ inline void pair_values(const Q4&, const char* w, int p, I* out) {
     }
 }
 #endif
-// Lane by lane, the sum of two neighbours' products.
-inline I madd(I a, I b) {
-#if defined(__AVX512F__)
-    return reinterpret_cast<I>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+// sum + the products of what lies in a lane, lane by lane.
+inline I dot(I sum, I a, I b) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return reinterpret_cast<I>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), reinterpret_cast<int8x16_t>(a), reinterpret_cast<int8x16_t>(b)));
+#elif defined(__AVX512F__)
+    return sum + reinterpret_cast<I>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__AVX2__)
-    return reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+    return sum + reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 #elif defined(__x86_64__)
-    return reinterpret_cast<I>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+    return sum + reinterpret_cast<I>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#elif defined(__aarch64__)
+    const auto x = reinterpret_cast<int16x8_t>(a), y = reinterpret_cast<int16x8_t>(b);
+    return sum + reinterpret_cast<I>(vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
 #else
-    return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+    return sum + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
 #endif
 }
 
@@ -239,18 +251,19 @@ inline void add_batch(const Q& q, const char* w, int64_t g, const QuantRow* rows
                 const Quant* x = rows[t].values + (g + i) * 32;
                 const float of_x = rows[t].scales[g + i];
                 if constexpr (kSubs == 1) {
-                    I dot{};
-                    for (int j = 0; j < kGroupVectors; ++j) dot += madd(values[j], load_as<I>(x + j * 2 * kLanes));
-                    acc[t] += to_float(dot) * (scales[i] * of_x);
+                    I sums{};
+                    for (int j = 0; j < kGroupVectors; ++j) sums = dot(sums, values[j], load_as<I>(x + j * kInLane * kLanes));
+                    acc[t] += to_float(sums) * (scales[i] * of_x);
                 } else if constexpr (kGroupVectors == 1) {
                     F own{};
                     for (int lane = 0; lane < kLanes; ++lane) own[lane] = scales[2 * i + lane / (kLanes / 2)];
-                    acc[t] += to_float(madd(values[0], load_as<I>(x))) * (own * of_x);
+                    acc[t] += to_float(dot(I{}, values[0], load_as<I>(x))) * (own * of_x);
                 } else {
                     for (int half = 0; half < 2; ++half) {
-                        I dot{};
-                        for (int j = half * kGroupVectors / 2; j < (half + 1) * kGroupVectors / 2; ++j) dot += madd(values[j], load_as<I>(x + j * 2 * kLanes));
-                        acc[t] += to_float(dot) * (scales[2 * i + half] * of_x);
+                        I sums{};
+                        for (int j = half * kGroupVectors / 2; j < (half + 1) * kGroupVectors / 2; ++j)
+                            sums = dot(sums, values[j], load_as<I>(x + j * kInLane * kLanes));
+                        acc[t] += to_float(sums) * (scales[2 * i + half] * of_x);
                     }
                 }
             }
