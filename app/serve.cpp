@@ -1,18 +1,23 @@
 // klp serve: OpenAI's API over HTTP, for as many at once as --parallel says.
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -103,6 +108,34 @@ bool same(const std::string& a, const std::string& b) {
     return differ == 0;
 }
 
+// Who has asked. The library tells nobody its sockets, so this one is found by the ports at its ends.
+class Client {
+public:
+    explicit Client(const httplib::Request& request) {
+        std::error_code none;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", none)) {
+            const int fd = std::atoi(entry.path().filename().c_str());
+            if (port<getpeername>(fd) == request.remote_port && port<getsockname>(fd) == request.local_port) fd_ = fd;
+        }
+    }
+    bool gone() const {
+        pollfd look{fd_, POLLRDHUP, 0};  // an fd below 0 is not looked at
+        return poll(&look, 1, 0) > 0;
+    }
+
+private:
+    template <int (*end)(int, sockaddr*, socklen_t*)>
+    static int port(int fd) {
+        sockaddr_storage at{};
+        socklen_t size = sizeof at;
+        if (end(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return 0;
+        return ntohs(at.ss_family == AF_INET    ? reinterpret_cast<sockaddr_in&>(at).sin_port
+                     : at.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(at).sin6_port
+                                                : 0);
+    }
+    int fd_ = -1;
+};
+
 class Service {
 public:
     Service(Served served, std::shared_ptr<const Model> model, const BatchOptions& options, std::string key)
@@ -142,10 +175,10 @@ public:
             response.set_content(*body, "application/json");
         });
         server_.Post("/v1/chat/completions", [this](const httplib::Request& request, httplib::Response& response) {
-            answer(openai::parse_chat_request(request.body, served_), response);
+            answer(openai::parse_chat_request(request.body, served_), Client(request), response);
         });
         server_.Post("/v1/completions", [this](const httplib::Request& request, httplib::Response& response) {
-            answer(openai::parse_completion_request(request.body, served_), response);
+            answer(openai::parse_completion_request(request.body, served_), Client(request), response);
         });
     }
 
@@ -168,7 +201,7 @@ private:
         response.set_content(error.text(), "application/json");
     }
 
-    void answer(openai::Answered<Request> request, httplib::Response& response) {
+    void answer(openai::Answered<Request> request, const Client& client, httplib::Response& response) {
         if (!request) return set(response, request.error());
         auto talk = std::make_shared<OpenRequest>();
         talk->request = std::move(*request);
@@ -183,13 +216,15 @@ private:
         // Until the first token an error still has a status of its own.
         std::deque<Channel::Token> tokens;
         bool over = false;
-        while (!talk->wait(tokens, over)) continue;
+        while (!talk->wait(tokens, over))
+            if (client.gone()) return set(response, {503, "nobody listens"});
         if (over && tokens.empty() && talk->trouble()) return set(response, *talk->trouble());
         auto first = std::make_shared<std::deque<Channel::Token>>(std::move(tokens));
         const bool stream = talk->request.stream;
         // Both kinds of answers go by pieces, so that one that nobody listens to any more is noticed and broken off.
-        response.set_chunked_content_provider(stream ? "text/event-stream" : "application/json",
-                                              [talk, first, over](size_t, httplib::DataSink& sink) mutable { return tell(*talk, *first, over, sink); });
+        response.set_chunked_content_provider(
+            stream ? "text/event-stream" : "application/json",
+            [talk, first, over, client](size_t, httplib::DataSink& sink) mutable { return !client.gone() && tell(*talk, *first, over, sink); });
     }
 
     // Some tokens more; false: nobody listens.

@@ -194,6 +194,26 @@ class Serve(unittest.TestCase):
             time.sleep(0.1)
         self.fail(now)
 
+    def test_a_client_that_goes_before_its_first_token_is_not_read_on(self):
+        server = Server("--parallel", "1")
+        try:
+            words = "The cat sat on the mat and looked at the rain. " * 4500
+            line = socket.create_connection((server.host, server.port))
+            body = json.dumps({"messages": [{"role": "user", "content": words}], "max_tokens": 5}).encode()
+            line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            while server.metrics()["requests_running"] == 0:
+                time.sleep(0.01)
+            line.close()
+            while server.metrics()["requests_running"] > 0:
+                time.sleep(0.01)
+            after = server.metrics()
+            self.assertEqual(after["requests_broken_off_total"], 1)
+            whole = server.ask("/tokenize", {"content": words})[1]["tokens"]
+            self.assertGreater(len(whole), 45000)
+            self.assertLess(after["prompt_tokens_total"], len(whole))
+        finally:
+            server.end()
+
     def test_torn_requests_cost_nothing(self):
         for raw in [b"GET", b"\0\1\2\3\r\n\r\n", b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n{", b"GET / HTTP/9.9\r\n\r\n",
                     b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"GET /health HTTP/1.1\r\nX: " + b"a" * 100000 + b"\r\n\r\n"]:
