@@ -12,6 +12,7 @@
 #include <deque>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -38,7 +39,7 @@ using openai::Served;
 using openai::Telling;
 
 constexpr size_t kBody = 32 << 20;                      // bytes
-constexpr int kConnections = 256;                       // with a thread each; others wait
+constexpr size_t kConnections = 1500;                   // with a thread each; others wait
 constexpr auto kLook = std::chrono::milliseconds(200);  // how often who waits for a token looks whether somebody still listens
 
 // From the batch's thread to that of a connection.
@@ -108,6 +109,47 @@ bool same(const std::string& a, const std::string& b) {
     return differ == 0;
 }
 
+// A thread for each connection, made when the first one comes that no thread is free for: a thousand that say nothing keep nobody waiting.
+class Threads final : public httplib::TaskQueue {
+public:
+    void enqueue(std::function<void()> connection) override {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(connection));
+        if (free_ < waiting_.size() && threads_.size() < kConnections) threads_.emplace_back([this] { work(); });
+        news_.notify_one();
+    }
+    void shutdown() override {
+        {
+            const std::lock_guard lock(mutex_);
+            ends_ = true;
+        }
+        news_.notify_all();
+        for (std::thread& thread : threads_) thread.join();
+    }
+
+private:
+    void work() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            ++free_;
+            news_.wait(lock, [&] { return ends_ || !waiting_.empty(); });
+            --free_;
+            if (ends_) return;
+            const std::function<void()> connection = std::move(waiting_.front());
+            waiting_.pop_front();
+            lock.unlock();
+            connection();
+            lock.lock();
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable news_;
+    std::deque<std::function<void()>> waiting_;
+    std::vector<std::thread> threads_;
+    size_t free_ = 0;
+    bool ends_ = false;
+};
+
 // Who has asked. The library tells nobody its sockets, so this one is found by the ports at its ends.
 class Client {
 public:
@@ -140,15 +182,16 @@ class Service {
 public:
     Service(Served served, std::shared_ptr<const Model> model, const BatchOptions& options, std::string key)
         : served_(std::move(served)), key_(std::move(key)), batch_(std::move(model), options) {
-        server_.new_task_queue = [] { return new httplib::ThreadPool(kConnections); };
-        server_.set_socket_options([](auto socket) {  // the library's own would let two programs have one port
+        server_.new_task_queue = [] { return new Threads; };
+        server_.set_socket_options([this](auto socket) {  // the library's own would let two programs have one port
+            socket_ = socket;
             const int yes = 1;
             setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         });
         server_.set_payload_max_length(kBody);
         server_.set_read_timeout(30, 0);
         server_.set_write_timeout(30, 0);
-        server_.set_keep_alive_timeout(10);
+        server_.set_keep_alive_timeout(5);
         server_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
             if (!response.body.empty()) return;
             const char* what = response.status == 404   ? "there is nothing at this path and method"
@@ -184,8 +227,9 @@ public:
 
     // -1: the port cannot be had.
     int bind(const std::string& host, int port) {
-        if (port == 0) return server_.bind_to_any_port(host.c_str());
-        return server_.bind_to_port(host.c_str(), port) ? port : -1;
+        const int got = port == 0 ? server_.bind_to_any_port(host.c_str()) : server_.bind_to_port(host.c_str(), port) ? port : -1;
+        if (got >= 0) ::listen(socket_, SOMAXCONN);  // the library lets five wait to be accepted: of many at once the others would try again seconds later
+        return got;
     }
     void listen() { server_.listen_after_bind(); }
     void stop() {
@@ -273,6 +317,7 @@ private:
     }
 
     const Served served_;
+    int socket_ = -1;
     const std::string key_;
     Batch batch_;
     httplib::Server server_;

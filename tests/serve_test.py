@@ -214,6 +214,14 @@ class Serve(unittest.TestCase):
         finally:
             server.end()
 
+    def test_a_thousand_connections_that_say_nothing_keep_nobody_waiting(self):
+        silent = [socket.create_connection((self.server.host, self.server.port)) for _ in range(1000)]
+        # Each of them would hold its place for seconds; a thousand in turn would take longer than this request may.
+        self.assertEqual(self.server.ask("/health", timeout=4)[0], 200)
+        self.assertIn("Mini", self.server.chat("Hello, who are you?")["choices"][0]["message"]["content"])
+        for line in silent:
+            line.close()
+
     def test_torn_requests_cost_nothing(self):
         for raw in [b"GET", b"\0\1\2\3\r\n\r\n", b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n{", b"GET / HTTP/9.9\r\n\r\n",
                     b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"GET /health HTTP/1.1\r\nX: " + b"a" * 100000 + b"\r\n\r\n"]:
