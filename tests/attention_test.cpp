@@ -1,4 +1,5 @@
 // The attention lens: what it asks for and when, what it draws, what it says.
+#include <QAbstractButton>
 #include <QComboBox>
 #include <QLabel>
 
@@ -90,8 +91,8 @@ TEST_F(AttentionTest, AsksForBothMemoriesOfTheNewestTokenOnce) {
     EXPECT_EQ(asked[0].position, 41);
     settle();
     EXPECT_EQ(asked.size(), 2u);
-    EXPECT_TRUE(said().contains("Cache: half of its weight on the last 21 tokens")) << said().toStdString();
-    EXPECT_TRUE(said().contains("State: half of its weight on the last"));
+    EXPECT_TRUE(said().contains("half of all from the last 21 tokens")) << said().toStdString();
+    EXPECT_TRUE(said().contains("State: most from"));
     EXPECT_EQ(panel->table().rows.size(), 42u);
     EXPECT_NEAR(panel->table().rows[41][3].toDouble(), 0.17, 1e-6);
 }
@@ -134,6 +135,37 @@ TEST_F(AttentionTest, FollowsTheSelection) {
     EXPECT_EQ(asked.size(), 3u) << "every head is known";
     EXPECT_EQ(session.selection().layer(), 3);
     EXPECT_EQ(session.selection().head(), 1);
+}
+
+TEST_F(AttentionTest, AHeadOfTheCacheLeavesTheStatesAlone) {
+    panel->show();
+    load();
+    answer(30);
+    session.selection().set_head(1, 2);
+    settle();
+    auto* head = static_cast<QComboBox*>(named("Cache (MLA), head"));
+    head->setCurrentIndex(3);
+    emit head->activated(3);
+    settle();
+    EXPECT_EQ(session.selection().state(), (Head{1, 2}));
+    EXPECT_EQ(session.selection().cache(), (Head{3, 3}));
+    EXPECT_EQ(static_cast<QComboBox*>(named("State (KDA), layer"))->currentData().toInt(), 1);
+    EXPECT_EQ(static_cast<QComboBox*>(named("State (KDA), head"))->currentIndex(), 2);
+}
+
+TEST_F(AttentionTest, SaysInWordsWhatIsReadAndGoesThere) {
+    panel->show();
+    load();
+    EXPECT_EQ(panel->sentence(), "Which past tokens are read: by a cache, and by a state.");
+    answer(30);
+    settle();
+    EXPECT_TRUE(panel->sentence().startsWith("Reading at ")) << panel->sentence().toStdString();
+    EXPECT_TRUE(panel->sentence().contains("the cache takes 2 % from")) << panel->sentence().toStdString();
+    QStringList key;
+    for (const KeyItem& item : panel->key_items()) key << item.text;
+    for (const char* what : {"adds", "takes away", "had nothing overwritten it", "square root"}) EXPECT_TRUE(key.join(" ").contains(what)) << what;
+    static_cast<QAbstractButton*>(named("Cache (MLA), the word it reads most"))->click();
+    EXPECT_EQ(session.selection().hovered(), 0);
 }
 
 TEST_F(AttentionTest, AsksAgainForWhatGaveWayAndNotForWhatFailed) {
@@ -244,7 +276,7 @@ TEST_F(AttentionTest, ARecordingShowsWhatItHolds) {
     settle();
     EXPECT_TRUE(asked.empty());
     play({picture_of({1, 2, 25})});
-    EXPECT_TRUE(said().contains("State: half"));
+    EXPECT_TRUE(said().contains("State: most from"));
     EXPECT_TRUE(said().contains("not in this recording"));
     EXPECT_FALSE(named("State (KDA), layer")->isEnabled());
     EXPECT_EQ(static_cast<QComboBox*>(named("State (KDA), head"))->currentIndex(), 2);

@@ -109,6 +109,22 @@ TEST_F(ChatFlow, SendsStreamsAndEnds) {
     EXPECT_EQ(chats->chat().info().title, "What is a gate?");
 }
 
+TEST_F(ChatFlow, SaysWhenTheModelStandsAtAnotherTalk) {
+    type("Hello");
+    say("One.");
+    EXPECT_FALSE(s->session->elsewhere());
+    const Chat* first = &chats->chat();
+    chats->new_chat();
+    type("And you?");
+    say("Tw", false);
+    EXPECT_FALSE(s->session->elsewhere());
+    const Chat* second = &chats->chat();
+    chats->open(first);
+    EXPECT_TRUE(s->session->elsewhere()) << "the pictures are of the answer in the other chat";
+    chats->open(second);
+    EXPECT_FALSE(s->session->elsewhere());
+}
+
 TEST_F(ChatFlow, StopsAndGoesOn) {
     type("Count");
     say("one two", false);

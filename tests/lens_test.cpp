@@ -3,7 +3,9 @@
 #include <QAbstractScrollArea>
 #include <QComboBox>
 #include <QFileInfo>
+#include <QStackedWidget>
 #include <QTemporaryDir>
+#include <QTextBrowser>
 
 #include <cmath>
 
@@ -134,9 +136,9 @@ TEST(Decay, ShowsTheTokenThatIsLookedAt) {
     EXPECT_FLOAT_EQ(lens.map()->value(1, 5), half_life(gates(20)[2 * 32 + 5]));
 
     lens.choose("Decay, view", 0);
-    double sum = 0;
-    for (int h = 0; h < 4; ++h) sum += gates(20)[static_cast<size_t>(h * 32 + 5)];
-    EXPECT_FLOAT_EQ(lens.map()->value(1, 5), half_life(static_cast<float>(sum / 4)));
+    float longest = 0;
+    for (int h = 0; h < 4; ++h) longest = std::max(longest, half_life(gates(20)[static_cast<size_t>(h * 32 + 5)]));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 5), longest) << "the fastest head hides none of it";
     lens.choose("Decay, view", 2);
     ASSERT_EQ(lens.map()->rows(), 12);
     lens.choose("Decay, value", 1);
@@ -153,6 +155,73 @@ TEST(Decay, ShowsTheTokenThatIsLookedAt) {
     EXPECT_EQ(s.session->selection().token(), 25);
     EXPECT_EQ(lens.map()->value(0, 45), HeatMap::kBlank);
     EXPECT_EQ(lens.panel->table().rows.size(), 32u * 42u);
+}
+
+TEST(Decay, TellsOneTokensGateFromWhatWasFed) {
+    ScriptedSession s;
+    s.answer(30);
+    Lens lens(s, "decay");
+    lens.choose("Decay, view", 1);
+    s.session->selection().set_channel(1, 2, 5);
+    s.session->selection().set_token(20);
+    lens.settle();
+    const auto gate = [&](int64_t p) { return double(s.session->trace().shape().of(Site::log_decay, 1, s.session->trace().readings(p))[2 * 32 + 5]); };
+    double sum = 0;
+    for (int64_t p = 0; p <= 20; ++p) sum += gate(p);
+    const auto over = static_cast<float>(-21 * std::log(2) / sum), one = half_life(static_cast<float>(gate(20)));
+    EXPECT_FLOAT_EQ(lens.map()->value(1, 5), one);
+    EXPECT_TRUE(lens.words().contains("over the 21 tokens fed: half-life " + half_life_text(over))) << lens.words().toStdString();
+    lens.choose("Decay, value", 3);
+    EXPECT_NEAR(double(lens.map()->value(1, 5)), double(over), double(over) * 1e-5);
+    for (const auto& row : lens.panel->table().rows)
+        if (row[1] == 1 && row[3] == 5) {
+            EXPECT_NEAR(row[7].toDouble(), double(over), double(over) * 1e-5);
+        }
+    lens.choose("Decay, view", 3);
+    EXPECT_EQ(lens.named<QComboBox>("Decay, value")->currentIndex(), 0) << "a column of the last tokens is one token's";
+}
+
+TEST(Decay, ItsSentenceFollowsTheData) {
+    ScriptedSession s;
+    Lens lens(s, "decay");
+    EXPECT_EQ(lens.panel->sentence(), "How fast each channel of the memory forgets.");
+    EXPECT_TRUE(lens.panel->key_items().empty()) << "no colours yet";
+    s.answer(30);
+    lens.settle();
+    const auto kept = [&](int64_t after) {
+        const TraceStore& trace = s.session->trace();
+        int n = 0;
+        for (int layer : trace.shape().layers(Site::log_decay))
+            for (size_t c = 0; c < 128; ++c) {
+                double sum = 0;
+                for (int64_t p = after + 1; p < trace.size(); ++p) sum += double(trace.shape().of(Site::log_decay, layer, trace.readings(p))[c]);
+                n += sum >= -std::log(2);
+            }
+        return QString::number(n);
+    };
+    EXPECT_TRUE(lens.panel->sentence().startsWith("Of 384 channels, " + kept(11) + " would still hold half of your first message, 30 tokens back"))
+        << lens.panel->sentence().toStdString();
+    EXPECT_FALSE(lens.panel->key_items().empty());
+    s.session->selection().set_token(35);
+    lens.settle();
+    EXPECT_TRUE(lens.panel->sentence().contains(kept(35) + " would still hold half of token 35")) << lens.panel->sentence().toStdString();
+    EXPECT_TRUE(lens.panel->sentence().contains("6 tokens back")) << lens.panel->sentence().toStdString();
+    const QString before = lens.panel->sentence();
+    lens.panel->hide();
+    s.answer(10, 2);
+    lens.settle();
+    EXPECT_EQ(lens.panel->sentence(), before) << "nothing is computed for nobody";
+}
+
+TEST(Decay, ShowsNoControlsOfNothing) {
+    ScriptedSession s;
+    s.script->play({Unloaded{}});
+    s.session->tick();
+    for (const char* id : {"decay", "state", "attention", "race", "experts"}) {
+        Lens lens(s, id);
+        for (auto* box : lens.panel->findChildren<QComboBox*>())
+            EXPECT_FALSE(box->isVisibleTo(lens.panel.get())) << id << ": " << box->accessibleName().toStdString();
+    }
 }
 
 TEST(Decay, SaysWhyThereIsNothing) {
@@ -277,9 +346,9 @@ TEST(State, PicturesTheSelectedHead) {
     EXPECT_FLOAT_EQ(lens.map()->value(1, 3), 2 * std::sin(35.f));
     EXPECT_EQ(lens.panel->table().rows.size(), 32u * 32u);
 
-    // An MLA layer has no state: the nearest that has one is shown.
-    s.session->selection().set_layer(3);
-    EXPECT_EQ(s.script->interest.state, std::pair(2, 2));
+    // An MLA layer has no state: the one that was looked at stays.
+    s.session->selection().set_head(3, 1);
+    EXPECT_EQ(s.script->interest.state, std::pair(1, 2));
 }
 
 TEST(State, HoldsTwoAndShowsTheirDifference) {
@@ -301,6 +370,14 @@ TEST(State, HoldsTwoAndShowsTheirDifference) {
     s.session->selection().set_head(2, 0);
     lens.show(picture_of(2, 0, 33, 1));
     EXPECT_EQ(lens.map()->rows(), 0) << "A is of another head";
+    auto* back = lens.named<QAbstractButton>("State, the head that A is of");
+    ASSERT_TRUE(back && back->isVisibleTo(lens.panel.get()));
+    back->click();
+    lens.settle();
+    EXPECT_EQ(s.session->selection().state(), (Head{0, 0}));
+    lens.show(picture_of(0, 0, 34, 1));
+    EXPECT_EQ(lens.map()->rows(), 32);
+    EXPECT_FALSE(back->isVisibleTo(lens.panel.get()));
 }
 
 TEST(State, AChosenTokensStateIsFedAgain) {
@@ -410,6 +487,63 @@ TEST(State, ShowsAllLayersOfTheLargestModel) {
     EXPECT_EQ(s.session->selection().layer(), card->shape.layers(Site::state_norm)[4]);
     EXPECT_EQ(s.session->selection().token(), 3);
     EXPECT_GT(colours_in(lens.panel->grab().toImage()), 10);
+}
+
+TEST(State, ItsSentenceSaysHowFullItIs) {
+    ScriptedSession s;
+    StateLens lens(s);
+    s.answer(20);
+    lens.show(picture_of(0, 0, 32, 1));
+    EXPECT_TRUE(lens.panel->sentence().startsWith("Layer 0, head 0 uses about 2 of its 32 directions; token 31")) << lens.panel->sentence().toStdString();
+    lens.press("State, hold a");
+    lens.show(picture_of(0, 0, 33, 3));
+    lens.choose("State, picture", 4);
+    QTest::qWait(300);  // the spectrum follows four times a second
+    EXPECT_TRUE(lens.panel->sentence().startsWith("From A to now the state of layer 0, head 0 changed by 200 % of its size"))
+        << lens.panel->sentence().toStdString();
+}
+
+// What stands above every picture: a sentence, a key, and an explanation beside it, not in the chat.
+TEST(Lenses, ExplainThemselvesWhereTheyAre) {
+    ScriptedSession s;
+    s.answer(30);
+    int said = 0;
+    QObject::connect(s.session.get(), &Session::noticed, [&](const QString&, const QString&, bool, const Notice&) { ++said; });
+    for (const PanelRow& row : panels()) {
+        Lens lens(s, row.info.id);
+        EXPECT_FALSE(lens.panel->sentence().isEmpty()) << row.info.id;
+        auto* help = lens.named<QTextBrowser>(QString(row.info.title) + ", explained");
+        ASSERT_NE(help, nullptr) << row.info.id;
+        EXPECT_FALSE(help->isVisible());
+        auto* button = lens.named<QAbstractButton>(QString(row.info.title) + ", what is this");
+        button->click();
+        lens.settle();
+        EXPECT_TRUE(help->isVisible());
+        EXPECT_GT(lens.panel->findChild<QStackedWidget*>()->height(), 100) << "the picture stays in sight";
+        const QString text = help->toPlainText();
+        const qsizetype see = text.indexOf("What you see"), tries = text.indexOf("What to try"), formula = text.indexOf("Formula");
+        EXPECT_TRUE(see == 0 && tries > see) << text.toStdString();
+        EXPECT_TRUE(formula < 0 || formula > tries) << "the formula comes last";
+        button->click();
+        EXPECT_FALSE(help->isVisible());
+    }
+    EXPECT_EQ(said, 0);
+}
+
+TEST(Lenses, CarryAMarkWhileTheyStandStill) {
+    ScriptedSession s;
+    s.answer(30);
+    Lens one(s, "decay"), two(s, "experts");
+    const auto mark = [](Lens& lens) { return lens.panel->findChild<QLabel*>("still")->isVisible(); };
+    EXPECT_FALSE(mark(one));
+    one.panel->set_frozen(true);
+    EXPECT_TRUE(mark(one));
+    EXPECT_FALSE(mark(two));
+    one.panel->set_frozen(false);
+    s.session->set_frozen(true);
+    EXPECT_TRUE(mark(one) && mark(two));
+    s.session->set_frozen(false);
+    EXPECT_FALSE(mark(one) || mark(two));
 }
 
 // Qt makes a combo box's list by itself, some versions before it opens; it speaks through its box.

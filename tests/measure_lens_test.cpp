@@ -228,7 +228,7 @@ TEST(MemoryLens, NeedsNoModel) {
     s.session->tick();
     Lens lens(s, "memory");
     EXPECT_EQ(lens.named<QComboBox>("Shape")->currentText(), "kimi-linear-48b");
-    EXPECT_TRUE(lens.words().contains("Below 1,949 tokens the twin is the smaller one")) << lens.words().toStdString();
+    EXPECT_TRUE(lens.words().contains("Below 1,949 tokens the same-shapes twin is the smaller one")) << lens.words().toStdString();
     auto* slider = lens.named<QSlider>("What if");
     slider->setValue(slider->maximum());
     Lens::settle();
@@ -270,7 +270,7 @@ TEST(MemoryLens, ComparesWithWhatIsChosen) {
         return lens.words();
     };
     QString words = compare({true, true});
-    EXPECT_TRUE(words.contains("all-MLA twin, computed") && words.contains("multi-head attention, computed")) << words.toStdString();
+    EXPECT_TRUE(words.contains("same-shapes twin, computed") && words.contains("multi-head attention, computed")) << words.toStdString();
     EXPECT_EQ(columns(), 7);
     words = compare({false, true});
     EXPECT_FALSE(words.contains("twin")) << words.toStdString();
@@ -305,15 +305,15 @@ TEST(RaceLens, StartsStopsAndSaysWhatItSaw) {
     Lens::settle();
     EXPECT_EQ(start->text(), "Stop");
     EXPECT_TRUE(lens.words().contains("5,000 tokens/s")) << lens.words().toStdString();
-    EXPECT_TRUE(lens.words().contains("2.00x as slow")) << "it says so where the twin wins";
+    EXPECT_TRUE(lens.words().contains("2.00× as slow")) << "it says so where the twin wins";
     start->click();
     EXPECT_EQ(s.script->cancels, 1);
     s.script->play({RacePoint{128, 2e5, 8e5, {100, 20, 30}, {0, 0, 300}}, RaceDone{TwinKind::synthetic, "stopped at 128 tokens"}, PhaseChanged{Phase::ready}});
     s.session->tick();
     Lens::settle();
-    EXPECT_TRUE(lens.words().contains("4.00x as fast"));
+    EXPECT_TRUE(lens.words().contains("4.00× as fast"));
     EXPECT_TRUE(lens.words().contains("stopped at 128 tokens"));
-    EXPECT_TRUE(lens.words().contains("same shapes, synthetic mixers"));
+    EXPECT_TRUE(lens.words().contains("same-shapes twin, synthetic mixers"));
     const TableData t = lens.panel->table();
     ASSERT_EQ(t.rows.size(), 2u);
     EXPECT_EQ(t.rows[1][0].toLongLong(), 128);
@@ -337,7 +337,7 @@ TEST(RaceLens, SaysThatARecordedOneIsRecorded) {
     s.session->tick();
     Lens::settle();
     EXPECT_TRUE(lens.words().contains("another machine"));
-    EXPECT_TRUE(lens.words().contains("twin: recorded"));
+    EXPECT_TRUE(lens.words().contains("recorded twin"));
 }
 
 TEST(ExpertsLens, AsksForPicksOnlyWhileItIsSeen) {
@@ -420,6 +420,63 @@ TEST(LogitsLens, ShowsAChosenTokenThatIsNoneOfTheBest) {
     EXPECT_TRUE(list->model()->index(2, 1).data().toString().startsWith("⏎"));
 }
 
+TEST(LogitsLens, ItsLineHasGapsWhereNothingWasChosen) {
+    ScriptedSession s;
+    Lens lens(s, "logits");
+    s.answer(10);
+    s.answer(10, 2);
+    Lens::settle();
+    const auto series = lens.named<LineChart>("Entropy")->points();
+    ASSERT_EQ(series.size(), 2u) << "a line over each answer, and none over the prompt between them";
+    EXPECT_EQ(series[0].size(), 10);
+    EXPECT_LT(series[0].last().x() + 1, series[1].first().x());
+    EXPECT_TRUE(lens.panel->sentence().contains("was the first choice, with")) << lens.panel->sentence().toStdString();
+}
+
+TEST(RaceLens, WithoutAModelHasNoAxesAndOffersTheRecordedRace) {
+    ScriptedSession s;
+    Lens lens(s, "race");
+    EXPECT_FALSE(lens.named<LineChart>("Time of a token")->isVisible()) << "nothing was measured yet";
+    EXPECT_TRUE(lens.named<LineChart>("Memory by context")->isVisible());
+    s.script->play({RacePoint{64, 2e5, 1e5, {100, 20, 30}, {0, 0, 300}}});
+    s.session->tick();
+    Lens::settle();
+    EXPECT_TRUE(lens.named<LineChart>("Time of a token")->isVisible());
+    s.script->play({Unloaded{}, PhaseChanged{Phase::empty}});
+    s.session->tick();
+    Lens::settle();
+    EXPECT_FALSE(lens.named<LineChart>("Time of a token")->isVisible());
+    EXPECT_FALSE(lens.named<LineChart>("Memory by context")->isVisible());
+    bool asked = false;
+    QObject::connect(lens.panel.get(), &Panel::recorded_race_asked, [&] { asked = true; });
+    for (auto* b : lens.panel->findChildren<QPushButton*>())
+        if (b->text() == "Watch the recorded race") b->click();
+    EXPECT_TRUE(asked);
+}
+
+TEST(RaceLens, OffersEveryContextOnce) {
+    ScriptedSession s;
+    Lens lens(s, "race");
+    QStringList choices;
+    for (auto* box = lens.named<QComboBox>("Context to race"); choices.size() < box->count();) choices << box->itemText(static_cast<int>(choices.size()));
+    EXPECT_EQ(choices.join("; "), "4k; 16k; all 65,536");
+}
+
+TEST(Tables, SayNumbersAsPeopleReadThemInColumnsThatHoldThem) {
+    EXPECT_EQ(cell_text(NAN), "n/a");
+    EXPECT_EQ(cell_text(INFINITY), "∞");
+    EXPECT_EQ(cell_text(1424960.2), "1,424,960");
+    EXPECT_EQ(cell_text(0.01234567), "0.0123457");
+    QTableView view;
+    view.resize(600, 200);
+    TableDataModel model;
+    view.setModel(&model);
+    model.set({{"a heading that is much longer than its numbers", "b", "c"}, {{1.0, "short", "x"}, {2.0, "some words that need their room", "x"}}});
+    fit_columns(view);
+    EXPECT_GE(view.columnWidth(0), view.fontMetrics().horizontalAdvance("a heading that is much longer than its numbers"));
+    EXPECT_GE(view.columnWidth(1), view.fontMetrics().horizontalAdvance("some words that need their room"));
+}
+
 TEST(LogLens, KeepsEventsEvenUnseenAndFiltersThem) {
     ScriptedSession s;
     Lens lens(s, "log");
@@ -438,8 +495,10 @@ TEST(LogLens, KeepsEventsEvenUnseenAndFiltersThem) {
     EXPECT_FALSE(page->toPlainText().contains("Race at 64"));
     lens.choose("Least level", 0);
     EXPECT_TRUE(page->toPlainText().contains("Race at 64"));
+    EXPECT_GT(lens.panel->table().rows.size(), 1u);
     lens.choose("Least level", 3);
     EXPECT_EQ(page->toPlainText().count('\n'), 0);
+    EXPECT_EQ(lens.panel->table().rows.size(), 1u) << "the table has what is shown";
     for (int i = 0; i < 6000; ++i) s.script->play({trouble});
     s.session->tick();
     Lens::settle();

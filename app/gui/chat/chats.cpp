@@ -70,6 +70,9 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
         if (e.move.replayed <= cheap_replay() && can_answer() && current_->tip() > 0)
             post(*current_, GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
     });
+    const auto look = [this] { session_.set_elsewhere(elsewhere()); };
+    for (const auto& changed : {&Chats::line_changed, &Chats::state_changed}) connect(this, changed, this, look);
+    connect(&session, &Session::prompt_fed, this, look);
     connect(&session, &Session::fork_asked, this, [this](qint64 position, qint32 id) { fork_with(position, id); });
     take_card();
 }
@@ -709,11 +712,24 @@ void Chats::post(const Chat& chat, Command command) {
     session_.post(std::move(command));
 }
 
+bool Chats::elsewhere() const {
+    if (!session_.live() || recorded() || session_.trace().size() == 0) return false;
+    if (running_.chat) return running_.chat != current_;
+    const std::vector<int> told = current_->told(current_->tip()).ids;
+    for (auto id = told.rbegin(); id != told.rend(); ++id) {
+        const ChatMessage& m = current_->message(*id);
+        if (m.role != "assistant" || m.ids.empty()) continue;
+        const int64_t first = first_position(*id);
+        return first >= 0 && tokens_.place_of(*current_, first).id != *id;
+    }
+    return false;
+}
+
 int64_t Chats::cheap_replay() const { return std::max(kCheapReplay, prefill_ns_ > 0 ? static_cast<int64_t>(kCheapTime / prefill_ns_) : 0); }
 
 void Chats::follow() {
     if (!session_.live() || answering() || recorded()) return;  // while a model loads, too: it is asked when it is there
-    if (current_->tip() == 0) {  // nothing was said here, so nothing is remembered
+    if (current_->tip() == 0) {                                 // nothing was said here, so nothing is remembered
         if (session_.trace().size() > 0) post(*current_, GoTo{parts(*current_, 0, false)});
         return;
     }

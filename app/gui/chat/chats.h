@@ -133,6 +133,7 @@ private:
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
     void follow();                                 // the engine goes where we are, if that is cheap
+    bool elsewhere() const;                        // the engine stands at other messages than those of this line
     void post(const Chat& chat, Command command);  // that makes the engine stand at a line of this chat
     int64_t cheap_replay() const;                  // tokens
     std::vector<Part> parts(const Chat& chat, int tip, bool open) const;

@@ -271,7 +271,7 @@ void HeatMap::paintEvent(QPaintEvent*) {
 
     const auto frame = [&](QPoint cell, const QColor& colour, double wide) {
         if (cell.x() < 0) return;
-        QRectF r = rect_of(cell.y(), cell.x());
+        QRectF r = cell.y() < 0 ? rect_of(0, cell.x()).united(rect_of(rows_ - 1, cell.x())) : rect_of(cell.y(), cell.x());
         if (std::min(r.width(), r.height()) < 8) wide = 1;
         if (r.width() < 5) r.adjust(-(5 - r.width()) / 2, 0, (5 - r.width()) / 2, 0);
         if (r.height() < 5) r.adjust(0, -(5 - r.height()) / 2, 0, (5 - r.height()) / 2);
@@ -283,12 +283,12 @@ void HeatMap::paintEvent(QPaintEvent*) {
     p.setBrush(Qt::NoBrush);
     frame(chosen_, t.accent, 2);
     if (chosen_.x() >= 0) {  // found at a glance where cells are small
-        const QPointF at = rect_of(chosen_.y(), chosen_.x()).center();
+        const QPointF at = rect_of(std::max(0, chosen_.y()), chosen_.x()).center();
         p.setRenderHint(QPainter::Antialiasing);
         p.setPen(Qt::NoPen);
         p.setBrush(t.accent);
         const double left = grid_.left() - 1, bottom = grid_.bottom() + 2;
-        p.drawPolygon(QPolygonF({{left, at.y()}, {left - 5, at.y() - 4}, {left - 5, at.y() + 4}}));
+        if (chosen_.y() >= 0) p.drawPolygon(QPolygonF({{left, at.y()}, {left - 5, at.y() - 4}, {left - 5, at.y() + 4}}));
         p.drawPolygon(QPolygonF({{at.x(), bottom}, {at.x() - 4, bottom + 5}, {at.x() + 4, bottom + 5}}));
         p.setRenderHint(QPainter::Antialiasing, false);
         p.setBrush(Qt::NoBrush);

@@ -37,7 +37,7 @@ public:
     void set_groups(std::vector<int> first_rows);  // a line is drawn above each of these rows
     // Bars above and beside: the root mean square of each column and row, full at a third of the magnitude that the scale ends at.
     void set_marginals(bool on);
-    void set_chosen(int row, int column);      // -1: none
+    void set_chosen(int row, int column);      // -1: none; a whole column where only the row is -1
     void set_dots(std::vector<QPoint> cells);  // x column, y row: a dot in each of these
     void set_empty(const QString& sentence);   // shown while there are no values
     void set_square(bool on);                  // cells as high as wide
@@ -48,6 +48,7 @@ public:
     // Says what a cell is, for tooltips and screen readers: "layer 1, head 2, channel 17: half-life 533 tokens".
     std::function<QString(int row, int column, float value)> describe;
 
+    QPoint chosen_cell() const { return chosen_; }    // x column, y row; -1: none
     QPoint hovered_cell() const { return hover_; }    // x column, y row; -1, -1: none
     QSize pictured() const { return image_.size(); }  // pixels that were coloured last
 

@@ -386,6 +386,12 @@ void LineChart::drop_series(int from) {
     view_->arrange();
 }
 
+std::vector<QList<QPointF>> LineChart::points() const {
+    std::vector<QList<QPointF>> all;
+    for (QLineSeries* s : view_->series) all.push_back(s->points());
+    return all;
+}
+
 void LineChart::set_marks(std::vector<Mark> marks) {
     if (view_->marks == marks) return;
     view_->marks = std::move(marks);

@@ -27,7 +27,8 @@ public:
     void set_axes(const Axis& x, const Axis& y);  // cheap where nothing changed
     // `dashed`: not measured now (computed, recorded). On a log axis values are lifted to its low end. Few points are drawn as dots too, unless dashed.
     void set_series(int index, const QString& name, const QColor& colour, const QList<QPointF>& points, bool dashed = false);
-    void drop_series(int from);  // this and all behind it
+    void drop_series(int from);                  // this and all behind it
+    std::vector<QList<QPointF>> points() const;  // of each series, as drawn
     // Lines across with a word beside them, which never lie on each other: a crossover, a wall, now.
     struct Mark {
         double x = 0;

@@ -32,6 +32,7 @@
 #include "app/gui/frame/timeline.h"
 #include "app/gui/frame/tour.h"
 #include "app/gui/frame/vitals.h"
+#include "app/gui/panels/words.h"
 #include "core/files/foreign.h"
 #include "core/files/resources.h"
 
@@ -192,7 +193,7 @@ void MainWindow::make_menus() {
     int key = 1;
     for (const PanelRow& row : panels()) {
         const QString id = row.info.id;
-        add_action("View", "show-" + id, row.info.title, QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
+        add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
     }
     menu("View")->addSeparator();
     QMenu* layouts = menu("View")->addMenu("Layouts");
@@ -242,8 +243,10 @@ void MainWindow::make_menus() {
     const auto step = [this, &sel](int layers, int heads) {
         const RunCard* card = session_.card();
         if (!card) return;
-        const int L = card->config.num_hidden_layers, H = std::max(1, card->config.kda_heads);
-        sel.set_head((sel.layer() + layers + L) % L, (sel.head() + heads + H) % H);
+        const int L = card->config.num_hidden_layers, layer = (sel.layer() + layers + L) % L;
+        if (layers != 0) return sel.set_layer(layer);
+        const int H = std::max(1, sel.heads(layer));
+        sel.set_head(layer, (sel.head() + heads + H) % H);
     };
     add_action("View", "head-before", tr("Previous head"), QKeySequence("Alt+["), [step] { step(0, -1); });
     add_action("View", "head-behind", tr("Next head"), QKeySequence("Alt+]"), [step] { step(0, 1); });
@@ -305,9 +308,11 @@ void MainWindow::make_baseline_menu() {
     }
     const auto update = [this, button] {
         const RunCard* card = session_.card();
-        const QString twin = QString("full-attention twin") + (card ? " (" + QString::fromUtf8(label(card->twin).data()) + ")" : "");
-        actions_.at("baseline-both")->setText("The " + twin + " and plain multi-head attention");
-        actions_.at("baseline-twin")->setText("The " + twin);
+        // A race runs against the twin that there is; memory is always compared with the one of the same shapes.
+        const QString raced =
+            card && card->twin == TwinKind::trained ? words::same_shapes_twin() + "; races: the " + words::twin_name(card->twin) : words::same_shapes_twin();
+        actions_.at("baseline-both")->setText("Multi-head attention and the " + raced);
+        actions_.at("baseline-twin")->setText("The " + raced);
         actions_.at("baseline-multi-head")->setText("Plain multi-head attention (computed)");
         actions_.at("baseline-none")->setText("Nothing");
         for (const Choice& c : kChoices) {
@@ -547,11 +552,22 @@ void MainWindow::open_recording(const QString& file) {
     replay_bar_->open(file);
 }
 
+// The first recording that holds a race.
+void MainWindow::open_recorded_race() {
+    for (const RecordingInfo& r : list_recordings()) {
+        const auto recording = Recording::open(r.file.toStdString());
+        if (!recording) continue;
+        for (size_t i = 0; i < (*recording)->size(); ++i)
+            if ((*recording)->is<RacePoint>(i)) return open_recording(r.file);
+    }
+    session_.say(tr("No recording of a race was found."), tr("Load a model and press Start in the lens Race."), false);
+}
+
 void MainWindow::make_panels() {
     QDockWidget* before = nullptr;
     for (const PanelRow& row : panels()) {
         Panel* panel = row.make(session_, row.info);
-        auto* dock = new QDockWidget(row.info.title, this);
+        auto* dock = new QDockWidget(Panel::tr(row.info.title), this);
         dock->setObjectName(QString("dock-") + row.info.id);
         dock->setWidget(panel);
         // Docked, the tab is the title; floating, the window's frame is.
@@ -562,10 +578,25 @@ void MainWindow::make_panels() {
             delete old;
         });
         connect(dock, &QDockWidget::visibilityChanged, panel, [panel](bool seen) { panel->set_behind(!seen); });
-        connect(panel, &Panel::detach_asked, dock, [dock] {
-            dock->setFloating(!dock->isFloating());
+        connect(dock, &QDockWidget::topLevelChanged, panel, &Panel::set_detached);
+        connect(panel, &Panel::detach_asked, dock, [this, dock, panel] {
+            const bool out = !dock->isFloating();
+            const QRect before(panel->mapToGlobal(QPoint()), panel->size());
+            if (out) {  // a frame of its own, which it gets only where no title bar stands in for one; and beside where it was, so that one sees it
+                QWidget* old = dock->titleBarWidget();
+                dock->setTitleBarWidget(nullptr);
+                delete old;
+            }
+            dock->setFloating(out);
             dock->show();
+            if (!out) return dock->raise();
+            const QRect room = screen()->availableGeometry();
+            dock->resize(before.size().boundedTo(room.size() * 0.9));
+            const QPoint at = before.topLeft() - QPoint(48, -48);
+            dock->move(std::clamp(at.x(), room.left(), std::max(room.left(), room.right() - dock->width())),
+                       std::clamp(at.y(), room.top(), std::max(room.top(), room.bottom() - dock->height())));
         });
+        connect(panel, &Panel::recorded_race_asked, this, &MainWindow::open_recorded_race);
         addDockWidget(Qt::RightDockWidgetArea, dock);
         if (before) tabifyDockWidget(before, dock);
         before = dock;

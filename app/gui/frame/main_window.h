@@ -60,6 +60,7 @@ protected:
 private:
     void make_menus();
     void make_panels();
+    void open_recorded_race();
     void make_baseline_menu();
     void make_chat_menu();
     void make_capture();

@@ -9,6 +9,7 @@
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
+#include "app/gui/session/badge.h"
 
 namespace klp::gui {
 
@@ -70,6 +71,8 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     connect(&session_, &Session::card_changed, this, &RunBar::refresh);
     connect(&session_, &Session::phase_changed, this, &RunBar::refresh);
     connect(&session_, &Session::loading_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::frozen_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::elsewhere_changed, this, &RunBar::refresh);
     refresh();
 }
 
@@ -104,13 +107,13 @@ void RunBar::refresh() {
     static const char* const kWords[] = {"", "loading", "ready", "reading the prompt", "answering", "racing", "looking back"};
     phase_->setText(prefill ? QString("reading %1 of %2 tokens").arg(phase.done).arg(phase.total) : QString(kWords[static_cast<int>(phase.phase)]));
     const Theme& t = theme_of(QApplication::palette());
-    const bool recorded = card && !card->recorded.empty();
-    badge_->setText(!card ? "NO MODEL" : recorded ? "REPLAY" : "LIVE");
-    badge_->setToolTip(!card ? "" : recorded ? QString::fromStdString("Recorded: " + card->recorded) : "Everything shown is computed now, on this machine");
+    const Badge badge = badge_of(session_);
+    badge_->setText(badge.text);
+    badge_->setToolTip(badge.about);
     const QString look = QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 3px 10px; font-weight: 600; }")
-                             .arg((!card      ? t.raised
-                                   : recorded ? t.warn
-                                              : t.hybrid)
+                             .arg((badge.kind == Badge::none   ? t.raised
+                                   : badge.kind == Badge::live ? t.hybrid
+                                                               : t.warn)
                                       .name(),
                                   (!card    ? t.muted
                                    : t.dark ? QColor("#0d1117")

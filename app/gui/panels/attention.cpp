@@ -4,6 +4,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QScrollBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/token_text.h"
 #include "app/gui/panels/weight_bars.h"
+#include "app/gui/panels/words.h"
 #include "core/text/utf8.h"
 
 namespace klp::gui {
@@ -38,10 +40,6 @@ public:
         auto* column = new QVBoxLayout(picture_);
         column->setContentsMargins(0, 0, 0, 0);
         column->setSpacing(3);
-        title_ = new QLabel(picture_);
-        title_->setTextFormat(Qt::PlainText);
-        title_->setWordWrap(true);
-        column->addWidget(title_);
         const auto describe = [this](int64_t p) { return sentence(p); };
         const auto hovered = [this](int64_t p) { session.selection().hover(p); };
         const auto clicked = [this](int64_t p) { session.selection().set_token(p); };
@@ -69,7 +67,20 @@ public:
             kind.bars = new WeightBars(kind.reads, session, picture_);
             kind.bars->setAccessibleName(name + ", weight of each token");
             kind.bars->hovered = hovered, kind.bars->clicked = clicked, kind.bars->describe = describe;
-            column->addWidget(kind.caption);
+            kind.jump = new QToolButton(picture_);
+            kind.jump->setAutoRaise(true);
+            kind.jump->setAccessibleName(tr("%1, the word it reads most").arg(name));
+            kind.jump->setToolTip(tr("Bring this word into sight"));
+            connect(kind.jump, &QToolButton::clicked, this, [this, &kind] {
+                words_->setCurrentIndex(words_->currentIndex() == kHeads ? 0 : words_->currentIndex());
+                session.selection().hover(kind.strongest);
+                refresh();
+                for (Kind& each : kinds_) each.text->bring(kind.strongest);
+            });
+            auto* line = new QHBoxLayout;
+            line->addWidget(kind.caption, 1);
+            line->addWidget(kind.jump);
+            column->addLayout(line);
             column->addWidget(kind.bars, 2);
         }
         controls()->addStretch(1);
@@ -160,10 +171,46 @@ protected:
             kind.caption->setVisible(on), kind.bars->setVisible(on);
             kind.text->setVisible(on && below != (kind.implicit ? 1 : 2));
         }
+        words_->setVisible(session.card());
         if (!any) return;
         if (!std::exchange(drawn_, true) || (tokens() != drawn_tokens_ && !session.busy())) draw();
-        title_->setText(headline());
+        for (Kind& kind : kinds_) kind.jump->setVisible(kind.reads.shown());
         point();
+    }
+
+    QString in_words() const override {
+        if (!why_empty().isEmpty()) return {};
+        const auto read = [&](const Kind& kind) -> std::optional<words::Read> {
+            const Reads& reads = kind.reads;
+            if (!reads.shown()) return {};
+            return words::Read{quoted(kind.strongest), double(reads.weight(kind.strongest)), reads.picture.position - kind.strongest, reads.half_reach()};
+        };
+        const Reads& any = kinds_[0].reads.shown() ? kinds_[0].reads : kinds_[1].reads;
+        if (!any.shown()) return {};
+        QString text = words::of(quoted(any.picture.position), read(kinds_[0]), read(kinds_[1]));
+        if (!session.live()) return text;
+        if (session.phase().phase == Phase::probing)
+            text += " " +
+                    tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), QString::fromStdString(plural(session.phase().total, "token")));
+        else if (session.busy())
+            text += " " + tr("The next picture comes when the model rests.");
+        return text;
+    }
+    std::vector<KeyItem> key() const override {
+        if (!why_empty().isEmpty()) return {};
+        const Theme& t = theme();
+        std::vector<KeyItem> items;
+        if (kinds_[0].reads.shown()) items.push_back({KeyItem::fill, t.hybrid, tr("cache: share of what is read")});
+        if (kinds_[1].reads.shown()) {
+            const Reads& state = kinds_[1].reads;
+            items.push_back({KeyItem::fill, state.colour(state.bound / 2, t), tr("state: adds")});
+            items.push_back({KeyItem::fill, state.colour(-state.bound / 2, t), tr("takes away")});
+            if (!state.picture.decay_only.empty()) items.push_back({KeyItem::frame, t.muted, tr("had nothing overwritten it")});
+            if (state.picture.first > 0) items.push_back({KeyItem::hatched, t.border, tr("not looked at")});
+        }
+        items.push_back({KeyItem::dashed, t.accent, tr("the token that reads")});
+        items.push_back({KeyItem::word, {}, tr("scale: square root")});
+        return items;
     }
 
 private:
@@ -176,6 +223,8 @@ private:
         bool implicit = false;
         QLabel *name = nullptr, *caption = nullptr;
         QComboBox *layer = nullptr, *head = nullptr;
+        QToolButton* jump = nullptr;
+        int64_t strongest = -1;  // position
         WeightBars* bars = nullptr;
         TokenText* text = nullptr;
         Reads reads;                          // of the chosen head
@@ -229,20 +278,19 @@ private:
             kind.layer->setToolTip(session.live() || !card ? "" : "A recording has the layers that were looked at when it was made");
         }
     }
-    // The chosen layer is of one kind; the other one keeps what it shows.
+    // A recording has the heads that were looked at when it was made.
     void follow() {
-        if (!session.live()) return;
         for (Kind& kind : kinds_) {
-            const int at = kind.layer->findData(session.selection().layer());
-            if (at < 0) continue;
-            kind.layer->setCurrentIndex(at);
-            kind.head->setCurrentIndex(std::clamp(session.selection().head(), 0, std::max(0, kind.head->count() - 1)));
+            const Head at = kind.implicit ? session.selection().state() : session.selection().cache();
+            const auto head = static_cast<size_t>(at.head);
+            if (!session.live() && (head >= kind.heads.size() || kind.heads[head].weights.empty() || kind.heads[head].layer != at.layer)) continue;
+            if (const int layer = kind.layer->findData(at.layer); layer >= 0) kind.layer->setCurrentIndex(layer), kind.head->setCurrentIndex(at.head);
         }
     }
     void choose(const Kind& kind, int head) {
         kind.head->setCurrentIndex(head);
         drawn_ = false;
-        if (session.live()) session.selection().set_head(kind.layer->currentData().toInt(), head);
+        session.selection().set_head(kind.layer->currentData().toInt(), head);
         refresh_soon();
     }
     // Every head costs one replay; but a cache's weights are as many as its tokens, and of a very long one only the chosen head is worth its memory.
@@ -288,22 +336,20 @@ private:
     QString why_empty() const {
         if (!session.card()) return "Load a model and ask it something: this lens shows which of the past tokens a head reads.";
         if (!kinds_[0].heads.empty() || !kinds_[1].heads.empty()) return {};
-        if (!session.live()) return "This recording holds no picture of attention: it takes the model to make one. Load a model to look at any head.";
+        if (!session.live()) return "This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.";
         if (session.trace().size() == 0) return "Ask something: this lens shows which of the past tokens a head reads.";
         if (session.phase().phase == Phase::probing)
             return QString("Feeding the past again to look at it: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
         if (given_up_) return "Stopped. Choose a token or a head to look at.";
         return session.busy() ? "Shown when the model rests: a look at the past costs feeding it again." : "Looking…";
     }
-    QString headline() const {
-        const Reads& any = kinds_[0].reads.shown() ? kinds_[0].reads : kinds_[1].reads;
-        const int64_t p = any.picture.position;
-        QString text = QString("At token %1, %2, the model reads the past").arg(text_of(p), quoted(p));
-        text += p + 1 < session.trace().size() ? QString(" and goes on with %1.").arg(quoted(p + 1)) : ".";
-        if (session.busy() && session.phase().phase != Phase::probing) text += " The next picture comes when the model rests.";
-        if (session.phase().phase == Phase::probing)
-            text += QString(" Feeding the past again: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
-        return text;
+    // Both memories' pictures are of one token.
+    bool together() const {
+        std::optional<int64_t> at;
+        for (const Kind& kind : kinds_)
+            for (const AttentionPicture& picture : kind.heads)
+                if (!picture.weights.empty() && std::exchange(at, picture.position).value_or(picture.position) != picture.position) return false;
+        return true;
     }
     void draw() {
         drawn_tokens_ = tokens();
@@ -311,15 +357,18 @@ private:
             Reads& reads = kind.reads;
             const auto head = static_cast<size_t>(kind.head->currentIndex());
             reads.picture = head < kind.heads.size() ? kind.heads[head] : AttentionPicture{};
+            if (!together() && reads.picture.position != token()) reads.picture = {};  // of another token: the new one is on its way
             kind.bars->set_tokens(tokens());
+            kind.strongest = -1;
             if (!reads.shown()) {
                 kind.caption->setText(kind.name->text() + (session.live() ? ": …" : ": not in this recording"));
                 continue;
             }
-            int64_t strongest = reads.picture.first;
+            int64_t& strongest = kind.strongest = reads.picture.first;
             for (int64_t p = strongest; p <= reads.last(); ++p)
                 if (std::abs(reads.weight(p)) > std::abs(reads.weight(strongest))) strongest = p;
-            QString text = QString("%1: half of its weight on the last %2, most on %3 (%4)")
+            kind.jump->setText(tr("Show %1").arg(quoted(strongest)));
+            QString text = QString("%1: most from %3 (%4), half of all from the last %2")
                                .arg(kind.implicit ? "State" : "Cache", QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest),
                                     number(reads.weight(strongest)));
             if (reads.picture.first > 0 && reads.picture.implicit)
@@ -409,7 +458,7 @@ private:
     Kind kinds_[2];                   // cache, state
     QWidget *picture_ = nullptr, *texts_ = nullptr;
     HeatMap* heads_ = nullptr;
-    QLabel *title_ = nullptr, *detail_ = nullptr, *empty_ = nullptr;
+    QLabel *detail_ = nullptr, *empty_ = nullptr;
     QComboBox* words_ = nullptr;
     int64_t drawn_tokens_ = 0;
     bool pending_ = false, given_up_ = false, drawn_ = false;

@@ -3,20 +3,25 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QStackedWidget>
+#include <QStandardItemModel>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <numbers>
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/line_chart.h"
+#include "app/gui/panels/fed_decay.h"
 #include "app/gui/panels/half_life_plot.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/retention.h"
 #include "app/gui/panels/token_window.h"
+#include "app/gui/panels/words.h"
 
 namespace klp::gui {
 
@@ -44,23 +49,29 @@ public:
 
 protected:
     void refresh() override;
+    QString in_words() const override;
+    std::vector<KeyItem> key() const override;
 
 private:
-    enum View { mean, layers, heads, waterfall };
+    enum View { longest, layers, heads, waterfall };
     View view() const { return static_cast<View>(view_->currentIndex()); }
     Gate gate() const { return static_cast<Gate>(gate_->currentIndex()); }
-    // Where a cell is; `head` -1: the mean of all.
+    // Where a cell is; `head` -1: the one of all that keeps longest.
     struct Place {
         int layer = 0, head = 0, channel = 0;
         int64_t token = -1;
     };
     Place place(int row, int column) const;
     float log_decay(const Place& at) const;
+    size_t index(int layer, int head, int channel) const;  // of a channel among all
+    float fed(const Place& at) const;                      // its half-life over the tokens that were fed
+    int64_t first_message() const;                         // the last position that was fed before the first answer; -1: none
+    void follow_fed();
     QString said(const Place& at) const;
     QString why_nothing() const;
-    void show_map(std::span<const float> readings);
+    void show_map(std::span<const float> gates);
     void show_waterfall();
-    void show_counts(std::span<const float> readings);
+    void show_counts(std::span<const float> gates);
     void show_retention();
     void show_line();
     bool relabels(const QString& key) { return std::exchange(labels_, key) != key; }
@@ -76,10 +87,13 @@ private:
     LineChart* left_;  // what is left of the pinned token
     QString plot_line_;
     Retention retention_;
+    FedDecay fed_, since_;     // until the token shown; and until now, behind the pinned token or the first message
+    std::vector<float> mean_;  // log decay of each channel over what was fed
+    QString since_what_;       // what `since_` began behind
     TokenWindow window_{kWaterfall};
-    std::optional<KdaHead> window_head_;
+    std::optional<Head> window_head_;
     const RunCard* card_ = nullptr;
-    KdaHead at_;
+    Head at_;
     int64_t token_ = -1;  // whose gates are shown
     bool view_chosen_ = false;
     int columns_ = 0;  // of the waterfall
@@ -93,20 +107,21 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
       below_(new QComboBox(body())),
       picker_(new HeadPicker(session, "Decay", this)),
       map_(new HeatMap(body())),
-      line_(new Figure(body(), false, 2)),
+      line_(new Figure(body(), false, 3)),
       form_(new QLabel(body())),
       plots_(new QStackedWidget(body())),
       plot_(new HalfLifePlot(plots_)),
       left_(new LineChart(plots_)) {
-    view_->addItems({"Layer × channel, mean of heads", "Layer × channel, one head", "Head × channel", "Last 512 tokens, one head"});
+    view_->addItems({tr("Layer × channel, longest of heads"), tr("Layer × channel, one head"), tr("Head × channel"), tr("Last 512 tokens, one head")});
     view_->setCurrentIndex(layers);
     view_->setAccessibleName("Decay, view");
-    view_->setToolTip("Rows × columns of the map. The mean is that of g over a layer's heads: the geometric mean of α.");
-    gate_->addItems({"Half-life", "α", "log decay g"});
+    view_->setToolTip(tr("Rows × columns of the map. Longest of heads: of a layer's heads the one that keeps this channel longest."));
+    gate_->addItems({tr("Half-life of the token"), "α", "log decay g", tr("Half-life over what was fed")});
     gate_->setAccessibleName("Decay, value");
-    gate_->setToolTip(
-        "Half-life: ln 2 / −g, in tokens. α = e<sup>g</sup>: what is left of a channel after one token. "
-        "g: log decay, in nats a token. All scales are fixed. Source: the gates the engine used for this token.");
+    gate_->setToolTip(tr(
+        "Half-life of the token: ln 2 / −g, in tokens, as if this token's gate came again and again. α = e<sup>g</sup>: what is left of a channel after one "
+        "token. g: log decay, in nats a token. Over what was fed: −n / log<sub>2</sub> ∏ α of all n tokens until this one. All scales are fixed. Source: the "
+        "gates the engine used."));
     controls()->addWidget(view_);
     controls()->addWidget(gate_);
     controls()->addWidget(picker_);
@@ -119,11 +134,11 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
-    below_->addItems({"Half-lives", "What is left of the pinned token"});
+    below_->addItems({tr("How many channels have which half-life"), tr("What decay alone leaves of the pinned token")});
     below_->setAccessibleName("Decay, plot");
     below_->setToolTip(
-        "Half-lives: how many channels have which, at the token shown. What is left: the product of α over the tokens after the pinned one, "
-        "for one head. Decay only; what later tokens overwrite is not in it.");
+        tr("How many channels: at the token shown. What decay alone leaves: the product of α over the tokens after the pinned one, for one head. What later "
+           "tokens overwrite is not in it: the lens Attention counts both."));
     head->addWidget(below_);
     form_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     form_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
@@ -142,6 +157,10 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     };
     connect(view_, &QComboBox::activated, this, [this] {
         view_chosen_ = true;
+        // A column of the last tokens is one token's.
+        const bool one = view() == waterfall;
+        static_cast<QStandardItemModel*>(gate_->model())->item(static_cast<int>(Gate::fed))->setEnabled(!one);
+        if (one && gate() == Gate::fed) gate_->setCurrentIndex(static_cast<int>(Gate::half_life));
         refresh_soon();
     });
     connect(gate_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
@@ -169,7 +188,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     connect(map_, &HeatMap::clicked, this, [this](int row, int column) {
         const Place at = place(row, column);
         Selection& selected = this->session.selection();
-        selected.set_channel(at.layer, at.head < 0 ? selected.head() : at.head, at.channel);
+        selected.set_channel(at.layer, at.head < 0 ? selected.state().head : at.head, at.channel);
         if (view() == waterfall) selected.set_token(at.token);
     });
     plot_->on_hover = [this](const QString& text) {
@@ -182,6 +201,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
 
 void DecayPanel::begin() {
     card_ = session.card();
+    fed_ = since_ = {};
     window_head_.reset();
     token_ = -1;
     labels_.clear();
@@ -190,6 +210,8 @@ void DecayPanel::begin() {
     left_->drop_series(0);
     picker_->sync();
     form_->clear();
+    const bool some = card_ && !session.trace().shape().layers(Site::log_decay).empty();
+    for (QWidget* w : std::initializer_list<QWidget*>{view_, gate_, below_, plots_, line_}) w->setVisible(some);
     if (!card_ || session.trace().shape().layers(Site::log_decay).empty()) return;
     // Until somebody chooses: every head where all fit, else the layers of one.
     const TraceShape& shape = session.trace().shape();
@@ -214,7 +236,7 @@ DecayPanel::Place DecayPanel::place(int row, int column) const {
     const auto& kda = shape.layers(Site::log_decay);
     const auto layer = [&](int i) { return kda[static_cast<size_t>(std::clamp(i, 0, static_cast<int>(kda.size()) - 1))]; };
     switch (view()) {
-        case mean:
+        case longest:
             return {layer(row), -1, column, token_};
         case layers:
             return {layer(row), at_.head, column, token_};
@@ -231,24 +253,105 @@ float DecayPanel::log_decay(const Place& at) const {
     if (values.empty()) return kUnknown;
     const auto of_head = [&](int head) { return values[static_cast<size_t>(head * shape.key_dim + at.channel)]; };
     if (at.head >= 0) return of_head(at.head);
-    double sum = 0;
-    for (int h = 0; h < shape.kda_heads; ++h) sum += of_head(h);
-    return static_cast<float>(sum / shape.kda_heads);
+    float most = of_head(0);
+    for (int h = 1; h < shape.kda_heads; ++h) most = std::max(most, of_head(h));
+    return most;
+}
+
+size_t DecayPanel::index(int layer, int head, int channel) const {
+    const TraceShape& shape = session.trace().shape();
+    const auto& kda = shape.layers(Site::log_decay);
+    const auto row = static_cast<size_t>(std::lower_bound(kda.begin(), kda.end(), layer) - kda.begin());
+    return (row * static_cast<size_t>(shape.kda_heads) + static_cast<size_t>(head)) * static_cast<size_t>(shape.key_dim) + static_cast<size_t>(channel);
+}
+
+float DecayPanel::fed(const Place& at) const {
+    if (at.token != token_ || fed_.end() != token_ + 1 || fed_.sums().empty()) return kUnknown;
+    if (at.head >= 0) return fed_.half_life(index(at.layer, at.head, at.channel));
+    float most = 0;
+    for (int h = 0; h < session.trace().shape().kda_heads; ++h) most = std::max(most, fed_.half_life(index(at.layer, h, at.channel)));
+    return most;
+}
+
+int64_t DecayPanel::first_message() const {
+    const TraceStore& trace = session.trace();
+    for (int64_t p = 0; p < trace.size(); ++p)
+        if (trace.row(p).made) return p - 1;
+    return -1;
+}
+
+// What the gates left, until the token shown and until now.
+void DecayPanel::follow_fed() {
+    const TraceStore& trace = session.trace();
+    const int64_t pinned = session.selection().token();
+    int64_t after = pinned;
+    since_what_ = pinned >= 0 ? token_name(session, pinned) : QString();
+    if (pinned == Selection::kNewest && (after = first_message()) >= 0) since_what_ = tr("your first message");
+    bool whole = fed_.follow(trace, -1, token_);
+    if (after >= 0) {
+        whole = since_.follow(trace, after, trace.newest_readings()) && whole;
+        // Where the gates of some tokens are not known, it begins behind those.
+        if (since_.first() > after + 1 && since_.tokens() > 0) since_what_ = token_name(session, since_.first() - 1);
+    }
+    if (!whole) refresh_soon();
+}
+
+QString DecayPanel::in_words() const {
+    if (map_->rows() == 0) return {};
+    const TraceShape& shape = session.trace().shape();
+    const auto& kda = shape.layers(Site::log_decay);
+    const auto in_layer = static_cast<size_t>(shape.width(Site::log_decay));
+    if (since_what_.isEmpty()) {
+        HalfLifeCounts all;
+        for (int layer : kda) all.add(shape.of(Site::log_decay, layer, session.trace().readings(token_)));
+        return words::of_gates(all.total, all.median(), token_name(session, token_));
+    }
+    words::Decay d{.what = since_what_, .since = since_.tokens(), .channels = static_cast<int64_t>(since_.sums().size()), .by_layer = {}};
+    double best = -std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < since_.sums().size(); ++i) {
+        const double sum = since_.sums()[i];
+        if (i % in_layer == 0) d.by_layer.push_back({kda[i / in_layer], 0});
+        if (sum >= -std::numbers::ln2) ++d.kept, ++d.by_layer.back().second;
+        if (sum > best) {
+            best = sum;
+            d.best_layer = d.by_layer.back().first, d.best_head = static_cast<int>(i % in_layer) / shape.key_dim;
+        }
+    }
+    d.best = std::exp(best);
+    return words::of(d);
+}
+
+std::vector<KeyItem> DecayPanel::key() const {
+    if (map_->rows() == 0) return {};
+    const Theme& t = theme();
+    std::vector<KeyItem> items{{KeyItem::ramp, {}, gate() == Gate::alpha ? tr("α: forgets … keeps") : tr("forgets fast … keeps long"), &sequential_map()}};
+    if (view() == waterfall) items.push_back({KeyItem::hatched, t.border, tr("not read")});
+    items.push_back({KeyItem::frame, t.accent, tr("chosen channel")});
+    if (plots_->currentIndex() == 0) {
+        items.push_back({KeyItem::line, t.text, tr("chosen head")});
+        items.push_back({KeyItem::dashed, t.text, tr("median")});
+    }
+    return items;
 }
 
 // Two lines; numbers stand at the same place whatever they are.
 QString DecayPanel::said(const Place& at) const {
     const float g = log_decay(at), tokens = half_life(g);
-    const QString head = at.head < 0 ? QString("mean") : QString::number(at.head);
+    const QString head = at.head < 0 ? tr("longest") : QString::number(at.head);
+    const float over = fed(at);
+    const QString fed_line = std::isnan(over) ? QString()
+                                              : '\n' + tr("over the %1 fed: half-life %2 tokens (%3)")
+                                                           .arg(QString::fromStdString(plural(fed_.tokens(), "token")), half_life_text(over), band_of(over));
     return QString("layer %1 · head %2 · channel %3 · %4\nhalf-life %5 tokens %6 α %7  g %8")
-        .arg(at.layer, 2)
-        .arg(head, at.head < 0 ? 4 : 2)
-        .arg(at.channel, 3)
-        .arg(token_name(session, at.token))
-        .arg(half_life_text(tokens), 8)
-        .arg(std::isnan(g) ? QString() : '(' + band_of(tokens) + ')', -12)
-        .arg(alpha_text(g), 9)
-        .arg(log_decay_text(g));
+               .arg(at.layer, 2)
+               .arg(head, at.head < 0 ? 4 : 2)
+               .arg(at.channel, 3)
+               .arg(token_name(session, at.token))
+               .arg(half_life_text(tokens), 8)
+               .arg(std::isnan(g) ? QString() : '(' + band_of(tokens) + ')', -12)
+               .arg(alpha_text(g), 9)
+               .arg(log_decay_text(g)) +
+           fed_line;
 }
 
 void DecayPanel::show_line() {
@@ -257,13 +360,12 @@ void DecayPanel::show_line() {
     const QPoint cell = map_->hovered_cell();
     if (cell.x() >= 0) return line_->setText(said(place(cell.y(), cell.x())));
     const int channel = std::clamp(session.selection().channel(), 0, session.trace().shape().key_dim - 1);
-    line_->setText(said({at_.layer, view() == mean ? -1 : at_.head, channel, token_}));
+    line_->setText(said({at_.layer, view() == longest ? -1 : at_.head, channel, token_}));
 }
 
 void DecayPanel::refresh() {
     picker_->sync();
-    const bool held = frozen() || session.frozen();
-    if (!held || token_ < 0 || session.selection().token() != Selection::kNewest) token_ = session.current_token();
+    if (!held() || token_ < 0 || session.selection().token() != Selection::kNewest) token_ = session.current_token();
     const auto head = kda_head(session);
     const auto readings = session.trace().readings(token_);
     const TraceShape& shape = session.trace().shape();
@@ -280,28 +382,36 @@ void DecayPanel::refresh() {
         return show_line();
     }
     at_ = *head;
+    if (!held() || fed_.sums().empty()) follow_fed();
     map_->set_scale(scale_of(gate()));
+    auto gates = readings.subspan(static_cast<size_t>(shape.offset(Site::log_decay, kda[0])), kda.size() * static_cast<size_t>(shape.width(Site::log_decay)));
+    if (gate() == Gate::fed) {
+        mean_.assign(gates.size(), kUnknown);
+        if (fed_.end() == token_ + 1)
+            for (size_t i = 0; i < mean_.size(); ++i) mean_[i] = static_cast<float>(fed_.sums()[i] / static_cast<double>(std::max<int64_t>(1, fed_.tokens())));
+        gates = mean_;
+    }
     if (view() == waterfall)
         show_waterfall();
     else
-        show_map(readings);
+        show_map(gates);
 
     if (plots_->currentIndex() == 0)
-        show_counts(readings);
+        show_counts(gates);
     else
         show_retention();
     show_line();
 }
 
-void DecayPanel::show_counts(std::span<const float> readings) {
-    const TraceShape& shape = session.trace().shape();
+void DecayPanel::show_counts(std::span<const float> gates) {
     HalfLifeCounts all, one;
-    for (int layer : shape.layers(Site::log_decay)) all.add(shape.of(Site::log_decay, layer, readings));
-    const auto k = static_cast<size_t>(shape.key_dim);
-    one.add(shape.of(Site::log_decay, at_.layer, readings).subspan(static_cast<size_t>(at_.head) * k, k));
+    all.add(gates);
+    one.add(gates.subspan(index(at_.layer, at_.head, 0), static_cast<size_t>(session.trace().shape().key_dim)));
+    const QString when =
+        gate() == Gate::fed ? tr("over %1").arg(QString::fromStdString(plural(fed_.tokens(), "token"))) : tr("at %1").arg(token_name(session, token_));
     plot_->set_counts(all, one,
-                      QString("%1 channels at %2, median %3 tokens; line: layer %4, head %5")
-                          .arg(QString::fromStdString(grouped(all.total)), token_name(session, token_), half_life_text(all.median()))
+                      tr("%1 %2, median %3 tokens; line: layer %4, head %5")
+                          .arg(QString::fromStdString(plural(all.total, "channel")), when, half_life_text(all.median()))
                           .arg(at_.layer)
                           .arg(at_.head),
                       QString("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
@@ -309,14 +419,22 @@ void DecayPanel::show_counts(std::span<const float> readings) {
 
 void DecayPanel::show_retention() {
     const Selection& selected = session.selection();
-    left_->set_empty("Pin a token (a click on it in the chat, the timeline or the waterfall) to see how long it lasts.");
+    left_->set_empty(tr("Pin a token (a click on it in the chat, the timeline or the map of the last tokens) to see how long it lasts."));
     if (selected.token() == Selection::kNewest) return left_->drop_series(0);
     const int channel = std::clamp(selected.channel(), 0, session.trace().shape().key_dim - 1);
-    if (!(frozen() || session.frozen()) || retention_.points().empty()) retention_.follow(session.trace(), selected.token(), at_, channel);
+    if (!held() || retention_.points().empty()) retention_.follow(session.trace(), selected.token(), at_, channel);
     const auto& points = retention_.points();
+    if (points.size() < 2) {
+        const QString missing = session.why_missing(tr("The gates after %1").arg(token_name(session, selected.token())));
+        left_->set_empty(selected.token() + 1 >= session.trace().size()
+                             ? tr("%1 is the last token: nothing has been forgotten of it yet.").arg(token_name(session, selected.token()))
+                         : missing.isEmpty() ? tr("The gates after %1 are not known.").arg(token_name(session, selected.token()))
+                                             : missing);
+        return left_->drop_series(0);
+    }
     const int64_t wide = stepped(static_cast<int64_t>(points.size()));
     const auto first = static_cast<double>(points[0].position);
-    left_->set_axes({"token", false, first, first + static_cast<double>(wide)}, {"left", false, 0, 1});
+    left_->set_axes({"token", false, first, first + static_cast<double>(wide)}, {tr("left by decay alone"), false, 0, 1});
     const auto line = [&](int index, const QString& name, const QColor& colour, float Retention::Point::*value, bool dashed) {
         QList<QPointF> all;
         all.reserve(static_cast<qsizetype>(points.size()));
@@ -328,7 +446,8 @@ void DecayPanel::show_retention() {
     line(2, QString("channel %1").arg(channel), theme().accent, &Retention::Point::chosen, true);
 }
 
-void DecayPanel::show_map(std::span<const float> readings) {
+// `gates`: log decay of all channels, as they lie in a row of readings.
+void DecayPanel::show_map(std::span<const float> gates) {
     const TraceShape& shape = session.trace().shape();
     const auto& kda = shape.layers(Site::log_decay);
     const int heads_of = shape.kda_heads, channels = shape.key_dim;
@@ -339,8 +458,7 @@ void DecayPanel::show_map(std::span<const float> readings) {
     const auto number = [](int i) { return QString::number(i); };
     if (view() == heads) {
         values.reserve(kda.size() * static_cast<size_t>(heads_of * channels));
-        for (int layer : kda)
-            for (float g : shape.of(Site::log_decay, layer, readings)) values.push_back(shown(what, g));
+        for (float g : gates) values.push_back(shown(what, g));
         std::vector<int> groups;
         for (size_t i = 1; i < kda.size(); ++i) groups.push_back(static_cast<int>(i) * heads_of);
         const bool few = kda.size() * static_cast<size_t>(heads_of) <= 24;  // else a label a layer
@@ -354,20 +472,15 @@ void DecayPanel::show_map(std::span<const float> readings) {
         return map_->set_chosen(chosen_layer * heads_of + at_.head, channel);
     }
     for (int layer : kda) {
-        const auto all = shape.of(Site::log_decay, layer, readings);
         for (int c = 0; c < channels; ++c) {
-            if (view() == layers) {
-                values.push_back(shown(what, all[static_cast<size_t>(at_.head * channels + c)]));
-                continue;
-            }
-            double sum = 0;
-            for (int h = 0; h < heads_of; ++h) sum += all[static_cast<size_t>(h * channels + c)];
-            values.push_back(shown(what, static_cast<float>(sum / heads_of)));
+            float g = gates[index(layer, view() == layers ? at_.head : 0, c)];
+            for (int h = 1; view() == longest && h < heads_of; ++h) g = std::max(g, gates[index(layer, h, c)]);
+            values.push_back(shown(what, g));
         }
     }
     if (relabels(QString("%1 %2").arg(view()).arg(at_.head)))
         map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, "layer",
-                         view() == layers ? QString("channel of head %1").arg(at_.head) : QString("channel, mean of %1 heads").arg(heads_of));
+                         view() == layers ? tr("channel of head %1").arg(at_.head) : tr("channel, of the head of %1 that keeps it longest").arg(heads_of));
     map_->set_groups({});
     map_->set_values(static_cast<int>(kda.size()), channels, std::move(values));
     map_->set_chosen(chosen_layer, channel);
@@ -383,7 +496,7 @@ void DecayPanel::show_waterfall() {
             std::copy_n(readings.begin() + static_cast<int64_t>(from), row.size(), row.begin());
         });
     }
-    if (window_.size() == 0 || !(frozen() || session.frozen())) window_.follow(session.trace());
+    if (window_.size() == 0 || !held()) window_.follow(session.trace());
     columns_ = static_cast<int>(stepped(window_.size()));
     const Gate what = gate();
     std::vector<float> values(static_cast<size_t>(channels) * static_cast<size_t>(columns_), HeatMap::kBlank);
@@ -405,18 +518,19 @@ void DecayPanel::show_waterfall() {
 
 TableData DecayPanel::table() const {
     TableData data;
-    data.columns = {"token", "layer", "head", "channel", "g", "α", "half-life (tokens)"};
+    data.columns = {"token", "layer", "head", "channel", "g", "α", "half-life (tokens)", "half-life over what was fed (tokens)"};
     const int columns = view() == waterfall ? static_cast<int>(window_.size()) : map_->columns();
     for (int row = 0; row < map_->rows(); ++row)
         for (int column = 0; column < columns; ++column) {
             const Place at = place(row, column);
             const float g = log_decay(at);
-            if (std::isnan(g)) {
-                data.rows.push_back({qlonglong{at.token}, at.layer, at.head < 0 ? QVariant("mean") : QVariant(at.head), at.channel, "n/a", "n/a", "n/a"});
-                continue;
-            }
-            data.rows.push_back({qlonglong{at.token}, at.layer, at.head < 0 ? QVariant("mean") : QVariant(at.head), at.channel, double(g), std::exp(double(g)),
-                                 std::isinf(half_life(g)) ? QVariant("∞") : QVariant(double(half_life(g)))});
+            const auto tokens = [](float t) { return std::isnan(t) ? QVariant("n/a") : QVariant(double(t)); };
+            std::vector<QVariant> cells{qlonglong{at.token}, at.layer, at.head < 0 ? QVariant(tr("longest")) : QVariant(at.head), at.channel};
+            for (const QVariant& v : std::isnan(g) ? std::vector<QVariant>{"n/a", "n/a"} : std::vector<QVariant>{double(g), std::exp(double(g))})
+                cells.push_back(v);
+            cells.push_back(tokens(half_life(g)));
+            cells.push_back(tokens(fed(at)));
+            data.rows.push_back(std::move(cells));
         }
     return data;
 }

@@ -12,24 +12,25 @@
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/expert_load.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/words.h"
 
 namespace klp::gui {
 
 namespace {
 
-QString times(float load) { return std::isnan(load) ? QStringLiteral("n/a") : text_of(fixed(load, 2)) + "x"; }
+QString times(float load) { return std::isnan(load) ? QStringLiteral("n/a") : text_of(fixed(load, 2)) + "×"; }
 
 class ExpertsPanel final : public Panel {
 public:
     ExpertsPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
-        auto* ask = new QLabel("load over the last", this);
-        controls()->addWidget(ask);
+        ask_ = new QLabel(tr("load over the last"), this);
+        controls()->addWidget(ask_);
         window_ = new QComboBox(this);
         window_->setAccessibleName("Tokens that are counted");
         for (int n : {32, 128, 512}) window_->addItem(QString("%1 tokens").arg(n), n);
         window_->addItem(text_of("all kept (at most " + grouped(ExpertLoad::kKept) + ")"), qlonglong(ExpertLoad::kKept));
         window_->setCurrentIndex(1);
-        ask->setBuddy(window_);
+        ask_->setBuddy(window_);
         connect(window_, &QComboBox::activated, this, [this] { refresh_soon(); });
         controls()->addWidget(window_);
         controls()->addStretch(1);
@@ -37,12 +38,12 @@ public:
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
         map_ = new HeatMap(body());
-        map_->setAccessibleName("Load by layer and expert, in units of the balanced share");
+        map_->setAccessibleName("Load by layer and expert, in units of an even share");
         map_->set_scale(
-            {HeatScale::Kind::sequential, 0, 4, false, "x balanced", {{0.f, "0"}, {1.f, "1 = balanced"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
+            {HeatScale::Kind::sequential, 0, 4, false, "× even share", {{0.f, "0"}, {1.f, "1 = even"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
         map_->describe = [this](int row, int expert, float load) {
             return text_of("layer " + std::to_string(load_.layer(row)) + ", expert " + std::to_string(expert) + ": " + times(load).toStdString() +
-                           " the balanced share, " + plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
+                           " an even share, " + plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
         };
         connect(map_, &HeatMap::clicked, this, [this](int row, int expert) { this->session.selection().set_expert(load_.layer(row), expert); });
         column->addWidget(map_, 3);
@@ -51,12 +52,13 @@ public:
         uneven_ = new LineChart(body());
         uneven_->setAccessibleName("Imbalance by layer");
         column->addWidget(uneven_, 1);
-        summary_ = new Figure(body(), false, 2);
-        summary_->setForegroundRole(QPalette::PlaceholderText);
-        column->addWidget(summary_);
 
-        connect(&session, &Session::card_changed, this, [this] { load_.begin(this->session.trace().shape()); });
-        load_.begin(session.trace().shape());
+        const auto begin = [this] {
+            load_.begin(this->session.trace().shape());
+            for (QWidget* w : std::initializer_list<QWidget*>{ask_, window_, picks_}) w->setVisible(load_.layers() > 0);
+        };
+        connect(&session, &Session::card_changed, this, begin);
+        begin();
     }
 
     Interest interest() const override {
@@ -66,7 +68,7 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"layer", "expert", "picks", "times the balanced share", "picked by the selected token, weight", "layer: max / mean",
+        TableData t{{"layer", "expert", "picks", "times an even share", "picked by the selected token, weight", "layer: max / mean",
                      "layer: standard deviation / mean"},
                     {}};
         const auto chosen = picked();
@@ -91,12 +93,12 @@ protected:
         map_->set_empty(!card                         ? "Load a model to see which experts its tokens meet."
                         : rows == 0                   ? "This model has no experts: every feed-forward layer is dense."
                         : session.trace().size() == 0 ? "Send a message: every token picks its experts."
-                      : session.live()                ? session.why_missing(tr("The picks"))
+                        : session.live()              ? session.why_missing(tr("The picks"))
                                                       : tr("This recording holds no picks."));
         uneven_->setVisible(some && rows > 1);
         if (!some) {
             map_->set_values(0, 0, {});
-            picks_->setText({}), summary_->setText({});
+            picks_->setText({});
             return;
         }
         std::vector<float> values;
@@ -107,6 +109,23 @@ protected:
         map_->set_values(rows, experts, std::move(values));
         draw_picks();
         draw_imbalance(rows);
+    }
+
+    QString in_words() const override {
+        if (load_.tokens() == 0 || load_.layers() == 0) return {};
+        words::Experts w{.tokens = load_.tokens(), .layer = load_.layer(0), .experts = load_.layers() * load_.experts()};
+        for (int r = 0; r < load_.layers(); ++r) {
+            const ExpertLoad::Imbalance im = load_.imbalance(r);
+            w.unused += im.unused;
+            if (double(im.peak) > w.times) w.times = double(im.peak), w.layer = load_.layer(r), w.busiest = im.busiest;
+        }
+        return words::of(w);
+    }
+    std::vector<KeyItem> key() const override {
+        if (load_.tokens() == 0) return {};
+        return {{KeyItem::ramp, {}, tr("picked never … four times an even share"), &sequential_map()},
+                {KeyItem::dot, {}, tr("picks of the chosen token")},
+                {KeyItem::frame, theme().accent, tr("chosen expert")}};
     }
 
 private:
@@ -165,31 +184,24 @@ private:
     void draw_imbalance(int rows) {
         const Theme& t = theme();
         QList<QPointF> peak, variation;
-        int worst = 0, unused = 0;
         float highest = 2;
         for (int r = 0; r < rows; ++r) {
             const ExpertLoad::Imbalance im = load_.imbalance(r);
             peak << QPointF(load_.layer(r), double(im.peak)), variation << QPointF(load_.layer(r), double(im.variation));
-            if (im.peak > load_.imbalance(worst).peak) worst = r;
             highest = std::max(highest, im.peak);
-            unused += im.unused;
         }
         uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count},
                           {"imbalance", false, 0, std::ceil(double(highest))});
-        uneven_->set_series(0, "busiest / mean (balanced: 1)", t.series[4], peak);
-        uneven_->set_series(1, "deviation / mean (balanced: 0)", t.series[3], variation);
-        const ExpertLoad::Imbalance im = load_.imbalance(worst);
-        summary_->setText(text_of(plural(load_.tokens(), "token") + " counted. Experts nobody met: " + std::to_string(unused) + " of " +
-                                  std::to_string(rows * load_.experts()) + ".\nMost uneven: layer " + std::to_string(load_.layer(worst)) + ", where expert " +
-                                  std::to_string(im.busiest) + " met ") +
-                          times(im.peak) + text_of(" its share (deviation / mean " + fixed(im.variation, 2) + ")."));
+        uneven_->set_series(0, "busiest / mean (even: 1)", t.series[4], peak);
+        uneven_->set_series(1, "deviation / mean (even: 0)", t.series[3], variation);
     }
 
     ExpertLoad load_;
+    QLabel* ask_ = nullptr;
     QComboBox* window_ = nullptr;
     HeatMap* map_ = nullptr;
     LineChart* uneven_ = nullptr;
-    Figure *picks_ = nullptr, *summary_ = nullptr;
+    Figure* picks_ = nullptr;
 };
 
 }  // namespace

@@ -60,7 +60,7 @@ HeatScale scale_of(Gate gate) {
         return scale;
     }
     scale.low = kShortest, scale.high = kLongest, scale.log = true;
-    if (gate == Gate::half_life) {
+    if (gate == Gate::half_life || gate == Gate::fed) {
         scale.unit = "tokens";
         for (float border : kBandBorders)
             scale.ticks.emplace_back(border, border < 1000 ? QString::number(int(border)) : QString("%1k").arg(int(border) / 1024));

@@ -22,7 +22,7 @@ const std::array<QString, 6>& band_names();
 QString band_of(float tokens);
 
 inline constexpr float kShortest = 0.25f, kLongest = 32768;  // tokens: the ends of every scale; what lies beyond takes the end's colour
-enum class Gate { half_life, alpha, log_decay };
+enum class Gate { half_life, alpha, log_decay, fed };        // fed: the half-life over all tokens that were fed
 // Fixed scales. Half-life and g share one picture with other numbers at its legend: one is the other's inverse.
 HeatScale scale_of(Gate gate);
 float shown(Gate gate, float g);  // what a map of this scale holds for a gate

@@ -8,14 +8,9 @@
 
 namespace klp::gui {
 
-std::optional<KdaHead> kda_head(const Session& session) {
-    const auto& layers = session.trace().shape().layers(Site::log_decay);
-    if (!session.card() || layers.empty()) return {};
-    const Selection& selected = session.selection();
-    const int heads = session.trace().shape().kda_heads;
-    const int layer =
-        *std::min_element(layers.begin(), layers.end(), [&](int a, int b) { return std::abs(a - selected.layer()) < std::abs(b - selected.layer()); });
-    return KdaHead{layer, std::clamp(selected.head(), 0, std::max(0, heads - 1))};
+std::optional<Head> kda_head(const Session& session) {
+    if (!session.card() || session.trace().shape().layers(Site::log_decay).empty()) return {};
+    return session.selection().state();
 }
 
 QString token_name(const Session& session, int64_t position) {
@@ -56,7 +51,7 @@ void HeadPicker::sync() {
         for (int l : layers_) layer_->addItem(QString("Layer %1").arg(l));
         for (int h = 0; h < shape.kda_heads && !layers_.empty(); ++h) head_->addItem(QString("Head %1").arg(h));
     }
-    setEnabled(!layers_.empty());
+    setVisible(!layers_.empty());
     if (const auto now = kda_head(session_)) {
         layer_->setCurrentIndex(static_cast<int>(std::lower_bound(layers_.begin(), layers_.end(), now->layer) - layers_.begin()));
         head_->setCurrentIndex(now->head);

@@ -9,12 +9,8 @@ class QComboBox;
 
 namespace klp::gui {
 
-struct KdaHead {
-    int layer = 0, head = 0;
-    bool operator==(const KdaHead&) const = default;
-};
-// The selected head, or where the selected layer has none that of the nearest KDA layer. Nothing where the model has no KDA layers.
-std::optional<KdaHead> kda_head(const Session& session);
+// The head whose state everybody looks at. Nothing where the model has no KDA layers.
+std::optional<Head> kda_head(const Session& session);
 // "token 4,102 “mount”"; text is made harmless and cut.
 QString token_name(const Session& session, int64_t position);
 

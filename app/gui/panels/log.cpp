@@ -75,7 +75,8 @@ public:
 
     TableData table() const override {
         TableData t{{"time", "level", "message"}, {}};
-        for (const Line& line : lines_) t.rows.push_back({line.time.toString(Qt::ISODateWithMs), QString(name_of(line.level)), line.text});
+        for (const Line& line : lines_)
+            if (shows(line)) t.rows.push_back({line.time.toString(Qt::ISODateWithMs), QString(name_of(line.level)), line.text});
         return t;
     }
 

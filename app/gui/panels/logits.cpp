@@ -14,6 +14,7 @@
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/words.h"
 
 namespace klp::gui {
 
@@ -120,7 +121,7 @@ public:
     LogitsPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
-        about_token_ = new Figure(body(), false, 2);
+        about_token_ = new Figure(body(), false);
         column->addWidget(about_token_);
         list_ = new QTableView(body());
         list_->setAccessibleName("Candidates of the selected token: Enter branches with one");
@@ -181,24 +182,51 @@ protected:
         about_token_->setText(about);
 
         const Theme& t = theme();
-        QList<QPointF> points;
+        std::vector<QList<QPointF>> runs;  // a line over each answer: nothing was chosen between them
+        bool goes_on = false;
         const int64_t end = trace.size(), last = at_ >= 0 && at_ < end - kTrack ? at_ + kTrack / 2 : end, first = std::max<int64_t>(0, last - kTrack);
         double high = 1;
         for (int64_t p = first; p < std::min(last, end); ++p) {
             const double e = double(trace.row(p).entropy);
-            if (std::isnan(e)) continue;
-            points << QPointF(double(p), e);
+            if (!std::isnan(e)) {
+                if (!goes_on) runs.emplace_back();
+                runs.back() << QPointF(double(p), e);
+            }
+            goes_on = !std::isnan(e);
+            if (!goes_on) continue;
             high = std::max(high, e);
         }
-        const double from = points.isEmpty() ? double(first) : std::min(points.first().x(), double(last) - 17);  // where entropies begin
+        const double from = runs.empty() ? double(first) : std::min(runs.front().first().x(), double(last) - 17);  // where entropies begin
         entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count},
                            {"entropy, nats", false, 0, std::ceil(high)});
-        entropy_->set_series(0, "entropy", t.series[4], points);
+        for (size_t i = 0; i < runs.size(); ++i) entropy_->set_series(static_cast<int>(i), {}, t.series[4], runs[i]);
+        entropy_->drop_series(static_cast<int>(runs.size()));
         const QString missing = end > 0 ? session.why_missing(tr("The entropies")) : QString();
         entropy_->set_empty(missing.isEmpty() ? tr("The entropy of each token comes with the next message.") : missing);
         std::vector<LineChart::Mark> marks;
         if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), text_of("token " + grouped(at_)), t.accent});
         entropy_->set_marks(std::move(marks));
+    }
+
+    QString in_words() const override {
+        if (rows_empty() || at_ < 0 || at_ >= session.trace().size()) return {};
+        const TokenRow& row = session.trace().row(at_);
+        words::Logits w{
+            .token = "“" + shown(row.id, row.text) + "”", .probability = double(row.probability), .entropy = double(row.entropy), .rank = row.rank, .next = {}};
+        for (const CandidateRow& r : model_->rows())
+            if (!r.chosen) {
+                w.next = "“" + r.text + "”", w.next_probability = double(r.probability);
+                break;
+            }
+        return words::of(w);
+    }
+    std::vector<KeyItem> key() const override {
+        if (rows_empty()) return {};
+        const Theme& t = theme();
+        return {{KeyItem::fill, t.hybrid, tr("what was said")},
+                {KeyItem::fill, t.muted, tr("what could have been said")},
+                {KeyItem::line, t.series[4], tr("entropy")},
+                {KeyItem::dashed, t.accent, tr("token looked at")}};
     }
 
 private:
@@ -218,11 +246,11 @@ private:
         const auto& top = trace.top(at_);
         const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
         if (!row.made) return token + " was fed, not chosen: it has no candidates.";
-        if (top.empty()) return token + "\n" + (session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
+        if (top.empty()) return token + ": " + (session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
-        return token + text_of(": rank " + std::to_string(row.rank + 1) + ", probability " + percent_text(row.probability) + "\nEntropy " +
-                               fixed(row.entropy, 2) + " nats, as unsure as " + fixed(std::exp(double(row.entropy)), 1) + " equal choices.");
+        return token + text_of(" · rank " + grouped(row.rank + 1) + " · probability ") + share_text(row.probability) +
+               text_of(" · entropy " + fixed(row.entropy, 2) + " nats");
     }
     QString shown(int32_t id, const std::string& text) const {
         const auto& tokenizer = session.card()->tokenizer;

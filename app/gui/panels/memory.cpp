@@ -15,6 +15,7 @@
 #include "app/gui/draw/pieces.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/words.h"
 #include "app/gui/session/memory_model.h"
 #include "core/studies/race.h"
 
@@ -77,7 +78,6 @@ public:
         layers_->setModel(layer_rows_ = new TableDataModel(this));
         layers_->verticalHeader()->hide();
         layers_->verticalHeader()->setDefaultSectionSize(layers_->fontMetrics().height() + 6);
-        layers_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
         layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
         layers_->setSelectionBehavior(QAbstractItemView::SelectRows);
         layers_->setMinimumHeight(80);
@@ -92,7 +92,7 @@ public:
 
     TableData table() const override {
         TableData t{{"tokens", "what", "state (bytes)", "convolution tails (bytes)", "MLA cache (bytes)", "this model (bytes)",
-                     "all-MLA twin (bytes, computed)", "multi-head attention (bytes, computed)"},
+                     "same-shapes twin (bytes, computed)", "multi-head attention (bytes, computed)"},
                     {}};
         const Subject s = subject();
         const auto row = [&](int64_t n, const QString& what) {
@@ -124,6 +124,22 @@ protected:
         draw_chart(s, n, now, budget, t);
         say_limit(s, budget);
         draw_layers(s, n);
+    }
+
+    QString in_words() const override {
+        const Subject s = subject();
+        const Baseline compared = session.baseline();
+        const int64_t now = s.loaded ? session.trace().size() : 0, n = now > 0 ? now : asked(), rows = n - (now > 0 ? session.rolled() : 0);
+        words::Memory w{.name = now > 0 ? tr("This conversation") : tr("A conversation with %1").arg(s.name),
+                        .tokens = n,
+                        .mine = s.bytes.mine.at(in_pages(rows)),
+                        .twin = {},
+                        .multi_head = {}};
+        if (now > 0 && session.memory().total() > 0) w.mine = session.memory().total();
+        if (compared.twin) w.twin = s.bytes.twin.at(in_pages(n)), w.crossover = crossover(s.bytes.mine, s.bytes.twin);
+        if (compared.multi_head) w.multi_head = s.bytes.multi_head.at(in_pages(n));
+        if (!compared.twin && compared.multi_head) w.crossover = crossover(s.bytes.mine, s.bytes.multi_head);
+        return words::of(w);
     }
 
 private:
@@ -181,7 +197,7 @@ private:
         const MemoryUse use = session.memory();
         const int64_t held = in_pages(std::max<int64_t>(0, now)), rolled = s.loaded ? session.rolled() : 0;
         row(t.hybrid, "this model", s.bytes.mine, s.loaded && use.total() > 0 ? use.total() : s.bytes.mine.at(in_pages(std::max<int64_t>(0, now - rolled))));
-        if (compared.twin) row(t.twin, "all-MLA twin, computed", s.bytes.twin, s.bytes.twin.at(held));
+        if (compared.twin) row(t.twin, words::same_shapes_twin() + ", computed", s.bytes.twin, s.bytes.twin.at(held));
         if (compared.multi_head) row(t.third, "multi-head attention, computed", s.bytes.multi_head, s.bytes.multi_head.at(held));
         html += "</table>";
         if (html == shown_) return;
@@ -189,7 +205,7 @@ private:
         const ModelConfig c = all_mla(s.config);
         const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes);
         numbers_->setToolTip(QString("<p>This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.</p>"
-                                     "<p>All-MLA twin: every layer keeps r<sub>kv</sub> + d<sub>rope</sub> = %4 + %5 values a token.</p>"
+                                     "<p>Same-shapes twin: every layer keeps r<sub>kv</sub> + d<sub>rope</sub> = %4 + %5 values a token.</p>"
                                      "<p>Multi-head attention: layers &times; heads &times; (d<sub>nope</sub> + d<sub>rope</sub> + d<sub>v</sub>) values a "
                                      "token = %6 &times; %7 &times; "
                                      "(%8 + %9 + %10) = %11, at %12 bytes each.</p>")
@@ -204,7 +220,7 @@ private:
                                  .arg(text_of(grouped(s.bytes.multi_head.token / s.value_bytes)))
                                  .arg(s.value_bytes));
     }
-    static std::string fixed_ratio(double r) { return r >= 9.95 ? short_number(std::round(r)) + "x" : fixed(r, 2) + "x"; }
+    static std::string fixed_ratio(double r) { return r >= 9.95 ? short_number(std::round(r)) + "×" : fixed(r, 2) + "×"; }
 
     void draw_chart(const Subject& s, int64_t n, int64_t now, int64_t budget, const Theme& t) {
         const Growth &mine = s.bytes.mine, &twin = s.bytes.twin, &multi_head = s.bytes.multi_head;
@@ -233,7 +249,7 @@ private:
             lines_ = lines;
             int i = 0;
             chart_->set_series(i++, "this model", t.hybrid, line(mine));
-            if (compared.twin) chart_->set_series(i++, "all-MLA twin, computed", t.twin, line(twin), true);
+            if (compared.twin) chart_->set_series(i++, words::same_shapes_twin() + ", computed", t.twin, line(twin), true);
             if (compared.multi_head) chart_->set_series(i++, "multi-head attention, computed", t.third, line(multi_head), true);
             chart_->drop_series(i);
         }
@@ -244,8 +260,8 @@ private:
             marks.push_back({double(std::clamp(rows, kShortest, kLongest)), text_of((rows < now ? "now in the cache " : "now ") + grouped(rows)), t.text});
         const int64_t crosses = compared.twin ? crossover(mine, twin) : compared.multi_head ? crossover(mine, multi_head) : -1;
         if (crosses >= kShortest)
-            marks.push_back(
-                {double(std::min(crosses, kLongest)), text_of((compared.twin ? "smaller than the twin from " : "smaller from ") + grouped(crosses)), t.good});
+            marks.push_back({double(std::min(crosses, kLongest)),
+                             text_of((compared.twin ? "smaller than the same-shapes twin from " : "smaller from ") + grouped(crosses)), t.good});
         if (s.context > 0 && s.context < kLongest) marks.push_back({double(s.context), text_of("the model's limit " + grouped(s.context)), t.muted});
         marks.push_back({double(n), "what if", t.accent});
         chart_->set_marks(std::move(marks));
@@ -259,10 +275,10 @@ private:
         const Baseline compared = session.baseline();
         const int64_t c = compared.twin ? crossover(s.bytes.mine, s.bytes.twin) : compared.multi_head ? crossover(s.bytes.mine, s.bytes.multi_head) : -1;
         if (c >= 0)
-            text += text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the twin" : "multi-head attention") +
+            text += text_of("Below " + grouped(c) + " tokens " + (compared.twin ? "the same-shapes twin" : "multi-head attention") +
                             " is the smaller one: a state is paid for at once, a cache token by token. ");
         else if (compared.twin)
-            text += s.bytes.mine.fixed == 0 ? "All layers are MLA, so model and twin are the same. " : "";
+            text += s.bytes.mine.fixed == 0 ? "All layers are MLA, so this model is its own same-shapes twin. " : "";
         if (free_ < 0)
             text += "This system does not say how much memory is free, so no limit is drawn.";
         else if (budget <= 0)
@@ -292,6 +308,7 @@ private:
             rows.rows.push_back(std::move(row));
         }
         layer_rows_->set(std::move(rows));
+        fit_columns(*layers_);
         layers_->setMaximumHeight(layers_->horizontalHeader()->sizeHint().height() +
                                   s.config.num_hidden_layers * layers_->verticalHeader()->defaultSectionSize() + 4);
     }

@@ -13,107 +13,71 @@
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QTableView>
+#include <QTextBrowser>
 #include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #ifdef KLP_HAS_SVG
 #include <QSvgGenerator>
 #endif
 
-#include "app/gui/panels/panels.h"
-
 namespace klp::gui {
 
-const std::vector<PanelRow>& panels() {
-    static const std::vector<PanelRow> rows{
-        {{"decay", "Decay", "How fast each channel of the memory forgets.",
-          "<p>Each KDA head multiplies channel <i>c</i> of its state by α = e<sup>g</sup> at every token. "
-          "The half-life is ln 2 / −g tokens.</p><p>Report, section 3: S<sub>t</sub> = (I − β k kᵀ) Diag(α) S<sub>t−1</sub> + β k vᵀ</p>"},
-         make_decay_panel},
-        {{"state", "State", "One head's memory: a matrix that every token rewrites a little.",
-          "<p>S is V × K numbers, whatever the context. A key k reads S k. Colours show the sign around zero.</p>"},
-         make_state_panel},
-        {{"memory", "Memory", "Bytes this conversation holds, and what full attention would hold.",
-          "<p>KDA state and convolution tails are constant; the MLA cache grows by (r<sub>kv</sub> + d<sub>rope</sub>) values a token and MLA layer, in pages "
-          "of 256 "
-          "tokens. The twin is the same model with every mixer MLA; multi-head attention keeps keys and values of every head and layer. All three follow from "
-          "the "
-          "shapes; what is held now is counted.</p>"},
-         make_memory_panel},
-        {{"race", "Race", "This model and its full-attention twin, in turn on the same tokens.",
-          "<p>Both decode the same tokens in turn, one each, up to every context; a point is the median time of a token there. The label says what the twin "
-          "is, and what is "
-          "dashed was not measured now.</p><p>For comparison, the Kimi Linear report (arXiv 2510.26692) gives up to 6.3 times less time for a token at 1M "
-          "tokens and up to "
-          "75 % less cache, for the 48B model on its authors' GPUs.</p>"},
-         make_race_panel},
-        {{"experts", "Experts", "Which experts the router sent the last tokens to.",
-          "<p>Load is the share of the last tokens that met an expert, over the share under perfect balance (top-k / experts). Imbalance: the busiest expert's "
-          "load over the "
-          "mean, and the standard deviation over the mean. Dots are the picks of the selected token.</p>"},
-         make_experts_panel},
-        {{"logits", "Logits", "What the model could have said instead: click one to branch there.",
-          "<p>Softmax of the model's own logits, before temperature and cuts. Entropy in nats: e to it is the number of equal choices that would be as "
-          "unsure.</p><p>A click, or "
-          "Enter, on a candidate branches the conversation there and goes on with it; what was said stays as the other branch. Spaces are shown as ·, line "
-          "ends as ⏎.</p>"},
-         make_logits_panel},
-        {{"attention", "Attention", "Which past tokens are read: by a cache, and by a state.",
-          "<p>MLA: softmax weights over the cache, which sum to 1. KDA: the delta rule unrolled, o = Σ w<sub>i</sub> v<sub>i</sub>, backwards from r = q: "
-          "w = β k·r, then r ← α (r − w k). Signed, and not summing to 1.</p><p>From feeding these tokens again while the model rests; for a state the last "
-          "2,048.</p>"},
-         make_attention_panel},
-        {{"log", "Log", "What happened, in order.", "<p>Loads, prompts, answers, errors.</p>"}, make_log_panel},
+namespace {
+
+constexpr int kBeside = 900;  // pixels of width from which on the explanation stands beside the picture, and not above it
+
+// What is behind the ?: what one sees, what to try, the words, and the formula last.
+QString help_text(const PanelInfo& info) {
+    const QString see = Panel::tr(info.see), tries = Panel::tr(info.tries);
+    QString words;
+    std::vector<const Term*> said;
+    QString plain = see + tries;
+    for (const TermPlace& place : terms_in(plain.remove(QRegularExpression("<[^>]*>"))))
+        if (std::find(said.begin(), said.end(), place.term) == said.end()) said.push_back(place.term);
+    for (const Term* term : said) words += "<p style='margin-top:2px; margin-bottom:2px'><b>" + term->word + "</b>: " + term->meaning + "</p>";
+    const auto part = [](const QString& title, const QString& text) {
+        return text.isEmpty() ? QString() : "<p style='margin-bottom:0'><b>" + title + "</b></p>" + text;
     };
-    return rows;
+    return part(Panel::tr("What you see"), see) + part(Panel::tr("What to try"), tries) + part(Panel::tr("Words"), words) +
+           part(Panel::tr("Formula"), *info.formula ? Panel::tr(info.formula) : QString());
 }
+
+}  // namespace
 
 Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget(parent), session(session), info_(info) {
     setObjectName(QString("panel-") + info.id);
-    setAccessibleName(QString("%1: %2").arg(info.title, info.about));
+    setAccessibleName(QString("%1: %2").arg(tr(info.title), tr(info.about)));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 8);
-    layout->setSpacing(6);
+    layout->setSpacing(5);
     layout->setSizeConstraint(QLayout::SetNoConstraint);  // a lens never makes the window larger than its screen
     setMinimumSize(340, 220);
 
     auto* head = new QHBoxLayout;
     head->setSpacing(4);
-    auto* about = new QLabel(info.about, this);
-    about->setToolTip(info.how);
-    about->setWordWrap(true);
-    about->setForegroundRole(QPalette::PlaceholderText);
-    head->addWidget(about, 1);
-    const auto button = [&](const char* text, const char* name, const char* tip, bool checkable) {
-        auto* b = new QToolButton(this);
-        b->setText(text);
-        b->setAccessibleName(QString("%1, %2").arg(info_.title, name));
-        b->setToolTip(tip);
-        b->setCheckable(checkable);
-        b->setAutoRaise(true);
-        head->addWidget(b);
-        return b;
-    };
-    auto* what = button("?", "what is this", info.how, false);
-    connect(what, &QToolButton::clicked, this, [this] { this->session.say(QString("%1: %2").arg(info_.title, info_.about), info_.how, false); });
-    freeze_ = button("Freeze", "freeze", "Keep this picture while the model goes on", true);
-    connect(freeze_, &QToolButton::toggled, this, &Panel::set_frozen);
-    as_table_ = button("Table", "show as table", "The same numbers as rows", true);
-    connect(as_table_, &QToolButton::toggled, this, &Panel::show_table);
-    auto* out = button("Export", "export", "PNG, SVG or CSV", false);
-    auto* menu = new QMenu(out);
-    for (const char* kind : {"PNG", "SVG", "CSV"}) menu->addAction(QString("%1…").arg(kind), this, [this, kind] { export_asked(kind); });
-    out->setMenu(menu);
-    out->setPopupMode(QToolButton::InstantPopup);
-    auto* detach = button("Detach", "detach", "A window of its own, or back into the dock", false);
-    connect(detach, &QToolButton::clicked, this, &Panel::detach_asked);
+    sentence_ = new Sentence(this);
+    sentence_->setAccessibleName(tr("%1 in words").arg(tr(info.title)));
+    sentence_->set(tr(info.about));
+    head->addWidget(sentence_, 1);
+    make_buttons(head);
     layout->addLayout(head);
 
     controls_ = new QHBoxLayout;
     controls_->setSpacing(6);
     layout->addLayout(controls_);
+    key_ = new Key(this);
+    key_->hide();
+    layout->addWidget(key_);
 
+    middle_ = new QBoxLayout(QBoxLayout::TopToBottom);
+    help_ = new QTextBrowser(this);
+    help_->setAccessibleName(tr("%1, explained").arg(tr(info.title)));
+    help_->setHtml(help_text(info));
+    help_->hide();
+    middle_->addWidget(help_, 2);
     pages_ = new QStackedWidget(this);
     body_ = new QWidget(pages_);
     auto* room = new QScrollArea(pages_);
@@ -122,18 +86,20 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     room->setFrameShape(QFrame::NoFrame);
     room->setFocusPolicy(Qt::NoFocus);
     table_ = new QTableView(pages_);
-    table_->setAccessibleName(QString("%1 as a table").arg(info.title));
+    table_->setAccessibleName(tr("%1 as a table").arg(tr(info.title)));
     table_->setSortingEnabled(true);
     table_->setAlternatingRowColors(true);
     table_->verticalHeader()->hide();
     table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     pages_->addWidget(room);
     pages_->addWidget(table_);
-    layout->addWidget(pages_, 1);
+    middle_->addWidget(pages_, 3);
+    layout->addLayout(middle_, 1);
 
     connect(&session, &Session::drained, this, [this] {
-        if (in_sight() && !frozen_ && !this->session.frozen()) this->session.draw_in_turn(this, [this] { refresh_soon(); });
+        if (in_sight() && !held()) this->session.draw_in_turn(this, [this] { refresh_soon(); });
     });
+    connect(&session, &Session::frozen_changed, this, &Panel::update_head);
     connect(&session.selection(), &Selection::changed, this, &Panel::refresh_soon);
     connect(&session, &Session::card_changed, this, &Panel::refresh_soon);
     connect(&session, &Session::baseline_changed, this, &Panel::refresh_soon);
@@ -141,10 +107,57 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
 
 Panel::~Panel() { session.set_interest(this, {}); }
 
+void Panel::make_buttons(QHBoxLayout* row) {
+    auto* column = new QVBoxLayout;  // they stay at the top, beside a sentence of more lines
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(2);
+    column->addLayout(buttons);
+    column->addStretch(1);
+    row->addLayout(column);
+    still_ = new QLabel(tr("FROZEN"), this);
+    still_->setObjectName("still");
+    still_->setToolTip(tr("This picture stands still while the model goes on"));
+    still_->hide();
+    buttons->addWidget(still_);
+    const auto button = [&](const QString& text, const QString& name, const QString& tip, bool checkable) {
+        auto* b = new QToolButton(this);
+        b->setText(text);
+        b->setAccessibleName(QString("%1, %2").arg(tr(info_.title), name));
+        b->setToolTip(tip);
+        b->setCheckable(checkable);
+        b->setAutoRaise(true);
+        buttons->addWidget(b);
+        return b;
+    };
+    help_button_ = button("?", tr("what is this"), tr("What you see here, what to try, and the formula"), true);
+    connect(help_button_, &QToolButton::toggled, this, &Panel::show_help);
+    freeze_ = button(tr("Freeze"), tr("freeze"), tr("Keep this picture while the model goes on"), true);
+    connect(freeze_, &QToolButton::toggled, this, &Panel::set_frozen);
+    as_table_ = button(tr("Table"), tr("show as table"), tr("The same numbers as rows"), true);
+    connect(as_table_, &QToolButton::toggled, this, &Panel::show_table);
+    auto* more = button("⋯", tr("more"), tr("Export this lens, or give it a window of its own"), false);
+    auto* menu = new QMenu(more);
+    for (const char* kind : {"PNG", "SVG", "CSV"}) menu->addAction(tr("Export as %1…").arg(kind), this, [this, kind] { export_asked(kind); });
+    menu->addSeparator();
+    detach_ = menu->addAction(QString(), this, &Panel::detach_asked);
+    set_detached(false);
+    more->setMenu(menu);
+    more->setPopupMode(QToolButton::InstantPopup);
+    more->setStyleSheet("QToolButton::menu-indicator { image: none; }");
+}
+
+void Panel::set_detached(bool on) { detach_->setText(on ? tr("Back into the main window") : tr("Detach: a window of its own")); }
+
 void Panel::set_frozen(bool on) {
     frozen_ = on;
     freeze_->setChecked(on);
+    update_head();
     if (!on) refresh_soon();
+}
+
+void Panel::show_help(bool on) {
+    help_button_->setChecked(on);
+    help_->setVisible(on);
 }
 
 void Panel::refresh_soon() {
@@ -155,8 +168,22 @@ void Panel::refresh_soon() {
         pending_ = false;
         if (!in_sight()) return;
         refresh();
+        update_head();
         if (pages_->currentWidget() == table_) update_table();
     });
+}
+
+void Panel::update_head() {
+    const bool still = held() && session.card();
+    if (still_->isVisibleTo(this) != still) still_->setVisible(still);
+    if (const QString look = QString("QLabel { background: %1; color: %2; border-radius: 4px; padding: 1px 6px; font-weight: 600; }")
+                                 .arg(theme().warn.name(), theme().dark ? "#0d1117" : "#ffffff");
+        still && still_->styleSheet() != look)
+        still_->setStyleSheet(look);
+    if (!in_sight()) return;
+    const QString text = in_words();
+    sentence_->set(text.isEmpty() ? tr(info_.about) : text);
+    key_->set(key());
 }
 
 void Panel::interest_changed() { session.set_interest(this, in_sight() ? interest() : Interest{}); }
@@ -183,6 +210,11 @@ void Panel::changeEvent(QEvent* event) {
     if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) refresh_soon();
 }
 
+void Panel::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    middle_->setDirection(width() >= kBeside ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+}
+
 void Panel::show_table(bool on) {
     as_table_->setChecked(on);
     if (on) {
@@ -192,6 +224,7 @@ void Panel::show_table(bool on) {
             proxy->setSortRole(Qt::EditRole);
             table_->setModel(proxy);
             table_->sortByColumn(-1, Qt::AscendingOrder);
+            connect(proxy, &QAbstractItemModel::modelReset, table_, [this] { fit_columns(*table_); });
         }
         update_table();
     }
@@ -229,7 +262,7 @@ QString Panel::export_svg([[maybe_unused]] const QString& file) {
     svg.setOutputDevice(&out);
     svg.setSize(body_->size());
     svg.setViewBox(body_->rect());
-    svg.setTitle(QString("%1, %2").arg(info_.title, session.card() ? QString::fromStdString(session.card()->name) : "no model"));
+    svg.setTitle(QString("%1, %2").arg(tr(info_.title), session.card() ? QString::fromStdString(session.card()->name) : "no model"));
     body_->render(&svg);
     if (!out.commit()) return QString("%1 could not be written: %2").arg(file, out.errorString());
     return {};
@@ -244,55 +277,6 @@ QString Panel::export_csv(const QString& file) const {
     if (!out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
         return QString("%1 could not be written: %2").arg(file, out.errorString());
     return {};
-}
-
-// --- tables -----------------------------------------------------------------------------------------------------------
-
-void TableDataModel::set(TableData data) {
-    if (data.columns == data_.columns && data.rows.size() == data_.rows.size()) {
-        data_ = std::move(data);
-        if (!data_.rows.empty()) emit dataChanged(index(0, 0), index(rowCount() - 1, columnCount() - 1));
-        return;
-    }
-    beginResetModel();
-    data_ = std::move(data);
-    endResetModel();
-}
-int TableDataModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(data_.rows.size()); }
-int TableDataModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(data_.columns.size()); }
-QVariant TableDataModel::data(const QModelIndex& index, int role) const {
-    if (!index.isValid()) return {};
-    const auto& row = data_.rows[static_cast<size_t>(index.row())];
-    if (static_cast<size_t>(index.column()) >= row.size()) return {};
-    const QVariant& value = row[static_cast<size_t>(index.column())];
-    const bool real = value.typeId() == QMetaType::Double || value.typeId() == QMetaType::Float;
-    if (role == Qt::EditRole) return value;
-    if (role == Qt::DisplayRole) return real ? QVariant(QString::number(value.toDouble(), 'g', 6)) : value;
-    if (role == Qt::TextAlignmentRole)
-        return QVariant(value.typeId() == QMetaType::QString ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
-    return {};
-}
-QVariant TableDataModel::headerData(int section, Qt::Orientation orientation, int role) const {
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole || section >= data_.columns.size()) return {};
-    return data_.columns[section];
-}
-
-QByteArray to_csv(const TableData& data) {
-    QByteArray out;
-    const auto line = [&](const auto& cells) {
-        bool first = true;
-        for (const auto& cell : cells) {
-            if (!first) out += ',';
-            first = false;
-            QString text = QVariant(cell).toString();
-            if (text.contains(QRegularExpression("[\",\r\n]"))) text = '"' + text.replace('"', "\"\"") + '"';
-            out += text.toUtf8();
-        }
-        out += "\r\n";
-    };
-    line(data.columns);
-    for (const auto& row : data.rows) line(row);
-    return out;
 }
 
 }  // namespace klp::gui

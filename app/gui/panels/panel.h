@@ -1,32 +1,32 @@
-// A lens: one picture of what the model remembers or does. The base has what all lenses share: the sentence that says what one looks at, freezing, the same
-// numbers as a table, exports, and drawing only while visible. A new lens is one file in panels/ and one line in panel.cpp.
+// A lens: one picture of what the model remembers or does. The base has what all lenses share: the sentence that says what the picture says, its key, an
+// explanation beside it, freezing, the same numbers as a table, exports, and drawing only while visible. A new lens is one file in panels/ and one line in
+// about.cpp.
 #pragma once
 
-#include <QAbstractTableModel>
 #include <QWidget>
 
 #include "app/gui/draw/theme.h"
+#include "app/gui/panels/lens_head.h"
+#include "app/gui/panels/table_data.h"
 #include "app/gui/session/session.h"
 
+class QBoxLayout;
 class QLabel;
 class QStackedWidget;
 class QTableView;
+class QTextBrowser;
 class QToolButton;
 class QHBoxLayout;
 
 namespace klp::gui {
 
 struct PanelInfo {
-    const char* id;     // "decay": for settings and tests
-    const char* title;  // "Decay"
-    const char* about;  // one sentence: what am I looking at
-    const char* how;    // the formula, units and source, for the tooltip; rich text
-};
-
-// Rows of text and numbers that a panel shows as a table and exports as CSV.
-struct TableData {
-    QStringList columns;
-    std::vector<std::vector<QVariant>> rows;  // numbers stay numbers
+    const char* id;       // "decay": for settings and tests
+    const char* title;    // "Decay"
+    const char* about;    // one sentence: what am I looking at
+    const char* see;      // behind the ?, rich text: what is what
+    const char* tries;    // what to do with it
+    const char* formula;  // units, formula and source
 };
 
 class Panel : public QWidget {
@@ -40,13 +40,17 @@ public:
     virtual Interest interest() const { return {}; }
     // The numbers behind the picture; asked for when the table is shown or exported.
     virtual TableData table() const = 0;
+    QString sentence() const { return sentence_->text(); }  // that stands above the picture
+    const std::vector<KeyItem>& key_items() const { return key_->items(); }
 
     bool frozen() const { return frozen_; }
     void set_frozen(bool on);
     // Behind another tab a widget is visible to Qt and not to people.
     bool in_sight() const { return isVisible() && !behind_; }
     void set_behind(bool on);
+    void set_detached(bool on);  // what the menu offers
     void show_table(bool on);
+    void show_help(bool on);
     // Writes what is drawn, twice as large as on the screen. Errors name the file.
     QString export_png(const QString& file);
     QString export_svg(const QString& file);
@@ -54,33 +58,46 @@ public:
 
 signals:
     void detach_asked();
+    void recorded_race_asked();
 
 protected:
     // Draws what there is now. Called while in sight and not frozen (of all lenses in sight one a tick), when the selection or theme changes, and when shown.
     virtual void refresh() = 0;
+    // Of what refresh() has drawn; "": what the lens is for.
+    virtual QString in_words() const { return {}; }
+    virtual std::vector<KeyItem> key() const { return {}; }
     // Call when what interest() says has changed.
     void interest_changed();
     void refresh_soon();  // at the next turn of the event loop, however often it is asked
+    bool held() const { return frozen_ || session.frozen(); }
 
     Session& session;
     const Theme& theme() const { return theme_of(palette()); }
     QWidget* body() const { return body_; }              // lay the picture out in here
-    QHBoxLayout* controls() const { return controls_; }  // combo boxes and the like, left of the standard buttons
+    QHBoxLayout* controls() const { return controls_; }  // combo boxes and the like, above the picture
 
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void make_buttons(QHBoxLayout* row);
+    void update_head();
     void update_table();
     void export_asked(const QString& kind);
     const PanelInfo info_;
+    Sentence* sentence_ = nullptr;
+    Key* key_ = nullptr;
+    QLabel* still_ = nullptr;  // it is frozen
+    QTextBrowser* help_ = nullptr;
+    QBoxLayout* middle_ = nullptr;  // help and picture: beside each other where there is room
     QWidget* body_ = nullptr;
     QHBoxLayout* controls_ = nullptr;
     QStackedWidget* pages_ = nullptr;
     QTableView* table_ = nullptr;
-    QToolButton* freeze_ = nullptr;
-    QToolButton* as_table_ = nullptr;
+    QToolButton *help_button_ = nullptr, *freeze_ = nullptr, *as_table_ = nullptr;
+    QAction* detach_ = nullptr;
     bool frozen_ = false, behind_ = false, pending_ = false;
 };
 
@@ -90,20 +107,5 @@ struct PanelRow {
     Panel* (*make)(Session& session, const PanelInfo& info);
 };
 const std::vector<PanelRow>& panels();
-
-// Shows TableData; columns of numbers align right and sort as numbers.
-class TableDataModel : public QAbstractTableModel {
-public:
-    using QAbstractTableModel::QAbstractTableModel;
-    void set(TableData data);
-    int rowCount(const QModelIndex& parent = {}) const override;
-    int columnCount(const QModelIndex& parent = {}) const override;
-    QVariant data(const QModelIndex& index, int role) const override;
-    QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
-
-private:
-    TableData data_;
-};
-QByteArray to_csv(const TableData& data);
 
 }  // namespace klp::gui

@@ -11,6 +11,7 @@
 #include "app/gui/draw/pieces.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/words.h"
 #include "app/gui/session/memory_model.h"
 
 namespace klp::gui {
@@ -22,12 +23,11 @@ QString speed(double ns) { return text_of(short_number(1e9 / ns)); }
 class RacePanel final : public Panel {
 public:
     RacePanel(Session& session, const PanelInfo& info) : Panel(session, info) {
-        auto* ask = new QLabel("up to", this);
-        controls()->addWidget(ask);
+        ask_ = new QLabel("up to", this);
+        controls()->addWidget(ask_);
         context_ = new QComboBox(this);
         context_->setAccessibleName("Context to race to");
-        for (int64_t n : {4096, 16384, 65536, 0}) context_->addItem(n ? LineChart::tick_text(double(n), LineChart::Unit::tokens) : QString(), qlonglong(n));
-        ask->setBuddy(context_);
+        ask_->setBuddy(context_);
         controls()->addWidget(context_);
         start_ = new QPushButton("Start", this);
         start_->setAccessibleName("Start or stop the race");
@@ -47,6 +47,17 @@ public:
         column->setContentsMargins(0, 0, 0, 0);
         numbers_ = figures(body(), "Tokens a second at the longest context so far");
         column->addWidget(numbers_);
+        nothing_ = new QWidget(body());
+        auto* middle = new QVBoxLayout(nothing_);
+        middle->addStretch(1);
+        why_ = remark(nothing_);
+        why_->setAlignment(Qt::AlignCenter);
+        middle->addWidget(why_);
+        watch_ = new QPushButton(tr("Watch the recorded race"), nothing_);
+        connect(watch_, &QPushButton::clicked, this, &Panel::recorded_race_asked);
+        middle->addWidget(watch_, 0, Qt::AlignHCenter);
+        middle->addStretch(2);
+        column->addWidget(nothing_, 1);
         time_ = new LineChart(body());
         time_->setAccessibleName("Time of a token by context");
         column->addWidget(time_, 1);
@@ -72,13 +83,15 @@ public:
             points_.clear(), end_.clear();
             ended_ = false;
             kind_ = this->session.card() ? this->session.card()->twin : TwinKind::computed;
+            fill();
         });
+        fill();
     }
 
     TableData table() const override {
-        const QString twin = "twin (" + twin_name() + ")";
+        const QString twin = twin_name();
         TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)",
-                     "twin's time / this model's", "this model (bytes)", "twin (bytes)"},
+                     "twin's time / this model's", "this model (bytes)", twin + " (bytes)"},
                     {}};
         for (const RacePoint& p : points_)
             t.rows.push_back({qlonglong(p.context), p.hybrid_ns, p.twin_ns, 1e9 / p.hybrid_ns, 1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns,
@@ -89,10 +102,10 @@ public:
 protected:
     void refresh() override {
         const RunCard* card = session.card();
-        context_->setItemText(3, card ? text_of("all " + grouped(card->context)) : QStringLiteral("the model's limit"));
         start_->setText(racing() ? "Stop" : "Start");
         start_->setEnabled(racing() || (session.live() && !session.busy() && session.baseline().twin));
         context_->setEnabled(session.live() && !racing());
+        for (QWidget* w : std::initializer_list<QWidget*>{ask_, context_, start_}) w->setVisible(session.live());
         draw_state(card);
         if (frozen() || session.frozen()) return;  // the race may be stopped all the same
         draw_numbers();
@@ -100,13 +113,25 @@ protected:
         draw_note(card);
     }
 
-private:
-    bool racing() const { return session.phase().phase == Phase::racing; }
-    QString twin_name() const { return text_of(label(kind_)) + (session.live() || kind_ == TwinKind::recorded ? "" : ", recorded"); }
-    int64_t asked() const {
-        const int64_t n = context_->currentData().toLongLong(), most = session.card() ? session.card()->context : 0;
-        return n > 0 ? std::min(n, most) : most;
+    QString in_words() const override {
+        if (points_.empty() || !session.baseline().twin) return {};
+        const RacePoint& p = points_.back();
+        return words::of(words::Race{p.context, p.hybrid_ns, p.twin_ns, p.hybrid.total(), p.twin.total(), kind_});
     }
+
+private:
+    // How far: all of the model's context, or less.
+    void fill() {
+        context_->clear();
+        if (!session.card()) return;
+        const int64_t all = session.card()->context;
+        for (int64_t n : {4096, 16384, 65536})
+            if (n < all) context_->addItem(LineChart::tick_text(double(n), LineChart::Unit::tokens), qlonglong(n));
+        context_->addItem(tr("all %1").arg(text_of(grouped(all))), qlonglong(all));
+    }
+    bool racing() const { return session.phase().phase == Phase::racing; }
+    QString twin_name() const { return words::twin_name(kind_) + (session.live() || kind_ == TwinKind::recorded ? "" : ", recorded"); }
+    int64_t asked() const { return context_->currentData().toLongLong(); }
     void begin() {
         points_.clear(), end_.clear();
         ended_ = false;
@@ -116,14 +141,14 @@ private:
     void draw_state(const RunCard* card) {
         QString text;
         if (!card)
-            text = "Load a model to race it.";
+            text.clear();
         else if (racing())
             text = session.phase().done == 0 ? QStringLiteral("making the twin ready")
                                              : text_of(grouped(session.phase().done) + " of " + grouped(session.phase().total) + " tokens, both in turn");
         else if (ended_)
             text = !end_.isEmpty() ? end_ : session.live() ? QStringLiteral("done") : text_of("recorded " + card->recorded);
         else if (!session.live())
-            text = "This recording holds no race: load a model to run one.";
+            text.clear();
         else if (session.busy())
             text = "waits until the model is free";
         else if (!session.baseline().twin)
@@ -146,10 +171,10 @@ private:
             };
             html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model");
             if (session.baseline().twin) {
-                html += big(t.twin, speed(p.twin_ns), "twin: " + twin_name());
+                html += big(t.twin, speed(p.twin_ns), twin_name());
                 html +=
                     QString(
-                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1x</span> %2<br/><span style='color:%3'>and %4x the memory, at "
+                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1×</span> %2<br/><span style='color:%3'>and %4× the memory, at "
                         "%5 tokens</span></td>")
                         .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
                              text_of(grouped(p.context)));
@@ -162,12 +187,20 @@ private:
 
     void draw_charts(const RunCard* card) {
         const Theme& t = theme();
+        // Axes of nothing would be invented.
+        nothing_->setVisible(points_.empty()), time_->setVisible(!points_.empty());
+        watch_->setVisible(!session.live());
+        why_->setText(session.live() ? tr("Press Start: both models decode the same tokens in turn, at growing contexts.")
+                                     : (card ? tr("This recording holds no race.") : tr("Load a model to race it against its full-attention twin.")) + " " +
+                                           tr("A race that was recorded on another machine comes with this program."));
+        memory_->setVisible(session.live() || !points_.empty());
+        if (memory_->isHidden()) return;
         double last = double(std::max<int64_t>(256, racing() ? session.phase().total : asked()));
         if (!points_.empty()) last = std::max(last, double(points_.back().context));
         if (!racing() && ended_ && !points_.empty()) last = double(points_.back().context);
         const LineChart::Axis x{"tokens of context", true, 64, std::max(128.0, last), LineChart::Unit::tokens};
         const bool now = session.live();
-        const QString mine = now ? "this model" : "this model, recorded", twin = "twin: " + twin_name();
+        const QString mine = now ? "this model" : "this model, recorded", twin = twin_name();
 
         double slowest = 0;
         const Baseline compared = session.baseline();
@@ -183,9 +216,6 @@ private:
             time_->set_series(1, twin, t.twin, b, !now);
         else
             time_->drop_series(1);
-        time_->set_empty(card && !session.live() ? "This recording holds no race."
-                         : card                  ? "Press Start: both models decode the same tokens in turn, at growing contexts."
-                                                 : "Load a model to race it against its full-attention twin.");
 
         // What the shapes say, dashed, under what was measured.
         double most = 1024;
@@ -213,21 +243,14 @@ private:
                 memory_->set_series(series++, name, faded(colour), points, true);
             };
             line(bytes.mine, "this model, computed", t.hybrid);
-            // A trained twin may have shapes of its own.
-            const bool other = kind_ == TwinKind::trained;
-            if (compared.twin) line(bytes.twin, other ? "same shapes all MLA, computed" : "twin, computed", t.twin);
+            if (compared.twin) line(bytes.twin, words::same_shapes_twin() + ", computed", t.twin);
             if (compared.multi_head && !compared.twin) line(bytes.multi_head, "multi-head attention, computed", t.third);
             const int64_t c = compared.twin ? crossover(bytes.mine, bytes.twin) : compared.multi_head ? crossover(bytes.mine, bytes.multi_head) : -1;
             if (c >= 64 && double(c) < x.high)
-                marks.push_back({double(c),
-                                 text_of((!compared.twin ? "less memory from "
-                                          : other        ? "less memory than all MLA from "
-                                                         : "less memory than the twin from ") +
-                                         grouped(c)),
-                                 t.good});
+                marks.push_back(
+                    {double(c), text_of((compared.twin ? "less memory than the same-shapes twin from " : "less memory from ") + grouped(c)), t.good});
         }
         memory_->drop_series(series);
-        memory_->set_empty("Memory by context follows from the shapes of a loaded model.");
         memory_->set_marks(std::move(marks));
     }
     static QColor faded(QColor c) {
@@ -239,7 +262,7 @@ private:
         QString text;
         if (card) {
             const int64_t n = points_.empty() ? session.trace().size() : tokens_;
-            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The twin was trained as full attention, with shapes of its own. ";
+            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The trained twin was trained as full attention, with shapes of its own. ";
             if (session.baseline().twin && kind_ == TwinKind::synthetic)
                 text =
                     "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
@@ -247,15 +270,18 @@ private:
             if (!session.live())
                 text = points_.empty() ? "" : text + "Recorded: not measured on this machine now.";
             else
-                text += n > 0 ? text_of("Tokens: this conversation's " + grouped(n) + ", repeated.")
-                              : QStringLiteral("Tokens: random ones, as there is no conversation yet.");
+                text += points_.empty() ? (n > 0 ? tr("It will run on the %1 of this conversation, repeated.").arg(text_of(plural(n, "token")))
+                                                 : tr("It will run on random tokens, as there is no conversation yet."))
+                                        : (n > 0 ? tr("It ran on the %1 that the conversation had then, repeated.").arg(text_of(plural(n, "token")))
+                                                 : tr("It ran on random tokens, as there was no conversation."));
         }
         if (note_->text() != text) note_->setText(text);
     }
 
     QComboBox* context_ = nullptr;
-    QPushButton* start_ = nullptr;
-    QLabel *state_ = nullptr, *numbers_ = nullptr, *note_ = nullptr;
+    QWidget* nothing_ = nullptr;  // in the place of charts, and what to do about it
+    QPushButton *start_ = nullptr, *watch_ = nullptr;
+    QLabel *ask_ = nullptr, *why_ = nullptr, *state_ = nullptr, *numbers_ = nullptr, *note_ = nullptr;
     LineChart *time_ = nullptr, *memory_ = nullptr;
     std::vector<RacePoint> points_;
     TwinKind kind_ = TwinKind::computed;

@@ -5,7 +5,7 @@
 
 namespace klp::gui {
 
-void Retention::follow(const TraceStore& trace, int64_t anchor, KdaHead head, int channel) {
+void Retention::follow(const TraceStore& trace, int64_t anchor, Head head, int channel) {
     const TraceShape& shape = trace.shape();
     const auto k = static_cast<size_t>(shape.key_dim);
     if (std::exchange(history_, trace.history()) != history_ || anchor != anchor_ || head != head_ || channel != channel_ || sums_.size() != k) {

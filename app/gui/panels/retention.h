@@ -15,12 +15,12 @@ public:
         float mean, slowest, chosen;  // over the head's channels; of the slowest tenth of them; of one channel
     };
     // Begins anew where anything differs from the last call, else reads the new tokens only. Ends at the first token without gates.
-    void follow(const TraceStore& trace, int64_t anchor, KdaHead head, int channel);
+    void follow(const TraceStore& trace, int64_t anchor, Head head, int channel);
     const std::vector<Point>& points() const { return points_; }  // the first is the anchor itself: 1
 
 private:
     int64_t anchor_ = -1, history_ = -1;
-    KdaHead head_;
+    Head head_;
     int channel_ = -1;
     std::vector<float> sums_, left_;  // of log decays, and e^ them
     std::vector<Point> points_;

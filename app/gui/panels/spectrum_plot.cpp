@@ -51,8 +51,9 @@ void SpectrumPlot::paintEvent(QPaintEvent*) {
     bold.setBold(true);
     p.setFont(bold);
     p.setPen(t.text);
+    const QString rank = QString::fromStdString(fixed(spectrum_.effective_rank, 1)), title = tr("Effective rank %1").arg(rank);
     p.drawText(QRectF(r.left(), 0, r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,
-               QString("Effective rank %1").arg(QString::fromStdString(fixed(spectrum_.effective_rank, 1))));
+               QFontMetrics(bold).horizontalAdvance(title) <= r.width() ? title : tr("Rank %1").arg(rank));
     p.setFont(font());
     p.setPen(t.muted);
     p.drawText(QRectF(r.left(), m.height(), r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,

@@ -17,6 +17,7 @@
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/token_window.h"
+#include "app/gui/panels/words.h"
 
 namespace klp::gui {
 
@@ -28,7 +29,7 @@ constexpr int kPatience = 300;       // ms a head's picture stays while the next
 
 // A picture of one head, and the words for where it was taken: the tokens may be others later.
 struct Held {
-    KdaHead head;
+    Head head;
     int rows = 0, columns = 0;
     int64_t position = 0;  // tokens fed
     QString after;
@@ -61,15 +62,16 @@ public:
 
 protected:
     void refresh() override;
+    QString in_words() const override;
+    std::vector<KeyItem> key() const override;
 
 private:
     enum Show { now, a, b, b_less_a, now_less_a };
     Show show() const { return static_cast<Show>(show_->currentIndex()); }
     bool difference() const { return show() == b_less_a || show() == now_less_a; }
-    bool held() const { return frozen() || session.frozen(); }
     void take(const StatePicture& picture);
     struct Place {
-        KdaHead head;
+        Head head;
         int64_t token = 0;
         bool operator==(const Place&) const = default;
     };
@@ -88,7 +90,7 @@ private:
 
     QComboBox *show_, *norms_of_;
     HeadPicker* picker_;
-    QPushButton *hold_a_, *hold_b_, *lock_;
+    QPushButton *hold_a_, *hold_b_, *lock_, *back_;  // back_: to the head that A is of
     HeatMap* map_;
     SpectrumPlot* spectrum_;
     NormPlots* norms_;
@@ -99,11 +101,11 @@ private:
     std::optional<Place> asked_past_, answered_, drawn_for_;  // of past_
     bool stopped_ = false;                                    // what was asked
     float range_ = 0;                                         // of the colours
-    std::pair<KdaHead, bool> range_of_;                       // the head, and whether of a difference
+    std::pair<Head, bool> range_of_;                          // the head, and whether of a difference
     bool matrix_stale_ = true, spectrum_stale_ = true;
     QElapsedTimer spectrum_clock_, waiting_;
     QTimer spectrum_later_;
-    std::optional<KdaHead> asked_;
+    std::optional<Head> asked_;
     TokenWindow window_{kTokens};
     std::optional<int> window_layer_;  // -1: all
     bool rescale_ = true;
@@ -117,6 +119,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
       hold_a_(new QPushButton("Hold A", this)),
       hold_b_(new QPushButton("Hold B", this)),
       lock_(new QPushButton("Lock range", this)),
+      back_(new QPushButton(body())),
       map_(new HeatMap(body())),
       spectrum_(new SpectrumPlot(body())),
       norms_(new NormPlots(body())),
@@ -146,6 +149,10 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     above->addWidget(map_, 5);
     above->addWidget(spectrum_, 2);
     layout->addLayout(above, 5);
+    layout->addWidget(back_, 0, Qt::AlignHCenter);
+    back_->setAccessibleName(tr("State, the head that A is of"));
+    back_->hide();
+    connect(back_, &QPushButton::clicked, this, [this] { this->session.selection().set_head(a_.head.layer, a_.head.head); });
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
@@ -155,9 +162,6 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         "Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
         "Source: the engine's readings; in a long prompt |S| is read at the last token of a chunk only.");
     head->addWidget(norms_of_);
-    auto* key = new QLabel("line |S| · area |ΔS|", body());
-    key->setForegroundRole(QPalette::PlaceholderText);
-    head->addWidget(key);
     head->addStretch(1);
     layout->addLayout(head);
     layout->addWidget(norms_, 3);
@@ -228,6 +232,8 @@ void StatePanel::begin() {
     map_->set_values(0, 0, {});
     norms_->set_series({}, 0, -1, -1, true);
     asked_.reset(), window_layer_.reset();
+    const bool some = kda_head(session).has_value();
+    for (QWidget* w : std::initializer_list<QWidget*>{show_, hold_a_, hold_b_, lock_, norms_of_, norms_, spectrum_, line_}) w->setVisible(some);
     matrix_stale_ = rescale_ = true;
     range_ = 0;
     lock_->setChecked(false);
@@ -236,7 +242,7 @@ void StatePanel::begin() {
 }
 
 void StatePanel::take(const StatePicture& picture) {
-    const KdaHead head{picture.layer, picture.head};
+    const Head head{picture.layer, picture.head};
     const Held held_now{head, picture.rows, picture.columns, picture.position, "after " + token_name(session, picture.position - 1), picture.values};
     if (picture.past) {
         const auto place = pinned();
@@ -353,9 +359,47 @@ void StatePanel::refresh() {
     if (std::exchange(drawn_for_, place) != place) matrix_stale_ = true;
     // What was drawn stays until the chosen token's state is there.
     if (matrix_stale_ && !(place && place == asked_past_ && place != answered_ && !drawn_.empty())) show_matrix();
+    map_->set_chosen(-1, drawn_.empty() ? -1 : std::clamp(session.selection().channel(), 0, drawn_.columns - 1));
     show_spectrum();
     show_norms();
     show_lines();
+}
+
+QString StatePanel::in_words() const {
+    if (drawn_.empty() || spectrum_->spectrum().values.empty()) return {};
+    const Spectrum& s = spectrum_->spectrum();
+    words::State w{.layer = drawn_.head.layer,
+                   .head = drawn_.head.head,
+                   .rank = s.effective_rank,
+                   .most = static_cast<int>(s.values.size()),
+                   .wrote = NAN,
+                   .token = token_name(session, drawn_.position - 1),
+                   .instead_of = {},
+                   .from = {},
+                   .to = {}};
+    const double size = norm(drawn_.values);
+    if (difference()) {
+        w.from = "A", w.to = show() == b_less_a ? QString("B") : tr("now");
+        w.changed = size / std::max(norm(a_.values), 1e-30);
+        return words::of(w);
+    }
+    const auto place = pinned();
+    if (show() == now && place && !session.live() && drawn_.position != place->token + 1) w.instead_of = token_name(session, place->token);
+    const auto updates = session.trace().shape().of(Site::update_norm, drawn_.head.layer, session.trace().readings(drawn_.position - 1));
+    if (show() == now && static_cast<size_t>(drawn_.head.head) < updates.size() && size > 0)
+        w.wrote = double(updates[static_cast<size_t>(drawn_.head.head)]) / size;
+    return words::of(w);
+}
+
+std::vector<KeyItem> StatePanel::key() const {
+    if (drawn_.empty()) return {};
+    const Theme& t = theme();
+    return {{KeyItem::ramp, {}, tr("negative … positive"), &diverging_map(t.dark)},
+            {KeyItem::fill, t.muted, tr("edge: mean size of a row or column")},
+            {KeyItem::frame, t.accent, tr("chosen channel")},
+            {KeyItem::fill, t.hybrid, tr("strength of a direction")},
+            {KeyItem::line, t.hybrid, tr("|S|")},
+            {KeyItem::area, t.hybrid, tr("what a token wrote, |ΔS|")}};
 }
 
 void StatePanel::show_matrix() {
@@ -363,6 +407,9 @@ void StatePanel::show_matrix() {
     QString why;
     drawn_ = wanted(why);
     spectrum_stale_ = true;
+    const bool other = show() == now_less_a && drawn_.empty() && !a_.empty() && kda_head(session) && a_.head != *kda_head(session);
+    if (other) back_->setText(tr("Show layer %1, head %2, which A is of").arg(a_.head.layer).arg(a_.head.head));
+    back_->setVisible(other);
     if (drawn_.empty()) {
         map_->set_empty(why);
         map_->set_values(0, 0, {});
@@ -381,7 +428,6 @@ void StatePanel::show_matrix() {
     const auto label = [](int i) { return QString::number(i); };
     if (map_->rows() != drawn_.rows) map_->set_labels(label, label, "value", "key");
     map_->set_values(drawn_.rows, drawn_.columns, drawn_.values);
-    map_->set_chosen(-1, -1);
 }
 
 void StatePanel::show_spectrum() {

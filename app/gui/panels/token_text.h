@@ -18,6 +18,7 @@ public:
     std::function<QString(int64_t)> describe;
     using Parts = std::vector<std::pair<int64_t, int64_t>>;  // positions [first, end), ascending; they may overlap
     void show(const Reads& reads, const Parts& parts);
+    void bring(int64_t position);  // into sight
     QSize sizeHint() const override { return {400, 240}; }
 
 protected:
@@ -36,7 +37,6 @@ private:
         QRect box;
         bool control = false, ends_line = false;
     };
-    void bring(int64_t position);  // into sight
     void choose(const Parts& parts);
     void place();
     int64_t at(QPoint p) const;

@@ -79,13 +79,16 @@ void Session::take(Event& event) {
                 memory_ = {}, rolled_ = 0;
                 speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 selection_.set_token(Selection::kNewest);
-                selection_.clamp(e.card->config.num_hidden_layers, std::max(1, e.card->config.kda_heads), std::max(1, e.card->config.kda_key_dim));
+                const TraceShape& shape = trace_.shape();
+                selection_.fit({e.card->config.num_hidden_layers, shape.layers(Site::log_decay), shape.layers(Site::log_sum_exp), shape.kda_heads,
+                                shape.mla_heads, shape.key_dim});
                 recall_.begin();
                 send_interest();
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Unloaded>) {
                 trace_.begin(nullptr);
                 memory_ = {}, rolled_ = 0;
+                speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 snapshots_ = {}, states_ = {};
                 recall_.begin();
                 emit card_changed();
@@ -198,6 +201,10 @@ QString Session::why_missing(const QString& what) const {
         default:
             return {};
     }
+}
+
+void Session::set_elsewhere(bool on) {
+    if (std::exchange(elsewhere_, on) != on) emit elsewhere_changed(on);
 }
 
 void Session::set_frozen(bool on) {

@@ -68,6 +68,9 @@ public:
     Recall& recall() { return recall_; }
     // Why a lens has no picture of a token that was fed, as a sentence about what is done about it.
     QString why_missing(const QString& what) const;
+    // The model stands at other messages than those in sight. Who keeps the conversation says so.
+    bool elsewhere() const { return elsewhere_; }
+    void set_elsewhere(bool on);
     bool frozen() const { return frozen_; }
     void set_frozen(bool on);
 
@@ -90,6 +93,7 @@ signals:
     void phase_changed();
     void loading_changed();
     void frozen_changed(bool on);
+    void elsewhere_changed(bool on);
     void baseline_changed();
     void snapshots_changed();
     void states_changed();
@@ -135,7 +139,7 @@ private:
     double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
     int64_t drawn_ns_ = 0;  // CPU time of this thread at the last tick
-    bool frozen_ = false;
+    bool frozen_ = false, elsewhere_ = false;
 };
 
 }  // namespace klp::gui

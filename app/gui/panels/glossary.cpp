@@ -1,0 +1,71 @@
+#include "app/gui/panels/glossary.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+
+namespace klp::gui {
+
+namespace {
+
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(Glossary)
+public:
+    static std::vector<Term> all() {
+        return {
+            {tr("token"), tr("A piece of text that the model reads or writes at once: a word or a part of one.")},
+            {tr("layer"), tr("One stage of the model. A KDA layer keeps a state, an MLA layer keeps a cache.")},
+            {tr("head"), tr("A part of a layer that has a memory of its own.")},
+            {tr("channel"), tr("One column of a head's state. Every token sets anew how much of it is left.")},
+            {tr("half-life"), tr("After so many tokens half of what a channel held is left. Later writes are not counted.")},
+            {tr("gate"), tr("α, from 0 to 1: what a token leaves of a channel.")},
+            {tr("decay"), tr("What the gates take away, token by token, whatever is written meanwhile.")},
+            {tr("state"), tr("A matrix of constant size in which a head of a KDA layer keeps what it has read.")},
+            {tr("cache"), tr("What an MLA layer keeps of every token. It grows with the conversation.")},
+            {tr("key"), tr("The address under which a head writes something into its state, and finds it again.")},
+            {tr("value"), tr("What a head writes under a key.")},
+            {tr("direction"), tr("A pattern over keys that a state can hold apart from the others. A state with 32 keys has room for 32.")},
+            {tr("expert"), tr("One of several small networks of a layer. A router picks a few of them for each token.")},
+            {tr("router"), tr("The part of a layer that picks experts for a token.")},
+            {tr("even share"), tr("How often an expert would be picked if all were picked equally often.")},
+            {tr("logit"), tr("The model's score of a token that could come next, before it becomes a probability.")},
+            {tr("entropy"), tr("How unsure the model was, in nats. 0: it saw one choice only.")},
+            {tr("equal choices"), tr("e to the entropy: so many equally likely tokens would be as unsure.")},
+            {tr("trained twin"), tr("A model with full attention in every layer that was trained beside this one. It has shapes of its own.")},
+            {tr("same-shapes twin"), tr("This model with MLA in every layer. Its memory follows from the shapes alone, so it is computed.")},
+            {tr("twin"), tr("A model with full attention in every layer, to compare with.")},
+        };
+    }
+};
+
+bool letter(const QString& text, qsizetype at) { return at >= 0 && at < text.size() && (text[at].isLetterOrNumber() || text[at] == '-'); }
+
+}  // namespace
+
+const std::vector<Term>& glossary() {
+    static const std::vector<Term> terms = Words::all();
+    return terms;
+}
+
+std::vector<TermPlace> terms_in(const QString& text) {
+    std::vector<TermPlace> found;
+    for (const Term& term : glossary()) {
+        for (qsizetype at = 0; (at = text.indexOf(term.word, at, Qt::CaseInsensitive)) >= 0; ++at) {
+            qsizetype size = term.word.size();
+            if (at + size < text.size() && text[at + size] == 's') ++size;
+            if (!letter(text, at - 1) && !letter(text, at + size)) found.push_back({at, size, &term});
+        }
+        // The plural that changes the word.
+        if (const QString lives = "half-lives"; term.word == "half-life")
+            for (qsizetype at = 0; (at = text.indexOf(lives, at, Qt::CaseInsensitive)) >= 0; ++at) found.push_back({at, lives.size(), &term});
+    }
+    std::sort(found.begin(), found.end(), [](const TermPlace& a, const TermPlace& b) { return a.first != b.first ? a.first < b.first : a.size > b.size; });
+    qsizetype end = 0;
+    std::erase_if(found, [&](const TermPlace& place) {
+        if (place.first < end) return true;
+        end = place.first + place.size;
+        return false;
+    });
+    return found;
+}
+
+}  // namespace klp::gui

@@ -1,0 +1,22 @@
+#include "app/gui/session/badge.h"
+
+#include "app/gui/session/session.h"
+
+namespace klp::gui {
+
+Badge badge_of(const Session& session) {
+    const RunCard* card = session.card();
+    if (!card) return {Badge::none, Session::tr("NO MODEL"), {}};
+    if (!session.live()) {
+        const QString about = Session::tr("Recorded: %1").arg(QString::fromStdString(card->recorded));
+        return {Badge::replay, session.frozen() ? Session::tr("REPLAY, FROZEN") : Session::tr("REPLAY"), about};
+    }
+    if (session.frozen()) return {Badge::frozen, Session::tr("FROZEN"), Session::tr("The pictures stand still; the model may go on (Ctrl+Space)")};
+    if (session.elsewhere())
+        return {
+            Badge::elsewhere, Session::tr("ELSEWHERE"),
+            Session::tr("Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch")};
+    return {Badge::live, Session::tr("LIVE"), Session::tr("Everything shown is computed now, on this machine")};
+}
+
+}  // namespace klp::gui
