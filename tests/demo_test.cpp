@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <set>
 
 #include "core/files/checkpoint_writer.h"
+#include "core/model/probe.h"
 #include "core/runs/conversation.h"
 #include "core/text/prompts.h"
 #include "tests/source_dir.h"
@@ -105,13 +107,34 @@ TEST(Prompts, EachOfThemWorksWithTheEmbeddedModel) {
         }
         for (const auto& words : s.expect) EXPECT_THAT(talk->node(talk->tip()).text, testing::HasSubstr(words)) << s.title;
         if (s.layer >= 0) {
-            EXPECT_EQ(checkpoint->config.layer_kinds[static_cast<size_t>(s.layer)], "kda") << s.title;
-            EXPECT_LT(s.head, checkpoint->config.kda_heads) << s.title;
+            const bool state = checkpoint->config.layer_kinds[static_cast<size_t>(s.layer)] == "kda";
+            EXPECT_TRUE(state || s.lens == "attention") << s.title;
+            EXPECT_LT(s.head, state ? checkpoint->config.kda_heads : checkpoint->config.num_attention_heads) << s.title;
         }
         std::string said;  // by whom the word is pinned
         for (const auto& turn : s.turns) said += turn;
         if (s.pin_answer) said = talk->node(talk->tip()).text;
         EXPECT_THAT(said, testing::HasSubstr(s.pin)) << s.title;
+        if (s.lens != "attention" || s.layer < 0 || s.pin.empty()) continue;
+        // What it announces is there: before the word is said, the head reads where it was told.
+        const std::vector<int32_t>& ids = talk->sequence().tokens();
+        std::string text;
+        std::vector<size_t> at;  // the token of each byte
+        for (size_t p = ids.size() - talk->node(talk->tip()).tokens.size(); p < ids.size(); ++p) {
+            text += checkpoint->tokenizer->bytes(ids[p]);
+            at.resize(text.size(), p);
+        }
+        ASSERT_NE(text.rfind(s.pin), text.npos) << s.title;
+        const size_t reading = at[text.rfind(s.pin)] - 1;
+        SnapshotPool pool(int64_t{1} << 28);
+        const auto reads = probe(*model, pool, {std::span(ids).first(reading + 1), s.layer, s.head});
+        ASSERT_TRUE(reads) << reads.error().message;
+        const std::vector<float>& weights = reads->front().weights;
+        const auto strongest = std::max_element(weights.begin(), weights.end()) - weights.begin();
+        std::string word(checkpoint->tokenizer->bytes(ids[static_cast<size_t>(strongest)]));
+        word.erase(0, word.find_first_not_of(' '));
+        EXPECT_TRUE(s.pin.starts_with(word)) << s.title << ": the head reads '" << word << "'";
+        EXPECT_LT(strongest, static_cast<int64_t>(reading)) << s.title;
     }
 }
 

@@ -16,6 +16,7 @@
 #include <QTreeView>
 #include <QTreeWidget>
 
+#include <tuple>
 #include <memory>
 #include <string>
 #include <utility>
@@ -588,6 +589,17 @@ TEST_F(FrontDoor, AStarterOpensItsLensOnTheTokenItIsAbout) {
     say("");
     chats->new_chat();
     EXPECT_EQ(window->banner().text(), "");
+    // What the model says is looked at where it was chosen, and looked back from where it was looked for.
+    for (const auto& [title, lens, behind] : {std::tuple("Not told", "logits", 0), {"Six pairs", "attention", -1}}) {
+        begin(title);
+        const int64_t at = session->trace().size();
+        const std::string answer = title == std::string_view("Not told") ? "You have not told me." : "pen - wolf.";
+        say(answer);
+        EXPECT_TRUE(window->panel(lens)->in_sight()) << title;
+        EXPECT_EQ(session->selection().token(), at + static_cast<int64_t>(answer.find(answer[0] == 'Y' ? "not told" : "wolf")) + behind) << title;
+        chats->stop();
+        play({PhaseChanged{Phase::ready}});
+    }
 }
 
 TEST_F(FrontDoor, TheTourGoesOnWhenThePersonDoesTheThing) {

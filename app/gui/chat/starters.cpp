@@ -105,13 +105,14 @@ void Starters::begin(size_t number) {
     Session& session = chats_.session();
     session.selection().set_token(Selection::kNewest);
     if (const RunCard* card = session.card();
-        card && starter.layer >= 0 && starter.layer < card->config.num_hidden_layers && starter.head < card->config.kda_heads)
+        card && starter.layer >= 0 && starter.layer < card->config.num_hidden_layers && starter.head < session.selection().heads(starter.layer))
         session.selection().set_head(starter.layer, starter.head);
     emit lens_asked(text(starter.lens));
     session.say({tr("Watch: %1").arg(text(starter.watch)), {}, false, [this, talk = talk_] { return &chats_.chat() == talk; }});
 }
 
-// The token that the starter is about, as soon as it was said: the last piece of the word, where it was said last.
+// The token that the starter is about, as soon as it was said, where it was said last. Of a word that was told its last piece, behind which the memory has all
+// of it; of one that the model says its first, which is where it was chosen; and in the lens that looks back the token before, which looks for it.
 void Starters::pin() {
     if (!begun_ || begun_->pin.empty() || &chats_.chat() != talk_) return;
     const TraceStore& trace = chats_.session().trace();
@@ -124,7 +125,9 @@ void Starters::pin() {
         at.resize(said.size(), p);
     }
     const size_t found = said.rfind(begun_->pin);
-    if (found != said.npos) chats_.session().selection().set_token(at[found + begun_->pin.size() - 1]);
+    if (found == said.npos) return;
+    const int64_t first = at[found], last = at[found + begun_->pin.size() - 1];
+    chats_.session().selection().set_token(!begun_->pin_answer ? last : begun_->lens == "attention" ? std::max<int64_t>(0, first - 1) : first);
 }
 
 }  // namespace klp::gui
