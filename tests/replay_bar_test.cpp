@@ -42,6 +42,15 @@ TEST_F(RecordingTest, WhatIsRecordedIsWhatIsReplayed) {
     EXPECT_GT(live.script->interest.top, 0);
     EXPECT_TRUE(live.script->interest.state);
     live.answer(30, 2);
+    // A replay has no model to ask what was read: it is asked behind the answer, one memory after the other.
+    const auto probed = [&] {
+        const auto* probe = live.script->commands.empty() ? nullptr : std::get_if<ProbeAttention>(&live.script->commands.back());
+        return probe ? probe->layer : -1;
+    };
+    EXPECT_EQ(probed(), 3);
+    live.script->play({PhaseChanged{Phase::probing}, PhaseChanged{Phase::ready}});
+    live.session->tick();
+    EXPECT_EQ(probed(), 0);
     recorder.stop();
     EXPECT_TRUE(live.script->interest == Interest{}) << "nothing is captured for nobody";
     ASSERT_EQ(notices.size(), 1);

@@ -12,6 +12,9 @@ namespace klp::gui {
 
 namespace {
 
+constexpr int64_t kProbed = 32768;               // tokens; beyond, looking at the past costs more than the answer
+constexpr int64_t kPictured = int64_t{2} << 20;  // bytes of states a second
+
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
 }  // namespace
@@ -40,9 +43,9 @@ void Recorder::watch() {
     Interest all;
     for (bool& site : all.sites) site = true;
     all.top = kCandidates;
-    const auto& layers = card.shape.layers(Site::beta);
-    const Selection& at = session_.selection();
-    if (!layers.empty()) all.state = {card.shape.has(Site::beta, at.layer()) ? at.layer() : layers[0], std::min(at.head(), card.shape.kda_heads - 1)};
+    const Head at = session_.selection().state();
+    if (!card.shape.layers(Site::beta).empty()) all.state = {at.layer, at.head};
+    all.pictures = static_cast<int>(std::max<int64_t>(all.pictures, kPictured / std::max(1, 4 * card.shape.key_dim * card.shape.value_dim)));
     session_.set_interest(this, all);
 }
 
@@ -96,6 +99,24 @@ void Recorder::take(const Event& event) {
     if (const auto* picture = std::get_if<StatePicture>(&event); !file_ || (picture && picture->past)) return;
     tokens_ += std::holds_alternative<TokenMade>(event);
     (void)file_->append(event, now_ns() - begin_);  // a failure is said at the next flush
+    // A replay has no model to ask what was read, so it is asked behind every answer.
+    if (std::holds_alternative<AnswerBegun>(event)) probes_.clear();
+    if (const int64_t n = session_.trace().size(); std::holds_alternative<AnswerDone>(event) && n > 2 && n < kProbed) {
+        const TraceShape& shape = session_.trace().shape();
+        const Selection& at = session_.selection();
+        probes_.clear();
+        // What was read when the word before the full stop was chosen.
+        if (!shape.layers(Site::beta).empty()) probes_.push_back({at.state().layer, -1, std::max<int64_t>(0, n - 4)});
+        if (!shape.layers(Site::log_sum_exp).empty()) probes_.push_back({at.cache().layer, -1, std::max<int64_t>(0, n - 4)});
+    }
+    if (const auto* phase = std::get_if<PhaseChanged>(&event); phase && phase->phase == Phase::ready) look_back();
+}
+
+void Recorder::look_back() {
+    if (probes_.empty()) return;
+    const ProbeAttention probe = probes_.back();
+    probes_.pop_back();
+    session_.post(probe);
 }
 
 void Recorder::stop() {
@@ -104,6 +125,7 @@ void Recorder::stop() {
     const QString name = text(file_->path().string());
     const int64_t bytes = file_->bytes();
     file_.reset();
+    probes_.clear();
     session_.set_interest(this, {});
     if (!done)
         session_.say(text(done.error().message), "What was recorded before is kept.");

@@ -27,7 +27,9 @@ private:
     void take(const Event& event);
     void write_what_was();
     void watch();
+    void look_back();  // at what both memories read, as the next thing the model does
     Session& session_;
+    std::vector<ProbeAttention> probes_;  // that are to be asked for when the model rests
     std::optional<RecordingWriter> file_;
     std::optional<AnswerBegun> begun_;  // the last one
     int64_t begin_ = 0, tokens_ = 0;
