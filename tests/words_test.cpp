@@ -50,10 +50,10 @@ TEST(Words, OfAStateSayHowFullItIs) {
 }
 
 TEST(Words, OfAttentionSayWhatIsRead) {
-    const words::Read cache{"“baker”", 0.951, 41, 2}, state{"“I”", 0.02, 3, 3};
+    const words::Read cache{"“baker”", 0.951, 41}, state{"“I”", 0.02, 3};
     EXPECT_EQ(words::of("“a”", cache, state),
-              "Reading at “a”: the cache takes 95 % from “baker”, 41 tokens back; the state takes half from the last 3 tokens.");
-    EXPECT_EQ(words::of("“a”", words::Read{"“a”", 0.5, 0, 1}, {}), "Reading at “a”: the cache takes 50 % from this very token.");
+              "Reading at “a”: the cache takes 95 % from “baker”, 41 tokens back; the state takes most from “I”, 3 tokens back.");
+    EXPECT_EQ(words::of("“a”", words::Read{"“a”", 0.5, 0}, {}), "Reading at “a”: the cache takes 50 % from this very token.");
     EXPECT_EQ(words::of("“a”", {}, {}), "");
 }
 

@@ -183,7 +183,7 @@ protected:
         const auto read = [&](const Kind& kind) -> std::optional<words::Read> {
             const Reads& reads = kind.reads;
             if (!reads.shown()) return {};
-            return words::Read{quoted(kind.strongest), double(reads.weight(kind.strongest)), reads.picture.position - kind.strongest, reads.half_reach()};
+            return words::Read{quoted(kind.strongest), double(reads.weight(kind.strongest)), reads.picture.position - kind.strongest};
         };
         const Reads& any = kinds_[0].reads.shown() ? kinds_[0].reads : kinds_[1].reads;
         if (!any.shown()) return {};

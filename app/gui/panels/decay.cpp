@@ -211,7 +211,7 @@ void DecayPanel::begin() {
     picker_->sync();
     form_->clear();
     const bool some = card_ && !session.trace().shape().layers(Site::log_decay).empty();
-    for (QWidget* w : std::initializer_list<QWidget*>{view_, gate_, below_, plots_, line_}) w->setVisible(some);
+    for (QWidget* w : {view_, gate_}) w->setVisible(some);
     if (!card_ || session.trace().shape().layers(Site::log_decay).empty()) return;
     // Until somebody chooses: every head where all fit, else the layers of one.
     const TraceShape& shape = session.trace().shape();
@@ -374,6 +374,7 @@ void DecayPanel::refresh() {
                            const auto gates = shape.of(Site::log_decay, layer, readings);
                            return !std::all_of(gates.begin(), gates.end(), [](float g) { return std::isnan(g); });
                        });
+    for (QWidget* w : std::initializer_list<QWidget*>{below_, form_, plots_, line_}) w->setVisible(known);
     if (!known) {
         map_->set_empty(why_nothing());
         map_->set_values(0, 0, {});

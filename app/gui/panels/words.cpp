@@ -72,7 +72,7 @@ QString of(const QString& reading, const std::optional<Read>& cache, const std::
     QStringList parts;
     const auto place = [](const Read& r) { return r.back == 0 ? say("this very token") : say("%1, %2 back").arg(r.token, count(r.back, "token")); };
     if (cache) parts << say("the cache takes %1 from %2").arg(share(cache->weight), place(*cache));
-    if (state) parts << say("the state takes half from the last %1").arg(count(state->half, "token"));
+    if (state) parts << say("the state takes most from %1").arg(place(*state));
     if (parts.isEmpty()) return {};
     return say("Reading at %1: ").arg(reading) + parts.join("; ") + ".";
 }

@@ -41,7 +41,6 @@ struct Read {
     QString token;      // the strongest: "“baker”"
     double weight = 0;  // its share (cache), or what it adds (state)
     int64_t back = 0;   // tokens between it and the one that reads
-    int64_t half = 0;   // so many of the last tokens carry half of all weight
 };
 QString of(const QString& reading, const std::optional<Read>& cache, const std::optional<Read>& state);
 
