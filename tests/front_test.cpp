@@ -16,9 +16,9 @@
 #include <QTreeView>
 #include <QTreeWidget>
 
-#include <tuple>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
