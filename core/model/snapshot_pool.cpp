@@ -45,6 +45,14 @@ SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int3
     return cost_in_memory(from, target);
 }
 
+std::vector<int64_t> SnapshotPool::along(const Sequence& sequence) const {
+    std::vector<int64_t> all;
+    for (const SnapshotPtr& s : kept_)
+        if (begins(sequence.tokens(), s->tokens())) all.push_back(s->position());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
 Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const int32_t> target, Workspace& ws, const std::atomic<bool>* cancel,
                                             const Progress& progress, bool keeps) {
     const int64_t begin = now_ns();

@@ -28,7 +28,8 @@ public:
 
     // Remembers where the sequence stands; the least recently used ones are dropped for the budget.
     SnapshotPtr keep(const Sequence& sequence);
-    void look_in(const StateStore* files) { files_ = files; }  // states on disk too; null: none
+    std::vector<int64_t> along(const Sequence& sequence) const;  // tokens of each one that its line goes through, ascending
+    void look_in(const StateStore* files) { files_ = files; }    // states on disk too; null: none
     void set_budget(int64_t bytes);
     int64_t budget() const { return budget_; }
     int64_t bytes() const;

@@ -307,7 +307,7 @@ void LiveRun::say_states() {
     if (at_ && at_->states) tell(StatesKept{at_->states->kept()});
 }
 
-void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget()}); }
+void LiveRun::say_snapshots() { tell(SnapshotsKept{at_->pool.count(), at_->pool.bytes(), at_->pool.budget(), at_->pool.along(at_->sequence)}); }
 
 void LiveRun::handle(const MakeAnswer& c) {
     if (!ready(c.answer)) return;
@@ -394,6 +394,7 @@ void LiveRun::handle(const GoTo& c) {
     auto move = stand(*target, target->tokens.size());
     if (!move) return fail(move.error());
     tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
+    say_snapshots();
     pictured_ = 0;
     picture_state();
 }

@@ -60,6 +60,8 @@ public:
     // Reads all whole records; damage() says what was not whole. Fails where there is no header, or a newer version.
     static Result<std::shared_ptr<const Recording>> open(const std::filesystem::path& file);
     static Result<std::shared_ptr<const Recording>> of(std::string bytes, const std::filesystem::path& called);  // the same of what is no file
+    // Of events that are at hand, each with its time in nanoseconds; nothing of them is rounded.
+    static std::shared_ptr<const Recording> of(RecordingHeader header, std::vector<std::pair<int64_t, Event>> events);
     // Only the header, for lists of recordings.
     static Result<RecordingHeader> peek(const std::filesystem::path& file);
     ~Recording();
@@ -95,6 +97,7 @@ private:
     RecordingHeader header_;
     std::string damage_;
     static Result<std::shared_ptr<const Recording>> read(std::shared_ptr<Recording> r);  // whose bytes are there
+    std::vector<Event> told_;                                                            // where there is no file
     std::string own_;
     std::string_view bytes_;  // own or mapped
     std::vector<Entry> entries_;

@@ -74,6 +74,10 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
     seek(0);
 }
 
+ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, std::unique_ptr<Run> engine, Clock clock) : ReplayRun(std::move(recording), std::move(clock)) {
+    engine_ = std::move(engine);
+}
+
 void ReplayRun::refuse(std::string what, std::string advice, int answer) {
     waiting_.push_back(Trouble{{Error::usage, "this is a recording: " + std::move(what)}, std::move(advice), answer});
 }
@@ -83,6 +87,10 @@ void ReplayRun::post(Command command) {
     if (std::holds_alternative<GoTo>(command)) return refuse("its memory cannot be gone back to", "Load a model to rewind and to branch, or move the slider.");
     if (std::holds_alternative<LoadModel>(command)) return refuse("it runs no model", "Leave the replay first.");
     if (std::holds_alternative<UnloadModel>(command)) return waiting_.push_back(Unloaded{});
+    if (engine_ && (std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command))) {
+        if (const auto* c = std::get_if<ProbeState>(&command)) probed_ = c->position;
+        return engine_->post(std::move(command));
+    }
     if (const auto* c = std::get_if<ProbeAttention>(&command)) {
         bool found = false;
         for (size_t i : attentions_) {
@@ -128,6 +136,7 @@ void ReplayRun::watch(const Interest& interest) {
     if (interest.state == watched_) return;
     watched_ = interest.state;
     if (!watched_) return;
+    pictured_ = -1;
     // The newest picture of this head, for a lens that has just been opened.
     for (auto i = std::lower_bound(pictures_.begin(), pictures_.end(), cursor_); i != pictures_.begin();) {
         auto e = recording_->event(*--i);
@@ -153,11 +162,12 @@ size_t ReplayRun::end_of(int64_t token) const {
     const Recording& r = *recording_;
     if (token >= tokens()) return r.size();
     const size_t next = made_[static_cast<size_t>(token)];
+    if (token == 0) return next;  // the first question is there
     // What asks for the next answer belongs to its first token.
     const auto begun = std::upper_bound(beginnings_.begin(), beginnings_.end(), next, [](size_t i, const Beginning& b) { return i < b.index; });
     if (begun == beginnings_.begin()) return next;
     const size_t index = std::prev(begun)->index;
-    return token == 0 || index > made_[static_cast<size_t>(token) - 1] ? index : next;
+    return index > made_[static_cast<size_t>(token) - 1] ? index : next;
 }
 
 void ReplayRun::seek(int64_t token) {
@@ -174,9 +184,11 @@ void ReplayRun::seek(int64_t token) {
         }
         if (b == beginnings_.rend()) {
             tell_card();
+            newest_ = -1;
             cursor_ = 0;
         } else {
             waiting_.push_back(PromptFed{b->length, {}});
+            newest_ = b->length - 1;
             cursor_ = b->index;
             const auto next = std::lower_bound(rolled_.begin(), rolled_.end(), cursor_);
             if (next != rolled_.begin())
@@ -196,7 +208,38 @@ void ReplayRun::tell(size_t index) {
     const Recording& r = *recording_;
     // Loading is over before a replay begins, and so is a race.
     if (of_race_[index] || r.is<Loading>(index) || r.is<Loaded>(index) || r.is<Unloaded>(index)) return;
-    if (auto e = r.event(index)) waiting_.push_back(std::move(*e));
+    auto e = r.event(index);
+    if (!e) return;
+    if (const auto* fed = std::get_if<PromptFed>(&*e)) newest_ = fed->first + static_cast<int64_t>(fed->ids.size()) - 1;
+    if (const auto* made = std::get_if<TokenMade>(&*e)) newest_ = made->position;
+    waiting_.push_back(std::move(*e));
+}
+
+// One after the other while it plays, so that each is there before the next; the newest where it stands.
+void ReplayRun::picture_state() {
+    if (!engine_ || !watched_ || newest_ < 0 || newest_ == pictured_ || (playing_ && picturing_)) return;
+    pictured_ = newest_, picturing_ = true;
+    engine_->post(ProbeState{watched_->first, watched_->second, newest_});
+}
+
+// What it was asked for. The state of the newest token is that of now.
+void ReplayRun::hear_engine() {
+    if (!engine_) return;
+    for (Event& e : engine_->drain()) {
+        if (auto* picture = std::get_if<StatePicture>(&e)) {
+            if (!picture->past) continue;
+            picturing_ = false;
+            if (picture->position == probed_ + 1) waiting_.push_back(*picture);
+            if (picture->position != pictured_ + 1 || picture->values.empty()) continue;
+            picture->past = false;
+            waiting_.push_back(std::move(e));
+        } else if (std::holds_alternative<Trouble>(e)) {
+            picturing_ = false;
+            waiting_.push_back(std::move(e));
+        } else if (std::holds_alternative<AttentionPicture>(e) || (std::holds_alternative<PhaseChanged>(e) && !playing_ && !seeking())) {
+            waiting_.push_back(std::move(e));
+        }
+    }
 }
 
 void ReplayRun::say_phase() {
@@ -249,6 +292,8 @@ std::vector<Event> ReplayRun::drain() {
             }
         }
     }
+    hear_engine();
+    if (!seeking()) picture_state();
     return std::exchange(waiting_, {});
 }
 

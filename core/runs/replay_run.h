@@ -15,6 +15,9 @@ public:
     using Clock = std::function<int64_t()>;  // nanoseconds that only go forward
     // Begins paused, before the first token; one thread owns it.
     explicit ReplayRun(std::shared_ptr<const Recording> recording, Clock clock = now_ns);
+    // With the run whose talk is shown again standing behind it, as it stood at the end: that one answers what a lens asks of the past.
+    ReplayRun(std::shared_ptr<const Recording> recording, std::unique_ptr<Run> engine, Clock clock = now_ns);
+    std::unique_ptr<Run> take_engine() { return std::move(engine_); }
 
     void post(Command command) override;
     void cancel() override { pause(); }
@@ -24,7 +27,7 @@ public:
     void play();  // from the end: from the beginning
     void pause();
     bool playing() const { return playing_; }
-    static constexpr double kSlowest = 0.25, kFastest = 16;
+    static constexpr double kSlowest = 0.1, kFastest = 16;
     void set_speed(double speed);  // cut to these
     double speed() const { return speed_; }
     void set_loop(bool on) { loop_ = on; }
@@ -57,11 +60,14 @@ private:
     void tell_card();  // and a race: it belongs to no moment of the talk
     void tell_race();
     void arrive();
+    void picture_state();  // of the newest token, where it can be asked for
+    void hear_engine();
     void say_phase();
     void end();  // behind the last event
     void refuse(std::string what, std::string advice, int answer = -1);
 
     std::shared_ptr<const Recording> recording_;
+    std::unique_ptr<Run> engine_;
     Clock clock_;
     std::vector<int64_t> due_;                                                    // of each event, at speed 1
     std::vector<size_t> made_, phases_, pictures_, attentions_, races_, rolled_;  // events of these kinds
@@ -69,9 +75,12 @@ private:
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
     std::optional<std::pair<int, int>> watched_;  // head whose state is looked at
+    int64_t pictured_ = -1, probed_ = -1;         // positions whose states the engine was asked for, by itself and by a lens
+    bool picturing_ = false;                      // and has not answered yet
     std::optional<int> unfinished_;               // answer that the recording does not see the end of
     size_t cursor_ = 0, goal_ = 0;                // next event; events before the goal are told without waiting
     int64_t at_ = 0, shown_ = 0, last_ = 0;
+    int64_t newest_ = -1;  // position that was told
     double speed_ = 1;
     bool playing_ = false, loop_ = false;
 };

@@ -198,6 +198,7 @@ struct CostKnown {
 };
 struct SnapshotsKept {
     int64_t count = 0, bytes = 0, budget = 0;
+    std::vector<int64_t> along = {};  // tokens of those on the sequence's line, ascending. Not recorded
 };
 struct StatePicture {
     int layer = 0, head = 0;
@@ -243,9 +244,9 @@ struct Retraced {
     enum class End : uint8_t { whole, gave_way, stopped, failed } end{};
     Span tokens;  // as asked
 };
-using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
-                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept,
-                           Considered, Retraced>;
+using Event =
+    std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept, StatePicture,
+                 RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered, Retraced>;
 
 class Run {
 public:
