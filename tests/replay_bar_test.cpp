@@ -4,6 +4,7 @@
 #include <QComboBox>
 #include <QDir>
 #include <QLabel>
+#include <QPushButton>
 #include <QSlider>
 #include <QToolBar>
 #include <QToolButton>
@@ -11,6 +12,7 @@
 #include "app/gui/frame/main_window.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/timeline.h"
+#include "app/gui/frame/timeline_view.h"
 #include "core/model/checkpoint.h"
 #include "tests/gui_support.h"
 
@@ -232,6 +234,144 @@ TEST_F(ReplayWindow, LoadingAModelEndsTheReplay) {
     open();
     window.load_model("/no/such/model");
     EXPECT_FALSE(bar.replaying());
+}
+
+TEST_F(ReplayWindow, AtItsBeginningItIsAsIfNothingHadBeenAnswered) {
+    open();
+    bar.replay()->seek(bar.replay()->tokens() / 2), s.session->tick();
+    EXPECT_GT(chats.chat().line().size(), 2u);
+    named<QSlider>("Position in the recording, in tokens")->setValue(0);
+    s.session->tick();
+    int64_t made = 0;
+    for (int64_t p = 0; p < s.session->trace().size(); ++p) made += s.session->trace().row(p).made;
+    EXPECT_EQ(made, 0);
+    EXPECT_GT(s.session->trace().size(), 0) << "the question is there";
+    EXPECT_TRUE(std::isnan(s.session->tokens_per_second()));
+    ASSERT_EQ(chats.chat().line().size(), 2u);
+    const ChatMessage& answer = chats.chat().message(chats.chat().tip());
+    EXPECT_TRUE(answer.ids.empty());
+    EXPECT_FALSE(answer.stats) << "it is not broken off, it has not begun";
+    bool paused = false;
+    for (const QLabel* label : window.findChildren<QLabel*>()) paused = paused || label->text() == "paused";
+    EXPECT_TRUE(paused);
+    EXPECT_EQ(window.findChild<QPushButton*>("send")->text(), "Send") << "there is nothing to stop";
+    EXPECT_EQ(window.findChild<QLabel*>("count")->text(), "") << "and nothing to count";
+}
+
+// An answer is played from what is known of it, over the engine, which is there again afterwards as it stood.
+class PlayedAnswer : public ::testing::Test {
+protected:
+    PlayedAnswer() {
+        auto run = std::make_unique<ScriptedRun>([this](const Command& c) -> std::vector<Event> {
+            if (const auto* ask = std::get_if<MakeAnswer>(&c)) return scripted_answer(*card, ask->answer, session->trace().size(), 20);
+            if (const auto* probe = std::get_if<ProbeState>(&c)) {
+                StatePicture picture{probe->layer, probe->head, probe->position + 1, 2, 2, {1, 2, 3, static_cast<float>(probe->position)}};
+                picture.past = true;
+                return {picture};
+            }
+            return {};
+        });
+        script = run.get();
+        session = std::make_unique<Session>(std::move(run));
+        script->play({Loaded{card}, PhaseChanged{Phase::ready}});
+        session->tick();
+        chats = std::make_unique<Chats>(*session);
+        window = std::make_unique<MainWindow>(*session, *chats);
+        window->show();
+        for (const char* said : {"What does the gate do?", "And now?"}) chats->send(said), session->tick();
+        QTest::qWait(5);
+    }
+    int64_t made() const {
+        int64_t n = 0;
+        for (int64_t p = 0; p < session->trace().size(); ++p) n += session->trace().row(p).made;
+        return n;
+    }
+    std::shared_ptr<const RunCard> card = scripted_card();
+    ScriptedRun* script = nullptr;
+    std::unique_ptr<Session> session;
+    std::unique_ptr<Chats> chats;
+    std::unique_ptr<MainWindow> window;
+};
+
+TEST_F(PlayedAnswer, StepsAndScrubsAndEndsAsItWas) {
+    ReplayBar& bar = *window->findChild<ReplayBar*>();
+    const Chat* chat = &chats->chat();
+    const int answer = chat->tip();
+    std::vector<std::vector<float>> readings;
+    std::vector<float> times;
+    for (int64_t p = 0; p < session->trace().size(); ++p) {
+        const auto values = session->trace().readings(p);
+        readings.emplace_back(values.begin(), values.end()), times.push_back(session->trace().row(p).nanoseconds);
+    }
+    session->set_pace(Valve::kStep);
+    window->play_again(answer);
+    ASSERT_TRUE(bar.again());
+    EXPECT_FALSE(session->live());
+    EXPECT_EQ(window->findChild<QLabel*>("badge")->text(), "REPLAY");
+    EXPECT_EQ(bar.replay()->tokens(), 20);
+    EXPECT_FALSE(bar.replay()->playing()) << "step by step";
+    EXPECT_EQ(session->trace().size(), 44) << "what it answers is there";
+    auto* timeline = window->findChild<Timeline*>()->view();
+    for (int n = 1; n <= 3; ++n) {
+        window->action("replay-forward")->trigger();
+        EXPECT_EQ(session->trace().size(), 44 + n);
+        EXPECT_EQ(chats->chat().message(chats->chat().tip()).ids.size(), static_cast<size_t>(n));
+        EXPECT_TRUE(QTest::qWaitFor([&] { return timeline->tokens() == 44 + n; })) << "drawn when it is its turn";
+    }
+    bar.replay()->seek(20), session->tick();
+    ASSERT_EQ(session->trace().size(), static_cast<int64_t>(readings.size()));
+    for (size_t p = 0; p < readings.size(); ++p) {
+        EXPECT_TRUE(std::ranges::equal(session->trace().readings(static_cast<int64_t>(p)), readings[p])) << "to the last bit, token " << p;
+        if (p >= 44) EXPECT_EQ(session->trace().row(static_cast<int64_t>(p)).nanoseconds, times[p]);
+    }
+    EXPECT_EQ(chats->chat().message(chats->chat().tip()).text, chat->message(answer).text);
+    bar.replay()->seek(1), session->tick();
+    EXPECT_EQ(made(), 21);
+
+    window->action("replay-leave")->trigger();
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_TRUE(session->live());
+    EXPECT_EQ(&session->run(), script) << "the engine was there all the time";
+    EXPECT_EQ(&chats->chat(), chat);
+    EXPECT_EQ(session->trace().size(), static_cast<int64_t>(readings.size()));
+    EXPECT_TRUE(std::ranges::equal(session->trace().readings(50), readings[50]));
+    EXPECT_EQ(session->phase().phase, Phase::ready);
+    session->set_pace(Valve::kFull);
+    ASSERT_TRUE(chats->send("Go on."));
+    session->tick();
+    EXPECT_EQ(made(), 60) << "and answers";
+}
+
+TEST_F(PlayedAnswer, TheEngineBehindItPicturesTheStateOfEveryStep) {
+    session->set_pace(Valve::kStep);
+    window->show_panel("state");
+    session->selection().set_head(1, 2);
+    QTest::qWait(5);
+    std::vector<StatePicture> seen;
+    QObject::connect(session.get(), &Session::state_pictured, [&](const StatePicture& p) { seen.push_back(p); });
+    window->play_again(chats->chat().tip());
+    for (int n = 0; n < 3; ++n) window->action("replay-forward")->trigger(), session->tick();
+    ASSERT_FALSE(seen.empty());
+    EXPECT_EQ(seen.back().position, session->trace().size());
+    EXPECT_FALSE(seen.back().past) << "it is the state of now";
+    EXPECT_EQ(seen.back().head, 2);
+}
+
+TEST_F(PlayedAnswer, FromTheKeyboardAndOnlyWhatIsKnown) {
+    ReplayBar& bar = *window->findChild<ReplayBar*>();
+    window->action("replay-play")->trigger();
+    EXPECT_TRUE(bar.again()) << "the last answer";
+    EXPECT_TRUE(bar.replay()->playing());
+    window->action("replay-play")->trigger();
+    EXPECT_FALSE(bar.replay()->playing());
+    window->action("replay-leave")->trigger();
+    QString said;
+    QObject::connect(session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { said = what; });
+    script->play({PromptFed{3, {1}}});  // the engine stands elsewhere
+    session->tick();
+    window->play_again(chats->chat().tip());
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_TRUE(said.contains("cannot be played")) << said.toStdString();
 }
 
 }  // namespace

@@ -60,10 +60,7 @@ protected:
         timeline.show();
         QTest::qWait(1);
     }
-    QPoint middle_of(int64_t token) const {
-        const auto [first, last] = view.view();
-        return {static_cast<int>((static_cast<double>(token) + 0.5 - first) / (last - first) * view.width()), view.height() / 2};
-    }
+    QPoint middle_of(int64_t token) const { return {static_cast<int>(view.map().x_of(static_cast<double>(token) + 0.5)), view.height() / 2}; }
     Selection& selection() { return s.session->selection(); }
     ScriptedSession s;
     Timeline timeline;
@@ -230,6 +227,79 @@ TEST_F(TimelineTest, AMillionTokensCostNoMoreThanThePixels) {
     RecordProperty("ms_a_tick", std::to_string(static_cast<double>(clock.elapsed()) / kRounds));
     // Reading every token would take a thousand times what a dozen tokens take; no clock is asked, the picture must be right.
     EXPECT_GT(colours_in(view.grab().toImage()), 10);
+}
+
+TEST(TimelineAxis, EndsAreRoundAndFarEnoughApart) {
+    EXPECT_EQ(log_ends(210e3, 900e3), (std::pair(200e3, 1e6)));
+    EXPECT_EQ(log_ends(1e6, 1e6), (std::pair(5e5, 2e6)));
+    EXPECT_EQ(log_ends(3e5, 0.9e9), (std::pair(2e5, 1e9)));
+    const Theme& t = theme_of(qApp->palette());
+    EXPECT_EQ(budget_colour(t, 16e6), t.good);
+    EXPECT_EQ(budget_colour(t, 17e6), t.warn);
+    EXPECT_EQ(budget_colour(t, 101e6), t.bad);
+    EXPECT_NE(budget_colour(t, 99e6), t.bad);
+}
+
+// One slow token among many fast ones is seen whatever the zoom, and lettering never lies on data.
+TEST_F(TimelineTest, ASlowTokenStandsOutAndNamesStandBeside) {
+    std::vector<Event> events{PromptFed{0, {1}}};
+    for (int64_t i = 1; i < 5000; ++i) events.push_back(TokenMade{.position = i, .id = 1, .text = "x", .nanoseconds = i == 2500 ? 150'000'000 : 1'000'000});
+    s.script->play(std::move(events));
+    s.session->tick();
+    QTest::qWait(5);
+    const QImage image = view.grab().toImage();
+    const TimelineMap map = view.map();
+    const Theme& t = theme_of(view.palette());
+    const auto count = [&](int x, const QColor& colour) {  // pixels of about this colour in the column
+        int n = 0;
+        for (int y = 45; y < view.height(); ++y) {
+            const QColor c = image.pixelColor(x, y);
+            n += std::abs(c.hue() - colour.hue()) < 12 && c.saturation() > 60;
+        }
+        return n;
+    };
+    const int slow = static_cast<int>(map.x_of(2500.5));
+    EXPECT_GT(std::max({count(slow - 1, t.bad), count(slow, t.bad), count(slow + 1, t.bad)}), 10);
+    EXPECT_EQ(count(slow + 60, t.bad), 0);
+    EXPECT_GT(map.left, 60) << "a gutter for names";
+    EXPECT_LT(map.right, view.width() - 30) << "and one for values";
+    EXPECT_EQ(view.token_at(map.left - 5), -1) << "which is no data";
+}
+
+TEST_F(TimelineTest, MessagesAndSnapshotsAreMarked) {
+    s.answer(60);
+    s.answer(20, 2);
+    SnapshotsKept kept{2, 100, 1000, {72, 104}};
+    s.script->play({kept});
+    s.session->tick();
+    QTest::qWait(5);
+    std::vector<std::pair<int, int64_t>> seen;
+    for (const TimelineMark& m : view.marks()) {
+        seen.emplace_back(m.kind, m.position);
+        EXPECT_FALSE(m.text.isEmpty());
+    }
+    using M = TimelineMark;
+    EXPECT_EQ(seen, (std::vector<std::pair<int, int64_t>>{
+                        {M::message, 0}, {M::answer, 12}, {M::message, 72}, {M::snapshot, 72}, {M::answer, 84}, {M::snapshot, 104}}));
+    s.script->play({PromptFed{5, {1}}});
+    s.session->tick();
+    QTest::qWait(5);
+    EXPECT_EQ(view.marks().size(), 1u) << "what is gone is not marked";
+}
+
+TEST_F(TimelineTest, ZoomedItHasAMapOfAllThatIsClicked) {
+    s.answer(400);
+    EXPECT_TRUE(view.mini_map().isEmpty());
+    view.zoom(8, view.map().left);
+    ASSERT_FALSE(view.mini_map().isEmpty());
+    const QRect map = view.mini_map();
+    QTest::mouseClick(&view, Qt::LeftButton, {}, map.center());
+    EXPECT_NEAR((view.view().first + view.view().second) / 2, 206, 3);
+    EXPECT_EQ(selection().token(), Selection::kNewest) << "nothing is pinned";
+    selection().set_range(100, 150);
+    QTest::keyClick(&view, Qt::Key_R);
+    EXPECT_NEAR(view.view().first, 100, 0.5);
+    EXPECT_NEAR(view.view().second, 150, 0.5);
 }
 
 TEST(Timeline, ShowsWhatTheCacheDropped) {

@@ -347,6 +347,10 @@ void ChatView::go_on_last() {
     if (can_go_on()) chats_.go_on(chats_.chat().tip());
 }
 
+void ChatView::play_last() {
+    if (const int id = last("assistant")) chats_.ask_to_play(id);
+}
+
 void ChatView::step_branch(int by) {
     const std::vector<int> ends = chats_.chat().ends();
     const auto here = std::find(ends.begin(), ends.end(), chats_.chat().newest_below(chats_.chat().tip())) - ends.begin();

@@ -33,6 +33,7 @@ public:
     void edit_last();
     void fork_last();
     void go_on_last();
+    void play_last();
     void step_branch(int by);  // through the ends of all branches, in the order in which they were made
     bool at_start() const;     // nothing was said and no model is there: the start page is shown
     void focus_first();        // on the first thing to do

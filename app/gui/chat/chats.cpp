@@ -740,12 +740,20 @@ void Chats::follow() {
 
 void Chats::take_card() {
     const RunCard* card = session_.card();
-    if (running_.chat) {  // whoever made the answer is gone
+    const bool replay = card && !card->recorded.empty();
+    if (replay && recorded()) {  // it begins again, or another one does
+        running_ = {};
+        auto chat = std::make_unique<Chat>();
+        chat->set_info({.title = current_->info().title});
+        recorded_.swap(chat);
+        current_ = recorded_.get();
+        emit line_changed();
+        emit list_changed();
+    } else if (running_.chat) {  // whoever made the answer is gone
         finish(true, broken_off("error"));
     }
     tokens_.set_tokenizer(card ? card->tokenizer : nullptr);
     if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
-    const bool replay = card && !card->recorded.empty();
     if (replay && !recorded()) {
         before_recording_ = current_;
         recorded_ = std::make_unique<Chat>();

@@ -21,6 +21,7 @@ public:
     static QString default_folder();
 
     Session& session() { return session_; }
+    const Session& session() const { return session_; }
     const std::vector<std::unique_ptr<Chat>>& all() const { return chats_; }  // the newest first; removed ones are not among them
     const Chat& chat() const { return *current_; }
     bool recorded() const { return current_ == recorded_.get(); }  // it shows a recording: there is nothing to say to it
@@ -86,6 +87,9 @@ public:
     int64_t tokens_of(const QString& text) const { return tokens_.of_text(text.toStdString()); }
     LineTokens::Place place_of(int64_t position) const { return tokens_.place_of(*current_, position); }
     int64_t first_position(int id) const { return tokens_.first_position(*current_, id); }
+    std::vector<std::pair<int, int64_t>> message_positions() const { return tokens_.positions(*current_); }
+    std::vector<Part> line_before(int id) const { return parts(*current_, current_->message(id).parent, false); }  // what it answers
+    void ask_to_play(int id) { emit play_asked(id); }                                                              // an answer once more
     std::vector<int64_t> token_offsets(int id) const { return tokens_.offsets(*current_, id); }
 
     bool device_failed() const { return device_failed_; }                    // since a model was loaded last
@@ -102,7 +106,8 @@ signals:
     void cost_known(int request, const klp::SnapshotPool::Move& move);
     void text_kept(const QString& text);  // of an undone turn or of a message that could not be sent: the composer has it again
     void model_asked();                   // somebody is to load one: the last one, or the embedded one
-    void replay_left();                   // and the engine is to be there again
+    void play_asked(int id);
+    void replay_left();  // and the engine is to be there again
 
 private:
     struct Running {

@@ -144,7 +144,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     send_->setProperty("primary", true);
     send_->setAutoDefault(false);
     connect(send_, &QPushButton::clicked, this, [this] {
-        if (chats_.answering())
+        if (chats_.answering() && !chats_.recorded())
             chats_.stop();
         else
             send();
@@ -286,7 +286,7 @@ void Composer::show_chips() {
 }
 
 void Composer::refresh() {
-    const bool stop = chats_.answering();
+    const bool stop = chats_.answering() && !chats_.recorded();  // a recording has its own row of buttons
     send_->setText(stop ? "Stop" : "Send");
     send_->setAccessibleName(stop ? "Stop the answer" : "Send the message");
     send_->setToolTip(stop ? "Stop within one token; what was said is kept (Esc)" : "Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)");
@@ -309,7 +309,7 @@ void Composer::count() {
     const QString said = message();
     const int64_t line = chats_.line_tokens(), here = said.isEmpty() ? 0 : chats_.tokens_of(said);
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
-    if (!card || line < 0 || here < 0) {
+    if (!card || line < 0 || here < 0 || chats_.recorded()) {  // nothing can be said to a recording
         count_->clear();
         return;
     }

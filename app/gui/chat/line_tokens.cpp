@@ -70,6 +70,15 @@ int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
 
 int64_t LineTokens::of_line(const Chat& chat) const { return tokenizer_ ? of_told(chat, chat.told(chat.tip())) : -1; }
 
+std::vector<std::pair<int, int64_t>> LineTokens::positions(const Chat& chat) const {
+    std::vector<std::pair<int, int64_t>> all;
+    if (!tokenizer_) return all;
+    const Chat::Told told = chat.told(chat.tip());
+    int64_t at = of_front(chat, told.system);
+    for (int id : told.ids) all.emplace_back(id, at), at += of_message(chat, id);
+    return all;
+}
+
 int64_t LineTokens::first_position(const Chat& chat, int id) const {
     const std::vector<int> line = chat.line();
     Chat::Told told = chat.told(chat.tip());

@@ -43,6 +43,11 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
                                            : text(m.model));
 
     button(tr("Copy"), tr("Copy the message as it was written"), [this] { copy(); });
+    if (m.role == "assistant") {
+        play_ = button(QString(QChar(0x25B6)), tr("Show this answer again, word by word, in all lenses and at the pace of the run bar; the model is not asked"),
+                       [this] { chats_.ask_to_play(id_); });
+        play_->setAccessibleName(tr("Play this answer"));
+    }
     if (user_)
         button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
     else if (!summary_)
@@ -194,11 +199,13 @@ MessageCard::Figures MessageCard::figures() const {
     if (growing) {
         const PhaseChanged phase = chats_.session().phase();
         if (m.ids.empty())
-            return one(phase.phase == Phase::racing    ? tr("waits until the race is over …")
-                       : phase.phase == Phase::probing ? tr("waits until a lens has looked back …")
+            return one(chats_.recorded() && phase.phase == Phase::ready ? tr("paused")
+                       : phase.phase == Phase::racing                   ? tr("waits until the race is over …")
+                       : phase.phase == Phase::probing                  ? tr("waits until a lens has looked back …")
                        : phase.phase == Phase::prefill && phase.total > 0
                            ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
                            : tr("reading …"));
+        if (chats_.recorded() && phase.phase == Phase::ready) return one(text(plural(static_cast<int64_t>(m.ids.size()), "token")) + tr(" · paused"));
         const double speed = chats_.session().tokens_per_second();
         return one(text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
                         " · answering …"));
@@ -255,6 +262,7 @@ void MessageCard::take_figures() {
     behind_->setEnabled(at + 1 < static_cast<int64_t>(branches_.size()));
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
     for (QToolButton* b : buttons_) b->setEnabled(idle || b == buttons_.front() || b == more_);
+    if (play_) play_->setEnabled(idle && chats_.session().live() && !m.ids.empty());
     if (go_on_) go_on_->setProperty("wanted", m.open && idle);
     setAccessibleName(role_->text() + ": " + text(clipped(one_line(m.text), 120)));
     setAccessibleDescription(said.all);
@@ -350,6 +358,7 @@ void MessageCard::fill_menu(QMenu& menu) {
     if (user_ || (m.role == "assistant" && m.calls.empty()))
         menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
     if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
+    if (play_) menu.addAction(tr("&Play it again"), this, [this] { chats_.ask_to_play(id_); })->setEnabled(play_->isEnabled());
     if (m.open && !user_ && !summary_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
     menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
     QAction* rewind = menu.addAction("Re&wind here", this, [this] { chats_.rewind(id_); });

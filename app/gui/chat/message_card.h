@@ -71,7 +71,7 @@ private:
     std::vector<CallBox*> calls_;
     QLabel *role_, *footer_;
     std::vector<QToolButton*> buttons_;
-    QToolButton *rewind_ = nullptr, *go_on_ = nullptr, *more_ = nullptr, *before_ = nullptr, *behind_ = nullptr;
+    QToolButton *rewind_ = nullptr, *go_on_ = nullptr, *play_ = nullptr, *more_ = nullptr, *before_ = nullptr, *behind_ = nullptr;
     QLabel* siblings_ = nullptr;
     int cost_request_ = 0;
     std::vector<int> branches_;

@@ -149,7 +149,7 @@ protected:
         if (p.paintEngine()->type() == QPaintEngine::SVG) {
             draw_lines(&p);
         } else {
-            const double ratio = p.device()->devicePixelRatio();
+            const double ratio = p.deviceTransform().m11();  // of an image that is exported, too: its device is not the one that is asked for
             if (stale_ || picture_.size() != viewport()->size() * ratio) {
                 picture_ = QPixmap(viewport()->size() * ratio);
                 picture_.setDevicePixelRatio(ratio);

@@ -18,12 +18,15 @@
 #include <QVBoxLayout>
 
 #include "app/format.h"
+#include "app/gui/chat/again.h"
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
 #include "app/gui/chat/starters.h"
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/frame/banner.h"
 #include "app/gui/frame/keys.h"
+#include "app/gui/frame/monitor.h"
+#include "app/gui/frame/pace_box.h"
 #include "app/gui/frame/pull_dialog.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/replay_bar.h"
@@ -39,7 +42,7 @@
 namespace klp::gui {
 
 namespace {
-constexpr int kLayoutVersion = 1;  // of saved layouts: raised when docks come or go
+constexpr int kLayoutVersion = 2;  // of saved layouts: raised when docks come or go
 }
 
 MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
@@ -48,8 +51,8 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     setDockNestingEnabled(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
     setTabPosition(Qt::RightDockWidgetArea, QTabWidget::North);
-    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
-    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+    setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);  // the timeline has the whole width
+    setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
 
     auto* centre = new QWidget(this);
     auto* column = new QVBoxLayout(centre);
@@ -112,7 +115,10 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
         const QString last = chats_.last_model().value_or(QString());
         load_model(last.isEmpty() || !QFileInfo::exists(last) ? QString() : last);
     });
-    add_dock("timeline", "Timeline", new Timeline(session, this), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
+    add_dock("timeline", "Timeline", new Timeline(session, this, &chats), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
+    docks_.at("timeline")->setTitleBarWidget(new QWidget(docks_.at("timeline")));  // its names stand beside its tracks
+    add_dock("monitor", tr("Monitor"), new Monitor(session, vitals_->load(), this), Qt::RightDockWidgetArea, QKeySequence("Ctrl+M"));
+    docks_.at("monitor")->setTitleBarWidget(new QWidget(docks_.at("monitor")));  // its tab is its title
     resize(QSize(1440, 900).boundedTo(screen()->availableSize() - QSize(0, style()->pixelMetric(QStyle::PM_TitleBarHeight))));
     zoom_ = QSettings().value("zoom", 1.0).toDouble();
     if (!restore_layout()) apply_layout("explore");
@@ -428,13 +434,21 @@ void MainWindow::make_capture() {
     record->setToolTip("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)");
     add_action("Capture", "open-recording", "Replay a recording…", QKeySequence("Ctrl+Shift+O"), choose);
     menu("Capture")->addSeparator();
-    std::vector<QAction*> while_replaying{
-        add_action("Capture", "replay-play", "Play or pause", QKeySequence("F8"), [this] { replay_bar_->play_or_pause(); }),
-        add_action("Capture", "replay-forward", "Token forward", QKeySequence("F9"), [this] { replay_bar_->step(1); }),
-        add_action("Capture", "replay-back", "Token back", QKeySequence("Shift+F9"), [this] { replay_bar_->step(-1); }),
-        add_action("Capture", "replay-faster", "Faster", QKeySequence("Ctrl+F9"), [this] { replay_bar_->change_speed(1); }),
-        add_action("Capture", "replay-slower", "Slower", QKeySequence("Ctrl+Shift+F9"), [this] { replay_bar_->change_speed(-1); }),
-        add_action("Capture", "replay-leave", "Leave the replay", QKeySequence("Ctrl+Shift+X"), [this] { replay_bar_->leave(true); })};
+    // The same keys for a recording, for an answer that is made, and for the last one that was.
+    PaceBox* pace = &run_bar_->pace();
+    add_action("Capture", "replay-play", tr("Play or pause"), QKeySequence("F8"), [this, pace] {
+        if (replay_bar_->replaying()) return replay_bar_->play_or_pause();
+        pace->useful() ? pace->pause_or_go() : chat_view_->play_last();
+    });
+    add_action("Capture", "replay-forward", tr("Token forward"), QKeySequence("F9"),
+               [this, pace] { replay_bar_->replaying() ? replay_bar_->step(1) : pace->step(); });
+    add_action("Capture", "replay-back", tr("Token back"), QKeySequence("Shift+F9"), [this] { replay_bar_->step(-1); });
+    add_action("Capture", "replay-faster", tr("Faster"), QKeySequence("Ctrl+F9"),
+               [this, pace] { replay_bar_->replaying() ? replay_bar_->change_speed(1) : pace->change(1); });
+    add_action("Capture", "replay-slower", tr("Slower"), QKeySequence("Ctrl+Shift+F9"),
+               [this, pace] { replay_bar_->replaying() ? replay_bar_->change_speed(-1) : pace->change(-1); });
+    add_action("Capture", "replay-leave", tr("Leave the replay"), QKeySequence("Ctrl+Shift+X"), [this] { replay_bar_->leave(true); });
+    connect(&chats_, &Chats::play_asked, this, &MainWindow::play_again);
 
     auto* button = new QToolButton(run_bar_);
     button->setObjectName("record");
@@ -457,11 +471,14 @@ void MainWindow::make_capture() {
     replay->setMenu(list);
     run_bar_->extras()->addWidget(replay);
 
-    const auto update = [this, record, while_replaying] {
+    const auto update = [this, record, pace] {
         const bool on = recorder_->recording();
         record->setEnabled(on || session_.live());
         record->setText(on ? "■ Stop recording, " + QString::fromStdString(bytes_text(recorder_->bytes())) : QString("● Record"));
-        for (QAction* a : while_replaying) a->setEnabled(replay_bar_->replaying());
+        const bool replaying = replay_bar_->replaying();
+        for (const char* id : {"replay-back", "replay-leave"}) actions_.at(id)->setEnabled(replaying);
+        for (const char* id : {"replay-play", "replay-faster", "replay-slower"}) actions_.at(id)->setEnabled(replaying || session_.live());
+        actions_.at("replay-forward")->setEnabled(replaying || pace->useful());
     };
     connect(recorder_, &Recorder::changed, this, [this, update, was = false]() mutable {
         update();
@@ -471,6 +488,7 @@ void MainWindow::make_capture() {
     connect(replay_bar_, &ReplayBar::another_asked, this, choose);
     connect(&chats_, &Chats::replay_left, this, [this] { replay_bar_->leave(true); });
     connect(&session_, &Session::card_changed, this, update);
+    connect(&session_, &Session::phase_changed, this, update);
     connect(replay_bar_, &ReplayBar::replaying_changed, this, update);
     update();
 }
@@ -552,6 +570,16 @@ void MainWindow::open_recording(const QString& file) {
     replay_bar_->open(file);
 }
 
+void MainWindow::play_again(int id) {
+    recorder_->stop();
+    const auto recording = answer_again(chats_, id);
+    if (!recording)
+        return session_.say(
+            {tr("The model does not stand at this answer now, so it cannot be played."), tr("Choose its branch, or wait until the model rests."), false});
+    chats_.name_recording(QString::fromStdString(recording->header().title));
+    replay_bar_->play_again(recording, session_.pace());
+}
+
 // The first recording that holds a race.
 void MainWindow::open_recorded_race() {
     for (const RecordingInfo& r : list_recordings()) {
@@ -614,7 +642,7 @@ void MainWindow::show_panel(const QString& id) {
 Panel* MainWindow::panel(const QString& id) const { return panels_.at(id); }
 
 void MainWindow::apply_layout(const QString& name) {
-    const bool lenses = name != "chat";
+    const bool lenses = name == "explore" || name == "present", monitor = name == "monitor";
     QDockWidget* before = nullptr;
     for (const PanelRow& row : panels()) {
         QDockWidget* dock = docks_.at(row.info.id);
@@ -624,6 +652,10 @@ void MainWindow::apply_layout(const QString& name) {
         before = dock;
         dock->setVisible(lenses);
     }
+    QDockWidget* page = docks_.at("monitor");
+    page->setFloating(false);
+    tabifyDockWidget(before, page);
+    page->setVisible(monitor);
     if (lenses) docks_.at("decay")->raise();
     const bool roomy = width() >= 1360;
     const auto place = [&](const char* id, Qt::DockWidgetArea area, bool on) {
@@ -636,7 +668,7 @@ void MainWindow::apply_layout(const QString& name) {
     place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
     place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor");
     const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * (roomy ? 43 : 50) / 100;
-    if (lenses) resizeDocks({docks_.at("decay")}, {wide}, Qt::Horizontal);
+    if (lenses || monitor) resizeDocks({monitor ? page : docks_.at("decay")}, {wide}, Qt::Horizontal);
     if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
     present_ = name == "present";
@@ -721,6 +753,10 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 // A window that shrinks takes from the chat; it gives back what it needs to be read: the conversations go away, and the lens becomes narrower.
 void MainWindow::make_room(int before) {
+    // On a low screen the timeline, which has the whole width, leaves the height to chat and lens.
+    QDockWidget* timeline = docks_.at("timeline");
+    if (const int most = std::max(104, height() / 5); timeline->isVisibleTo(this) && !timeline->isFloating() && height() < 800 && timeline->height() > most)
+        resizeDocks({timeline}, {most}, Qt::Vertical);
     constexpr int kTight = 1180, kChat = 420;
     QDockWidget* list = docks_.at("conversations");
     if (before >= kTight && width() < kTight && list->isVisibleTo(this)) {
@@ -831,6 +867,7 @@ void MainWindow::refresh_actions() {
 
 void MainWindow::closeEvent(QCloseEvent* event) {
     session_.cancel();
+    session_.tick();  // what was made and not shown belongs to the chat
     recorder_->stop();
     save_layout();
     QMainWindow::closeEvent(event);

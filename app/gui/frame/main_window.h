@@ -42,6 +42,7 @@ public:
     void set_device(const QString& device) { device_ = device; }  // that models are loaded onto from now on
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
+    void play_again(int id);         // an answer of the chat
     void open(const QString& path);  // a recording by its ending, else a model
     Banner& banner() { return *banner_; }
     void next_region(int by);  // of conversations, chat, lens, timeline, run bar: the keyboard goes there

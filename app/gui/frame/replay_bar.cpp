@@ -17,8 +17,11 @@ namespace klp::gui {
 
 namespace {
 
-constexpr double kSpeeds[] = {0.25, 0.5, 1, 2, 4, 8, 16};
-constexpr int kOnce = 2;  // of these
+constexpr double kSpeeds[] = {0.1, 1 / 3.0, 0.5, 1, 2, 4, 8, 16};
+constexpr int kOnce = 3;  // of these
+
+QString speed_text(double speed) { return (speed > 0.3 && speed < 0.4 ? QString(QChar(0x2153)) : QString::number(speed)) + "×"; }
+int speed_at(int pace) { return pace == 3 ? 0 : pace == 10 ? 1 : kOnce; }  // at 1× it is 30 tokens a second
 
 // The signs every player has, in the colour of the theme: the style's own are dark on dark.
 enum class Sign { play, pause, back, forward };
@@ -114,7 +117,7 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     speed_ = new QComboBox(this);
     speed_->setAccessibleName("Speed of the replay");
     speed_->setToolTip("Times the recorded pace; at 1× no more than 30 tokens a second are shown, so that they can be followed");
-    for (double s : kSpeeds) speed_->addItem(QString::number(s) + "×");
+    for (double s : kSpeeds) speed_->addItem(speed_text(s));
     speed_->setCurrentIndex(kOnce);
     connect(speed_, &QComboBox::currentIndexChanged, this, [this](int i) {
         if (ReplayRun* run = replay()) run->set_speed(kSpeeds[i]);
@@ -142,29 +145,62 @@ bool ReplayBar::open(const QString& file) {
         session_.say({QString::fromStdString(recording.error().message), {}, true, {}, {{tr("Choose another…"), [this] { emit another_asked(); }}}});
         return false;
     }
+    if (again_) come_back();
     if (!replaying()) model_before_ = session_.card() ? QString::fromStdString(session_.card()->folder) : QString();
     const RecordingHeader& header = (*recording)->header();
     title_->setText(fontMetrics().elidedText(QString::fromStdString(header.title), Qt::ElideRight, 260));
     title_->setToolTip(QString::fromStdString(header.title + (header.about.empty() ? "" : "\n" + header.about) + "\nRecorded " + header.card->recorded +
                                               " with " + header.build + "\n" + header.licence));
     auto run = std::make_unique<ReplayRun>(std::move(*recording));
+    run->play();
+    session_.set_run(std::move(run));
+    begin();
+    return true;
+}
+
+void ReplayBar::play_again(std::shared_ptr<const Recording> recording, int pace) {
+    if (!recording || replaying() || !session_.live()) return;
+    title_->setText(QString::fromStdString(recording->header().title));
+    title_->setToolTip(tr("What is known of its tokens is shown again; the model stands behind it, and answers what a lens asks of the past"));
+    speed_->setCurrentIndex(speed_at(pace));
+    again_ = true;
+    session_.set_aside([&](std::unique_ptr<Run> engine) {
+        auto run = std::make_unique<ReplayRun>(std::move(recording), std::move(engine));
+        if (pace != Valve::kStep) run->play();
+        return run;
+    });
+    begin();
+}
+
+void ReplayBar::begin() {
+    ReplayRun* run = replay();
     run->set_speed(kSpeeds[speed_->currentIndex()]);
     run->set_loop(loop_->isChecked());
+    leave_->setText(again_ ? tr("Back to now") : tr("Leave the replay"));
+    leave_->setAccessibleName(leave_->text());
+    leave_->setToolTip(again_ ? tr("Back to the conversation as it stands (Ctrl+Shift+X)") : tr("Back to the engine (Ctrl+Shift+X)"));
     {
         const QSignalBlocker quiet(slider_);
         slider_->setRange(0, static_cast<int>(run->tokens()));
     }
     where_->setMinimumWidth(fontMetrics().horizontalAdvance(where_text(run->tokens(), run->tokens())));
-    run->play();
-    session_.set_run(std::move(run));
     session_.tick();
     refresh();
     emit replaying_changed(true);
-    return true;
+}
+
+void ReplayBar::come_back() {
+    again_ = false;
+    session_.come_back(replay()->take_engine());
 }
 
 void ReplayBar::leave(bool load_again) {
     if (!replaying()) return;
+    if (again_) {
+        come_back();
+        emit replaying_changed(false);
+        return;
+    }
     session_.set_run(std::make_unique<LiveRun>(open_for_run));
     emit replaying_changed(false);
     if (load_again && !model_before_.isEmpty()) {

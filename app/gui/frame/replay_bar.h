@@ -20,8 +20,11 @@ public:
 
     // Plays this file from now on instead of whatever ran. What is wrong with the file is said where everything is said.
     bool open(const QString& file);
+    // An answer once more, from `recording`, at this pace; the engine stands behind it, and is there again when it is left.
+    void play_again(std::shared_ptr<const Recording> recording, int pace);
     // Back to the engine; with the model that was loaded before, if one was and it is wanted.
     void leave(bool load_again);
+    bool again() const { return again_; }  // it plays an answer of the engine's
     bool replaying() const { return replay() != nullptr; }
     ReplayRun* replay() const { return dynamic_cast<ReplayRun*>(&session_.run()); }
 
@@ -40,6 +43,8 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
+    void begin();  // with the run that is there
+    void come_back();
     void refresh();
     void show_sign(bool playing);
     Session& session_;
@@ -48,6 +53,7 @@ private:
     QComboBox* speed_;
     QLabel *title_, *where_;
     QString model_before_;
+    bool again_ = false;
     std::optional<bool> shown_;  // that it plays
 };
 

@@ -9,9 +9,16 @@
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
+#include "app/gui/frame/pace_box.h"
 #include "app/gui/session/badge.h"
 
 namespace klp::gui {
+
+namespace {
+
+QString text(const std::string& s) { return QString::fromStdString(s); }
+
+}  // namespace
 
 RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
     setAccessibleName("Run bar");
@@ -50,6 +57,8 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     stop_->setToolTip("Stop what is running (Esc)");
     connect(stop_, &QToolButton::clicked, &session_, &Session::cancel);
     row->addWidget(stop_);
+    pace_ = new PaceBox(session_, this);
+    row->addWidget(pace_);
     row->addStretch(1);
 
     extras_ = new QHBoxLayout;
@@ -71,6 +80,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     connect(&session_, &Session::card_changed, this, &RunBar::refresh);
     connect(&session_, &Session::phase_changed, this, &RunBar::refresh);
     connect(&session_, &Session::loading_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::drained, this, &RunBar::say_phase);
     connect(&session_, &Session::frozen_changed, this, &RunBar::refresh);
     connect(&session_, &Session::elsewhere_changed, this, &RunBar::refresh);
     refresh();
@@ -104,8 +114,7 @@ void RunBar::refresh() {
     if (loading) progress_->setRange(0, 100), progress_->setValue(static_cast<int>(100 * session_.loading().fraction));
     if (prefill) progress_->setRange(0, static_cast<int>(phase.total)), progress_->setValue(static_cast<int>(phase.done));
     stop_->setVisible(session_.busy());
-    static const char* const kWords[] = {"", "loading", "ready", "reading the prompt", "answering", "racing", "looking back"};
-    phase_->setText(prefill ? QString("reading %1 of %2 tokens").arg(phase.done).arg(phase.total) : QString(kWords[static_cast<int>(phase.phase)]));
+    say_phase();
     const Theme& t = theme_of(QApplication::palette());
     const Badge badge = badge_of(session_);
     badge_->setText(badge.text);
@@ -120,6 +129,39 @@ void RunBar::refresh() {
                                             : QColor("#ffffff"))
                                       .name());
     if (badge_->styleSheet() != look) badge_->setStyleSheet(look);
+}
+
+// What goes on; of an answer that is shown more slowly than it is made, how far ahead the model is.
+void RunBar::say_phase() {
+    const PhaseChanged phase = session_.phase();
+    const bool replay = session_.card() && !session_.live();
+    QString said;
+    switch (phase.phase) {
+        case Phase::loading:
+            said = tr("loading");
+            break;
+        case Phase::ready:
+            said = replay ? tr("paused") : tr("ready");
+            break;
+        case Phase::prefill:
+            said = replay                        ? tr("going there")
+                   : phase.total > kPrefillChunk ? tr("reading %1 of %2").arg(text(grouped(phase.done)), text(plural(phase.total, "token")))
+                                                 : tr("reading the prompt");
+            break;
+        case Phase::decoding:
+            said = replay ? tr("playing") : tr("answering");
+            break;
+        case Phase::racing:
+            said = tr("racing");
+            break;
+        case Phase::probing:
+            said = tr("looking back");
+            break;
+        case Phase::empty:
+            break;
+    }
+    if (session_.held_back() > 0) said = tr("%1 to come").arg(text(plural(session_.held_back(), "token")));
+    if (phase_->text() != said) phase_->setText(said);
 }
 
 }  // namespace klp::gui

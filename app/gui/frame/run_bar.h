@@ -13,11 +13,13 @@ class QToolButton;
 namespace klp::gui {
 
 class Figure;
+class PaceBox;
 
 class RunBar : public QWidget {
     Q_OBJECT
 public:
     explicit RunBar(Session& session, QWidget* parent = nullptr);
+    PaceBox& pace() { return *pace_; }
     QHBoxLayout* extras() const { return extras_; }  // for controls of other rooms: presets, recording
 
 signals:
@@ -30,7 +32,9 @@ protected:
 
 private:
     void refresh();
+    void say_phase();
     Session& session_;
+    PaceBox* pace_ = nullptr;
     QToolButton* model_ = nullptr;
     Figure* device_ = nullptr;
     QLabel *phase_ = nullptr, *badge_ = nullptr;

@@ -1,5 +1,6 @@
 #include "app/gui/frame/timeline.h"
 
+#include <functional>
 #include <tuple>
 
 #include <QComboBox>
@@ -10,12 +11,13 @@
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/frame/timeline_view.h"
+#include "app/gui/session/range.h"
 #include "app/gui/session/session.h"
 
 namespace klp::gui {
 
-Timeline::Timeline(Session& session, QWidget* parent)
-    : QWidget(parent), session_(session), view_(new TimelineView(session, this)), where_(new Figure(this, false)), tint_(new QComboBox(this)) {
+Timeline::Timeline(Session& session, QWidget* parent, const Chats* chats)
+    : QWidget(parent), session_(session), view_(new TimelineView(session, this, chats)), where_(new Figure(this, false)), tint_(new QComboBox(this)) {
     setObjectName("timeline");
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(8, 2, 8, 6);
@@ -24,6 +26,22 @@ Timeline::Timeline(Session& session, QWidget* parent)
     row->setSpacing(6);
     where_->setForegroundRole(QPalette::PlaceholderText);
     row->addWidget(where_, 1);
+    const auto about_range = [&](const QString& text, const QString& tip, std::function<void()> what) {
+        auto* button = new QToolButton(this);
+        button->setText(text);
+        button->setAccessibleName(tip);
+        button->setToolTip(tip);
+        button->setAutoRaise(true);
+        connect(button, &QToolButton::clicked, this, [what] { what(); });
+        row->addWidget(button);
+        return button;
+    };
+    to_range_ = about_range(tr("Zoom to it"), tr("Show the chosen range alone (R)"), [this] {
+        const auto [first, last] = session_.selection().range();
+        view_->zoom_to(first, last);
+    });
+    no_range_ =
+        about_range(tr("Let go"), tr("Let go of the chosen range: every lens shows all tokens again"), [this] { session_.selection().set_range(0, 0); });
     tint_->addItems({"update norm", "entropy", "probability"});
     tint_->setAccessibleName("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
     tint_->setToolTip("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
@@ -55,9 +73,9 @@ void Timeline::refresh() {
     const Selection& sel = session_.selection();
     const int64_t at = sel.hovered() >= 0 ? sel.hovered() : session_.current_token();
     QString text = at >= 0 ? view_->describe(at) : QString();
-    if (const auto [first, last] = sel.range(); first < last && sel.hovered() < 0)
-        text = QString("%1 tokens chosen, %2 to %3").arg(last - first).arg(first).arg(last - 1);
+    if (sel.ranged() && sel.hovered() < 0) text = range_text(session_.trace(), sel.range());
     where_->setText(text);
+    for (QToolButton* button : {to_range_, no_range_}) button->setVisible(sel.ranged());
 }
 
 }  // namespace klp::gui

@@ -4,9 +4,11 @@
 #include <QWidget>
 
 class QComboBox;
+class QToolButton;
 
 namespace klp::gui {
 
+class Chats;
 class Figure;
 class Session;
 class TimelineView;
@@ -14,7 +16,7 @@ class TimelineView;
 class Timeline : public QWidget {
     Q_OBJECT
 public:
-    explicit Timeline(Session& session, QWidget* parent = nullptr);
+    explicit Timeline(Session& session, QWidget* parent = nullptr, const Chats* chats = nullptr);
     TimelineView* view() const { return view_; }
 
 private:
@@ -23,6 +25,7 @@ private:
     TimelineView* view_;
     Figure* where_;
     QComboBox* tint_;
+    QToolButton *to_range_ = nullptr, *no_range_ = nullptr;
 };
 
 }  // namespace klp::gui

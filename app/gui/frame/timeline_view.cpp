@@ -8,56 +8,23 @@
 #include <cmath>
 
 #include "app/format.h"
-#include "app/gui/draw/strokes.h"
+#include "app/gui/chat/chats.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
 
 namespace {
 
-constexpr int kGap = 4, kLeastTrack = 44;  // px
-constexpr double kFewest = 12;             // tokens that fill the view at the closest
-constexpr double kWidestToken = 90;        // px: a short conversation does not fill the whole width
+constexpr int kGap = 4, kLeastTrack = 40, kMarks = 11, kMap = 12;  // px
+constexpr double kFewest = 12;                                     // tokens that fill the view at the closest
+constexpr double kWidestToken = 90;                                // px: a short conversation does not fill the whole width
 
-float speed_of(const TokenRow& row) { return row.made && row.nanoseconds > 0 ? 1e9f / row.nanoseconds : NAN; }
-
-// A token's text as one visible line.
-QString shown(const TokenRow& row) {
-    QString s = QString::fromStdString(row.text);
-    s.replace('\n', QChar(0x21B5)).replace('\t', QChar(0x21E5)).replace(' ', QChar(0x00B7));
-    for (QChar& c : s)
-        if (!c.isPrint()) c = QChar(0xFFFD);
-    return s;
-}
-
+int strip_height(int height) { return height < 90 ? 18 : 26; }
 QString number(double v) { return QString::fromStdString(short_number(v)); }
-
-// A round number not below v, for the top of an axis.
-double ceiling(double v) {
-    if (!(v > 0)) return 1;
-    const double power = std::pow(10, std::floor(std::log10(v)));
-    for (double step : {1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0})
-        if (step * power >= v) return step * power;
-    return v;
-}
 
 }  // namespace
 
-struct TimelineView::Track {
-    QString name, unit;
-    const Pyramid *values, *second;  // the second one is drawn dashed
-    QColor colour;
-};
-
-TimelineView::TimelineView(Session& session, QWidget* parent)
-    : QWidget(parent),
-      session_(session),
-      speed_([this](int64_t i) { return speed_of(row(i)); }),
-      norm_([this](int64_t i) { return row(i).state_norm; }),
-      norm_p95_([this](int64_t i) { return row(i).state_norm_p95; }),
-      update_([this](int64_t i) { return row(i).update_norm; }),
-      entropy_([this](int64_t i) { return row(i).entropy; }),
-      probability_([this](int64_t i) { return row(i).probability; }) {
+TimelineView::TimelineView(Session& session, QWidget* parent, const Chats* chats) : QWidget(parent), session_(session), chats_(chats), tracks_(session) {
     setObjectName("timeline-view");
     setAccessibleName("Timeline");
     setFocusPolicy(Qt::StrongFocus);
@@ -65,23 +32,24 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
     setAttribute(Qt::WA_OpaquePaintEvent);
     connect(&session, &Session::event_seen, this, &TimelineView::heard);
     connect(&session, &Session::drained, this, [this] {
-        if (!session_.frozen() || session_.trace().size() < size_) session_.draw_in_turn(this, [this] { refresh(); });  // what is gone cannot be shown
+        if (!session_.frozen() || session_.trace().size() < tracks_.size()) session_.draw_in_turn(this, [this] { refresh(); });  // what is gone cannot be shown
     });
     connect(&session, &Session::recalled, this, [this](qint64 first) {
         stale_from_ = std::min(stale_from_, int64_t{first});
         session_.draw_in_turn(this, [this] { refresh(); });
     });
     connect(&session, &Session::card_changed, this, [this] {
-        if (session_.card()) bytes_ = memory_model(session_.card()->config, session_.card()->cache_value_bytes);
+        tracks_.set_model();
         stale_from_ = 0, all_ = true;
     });
+    connect(&session, &Session::snapshots_changed, this, &TimelineView::refresh_marks);
+    if (chats) connect(chats, &Chats::line_changed, this, &TimelineView::refresh_marks);
     connect(&session.selection(), &Selection::changed, this, [this] {
         if (session_.selection().token() != Selection::kNewest) keep_in_view(session_.selection().token());
         say_where();
         update();
     });
     connect(&session.selection(), &Selection::hover_changed, this, qOverload<>(&QWidget::update));
-    if (session.card()) bytes_ = memory_model(session.card()->config, session.card()->cache_value_bytes);
     connect(&session, &Session::baseline_changed, this, [this] { stale_ = true, update(); });
     refresh();
 }
@@ -89,21 +57,27 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
 // Only what has changed is summed up again.
 void TimelineView::heard(const Event& event) {
     if (const auto* fed = std::get_if<PromptFed>(&event)) stale_from_ = std::min(stale_from_, fed->first);
-    if (const auto* made = std::get_if<TokenMade>(&event)) stale_from_ = std::min(stale_from_, made->position);
+    if (const auto* token = std::get_if<TokenMade>(&event)) stale_from_ = std::min(stale_from_, token->position);
     if (const auto* weighed = std::get_if<Considered>(&event)) stale_from_ = std::min(stale_from_, weighed->position);
     if (const auto* readings = std::get_if<Readings>(&event)) stale_from_ = std::min(stale_from_, readings->position);
     if (std::holds_alternative<CacheRolled>(event)) stale_ = true, update();
     if (std::holds_alternative<Loaded>(event) || std::holds_alternative<Unloaded>(event)) stale_from_ = 0;
+    // A message begins: while tokens come one by one none does.
+    const auto* made = std::get_if<TokenMade>(&event);
+    const TraceStore& trace = session_.trace();
+    if (std::holds_alternative<PromptFed>(event) || (made && (made->position < 1 || made->position > trace.size() || !trace.row(made->position - 1).made)))
+        marks_stale_ = true;
 }
 
 void TimelineView::refresh() {
-    const int64_t size = session_.trace().size();
-    if (size == size_ && stale_from_ >= size) return;
-    for (Pyramid* p : {&speed_, &norm_, &norm_p95_, &update_, &entropy_, &probability_}) p->update(stale_from_, size);
-    const bool at_end = !all_ && first_ + span_ >= static_cast<double>(size_) - 0.5;
-    size_ = size, stale_from_ = size;
+    const int64_t size = session_.trace().size(), before = tracks_.size();
+    if (size == before && stale_from_ >= size) return;
+    const bool at_end = !all_ && first_ + span_ >= static_cast<double>(before) - 0.5;
+    tracks_.update(stale_from_, size);
+    stale_from_ = size;
+    if (std::exchange(marks_stale_, false) || size < before) refresh_marks();
     if (!all_) {  // the newest stay in view if they were
-        if (at_end || first_ > static_cast<double>(size)) first_ = std::max(0.0, static_cast<double>(size) - span_);
+        if (at_end || first_ > static_cast<double>(size)) first_ = most();
         if (static_cast<double>(size) < span_) show_all();
     }
     stale_ = true;
@@ -111,21 +85,39 @@ void TimelineView::refresh() {
     update();
 }
 
+void TimelineView::refresh_marks() {
+    auto marks = timeline_marks(session_, chats_);
+    if (marks == marks_) return;
+    marks_ = std::move(marks);
+    stale_ = true;
+    update();
+}
+
 std::pair<double, double> TimelineView::view() const {
     if (!all_) return {first_, first_ + span_};
-    return {0, std::max({static_cast<double>(size_), width() / kWidestToken, 1.0})};
+    const TimelineTracks::Row row = row_of(0, 1);
+    return {0, std::max({static_cast<double>(tracks_.size()), row.data.width() / kWidestToken, 1.0})};
 }
-double TimelineView::x_of(double position) const {
+
+// Names to the left of the data and values to the right, as wide as their texts at this font; less where there is little room.
+TimelineTracks::Row TimelineView::row_of(int top, int height) const {
+    const QFontMetrics m(font());
+    const int left = std::min(m.horizontalAdvance("time per token, log scale") + 8, width() / 5),
+              right = std::min(m.horizontalAdvance("100.0 MiB") + 8, width() / 9);
+    return {QRect(0, top, left, height), QRect(left, top, std::max(1, width() - left - right), height), QRect(width() - right, top, right, height)};
+}
+
+TimelineMap TimelineView::map() const {
     const auto [first, last] = view();
-    return (position - first) / (last - first) * width();
+    const QRect data = row_of(0, 1).data;
+    return {first, last, data.left(), data.right() + 1};
 }
-double TimelineView::position_of(double x) const {
-    const auto [first, last] = view();
-    return first + x / std::max(1, width()) * (last - first);
-}
+
 int64_t TimelineView::token_at(double x) const {
-    const double p = std::floor(position_of(x));
-    return p >= 0 && p < static_cast<double>(size_) ? static_cast<int64_t>(p) : -1;
+    const TimelineMap m = map();
+    if (x < m.left || x >= m.right) return -1;
+    const double p = std::floor(m.position_of(x));
+    return p >= 0 && p < static_cast<double>(tracks_.size()) ? static_cast<int64_t>(p) : -1;
 }
 
 void TimelineView::show_all() {
@@ -134,43 +126,50 @@ void TimelineView::show_all() {
 }
 
 void TimelineView::zoom(double factor, double x) {
-    if (size_ == 0) return;
-    const auto [first, last] = view();
-    const double at = position_of(x), most = static_cast<double>(size_);
-    const double span = std::clamp((last - first) / factor, std::min(kFewest, most), std::max(most, last - first));
-    if (span >= most) return show_all();
-    all_ = false;
-    span_ = span;
-    first_ = std::clamp(at - x / std::max(1, width()) * span, 0.0, most - span);
+    if (tracks_.size() == 0) return;
+    const TimelineMap m = map();
+    x = std::clamp<double>(x, m.left, m.right);
+    const double at = m.position_of(x), all = static_cast<double>(tracks_.size());
+    const double span = std::clamp((m.last - m.first) / factor, std::min(kFewest, all), std::max(all, m.last - m.first));
+    if (span >= all) return show_all();
+    all_ = false, span_ = span;
+    go_to(at - (x - m.left) / (m.right - m.left) * span);
+}
+
+void TimelineView::zoom_to(int64_t first, int64_t last) {
+    const double all = static_cast<double>(tracks_.size()), span = std::max(kFewest, static_cast<double>(last - first));
+    if (span >= all) return show_all();
+    all_ = false, span_ = span;
+    go_to(static_cast<double>(first + last) / 2 - span / 2);
+}
+
+void TimelineView::go_to(double first) {
+    first_ = std::clamp(first, 0.0, most());
     stale_ = true;
     update();
 }
 
 void TimelineView::keep_in_view(int64_t position) {
-    if (all_) return;
     const auto p = static_cast<double>(position);
-    if (p >= first_ && p + 1 <= first_ + span_) return;
-    first_ = std::clamp(p + 0.5 - span_ / 2, 0.0, std::max(0.0, static_cast<double>(size_) - span_));
-    stale_ = true;
-    update();
+    if (!all_ && (p < first_ || p + 1 > first_ + span_)) go_to(p + 0.5 - span_ / 2);
 }
 
 void TimelineView::set_tint(Tint tint) {
-    tint_ = tint, stale_ = true;
+    tracks_.set_tint(tint), stale_ = true;
     ask_for_values(isVisible());
     update();
 }
 
-const Pyramid& TimelineView::tint_values() const { return tint_ == Tint::update ? update_ : tint_ == Tint::entropy ? entropy_ : probability_; }
+int TimelineView::tracks_shown() const { return std::clamp((height() - 36) / (kLeastTrack + kGap), 1, TimelineTracks::kCount); }
 
-int TimelineView::tracks_shown() const { return std::clamp((height() - 24) / (kLeastTrack + kGap), 1, 4); }
+QRect TimelineView::mini_map() const { return all_ ? QRect() : row_of(height() - kMap, kMap).data; }
 
 QString TimelineView::describe(int64_t position) const {
     if (position < 0 || position >= session_.trace().size()) return {};
     const TokenRow& row = session_.trace().row(position);
-    QStringList parts{QString("token %1").arg(QString::fromStdString(grouped(position))), QString("“%1”").arg(shown(row))};
+    QStringList parts{QString("token %1").arg(QString::fromStdString(grouped(position))), QString("“%1”").arg(shown_text(row))};
     if (row.made) {
-        if (!std::isnan(row.nanoseconds)) parts << QString::fromStdString(duration_text(double(row.nanoseconds)));
+        if (row.nanoseconds > 0) parts << QString::fromStdString(duration_text(double(row.nanoseconds)));
         if (!std::isnan(row.probability)) parts << QString("probability %1").arg(number(row.probability));
         if (!std::isnan(row.entropy)) parts << QString("entropy %1 nats").arg(number(row.entropy));
     } else {
@@ -179,14 +178,17 @@ QString TimelineView::describe(int64_t position) const {
     if (position < session_.rolled()) parts << "dropped from the cache";
     if (!std::isnan(row.update_norm)) parts << QString("update %1").arg(number(row.update_norm));
     if (!std::isnan(row.state_norm)) parts << QString("state norm %1").arg(number(row.state_norm));
+    if (std::isnan(row.update_norm) && std::isnan(row.state_norm)) parts << tr("grey: its readings are not kept");
     return parts.join("  ·  ");
 }
 
 void TimelineView::say_where() {
     const int64_t at = session_.current_token();
-    const QString text =
-        size_ == 0 ? QString("No tokens yet")
-                   : QString("%1 tokens; %2%3").arg(size_).arg(session_.selection().token() == Selection::kNewest ? "newest: " : "pinned: ").arg(describe(at));
+    const QString text = tracks_.size() == 0 ? QString("No tokens yet")
+                                             : QString("%1 tokens; %2%3")
+                                                   .arg(tracks_.size())
+                                                   .arg(session_.selection().token() == Selection::kNewest ? "newest: " : "pinned: ")
+                                                   .arg(describe(at));
     if (text == accessibleDescription()) return;
     setAccessibleDescription(text);
     if (!hasFocus()) return;  // a screen reader hears of every token otherwise
@@ -196,162 +198,32 @@ void TimelineView::say_where() {
 
 // --- Drawing ----------------------------------------------------------------------------------------------------------
 
-void TimelineView::label(QPainter& p, const QRect& area, const QString& text, const QString& top) const {
+void TimelineView::draw_marks(QPainter& p) const {
     const Theme& t = theme_of(palette());
-    QFont small = font();
-    small.setPointSizeF(std::max(7.0, font().pointSizeF() * 0.88));
-    p.setFont(small);
-    const QFontMetrics m(small);
-    const auto write = [&](const QString& s, int flags, const QColor& colour) {
-        const QRect r = m.boundingRect(area.adjusted(5, 2, -5, -2), flags, s);
-        QColor back = t.panel;
-        back.setAlphaF(0.85f);
-        p.fillRect(r.adjusted(-3, 0, 3, 0), back);
-        p.setPen(colour);
-        p.drawText(r, flags, s);
-    };
-    write(m.elidedText(text, Qt::ElideRight, area.width() - 12), Qt::AlignLeft | Qt::AlignTop, t.text);
-    if (m.horizontalAdvance(text) + m.horizontalAdvance(top) + 30 < area.width()) write(top, Qt::AlignRight | Qt::AlignTop, t.muted);
-}
-
-void TimelineView::draw_strip(QPainter& p, const QRect& area) const {
-    const Theme& t = theme_of(palette());
-    const Pyramid& values = tint_values();
-    const double top = tint_ == Tint::probability ? 1 : std::max(1e-6f, values.over(0, size_).high);
-    const auto colour = [&](double v) -> QRgb {
-        if (std::isnan(v)) return t.raised.rgb();
-        return sequential_map()[static_cast<size_t>(std::clamp(v / top, 0.0, 1.0) * 255)];
-    };
-    const double each = x_of(1) - x_of(0);
-    const QRect cells = area.adjusted(0, 0, 0, -4), origin(area.left(), area.bottom() - 2, area.width(), 3);
-    if (each < 3) {
-        QImage line(area.width(), 2, QImage::Format_RGB32);  // colours, and where they come from
-        line.fill(t.window);
-        for (int x = 0; x < area.width(); ++x) {
-            const auto from = static_cast<int64_t>(position_of(x)), to = std::max(from + 1, static_cast<int64_t>(position_of(x + 1)));
-            if (from >= size_) break;
-            line.setPixel(x, 0, colour(values.about(from, to).mean()));
-            line.setPixelColor(x, 1, row(from).made ? t.hybrid : t.muted);
+    const TimelineMap m = map();
+    p.setRenderHint(QPainter::Antialiasing);
+    for (const TimelineMark& mark : marks_) {
+        const double x = m.x_of(static_cast<double>(mark.position));
+        if (x < m.left - 1 || x > m.right + 1) continue;
+        const double y = kMarks / 2.0, r = 4;
+        p.setPen(Qt::NoPen);
+        switch (mark.kind) {
+            case TimelineMark::message:
+            case TimelineMark::answer:
+                p.setBrush(mark.kind == TimelineMark::answer ? t.hybrid : t.text);
+                p.drawPolygon(QPolygonF{{x - r, y - r}, {x + r, y - r}, {x, y + r}});
+                break;
+            case TimelineMark::branch:
+                p.setBrush(t.warn);
+                p.drawPolygon(QPolygonF{{x - r, y}, {x, y - r}, {x + r, y}, {x, y + r}});
+                break;
+            case TimelineMark::snapshot:
+                p.setPen(QPen(t.accent, 1.5)), p.setBrush(t.window);
+                p.drawEllipse(QPointF(x, y), r - 1, r - 1);
         }
-        p.drawImage(cells, line, QRect(0, 0, area.width(), 1));
-        p.drawImage(origin, line, QRect(0, 1, area.width(), 1));
-        return;
     }
-    QFont small = font();
-    small.setPointSizeF(std::max(7.0, font().pointSizeF() * 0.92));
-    p.setFont(small);
-    const QFontMetrics m(small);
-    const auto first = static_cast<int64_t>(std::max(0.0, std::floor(position_of(0))));
-    const auto last = std::min(size_, static_cast<int64_t>(std::ceil(position_of(area.width()))) + 1);
-    for (int64_t i = first; i < last; ++i) {
-        const TokenRow& token = row(i);
-        const double left = x_of(static_cast<double>(i)), right = x_of(static_cast<double>(i + 1));
-        const QRgb fill = colour(values.over(i, i + 1).mean());
-        const QRectF cell(left, cells.top(), right - left - (each > 6 ? 1 : 0), cells.height());
-        p.fillRect(cell, QColor(fill));
-        p.fillRect(QRectF(left, origin.top(), right - left, origin.height()), token.made ? t.hybrid : t.muted);
-        if (each < 16 || cells.height() < m.height()) continue;
-        p.setPen(qGray(fill) > 128 ? QColor("#0d1117") : QColor("#f4f6fa"));
-        p.drawText(cell.adjusted(3, 0, -2, 0), Qt::AlignVCenter | Qt::AlignLeft,
-                   m.elidedText(shown(token), Qt::ElideRight, static_cast<int>(cell.width()) - 4));
-    }
-}
-
-void TimelineView::draw_track(QPainter& p, const QRect& area, const Track& track) const {
-    const Theme& t = theme_of(palette());
-    const auto [first, last] = view();
-    const auto from = static_cast<int64_t>(first), to = std::min(size_, static_cast<int64_t>(std::ceil(last)));
-    const Pyramid::Summary all = track.values->over(from, to), also = track.second ? track.second->over(from, to) : Pyramid::Summary();
-    const double top = ceiling(std::max(all.high, also.high));
-    const auto y_of = [&](double v) { return area.bottom() - std::clamp(v / top, 0.0, 1.0) * (area.height() - 1); };
-    const double each = x_of(1) - x_of(0);
-
-    const auto draw = [&](const Pyramid& values, bool dashed) {
-        QPolygonF line;
-        QColor band = track.colour;
-        band.setAlphaF(0.30f);
-        const auto draw_line = [&] {
-            stroke(p, line, QPen(track.colour, dashed ? 1.0 : 1.5, dashed && each >= 1 ? Qt::DashLine : Qt::SolidLine));
-            line.clear();
-        };
-        if (each >= 1) {
-            for (int64_t i = from; i < to; ++i) {
-                const Pyramid::Summary s = values.over(i, i + 1);
-                if (s.count == 0)
-                    draw_line();
-                else
-                    line << QPointF(x_of(static_cast<double>(i) + 0.5), y_of(s.low));
-            }
-        } else {
-            for (int x = 0; x < area.width(); ++x) {
-                const auto a = static_cast<int64_t>(position_of(x)), b = std::max(a + 1, static_cast<int64_t>(position_of(x + 1)));
-                if (a >= to) break;
-                const Pyramid::Summary s = values.about(a, b);
-                if (s.count == 0) {
-                    draw_line();
-                    continue;
-                }
-                if (!dashed) {
-                    p.setPen(band);
-                    p.drawLine(QPointF(x + 0.5, y_of(s.low)), QPointF(x + 0.5, y_of(s.high)));
-                }
-                line << QPointF(x + 0.5, y_of(s.mean()));
-            }
-        }
-        draw_line();
-    };
-    if (all.count > 0) {
-        if (track.second) draw(*track.second, true);
-        draw(*track.values, false);
-    } else {
-        p.setPen(t.muted);
-        bool made = false;
-        for (int64_t i = to; i-- > from && !made;) made = row(i).made;
-        const QString missing = session_.why_missing(tr("The numbers"));
-        p.drawText(area, Qt::AlignCenter,
-                   track.values != &speed_ ? (missing.isEmpty() ? tr("not captured for these tokens") : missing)
-                   : made                  ? tr("the times of these tokens were not kept")
-                                           : tr("no token has been made yet"));
-    }
-    label(p, area, track.name, all.count > 0 ? number(top) + " " + track.unit : "");
-}
-
-void TimelineView::draw_bytes(QPainter& p, const QRect& area) const {
-    const Theme& t = theme_of(palette());
-    if (!session_.card()) return;
-    const auto bytes = [](const Growth& growth, double tokens) { return growth.at(static_cast<int64_t>(std::ceil(tokens / kMlaPage)) * kMlaPage); };
-    const Baseline compared = session_.baseline();
-    const bool compares = compared.twin || compared.multi_head;
-    const Growth& other = compared.twin ? bytes_.twin : compared.multi_head ? bytes_.multi_head : bytes_.mine;  // both do not fit one scale
-    const double right = std::min(static_cast<double>(size_), view().second);
-    const double top = ceiling(static_cast<double>(std::max(bytes(bytes_.mine, right), bytes(other, right))) * 1.05);
-    const auto y_of = [&](int64_t b) { return area.bottom() - std::clamp(static_cast<double>(b) / top, 0.0, 1.0) * (area.height() - 1); };
-    QPolygonF fixed, whole, baseline;
-    const int end = static_cast<int>(std::min<double>(area.width(), x_of(right)));
-    const double most = session_.rolled() > 0 ? static_cast<double>(session_.card()->context) : right;  // rows of a cache that rolls
-    for (int i = 0, steps = std::max(1, end / 8); i <= steps; ++i) {
-        const double x = static_cast<double>(end) * i / steps, at = position_of(x);
-        fixed << QPointF(x, y_of(bytes_.mine.fixed)), whole << QPointF(x, y_of(bytes(bytes_.mine, std::min(at, most)))),
-            baseline << QPointF(x, y_of(bytes(other, at)));
-    }
-    const auto fill = [&](QPolygonF line, const QColor& colour, float alpha) {
-        line << QPointF(end, area.bottom() + 1) << QPointF(0, area.bottom() + 1);
-        QColor c = colour;
-        c.setAlphaF(alpha);
-        p.setPen(Qt::NoPen), p.setBrush(c);
-        p.drawPolygon(line);
-        p.setBrush(Qt::NoBrush);
-    };
-    fill(whole, t.hybrid, 0.25f);
-    fill(fixed, t.hybrid, 0.35f);
-    stroke(p, whole, QPen(t.hybrid, 1.5));
-    if (compares) stroke(p, baseline, QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
-    label(p, area,
-          QString("bytes: state + cache (filled)%1")
-              .arg(compared.twin ? ", full-attention twin (dashed, computed)"
-                   : compares    ? ", multi-head attention (dashed, computed)"
-                                 : ""),
-          QString::fromStdString(bytes_text(static_cast<int64_t>(top))));
+    p.setRenderHint(QPainter::Antialiasing, false);
+    p.setBrush(Qt::NoBrush);
 }
 
 void TimelineView::render() {
@@ -363,36 +235,88 @@ void TimelineView::render() {
     QPainter p(&picture_);
     p.setFont(font());
     stale_ = false;
-    if (size_ == 0) {
+    if (tracks_.size() == 0) {
         p.fillRect(rect(), t.panel);
         p.setPen(t.muted);
         p.drawText(rect().adjusted(12, 4, -12, -4), Qt::AlignCenter | Qt::TextWordWrap,
                    "Every token will stand here, from left to right: send a message, or watch a recorded run.");
         return;
     }
-    const int shown_tracks = tracks_shown();
-    const int strip = height() < 90 ? 18 : 26;
-    draw_strip(p, QRect(0, 0, width(), strip));
-
-    const Track tracks[] = {{"tokens/s", "tokens/s", &speed_, nullptr, t.accent},
-                            {"", "", nullptr, nullptr, {}},
-                            {"state norm: median of all heads, 95th percentile (dashed)", "", &norm_, &norm_p95_, t.series[2]},
-                            {"update norm: what each token writes, median of all heads", "", &update_, nullptr, t.series[3]}};
-    const int room = height() - strip - kGap;
+    const TimelineMap m = map();
+    draw_marks(p);
+    const int strip = strip_height(height());
+    tracks_.strip(p, row_of(kMarks, strip), m, palette());
+    const int shown_tracks = tracks_shown(), above = kMarks + strip + kGap, room = height() - above - (all_ ? 0 : kMap + kGap);
     for (int i = 0; i < shown_tracks; ++i) {
-        const int top = strip + kGap + room * i / shown_tracks, bottom = strip + kGap + room * (i + 1) / shown_tracks - (i + 1 < shown_tracks ? kGap : 0);
-        const QRect area(0, top, width(), bottom - top);
-        p.fillRect(area, t.panel);
-        p.setPen(t.grid);
-        p.drawLine(area.left(), area.center().y(), area.right(), area.center().y());
-        p.setClipRect(area);
-        const Track& track = tracks[(top_track_ + i) % 4];
-        if (track.values)
-            draw_track(p, area, track);
-        else
-            draw_bytes(p, area);
-        p.setClipping(false);
+        const int top = above + room * i / shown_tracks, bottom = above + room * (i + 1) / shown_tracks - (i + 1 < shown_tracks ? kGap : 0);
+        tracks_.track((top_track_ + i) % TimelineTracks::kCount, p, row_of(top, bottom - top), m, palette());
     }
+    p.setClipRect(QRect(m.left, above, m.right - m.left, room));
+    for (const TimelineMark& mark : marks_) {  // messages can be told apart in every track
+        if (mark.kind != TimelineMark::message && mark.kind != TimelineMark::answer) continue;
+        QColor faint = mark.kind == TimelineMark::answer ? t.hybrid : t.muted;
+        faint.setAlphaF(0.45f);
+        p.setPen(faint);
+        const double x = m.x_of(static_cast<double>(mark.position));
+        if (mark.position > 0) p.drawLine(QPointF(x, above), QPointF(x, above + room));
+    }
+    p.setClipping(false);
+    if (!all_) tracks_.mini_map(p, row_of(height() - kMap, kMap), m.first, m.last, palette());
+}
+
+// What is gone from the cache, the range, the hovered token and the one that is looked at, over what is drawn.
+void TimelineView::draw_chosen(QPainter& p) const {
+    const Theme& t = theme_of(palette());
+    const TimelineMap m = map();
+    const double bottom = height() - (all_ ? 0 : kMap + kGap);
+    p.setClipRect(QRectF(m.left, 0, m.right - m.left, bottom));
+    const auto column = [&](int64_t position) {
+        const double left = m.x_of(static_cast<double>(position)), right = m.x_of(static_cast<double>(position + 1));
+        return QRectF(left, kMarks, std::max(1.0, right - left), bottom - kMarks);
+    };
+    if (const int64_t rolled = std::min(session_.rolled(), tracks_.size()); rolled > 0) {  // gone from the cache
+        const double edge = m.x_of(static_cast<double>(rolled));
+        const QRectF gone(m.left, 0, edge - m.left, bottom);
+        QColor veil = t.window;
+        veil.setAlphaF(0.55f);
+        p.fillRect(gone, veil);
+        p.fillRect(gone, QBrush(t.border, Qt::BDiagPattern));
+        p.setPen(QPen(t.warn, 1));
+        p.drawLine(QPointF(edge, 0), QPointF(edge, bottom));
+        const QString said = QString("%1 dropped from the cache").arg(QString::fromStdString(grouped(rolled)));
+        if (const int wide = p.fontMetrics().horizontalAdvance(said) + 12; gone.width() > wide) {
+            const QRectF box(edge - wide - 4, bottom - p.fontMetrics().height() - 8, wide, p.fontMetrics().height() + 4);
+            p.fillRect(box, t.panel);
+            p.drawText(box, Qt::AlignCenter, said);
+        }
+    }
+    const Selection& sel = session_.selection();
+    if (sel.ranged()) {
+        const double from = m.x_of(static_cast<double>(sel.range().first)), to = m.x_of(static_cast<double>(sel.range().second));
+        QColor veil = t.window;
+        veil.setAlphaF(0.6f);
+        p.fillRect(QRectF(m.left, 0, from - m.left, bottom), veil);
+        p.fillRect(QRectF(to, 0, m.right - to, bottom), veil);
+        p.setPen(t.accent);
+        for (const double edge : {from, to}) p.drawLine(QPointF(edge, 0), QPointF(edge, bottom));
+    }
+    if (sel.hovered() >= 0 && sel.hovered() < tracks_.size()) {
+        QColor light = t.text;
+        light.setAlphaF(0.18f);
+        const QRectF c = column(sel.hovered());
+        p.fillRect(c.width() < 3 ? QRectF(c.center().x() - 1, c.top(), 2, c.height()) : c, light);
+    }
+    if (const int64_t at = session_.current_token(); at >= 0 && at < tracks_.size()) {
+        const bool pinned = sel.token() != Selection::kNewest;
+        const QRectF c = column(at);
+        p.setPen(QPen(pinned ? t.accent : t.muted, pinned ? 2 : 1, pinned ? Qt::SolidLine : Qt::DashLine));
+        p.setBrush(Qt::NoBrush);
+        if (c.width() < 5)
+            p.drawLine(QPointF(c.center().x(), c.top()), QPointF(c.center().x(), bottom));
+        else
+            p.drawRect(c.adjusted(0, 1, -1, -1));
+    }
+    p.setClipping(false);
 }
 
 void TimelineView::paintEvent(QPaintEvent*) {
@@ -400,53 +324,7 @@ void TimelineView::paintEvent(QPaintEvent*) {
     const Theme& t = theme_of(palette());
     QPainter p(this);
     p.drawPixmap(0, 0, picture_);
-    if (size_ > 0) {
-        const auto column = [&](int64_t position) {
-            const double left = x_of(static_cast<double>(position)), right = x_of(static_cast<double>(position + 1));
-            return QRectF(left, 0, std::max(1.0, right - left), height());
-        };
-        if (const int64_t rolled = std::min(session_.rolled(), size_); rolled > 0) {  // gone from the cache
-            const double edge = x_of(static_cast<double>(rolled));
-            QColor veil = t.window;
-            veil.setAlphaF(0.55f);
-            p.fillRect(QRectF(0, 0, edge, height()), veil);
-            p.fillRect(QRectF(0, 0, edge, height()), QBrush(t.border, Qt::BDiagPattern));
-            p.setPen(QPen(t.warn, 1));
-            p.drawLine(QPointF(edge, 0), QPointF(edge, height()));
-            const QString said = QString("%1 dropped from the cache").arg(QString::fromStdString(grouped(rolled)));
-            if (const int wide = p.fontMetrics().horizontalAdvance(said) + 12; edge > wide) {
-                const QRectF box(edge - wide - 4, height() - p.fontMetrics().height() - 8, wide, p.fontMetrics().height() + 4);
-                p.fillRect(box, t.panel);
-                p.drawText(box, Qt::AlignCenter, said);
-            }
-        }
-        const Selection& sel = session_.selection();
-        if (const auto [first, last] = sel.range(); first < last) {
-            QColor veil = t.window;
-            veil.setAlphaF(0.6f);
-            p.fillRect(QRectF(0, 0, x_of(static_cast<double>(first)), height()), veil);
-            p.fillRect(QRectF(x_of(static_cast<double>(last)), 0, width(), height()), veil);
-            p.setPen(t.accent);
-            for (const int64_t edge : {first, last})
-                p.drawLine(QPointF(x_of(static_cast<double>(edge)), 0), QPointF(x_of(static_cast<double>(edge)), height()));
-        }
-        if (sel.hovered() >= 0 && sel.hovered() < size_) {
-            QColor light = t.text;
-            light.setAlphaF(0.18f);
-            const QRectF c = column(sel.hovered());
-            p.fillRect(c.width() < 3 ? QRectF(c.center().x() - 1, 0, 2, height()) : c, light);
-        }
-        if (const int64_t at = session_.current_token(); at >= 0 && at < size_) {
-            const bool pinned = sel.token() != Selection::kNewest;
-            const QRectF c = column(at);
-            p.setPen(QPen(pinned ? t.accent : t.muted, pinned ? 2 : 1, pinned ? Qt::SolidLine : Qt::DashLine));
-            p.setBrush(Qt::NoBrush);
-            if (c.width() < 5)
-                p.drawLine(QPointF(c.center().x(), 0), QPointF(c.center().x(), height()));
-            else
-                p.drawRect(c.adjusted(0, 1, -1, -1));
-        }
-    }
+    if (tracks_.size() > 0) draw_chosen(p);
     if (hasFocus()) {
         p.setPen(QPen(t.accent, 1, Qt::DotLine));
         p.drawRect(rect().adjusted(0, 0, -1, -1));
@@ -463,6 +341,10 @@ void TimelineView::pin(int64_t position) {
 
 void TimelineView::mousePressEvent(QMouseEvent* event) {
     const double x = event->position().x();
+    if (event->button() == Qt::LeftButton && mini_map().contains(event->position().toPoint())) {
+        mapped_ = true;
+        return mouseMoveEvent(event);
+    }
     if (event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && event->modifiers() & Qt::ControlModifier)) {
         panned_ = x, panned_from_ = view().first;
         setCursor(Qt::ClosedHandCursor);
@@ -473,21 +355,19 @@ void TimelineView::mousePressEvent(QMouseEvent* event) {
 
 void TimelineView::mouseMoveEvent(QMouseEvent* event) {
     const double x = event->position().x();
-    if (panned_ && !all_) {
-        first_ = std::clamp(panned_from_ - (x - *panned_) / std::max(1, width()) * span_, 0.0, std::max(0.0, static_cast<double>(size_) - span_));
-        stale_ = true;
-        update();
-        return;
-    }
+    const TimelineMap m = map();
+    if (mapped_ && !all_) return go_to((x - m.left) / (m.right - m.left) * static_cast<double>(tracks_.size()) - span_ / 2);
+    if (panned_ && !all_) return go_to(panned_from_ - (x - *panned_) / (m.right - m.left) * span_);
     if (pressed_ && std::abs(x - *pressed_) > 4) {
         const auto [left, right] = std::minmax(*pressed_, x);
-        const auto last = std::min(size_, static_cast<int64_t>(std::ceil(position_of(right))));
-        session_.selection().set_range(std::clamp<int64_t>(static_cast<int64_t>(std::floor(position_of(left))), 0, std::max<int64_t>(0, last)), last);
+        const auto last = std::min(tracks_.size(), static_cast<int64_t>(std::ceil(m.position_of(right))));
+        session_.selection().set_range(std::clamp<int64_t>(static_cast<int64_t>(std::floor(m.position_of(left))), 0, std::max<int64_t>(0, last)), last);
     }
     session_.selection().hover(token_at(x));
 }
 
 void TimelineView::mouseReleaseEvent(QMouseEvent* event) {
+    if (std::exchange(mapped_, false)) return;
     if (panned_) {
         panned_.reset();
         unsetCursor();
@@ -500,7 +380,9 @@ void TimelineView::mouseReleaseEvent(QMouseEvent* event) {
     }
 }
 
-void TimelineView::mouseDoubleClickEvent(QMouseEvent*) { show_all(); }
+void TimelineView::mouseDoubleClickEvent(QMouseEvent* event) {
+    if (!mini_map().contains(event->position().toPoint())) show_all();
+}
 
 void TimelineView::leaveEvent(QEvent*) { session_.selection().hover(-1); }
 
@@ -509,9 +391,7 @@ void TimelineView::wheelEvent(QWheelEvent* event) {
     const bool sideways = std::abs(turned.x()) > std::abs(turned.y()) || event->modifiers() & Qt::ShiftModifier;
     if (sideways && !all_) {
         const int by = turned.x() != 0 ? turned.x() : turned.y();
-        first_ = std::clamp(first_ - by / 120.0 * span_ * 0.1, 0.0, std::max(0.0, static_cast<double>(size_) - span_));
-        stale_ = true;
-        update();
+        go_to(first_ - by / 120.0 * span_ * 0.1);
     } else if (!sideways) {
         zoom(std::pow(1.25, turned.y() / 120.0), event->position().x());
     }
@@ -524,16 +404,14 @@ void TimelineView::keyPressEvent(QKeyEvent* event) {
     const bool plain = !(event->modifiers() & (Qt::AltModifier | Qt::ControlModifier | Qt::MetaModifier));
     const int64_t far = event->modifiers() & Qt::ShiftModifier ? 10 : 1;
     const auto go = [&](int64_t to) {
-        if (size_ > 0) sel.set_token(to >= size_ ? Selection::kNewest : std::max<int64_t>(0, to));
+        if (tracks_.size() > 0) sel.set_token(to >= tracks_.size() ? Selection::kNewest : std::max<int64_t>(0, to));
     };
     const auto scroll = [&](double part) {
-        if (all_) return;
-        first_ = std::clamp(first_ + part * span_, 0.0, std::max(0.0, static_cast<double>(size_) - span_));
-        stale_ = true;
-        update();
+        if (!all_) go_to(first_ + part * span_);
     };
     if (!plain) return QWidget::keyPressEvent(event);
-    const double middle = at >= 0 ? std::clamp(x_of(static_cast<double>(at) + 0.5), 0.0, static_cast<double>(width())) : width() / 2.0;
+    const TimelineMap m = map();
+    const double middle = at >= 0 ? std::clamp<double>(m.x_of(static_cast<double>(at) + 0.5), m.left, m.right) : (m.left + m.right) / 2.0;
     switch (event->key()) {
         case Qt::Key_Left:
             return go(at - far);
@@ -542,7 +420,7 @@ void TimelineView::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Home:
             return go(0);
         case Qt::Key_End:
-            return go(size_);
+            return go(tracks_.size());
         case Qt::Key_Plus:
         case Qt::Key_Equal:
             return zoom(1.5, middle);
@@ -550,6 +428,8 @@ void TimelineView::keyPressEvent(QKeyEvent* event) {
             return zoom(1 / 1.5, middle);
         case Qt::Key_0:
             return show_all();
+        case Qt::Key_R:
+            return sel.ranged() ? zoom_to(sel.range().first, sel.range().second) : show_all();
         case Qt::Key_PageUp:
             return scroll(-0.8);
         case Qt::Key_PageDown:
@@ -564,12 +444,26 @@ void TimelineView::keyPressEvent(QKeyEvent* event) {
     }
 }
 
+// What is said of the marks under the cursor.
+QString TimelineView::mark_at(const QPointF& at) const {
+    QStringList all;
+    if (at.y() > kMarks + 2) return {};
+    for (const TimelineMark& mark : marks_)
+        if (std::abs(map().x_of(static_cast<double>(mark.position)) - at.x()) <= 6) all << mark.text;
+    return all.join('\n');
+}
+
 bool TimelineView::event(QEvent* event) {
     if (event->type() == QEvent::ToolTip) {
         auto* help = static_cast<QHelpEvent*>(event);
         const int64_t at = token_at(help->pos().x());
-        if (at >= 0)
-            QToolTip::showText(help->globalPos(), describe(at).replace("  ·  ", "\n") + "\n\nClick pins it; drag chooses a range; the wheel zooms.", this);
+        if (const QString mark = mark_at(help->pos()); !mark.isEmpty())
+            QToolTip::showText(help->globalPos(), mark, this);
+        else if (mini_map().contains(help->pos()))
+            QToolTip::showText(help->globalPos(), tr("All tokens, and the part that is shown: click or drag to go there"), this);
+        else if (at >= 0)
+            QToolTip::showText(help->globalPos(),
+                               describe(at).replace("  ·  ", "\n") + tr("\n\nClick pins it; drag chooses a range; the wheel zooms, R to the range."), this);
         else
             QToolTip::hideText();
         return true;
@@ -586,7 +480,7 @@ void TimelineView::ask_for_values(bool visible) {
     Interest wanted;
     if (visible) {
         for (Site site : {Site::state_norm, Site::update_norm}) wanted.sites[static_cast<int>(site)] = true;
-        wanted.top = tint_ == Tint::entropy ? 1 : 0;
+        wanted.top = tracks_.tint() == Tint::entropy ? 1 : 0;
     }
     session_.set_interest(this, wanted);
 }

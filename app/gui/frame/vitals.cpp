@@ -1,12 +1,8 @@
 #include "app/gui/frame/vitals.h"
 
-#include <unistd.h>
 #include <QHBoxLayout>
 #include <QProgressBar>
 #include <cmath>
-#include <fstream>
-#include <sstream>
-#include <thread>
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
@@ -16,25 +12,7 @@
 
 namespace klp::gui {
 
-namespace {
-
-int64_t busy_ticks() {  // of this process, all threads
-    std::ifstream file("/proc/self/stat");
-    std::string line;
-    std::getline(file, line);
-    const size_t after = line.rfind(')');
-    if (after == std::string::npos) return 0;
-    std::istringstream rest(line.substr(after + 1));
-    std::string skip;
-    for (int i = 0; i < 11; ++i) rest >> skip;
-    int64_t user = 0, system = 0;
-    rest >> user >> system;
-    return user + system;
-}
-
-}  // namespace
-
-Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
+Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(session), machine_(new MachineLoad(session, this)) {
     setAccessibleName("Vitals");
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(4, 0, 4, 0);
@@ -70,6 +48,7 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     });
     connect(&session_, &Session::baseline_changed, this, &Vitals::refresh);
     connect(&timer_, &QTimer::timeout, this, &Vitals::refresh);
+    connect(machine_, &MachineLoad::sampled, this, &Vitals::refresh_load);
     timer_.start(100);
     refresh();
 }
@@ -114,9 +93,19 @@ void Vitals::refresh() {
     baseline_->setText(text(baseline));
     const ProcessMemory memory = process_memory();
     process_->setText(text("RAM " + bytes_text(memory.own) + " + " + bytes_text(memory.mapped) + " of files"));
-    const int64_t at = now_ns();
-    if (card && card->load && at - busy_at_ns_ > 900'000'000) {
-        const DeviceLoad gpu = card->load();
+    std::string telemetry;
+    if (!std::isnan(session_.telemetry_share())) telemetry = "telemetry " + percent_text(session_.telemetry_share());
+    if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
+    telemetry_->setText(text(telemetry));
+    timer_.setInterval(session_.busy() ? 100 : 1000);
+    fit();
+}
+
+void Vitals::refresh_load() {
+    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
+    const LoadSample& now = machine_->now();
+    if (now.gpu) {
+        const DeviceLoad& gpu = *now.gpu;
         std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));
         if (gpu.memory_used >= 0) line += "   " + bytes_text(gpu.memory_used) + " of " + bytes_text(gpu.memory_total);
         std::string more = "The GPU, as its driver says: time in kernels over the last moments, memory of all programs";
@@ -125,22 +114,10 @@ void Vitals::refresh() {
         if (gpu.celsius >= 0) more += "\n" + fixed(gpu.celsius, 0) + " °C";
         load_->setText(text(line));
         load_->setToolTip(text(more));
-        busy_ticks_ = busy_ticks(), busy_at_ns_ = at;
-    } else if (at - busy_at_ns_ > 900'000'000) {
-        const int64_t ticks = busy_ticks();
-        if (busy_at_ns_ > 0) {
-            const double seconds = double(at - busy_at_ns_) / 1e9, busy = double(ticks - busy_ticks_) / double(sysconf(_SC_CLK_TCK));
-            load_->setToolTip(QStringLiteral("CPU time of this program over the last second, of all cores"));
-            load_->setText(text("CPU " + percent_text(busy / seconds / std::max(1u, std::thread::hardware_concurrency()))));
-        }
-        busy_ticks_ = ticks, busy_at_ns_ = at;
+    } else if (!std::isnan(now.own)) {
+        load_->setToolTip(QStringLiteral("CPU time of this program over the last second, of all cores"));
+        load_->setText(text("CPU " + percent_text(now.own)));
     }
-    std::string telemetry;
-    if (!std::isnan(session_.telemetry_share())) telemetry = "telemetry " + percent_text(session_.telemetry_share());
-    if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
-    telemetry_->setText(text(telemetry));
-    timer_.setInterval(session_.busy() ? 100 : 1000);
-    fit();
 }
 
 }  // namespace klp::gui

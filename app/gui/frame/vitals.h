@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "app/gui/session/session.h"
+#include "app/gui/session/machine_load.h"
 
 class QProgressBar;
 
@@ -15,6 +15,7 @@ class Vitals : public QWidget {
     Q_OBJECT
 public:
     explicit Vitals(Session& session, QWidget* parent = nullptr);
+    const MachineLoad& load() const { return *machine_; }
     QSize minimumSizeHint() const override { return {0, QWidget::minimumSizeHint().height()}; }
 
 protected:
@@ -22,12 +23,13 @@ protected:
 
 private:
     void refresh();
+    void refresh_load();
     void fit();  // what matters most stays where there is little room
     Session& session_;
     Figure *speed_, *context_, *state_, *cache_, *baseline_, *process_, *load_, *telemetry_;
     QProgressBar* fullness_;
     QTimer timer_;
-    int64_t busy_ticks_ = 0, busy_at_ns_ = 0;
+    MachineLoad* machine_;
 };
 
 }  // namespace klp::gui

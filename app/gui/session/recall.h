@@ -27,10 +27,11 @@ public:
     // The chat whose line the engine stands at from now on; "": one that is not written.
     void set_file(const std::string& file);
     void take(const Retraced& event);
-    void keep();         // what is known of the line, beside the chat
-    void look();         // once a drain: whether something is missing
-    void begin();        // another model
-    void ask_anew() { given_up_ = false; }  // something has changed
+    void keep();                                        // what is known of the line, beside the chat
+    void look();                                        // once a drain: whether something is missing
+    void begin();                                       // another model
+    void set_aside() { asked_.reset(), looked_ = -1; }  // what was asked for will not be told
+    void ask_anew() { given_up_ = false; }              // something has changed
     enum class Now { nothing, working, waiting, stopped };
     Now now() const;  // of what is missing: it is being fed, will be when the model rests, or was stopped
     void wait_for_files() { files_.wait(); }

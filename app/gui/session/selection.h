@@ -30,6 +30,8 @@ public:
     int channel() const { return channel_; }
     int expert() const { return expert_; }
     std::pair<int64_t, int64_t> range() const { return range_; }  // positions [first, last), empty where equal
+    bool ranged() const { return range_.first < range_.second; }
+    bool in_range(int64_t position) const { return position >= range_.first && position < range_.second; }  // no range: false
 
     void set_token(int64_t position) { set(token_, position); }
     void set_layer(int layer);

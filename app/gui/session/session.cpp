@@ -6,8 +6,16 @@
 
 namespace klp::gui {
 
-Session::Session(std::unique_ptr<Run> run, QObject* parent)
-    : QObject(parent), run_(std::move(run)), speed_(std::numeric_limits<double>::quiet_NaN()), telemetry_(speed_) {
+namespace {
+constexpr int kFluent = 15, kEvery = 1000;  // pictures of a state a second: as they come, and where each token is looked at
+}
+
+Session::Session(std::unique_ptr<Run> run, QObject* parent, Valve::Clock clock)
+    : QObject(parent),
+      run_(std::move(run)),
+      valve_(trace_budget() / 2, std::move(clock)),
+      speed_(std::numeric_limits<double>::quiet_NaN()),
+      telemetry_(speed_) {
     connect(&selection_, &Selection::changed, this, [this] {
         trace_.look_at(selection_.token());
         recall_.ask_anew();
@@ -22,6 +30,8 @@ Session::~Session() = default;
 void Session::set_run(std::unique_ptr<Run> run) {
     run_->cancel();
     run_ = std::move(run);
+    aside_.reset();
+    valve_.forget();
     Event gone = Unloaded{};
     take(gone);
     Event empty = PhaseChanged{Phase::empty};
@@ -30,26 +40,73 @@ void Session::set_run(std::unique_ptr<Run> run) {
     emit drained();
 }
 
+void Session::set_aside(const std::function<std::unique_ptr<Run>(std::unique_ptr<Run>)>& make) {
+    aside_.emplace(Aside{std::move(trace_), phase_, memory_, snapshots_, states_, rolled_, selection_.token(), speed_, telemetry_});
+    trace_ = TraceStore();
+    run_->cancel();  // a retrace: what it has not read yet is asked for again
+    recall_.set_aside();
+    run_ = make(std::move(run_));
+    valve_.forget();
+    tick();
+}
+
+void Session::come_back(std::unique_ptr<Run> run) {
+    run_ = std::move(run);
+    valve_.forget();
+    Aside was = std::move(*std::exchange(aside_, std::nullopt));
+    trace_ = std::move(was.trace);
+    trace_.changed();
+    phase_ = was.phase, memory_ = was.memory, snapshots_ = was.snapshots, states_ = was.states;
+    rolled_ = was.rolled, speed_ = was.speed, telemetry_ = was.telemetry;
+    selection_.set_range(0, 0);
+    selection_.set_token(was.token < trace_.size() ? was.token : Selection::kNewest);
+    send_interest();
+    emit card_changed();
+    emit phase_changed();
+    emit snapshots_changed();
+    emit states_changed();
+    emit drained();
+}
+
 void Session::post(Command command) {
     if (auto* load = std::get_if<LoadModel>(&command)) load->states = states_folder_;
+    if (std::holds_alternative<LoadModel>(command) || std::holds_alternative<UnloadModel>(command)) valve_.open();
     if (!std::holds_alternative<AskCost>(command)) recall_.ask_anew();
     run_->post(std::move(command));
 }
 
+void Session::cancel() {
+    valve_.open();
+    run_->cancel();
+}
+
+void Session::set_pace(int pace) {
+    if (pace == valve_.pace()) return;
+    valve_.set_pace(pace);
+    send_interest();
+    emit pace_changed();
+}
+
+void Session::step() {
+    valve_.step();
+    tick();
+}
+
 // What this thread did since the last tick was drawing. While the engine computes on the same cores the next tick waits until that is a fortieth of the time.
-void Session::pace() {
+void Session::share_cores() {
     timespec t{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     const int64_t now = int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
     const int64_t spent = now - std::exchange(drawn_ns_, now);
-    const bool shares = live() && card()->device.name == "cpu" && (phase_.phase == Phase::decoding || phase_.phase == Phase::racing);
+    const bool shares = live() && card()->device.name == "cpu" && valve_.working() && (phase_.phase == Phase::decoding || phase_.phase == Phase::racing);
     const int interval = shares ? static_cast<int>(std::clamp<int64_t>(40 * spent / 1'000'000, 33, 250)) : 33;
     if (interval != timer_.interval()) timer_.setInterval(interval);
 }
 
 void Session::tick() {
-    pace();
-    std::vector<Event> events = run_->drain();
+    share_cores();
+    valve_.put(run_->drain());
+    std::vector<Event> events = valve_.take();
     for (Event& event : events) {
         emit event_seen(event);
         take(event);
@@ -79,6 +136,7 @@ void Session::take(Event& event) {
                 memory_ = {}, rolled_ = 0;
                 speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 selection_.set_token(Selection::kNewest);
+                selection_.set_range(0, 0);
                 const TraceShape& shape = trace_.shape();
                 selection_.fit({e.card->config.num_hidden_layers, shape.layers(Site::log_decay), shape.layers(Site::log_sum_exp), shape.kda_heads,
                                 shape.mla_heads, shape.key_dim});
@@ -87,6 +145,7 @@ void Session::take(Event& event) {
                 emit card_changed();
             } else if constexpr (std::is_same_v<T, Unloaded>) {
                 trace_.begin(nullptr);
+                selection_.set_range(0, 0);
                 memory_ = {}, rolled_ = 0;
                 speed_ = telemetry_ = std::numeric_limits<double>::quiet_NaN();
                 snapshots_ = {}, states_ = {};
@@ -100,6 +159,11 @@ void Session::take(Event& event) {
                 if (begins) window_ns_ = 0, window_tokens_ = 0;
                 emit phase_changed();
             } else if constexpr (std::is_same_v<T, PromptFed>) {
+                if (e.first < selection_.range().second) selection_.set_range(0, 0);  // its tokens become others
+                if (!live() && e.first < trace_.size()) {                             // a recording goes back
+                    window_ns_ = 0, window_tokens_ = 0, speed_ = std::numeric_limits<double>::quiet_NaN();
+                    if (e.first == 0) memory_ = {};
+                }
                 trace_.fed(e);
                 if (selection_.token() >= trace_.size()) selection_.set_token(Selection::kNewest);
                 emit prompt_fed(e);
@@ -186,6 +250,7 @@ void Session::send_interest() {
         all.top = std::max(all.top, i.top);
         if (i.state) all.state = i.state;
     }
+    all.pictures = valve_.pace() == Valve::kFull ? kFluent : kEvery;
     run_->watch(all);
     if (std::exchange(wanted_, all) != all) recall_.ask_anew();
 }

@@ -13,6 +13,7 @@
 #include "app/gui/session/recall.h"
 #include "app/gui/session/selection.h"
 #include "app/gui/session/trace_store.h"
+#include "app/gui/session/valve.h"
 #include "core/runs/run.h"
 
 namespace klp::gui {
@@ -27,18 +28,31 @@ struct Baseline {
 class Session : public QObject {
     Q_OBJECT
 public:
-    explicit Session(std::unique_ptr<Run> run, QObject* parent = nullptr);
+    explicit Session(std::unique_ptr<Run> run, QObject* parent = nullptr, Valve::Clock clock = now_ns);
     ~Session() override;
 
     // Another source of tokens (a recording, the engine again); everything shown begins anew.
     void set_run(std::unique_ptr<Run> run);
     Run& run() { return *run_; }
+    // Another run is shown for a while, which `make` makes around the one that runs. What is known of that one's talk stays as it is, and is there again after
+    // come_back() with the same run. Only while the model rests.
+    void set_aside(const std::function<std::unique_ptr<Run>(std::unique_ptr<Run>)>& make);
+    void come_back(std::unique_ptr<Run> run);
     void post(Command command);
     void set_states(std::string folder) { states_folder_ = std::move(folder); }  // where models that are loaded keep states on disk
-    void cancel() { run_->cancel(); }
+    void cancel();                                                               // what was made until now is shown
+
+    // How fast tokens are shown, in chat, lenses and timeline at once: tokens a second, Valve::kFull or Valve::kStep. The engine does not wait. A recording has
+    // a pace of its own.
+    void set_pace(int pace);
+    int pace() const { return valve_.pace(); }
+    void step();                                             // one token more
+    bool engine_rests() const { return !valve_.working(); }  // though what it made may not be shown yet
+    int64_t held_back() const { return valve_.waiting(); }   // tokens that were made and are not shown yet
 
     const RunCard* card() const { return trace_.card(); }  // null: no model
     bool live() const { return card() && card()->recorded.empty(); }
+    bool looks_back() const { return live() || (card() && aside_); }  // probes of any token and head are answered
     PhaseChanged phase() const { return phase_; }
     bool busy() const { return phase_.phase != Phase::empty && phase_.phase != Phase::ready; }
     const Loading& loading() const { return loading_; }
@@ -93,6 +107,7 @@ signals:
     void phase_changed();
     void loading_changed();
     void frozen_changed(bool on);
+    void pace_changed();
     void elsewhere_changed(bool on);
     void baseline_changed();
     void snapshots_changed();
@@ -116,11 +131,12 @@ signals:
 
 private:
     void take(Event& event);
-    void pace();
+    void share_cores();
     void measure_speed(const TokenMade& event);
     void send_interest();  // what all ask for together
 
     std::unique_ptr<Run> run_;
+    Valve valve_;
     QTimer timer_;
     TraceStore trace_;
     Selection selection_;
@@ -132,6 +148,16 @@ private:
     StatesKept states_;
     std::string states_folder_;
     int64_t rolled_ = 0;
+    struct Aside {
+        TraceStore trace;
+        PhaseChanged phase;
+        MemoryUse memory;
+        SnapshotsKept snapshots;
+        StatesKept states;
+        int64_t rolled = 0, token = Selection::kNewest;
+        double speed = 0, telemetry = 0;
+    };
+    std::optional<Aside> aside_;
     std::map<const void*, Interest> interests_;
     Interest wanted_;
     Recall recall_{*this, trace_};

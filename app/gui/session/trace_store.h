@@ -52,6 +52,7 @@ public:
     const std::vector<Candidate>& top(int64_t position) const;
     // Grows when tokens that had been looked at become others, or more is known of them: whoever reads only what is new reads anew.
     int64_t history() const { return history_; }
+    void changed() { ++history_; }  // it is looked at again after another one
     const TraceShape& shape() const { return shape_; }
     const RunCard* card() const { return card_.get(); }
     const std::shared_ptr<const RunCard>& shared_card() const { return card_; }
