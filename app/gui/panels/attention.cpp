@@ -188,7 +188,7 @@ protected:
         const Reads& any = kinds_[0].reads.shown() ? kinds_[0].reads : kinds_[1].reads;
         if (!any.shown()) return {};
         QString text = words::of(quoted(any.picture.position), read(kinds_[0]), read(kinds_[1]));
-        if (!session.live()) return text;
+        if (!session.looks_back()) return text;
         if (session.phase().phase == Phase::probing)
             text += " " +
                     tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), QString::fromStdString(plural(session.phase().total, "token")));
@@ -274,8 +274,8 @@ private:
             kind.reads.bound = kind.implicit && card && card->config.kda_key_dim > 0 ? 1 / std::sqrt(static_cast<float>(card->config.kda_key_dim)) : 1;
             for (QWidget* w : {static_cast<QWidget*>(kind.name), static_cast<QWidget*>(kind.layer), static_cast<QWidget*>(kind.head)})
                 w->setVisible(kind.layer->count() > 0);
-            kind.layer->setEnabled(session.live());
-            kind.layer->setToolTip(session.live() || !card ? "" : "A recording has the layers that were looked at when it was made");
+            kind.layer->setEnabled(session.looks_back());
+            kind.layer->setToolTip(session.looks_back() || !card ? "" : "A recording has the layers that were looked at when it was made");
         }
     }
     // A recording has the heads that were looked at when it was made.
@@ -283,7 +283,7 @@ private:
         for (Kind& kind : kinds_) {
             const Head at = kind.implicit ? session.selection().state() : session.selection().cache();
             const auto head = static_cast<size_t>(at.head);
-            if (!session.live() && (head >= kind.heads.size() || kind.heads[head].weights.empty() || kind.heads[head].layer != at.layer)) continue;
+            if (!session.looks_back() && (head >= kind.heads.size() || kind.heads[head].weights.empty() || kind.heads[head].layer != at.layer)) continue;
             if (const int layer = kind.layer->findData(at.layer); layer >= 0) kind.layer->setCurrentIndex(layer), kind.head->setCurrentIndex(at.head);
         }
     }
@@ -300,8 +300,8 @@ private:
     }
 
     void ask() {
-        if (!session.live() || frozen() || session.frozen() || session.trace().size() == 0) return;
-        if (session.phase().phase != Phase::ready && session.phase().phase != Phase::probing) return;
+        if (!session.looks_back() || frozen() || session.frozen() || session.trace().size() == 0) return;
+        if (session.phase().phase != Phase::ready && session.phase().phase != Phase::probing && !session.engine_rests()) return;
         for (Kind& kind : kinds_) {
             if (kind.layer->count() == 0) continue;
             const Place place = wanted(kind);
@@ -316,7 +316,7 @@ private:
     void take(const AttentionPicture& picture) {
         Kind& kind = kinds_[picture.implicit ? 1 : 0];
         if (frozen() || picture.weights.empty()) return;
-        if (session.live()) {
+        if (session.looks_back()) {
             if (!kind.asked || kind.asked->layer != picture.layer || (kind.asked->head >= 0 && kind.asked->head != picture.head)) return;
             kind.answered = kind.asked;
         } else {
@@ -328,7 +328,7 @@ private:
             kind.heads.clear();
         kind.heads.resize(static_cast<size_t>(kind.head->count()));
         kind.heads[static_cast<size_t>(picture.head)] = picture;
-        if (!session.live() && kind.heads[static_cast<size_t>(kind.head->currentIndex())].weights.empty()) kind.head->setCurrentIndex(picture.head);
+        if (!session.looks_back() && kind.heads[static_cast<size_t>(kind.head->currentIndex())].weights.empty()) kind.head->setCurrentIndex(picture.head);
         drawn_ = false;
         refresh_soon();
     }
@@ -336,7 +336,7 @@ private:
     QString why_empty() const {
         if (!session.card()) return "Load a model and ask it something: this lens shows which of the past tokens a head reads.";
         if (!kinds_[0].heads.empty() || !kinds_[1].heads.empty()) return {};
-        if (!session.live()) return "This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.";
+        if (!session.looks_back()) return "This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.";
         if (session.trace().size() == 0) return "Ask something: this lens shows which of the past tokens a head reads.";
         if (session.phase().phase == Phase::probing)
             return QString("Feeding the past again to look at it: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
@@ -361,7 +361,7 @@ private:
             kind.bars->set_tokens(tokens());
             kind.strongest = -1;
             if (!reads.shown()) {
-                kind.caption->setText(kind.name->text() + (session.live() ? ": …" : ": not in this recording"));
+                kind.caption->setText(kind.name->text() + (session.looks_back() ? ": …" : ": not in this recording"));
                 continue;
             }
             int64_t& strongest = kind.strongest = reads.picture.first;

@@ -49,6 +49,7 @@ public:
 
 protected:
     void refresh() override;
+    bool takes_range() const override { return true; }
     QString in_words() const override;
     std::vector<KeyItem> key() const override;
 
@@ -67,6 +68,7 @@ private:
     float fed(const Place& at) const;                      // its half-life over the tokens that were fed
     int64_t first_message() const;                         // the last position that was fed before the first answer; -1: none
     void follow_fed();
+    bool over_range() const { return session.selection().ranged() && view() != waterfall && over_.tokens() > 0 && !over_.sums().empty(); }
     QString said(const Place& at) const;
     QString why_nothing() const;
     void show_map(std::span<const float> gates);
@@ -87,6 +89,7 @@ private:
     LineChart* left_;  // what is left of the pinned token
     QString plot_line_;
     Retention retention_;
+    FedDecay over_;            // the chosen range
     FedDecay fed_, since_;     // until the token shown; and until now, behind the pinned token or the first message
     std::vector<float> mean_;  // log decay of each channel over what was fed
     QString since_what_;       // what `since_` began behind
@@ -96,8 +99,9 @@ private:
     Head at_;
     int64_t token_ = -1;  // whose gates are shown
     bool view_chosen_ = false;
-    int columns_ = 0;  // of the waterfall
-    QString labels_;   // what the map's labels say
+    int64_t shown_from_ = 0, shown_ = 0;  // tokens of the waterfall
+    int columns_ = 0;                     // of it, with room for more
+    QString labels_;                      // what the map's labels say
 };
 
 DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
@@ -243,12 +247,18 @@ DecayPanel::Place DecayPanel::place(int row, int column) const {
         case heads:
             return {layer(row / shape.kda_heads), row % shape.kda_heads, column, token_};
         default:
-            return {at_.layer, at_.head, row, window_.first() + column};
+            return {at_.layer, at_.head, row, shown_from_ + column};
     }
 }
 
 float DecayPanel::log_decay(const Place& at) const {
     const TraceShape& shape = session.trace().shape();
+    if (over_range() && at.token == token_) {  // the mean of g, which is what the range left of a channel
+        const auto mean = [&](int head) { return static_cast<float>(over_.sums()[index(at.layer, head, at.channel)] / static_cast<double>(over_.tokens())); };
+        float most = mean(std::max(0, at.head));
+        for (int h = 1; at.head < 0 && h < shape.kda_heads; ++h) most = std::max(most, mean(h));
+        return most;
+    }
     const auto values = shape.of(Site::log_decay, at.layer, session.trace().readings(at.token));
     if (values.empty()) return kUnknown;
     const auto of_head = [&](int head) { return values[static_cast<size_t>(head * shape.key_dim + at.channel)]; };
@@ -293,12 +303,19 @@ void DecayPanel::follow_fed() {
         // Where the gates of some tokens are not known, it begins behind those.
         if (since_.first() > after + 1 && since_.tokens() > 0) since_what_ = token_name(session, since_.first() - 1);
     }
+    if (const auto [first, last] = session.selection().range(); first < last)
+        whole = over_.follow(trace, first - 1, std::min(last - 1, trace.newest_readings())) && whole;
     if (!whole) refresh_soon();
 }
 
 QString DecayPanel::in_words() const {
     if (map_->rows() == 0) return {};
     const TraceShape& shape = session.trace().shape();
+    if (over_range()) {
+        HalfLifeCounts all;
+        all.add(mean_);
+        return tr("Over them the median half-life of %1 is %2 tokens.").arg(QString::fromStdString(plural(all.total, "channel")), half_life_text(all.median()));
+    }
     const auto& kda = shape.layers(Site::log_decay);
     const auto in_layer = static_cast<size_t>(shape.width(Site::log_decay));
     if (since_what_.isEmpty()) {
@@ -386,7 +403,11 @@ void DecayPanel::refresh() {
     if (!held() || fed_.sums().empty()) follow_fed();
     map_->set_scale(scale_of(gate()));
     auto gates = readings.subspan(static_cast<size_t>(shape.offset(Site::log_decay, kda[0])), kda.size() * static_cast<size_t>(shape.width(Site::log_decay)));
-    if (gate() == Gate::fed) {
+    if (over_range()) {
+        mean_.assign(gates.size(), kUnknown);
+        for (size_t i = 0; i < mean_.size(); ++i) mean_[i] = static_cast<float>(over_.sums()[i] / static_cast<double>(over_.tokens()));
+        gates = mean_;
+    } else if (gate() == Gate::fed) {
         mean_.assign(gates.size(), kUnknown);
         if (fed_.end() == token_ + 1)
             for (size_t i = 0; i < mean_.size(); ++i) mean_[i] = static_cast<float>(fed_.sums()[i] / static_cast<double>(std::max<int64_t>(1, fed_.tokens())));
@@ -408,8 +429,9 @@ void DecayPanel::show_counts(std::span<const float> gates) {
     HalfLifeCounts all, one;
     all.add(gates);
     one.add(gates.subspan(index(at_.layer, at_.head, 0), static_cast<size_t>(session.trace().shape().key_dim)));
-    const QString when =
-        gate() == Gate::fed ? tr("over %1").arg(QString::fromStdString(plural(fed_.tokens(), "token"))) : tr("at %1").arg(token_name(session, token_));
+    const QString when = over_range()          ? tr("over the %1 chosen").arg(QString::fromStdString(plural(over_.tokens(), "token")))
+                         : gate() == Gate::fed ? tr("over %1").arg(QString::fromStdString(plural(fed_.tokens(), "token")))
+                                               : tr("at %1").arg(token_name(session, token_));
     plot_->set_counts(all, one,
                       tr("%1 %2, median %3 tokens; line: layer %4, head %5")
                           .arg(QString::fromStdString(plural(all.total, "channel")), when, half_life_text(all.median()))
@@ -498,29 +520,33 @@ void DecayPanel::show_waterfall() {
         });
     }
     if (window_.size() == 0 || !held()) window_.follow(session.trace());
-    columns_ = static_cast<int>(stepped(window_.size()));
+    auto [first, end] = std::pair(window_.first(), window_.end());
+    if (const auto [from, to] = session.selection().range(); std::max(from, first) < std::min(to, end)) first = std::max(from, first), end = std::min(to, end);
+    shown_from_ = first, shown_ = end - first;
+    columns_ = static_cast<int>(stepped(end - first));
     const Gate what = gate();
     std::vector<float> values(static_cast<size_t>(channels) * static_cast<size_t>(columns_), HeatMap::kBlank);
-    for (int64_t p = window_.first(); p < window_.end(); ++p) {
+    for (int64_t p = first; p < end; ++p) {
         const auto row = window_.row(p);
-        for (size_t c = 0; c < row.size(); ++c) values[c * static_cast<size_t>(columns_) + static_cast<size_t>(p - window_.first())] = shown(what, row[c]);
+        for (size_t c = 0; c < row.size(); ++c) values[c * static_cast<size_t>(columns_) + static_cast<size_t>(p - first)] = shown(what, row[c]);
     }
-    const int64_t first = window_.first(), end = window_.end(), step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
+    const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
     if (relabels(QString("waterfall %1 %2 %3 %4 %5").arg(at_.layer).arg(at_.head).arg(columns_).arg(first).arg((end - 1) / step)))
-        map_->set_labels(
-            [](int i) { return QString::number(i); },
-            [first, step, end](int i) { return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString(); },
-            "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
+        map_->set_labels([](int i) { return QString::number(i); },
+                         [first = first, step, end = end](int i) {
+                             return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString();
+                         },
+                         "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
     map_->set_groups({});
     map_->set_values(channels, columns_, std::move(values));
-    const bool inside = token_ >= window_.first() && token_ < window_.end();
-    map_->set_chosen(inside ? std::clamp(session.selection().channel(), 0, channels - 1) : -1, inside ? static_cast<int>(token_ - window_.first()) : -1);
+    const bool inside = token_ >= first && token_ < end;
+    map_->set_chosen(inside ? std::clamp(session.selection().channel(), 0, channels - 1) : -1, inside ? static_cast<int>(token_ - first) : -1);
 }
 
 TableData DecayPanel::table() const {
     TableData data;
     data.columns = {"token", "layer", "head", "channel", "g", "α", "half-life (tokens)", "half-life over what was fed (tokens)"};
-    const int columns = view() == waterfall ? static_cast<int>(window_.size()) : map_->columns();
+    const int columns = view() == waterfall ? static_cast<int>(shown_) : map_->columns();
     for (int row = 0; row < map_->rows(); ++row)
         for (int column = 0; column < columns; ++column) {
             const Place at = place(row, column);

@@ -19,11 +19,15 @@ void ExpertLoad::begin(const TraceShape& shape) {
     });
 }
 
-void ExpertLoad::count(int64_t tokens) {
+void ExpertLoad::count(int64_t tokens) { count(window_.first(), window_.end(), tokens); }
+
+void ExpertLoad::count(std::pair<int64_t, int64_t> range) { count(range.first, range.second, window_.size()); }
+
+void ExpertLoad::count(int64_t first, int64_t last, int64_t most) {
     tokens_ = 0;
     std::fill(counts_.begin(), counts_.end(), 0);
     if (layers_.empty()) return;
-    for (int64_t p = window_.end() - 1; p >= window_.first() && tokens_ < tokens; --p) {
+    for (int64_t p = std::min(last, window_.end()) - 1; p >= std::max(first, window_.first()) && tokens_ < most; --p) {
         const std::span<const float> row = window_.row(p);
         if (std::isnan(row[0])) continue;  // nobody asked for picks then
         ++tokens_;

@@ -13,6 +13,7 @@ public:
     void follow(const TraceStore& trace) { window_.follow(trace); }
     // Counts the last `tokens` tokens that have picks, of those that are kept.
     void count(int64_t tokens);
+    void count(std::pair<int64_t, int64_t> range);  // those of [first, last) that are kept
 
     int64_t tokens() const { return tokens_; }  // that were counted
     int layers() const { return static_cast<int>(layers_.size()); }
@@ -29,6 +30,7 @@ public:
     Imbalance imbalance(int row) const;
 
 private:
+    void count(int64_t first, int64_t last, int64_t most);
     TokenWindow window_{kKept};
     std::vector<int> layers_;
     int experts_ = 0, top_k_ = 0;

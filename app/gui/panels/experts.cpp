@@ -87,7 +87,12 @@ protected:
     void refresh() override {
         const RunCard* card = session.card();
         load_.follow(session.trace());
-        load_.count(window_->currentData().toLongLong());
+        const Selection& selected = session.selection();
+        if (selected.ranged())
+            load_.count(selected.range());
+        else
+            load_.count(window_->currentData().toLongLong());
+        window_->setEnabled(!selected.ranged());
         const int rows = load_.layers(), experts = load_.experts();
         const bool some = load_.tokens() > 0;
         map_->set_empty(!card                         ? "Load a model to see which experts its tokens meet."
@@ -111,6 +116,7 @@ protected:
         draw_imbalance(rows);
     }
 
+    bool takes_range() const override { return true; }
     QString in_words() const override {
         if (load_.tokens() == 0 || load_.layers() == 0) return {};
         words::Experts w{.tokens = load_.tokens(), .layer = load_.layer(0), .experts = load_.layers() * load_.experts()};

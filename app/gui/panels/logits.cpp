@@ -8,6 +8,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
@@ -15,6 +16,7 @@
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/words.h"
+#include "app/gui/session/range.h"
 
 namespace klp::gui {
 
@@ -184,10 +186,13 @@ protected:
         const Theme& t = theme();
         std::vector<QList<QPointF>> runs;  // a line over each answer: nothing was chosen between them
         bool goes_on = false;
-        const int64_t end = trace.size(), last = at_ >= 0 && at_ < end - kTrack ? at_ + kTrack / 2 : end, first = std::max<int64_t>(0, last - kTrack);
+        const int64_t end = trace.size();
+        int64_t last = at_ >= 0 && at_ < end - kTrack ? at_ + kTrack / 2 : end, first = std::max<int64_t>(0, last - kTrack);
+        if (session.selection().ranged()) std::tie(first, last) = session.selection().range();
+        const int64_t step = std::max<int64_t>(1, (last - first) / kTrack);  // of a long range some are left out, never the largest
         double high = 1;
-        for (int64_t p = first; p < std::min(last, end); ++p) {
-            const double e = double(trace.row(p).entropy);
+        for (int64_t p = first; p < std::min(last, end); p += step) {
+            const double e = range_values({p, p + step}, end, [&](int64_t i) { return double(trace.row(i).entropy); }).most;
             if (!std::isnan(e)) {
                 if (!goes_on) runs.emplace_back();
                 runs.back() << QPointF(double(p), e);
@@ -208,7 +213,16 @@ protected:
         entropy_->set_marks(std::move(marks));
     }
 
+    bool takes_range() const override { return true; }
     QString in_words() const override {
+        if (session.selection().ranged()) {
+            const TraceStore& trace = session.trace();
+            const RangeValues all =
+                range_values(session.selection().range(), trace.size(), [&](int64_t p) { return trace.row(p).made ? double(trace.row(p).entropy) : NAN; });
+            if (all.count == 0) return tr("No entropy is known of them.");
+            return tr("Entropy: mean %1 nats over %2, the largest %3 at token %4.")
+                .arg(text_of(fixed(all.mean, 2)), text_of(plural(all.count, "choice")), text_of(fixed(all.most, 2)), text_of(grouped(all.at)));
+        }
         if (rows_empty() || at_ < 0 || at_ >= session.trace().size()) return {};
         const TokenRow& row = session.trace().row(at_);
         words::Logits w{

@@ -23,6 +23,8 @@
 #include <QSvgGenerator>
 #endif
 
+#include "app/gui/session/range.h"
+
 namespace klp::gui {
 
 namespace {
@@ -181,7 +183,11 @@ void Panel::update_head() {
         still && still_->styleSheet() != look)
         still_->setStyleSheet(look);
     if (!in_sight()) return;
-    const QString text = in_words();
+    QString text = in_words();
+    if (takes_range() && session.selection().ranged()) {
+        const QString range = range_text(session.trace(), session.selection().range());
+        text = text.isEmpty() ? range : range + ".  " + text;
+    }
     sentence_->set(text.isEmpty() ? tr(info_.about) : text);
     key_->set(key());
 }

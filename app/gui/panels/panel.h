@@ -65,6 +65,7 @@ protected:
     virtual void refresh() = 0;
     // Of what refresh() has drawn; "": what the lens is for.
     virtual QString in_words() const { return {}; }
+    virtual bool takes_range() const { return false; }  // refresh() and in_words() are of the chosen range, where there is one
     virtual std::vector<KeyItem> key() const { return {}; }
     // Call when what interest() says has changed.
     void interest_changed();

@@ -18,6 +18,7 @@
 #include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/token_window.h"
 #include "app/gui/panels/words.h"
+#include "app/gui/session/range.h"
 
 namespace klp::gui {
 
@@ -62,6 +63,7 @@ public:
 
 protected:
     void refresh() override;
+    bool takes_range() const override { return true; }
     QString in_words() const override;
     std::vector<KeyItem> key() const override;
 
@@ -85,6 +87,7 @@ private:
     void show_matrix();
     void show_spectrum();
     void show_norms();
+    std::pair<int64_t, int64_t> shown_norms() const;  // positions
     void show_lines();
     void begin();
 
@@ -268,7 +271,7 @@ std::optional<StatePanel::Place> StatePanel::pinned() const {
 void StatePanel::ask_past() {
     const auto place = pinned();
     if (!place || place == asked_past_ || held()) return;
-    if (session.live() && session.busy() && session.phase().phase != Phase::probing) return;
+    if (session.live() && session.busy() && session.phase().phase != Phase::probing && !session.engine_rests()) return;
     asked_past_ = place;
     session.post(ProbeState{place->head.layer, place->head.head, place->token});
 }
@@ -366,6 +369,18 @@ void StatePanel::refresh() {
 }
 
 QString StatePanel::in_words() const {
+    if (const auto head = kda_head(session); head && session.selection().ranged()) {
+        const TraceStore& trace = session.trace();
+        const RangeValues all = range_values(session.selection().range(), trace.size(), [&](int64_t p) {
+            const auto norms = trace.shape().of(Site::state_norm, head->layer, trace.readings(p));
+            return static_cast<size_t>(head->head) < norms.size() ? double(norms[static_cast<size_t>(head->head)]) : NAN;
+        });
+        if (all.count == 0) return tr("No norm is known of them.");
+        return tr("Norm of the state of layer %1, head %2: mean %3, the largest %4 at token %5.")
+            .arg(head->layer)
+            .arg(head->head)
+            .arg(QString::fromStdString(short_number(all.mean)), QString::fromStdString(short_number(all.most)), QString::fromStdString(grouped(all.at)));
+    }
     if (drawn_.empty() || spectrum_->spectrum().values.empty()) return {};
     const Spectrum& s = spectrum_->spectrum();
     words::State w{.layer = drawn_.head.layer,
@@ -445,6 +460,13 @@ void StatePanel::show_spectrum() {
     spectrum_->set_spectrum(spectrum(drawn_.values, drawn_.rows, drawn_.columns));
 }
 
+// The last tokens, or those of the chosen range that are among them.
+std::pair<int64_t, int64_t> StatePanel::shown_norms() const {
+    const auto [first, last] = session.selection().range();
+    const std::pair<int64_t, int64_t> shown{std::max(first, window_.first()), std::min(last, window_.end())};
+    return session.selection().ranged() && shown.first < shown.second ? shown : std::pair(window_.first(), window_.end());
+}
+
 void StatePanel::show_norms() {
     const auto head = kda_head(session);
     if (!head) {
@@ -476,14 +498,15 @@ void StatePanel::show_norms() {
         s.name = all ? QString("Layer %1").arg(layers[static_cast<size_t>(i)]) : QString("Head %1").arg(i);
         s.state.reserve(static_cast<size_t>(window_.size())), s.update.reserve(static_cast<size_t>(window_.size()));
     }
-    for (int64_t p = window_.first(); p < window_.end(); ++p) {
+    const auto [first, end] = shown_norms();
+    for (int64_t p = first; p < end; ++p) {
         const auto row = window_.row(p);
         for (size_t i = 0; i < series.size(); ++i) series[i].state.push_back(row[i]), series[i].update.push_back(row[i + series.size()]);
     }
     const QString missing = session.trace().size() > 0 ? session.why_missing(tr("The norms")) : QString();
     norms_->set_empty(missing.isEmpty() ? tr("The norms of each token come with the next message.") : missing);
     const int chosen = all ? static_cast<int>(std::lower_bound(layers.begin(), layers.end(), head->layer) - layers.begin()) : head->head;
-    norms_->set_series(std::move(series), window_.first(), chosen, session.selection().token(), std::exchange(rescale_, false));
+    norms_->set_series(std::move(series), first, chosen, session.selection().token(), std::exchange(rescale_, false));
 }
 
 void StatePanel::show_lines() {
