@@ -129,7 +129,7 @@ void add_template(CLI::App& app, EngineOptions& o) {
 // A model that another program serves. `without`: options that have no use then.
 void add_served(CLI::App& app, ServedFlags& o, std::initializer_list<const char*> without) {
 #if KLP_HUB
-    auto* url = app.add_option("--url", o.url, "a server of OpenAI's API instead of a model here, such as http://127.0.0.1:8080/v1");
+    auto* url = names("URL", app.add_option("--url", o.url, "a server of OpenAI's API instead of a model here, such as http://127.0.0.1:8080/v1"));
     app.add_option("--served-model", o.model, "which of its models, where it has several")->needs(url);
     app.add_option("--api-key-env", o.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set")->needs(url);
     names("SHAPE", app.add_option("--served-shape", o.shape, "a named shape or a config.json: memory is computed from it"))->needs(url);
@@ -316,7 +316,8 @@ int run(int argc, char** argv) {
     for (const char* name : {"--model", "--device", "--threads", "--shape", "--dtype", "--contexts", "--memory", "--limit"}) from->excludes(name);
     sub->add_flag("--reference", sweep.reference, "beside it, what the Kimi Linear report published");
 #if KLP_HUB
-    auto* urls = sub->add_option("--url", sweep.urls, "a server of OpenAI's API instead of a model here; again for a second one beside it")->take_all();
+    auto* urls =
+        names("URL", sub->add_option("--url", sweep.urls, "a server of OpenAI's API instead of a model here; again for a second one beside it"))->take_all();
     sub->add_option("--served-model", sweep.served_models, "which of its models, where it has several; again for the second server")->take_all()->needs(urls);
     sub->add_option("--api-key-env", sweep.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set")->needs(urls);
     sub->add_option("--concurrency", sweep.at_once, "requests at once, with commas between")->capture_default_str()->needs(urls);

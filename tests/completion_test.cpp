@@ -72,11 +72,9 @@ Heard hear(const std::string& bytes, size_t cut = 7, int64_t calls = 0) {
         for (const ServedPiece& p : pieces) out.text += p.text, out.reasoning += p.reasoning, out.tokens += static_cast<int>(p.tokens.size());
     };
     for (size_t at = 0; at < bytes.size() && out.trouble.empty(); at += cut) {
-        const auto pieces = listener.push(std::string_view(bytes).substr(at, cut));
-        if (pieces)
-            take(*pieces);
-        else
-            out.trouble = pieces.error().message;
+        std::vector<ServedPiece> pieces;
+        if (const auto heard = listener.push(std::string_view(bytes).substr(at, cut), pieces); !heard) out.trouble = heard.error().message;
+        take(pieces);
     }
     std::vector<ServedPiece> rest;
     const auto finished = listener.finish(rest);
@@ -139,13 +137,14 @@ TEST(AnswerListener, LogProbabilitiesBecomeProbabilities) {
                               "-0.6931471806}]}]}, \"finish_reason\": \"length\""));
     EXPECT_EQ(h.tokens, 1);
     AnswerListener listener;
-    const auto pieces = listener.push(said("{\"content\": \"\"}",
-                                           ", \"logprobs\": {\"content\": [{\"token\": \"?\", \"logprob\": -0.6931471806, \"bytes\": [195], "
-                                           "\"top_logprobs\": [{\"token\": \"b\", \"logprob\": -9999}, {\"token\": \"?\", \"bytes\": [195], "
-                                           "\"logprob\": -0.6931471806}]}]}"));
-    ASSERT_TRUE(pieces);
-    ASSERT_EQ(pieces->size(), 1u);
-    const ServedToken& token = (*pieces)[0].tokens[0];
+    std::vector<ServedPiece> pieces;
+    ASSERT_TRUE(listener.push(said("{\"content\": \"\"}",
+                                   ", \"logprobs\": {\"content\": [{\"token\": \"?\", \"logprob\": -0.6931471806, \"bytes\": [195], "
+                                   "\"top_logprobs\": [{\"token\": \"b\", \"logprob\": -9999}, {\"token\": \"?\", \"bytes\": [195], "
+                                   "\"logprob\": -0.6931471806}]}]}"),
+                              pieces));
+    ASSERT_EQ(pieces.size(), 1u);
+    const ServedToken& token = pieces[0].tokens[0];
     EXPECT_EQ(token.bytes, "\xC3");
     EXPECT_NEAR(token.probability, 0.5, 1e-6);
     EXPECT_EQ(token.top[0].first, "\xC3");
@@ -164,7 +163,7 @@ TEST(AnswerListener, WhatIsWrongIsASentence) {
     EXPECT_THAT(hear(begun + "data: <html>\n\n").trouble, HasSubstr("is not valid JSON"));
     EXPECT_THAT(hear("data: {\"hello\": 1}\n\n").trouble, HasSubstr("no choices"));
     EXPECT_THAT(hear("data: [1]\n\n").trouble, HasSubstr("no choices"));
-    EXPECT_EQ(hear(begun + "data: {\"error\": \"x\"}\n\n").text, "Hel");
+    for (size_t cut : {1, 7, 1000}) EXPECT_EQ(hear(begun + "data: {\"error\": \"x\"}\n\n", cut).text, "Hel");
     for (const std::string odd :
          {"{\"choices\": [7, null, {\"delta\": 3}, {\"delta\": {\"content\": 3, \"tool_calls\": {}}}, {\"delta\": {\"tool_calls\": [1]}}]}",
           "{\"choices\": [{\"logprobs\": {\"content\": [1, {\"bytes\": [999], \"token\": 3, \"top_logprobs\": [null]}]}}], \"usage\": 3}",
@@ -174,10 +173,9 @@ TEST(AnswerListener, WhatIsWrongIsASentence) {
 
 TEST(AnswerListener, AnAnswerThatIsNotStreamedIsOneToo) {
     AnswerListener listener;
-    const auto pieces =
-        listener.take("{\"choices\": [{\"message\": {\"content\": \"all at once\"}, \"finish_reason\": \"stop\"}], \"usage\": {\"completion_tokens\": 3}}");
-    ASSERT_TRUE(pieces);
-    std::vector<ServedPiece> rest;
+    std::vector<ServedPiece> pieces, rest;
+    ASSERT_TRUE(listener.take(
+        "{\"choices\": [{\"message\": {\"content\": \"all at once\"}, \"finish_reason\": \"stop\"}], \"usage\": {\"completion_tokens\": 3}}", pieces));
     EXPECT_TRUE(listener.finish(rest));
     EXPECT_EQ(listener.answer().text, "all at once");
     EXPECT_EQ(listener.answer().tokens, 3);

@@ -66,12 +66,12 @@ struct Hearing {
     const OnPiece* on_piece = nullptr;
     std::optional<Error> wrong;  // in what came
 
-    void hear(const Result<std::vector<ServedPiece>>& pieces) {
-        if (!pieces) {
-            wrong = pieces.error();
-            return;
-        }
-        for (const ServedPiece& piece : *pieces) {
+    // `what`: push, take or finish of the listener.
+    template <class What>
+    void hear(const What& what) {
+        std::vector<ServedPiece> pieces;
+        if (const Result<void> heard = what(pieces); !heard && !wrong) wrong = heard.error();
+        for (const ServedPiece& piece : pieces) {
             const int64_t now = now_ns();
             if (reply.times.first_ns == 0)
                 reply.times.first_ns = now;
@@ -100,7 +100,7 @@ Result<std::vector<ServedReply>> hear_all(const Server& server, const std::vecto
         h->on_piece = on_piece;
         h->request = {.url = url, .key = server.key, .body = completion_body(r), .silence_s = kPatience};
         h->request.on_bytes = [heard = h.get()](std::string_view bytes) {
-            heard->hear(heard->listener.push(bytes));
+            heard->hear([&](auto& out) { return heard->listener.push(bytes, out); });
             return !heard->wrong && !heard->listener.done();
         };
         lines.push_back(h->request);
@@ -121,17 +121,16 @@ Result<std::vector<ServedReply>> hear_all(const Server& server, const std::vecto
             if (reply.status == 200 && !body.empty() && reply.type != "text/html") {
                 // A whole answer, or events of a server that does not say that they are some.
                 if (const size_t first = body.find_first_not_of(" \r\n"); first != body.npos && body[first] == '{')
-                    h.hear(h.listener.take(body));
+                    h.hear([&](auto& out) { return h.listener.take(body, out); });
                 else
-                    h.hear(h.listener.push(body));
+                    h.hear([&](auto& out) { return h.listener.push(body, out); });
             }
             trouble = refusal_of(server, url, reply);
             if (!trouble && h.wrong) trouble = Error{Error::failure, url + ": " + without_key(server, h.wrong->message)};
         }
-        std::vector<ServedPiece> rest;
-        const auto finished = h.listener.finish(rest);
-        h.hear(std::move(rest));
-        if (!finished && !trouble) trouble = Error{Error::failure, url + ": " + without_key(server, finished.error().message)};
+        const bool well = !trouble && !h.wrong;
+        h.hear([&](auto& out) { return h.listener.finish(out); });
+        if (well && h.wrong) trouble = Error{Error::failure, url + ": " + without_key(server, h.wrong->message)};
         h.reply.times.begun_ns = begun, h.reply.times.ended_ns = now_ns();
         h.reply.answer = h.listener.answer();
         h.reply.trouble = std::move(trouble);

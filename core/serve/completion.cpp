@@ -118,20 +118,18 @@ std::string completion_body(const ServedRequest& r) {
     return out.dump(-1, ' ', false, ServedJson::error_handler_t::replace);
 }
 
-Result<std::vector<ServedPiece>> AnswerListener::push(std::string_view bytes) {
-    std::vector<ServedPiece> out;
+Result<void> AnswerListener::push(std::string_view bytes, std::vector<ServedPiece>& out) {
     const auto whole = events_.push(bytes);
     if (!whole) return fail(Error::failure, "an event of the stream is larger than 16 MiB");
     for (const std::string& data : *whole)
-        if (auto read = event(data, out); !read) return tl::unexpected(read.error());
-    return out;
+        if (auto read = event(data, out); !read) return read;
+    return {};
 }
 
-Result<std::vector<ServedPiece>> AnswerListener::take(std::string_view body) {
-    std::vector<ServedPiece> out;
-    if (auto read = event(body, out); !read) return tl::unexpected(read.error());
+Result<void> AnswerListener::take(std::string_view body, std::vector<ServedPiece>& out) {
+    if (auto read = event(body, out); !read) return read;
     done_ = true;
-    return out;
+    return {};
 }
 
 Result<void> AnswerListener::finish(std::vector<ServedPiece>& rest) {

@@ -59,8 +59,9 @@ class AnswerListener {
 public:
     // `calls`: of tools, that the talk has had before; the numbers of new ones follow.
     explicit AnswerListener(int64_t calls = 0) : calls_before_(calls) {}
-    Result<std::vector<ServedPiece>> push(std::string_view bytes);  // of the stream
-    Result<std::vector<ServedPiece>> take(std::string_view body);   // a whole answer of a server that does not stream
+    // Each appends what it hears, in front of an error too.
+    Result<void> push(std::string_view bytes, std::vector<ServedPiece>& out);  // of the stream
+    Result<void> take(std::string_view body, std::vector<ServedPiece>& out);   // a whole answer of a server that does not stream
     // After the last byte: what was held back, and an Error where the answer's end is missing.
     Result<void> finish(std::vector<ServedPiece>& rest);
     const ServedAnswer& answer() const { return answer_; }

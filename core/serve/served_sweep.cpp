@@ -32,7 +32,7 @@ struct Contestant {
     const ServedModel* model;
     std::string name;                                         // "first" or "second", where there are two
     std::vector<std::pair<std::string, int64_t>> words = {};  // and tokens
-    int64_t around = 0;                                       // tokens of the template
+    int64_t around = 0;                                       // tokens of the template and of the first word, which has no blank in front
     std::mt19937_64 dice{std::random_device{}()};
     double slowest_second_a_token = 0;  // of a prompt
     bool left_out = false;
@@ -46,13 +46,12 @@ struct Contestant {
     }
     // A prompt of so many tokens; nearly so where no word is one token.
     std::string prompt(int64_t tokens) {
-        std::string text;
-        int64_t left = tokens - around;
-        while (left > 0) {
-            const auto& [word, cost] = words[static_cast<size_t>(dice() % words.size())];
-            const auto& chosen = cost <= left ? word : words.front().first;  // the cheapest comes first
-            text += (text.empty() ? "" : " ") + chosen;
-            left -= cost <= left ? cost : words.front().second;
+        std::string text = kServedWords[0];
+        for (int64_t left = tokens - around; left > 0;) {
+            const auto& drawn = words[static_cast<size_t>(dice() % words.size())];
+            const auto& [word, cost] = drawn.second <= left ? drawn : words.front();  // the cheapest comes first
+            text += " " + word;
+            left -= cost;
         }
         return text;
     }
@@ -62,7 +61,7 @@ class ServedMeasure {
 public:
     ServedMeasure(const ServedSweepOptions& options, Sweep& sweep) : options_(options), sweep_(sweep) {}
 
-    // What each word costs, by the server's own count of prompts that say it once and often. It warms the server up, too.
+    // What each word costs, by the server's own count of prompts that say it often. It warms the server up, too.
     Result<void> learn(Contestant& c) {
         const auto count = [&](const std::string& text) -> Result<int64_t> {
             auto reply = ask_server(*c.server, c.request(text, 1), {}, options_.cancel);
@@ -72,23 +71,16 @@ public:
                 return fail(Error::failure, c.server->url + " does not count tokens (usage), so prompts of a length cannot be made");
             return reply->answer.prompt_tokens;
         };
-        const auto repeated = [](const std::string& word) {
-            std::string text = word;
-            for (int64_t i = 1; i < kRepeated; ++i) text += " " + word;
-            return text;
-        };
         const auto once = count(kServedWords[0]);
         if (!once) return tl::unexpected(once.error());
+        c.around = *once;
         for (const char* word : kServedWords) {
             say(c, "its tokenizer", static_cast<int64_t>(c.words.size()), static_cast<int64_t>(std::size(kServedWords)));
-            const auto many = count(repeated(word));
+            std::string often = kServedWords[0];
+            for (int64_t i = 0; i < kRepeated; ++i) often += std::string(" ") + word;
+            const auto many = count(often);
             if (!many) return tl::unexpected(many.error());
-            int64_t cost = (*many - c.around) / kRepeated;
-            if (c.words.empty()) {
-                cost = (*many - *once) / (kRepeated - 1);
-                c.around = *once - cost;
-            }
-            c.words.emplace_back(word, std::max<int64_t>(1, cost));
+            c.words.emplace_back(word, std::max<int64_t>(1, (*many - c.around) / kRepeated));
         }
         std::stable_sort(c.words.begin(), c.words.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
         return {};
