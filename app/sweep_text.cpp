@@ -434,7 +434,7 @@ std::string sweep_svg(const Sweep& s) {
         out += right.draw(
             "state and cache of a sequence", contexts, {memory[0], memory[1]}, [](double v) { return bytes_text(std::llround(v)); }, true);
     out += "<text x=\"66\" y=\"" + fixed(kHeight - 20, 0) + "\">tokens of " +
-           (served ? "a prompt; band: 10 to 90 % of tokens, all of the first tokens" : "context; dashed: this device's limit; band: 10 to 90 %") +
+           (served ? "a prompt; band: 10 to 90 % of answers, all of the first tokens" : "context; dashed: this device's limit; band: 10 to 90 %") +
            (hollow ? "; hollow: a synthetic cache" : "") + "</text>\n</svg>\n";
     return out;
 }

@@ -73,10 +73,7 @@ struct Hearing {
         if (const Result<void> heard = what(pieces); !heard && !wrong) wrong = heard.error();
         for (const ServedPiece& piece : pieces) {
             const int64_t now = now_ns();
-            if (reply.times.first_ns == 0)
-                reply.times.first_ns = now;
-            else
-                reply.times.gaps_ns.push_back(now - reply.times.last_ns);
+            if (reply.times.first_ns == 0) reply.times.first_ns = now;
             reply.times.last_ns = now;
             if (on_piece && *on_piece) (*on_piece)(piece, listener.answer());
         }
@@ -221,7 +218,7 @@ Result<std::optional<ModelConfig>> served_shape(const std::string& said, const s
 
 double ServedReply::tokens_per_second() const {
     const int64_t tokens = answer.tokens > 0 ? answer.tokens : answer.pieces, ns = times.last_ns - times.first_ns;
-    return tokens > 1 && ns > 0 ? static_cast<double>(tokens - 1) * 1e9 / static_cast<double>(ns) : NAN;
+    return tokens > 1 && ns > (tokens - 1) * kShortestToken ? static_cast<double>(tokens - 1) * 1e9 / static_cast<double>(ns) : NAN;
 }
 
 Result<ServedReply> ask_server(const Server& server, const ServedRequest& request, const OnPiece& on_piece, const std::atomic<bool>* cancel) {

@@ -38,15 +38,16 @@ Result<std::optional<ModelConfig>> served_shape(const std::string& said, const s
 
 struct ServedTimes {
     int64_t begun_ns = 0, first_ns = 0, last_ns = 0;  // now_ns(): sent, first and last piece that says something; 0: there was none
-    std::vector<int64_t> gaps_ns;                     // between pieces
     int64_t ended_ns = 0;
     int64_t first_token_ns() const { return first_ns > 0 ? first_ns - begun_ns : 0; }
 };
+inline constexpr int64_t kShortestToken = 50'000;  // nanoseconds: tokens that come faster came together, in one packet
+
 struct ServedReply {
     ServedAnswer answer;
     ServedTimes times;
     std::optional<Error> trouble;  // the answer is what came before it
-    // Tokens behind the first one, by their time; NaN where there are none, or the server does not count them.
+    // Tokens behind the first one, by their time; NaN where there are none, or all came at once. Pieces where the server does not count tokens.
     double tokens_per_second() const;
 };
 using OnPiece = std::function<void(const ServedPiece& piece, const ServedAnswer& so_far)>;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kAnswered = 64;       // tokens of each answer
 constexpr int64_t kFewestAnswered = 8;  // fewer say nothing of the time of a token
-constexpr int kTurns = 3;               // of one request alone, each server
+constexpr int kTurns = 5;               // of one request alone, each server
 constexpr int kTurnsTogether = 2;       // of several
 constexpr int64_t kRepeated = 32;       // times a word is said to find what it costs
 constexpr double kShortFigure = 5.0;    // seconds: what takes longer is not repeated
@@ -80,7 +80,11 @@ public:
             for (int64_t i = 0; i < kRepeated; ++i) often += std::string(" ") + word;
             const auto many = count(often);
             if (!many) return tl::unexpected(many.error());
-            c.words.emplace_back(word, std::max<int64_t>(1, (*many - c.around) / kRepeated));
+            const int64_t cost = (*many - c.around) / kRepeated;
+            if (cost < 1)
+                return fail(Error::failure, c.server->url + " counts " + std::to_string(*many) + " tokens of " + std::to_string(kRepeated + 1) +
+                                                " words, so prompts of a length cannot be made");
+            c.words.emplace_back(word, cost);
         }
         std::stable_sort(c.words.begin(), c.words.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
         return {};
@@ -127,7 +131,7 @@ public:
 
 private:
     struct Samples {
-        std::vector<double> first_ms, gaps_ms, rates;  // rates: tokens/s of all answers of a turn together
+        std::vector<double> first_ms, token_ms, rates;  // rates: tokens/s of all answers of a turn together
         int64_t prompt_tokens = 0, cached = 0, longest = 0;
         std::string why;
     };
@@ -184,10 +188,9 @@ private:
             tokens += made, end = std::max(end, r.times.ended_ns);
             if (r.times.first_ns > 0) s.first_ms.push_back(static_cast<double>(r.times.first_token_ns()) / 1e6);
             if (made < kFewestAnswered) continue;
-            if (r.answer.pieces == made)
-                for (int64_t ns : r.times.gaps_ns) s.gaps_ms.push_back(static_cast<double>(ns) / 1e6);
-            else if (r.times.last_ns > r.times.first_ns)  // several tokens in a piece: their mean
-                s.gaps_ms.push_back(static_cast<double>(r.times.last_ns - r.times.first_ns) / 1e6 / static_cast<double>(made - 1));
+            // Of the whole answer: pieces that arrive together say nothing of the time between them.
+            if (r.times.last_ns - r.times.first_ns > (made - 1) * kShortestToken)
+                s.token_ms.push_back(static_cast<double>(r.times.last_ns - r.times.first_ns) / 1e6 / static_cast<double>(made - 1));
         }
         s.rates.push_back(static_cast<double>(tokens) * 1e9 / static_cast<double>(std::max<int64_t>(1, end - replies.front().times.begun_ns)));
         return {};
@@ -196,10 +199,12 @@ private:
     static SweepDecode decoded(const Samples& s, int64_t n) {
         SweepDecode d;
         d.sequences = n;
-        d.steps = static_cast<int64_t>(s.gaps_ms.size());
-        d.ms = quantile(s.gaps_ms, 0.5), d.p10 = quantile(s.gaps_ms, 0.1), d.p90 = quantile(s.gaps_ms, 0.9);
-        if (d.steps > 0 && !(d.ms > 0)) d.ms = 1e-6;  // whole answers in one packet
-        if (d.steps == 0) d.why = "the answers ended after " + std::to_string(s.longest) + " tokens, and this server cannot be asked to go on";
+        d.steps = static_cast<int64_t>(s.token_ms.size());
+        d.ms = quantile(s.token_ms, 0.5), d.p10 = quantile(s.token_ms, 0.1), d.p90 = quantile(s.token_ms, 0.9);
+        if (d.steps == 0 && s.longest < kFewestAnswered)
+            d.why = "the answers ended after " + std::to_string(s.longest) + " tokens, and this server cannot be asked to go on";
+        else if (d.steps == 0)
+            d.why = "the answers came whole, so nobody knows the time of a token";
         return d;
     }
 
