@@ -16,6 +16,8 @@ namespace {
 // What an AnswerReader knows calls of tools by. Behind them ids that stand for tokens of prompts.
 enum ServedControl : int32_t { section_begin, section_end, call_begin, call_argument, call_end, prompt_first = 16 };
 constexpr int32_t kPromptIds = 512;
+constexpr int kTold = 10;     // candidates of a token
+constexpr size_t kTimes = 8;  // tokens whose time is told as a mean
 const std::string kThinkBegins = "<think>", kThinkEnds = "</think>\n\n";
 
 std::shared_ptr<const Tokenizer> control_tokens() {
@@ -115,11 +117,6 @@ void ServedRun::cancel() {
     cancel_ = true;
 }
 
-void ServedRun::watch(const Interest& interest) {
-    const std::lock_guard lock(mutex_);
-    interest_ = interest;
-}
-
 std::vector<Event> ServedRun::drain() {
     const std::lock_guard lock(mutex_);
     return std::exchange(events_, {});
@@ -207,14 +204,13 @@ void ServedRun::answer(const MakeAnswer& ask) {
     if (s.min_p > 0) request.sampling.min_p = s.min_p;
     if (s.penalises()) request.sampling.repeat_penalty = s.repeat_penalty;
     request.predict = ask.predict;
-    {
-        const std::lock_guard lock(mutex_);
-        request.top = tells_candidates_ ? interest_.top : 0;
-    }
+    request.top = tells_candidates_ ? kTold : 0;  // whatever is looked at now: they cannot be asked for later
     tell(AnswerBegun{ask.answer, ask.line, ask.sampling});
     tell(PhaseChanged{Phase::prefill, 0, 1});
     const int64_t prompt = feed(request);
-    int64_t made = 0, last = now_ns();
+    if (card_->context > 0 && prompt > 0) request.predict = std::clamp<int64_t>(card_->context - prompt, 1, ask.predict);  // more would be refused
+    int64_t made = 0;
+    std::deque<int64_t> times{now_ns()};  // of the last tokens: several come in a packet, so one's time is a mean
     bool decoding = false;
     const auto memory = [&](int64_t tokens) {
         if (!card_->shape_known) return MemoryUse{};
@@ -223,7 +219,11 @@ void ServedRun::answer(const MakeAnswer& ask) {
     };
     const auto make = [&](int32_t id, std::string text, const ServedToken* token) {
         const int64_t now = now_ns();
-        TokenMade e{.answer = ask.answer, .position = position_++, .id = id, .text = std::move(text), .nanoseconds = now - std::exchange(last, now)};
+        TokenMade e{.answer = ask.answer, .position = position_++, .id = id, .text = std::move(text)};
+        e.nanoseconds = (now - times.front()) / static_cast<int64_t>(times.size());
+        if (made == 0) times.clear();
+        times.push_back(now);
+        if (times.size() > kTimes) times.pop_front();
         e.probability = e.entropy = NAN, e.rank = -1;
         if (token) {
             e.probability = token->probability;

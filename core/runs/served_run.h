@@ -49,8 +49,8 @@ public:
     ~ServedRun() override;
 
     void post(Command command) override;
-    void cancel() override;  // also what is posted and has not begun
-    void watch(const Interest& interest) override;
+    void cancel() override;                  // also what is posted and has not begun
+    void watch(const Interest&) override {}  // all that a server tells is told
     std::vector<Event> drain() override;
 
 private:
@@ -71,8 +71,7 @@ private:
     std::deque<Command> commands_;
     std::vector<Event> events_;
     int64_t posted_ = 0, begun_ = 0, cancelled_until_ = 0;  // commands
-    Interest interest_;
-    std::jthread thread_, looker_;  // the last members: they must not outlive what they use
+    std::jthread thread_, looker_;                          // the last members: they must not outlive what they use
 };
 
 // The line as messages, its tools apart.

@@ -40,7 +40,7 @@ ServedDialog::ServedDialog(QWidget* parent) : QDialog(parent) {
     url_ = field("url", tr("Address"), "http://127.0.0.1:8080/v1");
     model_ = field("model", tr("Model"), tr("the only one there"));
     key_ = field("key-variable", tr("Variable with the key"), QString(kKeyVariable) + tr(", where it is set"));
-    shape_ = field("shape", tr("Shape"), tr("as the model's name says; or kimi-linear-48b, or the path of a config.json"));
+    shape_ = field("shape", tr("Shape"), tr("as the name says; kimi-linear-48b, or a config.json"));
     column->addLayout(form);
     say_ = new QLabel(this);
     say_->setObjectName("served-say");
