@@ -20,9 +20,9 @@ constexpr int kPatience = 60'000;  // ms
 // klp serve with the embedded model.
 struct Served {
     Served() {
+        process.setReadChannel(QProcess::StandardError);
         process.start(KLP_PROGRAM, {"serve", "--port", "0"});
         while (process.waitForReadyRead(kPatience) || process.state() == QProcess::Running) {
-            process.setReadChannel(QProcess::StandardError);
             said += process.readAllStandardError();
             const auto found = QRegularExpression("http://\\S+/v1").match(said);
             if (!found.hasMatch()) continue;

@@ -214,13 +214,14 @@ void ServedRun::answer(const MakeAnswer& ask) {
     bool decoding = false;
     const auto memory = [&](int64_t tokens) {
         if (!card_->shape_known) return MemoryUse{};
-        const SequenceBytes b = sequence_bytes(card_->config, tokens, card_->cache_value_bytes);
+        const SequenceBytes b = sequence_bytes(card_->config, (tokens + kMlaPage - 1) / kMlaPage * kMlaPage, card_->cache_value_bytes);
         return MemoryUse{b.state, b.conv, b.cache};
     };
     const auto make = [&](int32_t id, std::string text, const ServedToken* token) {
         const int64_t now = now_ns();
         TokenMade e{.answer = ask.answer, .position = position_++, .id = id, .text = std::move(text)};
         e.nanoseconds = (now - times.front()) / static_cast<int64_t>(times.size());
+        if (e.nanoseconds < kShortestToken) e.nanoseconds = 0;  // nobody knows
         if (made == 0) times.clear();
         times.push_back(now);
         if (times.size() > kTimes) times.pop_front();
