@@ -67,7 +67,7 @@ TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
     ASSERT_FALSE(served.url.isEmpty()) << served.said.toStdString();
     Window w;
     w.connect_to(served.url);
-    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "ELSEWHERE");
+    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "SERVED");
     EXPECT_EQ(w.session.card()->name, "demo");
     w.window.show_panel("logits");
     w.chats.set_settings({.sampling = {.temperature = 0}, .random_seed = false});
