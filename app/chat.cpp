@@ -43,20 +43,11 @@ Json as_json(const Session& session, const Conversation::Answer& answer, const s
 }
 
 int one_shot(const ChatOptions& options, Terminal& terminal) {
-    std::string prompt;
-    if (options.prompt) {
-        prompt = *options.prompt;
-    } else {
-        auto text = read_stdin();
-        if (!text) return report(text.error());
-        prompt = line_ends(*text);
-        if (prompt.ends_with('\n')) prompt.pop_back();
-    }
-    if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) return report({Error::usage, "the prompt is empty"});
-
+    const auto prompt = question(options);
+    if (!prompt) return report(prompt.error());
     auto session = Session::open(options, terminal);
     if (!session) return report(session.error());
-    auto answer = (*session)->ask(prompt, !options.json);
+    auto answer = (*session)->ask(*prompt, !options.json);
     if (!answer) {
         Error error = answer.error();
         if ((*session)->talk.remedy() == Conversation::Remedy::make_room) error.message += "; --on-full roll goes on beyond it, a larger -c holds more";
@@ -77,29 +68,6 @@ int one_shot(const ChatOptions& options, Terminal& terminal) {
              " tokens is full; the answer ends here (--on-full roll or summarise goes on)");
     }
     return g_interrupted ? Error::interrupted : 0;
-}
-
-// One message, over several lines where it ends in a backslash or begins with three quotes.
-LineReader::Got read_message(LineReader& reader, const Terminal& terminal, std::string& message) {
-    // \1 marks what takes no columns; the blank comes last because libedit loses such a mark at the end of a prompt.
-    const auto marked = [&](const std::string& prompt) {
-        return terminal.canvas.colour == Colour::none ? prompt + " " : "\1\x1b[1m\1" + prompt + "\1\x1b[0m\1 ";
-    };
-    auto got = reader.read(marked(">"), message);
-    if (got != LineReader::Got::line) return got;
-    constexpr std::string_view kQuotes = "\"\"\"";
-    const bool quoted = message.starts_with(kQuotes);
-    if (quoted) message.erase(0, kQuotes.size());
-    for (std::string line;;) {
-        if (quoted ? message.ends_with(kQuotes) : !message.ends_with('\\')) break;
-        if (!quoted) message.pop_back();
-        got = reader.read(marked("."), line);
-        if (got == LineReader::Got::interrupted) return got;
-        if (got == LineReader::Got::end) break;
-        message += "\n" + line;
-    }
-    if (quoted && message.ends_with(kQuotes)) message.resize(message.size() - kQuotes.size());
-    return LineReader::Got::line;
 }
 
 void greet(const Session& session) {
@@ -155,6 +123,42 @@ int repl(const ChatOptions& options, Terminal& terminal) {
 }
 
 }  // namespace
+
+Result<std::string> question(const ChatOptions& options) {
+    std::string prompt;
+    if (options.prompt) {
+        prompt = *options.prompt;
+    } else {
+        auto text = read_stdin();
+        if (!text) return text;
+        prompt = line_ends(*text);
+        if (prompt.ends_with('\n')) prompt.pop_back();
+    }
+    if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) return fail(Error::usage, "the prompt is empty");
+    return prompt;
+}
+
+LineReader::Got read_message(LineReader& reader, const Terminal& terminal, std::string& message) {
+    // \1 marks what takes no columns; the blank comes last because libedit loses such a mark at the end of a prompt.
+    const auto marked = [&](const std::string& prompt) {
+        return terminal.canvas.colour == Colour::none ? prompt + " " : "\1\x1b[1m\1" + prompt + "\1\x1b[0m\1 ";
+    };
+    auto got = reader.read(marked(">"), message);
+    if (got != LineReader::Got::line) return got;
+    constexpr std::string_view kQuotes = "\"\"\"";
+    const bool quoted = message.starts_with(kQuotes);
+    if (quoted) message.erase(0, kQuotes.size());
+    for (std::string line;;) {
+        if (quoted ? message.ends_with(kQuotes) : !message.ends_with('\\')) break;
+        if (!quoted) message.pop_back();
+        got = reader.read(marked("."), line);
+        if (got == LineReader::Got::interrupted) return got;
+        if (got == LineReader::Got::end) break;
+        message += "\n" + line;
+    }
+    if (quoted && message.ends_with(kQuotes)) message.resize(message.size() - kQuotes.size());
+    return LineReader::Got::line;
+}
 
 void apply(const SamplingFlags& flags, Sampling& s) {
     s.temperature = flags.temperature.value_or(s.temperature);

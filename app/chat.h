@@ -16,8 +16,15 @@ struct SamplingFlags {
 
 void apply(const SamplingFlags& flags, Sampling& sampling);  // over what the model suggests
 
+// A server of OpenAI's API instead of a model here; without `url` nothing else of it counts.
+struct ServedFlags {
+    std::string url, model, key_variable;
+    std::string shape;  // a named one, or a config.json: of what is served
+};
+
 struct ChatOptions {
     EngineOptions engine;
+    ServedFlags served;
     SamplingFlags sampling;
     std::optional<std::string> prompt;
     std::string system, tools;  // tools: a file
@@ -29,5 +36,9 @@ struct ChatOptions {
 };
 
 int chat(const ChatOptions& options, Terminal& terminal);
+// The prompt of -p, or all of stdin; an Error: it is empty.
+Result<std::string> question(const ChatOptions& options);
+// One message, over several lines where it ends in a backslash or begins with three quotes.
+LineReader::Got read_message(LineReader& reader, const Terminal& terminal, std::string& message);
 
 }  // namespace klp

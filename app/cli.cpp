@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <new>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/served.h"
 #include "core/runs/replay_run.h"
 
 namespace {
@@ -124,6 +126,19 @@ void add_template(CLI::App& app, EngineOptions& o) {
     app.add_option("--template", o.chat_template, "talk in this format even where the model's file names another: kimi")->check(CLI::IsMember({"kimi"}));
 }
 
+// A model that another program serves. `without`: options that have no use then.
+void add_served(CLI::App& app, ServedFlags& o, std::initializer_list<const char*> without) {
+#if KLP_HUB
+    auto* url = names("URL", app.add_option("--url", o.url, "a server of OpenAI's API instead of a model here, such as http://127.0.0.1:8080/v1"));
+    app.add_option("--served-model", o.model, "which of its models, where it has several")->needs(url);
+    app.add_option("--api-key-env", o.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set")->needs(url);
+    names("SHAPE", app.add_option("--served-shape", o.shape, "a named shape or a config.json: memory is computed from it"))->needs(url);
+    for (const char* name : without) url->excludes(name);
+#else
+    (void)app, (void)o, (void)without;
+#endif
+}
+
 void add_on_full(CLI::App& app, std::string& way) {
     app.add_option("--on-full", way, "when the context is full: stop; roll on, dropping the oldest tokens from the cache; summarise and go on")
         ->capture_default_str()
@@ -144,6 +159,28 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
+    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--continue"});
+}
+
+int talk(const ChatOptions& options, Terminal& terminal) {
+#if KLP_HUB
+    if (!options.served.url.empty()) return served_chat(options, terminal);
+#endif
+    return chat(options, terminal);
+}
+
+int measure(const SweepFlags& flags, Terminal& terminal) {
+#if KLP_HUB
+    if (!flags.urls.empty()) return served_sweep_command(flags, terminal);
+#endif
+    return sweep_command(flags, terminal);
+}
+
+int describe(const InfoOptions& options, Terminal& terminal) {
+#if KLP_HUB
+    if (!options.served.url.empty()) return served_info(options, terminal);
+#endif
+    return info_command(options, terminal);
 }
 
 // What was typed and is no command or option, and what was meant perhaps.
@@ -197,20 +234,23 @@ int run(int argc, char** argv) {
 
     ChatOptions chat_options;
     add_chat(app, chat_options);
-    CLI::App* sub = subcommand("chat", "talk (the default)", chat_options, chat,
+    CLI::App* sub = subcommand("chat", "talk (the default)", chat_options, talk,
                                "  klp chat --temp 0.7 --system \"Answer in one sentence.\"\n"
-                               "  klp chat --continue                   go on where the last talk ended");
+                               "  klp chat --continue                   go on where the last talk ended\n"
+                               "  klp chat --url http://127.0.0.1:8080/v1");
     add_chat(*sub, chat_options);
 
     InfoOptions info;
-    sub = subcommand("info", "what a model is made of, and the memory it takes", info, info_command,
+    sub = subcommand("info", "what a model is made of, and the memory it takes", info, describe,
                      "  klp info                              the embedded model\n"
                      "  klp info --shape kimi-linear-48b      needs no file\n"
-                     "  klp info --check ~/models/mine        reads all weights");
+                     "  klp info --check ~/models/mine        reads all weights\n"
+                     "  klp info --url http://127.0.0.1:8080/v1");
     names("MODEL", sub->add_option("model,-m,--model", info.model, "folder, GGUF file, or name of a model"));
     add_shape(*sub, info.shape, info.dtype);
     sub->add_flag("--check", info.check, "reads all weights and names every tensor that holds a NaN or an infinity")->excludes("--shape");
     sub->add_flag("--json", info.json, "as a JSON object");
+    add_served(*sub, info.served, {"--model", "--shape", "--check"});
 
     LogitsOptions logits;
     sub = subcommand("logits", "the model's output for given tokens", logits, logits_command,
@@ -256,10 +296,11 @@ int run(int argc, char** argv) {
     sub->add_flag("--json", bench.json, "as a JSON object");
 
     SweepFlags sweep;
-    sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, sweep_command,
+    sub = subcommand("sweep", "hybrid against full attention by context: speed, memory, largest batch", sweep, measure,
                      "  klp sweep -o sweep.json -o sweep.svg  measured once, kept in two forms\n"
                      "  klp sweep --from sweep.json           shown again\n"
-                     "  klp sweep --shape kimi-linear-48b --contexts 4k,64k,1M");
+                     "  klp sweep --shape kimi-linear-48b --contexts 4k,64k,1M\n"
+                     "  klp sweep --url http://a:8000/v1 --url http://b:8000/v1 -o both.svg");
     add_engine(*sub, sweep.engine);
     add_shape(*sub, sweep.engine.shape, sweep.engine.dtype);
     sub->add_option("--contexts", sweep.contexts, "such as 4k,16k,1M; without it 4k to 1M on a GPU, 1k to 64k on a CPU");
@@ -274,6 +315,14 @@ int run(int argc, char** argv) {
     auto* from = names("FILE", sub->add_option("--from", sweep.from, "show a recorded sweep (.json) instead of measuring"));
     for (const char* name : {"--model", "--device", "--threads", "--shape", "--dtype", "--contexts", "--memory", "--limit"}) from->excludes(name);
     sub->add_flag("--reference", sweep.reference, "beside it, what the Kimi Linear report published");
+#if KLP_HUB
+    auto* urls =
+        names("URL", sub->add_option("--url", sweep.urls, "a server of OpenAI's API instead of a model here; again for a second one beside it"))->take_all();
+    sub->add_option("--served-model", sweep.served_models, "which of its models, where it has several; again for the second server")->take_all()->needs(urls);
+    sub->add_option("--api-key-env", sweep.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set")->needs(urls);
+    sub->add_option("--concurrency", sweep.at_once, "requests at once, with commas between")->capture_default_str()->needs(urls);
+    for (const char* name : {"--model", "--device", "--threads", "--shape", "--memory", "--from", "--reference"}) urls->excludes(name);
+#endif
     for (int i = 1; i < argc; ++i) sweep.command += (i > 1 ? " " : "klp ") + std::string(argv[i]);
 
     EvalOptions eval;
@@ -422,7 +471,7 @@ int run(int argc, char** argv) {
     }
     Terminal terminal = Terminal::detect(plain);
     terminal.progress = progress;
-    return command ? command(terminal) : chat(chat_options, terminal);
+    return command ? command(terminal) : talk(chat_options, terminal);
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include <optional>
 
 #include "app/chat.h"
+#include "core/studies/sweep.h"
 
 namespace klp {
 
 struct InfoOptions {
     std::string model;
     std::string shape, dtype = "bf16";  // or a named shape
+    ServedFlags served;                 // or what another program serves
     bool check = false, json = false;
 };
 int info_command(const InfoOptions& options, Terminal& terminal);
@@ -49,9 +51,16 @@ struct SweepFlags {
     std::vector<std::string> out;  // files, each what its name says: .json, .csv, .svg
     std::string from;
     bool reference = false, json = false;
+    std::vector<std::string> urls, served_models;  // of what is served, instead: one or two, and in their order which model
+    std::string key_variable, at_once = "1,4";
     std::string command;  // the whole line, for the files
 };
 int sweep_command(const SweepFlags& flags, Terminal& terminal);
+int served_sweep_command(const SweepFlags& flags, Terminal& terminal);
+Result<std::vector<int64_t>> sweep_contexts(const std::string& text);  // "4k,64k", ascending
+Result<void> check_sweep_files(const SweepFlags& flags);               // before anything is measured
+Result<void> write_sweep_files(const SweepFlags& flags, const Sweep& sweep);
+std::string sweep_date();  // now, as the files have it
 
 struct EvalOptions {
     EngineOptions engine;

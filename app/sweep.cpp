@@ -20,7 +20,17 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kShortest = 64, kLongest = int64_t{1} << 24;  // tokens
 
-Result<std::vector<int64_t>> contexts_of(const std::string& text) {
+using Writer = std::string (*)(const Sweep&);
+Writer writer_of(const std::string& file) {  // by its name; nothing where that does not say
+    const std::string kind = fs::path(file).extension().string();
+    if (kind == ".json") return to_json;
+    if (kind == ".csv") return sweep_csv;
+    return kind == ".svg" ? sweep_svg : nullptr;
+}
+
+}  // namespace
+
+Result<std::vector<int64_t>> sweep_contexts(const std::string& text) {
     std::vector<int64_t> contexts;
     for (size_t at = 0; at <= text.size();) {
         const size_t comma = std::min(text.find(',', at), text.size());
@@ -36,21 +46,21 @@ Result<std::vector<int64_t>> contexts_of(const std::string& text) {
     return contexts;
 }
 
-using Writer = std::string (*)(const Sweep&);
-Writer writer_of(const std::string& file) {  // by its name; nothing where that does not say
-    const std::string kind = fs::path(file).extension().string();
-    if (kind == ".json") return to_json;
-    if (kind == ".csv") return sweep_csv;
-    return kind == ".svg" ? sweep_svg : nullptr;
+Result<void> check_sweep_files(const SweepFlags& flags) {
+    for (const std::string& file : flags.out) {  // an hour of measuring must not end at a folder that is not there
+        if (!writer_of(file)) return fail(Error::usage, "-o " + file + ": the file's name must end in .json, .csv or .svg");
+        if (auto place = check_place(file); !place) return place;
+    }
+    return {};
 }
 
-Result<void> write_files(const SweepFlags& flags, const Sweep& sweep) {
+Result<void> write_sweep_files(const SweepFlags& flags, const Sweep& sweep) {
     for (const std::string& file : flags.out)
         if (auto written = write_whole(file, writer_of(file)(sweep)); !written) return written;
     return {};
 }
 
-std::string date_now() {
+std::string sweep_date() {
     char text[32];
     const std::time_t now = std::time(nullptr);
     std::tm utc{};
@@ -59,10 +69,12 @@ std::string date_now() {
     return text;
 }
 
+namespace {
+
 // The files, and with --json the one on stdout.
 int finish(const SweepFlags& flags, const Sweep& sweep) {
     if (flags.json) put(to_json(sweep));
-    const auto written = write_files(flags, sweep);
+    const auto written = write_sweep_files(flags, sweep);
     return written ? 0 : report(written.error());
 }
 
@@ -73,11 +85,11 @@ int show_recorded(const SweepFlags& flags, const Terminal& terminal) {
     if (!sweep) return report(sweep.error());
     if (flags.json) return finish(flags, *sweep);
     const Canvas& canvas = terminal.canvas;
-    std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + " on " + one_line(sweep->device.hardware) + " with klp " +
-                                  one_line(sweep->klp) + ", not measured here: " + one_line(sweep->command),
+    std::string out = wrapped("Recorded on " + one_line(sweep->date.substr(0, 10)) + (sweep->servers.empty() ? " on " + one_line(sweep->device.hardware) : "") +
+                                  " with klp " + one_line(sweep->klp) + ", not measured here: " + one_line(sweep->command),
                               canvas.width) +
                       sweep_head(*sweep, canvas);
-    for (const SweepRow& row : sweep->rows) out += sweep_rows(row, canvas);
+    for (const SweepRow& row : sweep->rows) out += sweep_rows(*sweep, row, canvas);
     out += sweep_foot(*sweep, canvas);
     put(flags.reference ? out + sweep_reference(canvas) : out);
     return finish(flags, *sweep);
@@ -90,7 +102,7 @@ int show_computed(const SweepFlags& flags, const SweepOptions& options, const st
     const auto device = make_backend(flags.engine.device, flags.engine.threads);
     if (!device) return report(device.error());
     Sweep sweep{.klp = KLP_VERSION,
-                .date = date_now(),
+                .date = sweep_date(),
                 .command = one_line(flags.command),
                 .model = flags.engine.shape.empty() ? model_name(checkpoint->folder) : flags.engine.shape,
                 .type = main_type(*checkpoint->source),
@@ -113,17 +125,14 @@ int show_computed(const SweepFlags& flags, const SweepOptions& options, const st
 }  // namespace
 
 int sweep_command(const SweepFlags& flags, Terminal& terminal) {
-    for (const std::string& file : flags.out) {  // an hour of measuring must not end at a folder that is not there
-        if (!writer_of(file)) return report({Error::usage, "-o " + file + ": the file's name must end in .json, .csv or .svg"});
-        if (auto place = check_place(file); !place) return report(place.error());
-    }
+    if (auto files = check_sweep_files(flags); !files) return report(files.error());
     if (!flags.from.empty()) return show_recorded(flags, terminal);
 
     auto device = make_backend(flags.engine.device, flags.engine.threads);
     if (!device) return report(device.error());
     const bool gpu = (*device)->free_bytes() >= 0;
     device->reset();
-    const auto contexts = contexts_of(!flags.contexts.empty() ? flags.contexts : gpu ? "4k,16k,64k,128k,256k,512k,1M" : "1k,4k,16k,64k");
+    const auto contexts = sweep_contexts(!flags.contexts.empty() ? flags.contexts : gpu ? "4k,16k,64k,128k,256k,512k,1M" : "1k,4k,16k,64k");
     if (!contexts) return report(contexts.error());
     SweepOptions options{.contexts = *contexts, .limit_seconds = flags.limit, .cancel = &g_interrupted};
     if (!flags.memory.empty()) {
@@ -149,7 +158,7 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     if (!twin) return report(twin.error());
 
     Sweep sweep{.klp = KLP_VERSION,
-                .date = date_now(),
+                .date = sweep_date(),
                 .command = one_line(flags.command),
                 .model = engine->name,
                 .type = engine->weights(),
@@ -172,14 +181,14 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     options.on_row = [&](const SweepRow& row) {
         progress.reset(), doing.clear();
         if (!flags.json) put(sweep_rows(row, canvas));
-        if (written) written = write_files(flags, sweep);
+        if (written) written = write_sweep_files(flags, sweep);
     };
     say_that_it_takes_long(terminal);
     const auto done = run_sweep(engine->model, *twin, options, sweep);
     progress.reset();
     if (!done) return report(done.error());
     put(flags.json ? to_json(sweep) : sweep_foot(sweep, canvas) + (flags.reference ? sweep_reference(canvas) : ""));
-    if (written) written = write_files(flags, sweep);
+    if (written) written = write_sweep_files(flags, sweep);
     if (!written) return report(written.error());
     if (g_interrupted) return Error::interrupted;
     return sweep.rows.empty() && !sweep.ended.empty() ? Error::device : 0;

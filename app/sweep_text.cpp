@@ -80,7 +80,89 @@ std::string context_text(int64_t n) {
     return grouped(n);
 }
 
+// --- what is served -------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string head_of_servers(const Sweep& s, const Canvas& canvas) {
+    std::string out;
+    for (size_t i = 0; i < s.servers.size(); ++i)
+        out += bold(wrapped((s.servers.size() < 2 ? ""
+                             : i == 0             ? "first: "
+                                                  : "second: ") +
+                                one_line(s.servers[i].model + " at " + s.servers[i].url),
+                            canvas.width),
+                    canvas);
+    return out;
+}
+
+double first_token_ms(const SweepCell& c) { return c.prefill.seconds.empty() ? NAN : static_cast<double>(c.prefill.tokens) / c.prefill.rate() * 1e3; }
+std::string range(double low, double high) { return std::isfinite(low) ? ms_text(low) + "-" + ms_text(high) : ""; }
+
+std::string rows_of_servers(const SweepRow& row, bool two, const Canvas& of) {
+    Canvas canvas = of;
+    canvas.width = std::min(canvas.width, kWide - 1);  // a server has no limit that is known here
+    const SweepCell &a = row.hybrid, &b = row.twin;
+    const auto both = [&](const std::string& label, const std::string& mine, const std::string& its, double gain) {
+        return line(label, {mine, "", ""}, {two ? its : "", "", ""}, two && std::isfinite(gain) ? times(gain) : "", canvas);
+    };
+    std::string out = "\n" + bold(both(context_text(row.context) + " tokens", two ? "first" : "", "second", NAN), canvas);
+    out += both("first token, ms", ms_text(first_token_ms(a)), ms_text(first_token_ms(b)), first_token_ms(b) / first_token_ms(a));
+    out += both("ms a token", ms_text(a.one.ms), ms_text(b.one.ms), b.one.ms / a.one.ms);
+    out += both("  10 to 90 %", spread(a.one).value, spread(b.one).value, NAN);
+    if (a.state_bytes + a.cache_bytes > 0 || b.state_bytes + b.cache_bytes > 0) {
+        const auto bytes = [](const SweepCell& c) { return c.state_bytes + c.cache_bytes > 0 ? bytes_text(c.state_bytes + c.cache_bytes) : "n/a"; };
+        out += both("memory, computed", bytes(a), bytes(b), NAN);
+    }
+    for (size_t i = 0; i < std::max(a.levels.size(), b.levels.size()); ++i) {
+        const SweepLevel x = i < a.levels.size() ? a.levels[i] : SweepLevel{}, y = i < b.levels.size() ? b.levels[i] : SweepLevel{};
+        out += grouped(std::max(x.decode.sequences, y.decode.sequences)) + " at once\n";
+        out += both("  first token, ms", ms_text(x.first_ms), ms_text(y.first_ms), y.first_ms / x.first_ms);
+        out += both("  ms a token", ms_text(x.decode.ms), ms_text(y.decode.ms), y.decode.ms / x.decode.ms);
+        out += both("  10 to 90 %", range(x.decode.p10, x.decode.p90), range(y.decode.p10, y.decode.p90), NAN);
+        out += both("  tokens/s", rate_text(x.tokens_per_second), rate_text(y.tokens_per_second), x.tokens_per_second / y.tokens_per_second);
+    }
+    for (const bool second : {false, true}) {
+        if (second && !two) continue;
+        const SweepCell& c = second ? b : a;
+        const std::string who = two ? second ? "second: " : "first: " : "";
+        if (c.prefill.why.empty() && c.prefill.tokens != row.context)
+            out += wrapped(who + "its prompts had " + plural(c.prefill.tokens, "token") + ".", canvas.width);
+        if (!c.prefill.why.empty()) out += wrapped(who + one_line(c.prefill.why) + ".", canvas.width);
+        if (!c.one.why.empty() && c.one.why != c.prefill.why) out += wrapped(who + one_line(c.one.why) + ".", canvas.width);
+        for (const SweepLevel& l : c.levels)
+            if (!l.decode.why.empty() && l.decode.why != c.prefill.why && l.decode.why != c.one.why)
+                out += wrapped(who + grouped(l.decode.sequences) + " at once: " + one_line(l.decode.why) + ".", canvas.width);
+    }
+    return out;
+}
+
+std::string csv_of_servers(const Sweep& s) {
+    std::string out = "context,server,url,model,requests,prompt_tokens,first_ms,first_p10_ms,first_p90_ms,ms,p10_ms,p90_ms,tokens_per_second,note\n";
+    for (const SweepRow& row : s.rows) {
+        for (size_t i = 0; i < s.servers.size(); ++i) {
+            const SweepCell& c = i ? row.twin : row.hybrid;
+            const std::string who =
+                std::to_string(row.context) + (i ? ",second," : ",first,") + csv_text(s.servers[i].url) + "," + csv_text(s.servers[i].model) + ",";
+            const auto add = [&](const SweepDecode& d, double first, double low, double high, double rate) {
+                out += who + std::to_string(d.sequences) + "," + std::to_string(c.prefill.tokens) + "," + plain(first) + "," + plain(low) + "," + plain(high) +
+                       "," + plain(d.ms) + "," + plain(d.p10) + "," + plain(d.p90) + "," + plain(rate) + "," + csv_text(d.why) + "\n";
+            };
+            SweepDecode one = c.one;
+            one.sequences = 1;
+            std::vector<double> seconds = c.prefill.seconds;
+            std::sort(seconds.begin(), seconds.end());
+            add(one, first_token_ms(c), seconds.empty() ? NAN : seconds.front() * 1e3, seconds.empty() ? NAN : seconds.back() * 1e3, 1e3 / c.one.ms);
+            for (const SweepLevel& l : c.levels) add(l.decode, l.first_ms, l.first_p10, l.first_p90, l.tokens_per_second);
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
 std::string sweep_head(const Sweep& s, const Canvas& canvas) {
+    if (!s.servers.empty()) return head_of_servers(s, canvas);
     return bold(wrapped(one_line(s.model + ", " + s.type + ", " + count_text(s.parameters) + " parameters, " + count_text(s.active) +
                                  " active, and its all-MLA twin (" + s.twin + ")"),
                         canvas.width),
@@ -90,6 +172,10 @@ std::string sweep_head(const Sweep& s, const Canvas& canvas) {
                                  ? ": reads " + short_number(s.limits.read_gb_s) + " GB/s, " + rate_name(s) + " products " + short_number(rate_of(s)) + " Gop/s"
                                  : "")),
                    canvas.width);
+}
+
+std::string sweep_rows(const Sweep& sweep, const SweepRow& row, const Canvas& canvas) {
+    return sweep.servers.empty() ? sweep_rows(row, canvas) : rows_of_servers(row, sweep.servers.size() > 1, canvas);
 }
 
 std::string sweep_rows(const SweepRow& row, const Canvas& canvas) {
@@ -120,6 +206,12 @@ std::string sweep_foot(const Sweep& s, const Canvas& canvas) {
     const bool star = std::any_of(s.rows.begin(), s.rows.end(), [](const SweepRow& r) { return r.hybrid.one.synthetic || r.twin.one.synthetic; });
     std::string out = "\n";
     if (!s.ended.empty()) out += wrapped("The sweep " + one_line(s.ended) + ".", canvas.width);
+    if (!s.servers.empty())
+        return out + wrapped(
+                         "Times as a client meets them, the way there and back included; prompts of words that no cache knows, answers of 64 tokens. "
+                         "tokens/s: of all answers, the time of their prompts included." +
+                             std::string(s.servers.size() > 1 ? " last column: the first one's advantage; both in turn." : ""),
+                         canvas.width);
     if (std::any_of(s.rows.begin(), s.rows.end(), [](const SweepRow& r) { return r.computed; }))
         out += wrapped("computed: nothing was run; bytes are counted from the model's shape, and limits are what this device allows.", canvas.width);
     if (star) out += wrapped("* Behind a synthetic cache: random numbers in the place of a prompt that would have taken too long.", canvas.width);
@@ -156,6 +248,7 @@ std::string sweep_reference(const Canvas& canvas) {
 }
 
 std::string sweep_csv(const Sweep& s) {
+    if (!s.servers.empty()) return csv_of_servers(s);
     std::string out =
         "context,model,in_turn,prefill_tokens,prefill_seconds,prefill_limit_seconds,prefill_tokens_per_second,prefill_note,state_bytes,cache_bytes";
     for (const std::string what : {"decode", "batch"})
@@ -301,7 +394,9 @@ private:
 
 std::string sweep_svg(const Sweep& s) {
     std::vector<int64_t> contexts;
-    Line time[2] = {{"hybrid", kHybrid, {}, {}}, {"all-MLA twin", kTwin, {}, {}}}, memory[2] = {{"hybrid", kHybrid, {}, {}}, {"all-MLA twin", kTwin, {}, {}}};
+    const bool served = !s.servers.empty();
+    const char* const names[] = {served ? s.servers.size() > 1 ? "first" : "" : "hybrid", served ? "second" : "all-MLA twin"};
+    Line time[2] = {{names[0], kHybrid, {}, {}}, {names[1], kTwin, {}, {}}}, memory[2] = {{names[0], kHybrid, {}, {}}, {names[1], kTwin, {}, {}}};
     bool hollow = false;
     for (const SweepRow& row : s.rows) {
         contexts.push_back(row.context);
@@ -310,7 +405,10 @@ std::string sweep_svg(const Sweep& s) {
             const auto context = static_cast<double>(row.context);
             if (c.one.steps) time[i].points.push_back({context, c.one.ms, c.one.p10, c.one.p90, c.one.synthetic});
             if (c.one.steps && c.one.least_ms > 0) time[i].limit.push_back({context, c.one.least_ms});
-            memory[i].points.push_back({context, static_cast<double>(c.state_bytes + c.cache_bytes)});
+            if (!served)
+                memory[i].points.push_back({context, static_cast<double>(c.state_bytes + c.cache_bytes)});
+            else if (const auto [least, most] = std::minmax_element(c.prefill.seconds.begin(), c.prefill.seconds.end()); !c.prefill.seconds.empty())
+                memory[i].points.push_back({context, first_token_ms(c), *least * 1e3, *most * 1e3});
             hollow |= c.one.synthetic;
         }
     }
@@ -318,17 +416,25 @@ std::string sweep_svg(const Sweep& s) {
     std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + fixed(kWidth, 0) + "\" height=\"" + fixed(kHeight, 0) + "\" viewBox=\"0 0 " +
                       fixed(kWidth, 0) + " " + fixed(kHeight, 0) + "\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" fill=\"" + kText +
                       "\">\n";
-    out += "<title>" + xml(s.model + " and its all-MLA twin by context") + "</title>\n";
-    out +=
-        "<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">" + xml(s.model + ", " + s.type + ": hybrid and all-MLA twin by context") + "</text>\n";
-    out += "<text x=\"24\" y=\"47\">" +
-           xml(s.device.hardware + (s.device.detail.empty() ? "" : ", " + s.device.detail) + "; " + s.date.substr(0, 10) + "; klp " + s.klp) + "</text>\n";
+    std::string title = s.model + ", " + s.type + ": hybrid and all-MLA twin by context", under = s.device.hardware;
+    if (!s.device.detail.empty()) under += ", " + s.device.detail;
+    if (served) {
+        title = s.servers[0].model + (s.servers.size() > 1 ? " (first) and " + s.servers[1].model + " (second)" : "") + " by context, as served";
+        under = s.servers[0].url + (s.servers.size() > 1 ? " and " + s.servers[1].url : "");
+    }
+    out += "<title>" + xml(served ? title : s.model + " and its all-MLA twin by context") + "</title>\n";
+    out += "<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">" + xml(title) + "</text>\n";
+    out += "<text x=\"24\" y=\"47\">" + xml(under + "; " + s.date.substr(0, 10) + "; klp " + s.klp) + "</text>\n";
     if (contexts.empty()) return out + "<text x=\"24\" y=\"90\">no row was finished</text>\n</svg>\n";
     Plot left(66, 94, 300, 262), right(544, 94, 286, 262);
-    out += left.draw("ms a token, one sequence", contexts, {time[0], time[1]}, ms_text, false);
-    out += right.draw(
-        "state and cache of a sequence", contexts, {memory[0], memory[1]}, [](double v) { return bytes_text(std::llround(v)); }, true);
-    out += "<text x=\"66\" y=\"" + fixed(kHeight - 20, 0) + "\">tokens of context; dashed: this device's limit; band: 10 to 90 %" +
+    out += left.draw(served ? "ms a token, one request" : "ms a token, one sequence", contexts, {time[0], time[1]}, ms_text, false);
+    if (served)
+        out += right.draw("ms to the first token, one request", contexts, {memory[0], memory[1]}, ms_text, false);
+    else
+        out += right.draw(
+            "state and cache of a sequence", contexts, {memory[0], memory[1]}, [](double v) { return bytes_text(std::llround(v)); }, true);
+    out += "<text x=\"66\" y=\"" + fixed(kHeight - 20, 0) + "\">tokens of " +
+           (served ? "a prompt; band: 10 to 90 % of answers, all of the first tokens" : "context; dashed: this device's limit; band: 10 to 90 %") +
            (hollow ? "; hollow: a synthetic cache" : "") + "</text>\n</svg>\n";
     return out;
 }

@@ -333,6 +333,10 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--tools", "/dev/null"},
                                       {"--on-full", "roll"},
                                       {"--continue"},
+                                      {"--url", "abacus"},
+                                      {"--served-model", "s"},
+                                      {"--served-shape", "s"},
+                                      {"--api-key-env", "S"},
                                       {"--progress"},
                                       {"--plain"}};
     const std::string all = klp({"--help"}).out;

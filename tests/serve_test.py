@@ -141,6 +141,19 @@ class Serve(unittest.TestCase):
         messages = self.server.ask("/tokenize", {"messages": [{"role": "user", "content": "Hello"}]})[1]
         self.assertEqual(messages["count"], self.server.chat("Hello", max_tokens=1)["usage"]["prompt_tokens"])
 
+    def test_an_answer_is_gone_on_with_and_past_its_end(self):
+        past = self.server.chat("Hello, who are you?", ignore_eos=True, max_tokens=150)
+        self.assertEqual((past["usage"]["completion_tokens"], past["choices"][0]["finish_reason"]), (150, "length"))
+        whole = self.server.chat("Hello, who are you?")["choices"][0]["message"]["content"]
+        cut = whole.index(" ", len(whole) // 2)
+        messages = [{"role": "user", "content": "Hello, who are you?"}, {"role": "assistant", "content": whole[:cut]}]
+        status, rest = self.server.ask("/v1/chat/completions", {"messages": messages, "temperature": 0, "continue_final_message": True, "add_generation_prompt": False})
+        self.assertEqual((status, whole[:cut] + rest["choices"][0]["message"]["content"]), (200, whole))
+        status, wrong = self.server.ask("/v1/chat/completions", {"messages": messages[:1], "continue_final_message": True})
+        self.assertEqual((status, wrong["error"]["param"]), (400, "continue_final_message"))
+        ids = self.server.ask("/tokenize", {"prompt": "Once upon a time", "return_token_strs": True})[1]
+        self.assertEqual("".join(ids["token_strs"]), "Once upon a time")
+
     def test_what_is_wrong_is_said_with_its_field(self):
         hello = [{"role": "user", "content": "hi"}]
         for body, status, param, says in [

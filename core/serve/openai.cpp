@@ -85,7 +85,7 @@ void read_common(const RequestBody& body, const Served& served, Request& out) {
     static std::random_device device;  // a seed of its own for whoever names none
     s.seed = static_cast<uint64_t>(body.whole("seed", INT64_MIN, INT64_MAX, static_cast<int64_t>(uint64_t{device()} << 32 | device())));
     out.batch.budget = body.whole("max_completion_tokens", 1, 1 << 30, body.whole("max_tokens", 1, 1 << 30, served.budget));
-    out.batch.stop = served.turn.stop;
+    if (!body.flag("ignore_eos")) out.batch.stop = served.turn.stop;
     out.stream = body.flag("stream");
     if (const json* options = body.find("stream_options")) {
         if (!options->is_object()) RequestBody::wrong("stream_options", "is not an object");
@@ -135,9 +135,22 @@ void read_messages(const std::string& body, const RequestBody& fields, const Ser
         else if (*choice != json("auto"))
             RequestBody::wrong("tool_choice", "is neither auto nor none");
     }
+    // An answer that is gone on with stands open at the end.
+    std::string begun;
+    const bool goes_on = fields.flag("continue_final_message");
+    if (goes_on) {
+        if (chat->messages.back().role != "assistant") RequestBody::wrong("continue_final_message", "needs a last message of the assistant's");
+        begun = chat->messages.back().content;
+        chat->messages.pop_back();
+        chat->add_generation_prompt = true;
+    }
     auto ids = encode(*served.tokenizer, *chat);
     if (!ids) throw ApiError{400, ids.error().message, "messages"};
     out.batch.prompt = std::move(*ids);
+    if (goes_on) {
+        const std::vector<int32_t> said = served.tokenizer->encode(begun);
+        out.batch.prompt.insert(out.batch.prompt.end(), said.begin(), said.end());
+    }
     std::vector<int64_t> ends;
     for (size_t i = 0; i < out.batch.prompt.size(); ++i)
         if (out.batch.prompt[i] == served.turn.end) ends.push_back(static_cast<int64_t>(i) + 1);
@@ -362,7 +375,10 @@ Answered<std::string> tokenize_body(const std::string& body, const Served& serve
             if (!text || !text->is_string()) RequestBody::wrong(field, text ? "is not a text" : "is missing, and so is prompt");
             ids = served.tokenizer->encode(text->get_ref<const std::string&>(), true);
         }
-        return dump({{"tokens", ids}, {"count", ids.size()}, {"max_model_len", served.context}});
+        Ordered out{{"count", ids.size()}, {"max_model_len", served.context}, {"tokens", ids}};
+        if (fields.flag("return_token_strs"))
+            for (const int32_t id : ids) out["token_strs"].push_back(repair_utf8(std::string(served.tokenizer->bytes(id))));
+        return dump(out);
     });
 }
 

@@ -80,7 +80,7 @@ private:
 };
 
 std::string models_body(const Served& served);
-// {"tokens": [...], "count": N, "max_model_len": N} of {"prompt": ...} or {"content": ...}, or of {"messages": ...}.
+// {"count": N, "max_model_len": N, "tokens": [...]}, with "token_strs" where asked for ("return_token_strs"), of {"prompt": ...} or {"content": ...}, or of {"messages": ...}.
 Answered<std::string> tokenize_body(const std::string& body, const Served& served);
 
 }  // namespace klp::openai

@@ -356,13 +356,25 @@ Json decode_json(const SweepDecode& d) {
     return out;
 }
 
+Json level_json(const SweepLevel& l) {
+    Json out{{"requests", l.decode.sequences}};
+    if (!l.decode.why.empty()) out["why"] = l.decode.why;
+    out["steps"] = l.decode.steps;
+    out["ms"] = number(l.decode.ms), out["p10_ms"] = number(l.decode.p10), out["p90_ms"] = number(l.decode.p90);
+    out["first_ms"] = number(l.first_ms), out["first_p10_ms"] = number(l.first_p10), out["first_p90_ms"] = number(l.first_p90);
+    out["tokens_per_second"] = number(l.tokens_per_second);
+    return out;
+}
+
 Json cell_json(const SweepCell& c) {
     Json prefill{{"tokens", c.prefill.tokens}};
     if (!c.prefill.why.empty()) prefill["why"] = c.prefill.why;
     if (!c.prefill.seconds.empty()) prefill["seconds"] = c.prefill.seconds, prefill["tokens_per_second"] = c.prefill.rate();
     prefill["least_seconds"] = number(c.prefill.least_seconds);
-    return {
+    Json out{
         {"state_bytes", c.state_bytes}, {"cache_bytes", c.cache_bytes}, {"prefill", prefill}, {"decode", decode_json(c.one)}, {"batch", decode_json(c.batch)}};
+    for (const SweepLevel& level : c.levels) out["levels"].push_back(level_json(level));
+    return out;
 }
 
 // Fields of an object, by their way from the top; the first thing that is wrong is kept.
@@ -375,6 +387,7 @@ public:
         const nlohmann::json* found = find(key);
         return {found ? *found : object_, way(key), error_};
     }
+    Reader item(const char* list, const nlohmann::json& of, size_t i) { return {of, way(list) + "[" + std::to_string(i) + "]", error_}; }
     const nlohmann::json* find(const char* key, bool needed = true) {
         if (!error_.empty()) return nullptr;
         const auto it = object_.find(key);
@@ -442,6 +455,15 @@ SweepDecode read_decode(Reader r) {
     return d;
 }
 
+SweepLevel read_level(Reader r) {
+    SweepLevel l;
+    r.get("requests", l.decode.sequences), r.get("why", l.decode.why, false), r.get("steps", l.decode.steps);
+    r.get("ms", l.decode.ms, true), r.get("p10_ms", l.decode.p10, true), r.get("p90_ms", l.decode.p90, true);
+    r.get("first_ms", l.first_ms, true), r.get("first_p10_ms", l.first_p10, true), r.get("first_p90_ms", l.first_p90, true);
+    r.get("tokens_per_second", l.tokens_per_second, true);
+    return l;
+}
+
 SweepCell read_cell(Reader r) {
     SweepCell c;
     r.get("state_bytes", c.state_bytes), r.get("cache_bytes", c.cache_bytes);
@@ -452,6 +474,10 @@ SweepCell read_cell(Reader r) {
     prefill.get("least_seconds", c.prefill.least_seconds, true);
     c.one = read_decode(r.at("decode"));
     c.batch = read_decode(r.at("batch"));
+    if (const auto* levels = r.find("levels", false)) {
+        if (!levels->is_array()) r.wrong("levels", "a list");
+        for (size_t i = 0; levels->is_array() && i < levels->size(); ++i) c.levels.push_back(read_level(r.item("levels", (*levels)[i], i)));
+    }
     return c;
 }
 
@@ -462,7 +488,7 @@ std::string to_json(const Sweep& s) {
     for (const SweepRow& row : s.rows)
         rows.push_back(
             {{"context", row.context}, {"in_turn", row.in_turn}, {"computed", row.computed}, {"hybrid", cell_json(row.hybrid)}, {"twin", cell_json(row.twin)}});
-    const Json out{
+    Json out{
         {"sweep", 1},
         {"klp", s.klp},
         {"date", s.date},
@@ -479,6 +505,7 @@ std::string to_json(const Sweep& s) {
         {"memory_bytes", s.memory},
         {"rows", rows},
         {"ended", s.ended}};
+    for (const SweepServer& server : s.servers) out["servers"].push_back({{"url", server.url}, {"model", server.model}});
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -502,6 +529,13 @@ Result<Sweep> parse_sweep(std::string_view text, const std::string& file) {
     limits.get("read_gb_s", s.limits.read_gb_s), limits.get("f32_gflops", s.limits.f32_gflops), limits.get("bf16_gflops", s.limits.bf16_gflops),
         limits.get("int8_gops", s.limits.int8_gops);
     top.get("limit_seconds", s.limit_seconds), top.get("memory_bytes", s.memory), top.get("ended", s.ended);
+    if (const auto* servers = top.find("servers", false)) {
+        if (!servers->is_array() || servers->empty() || servers->size() > 2) top.wrong("servers", "a list of one or two");
+        for (size_t i = 0; error.empty() && i < servers->size(); ++i) {
+            Reader r = top.item("servers", (*servers)[i], i);
+            r.get("url", s.servers.emplace_back().url), r.get("model", s.servers.back().model);
+        }
+    }
     if (const auto* rows = top.find("rows"); rows && rows->is_array()) {
         for (size_t i = 0; i < rows->size() && error.empty(); ++i) {
             Reader r((*rows)[i], "rows[" + std::to_string(i) + "]", error);

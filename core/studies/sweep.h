@@ -33,10 +33,22 @@ struct SweepDecode {                                                           /
     double share() const { return least_ms / ms; }                             // of the limit
 };
 
+// Several requests at once that a server answers.
+struct SweepLevel {
+    SweepDecode decode;                                       // .sequences of them; a token of one of them
+    double first_ms = NAN, first_p10 = NAN, first_p90 = NAN;  // until its first token
+    double tokens_per_second = NAN;                           // of all answers together, prompts included in the time
+};
+
 struct SweepCell {
     int64_t state_bytes = 0, cache_bytes = 0;  // of one sequence: states and convolutions' tails, MLA cache
     SweepPrefill prefill;
     SweepDecode one, batch;
+    std::vector<SweepLevel> levels;  // of a server
+};
+
+struct SweepServer {
+    std::string url, model;
 };
 
 struct SweepRow {
@@ -47,8 +59,9 @@ struct SweepRow {
 };
 
 struct Sweep {
-    std::string klp, date, command;  // version; ISO 8601, UTC
-    std::string model, type, twin;   // name; type of the weights; how the twin came to be (label(TwinKind))
+    std::vector<SweepServer> servers;  // of what is served: one, or two in the places of hybrid and twin. Prefills are times to the first token then
+    std::string klp, date, command;    // version; ISO 8601, UTC
+    std::string model, type, twin;     // name; type of the weights; how the twin came to be (label(TwinKind))
     int64_t parameters = 0, active = 0, weight_bytes = 0;
     DeviceInfo device;
     DeviceLimits limits;

@@ -68,7 +68,9 @@ int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
 }
 
-int64_t LineTokens::of_line(const Chat& chat) const { return tokenizer_ ? of_told(chat, chat.told(chat.tip())) : -1; }
+int64_t LineTokens::of_line(const Chat& chat) const {
+    return tokenizer_ && generation_prompt(*tokenizer_) ? of_told(chat, chat.told(chat.tip())) : -1;  // a server's writes no turns
+}
 
 std::vector<std::pair<int, int64_t>> LineTokens::positions(const Chat& chat) const {
     std::vector<std::pair<int, int64_t>> all;
@@ -85,7 +87,7 @@ int64_t LineTokens::first_position(const Chat& chat, int id) const {
     const auto here = std::find(told.ids.begin(), told.ids.end(), id);
     if (here == told.ids.end() && std::find(line.begin(), line.end(), id) != line.end()) return -1;  // summed up: not in the sequence any more
     if (const auto at = first_.find({&chat, id}); at != first_.end()) return at->second;
-    if (!tokenizer_ || chat.message(id).role != "assistant") return -1;
+    if (!tokenizer_ || !generation_prompt(*tokenizer_) || chat.message(id).role != "assistant") return -1;
     if (here == told.ids.end()) return of_told(chat, chat.told(chat.message(id).parent));  // of another branch
     told.ids.erase(here, told.ids.end());
     return of_told(chat, told);

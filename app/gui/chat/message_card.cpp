@@ -6,9 +6,12 @@
 #include <QLabel>
 #include <QMenu>
 #include <QPainter>
+#include <QPlainTextEdit>
 #include <QToolButton>
+#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "app/format.h"
 #include "app/gui/draw/theme.h"
@@ -22,6 +25,14 @@ constexpr int kPad = 12, kGap = 8;
 int header_of(const QWidget* card) { return std::max(26, card->fontMetrics().height() + 9); }
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
+
+// Where an answer begins behind what was thought before it: 0 where nothing was, npos while it is still thought.
+constexpr std::string_view kThinks = "<think>", kThought = "</think>";
+size_t behind_thought(const std::string& said) {
+    if (!said.starts_with(kThinks)) return 0;
+    const size_t end = said.find(kThought);
+    return end == said.npos ? end : std::min(said.find_first_not_of('\n', end + kThought.size()), said.size());
+}
 
 }  // namespace
 
@@ -119,7 +130,11 @@ void MessageCard::copy() {
     });
 }
 
-QString MessageCard::plain_text() const { return text(chats_.chat().message(id_).text); }
+QString MessageCard::plain_text() const {
+    const std::string& said = chats_.chat().message(id_).text;
+    const size_t begin = user_ ? 0 : behind_thought(said);
+    return text(begin == said.npos ? said : said.substr(begin));
+}
 
 ProseBox& MessageCard::prose() {
     if (segments_.empty() || !segments_.back().prose) {
@@ -163,6 +178,10 @@ void MessageCard::take_text() {
         reader_ = {};
         taken_ = 0, finished_ = code_open_ = false;
     }
+    if (const size_t begin = user_ ? 0 : behind_thought(m.text); begin != m.text.npos)
+        taken_ = std::max(taken_, static_cast<qsizetype>(begin));  // what was thought is folded: it is in the card's menu
+    else if (growing)
+        return;
     if (taken_ < static_cast<qsizetype>(m.text.size())) {
         const QString news = QString::fromUtf8(m.text.data() + taken_, static_cast<qsizetype>(m.text.size()) - taken_);
         taken_ = static_cast<qsizetype>(m.text.size());
@@ -208,7 +227,7 @@ MessageCard::Figures MessageCard::figures() const {
         if (chats_.recorded() && phase.phase == Phase::ready) return one(text(plural(static_cast<int64_t>(m.ids.size()), "token")) + tr(" · paused"));
         const double speed = chats_.session().tokens_per_second();
         return one(text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
-                        " · answering …"));
+                        (behind_thought(m.text) == m.text.npos ? " · thinking …" : " · answering …")));
     }
     QStringList shown, all;
     const auto add = [&](const QString& part, bool short_too = true) {
@@ -351,10 +370,27 @@ bool MessageCard::eventFilter(QObject* watched, QEvent* event) {
     return QFrame::eventFilter(watched, event);
 }
 
+// What was thought before an answer, in a window of its own.
+static void show_thought(QWidget* parent, const QString& thought) {
+    auto* dialog = new QDialog(parent);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setObjectName("thought");
+    dialog->setWindowTitle(MessageCard::tr("What the model thought first"));
+    dialog->resize(560, 420);
+    auto* column = new QVBoxLayout(dialog);
+    auto* box = new QPlainTextEdit(thought, dialog);
+    box->setReadOnly(true);
+    column->addWidget(box);
+    dialog->show();
+}
+
 void MessageCard::fill_menu(QMenu& menu) {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
     menu.addAction("&Copy", this, &MessageCard::copy);
+    if (const size_t begin = user_ ? 0 : behind_thought(m.text); begin > 0 && begin != m.text.npos)
+        menu.addAction(tr("What it &thought first…"), this,
+                       [this, thought = text(m.text.substr(kThinks.size(), m.text.find(kThought) - kThinks.size()))] { show_thought(this, thought); });
     if (user_ || (m.role == "assistant" && m.calls.empty()))
         menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
     if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);

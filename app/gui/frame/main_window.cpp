@@ -31,13 +31,16 @@
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/replay_bar.h"
 #include "app/gui/frame/run_bar.h"
+#include "app/gui/frame/served_dialog.h"
 #include "app/gui/frame/start_page.h"
 #include "app/gui/frame/timeline.h"
 #include "app/gui/frame/tour.h"
 #include "app/gui/frame/vitals.h"
 #include "app/gui/panels/words.h"
+#include "app/opener.h"
 #include "core/files/foreign.h"
 #include "core/files/resources.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -191,6 +194,17 @@ void MainWindow::make_menus() {
         });
         dialog->open();
     });
+    QAction* served = add_action("File", "served", tr("Engine elsewhere…"), QKeySequence("Ctrl+Shift+J"), [this] {
+        auto* dialog = new ServedDialog(this);
+        dialog->setAttribute(Qt::WA_DeleteOnClose);
+        dialog->on_open = [this](std::unique_ptr<Run> run) {
+            replay_bar_->leave(/*load_again=*/false);
+            session_.set_run(std::move(run));
+            session_.tick();
+        };
+        dialog->open();
+    });
+    if (QMenu* models = run_bar_->findChild<QToolButton*>("model-chip")->menu()) models->insertAction(models->actions().at(3), served);  // below the files
     add_action("File", "unload", "Unload the model", QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
     menu("File")->addSeparator();
     add_action("File", "quit", "Quit", QKeySequence("Ctrl+Q"), [this] { close(); });
@@ -730,6 +744,7 @@ void MainWindow::load_model(const QString& model) {
     load.model = model.toStdString();
     load.device = device_.toStdString();
     replay_bar_->leave(/*load_again=*/false);
+    if (dynamic_cast<const ServedRun*>(&session_.run())) session_.set_run(std::make_unique<LiveRun>(open_for_run));
     session_.cancel();
     session_.post(load);
 }
@@ -857,7 +872,7 @@ void MainWindow::refresh_actions() {
     enable("restore", chats_.can_restore());
     enable("newest", said);
     enable("find", said);
-    enable("race", session_.live());
+    enable("race", session_.live() && !served_card(session_.card()));
     for (const char* id : {"token-before", "token-behind", "follow"}) enable(id, session_.trace().size() > 0);
     for (const char* id : {"head-before", "head-behind", "layer-before", "layer-behind"}) enable(id, session_.card() != nullptr);
     const bool message = !banner_->text().isEmpty(), chosen = session_.selection().token() != Selection::kNewest;

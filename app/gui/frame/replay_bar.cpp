@@ -12,6 +12,7 @@
 
 #include "app/format.h"
 #include "app/opener.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -146,7 +147,7 @@ bool ReplayBar::open(const QString& file) {
         return false;
     }
     if (again_) come_back();
-    if (!replaying()) model_before_ = session_.card() ? QString::fromStdString(session_.card()->folder) : QString();
+    if (!replaying()) model_before_ = session_.card() && !served_card(session_.card()) ? QString::fromStdString(session_.card()->folder) : QString();
     const RecordingHeader& header = (*recording)->header();
     title_->setText(fontMetrics().elidedText(QString::fromStdString(header.title), Qt::ElideRight, 260));
     title_->setToolTip(QString::fromStdString(header.title + (header.about.empty() ? "" : "\n" + header.about) + "\nRecorded " + header.card->recorded +

@@ -11,6 +11,7 @@
 #include "app/gui/draw/theme.h"
 #include "app/gui/frame/pace_box.h"
 #include "app/gui/session/badge.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -99,11 +100,18 @@ void RunBar::refresh() {
     if (card) {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
-        device_->setText(QString::fromStdString(card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
+        const ServedCard* served = served_card(card);
+        device_->setText(QString::fromStdString(served ? served->url : card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
         device_->setToolTip(
             QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
         model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
                                                   bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
+        if (served) {
+            device_->setToolTip(tr("The model runs in another program: %1").arg(QString::fromStdString(served->url)));
+            model_->setToolTip(served->shape_known
+                                   ? tr("%1 parameters, as its shape says").arg(QString::fromStdString(count_text(count_parameters(card->config).total)))
+                                   : tr("Nobody knows the shape of what is served"));
+        }
     } else {
         device_->setText({});
         model_->setToolTip("Choose a model");

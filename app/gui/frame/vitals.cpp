@@ -8,6 +8,7 @@
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/session/memory_model.h"
+#include "core/runs/served_run.h"
 #include "core/system.h"
 
 namespace klp::gui {
@@ -75,8 +76,9 @@ void Vitals::refresh() {
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     speed_->setText(std::isnan(session_.tokens_per_second()) ? QStringLiteral("– tokens/s") : text(short_number(session_.tokens_per_second()) + " tokens/s"));
     const int64_t n = session_.trace().size(), room = card ? card->context : 0, rolled = std::min(session_.rolled(), n);
-    context_->setText(card ? text(grouped(n - rolled) + " / " + grouped(room) + (rolled > 0 ? " + " + grouped(rolled) + " dropped" : ""))
-                           : QStringLiteral("– / –"));
+    context_->setText(card && room == 0 ? text(plural(n, "token"))
+                      : card            ? text(grouped(n - rolled) + " / " + grouped(room) + (rolled > 0 ? " + " + grouped(rolled) + " dropped" : ""))
+                                        : QStringLiteral("– / –"));
     context_->setToolTip(rolled > 0 ? text("Of " + plural(n, "token") + " the cache holds the newest " + grouped(n - rolled) + "; " + grouped(rolled) +
                                            " were dropped from it. The KDA states have seen all of them")
                                     : QStringLiteral("Tokens of this conversation, of those the model can hold"));
@@ -85,7 +87,7 @@ void Vitals::refresh() {
     state_->setText(text("state " + bytes_text(use.state + use.conv)));
     cache_->setText(text("cache " + bytes_text(use.cache)));
     std::string baseline;
-    if (card) {
+    if (card && (!served_card(card) || served_card(card)->shape_known)) {
         const MemoryModel model = memory_model(card->config, card->cache_value_bytes);
         if (session_.baseline().twin) baseline = "twin " + bytes_text(model.twin.at(in_pages(n)));
         if (session_.baseline().multi_head) baseline += (baseline.empty() ? "" : "   ") + ("multi-head " + bytes_text(model.multi_head.at(in_pages(n))));
@@ -104,7 +106,16 @@ void Vitals::refresh() {
 void Vitals::refresh_load() {
     const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     const LoadSample& now = machine_->now();
-    if (now.gpu) {
+    if (const ServedCard* served = served_card(session_.card())) {
+        const std::lock_guard lock(served->status->mutex);
+        const ServedLoad& load = served->status->load;
+        std::string line;
+        if (load.running) line = "server " + short_number(*load.running) + " running" + (load.waiting ? ", " + short_number(*load.waiting) + " waiting" : "");
+        if (load.cache_share) line += (line.empty() ? "server's cache " : ", cache ") + percent_text(*load.cache_share);
+        if (load.state_bytes && load.cache_bytes) line += ", holds " + bytes_text(std::llround(*load.state_bytes + *load.cache_bytes));
+        load_->setText(text(line));
+        load_->setToolTip(tr("What the server's own figures (/metrics) say: all requests, not this conversation alone"));
+    } else if (now.gpu) {
         const DeviceLoad& gpu = *now.gpu;
         std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));
         if (gpu.memory_used >= 0) line += "   " + bytes_text(gpu.memory_used) + " of " + bytes_text(gpu.memory_total);

@@ -17,6 +17,7 @@
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/words.h"
 #include "app/gui/session/range.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -206,7 +207,9 @@ protected:
                            {"entropy, nats", false, 0, std::ceil(high)});
         for (size_t i = 0; i < runs.size(); ++i) entropy_->set_series(static_cast<int>(i), {}, t.series[4], runs[i]);
         entropy_->drop_series(static_cast<int>(runs.size()));
-        const QString missing = end > 0 ? session.why_missing(tr("The entropies")) : QString();
+        const QString missing = served_card(session.card()) ? tr("A server tells a few candidates of a token, and of those nobody knows the entropy.")
+                                : end > 0                   ? session.why_missing(tr("The entropies"))
+                                                            : QString();
         entropy_->set_empty(missing.isEmpty() ? tr("The entropy of each token comes with the next message.") : missing);
         std::vector<LineChart::Mark> marks;
         if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), text_of("token " + grouped(at_)), t.accent});
@@ -260,15 +263,17 @@ private:
         const auto& top = trace.top(at_);
         const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
         if (!row.made) return token + " was fed, not chosen: it has no candidates.";
+        if (top.empty() && served_card(session.card())) return token + ": " + tr("the server tells no log probabilities of it.");
         if (top.empty()) return token + ": " + (session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
         return token + text_of(" · rank " + grouped(row.rank + 1) + " · probability ") + share_text(row.probability) +
-               text_of(" · entropy " + fixed(row.entropy, 2) + " nats");
+               (std::isnan(row.entropy) ? QString() : text_of(" · entropy " + fixed(row.entropy, 2) + " nats"));
     }
     QString shown(int32_t id, const std::string& text) const {
         const auto& tokenizer = session.card()->tokenizer;
-        const QString s = visible_token(text.empty() && tokenizer ? std::string(tokenizer->bytes(id)) : text);
+        const ServedCard* served = served_card(session.card());
+        const QString s = visible_token(!text.empty() ? text : served ? served->words->bytes(id) : tokenizer ? std::string(tokenizer->bytes(id)) : text);
         return s.isEmpty() ? QString("id %1").arg(id) : s;
     }
 

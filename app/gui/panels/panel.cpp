@@ -24,6 +24,7 @@
 #endif
 
 #include "app/gui/session/range.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -45,6 +46,20 @@ QString help_text(const PanelInfo& info) {
     };
     return part(Panel::tr("What you see"), see) + part(Panel::tr("What to try"), tries) + part(Panel::tr("Words"), words) +
            part(Panel::tr("Formula"), *info.formula ? Panel::tr(info.formula) : QString());
+}
+
+// Why this lens has nothing to show of a model that another program serves; "": it has.
+QString needs_inside(const Session& session, const PanelInfo& info) {
+    const ServedCard* served = served_card(session.card());
+    const QString id = info.id;
+    if (!served || id == "logits" || id == "log" || (id == "memory" && served->shape_known)) return {};
+    if (id == "memory")
+        return Panel::tr("Nobody knows the shape of %1, from which memory is computed. File, Engine elsewhere… takes a named shape or a config.json.")
+            .arg(QString::fromStdString(served->name));
+    if (id == "race")
+        return Panel::tr("A race needs the engine's inside, which a server does not show. klp sweep --url A --url B measures two servers beside each other.");
+    return Panel::tr("%1 needs the engine's inside, which a server does not show. A model that is opened here shows it, or a recording of one.")
+        .arg(Panel::tr(info.title));
 }
 
 }  // namespace
@@ -95,6 +110,18 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
     pages_->addWidget(room);
     pages_->addWidget(table_);
+    auto* elsewhere = new QLabel(pages_);
+    elsewhere->setObjectName("needs-inside");
+    elsewhere->setWordWrap(true);
+    elsewhere->setAlignment(Qt::AlignCenter);
+    elsewhere->setMargin(24);
+    elsewhere->setForegroundRole(QPalette::PlaceholderText);
+    pages_->addWidget(elsewhere);
+    connect(&session, &Session::card_changed, this, [this, elsewhere] {
+        elsewhere->setText(needs_inside(this->session, info_));
+        pages_->setCurrentIndex(!elsewhere->text().isEmpty() ? 2 : as_table_->isChecked() ? 1 : 0);
+        as_table_->setEnabled(elsewhere->text().isEmpty());
+    });
     middle_->addWidget(pages_, 3);
     layout->addLayout(middle_, 1);
 
@@ -168,7 +195,7 @@ void Panel::refresh_soon() {
     // A table is read, not watched: it may be large, so it follows four times a second.
     QTimer::singleShot(pages_->currentWidget() == table_ ? 250 : 0, this, [this] {
         pending_ = false;
-        if (!in_sight()) return;
+        if (!in_sight() || pages_->currentIndex() == 2) return;
         refresh();
         update_head();
         if (pages_->currentWidget() == table_) update_table();

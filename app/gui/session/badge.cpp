@@ -1,6 +1,7 @@
 #include "app/gui/session/badge.h"
 
 #include "app/gui/session/session.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -12,6 +13,10 @@ Badge badge_of(const Session& session) {
         return {Badge::replay, session.frozen() ? Session::tr("REPLAY, FROZEN") : Session::tr("REPLAY"), about};
     }
     if (session.frozen()) return {Badge::frozen, Session::tr("FROZEN"), Session::tr("The pictures stand still; the model may go on (Ctrl+Space)")};
+    if (const ServedCard* served = served_card(card))
+        return {
+            Badge::live, Session::tr("SERVED"),
+            Session::tr("A server answers at %1: times are as they are met here, memory is computed from the shape").arg(QString::fromStdString(served->url))};
     if (session.elsewhere())
         return {
             Badge::elsewhere, Session::tr("ELSEWHERE"),

@@ -1,0 +1,160 @@
+// The window while another program serves the model.
+#include <QLineEdit>
+#include <QProcess>
+#include <QPushButton>
+
+#include "app/gui/chat/message_list.h"
+#include "app/gui/frame/main_window.h"
+#include "app/gui/frame/served_dialog.h"
+#include "app/opener.h"
+#include "core/runs/served_run.h"
+#include "tests/gui_support.h"
+
+namespace klp::gui {
+namespace {
+
+const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GuiEnvironment);
+
+constexpr int kPatience = 60'000;  // ms
+
+// klp serve with the embedded model.
+struct Served {
+    Served() {
+        process.setReadChannel(QProcess::StandardError);
+        process.start(KLP_PROGRAM, {"serve", "--port", "0"});
+        while (process.waitForReadyRead(kPatience) || process.state() == QProcess::Running) {
+            said += process.readAllStandardError();
+            const auto found = QRegularExpression("http://\\S+/v1").match(said);
+            if (!found.hasMatch()) continue;
+            url = found.captured(0);
+            break;
+        }
+    }
+    ~Served() {
+        process.kill();
+        process.waitForFinished();
+    }
+    QProcess process;
+    QString said, url;
+};
+
+struct Window {
+    Window() : session(std::make_unique<LiveRun>(open_for_run)), chats(session), window(session, chats) { window.show(); }
+    bool wait(const std::function<bool()>& until) { return QTest::qWaitFor(until, kPatience); }
+    // Through the dialog, as a person does.
+    void connect_to(const QString& url, const QString& shape = {}) {
+        window.action("served")->trigger();
+        auto* dialog = window.findChild<ServedDialog*>();
+        ASSERT_TRUE(dialog);
+        dialog->findChild<QLineEdit*>("served-url")->setText(url);
+        dialog->findChild<QLineEdit*>("served-shape")->setText(shape);
+        dialog->findChildren<QPushButton*>()[0]->click();
+        ASSERT_TRUE(wait([&] { return session.card() != nullptr; })) << dialog->findChild<QLabel*>("served-say")->text().toStdString();
+    }
+    QString ask(const QString& text) {
+        EXPECT_TRUE(chats.send(text));
+        EXPECT_TRUE(wait([&] { return !chats.answering() && chats.chat().message(chats.chat().tip()).role == "assistant"; }));
+        return QString::fromStdString(chats.chat().message(chats.chat().tip()).text);
+    }
+    QString says(const char* id) const { return window.panel(id)->findChild<QLabel*>("needs-inside")->text(); }
+    Session session;
+    Chats chats;
+    MainWindow window;
+};
+
+TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
+    Served served;
+    ASSERT_FALSE(served.url.isEmpty()) << served.said.toStdString();
+    Window w;
+    w.connect_to(served.url);
+    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "SERVED");
+    EXPECT_EQ(w.session.card()->name, "demo");
+    w.window.show_panel("logits");
+    w.chats.set_settings({.sampling = {.temperature = 0}, .random_seed = false});
+    EXPECT_TRUE(w.ask("Hello, who are you?").contains("Mini"));
+    const int first = w.chats.chat().tip();
+    EXPECT_TRUE(w.ask("What is your name?").contains("Mini"));
+    const ChatMessage& m = w.chats.chat().message(first);
+    ASSERT_TRUE(m.stats);
+    EXPECT_GT(m.stats->tokens, 10);
+    EXPECT_GT(m.stats->prompt_tokens, 5);
+    EXPECT_EQ(m.stats->end, "stop_token");
+
+    // Candidates of the newest token, by their text.
+    auto* logits = w.window.panel("logits");
+    EXPECT_TRUE(w.wait([&] { return logits->table().rows.size() > 1; }));
+    for (const auto& row : logits->table().rows) EXPECT_FALSE(row[3].toString().startsWith("id ")) << row[3].toString().toStdString();
+    // Positions are the server's: the prompt's tokens are in front.
+    EXPECT_EQ(w.session.trace().size(),
+              w.chats.chat().message(w.chats.chat().tip()).stats->prompt_tokens + w.chats.chat().message(w.chats.chat().tip()).stats->tokens);
+
+    for (const char* id : {"decay", "state", "experts", "attention", "race"}) EXPECT_TRUE(w.says(id).contains("engine's inside")) << id;
+    EXPECT_TRUE(w.says("memory").contains("shape")) << "nobody knows the demo's";
+    EXPECT_EQ(w.says("logits"), "");
+    EXPECT_FALSE(w.window.action("race")->isEnabled());
+
+    // And back to an engine here.
+    w.window.load_model("");
+    ASSERT_TRUE(w.wait([&] { return w.session.card() && !served_card(w.session.card()); }));
+    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "LIVE");
+    EXPECT_EQ(w.says("decay"), "");
+    EXPECT_TRUE(w.ask("What is your name?").contains("Mini"));
+}
+
+TEST(Elsewhere, AServerThatEndsCostsNothingOfTheTalk) {
+    auto served = std::make_unique<Served>();
+    ASSERT_FALSE(served->url.isEmpty()) << served->said.toStdString();
+    Window w;
+    w.connect_to(served->url, "kimi-linear-48b");
+    EXPECT_EQ(w.says("memory"), "");
+    w.ask("My name is Tom.");
+    EXPECT_GT(w.session.memory().total(), 0) << "computed from the shape";
+    const int first = w.chats.chat().tip();
+    served.reset();
+    EXPECT_TRUE(w.chats.send("What is my name?"));
+    QString said;
+    QObject::connect(&w.session, &Session::troubled, [&](const Trouble& t) { said = QString::fromStdString(t.error.message); });
+    EXPECT_TRUE(w.wait([&] { return !w.chats.answering(); }));
+    EXPECT_TRUE(said.contains("is a server running there?")) << said.toStdString();
+    EXPECT_EQ(w.chats.chat().message(w.chats.chat().tip()).text, "What is my name?") << "it may be sent again";
+    EXPECT_EQ(w.chats.chat().message(w.chats.chat().tip()).parent, first);
+    served = std::make_unique<Served>();
+    w.connect_to(served->url);
+}
+
+TEST(Elsewhere, WhatIsWrongIsSaidInTheDialog) {
+    ServedDialog dialog;
+    auto* open = dialog.findChildren<QPushButton*>()[0];
+    auto* url = dialog.findChild<QLineEdit*>("served-url");
+    auto* say = dialog.findChild<QLabel*>("served-say");
+    url->clear();
+    EXPECT_FALSE(open->isEnabled());
+    url->setText("nonsense");
+    open->click();
+    EXPECT_TRUE(say->text().contains("does not begin with http://"));
+    url->setText("http://127.0.0.1:9/v1");  // nobody listens there
+    open->click();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return say->text().contains("is a server running there?"); }, kPatience));
+    EXPECT_TRUE(open->isEnabled());
+    dialog.findChild<QLineEdit*>("served-key-variable")->setText("KLP_NO_SUCH_VARIABLE");
+    open->click();
+    EXPECT_TRUE(say->text().contains("KLP_NO_SUCH_VARIABLE"));
+}
+
+TEST(Elsewhere, ToolsAndThoughtsOfALineBecomeMessages) {
+    const std::vector<Part> line{{std::string(kToolsRole), "[{\"type\": \"function\"}]"},
+                                 {"system", "Be brief."},
+                                 {"user", "hi"},
+                                 {"assistant", "<think>hmm</think>\n\nwait", {1, 2}, false, {{"functions.ping:0", "{}"}}},
+                                 {"tool", tool_return("functions.ping:0", "pong")}};
+    const ServedRequest r = served_request(line);
+    EXPECT_EQ(r.tools, line[0].text);
+    ASSERT_EQ(r.messages.size(), 4u);
+    EXPECT_EQ(r.messages[2].content, "wait");
+    EXPECT_EQ(r.messages[2].tool_calls.size(), 1u);
+    EXPECT_EQ(r.messages[3].content, "pong");
+    EXPECT_EQ(r.messages[3].tool_call_id, "functions.ping:0");
+}
+
+}  // namespace
+}  // namespace klp::gui
