@@ -92,7 +92,9 @@ TEST(Pace, TokensComeAtThePaceAndTheLastPictureIsThatOfFullSpeed) {
     ASSERT_EQ(a.size(), b.size());
     for (int64_t p = 0; p < a.size(); ++p) {
         EXPECT_EQ(a.row(p).id, b.row(p).id);
-        if (a.row(p).made) EXPECT_EQ(a.row(p).nanoseconds, b.row(p).nanoseconds) << "a token's own time, not that of its showing";
+        if (a.row(p).made) {
+            EXPECT_EQ(a.row(p).nanoseconds, b.row(p).nanoseconds) << "a token's own time, not that of its showing";
+        }
         ASSERT_TRUE(std::ranges::equal(a.readings(p), b.readings(p)));
         EXPECT_EQ(a.top(p).size(), b.top(p).size());
     }

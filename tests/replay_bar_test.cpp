@@ -322,7 +322,9 @@ TEST_F(PlayedAnswer, StepsAndScrubsAndEndsAsItWas) {
     ASSERT_EQ(session->trace().size(), static_cast<int64_t>(readings.size()));
     for (size_t p = 0; p < readings.size(); ++p) {
         EXPECT_TRUE(std::ranges::equal(session->trace().readings(static_cast<int64_t>(p)), readings[p])) << "to the last bit, token " << p;
-        if (p >= 44) EXPECT_EQ(session->trace().row(static_cast<int64_t>(p)).nanoseconds, times[p]);
+        if (p >= 44) {
+            EXPECT_EQ(session->trace().row(static_cast<int64_t>(p)).nanoseconds, times[p]);
+        }
     }
     EXPECT_EQ(chats->chat().message(chats->chat().tip()).text, chat->message(answer).text);
     bar.replay()->seek(1), session->tick();

@@ -106,7 +106,7 @@ void TimelineTracks::name(QPainter& p, const QRect& gutter, const QString& said,
     for (const Sample& s : key) {  // from left to right, as many a line as there is room for
         const int wide = kBox + 4 + m.horizontalAdvance(s.text);
         if (x > gutter.left() + 2 && x + wide > gutter.right() - 4) x = gutter.left() + 2, y += m.height();
-        if (y + m.height() > gutter.bottom() + 3) break;
+        if (y + m.height() > gutter.bottom() + 7) break;  // into the gap
         const int middle = y + m.height() / 2;
         if (s.kind == Sample::box) {
             p.fillRect(QRect(x, middle - kBox / 2, kBox, kBox), s.colour);

@@ -355,7 +355,7 @@ std::vector<KeyItem> DecayPanel::key() const {
 QString DecayPanel::said(const Place& at) const {
     const float g = log_decay(at), tokens = half_life(g);
     const QString head = at.head < 0 ? tr("longest") : QString::number(at.head);
-    const float over = fed(at);
+    const float over = over_range() ? kUnknown : fed(at);
     const QString fed_line = std::isnan(over) ? QString()
                                               : '\n' + tr("over the %1 fed: half-life %2 tokens (%3)")
                                                            .arg(QString::fromStdString(plural(fed_.tokens(), "token")), half_life_text(over), band_of(over));
@@ -363,7 +363,8 @@ QString DecayPanel::said(const Place& at) const {
                .arg(at.layer, 2)
                .arg(head, at.head < 0 ? 4 : 2)
                .arg(at.channel, 3)
-               .arg(token_name(session, at.token))
+               .arg(over_range() && at.token == token_ ? tr("mean of the %1 chosen").arg(QString::fromStdString(plural(over_.tokens(), "token")))
+                                                       : token_name(session, at.token))
                .arg(half_life_text(tokens), 8)
                .arg(std::isnan(g) ? QString() : '(' + band_of(tokens) + ')', -12)
                .arg(alpha_text(g), 9)
