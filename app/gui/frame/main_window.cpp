@@ -45,8 +45,9 @@
 namespace klp::gui {
 
 namespace {
-constexpr int kLayoutVersion = 2;  // of saved layouts: raised when docks come or go
-}
+constexpr int kEmptyTimeline = 84;  // pixels
+constexpr int kLayoutVersion = 2;   // of saved layouts: raised when docks come or go
+}  // namespace
 
 MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
     setWindowTitle("Kimi Linear Playground");
@@ -112,6 +113,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed, &Chats::line_changed})
         connect(&chats_, changed, this, &MainWindow::refresh_actions);
     connect(&session_, &Session::card_changed, this, &MainWindow::refresh_actions);
+    connect(&session_, &Session::drained, this, &MainWindow::size_timeline);
     connect(&session_.selection(), &Selection::changed, this, &MainWindow::refresh_actions);
     connect(banner_, &Banner::changed, this, &MainWindow::refresh_actions);
     connect(&chats_, &Chats::model_asked, this, [this] {
@@ -766,6 +768,17 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
 }
 
+// A timeline of no tokens leaves its height to the first page.
+void MainWindow::size_timeline() {
+    QDockWidget* timeline = docks_.at("timeline");
+    const bool empty = session_.trace().size() == 0;
+    if (timeline->isFloating() || empty == timeline_empty_) return;
+    if (timeline_empty_ = empty; empty && shown_) timeline_height_ = timeline->height();
+    timeline->widget()->setMaximumHeight(empty ? kEmptyTimeline : QWIDGETSIZE_MAX);
+    if (!empty)
+        resizeDocks({timeline}, {timeline_height_ > kEmptyTimeline ? timeline_height_ : height() > 800 ? 210 : std::max(104, height() / 5)}, Qt::Vertical);
+}
+
 // A window that shrinks takes from the chat; it gives back what it needs to be read: the conversations go away, and the lens becomes narrower.
 void MainWindow::make_room(int before) {
     // On a low screen the timeline, which has the whole width, leaves the height to chat and lens.
@@ -795,9 +808,11 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
-    if (std::exchange(shown_, true)) return;
+    if (shown_) return;
     known_width_ = width();
     make_room(1920);  // as if it had come from a larger screen
+    size_timeline();
+    shown_ = true;
     chat_view_->focus_first();
     QTimer::singleShot(250, this, &MainWindow::fit_screen);  // when the frame around it is known
 }

@@ -69,6 +69,7 @@ private:
     void refresh_actions();
     void fit_screen();
     void make_tour();
+    void size_timeline();
     void make_room(int before);  // when the window's width has changed
     bool refuse(const QString& path);
     Notice about_models(const QString& what);
@@ -91,7 +92,8 @@ private:
     Keys* keys_ = nullptr;
     Tour* tour_ = nullptr;
     double zoom_ = 1;
-    bool present_ = false;
+    bool present_ = false, timeline_empty_ = false;
+    int timeline_height_ = 0;  // before it was empty
     bool shown_ = false, resizing_ = false, hid_conversations_ = false;
     int known_width_ = 0;  // of the window, for which its columns are right
     std::map<QString, QDockWidget*> docks_;
