@@ -62,7 +62,7 @@ __device__ __forceinline__ float fast_inverse(float x) {
     return y;
 }
 #else
-inline float coarse(double exact) {
+__device__ inline float coarse(double exact) {
     const auto nearest = static_cast<float>(exact);
     if (!(std::fabs(exact) <= std::numeric_limits<float>::max()) || static_cast<double>(nearest) == exact) return nearest;
     const float below = __uint_as_float(__float_as_uint(nearest) - 2);
