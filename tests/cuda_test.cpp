@@ -194,6 +194,28 @@ TEST(SimulatedGpu, AFailedLaunchLeavesTheNextPassAlone) {
     }
 }
 
+// A search that ended between two of its launches leaves nothing to the next one.
+TEST(SimulatedGpu, AFailedLaunchLeavesTheNextIdAlone) {
+    const auto on = cuda_on_cpu::make_backend(0, "");
+    constexpr int64_t kIds = 64;
+    const Buffer logits = on->allocate(kIds * sizeof(float)), picked = on->allocate(sizeof(Pick));
+    for (const bool fails : {true, false}) {
+        Floats values(kIds, 0);
+        values[fails ? 3 : 5] = fails ? 9.f : 1.f;
+        on->upload(logits.as(), values.data(), logits.bytes());
+        on->begin_pass(1);
+        on->sample({.logits = {logits.as<float>(), {kIds}}, .how = {.temperature = 0}, .pick = picked.as<Pick>()});
+        simt::launches_until_failure = fails ? 2 : 0;
+        if (fails)
+            EXPECT_THROW(on->end_pass(), DeviceError);
+        else
+            on->end_pass();
+    }
+    Pick pick;
+    on->download(&pick, picked.as(), sizeof pick);
+    EXPECT_EQ(pick.id, 5);
+}
+
 TEST_P(EveryGpu, MemoryThatIsNotThereIsRefusedWithItsBytes) {
     try {
         on->allocate(size_t{1} << 50);
@@ -221,6 +243,29 @@ TEST_P(EveryGpu, TheDemoModelSaysWhatItSaysOnTheCpu) {
         return said->tokens;
     };
     EXPECT_EQ(answer(on), answer(*make_backend("cpu", 1)));
+}
+
+// A token's graph is kernels alone, greedy or drawn, of one sequence or of two that decode together: a copy or a memset between them would end a chain of
+// launches that overlap.
+TEST(SimulatedGpu, ATokensGraphCopiesAndEmptiesNothing) {
+    const auto on = cuda_on_cpu::make_backend(0, "");
+    const ModelConfig& config = shape("tiny");
+    auto model = Model::load(on, config, synthetic_weights(config, DType::bf16, 1), {.context = 100});
+    ASSERT_TRUE(model) << model.error().message;
+    Sequence first(*model, 100), second(*model, 100);
+    Workspace ws(*on);
+    const std::vector<int32_t> ids(8, 1);
+    for (const Sampling& how : {Sampling{.temperature = 0}, Sampling{}, Sampling{.top_k = 5, .top_p = 0.5f}})
+        for (const bool both : {false, true}) {
+            const Choice choice{.how = how, .random = 0.3};
+            const int64_t before = simt::memory_nodes;
+            for (int i = 0; i < 4; ++i) {
+                const Feed feeds[] = {{&first, std::span(ids).first(1), &choice}, {&second, std::span(ids).first(1), &choice}};
+                (*model)->forward(std::span(feeds).first(both ? 2 : 1), ws);
+            }
+            EXPECT_EQ(simt::memory_nodes, before) << how.temperature << " " << both;
+        }
+    EXPECT_EQ(first.position(), 24);
 }
 
 // What is planned before anything is taken is what loading and the largest pass then take, to a fiftieth of its scratch: a shorter pass in front of it and

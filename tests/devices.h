@@ -16,6 +16,7 @@ namespace simt {
 extern int64_t launches_until_failure;       // 1: the next one fails; 0: none does
 extern int64_t held_bytes, most_held_bytes;  // of device memory, now and at the most since a test set it
 extern bool early;                           // launches run at once, and only what goes to the host is late; else all of it is
+extern int64_t memory_nodes;                 // copies and memsets that graphs were made of
 }  // namespace simt
 
 namespace klp::test {

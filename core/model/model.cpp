@@ -261,7 +261,11 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
         for (const Segment& s : pass->segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
     const int64_t R = all_rows ? T : static_cast<int64_t>(rows.size());
     Out<2> last = x;
-    if (!all_rows) {
+    bool in_place = !rows.empty() && rows[0] >= 0;  // as where one sequence, or each of many, feeds a token
+    for (size_t r = 1; r < rows.size(); ++r) in_place = in_place && rows[r] == rows[r - 1] + 1;
+    if (in_place) {
+        last = {x.row(rows[0]), {R, D}};
+    } else if (!all_rows) {
         last = step.scratch.rows(R, D);
         for (int64_t r = 0; r < R; ++r) {
             if (rows[static_cast<size_t>(r)] < 0)

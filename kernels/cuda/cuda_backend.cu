@@ -187,6 +187,15 @@ void CudaBackend::begin_pass(int64_t rows) {
     stream_.begin();
 }
 
+void CudaBackend::end_pass() {
+    try {
+        stream_.end();
+    } catch (...) {
+        counters_ = 0;  // what it was in the middle of left numbers there: the next one takes others
+        throw;
+    }
+}
+
 void* CudaBackend::temporary_bytes(size_t bytes) {
     bytes = (bytes + 255) / 256 * 256;
     while (used_.room < rooms_.size() && used_.bytes + bytes > rooms_[used_.room].bytes) ++used_.room, used_.bytes = 0;

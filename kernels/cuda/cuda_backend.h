@@ -36,7 +36,7 @@ public:
     int64_t rehearsed_bytes() const override { return stream_.rehearsal() ? stream_.most_bytes() : -1; }
     DeviceLoad load() const override { return nvml_ ? nvml_->read() : DeviceLoad{}; }
     void begin_pass(int64_t rows) override;
-    void end_pass() override { stream_.end(); }
+    void end_pass() override;
     std::optional<DevicePasses> passes() const override { return stream_.passes(); }
 
     void embed(const Embed&) override;
@@ -62,7 +62,7 @@ private:
         return static_cast<T*>(temporary_bytes(static_cast<size_t>(n) * sizeof(T)));
     }
     void* temporary_bytes(size_t bytes);
-    // n counters for kernels whose last block ends the work: 0 before a launch, and 0 again after it.
+    // n counters for kernels whose last block ends the work: 0 before an op's launches, and 0 again after them.
     unsigned* counters(int64_t n);
 
     int64_t shared_limit() const { return static_cast<int64_t>(shared_) - 8192; }  // some is the kernels' own

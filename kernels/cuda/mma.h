@@ -18,12 +18,21 @@ __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
 #endif
 }
 
-// d += a b with a [16, 16] and b [16, 8] in bf16, d [16, 8] in f32, by a whole warp. With g = lane / 4 and c = 2 (lane % 4), a lane holds
-//   a[0] (g, c..c+1)  a[1] (g + 8, c..)  a[2] (g, c + 8..)  a[3] (g + 8, c + 8..)      (row, k)
-//   b[0] (c..c+1, g)  b[1] (c + 8.., g)                                               (k, column)
-//   d[0] (g, c)  d[1] (g, c + 1)  d[2] (g + 8, c)  d[3] (g + 8, c + 1)                 (row, column)
-__device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+// Two f16 in a register, the same way. For what is of the size of 1: three bits more than bf16 has, but nothing above 65504 and 24 bits behind the point.
+__device__ __forceinline__ uint32_t pack_f16(float low, float high) {
 #if KLP_SIMT
+    return to_f16(low) | uint32_t{to_f16(high)} << 16;
+#else
+    uint32_t pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#endif
+}
+
+#if KLP_SIMT
+// mma_bf16 and mma_f16; half(v) is the number that 16 bits mean.
+template <class Half>
+void simulated_mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Half half) {
     struct Fragments {
         uint32_t a[4], b[2];
     };
@@ -31,15 +40,36 @@ __device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], 
     std::memcpy(simt::slot(simt::lane()), &mine, sizeof mine);
     simt::warp_barrier(0xffffffffu);
     const auto of = [](int lane) { return static_cast<const Fragments*>(simt::slot(lane)); };
-    const auto half = [](uint32_t pair, int k) { return from_bf16(static_cast<uint16_t>(k % 2 ? pair >> 16 : pair)); };
+    const auto at = [&](uint32_t pair, int k) { return half(static_cast<uint16_t>(k % 2 ? pair >> 16 : pair)); };
     const int g = simt::lane() / 4, c = simt::lane() % 4 * 2;
     for (int i = 0; i < 4; ++i) {
         const int row = g + i / 2 * 8, column = c + i % 2;
-        for (int k = 0; k < 16; ++k) d[i] += half(of(row % 8 * 4 + k % 8 / 2)->a[row / 8 + k / 8 * 2], k) * half(of(column * 4 + k % 8 / 2)->b[k / 8], k);
+        for (int k = 0; k < 16; ++k) d[i] += at(of(row % 8 * 4 + k % 8 / 2)->a[row / 8 + k / 8 * 2], k) * at(of(column * 4 + k % 8 / 2)->b[k / 8], k);
     }
     simt::warp_barrier(0xffffffffu);
+}
+#endif
+
+// d += a b with a [16, 16] and b [16, 8] in bf16, d [16, 8] in f32, by a whole warp. With g = lane / 4 and c = 2 (lane % 4), a lane holds
+//   a[0] (g, c..c+1)  a[1] (g + 8, c..)  a[2] (g, c + 8..)  a[3] (g + 8, c + 8..)      (row, k)
+//   b[0] (c..c+1, g)  b[1] (c + 8.., g)                                               (k, column)
+//   d[0] (g, c)  d[1] (g, c + 1)  d[2] (g + 8, c)  d[3] (g + 8, c + 1)                 (row, column)
+__device__ __forceinline__ void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if KLP_SIMT
+    simulated_mma(d, a, b, [](uint16_t v) { return from_bf16(v); });
 #else
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// The same of f16.
+__device__ __forceinline__ void mma_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if KLP_SIMT
+    simulated_mma(d, a, b, [](uint16_t v) { return from_f16(v); });
+#else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif

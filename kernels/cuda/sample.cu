@@ -167,6 +167,7 @@ __global__ __launch_bounds__(kThreads) void narrow(const float* scores, int64_t 
             *search = s;
         }
         count += counts[bin], sum += sums[bin];
+        counts[bin] = 0, sums[bin] = 0;
     }
 }
 
@@ -215,6 +216,8 @@ __global__ __launch_bounds__(kThreads) void look_kernel(const float* logits, int
         if (best > 0) below = best;
         if (thread == 0) top[r] = best > 0 && !nothing(best) ? Candidate{id_of(best), probability(score_of(best))} : Candidate{-1, 0};
     }
+    __syncthreads();  // everybody has read what was found
+    if (thread == 0) *search = Search{};
 }
 
 }  // namespace
@@ -238,7 +241,6 @@ void CudaBackend::sample(const Sample& a) {
         scores = penalised;
     }
 
-    // Each level of a search has a histogram of its own, so that all are emptied at once.
     struct Level {
         Goal goal;
         int32_t shift, bits, first, last;
@@ -252,18 +254,15 @@ void CudaBackend::sample(const Sample& a) {
         if (how.top_p < 1) search_for(Goal::top_p, 0, 2);
         search_for(Goal::draw, how.ranks() ? 0 : 3, 4);
     }
-    const auto n = static_cast<int64_t>(levels.size());
-    const size_t bytes = sizeof(Search) + static_cast<size_t>(n * kBins) * (sizeof(Whole) + sizeof(unsigned));
-    auto* const search = reinterpret_cast<Search*>(temporary<std::byte>(static_cast<int64_t>(bytes)));
-    auto* sums = reinterpret_cast<Whole*>(search + 1);
-    auto* counts = reinterpret_cast<unsigned*>(sums + n * kBins);
-    unsigned* const arrived = counters(1);
-    stream_.zero(search, bytes);
+    // What is searched and the histogram of a level are zeros before and after: whose last block read them empties them, so that no memset stands in the way.
+    static_assert(sizeof(Search) % sizeof(Whole) == 0);
+    auto* const search = reinterpret_cast<Search*>(counters(static_cast<int64_t>((sizeof(Search) + kBins * sizeof(Whole)) / sizeof(unsigned)) + kBins + 1));
+    auto* const sums = reinterpret_cast<Whole*>(search + 1);
+    auto* const counts = reinterpret_cast<unsigned*>(sums + kBins);
+    unsigned* const arrived = counts + kBins;
     stream_.launch("find_best", find_best, grid, a.logits.data, scores, V, search);
-    for (const Level& l : levels) {
+    for (const Level& l : levels)
         stream_.launch("narrow", narrow, grid, scores, V, rules, l.goal, l.shift, l.bits, l.first, l.last, sums, counts, search, arrived);
-        sums += kBins, counts += kBins;
-    }
     stream_.launch("look", look_kernel, grid, a.logits.data, V, rules, a.candidates, temporary<Whole>(grid.x * std::max(a.candidates, 1)), search, a.pick,
                    a.top, arrived);
 }

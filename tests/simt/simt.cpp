@@ -221,6 +221,7 @@ KLP_UNSEEN void run_block(bool descending) {
 int64_t launches_until_failure = 0;
 int64_t held_bytes = 0, most_held_bytes = 0;
 bool early = false;
+int64_t memory_nodes = 0;
 
 void* shared() { return shared_memory.get(); }
 void block_barrier() { wait(At::block); }
@@ -443,9 +444,11 @@ cudaError_t cudaFreeAsync(void* at, cudaStream_t s) {
 cudaError_t cudaHostAlloc(void** at, size_t bytes, unsigned) { return *at = std::malloc(bytes), *at ? cudaSuccess : cudaErrorMemoryAllocation; }
 cudaError_t cudaFreeHost(void* at) { return std::free(at), cudaSuccess; }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s) {
+    simt::memory_nodes += s->capturing != nullptr;
     return s->later([=] { std::memmove(to, from, bytes); }, kind == cudaMemcpyDeviceToHost);
 }
 cudaError_t cudaMemsetAsync(void* at, int value, size_t bytes, cudaStream_t s) {
+    simt::memory_nodes += s->capturing != nullptr;
     return s->later([=] { std::memset(at, value, bytes); });
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) { return s->capturing = new SimtGraph, cudaSuccess; }
