@@ -114,6 +114,8 @@ std::string duration_text(double ns) {
     return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
 }
 
+std::string spread_text(double least, double most) { return most > 0 ? " (" + duration_text(least) + " to " + duration_text(most) + ")" : std::string(); }
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
     const auto nearest =
         std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) { return edit_distance(word, a) < edit_distance(word, b); });

@@ -17,6 +17,7 @@ std::string grouped(int64_t n);                        // "1,048,576"
 std::string count_text(int64_t n);                     // "48.1B", "700M", "9.8k", "12"
 std::string bytes_text(int64_t bytes);                 // IEC: "1.5 KiB", "41.4 MiB"
 std::string duration_text(double nanoseconds);         // "12 ms", "1.4 s", "2 min 5 s"
+std::string spread_text(double least, double most);    // of nanoseconds, behind their median: " (11 ms to 14 ms)"; "" where `most` is 0
 std::string percent_text(double fraction);             // "43 %"
 std::string plural(int64_t n, std::string_view noun);  // "1 token", "1,204 tokens"
 

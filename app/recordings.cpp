@@ -266,7 +266,9 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         ended = events_until([&](const Event& e) -> Result<bool> {
             if (const auto* at = std::get_if<PhaseChanged>(&e); at && at->total > 0) progress.at(at->done, at->total);
             if (const auto* point = std::get_if<RacePoint>(&e); point && (options.stats || !file))
-                note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) + " a token, twin " + duration_text(point->twin_ns));
+                note(grouped(point->context) + " tokens: " + duration_text(point->hybrid_ns) +
+                     spread_text(point->hybrid_spread.least, point->hybrid_spread.most) + " a token, twin " + duration_text(point->twin_ns) +
+                     spread_text(point->twin_spread.least, point->twin_spread.most));
             if (std::holds_alternative<RacePoint>(e) || std::holds_alternative<RaceDone>(e)) record(e);
             return std::holds_alternative<RaceDone>(e);
         });

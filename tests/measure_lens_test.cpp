@@ -206,18 +206,6 @@ TEST_P(MeasureLens, IsUsableByKeyboardAndScreenReader) {
     }
 }
 
-TEST_P(MeasureLens, ExportsWhatItShows) {
-    ScriptedSession s;
-    Lens lens(s, GetParam());
-    s.answer(20);
-    Lens::settle();
-    const QTemporaryDir folder;
-    EXPECT_EQ(lens.panel->export_png(folder.filePath("a.png")), "");
-    EXPECT_EQ(lens.panel->export_svg(folder.filePath("a.svg")), "");
-    EXPECT_EQ(lens.panel->export_csv(folder.filePath("a.csv")), "");
-    for (const char* name : {"a.png", "a.svg", "a.csv"}) EXPECT_GT(QFileInfo(folder.filePath(name)).size(), 40) << name;
-}
-
 INSTANTIATE_TEST_SUITE_P(All, MeasureLens, ::testing::Values("memory", "race", "experts", "logits", "log"), [](const auto& i) { return std::string(i.param); });
 
 // --- what they say and do ------------------------------------------------------------------------------------------------

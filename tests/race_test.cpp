@@ -50,6 +50,8 @@ TEST_F(RaceTest, EveryPointHasTimesAndTheMemoryThatTheShapesSay) {
         EXPECT_EQ(p.context, race_contexts(700)[i]);
         EXPECT_GT(p.hybrid_ns, 0);
         EXPECT_GT(p.twin_ns, 0);
+        EXPECT_TRUE(p.hybrid_spread.least <= p.hybrid_ns && p.hybrid_ns <= p.hybrid_spread.most && p.hybrid_spread.known());
+        EXPECT_TRUE(p.twin_spread.least <= p.twin_ns && p.twin_ns <= p.twin_spread.most && p.twin_spread.known());
         const int64_t rows = (p.context + kMlaPage - 1) / kMlaPage * kMlaPage;
         const SequenceBytes mine = sequence_bytes(config, rows), theirs = sequence_bytes(all_mla(config), rows);
         EXPECT_EQ(p.hybrid.state, mine.state);

@@ -72,7 +72,7 @@ std::vector<Event> one_of_each() {
             CostKnown{8, move},
             SnapshotsKept{1, 2, 3},
             picture,
-            RacePoint{4096, 1.5, 2.5, memory, memory},
+            RacePoint{4096, 1.5, 2.5, memory, memory, {1.25, 1.75}, {2.25, 9.5}},
             RaceDone{TwinKind::trained, "memory"},
             AttentionPicture{kda, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}, {1, 0.5f, 0, 0, 0.125f}, 0.0625f},
             EventsDropped{5},
@@ -594,6 +594,26 @@ TEST(Recording, APictureOfAttentionThatEndsWithItsWeightsIsRead) {
     ASSERT_TRUE(e);
     EXPECT_EQ(std::get<AttentionPicture>(*e).weights, picture.weights);
     EXPECT_TRUE(std::get<AttentionPicture>(*e).decay_only.empty());
+}
+
+TEST(Recording, APointOfARaceWithoutItsSpreadIsRead) {
+    TempFolder folder;
+    write(folder / "a", {one_of_each()[13]});
+    std::string bytes = read_bytes(folder / "a");
+    size_t at = 12, length = 0;  // of the last record
+    for (size_t next = at; next < bytes.size(); next += 8 + length) std::memcpy(&length, &bytes[at = next], 4);
+    length -= 4 * sizeof(double);
+    bytes.resize(at + 8 + length);
+    const uint32_t sum = crc32(std::string_view(bytes).substr(at + 8));
+    std::memcpy(&bytes[at], &length, 4), std::memcpy(&bytes[at + 4], &sum, 4);
+    write_bytes(folder / "old", bytes);
+    const auto r = open(folder / "old");
+    EXPECT_EQ(r->damage(), "");
+    const auto e = r->event(r->size() - 1);
+    ASSERT_TRUE(e);
+    const RacePoint& p = std::get<RacePoint>(*e);
+    EXPECT_EQ(p.twin_ns, 2.5);
+    EXPECT_FALSE(p.hybrid_spread.known() || p.twin_spread.known());
 }
 
 TEST_F(Replay, ALensThatOpensGetsTheNewestPicture) {

@@ -201,6 +201,9 @@ void fields(A& a, StatePicture& e) {
 template <class A>
 void fields(A& a, RacePoint& e) {
     natural(a, e.context), a.exact(e.hybrid_ns), a.exact(e.twin_ns), fields(a, e.hybrid), fields(a, e.twin);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    for (RacePoint::Spread* s : {&e.hybrid_spread, &e.twin_spread}) a.exact(s->least), a.exact(s->most);
 }
 template <class A>
 void fields(A& a, RaceDone& e) {

@@ -20,6 +20,11 @@ double median(std::vector<double>& values) {
     return *middle;
 }
 
+RacePoint::Spread spread(const std::vector<double>& values) {
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    return {*least, *most};
+}
+
 std::string mib(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 struct Racer {
@@ -109,7 +114,7 @@ Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<co
         if (went && *went) went = prefill(context);
         if (!went) return tl::unexpected(went.error());
         if (!*went) return "stopped at " + std::to_string(at) + " tokens";
-        if (options.on_point) options.on_point({context, median(a.ns), median(b.ns), a.sequence.memory(), b.sequence.memory()});
+        if (options.on_point) options.on_point({context, median(a.ns), median(b.ns), a.sequence.memory(), b.sequence.memory(), spread(a.ns), spread(b.ns)});
         if (options.on_progress) options.on_progress(at, total);
     }
     return std::string();

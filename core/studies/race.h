@@ -18,6 +18,11 @@ struct RacePoint {
     int64_t context = 0;
     double hybrid_ns = 0, twin_ns = 0;  // a token at this context, median
     MemoryUse hybrid, twin;
+    struct Spread {
+        double least = 0, most = 0;  // ns; 0: recorded before spreads were
+        bool known() const { return most > 0; }
+    };
+    Spread hybrid_spread, twin_spread;  // of the tokens that the median is of
 };
 
 struct RaceOptions {
@@ -27,7 +32,7 @@ struct RaceOptions {
     std::function<int64_t()> available = [] { return system_memory().available; };  // before each point; -1: nobody knows
 };
 // One point a context of race_contexts(tokens.size()): both prefill up to its last 63 tokens and decode those one at a time (a slow model fewer of them), A B,
-// B A, A B, so that whatever else the machine does hits both; the point is the median, with the memory of exactly so many tokens. Returns why it ended early:
+// B A, A B, so that whatever else the machine does hits both; the point is the median and the spread, with the memory of exactly so many tokens. Returns why it ended early:
 // "" at the end, a sentence after a cancel or where the next point would not fit into memory. Errors are those of Sequence::feed.
 Result<std::string> race(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, std::span<const int32_t> tokens, const RaceOptions& options);
 

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 
+#include "app/gui/draw/drawn.h"
+
 namespace klp::gui {
 
-class Figure : public QWidget {
+class Figure : public QWidget, public Drawn {
 public:
     // `grows`: as wide as its longest text so far; else as wide as there is room, with dots where it does not fit.
     explicit Figure(QWidget* parent, bool grows = true, int lines = 1) : QWidget(parent), grows_(grows), lines_(lines) {
@@ -26,14 +28,21 @@ public:
     const QString& text() const { return text_; }
     QSize sizeHint() const override { return {grows_ ? width() : 120, high()}; }
 
-protected:
-    void paintEvent(QPaintEvent*) override {
-        QPainter p(this);
+    void draw(QPainter& p) override {
         p.setPen(palette().color(foregroundRole()));
         const QStringList lines = text_.split('\n');
         for (int i = 0; i < std::min<int>(lines_, static_cast<int>(lines.size())); ++i)
             p.drawText(QRect(0, i * fontMetrics().height() + 1, width(), fontMetrics().height()), Qt::AlignLeft | Qt::AlignVCenter,
                        fontMetrics().elidedText(lines[i], Qt::ElideRight, width() + 1));
+    }
+    int drawn_height(int) const override {  // without the lines that it only keeps free
+        return std::min<int>(lines_, static_cast<int>(text_.count('\n')) + (text_.isEmpty() ? 0 : 1)) * fontMetrics().height() + 2;
+    }
+
+protected:
+    void paintEvent(QPaintEvent*) override {
+        QPainter p(this);
+        draw(p);
     }
     void changeEvent(QEvent* event) override {
         QWidget::changeEvent(event);

@@ -2,16 +2,20 @@
 
 #include <QAccessible>
 #include <QHelpEvent>
+#include <QLinearGradient>
 #include <QMouseEvent>
 #include <QPaintEngine>
 #include <QPainter>
+#include <QPainterPath>
 #include <QToolTip>
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <map>
 
+#include "app/gui/draw/strokes.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -28,6 +32,8 @@ inline float about_log2(float x) {
 }
 
 constexpr int kTile = 8;  // cells at least this large stand apart by a pixel
+
+bool stronger(float a, float b) { return std::isnan(a) || a == HeatMap::kBlank || (!std::isnan(b) && b != HeatMap::kBlank && std::abs(b) > std::abs(a)); }
 
 }  // namespace
 
@@ -178,7 +184,6 @@ void HeatMap::colour(double ratio) {
                                       : std::clamp((v - low) / span, 0.0f, 1.0f);
         return colours[static_cast<size_t>(255 * at + 0.5f)];
     };
-    const auto stronger = [](float a, float b) { return std::isnan(a) || a == kBlank || (!std::isnan(b) && b != kBlank && std::abs(b) > std::abs(a)); };
 
     std::vector<QRgb> cells(static_cast<size_t>(shown));
     for (int y = 0, r0 = 0; y < high;) {
@@ -258,6 +263,104 @@ void HeatMap::paintEvent(QPaintEvent*) {
     p.drawImage(grid_, image_);
     if (marginals_) draw_marginals(p);
     draw_words(p);
+    draw_chosen(p);
+    frame(p, hover_, t.text, 1);
+    focus();
+}
+
+void HeatMap::draw(QPainter& p) {
+    if (rows_ == 0 || columns_ == 0) {
+        p.setPen(theme_of(palette()).muted);
+        p.drawText(rect().adjusted(16, 12, -16, -12), Qt::AlignCenter | Qt::TextWordWrap, empty_);
+        return;
+    }
+    if (unarranged_) arrange();
+    draw_cells(p);
+    if (marginals_) draw_marginals(p);
+    draw_labels(p);
+    draw_legend(p);
+    draw_chosen(p);
+}
+
+// One pixel a cell, of very many cells the strongest of some; what lies between and over them as lines.
+void HeatMap::draw_cells(QPainter& p) const {
+    constexpr int kMost = 4096;
+    const Theme& t = theme_of(palette());
+    const auto& colours = scale_.kind == HeatScale::Kind::diverging ? diverging_map(t.dark) : sequential_map();
+    const int wide = std::min(columns_, kMost), high = std::min(rows_, kMost);
+    QImage cells(wide, high, QImage::Format_RGB32);
+    cells.fill(p.background().color());
+    const auto from = [](int i, int cells_of, int all) { return static_cast<int>(int64_t{i} * all / cells_of); };
+    std::vector<QRectF> unknown;  // rows that are alike are one
+    for (int y = 0; y < high; ++y) {
+        std::vector<QRectF> holes;
+        for (int x = 0; x < wide; ++x) {
+            float best = std::numeric_limits<float>::quiet_NaN();
+            for (int r = from(y, high, rows_); r < from(y + 1, high, rows_); ++r)
+                for (int c = from(x, wide, columns_); c < from(x + 1, wide, columns_); ++c)
+                    if (const float v = value(r, c); stronger(best, v)) best = v;
+            if (std::isnan(best)) {
+                const QRectF cell(grid_.left() + double(x) * grid_.width() / wide, grid_.top() + double(y) * grid_.height() / high,
+                                  double(grid_.width()) / wide, double(grid_.height()) / high);
+                if (!holes.empty() && std::abs(holes.back().right() - cell.left()) < 1e-6)
+                    holes.back().setRight(cell.right());
+                else
+                    holes.push_back(cell);
+            } else if (best != kBlank) {
+                cells.setPixel(x, y, colours[static_cast<size_t>(std::lround(255 * place(best)))]);
+            }
+        }
+        for (const QRectF& hole : holes) {
+            const auto above = std::find_if(unknown.begin(), unknown.end(), [&](const QRectF& u) {
+                return std::abs(u.bottom() - hole.top()) < 1e-6 && u.left() == hole.left() && u.right() == hole.right();
+            });
+            above == unknown.end() ? unknown.push_back(hole) : above->setBottom(hole.bottom());
+        }
+    }
+    p.setRenderHint(QPainter::SmoothPixmapTransform, false);
+    p.setRenderHint(QPainter::LosslessImageRendering);
+    p.drawImage(grid_, cells);
+    // Many viewers smooth an enlarged image, so in a file of vectors cells that can be told apart are drawn once more over it: all of one colour as one path.
+    constexpr int kSharp = 1 << 15;
+    if (const auto engine = p.paintEngine()->type(); (engine == QPaintEngine::SVG || engine == QPaintEngine::Pdf) && wide * high <= kSharp) {
+        std::map<QRgb, QPainterPath> paths;
+        for (int y = 0; y < high; ++y)
+            for (int x = 0; x < wide; ++x) paths[cells.pixel(x, y)].addRect(rect_of(y, x));
+        p.setPen(Qt::NoPen);
+        for (const auto& [colour, path] : paths) p.fillPath(path, QColor::fromRgb(colour));
+    }
+    for (const QRectF& hole : unknown) {
+        p.fillRect(hole, t.raised);
+        hatch(p, hole, t.border);
+    }
+    p.setPen(QPen(p.background().color(), 1));
+    for (int c = 1; grid_.width() >= kTile * columns_ && c < columns_; ++c) {
+        const double x = rect_of(0, c).left();
+        p.drawLine(QPointF(x, grid_.top()), QPointF(x, grid_.bottom() + 1));
+    }
+    for (int r = 1; grid_.height() >= kTile * rows_ && r < rows_; ++r) {
+        const double y = rect_of(r, 0).top();
+        p.drawLine(QPointF(grid_.left(), y), QPointF(grid_.right() + 1, y));
+    }
+    for (int row : groups_)
+        if (row > 0 && row < rows_) p.fillRect(QRectF(grid_.left(), rect_of(row, 0).top() - 1, grid_.width(), 2), p.background());
+}
+
+void HeatMap::frame(QPainter& p, QPoint cell, const QColor& colour, double wide) const {
+    if (cell.x() < 0) return;
+    QRectF r = cell.y() < 0 ? rect_of(0, cell.x()).united(rect_of(rows_ - 1, cell.x())) : rect_of(cell.y(), cell.x());
+    if (std::min(r.width(), r.height()) < 8) wide = 1;
+    if (r.width() < 5) r.adjust(-(5 - r.width()) / 2, 0, (5 - r.width()) / 2, 0);
+    if (r.height() < 5) r.adjust(0, -(5 - r.height()) / 2, 0, (5 - r.height()) / 2);
+    p.setBrush(Qt::NoBrush);
+    p.setPen(QPen(theme_of(palette()).dark ? Qt::black : Qt::white, wide + 2));
+    p.drawRect(r);
+    p.setPen(QPen(colour, wide));
+    p.drawRect(r);
+}
+
+void HeatMap::draw_chosen(QPainter& p) const {
+    const Theme& t = theme_of(palette());
     p.setRenderHint(QPainter::Antialiasing);
     for (const QPoint& cell : dots_) {
         if (cell.x() >= columns_ || cell.y() >= rows_) continue;
@@ -268,20 +371,7 @@ void HeatMap::paintEvent(QPaintEvent*) {
         p.drawEllipse(r.center(), radius, radius);
     }
     p.setRenderHint(QPainter::Antialiasing, false);
-
-    const auto frame = [&](QPoint cell, const QColor& colour, double wide) {
-        if (cell.x() < 0) return;
-        QRectF r = cell.y() < 0 ? rect_of(0, cell.x()).united(rect_of(rows_ - 1, cell.x())) : rect_of(cell.y(), cell.x());
-        if (std::min(r.width(), r.height()) < 8) wide = 1;
-        if (r.width() < 5) r.adjust(-(5 - r.width()) / 2, 0, (5 - r.width()) / 2, 0);
-        if (r.height() < 5) r.adjust(0, -(5 - r.height()) / 2, 0, (5 - r.height()) / 2);
-        p.setPen(QPen(t.dark ? Qt::black : Qt::white, wide + 2));
-        p.drawRect(r);
-        p.setPen(QPen(colour, wide));
-        p.drawRect(r);
-    };
-    p.setBrush(Qt::NoBrush);
-    frame(chosen_, t.accent, 2);
+    frame(p, chosen_, t.accent, 2);
     if (chosen_.x() >= 0) {  // found at a glance where cells are small
         const QPointF at = rect_of(std::max(0, chosen_.y()), chosen_.x()).center();
         p.setRenderHint(QPainter::Antialiasing);
@@ -293,12 +383,9 @@ void HeatMap::paintEvent(QPaintEvent*) {
         p.setRenderHint(QPainter::Antialiasing, false);
         p.setBrush(Qt::NoBrush);
     }
-    frame(hover_, t.text, 1);
-    focus();
 }
 
 void HeatMap::draw_words(QPainter& p) {
-    if (p.paintEngine()->type() == QPaintEngine::SVG) return draw_labels(p), draw_legend(p);
     const double ratio = p.device()->devicePixelRatio();
     if (words_.size() != size() * ratio) {
         words_ = QPixmap(size() * ratio);
@@ -388,9 +475,10 @@ void HeatMap::draw_legend(QPainter& p) const {
     const QFontMetrics m(font());
     const Theme& t = theme_of(palette());
     const auto& colours = scale_.kind == HeatScale::Kind::diverging ? diverging_map(t.dark) : sequential_map();
-    QImage bar(1, 256, QImage::Format_RGB32);
-    for (int i = 0; i < 256; ++i) bar.setPixel(0, i, colours[static_cast<size_t>(255 - i)]);
-    p.drawImage(legend_, bar);
+    constexpr int kStops = 32;
+    QLinearGradient bar(QRectF(legend_).bottomLeft(), QRectF(legend_).topLeft());
+    for (int i = 0; i <= kStops; ++i) bar.setColorAt(double(i) / kStops, QColor::fromRgb(colours[static_cast<size_t>(i * 255 / kStops)]));
+    p.fillRect(QRectF(legend_), bar);
     const auto marks = ticks();
     const auto height_of = [&](double place) { return legend_.bottom() + 1 - place * legend_.height(); };
     const auto write = [&](double y, const QString& text, const QColor& colour) {

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/gui/draw/drawn.h"
+
 namespace klp::gui {
 
 struct HeatScale {
@@ -23,7 +25,7 @@ struct HeatScale {
     bool operator==(const HeatScale&) const = default;
 };
 
-class HeatMap : public QWidget {
+class HeatMap : public QWidget, public Drawn {
     Q_OBJECT
 public:
     static constexpr float kBlank = std::numeric_limits<float>::lowest();  // no cell here
@@ -54,6 +56,7 @@ public:
 
     QSize minimumSizeHint() const override { return {160, 80}; }
     QSize sizeHint() const override { return {480, 240}; }
+    void draw(QPainter& p) override;
 
 signals:
     void hovered(int row, int column);  // -1, -1 when left
@@ -78,6 +81,9 @@ private:
     QRectF rect_of(int row, int column) const;
     void point_at(int row, int column);
     double place(float value) const;  // 0 .. 1 along the colours
+    void frame(QPainter& p, QPoint cell, const QColor& colour, double wide) const;
+    void draw_cells(QPainter& p) const;
+    void draw_chosen(QPainter& p) const;
     void draw_marginals(QPainter& p) const;
     void draw_words(QPainter& p);
     void draw_labels(QPainter& p) const;

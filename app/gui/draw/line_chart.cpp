@@ -7,7 +7,6 @@
 #include <QLegend>
 #include <QLineSeries>
 #include <QMouseEvent>
-#include <QPaintEngine>
 #include <QPainter>
 #include <QPixmap>
 #include <QVBoxLayout>
@@ -68,6 +67,7 @@ public:
 
     Axis x, y;
     std::vector<QLineSeries*> series;
+    std::vector<std::vector<Whisker>> whiskers;  // of each series that has some
     std::vector<Mark> marks;
     QString empty;
 
@@ -142,30 +142,34 @@ protected:
         QChartView::resizeEvent(event);
         arrange();
     }
-    // Grid and lines are kept as a picture: marks and the cursor move far more often than they do. Exports to a file of vectors draw them anew.
+    // Grid and lines are kept as a picture: marks and the cursor move far more often than they do.
     void paintEvent(QPaintEvent*) override {
         QPainter p(viewport());
         p.setRenderHint(QPainter::Antialiasing);
-        if (p.paintEngine()->type() == QPaintEngine::SVG) {
-            draw_lines(&p);
-        } else {
-            const double ratio = p.deviceTransform().m11();  // of an image that is exported, too: its device is not the one that is asked for
-            if (stale_ || picture_.size() != viewport()->size() * ratio) {
-                picture_ = QPixmap(viewport()->size() * ratio);
-                picture_.setDevicePixelRatio(ratio);
-                picture_.fill(Qt::transparent);
-                QPainter onto(&picture_);
-                draw_lines(&onto);
-                stale_ = false;
-            }
-            p.drawPixmap(0, 0, picture_);
+        const double ratio = p.device()->devicePixelRatio();
+        if (stale_ || picture_.size() != viewport()->size() * ratio) {
+            picture_ = QPixmap(viewport()->size() * ratio);
+            picture_.setDevicePixelRatio(ratio);
+            picture_.fill(Qt::transparent);
+            QPainter onto(&picture_);
+            draw_lines(&onto);
+            stale_ = false;
         }
+        p.drawPixmap(0, 0, picture_);
         draw_above(&p);
+        if (!std::isnan(cursor_) && has_points()) draw_cursor(&p, theme_of(palette()));
     }
     void mouseMoveEvent(QMouseEvent* event) override { point_at(event->position()); }
     void leaveEvent(QEvent*) override { point_at({-1, -1}); }
     // Presses belong to whoever the chart lies on, not to Qt Charts' rubber bands.
     void mousePressEvent(QMouseEvent* event) override { event->ignore(); }
+
+public:
+    void draw(QPainter& p) {
+        p.setRenderHint(QPainter::Antialiasing);
+        draw_lines(&p);
+        draw_above(&p);
+    }
 
 private:
     void draw_lines(QPainter* p) {
@@ -200,6 +204,18 @@ private:
         }
         if (!x.title.isEmpty()) p->drawText(QRectF(area_.left(), area_.bottom() + 3 + m.height(), area_.width(), m.height()), Qt::AlignCenter, x.title);
         if (!y.title.isEmpty()) p->drawText(QRectF(4, 3, width() - 8, m.height()), Qt::AlignLeft | Qt::AlignVCenter, y.title);
+        for (size_t i = 0; i < std::min(whiskers.size(), series.size()); ++i) {
+            QColor colour = series[i]->pen().color();
+            colour.setAlphaF(0.7f * colour.alphaF());
+            p->setPen(QPen(colour, 1.2));
+            const double apart = 2.5 * (static_cast<double>(i) - (static_cast<double>(whiskers.size()) - 1) / 2);  // those of two series at one x
+            for (const Whisker& w : whiskers[i]) {
+                const double at = x_at(w.x) + apart, low = y_at(std::clamp(w.low, y.low, y.high)), high = y_at(std::clamp(w.high, y.low, y.high));
+                p->drawLine(QPointF(at, low), QPointF(at, high));
+                if (w.low >= y.low) p->drawLine(QPointF(at - 3, low), QPointF(at + 3, low));
+                if (w.high <= y.high) p->drawLine(QPointF(at - 3, high), QPointF(at + 3, high));
+            }
+        }
         for (const auto& [place, s] : legend_) {
             p->setPen(s->pen());
             p->drawLine(QPointF(place.left(), place.center().y()), QPointF(place.left() + kSample, place.center().y()));
@@ -217,7 +233,6 @@ private:
             p->drawText(area_.adjusted(8, 0, -8, 0), Qt::AlignCenter | Qt::TextWordWrap, empty);
         }
         draw_marks(p, t);
-        if (!std::isnan(cursor_) && has_points()) draw_cursor(p, t);
     }
 
     static constexpr double kSample = 18;  // of a line, in the legend
@@ -349,6 +364,8 @@ LineChart::LineChart(QWidget* parent) : QWidget(parent), view_(new View(this)) {
 
 LineChart::~LineChart() = default;
 
+void LineChart::draw(QPainter& p) { view_->draw(p); }
+
 void LineChart::set_axes(const Axis& x, const Axis& y) {
     if (view_->x == x && view_->y == y) return;
     view_->x = x, view_->y = y;
@@ -383,7 +400,17 @@ void LineChart::drop_series(int from) {
         delete view_->series.back();
         view_->series.pop_back();
     }
+    if (static_cast<int>(view_->whiskers.size()) > from) view_->whiskers.resize(static_cast<size_t>(from));
     view_->arrange();
+}
+
+void LineChart::set_whiskers(int index, std::vector<Whisker> whiskers) {
+    auto& all = view_->whiskers;
+    if (static_cast<int>(all.size()) <= index) all.resize(static_cast<size_t>(index) + 1);
+    std::erase_if(whiskers, [](const Whisker& w) { return !(std::isfinite(w.low) && std::isfinite(w.high)); });
+    if (all[static_cast<size_t>(index)] == whiskers) return;
+    all[static_cast<size_t>(index)] = std::move(whiskers);
+    view_->lines_changed();
 }
 
 std::vector<QList<QPointF>> LineChart::points() const {

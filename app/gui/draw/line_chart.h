@@ -8,9 +8,11 @@
 #include <memory>
 #include <vector>
 
+#include "app/gui/draw/drawn.h"
+
 namespace klp::gui {
 
-class LineChart : public QWidget {
+class LineChart : public QWidget, public Drawn {
     Q_OBJECT
 public:
     enum class Unit { number, count, tokens, bytes, nanoseconds };  // how values are written: "0.25", "3,200", "64k", "1.5 MiB", "200 us"
@@ -27,7 +29,13 @@ public:
     void set_axes(const Axis& x, const Axis& y);  // cheap where nothing changed
     // `dashed`: not measured now (computed, recorded). On a log axis values are lifted to its low end. Few points are drawn as dots too, unless dashed.
     void set_series(int index, const QString& name, const QColor& colour, const QList<QPointF>& points, bool dashed = false);
-    void drop_series(int from);                  // this and all behind it
+    void drop_series(int from);  // this and all behind it
+    // Vertical bars behind the points of a series, from `low` to `high`; they go with it. Where one leaves the axes it has no end.
+    struct Whisker {
+        double x = 0, low = 0, high = 0;
+        bool operator==(const Whisker&) const = default;
+    };
+    void set_whiskers(int index, std::vector<Whisker> whiskers);
     std::vector<QList<QPointF>> points() const;  // of each series, as drawn
     // Lines across with a word beside them, which never lie on each other: a crossover, a wall, now.
     struct Mark {
@@ -41,6 +49,7 @@ public:
     void set_empty(const QString& sentence);  // shown while there are no points
     QSize minimumSizeHint() const override { return {180, 110}; }
     QSize sizeHint() const override { return {420, 220}; }
+    void draw(QPainter& p) override;
 
     // Values at which an axis has lines, ascending: round ones of its unit, at most so many.
     static std::vector<double> ticks(const Axis& axis, int most);

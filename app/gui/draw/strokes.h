@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QPen>
 #include <QPolygonF>
+#include <QRectF>
 
 #include <algorithm>
 #include <cmath>
@@ -33,6 +34,18 @@ inline void stroke(QPainter& p, const QPolygonF& line, QPen pen) {
         }
         p.setPen(pen);
         p.drawPolyline(line.constData() + from, static_cast<int>(count));
+    }
+    p.setRenderHint(QPainter::Antialiasing, was);
+}
+
+// Slanted lines over a rectangle. A pattern brush would be pixels, and files of vectors have none.
+inline void hatch(QPainter& p, const QRectF& r, const QColor& colour, double apart = 6) {
+    const bool was = p.testRenderHint(QPainter::Antialiasing);
+    p.setRenderHint(QPainter::Antialiasing);
+    p.setPen(QPen(colour, 1));
+    for (double at = r.left() + r.top() + apart / 2; at < r.right() + r.bottom(); at += apart) {  // x + y = at
+        const double from = std::max(r.left(), at - r.bottom()), to = std::min(r.right(), at - r.top());
+        if (from < to) p.drawLine(QPointF(from, at - from), QPointF(to, at - to));
     }
     p.setRenderHint(QPainter::Antialiasing, was);
 }

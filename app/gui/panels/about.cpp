@@ -47,7 +47,7 @@ const std::vector<PanelRow>& panels() {
         {{"race", SAID("Race"), SAID("This model and its full-attention twin, in turn on the same tokens."),
           SAID("<p>Both models decode the same tokens in turn, one each, at growing contexts. Above: how long a token takes. Below: what the conversation "
                "holds. A point is "
-               "the median of the tokens there; what is dashed was not measured now.</p>"),
+               "the median of the tokens there, its bar goes from the fastest to the slowest; what is dashed was not measured now.</p>"),
           SAID("<p>Press Start. Race to a longer context: attention reads more with every token, a state does not.</p>"),
           SAID("<p>Speed is tokens over the time of their passes. The line above says which twin ran: a trained one has shapes of its own.</p><p>For "
                "comparison, the Kimi "

@@ -12,6 +12,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/token_text.h"
 #include "app/gui/panels/weight_bars.h"
@@ -124,6 +125,7 @@ public:
         detail_ = new QLabel(picture_);
         detail_->setTextFormat(Qt::PlainText);
         detail_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        leave_out(detail_);
         column->addWidget(detail_);
         connect(&session, &Session::card_changed, this, [this] { forget(0), fill(); });
         connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) { forget(e.first); });
@@ -142,14 +144,14 @@ public:
     }
 
     TableData table() const override {
-        TableData data{{"position", "token", "cache weight", "state weight", "state weight, decay only"}, {}};
+        TableData data{{"position", "token", "cache weight (share)", "state weight (share of a value)", "state weight, decay only (share of a value)"}, {}};
         const Reads &cache = kinds_[0].reads, &state = kinds_[1].reads;
         const int64_t n = std::max(cache.shown() ? cache.last() : -1, state.shown() ? state.last() : -1) + 1;
         for (int64_t p = 0; p < n; ++p) {
             std::vector<QVariant> row{qlonglong(p), word(p)};
-            row.push_back(cache.has(p) ? QVariant(double(cache.weight(p))) : QVariant("n/a"));
-            row.push_back(state.has(p) ? QVariant(double(state.weight(p))) : QVariant("n/a (before the window)"));
-            row.push_back(state.has(p) && !std::isnan(state.decay_only(p)) ? QVariant(double(state.decay_only(p))) : QVariant("n/a"));
+            row.push_back(cache.has(p) ? double(cache.weight(p)) : NAN);
+            row.push_back(state.has(p) ? double(state.weight(p)) : NAN);  // NaN: before the window
+            row.push_back(state.has(p) ? double(state.decay_only(p)) : NAN);
             data.rows.push_back(std::move(row));
         }
         return data;
@@ -211,6 +213,20 @@ protected:
         items.push_back({KeyItem::dashed, t.accent, tr("the token that reads")});
         items.push_back({KeyItem::word, {}, tr("scale: square root")});
         return items;
+    }
+    Caption caption() const override {
+        QStringList heads;
+        int64_t at = -1;
+        for (const Kind& kind : kinds_)
+            if (kind.reads.shown()) {
+                heads << tr("%1: layer %2, head %3").arg(kind.implicit ? tr("state") : tr("cache")).arg(kind.reads.picture.layer).arg(kind.reads.picture.head);
+                at = kind.reads.picture.position;
+            }
+        return {tr("what %1 reads").arg(quoted(at)), QStringList{token_name(session, at)} + heads};
+    }
+    QString why_no_picture() const override {
+        const QString why = why_empty();
+        return !why.isEmpty() || kinds_[0].reads.shown() || kinds_[1].reads.shown() ? why : tr("The picture is on its way.");
     }
 
 private:

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <QMouseEvent>
+#include <QPainter>
 #include <QWidget>
 #include <functional>
 
+#include "app/gui/draw/drawn.h"
+
 namespace klp::gui {
 
-class BinPlot : public QWidget {
+class BinPlot : public QWidget, public Drawn {
 public:
     explicit BinPlot(QWidget* parent) : QWidget(parent) { setMouseTracking(true); }
     std::function<void(const QString&)> on_hover;  // what stands under the cursor; empty when left
@@ -17,6 +20,10 @@ protected:
     virtual QString said(int bin) const = 0;      // on one line
     int hovered() const { return hover_; }
     void forget_hover() { hover_ = -1; }
+    void paintEvent(QPaintEvent*) override {
+        QPainter p(this);
+        draw(p);
+    }
     void mouseMoveEvent(QMouseEvent* event) override { hover(bin_at(event->position())); }
     void leaveEvent(QEvent*) override { hover(-1); }
 

@@ -52,6 +52,8 @@ protected:
     bool takes_range() const override { return true; }
     QString in_words() const override;
     std::vector<KeyItem> key() const override;
+    Caption caption() const override;
+    QString why_no_picture() const override { return map_->rows() == 0 ? why_nothing() : QString(); }
 
 private:
     enum View { longest, layers, heads, waterfall };
@@ -351,6 +353,17 @@ std::vector<KeyItem> DecayPanel::key() const {
     return items;
 }
 
+DecayPanel::Caption DecayPanel::caption() const {
+    const QString head = tr("layer %1, head %2").arg(at_.layer).arg(at_.head);
+    const QString where = view() == longest  ? tr("layer × channel, longest of heads")
+                          : view() == layers ? tr("layer × channel of head %1").arg(at_.head)
+                          : view() == heads  ? tr("head × channel of every layer")
+                                             : tr("channel × token, %1").arg(head);
+    QString what = gate_->currentText();
+    if (gate() == Gate::half_life || gate() == Gate::fed) what[0] = what[0].toLower();
+    return {what + ", " + where, {token_name(session, token_), tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
+}
+
 // Two lines; numbers stand at the same place whatever they are.
 QString DecayPanel::said(const Place& at) const {
     const float g = log_decay(at), tokens = half_life(g);
@@ -546,18 +559,15 @@ void DecayPanel::show_waterfall() {
 
 TableData DecayPanel::table() const {
     TableData data;
-    data.columns = {"token", "layer", "head", "channel", "g", "α", "half-life (tokens)", "half-life over what was fed (tokens)"};
+    data.columns = {
+        "token", "layer", "head", "channel", "g (nats a token)", "α (share left a token)", "half-life (tokens)", "half-life over what was fed (tokens)"};
     const int columns = view() == waterfall ? static_cast<int>(shown_) : map_->columns();
     for (int row = 0; row < map_->rows(); ++row)
         for (int column = 0; column < columns; ++column) {
             const Place at = place(row, column);
             const float g = log_decay(at);
-            const auto tokens = [](float t) { return std::isnan(t) ? QVariant("n/a") : QVariant(double(t)); };
             std::vector<QVariant> cells{qlonglong{at.token}, at.layer, at.head < 0 ? QVariant(tr("longest")) : QVariant(at.head), at.channel};
-            for (const QVariant& v : std::isnan(g) ? std::vector<QVariant>{"n/a", "n/a"} : std::vector<QVariant>{double(g), std::exp(double(g))})
-                cells.push_back(v);
-            cells.push_back(tokens(half_life(g)));
-            cells.push_back(tokens(fed(at)));
+            for (double v : {double(g), std::exp(double(g)), double(half_life(g)), double(fed(at))}) cells.push_back(v);
             data.rows.push_back(std::move(cells));
         }
     return data;

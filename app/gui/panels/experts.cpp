@@ -11,6 +11,7 @@
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/expert_load.h"
+#include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/words.h"
 
@@ -68,8 +69,8 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"layer", "expert", "picks", "times an even share", "picked by the selected token, weight", "layer: max / mean",
-                     "layer: standard deviation / mean"},
+        TableData t{{"layer", "expert", "picks (tokens)", "load (times an even share)", "weight for the selected token (share)",
+                     "layer: busiest / mean (ratio)", "layer: standard deviation / mean (ratio)"},
                     {}};
         const auto chosen = picked();
         for (int r = 0; r < load_.layers(); ++r) {
@@ -85,7 +86,6 @@ public:
 
 protected:
     void refresh() override {
-        const RunCard* card = session.card();
         load_.follow(session.trace());
         const Selection& selected = session.selection();
         if (selected.ranged())
@@ -95,11 +95,7 @@ protected:
         window_->setEnabled(!selected.ranged());
         const int rows = load_.layers(), experts = load_.experts();
         const bool some = load_.tokens() > 0;
-        map_->set_empty(!card                         ? "Load a model to see which experts its tokens meet."
-                        : rows == 0                   ? "This model has no experts: every feed-forward layer is dense."
-                        : session.trace().size() == 0 ? "Send a message: every token picks its experts."
-                        : session.live()              ? session.why_missing(tr("The picks"))
-                                                      : tr("This recording holds no picks."));
+        map_->set_empty(why_nothing());
         uneven_->setVisible(some && rows > 1);
         if (!some) {
             map_->set_values(0, 0, {});
@@ -133,8 +129,20 @@ protected:
                 {KeyItem::dot, {}, tr("picks of the chosen token")},
                 {KeyItem::frame, theme().accent, tr("chosen expert")}};
     }
+    Caption caption() const override {
+        return {tr("load of each expert over the last %1").arg(text_of(plural(load_.tokens(), "token"))),
+                {tr("picks of %1").arg(token_name(session, session.current_token()))}};
+    }
+    QString why_no_picture() const override { return load_.tokens() > 0 ? QString() : why_nothing(); }
 
 private:
+    QString why_nothing() const {
+        return !session.card()               ? tr("Load a model to see which experts its tokens meet.")
+               : load_.layers() == 0         ? tr("This model has no experts: every feed-forward layer is dense.")
+               : session.trace().size() == 0 ? tr("Send a message: every token picks its experts.")
+               : session.live()              ? session.why_missing(tr("The picks"))
+                                             : tr("This recording holds no picks.");
+    }
     struct Pick {
         int row = 0, expert = 0;
         float weight = 0;

@@ -61,8 +61,7 @@ QString HalfLifePlot::said(int bin) const {
         .arg(one_.bins[size_t(bin)]);
 }
 
-void HalfLifePlot::paintEvent(QPaintEvent*) {
-    QPainter p(this);
+void HalfLifePlot::draw(QPainter& p) {
     const Theme& t = theme_of(palette());
     const QRectF r = plot();
     const QFontMetrics m(font());

@@ -16,8 +16,9 @@ public:
     QSize minimumSizeHint() const override { return {160, 96}; }
     QSize sizeHint() const override { return {420, 130}; }
 
+    void draw(QPainter& p) override;
+
 protected:
-    void paintEvent(QPaintEvent* event) override;
     int bin_at(QPointF point) const override;
     QString said(int bin) const override;  // kBins: the infinite ones
 

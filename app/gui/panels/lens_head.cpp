@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/gui/draw/strokes.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -143,9 +144,13 @@ int Key::layout_for(int width, std::vector<QRect>* places) const {
 
 void Key::paintEvent(QPaintEvent*) {
     QPainter p(this);
+    draw(p);
+}
+
+void Key::draw(QPainter& p, int width) const {
     const Theme& t = theme_of(palette());
     std::vector<QRect> places;
-    layout_for(width(), &places);
+    layout_for(width, &places);
     for (size_t i = 0; i < items_.size(); ++i) {
         const KeyItem& item = items_[i];
         const QRectF r(places[i].left(), places[i].center().y() - 5, sample(item), 11);
@@ -167,8 +172,8 @@ void Key::paintEvent(QPaintEvent*) {
                 break;
             case KeyItem::hatched:
                 p.fillRect(r, t.panel);
+                hatch(p, r, item.colour, 4);
                 p.setPen(t.border);
-                p.setBrush(QBrush(item.colour, Qt::BDiagPattern));
                 p.drawRect(r.adjusted(0, 0, -1, -1));
                 break;
             case KeyItem::dot:

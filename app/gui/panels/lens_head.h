@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "app/gui/draw/drawn.h"
 #include "app/gui/panels/glossary.h"
 
 namespace klp::gui {
@@ -44,7 +45,7 @@ struct KeyItem {
 };
 
 // The key: a sample and a word for each of them, in as many lines as it takes.
-class Key : public QWidget {
+class Key : public QWidget, public Drawn {
 public:
     explicit Key(QWidget* parent);
     void set(std::vector<KeyItem> items);
@@ -53,6 +54,8 @@ public:
     int heightForWidth(int width) const override { return layout_for(width, nullptr); }
     QSize sizeHint() const override { return {320, heightForWidth(width() > 50 ? width() : 320)}; }
     QSize minimumSizeHint() const override { return {80, fontMetrics().height()}; }
+    void draw(QPainter& p) override { draw(p, width()); }
+    void draw(QPainter& p, int width) const;
 
 protected:
     void paintEvent(QPaintEvent* event) override;

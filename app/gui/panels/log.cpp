@@ -74,13 +74,15 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"time", "level", "message"}, {}};
+        TableData t{{"time (ISO 8601, local)", "level", "message"}, {}};
         for (const Line& line : lines_)
             if (shows(line)) t.rows.push_back({line.time.toString(Qt::ISODateWithMs), QString(name_of(line.level)), line.text});
         return t;
     }
 
 protected:
+    Caption caption() const override { return {tr("what happened"), {}}; }
+    QString why_no_picture() const override { return tr("The log is text and no picture: Save… writes it, and Export as CSV has it as rows."); }
     void refresh() override {
         if (dark_ != theme().dark) rewrite();
         if (written_ == total_) return;
@@ -155,9 +157,10 @@ private:
                                          (e.move.from_file ? " from disk" : "") + ", replayed " + plural(e.move.replayed, "token") + " in " +
                                          duration_text(double(e.move.nanoseconds)) + ".");
                 } else if constexpr (std::is_same_v<T, RacePoint>) {
-                    add(Level::detail, "Race at " + plural(e.context, "token") + ": " + duration_text(e.hybrid_ns) + " a token, twin " +
-                                           duration_text(e.twin_ns) + "; memory " + bytes_text(e.hybrid.total()) + ", twin " + bytes_text(e.twin.total()) +
-                                           ".");
+                    add(Level::detail, "Race at " + plural(e.context, "token") + ": " + duration_text(e.hybrid_ns) +
+                                           spread_text(e.hybrid_spread.least, e.hybrid_spread.most) + " a token, twin " + duration_text(e.twin_ns) +
+                                           spread_text(e.twin_spread.least, e.twin_spread.most) + "; memory " + bytes_text(e.hybrid.total()) + ", twin " +
+                                           bytes_text(e.twin.total()) + ".");
                 } else if constexpr (std::is_same_v<T, RaceDone>) {
                     add(Level::info, "Race done, twin: " + std::string(label(e.twin)) + (e.why.empty() ? "." : "; " + e.why + "."));
                 } else if constexpr (std::is_same_v<T, CacheRolled>) {

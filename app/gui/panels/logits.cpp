@@ -14,6 +14,7 @@
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/text.h"
+#include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/words.h"
 #include "app/gui/session/range.h"
@@ -161,7 +162,7 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"position", "rank", "id", "token", "probability", "chosen", "entropy (nats)"}, {}};
+        TableData t{{"position", "rank", "id", "token", "probability (share)", "chosen", "entropy (nats)"}, {}};
         if (at_ < 0 || at_ >= session.trace().size()) return t;
         const double entropy = double(session.trace().row(at_).entropy);
         for (const CandidateRow& r : model_->rows())
@@ -244,6 +245,10 @@ protected:
                 {KeyItem::fill, t.muted, tr("what could have been said")},
                 {KeyItem::line, t.series[4], tr("entropy")},
                 {KeyItem::dashed, t.accent, tr("token looked at")}};
+    }
+    Caption caption() const override { return {tr("what could have been said instead of %1").arg(token_name(session, at_)), {token_name(session, at_)}}; }
+    QString why_no_picture() const override {
+        return !rows_empty() ? QString() : !about_token_->text().isEmpty() ? about_token_->text() : tr("There are no candidates yet.");
     }
 
 private:

@@ -141,6 +141,13 @@ protected:
         if (!compared.twin && compared.multi_head) w.crossover = crossover(s.bytes.mine, s.bytes.multi_head);
         return words::of(w);
     }
+    Caption caption() const override {
+        const Subject s = subject();
+        return {tr("bytes by length of the conversation"),
+                {s.loaded ? tr("now %1").arg(text_of(plural(session.trace().size(), "token"))) : tr("computed from its shape"),
+                 tr("what if %1").arg(text_of(plural(asked(), "token")))},
+                s.name};
+    }
 
 private:
     // The combo's first row is the loaded model; without one the 48B stands in, until somebody chooses.

@@ -66,6 +66,14 @@ std::pair<int, int64_t> NormPlots::at(QPointF point) const {
 
 void NormPlots::paintEvent(QPaintEvent*) {
     QPainter p(this);
+    draw(p);
+    if (!hasFocus()) return;
+    p.setBrush(Qt::NoBrush);
+    p.setPen(QPen(theme_of(palette()).accent, 1, Qt::DotLine));
+    p.drawRect(rect().adjusted(0, 0, -1, -1));
+}
+
+void NormPlots::draw(QPainter& p) {
     const Theme& t = theme_of(palette());
     if (tokens() == 0) {
         p.setPen(t.muted);
@@ -125,11 +133,6 @@ void NormPlots::paintEvent(QPaintEvent*) {
         p.setPen(i == chosen_ ? t.text : t.muted);
         p.drawText(r.adjusted(4, 1, -4, 0), Qt::AlignLeft | Qt::AlignTop, m.elidedText(s.name, Qt::ElideRight, int(r.width()) - 8));
         if (i == 0) p.drawText(r.adjusted(4, 1, -4, 0), Qt::AlignRight | Qt::AlignTop, QString::number(double(top_), 'g', 3));
-    }
-    if (hasFocus()) {
-        p.setBrush(Qt::NoBrush);
-        p.setPen(QPen(t.accent, 1, Qt::DotLine));
-        p.drawRect(rect().adjusted(0, 0, -1, -1));
     }
 }
 

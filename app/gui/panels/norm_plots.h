@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/gui/draw/drawn.h"
+
 namespace klp::gui {
 
 struct NormSeries {
@@ -14,7 +16,7 @@ struct NormSeries {
     std::vector<float> state, update;  // one value a token; NaN where unknown
 };
 
-class NormPlots : public QWidget {
+class NormPlots : public QWidget, public Drawn {
     Q_OBJECT
 public:
     explicit NormPlots(QWidget* parent);
@@ -26,6 +28,7 @@ public:
 
     QSize minimumSizeHint() const override { return {160, 90}; }
     QSize sizeHint() const override { return {420, 160}; }
+    void draw(QPainter& p) override;
 
 signals:
     void hovered(int series, qint64 position);  // -1, -1 when left

@@ -1,13 +1,17 @@
 #include "app/gui/panels/panel.h"
 
 #include <QAction>
+#include <QClipboard>
+#include <QDateTime>
 #include <QEvent>
 #include <QFileDialog>
+#include <QFileInfo>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
 #include <QMenu>
-#include <QPainter>
+#include <QMimeData>
 #include <QSaveFile>
 #include <QScrollArea>
 #include <QSortFilterProxyModel>
@@ -19,9 +23,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#ifdef KLP_HAS_SVG
-#include <QSvgGenerator>
-#endif
+#include "app/gui/session/badge.h"
 
 #include "app/gui/session/range.h"
 #include "core/runs/served_run.h"
@@ -166,7 +168,12 @@ void Panel::make_buttons(QHBoxLayout* row) {
     connect(as_table_, &QToolButton::toggled, this, &Panel::show_table);
     auto* more = button("⋯", tr("more"), tr("Export this lens, or give it a window of its own"), false);
     auto* menu = new QMenu(more);
-    for (const char* kind : {"PNG", "SVG", "CSV"}) menu->addAction(tr("Export as %1…").arg(kind), this, [this, kind] { export_asked(kind); });
+    menu->addAction(tr("Copy as a picture"), this, [this] {
+        const QString why = copy();
+        this->session.say(why.isEmpty() ? tr("The picture is on the clipboard") : why, {}, false);
+    });
+    for (const QString kind : {"png", "svg", "pdf", "csv"})
+        menu->addAction(tr("Export as %1…").arg(kind.toUpper()), this, [this, kind] { export_asked(kind); });
     menu->addSeparator();
     detach_ = menu->addAction(QString(), this, &Panel::detach_asked);
     set_detached(false);
@@ -270,45 +277,63 @@ void Panel::update_table() {
 }
 
 void Panel::export_asked(const QString& kind) {
-    const QString file = QFileDialog::getSaveFileName(this, QString("Export %1").arg(info_.title), QString("klp-%1.%2").arg(info_.id, kind.toLower()));
+    if (const QString why = kind == "csv" ? QString() : why_no_picture(); !why.isEmpty()) return session.say(why, {}, false);
+    const QString file = QFileDialog::getSaveFileName(this, tr("Export %1").arg(tr(info_.title)), QString("klp-%1.%2").arg(info_.id, kind),
+                                                      QString("%1 (*.%2)").arg(kind.toUpper(), kind));
     if (file.isEmpty()) return;
-    const QString error = kind == "PNG" ? export_png(file) : kind == "SVG" ? export_svg(file) : export_csv(file);
-    session.say(error.isEmpty() ? QString("Wrote %1").arg(file) : error, {}, !error.isEmpty());
+    const QString error = export_to(QFileInfo(file).suffix().isEmpty() ? file + "." + kind : file);
+    session.say(error.isEmpty() ? tr("Wrote %1").arg(file) : error, {}, !error.isEmpty());
 }
 
-QString Panel::export_png(const QString& file) {
-    QImage image(body_->size() * 2, QImage::Format_RGB32);
-    image.setDevicePixelRatio(2);
-    image.fill(theme().window);
-    body_->render(&image);
-    QSaveFile out(file);
-    if (!out.open(QIODevice::WriteOnly) || !image.save(&out, "PNG") || !out.commit())
-        return QString("%1 could not be written: %2").arg(file, out.errorString());
-    return {};
+Plate::Words Panel::plate_words() const {
+    const Caption c = caption();
+    Badge badge = badge_of(session);
+    if (frozen_ && !session.frozen() && badge.kind != Badge::none)
+        badge = badge.kind == Badge::replay ? Badge{Badge::replay, tr("REPLAY, FROZEN"), {}} : Badge{Badge::frozen, tr("FROZEN"), {}};
+    const RunCard* card = session.card();
+    QStringList of{!c.model.isEmpty() ? c.model : card ? QString::fromStdString(card->name) : tr("no model")};
+    of += c.of;
+    of.removeAll(QString());
+    if (card && !card->recorded.empty()) of << tr("recorded %1").arg(QString::fromStdString(card->recorded));
+    of << QDateTime::currentDateTime().toString("yyyy-MM-dd HH:mm");
+    return {QString("%1: %2").arg(tr(info_.title), c.what), of.join(" · "), badge, in_words()};
 }
 
-QString Panel::export_svg([[maybe_unused]] const QString& file) {
-#ifdef KLP_HAS_SVG
+QString Panel::export_to(const QString& file) {
+    const bool numbers = file.endsWith(".csv", Qt::CaseInsensitive);
+    if (!numbers) {
+        const QString why = why_no_picture();
+        return why.isEmpty() ? Plate(*body_, *key_, plate_words()).write(file) : why;
+    }
+    const QByteArray text = csv();
+    if (text.isEmpty()) {
+        const QString why = why_no_picture();
+        return why.isEmpty() ? tr("There are no numbers yet.") : why;
+    }
     QSaveFile out(file);
-    if (!out.open(QIODevice::WriteOnly)) return QString("%1 could not be written: %2").arg(file, out.errorString());
-    QSvgGenerator svg;
-    svg.setOutputDevice(&out);
-    svg.setSize(body_->size());
-    svg.setViewBox(body_->rect());
-    svg.setTitle(QString("%1, %2").arg(tr(info_.title), session.card() ? QString::fromStdString(session.card()->name) : "no model"));
-    body_->render(&svg);
-    if (!out.commit()) return QString("%1 could not be written: %2").arg(file, out.errorString());
-    return {};
-#else
-    return "SVG export needs Qt's SVG module, which this build does not have";
-#endif
-}
-
-QString Panel::export_csv(const QString& file) const {
-    QSaveFile out(file);
-    const QByteArray text = to_csv(table());
     if (!out.open(QIODevice::WriteOnly) || out.write(text) != text.size() || !out.commit())
-        return QString("%1 could not be written: %2").arg(file, out.errorString());
+        return tr("%1 could not be written: %2").arg(file, out.errorString());
+    return {};
+}
+
+// What it is, as comments, then the rows.
+QByteArray Panel::csv() const {
+    const TableData data = table();
+    if (data.rows.empty()) return {};
+    const Plate::Words words = plate_words();
+    QByteArray text;
+    for (const QString& line : {"klp " KLP_VERSION " · " + words.title + " · " + tr("model %1").arg(words.of) + " · " + words.badge.text, words.sentence})
+        if (!line.isEmpty()) text += "# " + QString(line).replace(QRegularExpression("[\r\n]+"), " ").toUtf8() + "\r\n";
+    return text + to_csv(data);
+}
+
+QString Panel::copy() {
+    if (const QString why = why_no_picture(); !why.isEmpty()) return why;
+    const Plate plate(*body_, *key_, plate_words());
+    auto* data = new QMimeData;
+    data->setImageData(plate.image());
+    if (const QByteArray svg = plate.svg(); !svg.isEmpty()) data->setData("image/svg+xml", svg);
+    QGuiApplication::clipboard()->setMimeData(data);
     return {};
 }
 

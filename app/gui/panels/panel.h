@@ -7,6 +7,7 @@
 
 #include "app/gui/draw/theme.h"
 #include "app/gui/panels/lens_head.h"
+#include "app/gui/panels/plate.h"
 #include "app/gui/panels/table_data.h"
 #include "app/gui/session/session.h"
 
@@ -38,7 +39,7 @@ public:
 
     // What the engine must capture while this panel is in sight.
     virtual Interest interest() const { return {}; }
-    // The numbers behind the picture; asked for when the table is shown or exported.
+    // The numbers behind the picture; asked for when the table is shown or exported. A column's name has its unit, where it has one.
     virtual TableData table() const = 0;
     QString sentence() const { return sentence_->text(); }  // that stands above the picture
     const std::vector<KeyItem>& key_items() const { return key_->items(); }
@@ -51,10 +52,10 @@ public:
     void set_detached(bool on);  // what the menu offers
     void show_table(bool on);
     void show_help(bool on);
-    // Writes what is drawn, twice as large as on the screen. Errors name the file.
-    QString export_png(const QString& file);
-    QString export_svg(const QString& file);
-    QString export_csv(const QString& file) const;
+    // Writes the lens as a figure that stands alone (.png, .svg, .pdf) or its numbers (.csv), by the ending of the file's name. What went wrong, in a sentence
+    // with the file's name, or why there is nothing to write; else "".
+    QString export_to(const QString& file);
+    QString copy();  // the same figure, to the clipboard
 
 signals:
     void detach_asked();
@@ -67,6 +68,14 @@ protected:
     virtual QString in_words() const { return {}; }
     virtual bool takes_range() const { return false; }  // refresh() and in_words() are of the chosen range, where there is one
     virtual std::vector<KeyItem> key() const { return {}; }
+    // What a figure or a file of this lens is of: "half-life of the token, layer × channel", of "token 12 “cat”" and "layer 0, head 1".
+    struct Caption {
+        QString what;
+        QStringList of;
+        QString model = {};  // where it is not the loaded one
+    };
+    virtual Caption caption() const = 0;
+    virtual QString why_no_picture() const { return {}; }  // a sentence, where there is nothing to show in a figure
     // Call when what interest() says has changed.
     void interest_changed();
     void refresh_soon();  // at the next turn of the event loop, however often it is asked
@@ -87,6 +96,8 @@ private:
     void update_head();
     void update_table();
     void export_asked(const QString& kind);
+    Plate::Words plate_words() const;
+    QByteArray csv() const;
     const PanelInfo info_;
     Sentence* sentence_ = nullptr;
     Key* key_ = nullptr;

@@ -5,6 +5,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "app/format.h"
 #include "app/gui/draw/line_chart.h"
@@ -90,12 +91,15 @@ public:
 
     TableData table() const override {
         const QString twin = twin_name();
-        TableData t{{"context (tokens)", "this model (ns a token)", twin + " (ns a token)", "this model (tokens/s)", twin + " (tokens/s)",
-                     "twin's time / this model's", "this model (bytes)", twin + " (bytes)"},
+        TableData t{{"context (tokens)", "this model (ns a token, median)", "this model (ns a token, fastest)", "this model (ns a token, slowest)",
+                     twin + " (ns a token, median)", twin + " (ns a token, fastest)", twin + " (ns a token, slowest)", "this model (tokens/s)",
+                     twin + " (tokens/s)", "twin's time / this model's (ratio)", "this model (bytes)", twin + " (bytes)"},
                     {}};
+        const auto known = [](const RacePoint::Spread& s, double ns) { return s.known() ? ns : std::numeric_limits<double>::quiet_NaN(); };
         for (const RacePoint& p : points_)
-            t.rows.push_back({qlonglong(p.context), p.hybrid_ns, p.twin_ns, 1e9 / p.hybrid_ns, 1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns,
-                              qlonglong(p.hybrid.total()), qlonglong(p.twin.total())});
+            t.rows.push_back({qlonglong(p.context), p.hybrid_ns, known(p.hybrid_spread, p.hybrid_spread.least), known(p.hybrid_spread, p.hybrid_spread.most),
+                              p.twin_ns, known(p.twin_spread, p.twin_spread.least), known(p.twin_spread, p.twin_spread.most), 1e9 / p.hybrid_ns,
+                              1e9 / p.twin_ns, p.twin_ns / p.hybrid_ns, qlonglong(p.hybrid.total()), qlonglong(p.twin.total())});
         return t;
     }
 
@@ -117,6 +121,17 @@ protected:
         if (points_.empty() || !session.baseline().twin) return {};
         const RacePoint& p = points_.back();
         return words::of(words::Race{p.context, p.hybrid_ns, p.twin_ns, p.hybrid.total(), p.twin.total(), kind_});
+    }
+    Caption caption() const override {
+        const QString what =
+            session.baseline().twin ? tr("time and memory by context, beside the %1").arg(words::twin_name(kind_)) : tr("time and memory by context");
+        return {what, {points_.empty() ? QString() : tr("up to %1").arg(text_of(plural(points_.back().context, "token")))}};
+    }
+    QString why_no_picture() const override {
+        if (!points_.empty()) return {};
+        return session.live()   ? tr("There is no race yet: press Start.")
+               : session.card() ? tr("This recording holds no race.")
+                                : tr("Load a model to race it.");
     }
 
 private:
@@ -202,18 +217,26 @@ private:
         const bool now = session.live();
         const QString mine = now ? "this model" : "this model, recorded", twin = twin_name();
 
-        double slowest = 0;
+        // One token that the machine was late with must not flatten the curves: its bar leaves the picture at twice the slowest median.
+        double slowest = 0, longest = 0;
         const Baseline compared = session.baseline();
         QList<QPointF> a, b, a_bytes, b_bytes;
+        std::vector<LineChart::Whisker> a_spread, b_spread;
         for (const RacePoint& p : points_) {
             slowest = std::max({slowest, p.hybrid_ns, compared.twin ? p.twin_ns : 0});
+            const double x_of = double(p.context);
+            longest = std::max({longest, p.hybrid_spread.most, compared.twin ? p.twin_spread.most : 0});
+            if (p.hybrid_spread.known()) a_spread.push_back({x_of, p.hybrid_spread.least, p.hybrid_spread.most});
+            if (p.twin_spread.known()) b_spread.push_back({x_of, p.twin_spread.least, p.twin_spread.most});
             a << QPointF(double(p.context), p.hybrid_ns), b << QPointF(double(p.context), p.twin_ns);
             a_bytes << QPointF(double(p.context), double(p.hybrid.total())), b_bytes << QPointF(double(p.context), double(p.twin.total()));
         }
-        time_->set_axes(x, {"time of a token, median", false, 0, slowest > 0 ? slowest * 1.15 : 1e6, LineChart::Unit::nanoseconds});
+        time_->set_axes(x, {longest > 0 ? tr("time of a token: median, fastest to slowest") : tr("time of a token, median"), false, 0,
+                            slowest > 0 ? std::max(slowest * 1.15, std::min(longest * 1.05, slowest * 2)) : 1e6, LineChart::Unit::nanoseconds});
         time_->set_series(0, mine, t.hybrid, a, !now);
+        time_->set_whiskers(0, std::move(a_spread));
         if (compared.twin)
-            time_->set_series(1, twin, t.twin, b, !now);
+            time_->set_series(1, twin, t.twin, b, !now), time_->set_whiskers(1, std::move(b_spread));
         else
             time_->drop_series(1);
 

@@ -39,9 +39,8 @@ QRectF SpectrumPlot::plot() const {
     return {left, 2.0 * m.height() + 6, width() - left - 4, height() - 3.0 * m.height() - 10};
 }
 
-void SpectrumPlot::paintEvent(QPaintEvent*) {
+void SpectrumPlot::draw(QPainter& p) {
     if (spectrum_.values.empty()) return;
-    QPainter p(this);
     const Theme& t = theme_of(palette());
     const QFontMetrics m(font());
     const QRectF r = plot();

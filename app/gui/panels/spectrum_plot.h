@@ -15,8 +15,9 @@ public:
     QSize minimumSizeHint() const override { return {120, 90}; }
     QSize sizeHint() const override { return {200, 240}; }
 
+    void draw(QPainter& p) override;
+
 protected:
-    void paintEvent(QPaintEvent* event) override;
     int bin_at(QPointF point) const override;
     QString said(int bin) const override;
 

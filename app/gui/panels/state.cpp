@@ -66,6 +66,8 @@ protected:
     bool takes_range() const override { return true; }
     QString in_words() const override;
     std::vector<KeyItem> key() const override;
+    Caption caption() const override;
+    QString why_no_picture() const override;
 
 private:
     enum Show { now, a, b, b_less_a, now_less_a };
@@ -417,6 +419,18 @@ std::vector<KeyItem> StatePanel::key() const {
             {KeyItem::area, t.hybrid, tr("what a token wrote, |ΔS|")}};
 }
 
+StatePanel::Caption StatePanel::caption() const {
+    const QString head = tr("layer %1, head %2").arg(drawn_.head.layer).arg(drawn_.head.head);
+    const QString what = difference() ? tr("difference of two states of %1").arg(head) : tr("the state S of %1").arg(head);
+    return {what, {difference() ? drawn_.after : token_name(session, drawn_.position - 1), tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
+}
+
+QString StatePanel::why_no_picture() const {
+    QString why;
+    if (drawn_.empty() && !wanted(why).empty()) why = tr("The state is not drawn yet.");
+    return why;
+}
+
 void StatePanel::show_matrix() {
     matrix_stale_ = false;
     QString why;
@@ -534,7 +548,7 @@ void StatePanel::show_lines() {
 
 TableData StatePanel::table() const {
     TableData data;
-    data.columns = {"layer", "head", "value", "key", difference() ? "ΔS" : "S"};
+    data.columns = {"layer", "head", "value", "key", difference() ? "ΔS (no unit)" : "S (no unit)"};
     for (int row = 0; row < map_->rows(); ++row)
         for (int column = 0; column < map_->columns(); ++column)
             data.rows.push_back({drawn_.head.layer, drawn_.head.head, row, column, double(map_->value(row, column))});

@@ -68,7 +68,7 @@ QByteArray to_csv(const TableData& data) {
         for (const auto& cell : cells) {
             if (!first) out += ',';
             first = false;
-            QString text = QVariant(cell).toString();
+            QString text = QVariant(cell).toString();  // whatever the language: 0.25, nan, inf
             if (text.contains(QRegularExpression("[\",\r\n]"))) text = '"' + text.replace('"', "\"\"") + '"';
             out += text.toUtf8();
         }

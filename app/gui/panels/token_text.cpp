@@ -36,46 +36,67 @@ void TokenText::paintEvent(QPaintEvent*) {
     const Theme& t = theme_of(palette());
     p.fillRect(viewport()->rect(), t.panel);
     if (!reads_ || !reads_->shown()) return;
+    p.setFont(font());
     const int top = verticalScrollBar()->value();
     p.translate(0, -top);
-    p.setFont(font());
-    const int64_t hovered = session_.selection().hovered();
-    for (const Piece& piece : pieces_) {
-        if (piece.box.bottom() < top || piece.box.top() > top + viewport()->height()) continue;
-        if (piece.position < 0) {
-            p.setPen(t.muted);
-            p.drawText(piece.box, Qt::AlignCenter, piece.text);
-            continue;
-        }
-        QColor under = t.panel;
-        if (reads_->has(piece.position)) {
-            const float w = reads_->weight(piece.position);
-            under = reads_->colour(w, t);
-            p.fillRect(piece.box, under);
-            if (w < 0 && reads_->place(w) < -0.15) {  // the sign is not told by colour alone
-                p.setPen(QPen(t.text, 1, Qt::DotLine));
-                p.drawLine(piece.box.left() + 1, piece.box.bottom() - 1, piece.box.right() - 1, piece.box.bottom() - 1);
-            }
-        }
-        const auto light = [](const QColor& c) { return 0.299 * c.redF() + 0.587 * c.greenF() + 0.114 * c.blueF(); };
-        QColor ink = std::abs(light(t.text) - light(under)) > std::abs(light(t.panel) - light(under)) ? t.text : t.panel;
-        if (piece.control && ink == t.text) ink = t.muted;
-        if (piece.position > position_) ink = t.muted;  // it came later
-        p.setPen(ink);
-        p.drawText(piece.box, Qt::AlignCenter, piece.text);
-        p.setBrush(Qt::NoBrush);
-        if (piece.position == position_) {
-            p.setPen(QPen(t.accent, 2));
-            p.drawRect(piece.box.adjusted(0, 0, -1, -1));
-        } else if (piece.position == hovered) {
-            p.setPen(QPen(t.text, 1));
-            p.drawRect(piece.box.adjusted(0, 0, -1, -1));
-        }
-    }
+    for (const Piece& piece : pieces_)
+        if (piece.box.bottom() >= top && piece.box.top() <= top + viewport()->height()) draw_piece(p, piece, session_.selection().hovered());
     if (hasFocus()) {
         p.resetTransform();
         p.setPen(QPen(t.accent, 1, Qt::DotLine));
         p.drawRect(viewport()->rect().adjusted(0, 0, -1, -1));
+    }
+}
+
+int TokenText::drawn_height(int height) const {
+    const int top = verticalScrollBar()->value();
+    int bottom = 0;
+    for (const Piece& piece : pieces_)
+        if (piece.box.bottom() <= top + height) bottom = std::max(bottom, piece.box.bottom() - top);
+    return std::min(height, bottom + 5);
+}
+
+// What is in sight, in whole lines.
+void TokenText::draw(QPainter& p) {
+    p.fillRect(QRect(0, 0, viewport()->width(), drawn_height(height())), theme_of(palette()).panel);
+    if (!reads_ || !reads_->shown()) return;
+    const int top = verticalScrollBar()->value();
+    p.translate(0, -top);
+    for (const Piece& piece : pieces_)
+        if (piece.box.top() >= top && piece.box.bottom() <= top + height()) draw_piece(p, piece, -1);
+    p.translate(0, top);
+}
+
+void TokenText::draw_piece(QPainter& p, const Piece& piece, int64_t hovered) const {
+    const Theme& t = theme_of(palette());
+    if (piece.position < 0) {
+        p.setPen(t.muted);
+        p.drawText(piece.box, Qt::AlignCenter, piece.text);
+        return;
+    }
+    QColor under = t.panel;
+    if (reads_->has(piece.position)) {
+        const float w = reads_->weight(piece.position);
+        under = reads_->colour(w, t);
+        p.fillRect(piece.box, under);
+        if (w < 0 && reads_->place(w) < -0.15) {  // the sign is not told by colour alone
+            p.setPen(QPen(t.text, 1, Qt::DotLine));
+            p.drawLine(piece.box.left() + 1, piece.box.bottom() - 1, piece.box.right() - 1, piece.box.bottom() - 1);
+        }
+    }
+    const auto light = [](const QColor& c) { return 0.299 * c.redF() + 0.587 * c.greenF() + 0.114 * c.blueF(); };
+    QColor ink = std::abs(light(t.text) - light(under)) > std::abs(light(t.panel) - light(under)) ? t.text : t.panel;
+    if (piece.control && ink == t.text) ink = t.muted;
+    if (piece.position > position_) ink = t.muted;  // it came later
+    p.setPen(ink);
+    p.drawText(piece.box, Qt::AlignCenter, piece.text);
+    p.setBrush(Qt::NoBrush);
+    if (piece.position == position_) {
+        p.setPen(QPen(t.accent, 2));
+        p.drawRect(piece.box.adjusted(0, 0, -1, -1));
+    } else if (piece.position == hovered) {
+        p.setPen(QPen(t.text, 1));
+        p.drawRect(piece.box.adjusted(0, 0, -1, -1));
     }
 }
 

@@ -5,13 +5,14 @@
 #include <functional>
 #include <vector>
 
+#include "app/gui/draw/drawn.h"
 #include "app/gui/panels/reads.h"
 #include "app/gui/session/session.h"
 
 namespace klp::gui {
 
 // The words of the context, each on the colour of its weight. Of a long one the places that are read most, and the end.
-class TokenText final : public QAbstractScrollArea {
+class TokenText final : public QAbstractScrollArea, public Drawn {
 public:
     TokenText(Session& session, QWidget* parent);
     std::function<void(int64_t)> hovered, clicked;
@@ -20,6 +21,8 @@ public:
     void show(const Reads& reads, const Parts& parts);
     void bring(int64_t position);  // into sight
     QSize sizeHint() const override { return {400, 240}; }
+    void draw(QPainter& p) override;
+    int drawn_height(int height) const override;
 
 protected:
     void paintEvent(QPaintEvent*) override;
@@ -37,6 +40,7 @@ private:
         QRect box;
         bool control = false, ends_line = false;
     };
+    void draw_piece(QPainter& p, const Piece& piece, int64_t hovered) const;
     void choose(const Parts& parts);
     void place();
     int64_t at(QPoint p) const;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/gui/draw/strokes.h"
+
 namespace klp::gui {
 
 WeightBars::WeightBars(const Reads& reads, const Session& session, QWidget* parent) : QWidget(parent), reads_(reads), session_(session) {
@@ -18,6 +20,10 @@ WeightBars::WeightBars(const Reads& reads, const Session& session, QWidget* pare
 
 void WeightBars::paintEvent(QPaintEvent*) {
     QPainter p(this);
+    draw(p);
+}
+
+void WeightBars::draw(QPainter& p) {
     const Theme& t = theme_of(palette());
     const QFontMetrics m(font());
     const QRect g = grid();
@@ -40,11 +46,8 @@ void WeightBars::paintEvent(QPaintEvent*) {
         tick(0.5, "0.25");
     if (!reads_.shown() || tokens_ == 0) return;
 
-    if (reads_.picture.first > 0) {  // not looked at
-        p.setPen(Qt::NoPen);
-        p.setBrush(QBrush(t.border, Qt::BDiagPattern));
-        p.drawRect(QRectF(g.left(), g.top(), x_of(reads_.picture.first) - g.left(), g.height()));
-    }
+    if (reads_.picture.first > 0)  // not looked at
+        hatch(p, QRectF(g.left(), g.top(), x_of(reads_.picture.first) - g.left(), g.height()), t.border);
     p.setPen(t.grid);
     p.drawLine(QPointF(g.left(), zero), QPointF(g.right(), zero));
     const double wide = double(g.width()) / static_cast<double>(tokens_);

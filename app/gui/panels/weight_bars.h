@@ -4,19 +4,21 @@
 #include <QWidget>
 #include <functional>
 
+#include "app/gui/draw/drawn.h"
 #include "app/gui/panels/reads.h"
 #include "app/gui/session/session.h"
 
 namespace klp::gui {
 
 // Bars over the positions of the context. A bar narrower than a pixel shows the strongest of the tokens below it.
-class WeightBars final : public QWidget {
+class WeightBars final : public QWidget, public Drawn {
 public:
     WeightBars(const Reads& reads, const Session& session, QWidget* parent);
     std::function<void(int64_t)> hovered, clicked;  // a position, or -1
     std::function<QString(int64_t)> describe;
     void set_tokens(int64_t n) { tokens_ = n, update(); }
     QSize sizeHint() const override { return {400, 84}; }
+    void draw(QPainter& p) override;
 
 protected:
     void paintEvent(QPaintEvent*) override;
