@@ -157,6 +157,21 @@ TEST_F(FrontDoor, TheKeyboardIsAtTheFirstThingToDo) {
     EXPECT_EQ(qobject_cast<QPushButton*>(page->focusProxy())->text(), "Talk");
 }
 
+TEST_F(FrontDoor, WhatIsTypedAtOnceIsAMessage) {
+    window->activateWindow();
+    ASSERT_TRUE(qobject_cast<QPushButton*>(window->focusWidget()));
+    for (const char c : QByteArray("Hello, who are you?")) QTest::keyClick(window->focusWidget(), c);
+    EXPECT_EQ(window->findChild<ComposerText*>()->toPlainText(), "Hello, who are you?");
+    EXPECT_EQ(session->card(), nullptr) << "a space pressed the button";
+}
+
+TEST_F(FrontDoor, TheMonitorIsShownWhenItIsAskedFor) {
+    QTest::keyClick(window.get(), Qt::Key_M, Qt::ControlModifier);
+    auto* monitor = window->findChild<QDockWidget*>("dock-monitor");
+    ASSERT_TRUE(monitor->isVisible());
+    EXPECT_TRUE(QTest::qWaitFor([&] { return !monitor->visibleRegion().isEmpty(); })) << "it is a tab behind others";
+}
+
 TEST_F(FrontDoor, IsNeverLargerThanTheScreen) {
     window->resize(3000, 2000);
     window->close();

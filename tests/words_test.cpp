@@ -60,6 +60,8 @@ TEST(Words, OfAttentionSayWhatIsRead) {
 TEST(Words, OfExpertsMemoryRaceAndLogits) {
     EXPECT_EQ(words::of(words::Experts{128, 1, 3, 1.62, 2, 24}),
               "Over the last 128 tokens, expert 3 of layer 1 was picked 1.6 times as often as an even share; 2 of 24 experts were never picked.");
+    EXPECT_EQ(words::of(words::Experts{49, 1, 3, 1.62, 1, 24, true}),
+              "Over the 49 tokens chosen, expert 3 of layer 1 was picked 1.6 times as often as an even share; 1 of 24 experts was never picked.");
     EXPECT_TRUE(words::of(words::Experts{128, 1, 3, 1.62, 0, 24}).endsWith("an even share; each of the 24 experts was picked at least once."));
     words::Memory m{.name = "This conversation", .tokens = 173, .mine = 300'000, .twin = 1'050'000, .multi_head = {}, .crossover = 390};
     EXPECT_EQ(words::of(m), "This conversation of 173 tokens holds 293 KiB; its same-shapes twin would hold 1.0 MiB, 3.5 times as much.");

@@ -44,7 +44,8 @@ std::optional<Error> refusal_of(const Server& server, const std::string& url, co
     if (reply.status >= 300 && reply.status < 400)
         return no("it redirects" + (reply.moved.empty() ? std::string() : " to " + reply.moved) + ", which is not followed; say the address it is really at");
     if (reply.type == "text/html") return no("this is a web page and not OpenAI's API; its address mostly ends in /v1");
-    if (reply.status == 404 && said.empty()) return no("there is nothing at this path; the address of OpenAI's API mostly ends in /v1");
+    if (reply.status == 404 && (said.empty() || server.url == server.root()))
+        return no("there is nothing at this path; the address of OpenAI's API mostly ends in /v1");
     if (reply.status != 200) return no("the server answers " + std::to_string(reply.status) + why);
     if (!reply.trouble.empty()) return no(reply.trouble);
     return {};

@@ -5,9 +5,11 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QCloseEvent>
+#include <QCoreApplication>
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QHBoxLayout>
+#include <QKeyEvent>
 #include <QMenuBar>
 #include <QScreen>
 #include <QSettings>
@@ -427,6 +429,9 @@ QDockWidget* MainWindow::add_dock(const QString& id, const QString& title, QWidg
     toggle->setShortcut(key);
     menu("View")->addAction(toggle);
     actions_["dock-" + id] = toggle;
+    connect(toggle, &QAction::triggered, dock, [dock](bool on) {
+        if (on) dock->raise();  // it may be a tab behind others
+    });
     return dock;
 }
 
@@ -804,6 +809,14 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
         resizing_ = false;
         make_room(std::exchange(known_width_, width()));
     });
+}
+
+// What is typed where nothing takes it is a message.
+void MainWindow::keyPressEvent(QKeyEvent* event) {
+    const bool types = !event->text().isEmpty() && event->text()[0].isPrint() && !(event->modifiers() & ~(Qt::ShiftModifier | Qt::KeypadModifier));
+    if (!types || !chat_view_->composer().text().isVisible()) return QMainWindow::keyPressEvent(event);
+    chat_view_->focus_composer();
+    QCoreApplication::sendEvent(&chat_view_->composer().text(), event);
 }
 
 void MainWindow::showEvent(QShowEvent* event) {

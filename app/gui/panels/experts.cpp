@@ -115,7 +115,8 @@ protected:
     bool takes_range() const override { return true; }
     QString in_words() const override {
         if (load_.tokens() == 0 || load_.layers() == 0) return {};
-        words::Experts w{.tokens = load_.tokens(), .layer = load_.layer(0), .experts = load_.layers() * load_.experts()};
+        words::Experts w{
+            .tokens = load_.tokens(), .layer = load_.layer(0), .experts = load_.layers() * load_.experts(), .chosen = session.selection().ranged()};
         for (int r = 0; r < load_.layers(); ++r) {
             const ExpertLoad::Imbalance im = load_.imbalance(r);
             w.unused += im.unused;

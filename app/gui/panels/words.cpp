@@ -78,13 +78,14 @@ QString of(const QString& reading, const std::optional<Read>& cache, const std::
 }
 
 QString of(const Experts& e) {
-    const QString busiest = say("Over the last %1, expert %2 of layer %3 was picked %4 times as often as an even share")
+    const QString busiest = (e.chosen ? say("Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share")
+                                      : say("Over the last %1, expert %2 of layer %3 was picked %4 times as often as an even share"))
                                 .arg(count(e.tokens, "token"))
                                 .arg(e.busiest)
                                 .arg(e.layer)
                                 .arg(times(e.times));
     if (e.unused == 0) return busiest + say("; each of the %1 was picked at least once.").arg(count(e.experts, "expert"));
-    return busiest + say("; %1 of %2 were never picked.").arg(e.unused).arg(count(e.experts, "expert"));
+    return busiest + (e.unused == 1 ? say("; %1 of %2 was never picked.") : say("; %1 of %2 were never picked.")).arg(e.unused).arg(count(e.experts, "expert"));
 }
 
 QString of(const Memory& m) {

@@ -49,6 +49,7 @@ struct Experts {
     int layer = 0, busiest = 0;
     double times = 0;             // of the balanced share
     int unused = 0, experts = 0;  // of all layers
+    bool chosen = false;          // a range, and not the last tokens
 };
 QString of(const Experts& e);
 
