@@ -45,7 +45,8 @@ TEST(OneSelection, IsTheSameInEveryLens) {
     // A channel of the gates is a column of the state.
     s.script->play({StatePicture{2, 2, 42, 32, 32, std::vector<float>(32 * 32, 0.5f)}});
     s.session->tick();
-    Lens::settle();
+    for (int i = 0; i < 100 && !state.panel->sentence().startsWith("Layer 2, head 2"); ++i) QTest::qWait(20);  // lenses draw in turn
+    ASSERT_TRUE(state.panel->sentence().startsWith("Layer 2, head 2")) << state.panel->sentence().toStdString();
     emit state.map()->clicked(3, 17);
     Lens::settle();
     EXPECT_EQ(state.map()->chosen_cell(), QPoint(17, -1));
