@@ -112,11 +112,14 @@ bool same(const std::string& a, const std::string& b) {
 // A thread for each connection, made when the first one comes that no thread is free for: a thousand that say nothing keep nobody waiting.
 class Threads final : public httplib::TaskQueue {
 public:
-    void enqueue(std::function<void()> connection) override {
+    using Taken = decltype(std::declval<httplib::TaskQueue&>().enqueue({}));  // nothing, or with newer libraries whether it was: bool
+
+    Taken enqueue(std::function<void()> connection) override {
         const std::lock_guard lock(mutex_);
         waiting_.push_back(std::move(connection));
         if (free_ < waiting_.size() && threads_.size() < kConnections) threads_.emplace_back([this] { work(); });
         news_.notify_one();
+        return Taken(true);
     }
     void shutdown() override {
         {

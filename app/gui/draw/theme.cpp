@@ -183,14 +183,19 @@ void apply_theme(QApplication& app, ThemeChoice choice) {
 }
 
 // Under a style sheet no widget takes the program's font anew, so each gets its size: as it was, times so many. All are taken before any is set, for a widget
-// that only inherits one must not be scaled twice.
+// that only inherits one must not be scaled twice; and parents come first, for Qt 6.8's spin boxes give their line edit what they had before.
 void set_zoom(double factor) {
     static double now = 1;
     const double ratio = factor / std::exchange(now, factor);
     if (std::abs(ratio - 1) < 1e-9) return;
     std::vector<std::pair<QWidget*, double>> sized;
-    for (QWidget* w : QApplication::allWidgets())
+    const auto take = [&](const auto& self, QWidget* w) -> void {
         if (w->font().pointSizeF() > 0) sized.emplace_back(w, w->font().pointSizeF() * ratio);
+        for (QObject* child : w->children())
+            if (child->isWidgetType()) self(self, static_cast<QWidget*>(child));
+    };
+    for (QWidget* w : QApplication::allWidgets())
+        if (!w->parentWidget()) take(take, w);
     QFont font = QApplication::font();
     font.setPointSizeF(font.pointSizeF() * ratio);
     QApplication::setFont(font);
