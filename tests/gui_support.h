@@ -14,6 +14,7 @@
 
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/panels/panel.h"
 #include "core/runs/scripted_run.h"
 
@@ -31,6 +32,7 @@ public:
         QSettings::setDefaultFormat(QSettings::IniFormat);
         QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, home_.path());
         app_ = std::make_unique<QApplication>(argc_, argv_);
+        speak(*app_, "en");  // whatever this machine does
         apply_theme(*app_, ThemeChoice::dark);
     }
     void TearDown() override { app_.reset(); }

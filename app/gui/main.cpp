@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/gui/draw/language.h"
 #include "app/gui/frame/main_window.h"
 #include "app/opener.h"
 #include "core/files/resources.h"
@@ -33,6 +34,8 @@ int main(int argc, char** argv) {
     QIcon icon;
     for (int size : {48, 128, 256}) icon.addFile(QString(":/klp-%1.png").arg(size));
     QGuiApplication::setWindowIcon(icon);
+
+    klp::gui::speak(app, QSettings().value("language").toString());
 
     QCommandLineParser flags;
     flags.setApplicationDescription("Kimi Linear Playground: chat with a Kimi Linear model and watch its memory work.");

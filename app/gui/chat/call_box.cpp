@@ -24,19 +24,19 @@ QString pretty(const std::string& arguments) {
 
 CallBox::CallBox(const ToolCall& call, QWidget* parent) : QFrame(parent), id_(text_of(call.id)) {
     setObjectName("call-box");
-    name_ = new QLabel(QString("Calls <b>%1</b>").arg(text_of(tool_name(call.id)).toHtmlEscaped()), this);
+    name_ = new QLabel(tr("Calls <b>%1</b>").arg(text_of(tool_name(call.id)).toHtmlEscaped()), this);
     name_->setTextFormat(Qt::RichText);
     name_->setToolTip(id_);
     arguments_ = new CodeBox("json", this);
     arguments_->set_text(pretty(call.arguments));
     text_ = new QLineEdit(this);
     text_->setObjectName("call-return");
-    text_->setPlaceholderText("What it returns, such as {\"temperature\": 21}");
-    text_->setAccessibleName("What the call " + id_ + " returns");
+    text_->setPlaceholderText(tr("What it returns, such as {\"temperature\": 21}"));
+    text_->setAccessibleName(tr("What the call %1 returns").arg(id_));
     send_ = new QToolButton(this);
-    send_->setText("Return");
-    send_->setAccessibleName("Return to " + id_);
-    send_->setToolTip("The model goes on when all calls of this answer have returned");
+    send_->setText(tr("Return"));
+    send_->setAccessibleName(tr("Return to %1").arg(id_));
+    send_->setToolTip(tr("The model goes on when all calls of this answer have returned"));
     const auto send = [this] {
         if (on_return) on_return(text_->text());
     };

@@ -12,11 +12,14 @@
 #include "app/format.h"
 #include "app/gui/chat/sampling.h"
 #include "app/gui/draw/figure.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
 
 namespace {
+constexpr const char* kToolsExample = R"([{"type": "function", "function": {"name": "ping", "description": "…", "parameters": {…}}}])";
+
 QString text(const std::string& s) { return QString::fromStdString(s); }
 }  // namespace
 
@@ -40,19 +43,19 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     system_button_->setObjectName("system-button");
     system_button_->setCheckable(true);
     system_button_->setAutoRaise(true);
-    system_button_->setToolTip("What the model is told before the conversation");
+    system_button_->setToolTip(tr("What the model is told before the conversation"));
     head->addWidget(system_button_);
     tools_button_ = new QToolButton(this);
     tools_button_->setObjectName("tools-button");
     tools_button_->setCheckable(true);
     tools_button_->setAutoRaise(true);
-    tools_button_->setToolTip("What the model may call; you say what a call returns");
+    tools_button_->setToolTip(tr("What the model may call; you say what a call returns"));
     head->addWidget(tools_button_);
     column->addLayout(head);
     system_ = new QPlainTextEdit(this);
     system_->setObjectName("system");
-    system_->setAccessibleName("System prompt");
-    system_->setPlaceholderText("What the model is told before the conversation, such as: Answer in one sentence.");
+    system_->setAccessibleName(tr("System prompt"));
+    system_->setPlaceholderText(tr("What the model is told before the conversation, such as: Answer in one sentence."));
     system_->setTabChangesFocus(true);
     system_->setFixedHeight(4 * fontMetrics().lineSpacing() + 12);
     system_->hide();
@@ -68,10 +71,8 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
 
     tools_ = new QPlainTextEdit(this);
     tools_->setObjectName("tools");
-    tools_->setAccessibleName("Tools");
-    tools_->setPlaceholderText(
-        "The tools that the model may call, as OpenAI's API has them:\n"
-        "[{\"type\": \"function\", \"function\": {\"name\": \"ping\", \"description\": \"…\", \"parameters\": {…}}}]");
+    tools_->setAccessibleName(tr("Tools"));
+    tools_->setPlaceholderText(tr("The tools that the model may call, as OpenAI's API has them:") + "\n" + kToolsExample);
     tools_->setTabChangesFocus(true);
     tools_->setFixedHeight(6 * fontMetrics().lineSpacing() + 12);
     tools_->hide();
@@ -112,10 +113,10 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
         load.model = chats_.last_model().value_or(QString()).toStdString(), load.device = device;
         session_.post(load);
     };
-    on_cpu_ = way("Load it on the CPU", "door-cpu", [load] { load("cpu"); });
-    again_ = way("Load it again", "door-again", [load] { load("auto"); });
-    embedded_ = way("Load the embedded model", "door-embedded", [this] { emit embedded_asked(); });
-    open_ = way("Open a folder…", "door-open", [this] { emit open_asked(); });
+    on_cpu_ = way(tr("Load it on the CPU"), "door-cpu", [load] { load("cpu"); });
+    again_ = way(tr("Load it again"), "door-again", [load] { load("auto"); });
+    embedded_ = way(tr("Load the embedded model"), "door-embedded", [this] { emit embedded_asked(); });
+    open_ = way(tr("Open a folder…"), "door-open", [this] { emit open_asked(); });
     column->addWidget(door_);
 
     full_ = new QWidget(this);
@@ -136,13 +137,13 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
         return b;
     };
     roll_ =
-        way_on("Roll on", "full-roll",
-               "The oldest tokens are dropped from the latent cache as new ones come. The KDA states, which have seen everything, go on; attention is exact "
-               "over what is left",
+        way_on(tr("Roll on"), "full-roll",
+               tr("The oldest tokens are dropped from the latent cache as new ones come. The KDA states, which have seen everything, go on; attention is exact "
+                  "over what is left"),
                [this] { chats_.set_on_full(OnFull::roll); });
-    way_on("Sum up", "full-summarise", "The model sums the talk up and goes on from that and the last exchange. Nothing is removed from the chat",
+    way_on(tr("Sum up"), "full-summarise", tr("The model sums the talk up and goes on from that and the last exchange. Nothing is removed from the chat"),
            [this] { chats_.set_on_full(OnFull::summarise); });
-    way_on("New chat", "full-new", "This one stays as it is", [this] { chats_.new_chat(); });
+    way_on(tr("New chat"), "full-new", tr("This one stays as it is"), [this] { chats_.new_chat(); });
     column->addWidget(full_);
 
     composer_ = new Composer(chats, this);
@@ -249,7 +250,7 @@ bool ChatView::eventFilter(QObject* watched, QEvent* event) {
 // What cannot be read stays in the field, to be mended.
 void ChatView::take_tools() {
     if (const QString wrong = chats_.set_tools(tools_->toPlainText()); !wrong.isEmpty())
-        session_.say("The tools are not what they were: " + wrong + ".", "Mend the text, or empty it.", false);
+        session_.say(tr("The tools are not what they were: %1.").arg(wrong), tr("Mend the text, or empty it."), false);
 }
 
 void ChatView::set_start_page(QWidget* page) {
@@ -271,7 +272,7 @@ void ChatView::refresh_line() {
     refresh_full();
     int turns = 0;
     for (int id : chats_.chat().line()) turns += chats_.chat().message(id).role == "user";
-    turns_->setText(turns > 0 ? text(plural(turns, "turn")) : QString());
+    turns_->setText(turns > 0 ? Language::tr("%Ln turn(s)", nullptr, turns) : QString());
 }
 
 void ChatView::refresh_info() {
@@ -282,14 +283,14 @@ void ChatView::refresh_info() {
     if (!system_->hasFocus() || !system_->isVisible()) {
         if (system_->toPlainText() != text(info.system)) system_->setPlainText(text(info.system));
     }
-    system_button_->setText(info.system.empty() ? "System prompt" : "System prompt  •");
-    system_button_->setAccessibleName(info.system.empty() ? "System prompt: none" : "System prompt: set");
+    system_button_->setText(info.system.empty() ? tr("System prompt") : tr("System prompt  •"));
+    system_button_->setAccessibleName(info.system.empty() ? tr("System prompt: none") : tr("System prompt: set"));
     system_->setReadOnly(chats_.recorded());
     if (!tools_->hasFocus() || !tools_->isVisible()) {
         if (tools_->toPlainText().trimmed() != text(info.tools)) tools_->setPlainText(text(info.tools));
     }
-    tools_button_->setText(info.tools.empty() ? "Tools" : "Tools  •");
-    tools_button_->setAccessibleName(info.tools.empty() ? "Tools: none" : "Tools: declared");
+    tools_button_->setText(info.tools.empty() ? tr("Tools") : tr("Tools  •"));
+    tools_button_->setAccessibleName(info.tools.empty() ? tr("Tools: none") : tr("Tools: declared"));
     tools_->setReadOnly(chats_.recorded());
 }
 
@@ -303,9 +304,9 @@ void ChatView::refresh_full() {
     const bool full = chats_.full();
     full_->setVisible(full);
     if (!full) return;
-    full_text_->setText(text("The context of " + plural(session_.card()->context, "token") + " is full."));
+    full_text_->setText(tr("The context of %1 is full.").arg(tokens_text(session_.card()->context)));
     roll_->setEnabled(chats_.can_roll());
-    if (!chats_.can_roll()) roll_->setToolTip("This model's attention rotates keys by their positions, so what is left of its cache cannot be moved up");
+    if (!chats_.can_roll()) roll_->setToolTip(tr("This model's attention rotates keys by their positions, so what is left of its cache cannot be moved up"));
 }
 
 // No model: the talk can be read, and this is the way to go on with it.
@@ -380,7 +381,7 @@ void ChatView::ask_export() {
     QString name = title_->text();
     for (QChar& c : name)
         if (!c.isLetterOrNumber() && c != ' ' && c != '-') c = '_';
-    auto* dialog = new QFileDialog(this, "Export the chat", name + ".md", "The shown line as Markdown (*.md);;All branches as JSON (*.json)");
+    auto* dialog = new QFileDialog(this, tr("Export the chat"), name + ".md", tr("The shown line as Markdown (*.md);;All branches as JSON (*.json)"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix("md");
@@ -388,13 +389,13 @@ void ChatView::ask_export() {
             [dialog](const QString& filter) { dialog->setDefaultSuffix(filter.contains("json") ? "json" : "md"); });
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
         const QString wrong = chats_.export_to(file);
-        session_.say(wrong.isEmpty() ? "Written: " + file : wrong + ".", {}, !wrong.isEmpty());
+        session_.say(wrong.isEmpty() ? tr("Written: %1").arg(file) : wrong + ".", {}, !wrong.isEmpty());
     });
     dialog->open();
 }
 
 void ChatView::ask_import() {
-    auto* dialog = new QFileDialog(this, "Import a chat", {}, "Chats (*.json)");
+    auto* dialog = new QFileDialog(this, tr("Import a chat"), {}, tr("Chats (*.json)"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     dialog->setFileMode(QFileDialog::ExistingFile);
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "core/text/utf8.h"
 
 namespace klp::gui {
@@ -98,11 +99,11 @@ void Chats::load(const QString& folder) {
     }
     std::stable_sort(chats_.begin(), chats_.end(), [](const auto& a, const auto& b) { return a->time() > b->time(); });
     if (!folder_->alone())
-        notes << "Another window of this program uses the same conversations (" + folder + "); a chat that both go on with goes on here in a copy";
+        notes << tr("Another window of this program uses the same conversations (%1); a chat that both go on with goes on here in a copy").arg(folder);
     if (!notes.isEmpty())
         QTimer::singleShot(0, this, [this, notes] {  // when there is a window to say it
-            session_.say(notes.size() == 1 ? notes[0] + "." : notes[0] + QString(" (and %1 more)").arg(notes.size() - 1), "Nothing was changed or thrown away.",
-                         false);
+            session_.say(notes.size() == 1 ? notes[0] + "." : tr("%1 (and %2 more)").arg(notes[0]).arg(notes.size() - 1),
+                         tr("Nothing was changed or thrown away."), false);
         });
 }
 
@@ -128,7 +129,7 @@ void Chats::save(Chat& chat, bool sync) {
     if (!saved) return say_disk(saved.error().message);
     disk_said_ = false;
     if (!saved->empty()) {
-        session_.say(text(*saved) + ".", "Both are in the list.", false);
+        session_.say(text(*saved) + ".", tr("Both are in the list."), false);
         emit list_changed();
         emit info_changed();
     }
@@ -283,7 +284,8 @@ bool Chats::full() const {
 void Chats::set_on_full(OnFull way) {
     if (recorded() || way == on_full()) return;
     if (way == OnFull::roll && session_.card() && !can_roll())
-        return session_.say("This model's context cannot roll on: its attention rotates keys by their positions.", "Let it sum the talk up instead.", false);
+        return session_.say(tr("This model's context cannot roll on: its attention rotates keys by their positions."), tr("Let it sum the talk up instead."),
+                            false);
     const bool was_full = full();
     ChatInfo info = current_->info();
     info.on_full = way;
@@ -297,7 +299,7 @@ void Chats::set_on_full(OnFull way) {
     if (way == OnFull::roll) return m.role == "assistant" ? go_on(tip) : answer(tip);
     if (m.role == "user") {
         if (m.parent == 0)
-            return session_.say("There is nothing to sum up yet: the message alone does not fit.", "Shorten it, or let the context roll on.", false);
+            return session_.say(tr("There is nothing to sum up yet: the message alone does not fit."), tr("Shorten it, or let the context roll on."), false);
         current_->stand(m.parent), waiting_ = text(m.text);
     }
     sum_up();
@@ -339,7 +341,7 @@ void Chats::regenerate(int id) {
         }))
         return;
     const ChatMessage& m = current_->message(id);
-    if (m.role == "summary") return session_.say("A summary is not answered.", "Send a message.", false);
+    if (m.role == "summary") return session_.say(tr("A summary is not answered."), tr("Send a message."), false);
     if (says_the_same(id))
         return session_.say({tr("With these settings the model says the same again: it always takes the most probable token."),
                              {},
@@ -399,7 +401,7 @@ void Chats::fork(int id) {
     if (recorded()) return (void)ready();
     auto chat = fresh();
     ChatInfo info = current_->info();
-    info.title += info.title.empty() ? "Fork" : " (fork)";
+    info.title = (info.title.empty() ? tr("Fork") : tr("%1 (fork)").arg(text(info.title))).toStdString();
     chat->set_info(info);
     for (int i : current_->line(id)) {
         ChatMessage m = current_->message(i);
@@ -450,7 +452,7 @@ void Chats::rewind_to_token(int id, int64_t tokens) {
 void Chats::fork_with(int64_t position, int32_t id) {
     if (!ready()) return;
     const LineTokens::Place place = place_of(position);
-    if (place.id == 0) return session_.say("This token was fed, not made by the model: there was nothing to choose.", "", false);
+    if (place.id == 0) return session_.say(tr("This token was fed, not made by the model: there was nothing to choose."), "", false);
     auto [said, ids] = beginning(place.id, place.token);
     ids.push_back(id);
     const Tokenizer* tokenizer = tokens_.tokenizer();
@@ -509,7 +511,7 @@ void Chats::remove(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    session_.say({text(plural(n, "message") + (n == 1 ? " is" : " are") + " hidden."),
+    session_.say({Language::tr("%Ln message(s) (is|are) hidden.", nullptr, n),
                   {},
                   false,
                   [this, id, chat = current_] { return current_ == chat && chat->message(id).removed; },
@@ -600,11 +602,11 @@ int Chats::ask_cost(int id, int64_t tokens) {
 }
 
 QString Chats::cost_text(const SnapshotPool::Move& move) {
-    if (move.restored_bytes == 0 && move.replayed == 0) return "costs nothing: the memory stands there";
-    QString out;
-    if (move.restored_bytes > 0) out = "restore " + text(bytes_text(move.restored_bytes));
-    if (move.replayed > 0) out += (out.isEmpty() ? "" : " + ") + text("replay " + plural(move.replayed, "token"));
-    return out;
+    if (move.restored_bytes == 0 && move.replayed == 0) return tr("costs nothing: the memory stands there");
+    QStringList parts;
+    if (move.restored_bytes > 0) parts << tr("restore %1").arg(local(bytes_text(move.restored_bytes)));
+    if (move.replayed > 0) parts << tr("replay %1").arg(tokens_text(move.replayed));
+    return parts.join(" + ");
 }
 
 void Chats::set_system(const QString& system) {
@@ -673,13 +675,14 @@ QString Chats::export_to(const QString& file) const {
 QString Chats::import_from(const QString& file) {
     QFile in(file);
     if (!in.open(QIODevice::ReadOnly)) return file + ": " + in.errorString();
-    if (in.size() > kLargestImport) return file + text(" has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestImport) + " a chat may have");
+    if (in.size() > kLargestImport)
+        return tr("%1 has %2, more than the %3 a chat may have").arg(file, local(bytes_text(in.size())), local(bytes_text(kLargestImport)));
     auto chat = Chat::import_json(in.readAll().toStdString(), file.toStdString(), folder_ ? folder_->new_file() : std::filesystem::path());
     if (!chat) return text(chat.error().message);
     if ((*chat)->info().title.empty()) {
         ChatInfo info = (*chat)->info();
         const QString first = (*chat)->count() > 0 ? title_of(text((*chat)->message(1).text)) : QString();
-        info.title = (first.isEmpty() ? QString("Imported") : first).toStdString();
+        info.title = (first.isEmpty() ? tr("Imported") : first).toStdString();
         (*chat)->set_info(info);
     }
     save(**chat, true);
@@ -757,7 +760,7 @@ void Chats::take_card() {
     if (replay && !recorded()) {
         before_recording_ = current_;
         recorded_ = std::make_unique<Chat>();
-        recorded_->set_info({.title = recording_title_.isEmpty() ? "Recording: " + card->recorded : recording_title_.toStdString()});
+        recorded_->set_info({.title = (recording_title_.isEmpty() ? tr("Recording: %1").arg(text(card->recorded)) : recording_title_).toStdString()});
         set_current(recorded_.get());
     } else if (!replay && recorded()) {
         set_current(find(before_recording_) ? before_recording_ : chats_.front().get());

@@ -43,15 +43,15 @@ public:
 }  // namespace
 
 CodeBox::CodeBox(const QString& language, QWidget* parent) : QFrame(parent) {
-    setAccessibleName(language.isEmpty() ? "Code" : language + " code");
-    language_ = new QLabel(language.isEmpty() ? QString("code") : language, this);
+    setAccessibleName(language.isEmpty() ? tr("Code") : tr("%1 code").arg(language));
+    language_ = new QLabel(language.isEmpty() ? tr("code") : language, this);
     language_->setTextFormat(Qt::PlainText);
     language_->setForegroundRole(QPalette::PlaceholderText);
     copy_ = new QToolButton(this);
-    copy_->setText("Copy");
+    copy_->setText(tr("Copy"));
     copy_->setAutoRaise(true);
     copy_->setFocusPolicy(Qt::NoFocus);
-    copy_->setAccessibleName("Copy the code");
+    copy_->setAccessibleName(tr("Copy the code"));
     connect(copy_, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(text_); });
     edit_ = new CodeText(this);
     edit_->setReadOnly(true);
@@ -62,7 +62,7 @@ CodeBox::CodeBox(const QString& language, QWidget* parent) : QFrame(parent) {
     edit_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     edit_->setContextMenuPolicy(Qt::NoContextMenu);
     edit_->setFont(code_font(font()));
-    edit_->setAccessibleName("Code");
+    edit_->setAccessibleName(tr("Code"));
     edit_->viewport()->setAutoFillBackground(false);
     edit_->document()->setDocumentMargin(0);
     colours_ = new CodeColours(edit_->document(), language);

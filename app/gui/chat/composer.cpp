@@ -13,6 +13,7 @@
 #include <QToolButton>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -26,10 +27,10 @@ constexpr qsizetype kManyLines = 25;
 
 ComposerText::ComposerText(QWidget* parent) : QPlainTextEdit(parent) {
     setObjectName("composer");
-    setAccessibleName("Message");
+    setAccessibleName(tr("Message"));
     setFrameShape(NoFrame);
     setTabChangesFocus(true);
-    setToolTip("Enter sends, Shift+Enter begins a new line, Up edits the last message");
+    setToolTip(tr("Enter sends, Shift+Enter begins a new line, Up edits the last message"));
     document()->setDocumentMargin(2);
     viewport()->setAutoFillBackground(false);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -92,13 +93,13 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     editing_bar_ = new QWidget(this);
     auto* editing = new QHBoxLayout(editing_bar_);
     editing->setContentsMargins(0, 0, 0, 0);
-    editing_label_ = new QLabel("Editing a message: sending makes a branch, the old one stays.", editing_bar_);
+    editing_label_ = new QLabel(tr("Editing a message: sending makes a branch, the old one stays."), editing_bar_);
     editing_label_->setForegroundRole(QPalette::PlaceholderText);
     editing_label_->setMinimumWidth(0);
     editing->addWidget(editing_label_, 1);
     auto* cancel = new QToolButton(editing_bar_);
-    cancel->setText("Cancel");
-    cancel->setAccessibleName("Stop editing");
+    cancel->setText(tr("Cancel"));
+    cancel->setAccessibleName(tr("Stop editing"));
     cancel->setAutoRaise(true);
     connect(cancel, &QToolButton::clicked, this, [this] { edit(0); });
     editing->addWidget(cancel);
@@ -118,12 +119,12 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     auto* row = new QHBoxLayout;
     row->setSpacing(4);
     auto* attach_file = new QToolButton(this);
-    attach_file->setText("Attach");
+    attach_file->setText(tr("Attach"));
     attach_file->setAutoRaise(true);
-    attach_file->setAccessibleName("Attach a text file");
-    attach_file->setToolTip("Put a text file into the message; it may also be dropped here");
+    attach_file->setAccessibleName(tr("Attach a text file"));
+    attach_file->setToolTip(tr("Put a text file into the message; it may also be dropped here"));
     connect(attach_file, &QToolButton::clicked, this, [this] {
-        auto* dialog = new QFileDialog(this, "A text file");
+        auto* dialog = new QFileDialog(this, tr("A text file"));
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         dialog->setFileMode(QFileDialog::ExistingFile);
         connect(dialog, &QFileDialog::fileSelected, this, qOverload<const QString&>(&Composer::attach));
@@ -139,7 +140,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     count_->setForegroundRole(QPalette::PlaceholderText);
     row->addWidget(count_);
     row->addSpacing(6);
-    send_ = new QPushButton("Send", this);
+    send_ = new QPushButton(tr("Send"), this);
     send_->setObjectName("send");
     send_->setProperty("primary", true);
     send_->setAutoDefault(false);
@@ -246,12 +247,11 @@ void Composer::attach(const QString& file) {
     const QString name = QFileInfo(file).fileName();
     if (!in.open(QIODevice::ReadOnly)) return chats_.session().say(file + ": " + in.errorString() + ".");
     if (in.size() > kLargestFile)
-        return chats_.session().say(
-            QString::fromStdString(file.toStdString() + " has " + bytes_text(in.size()) + ", more than the " + bytes_text(kLargestFile) + " of a message."));
+        return chats_.session().say(tr("%1 has %2, more than the %3 of a message.").arg(file, local(bytes_text(in.size())), local(bytes_text(kLargestFile))));
     const QByteArray bytes = in.readAll();
     QStringDecoder decoder(QStringDecoder::Utf8);
     const QString said = decoder(bytes);
-    if (decoder.hasError() || bytes.contains('\0')) return chats_.session().say(file + " is not a text file.");
+    if (decoder.hasError() || bytes.contains('\0')) return chats_.session().say(tr("%1 is not a text file.").arg(file));
     attach(name, said);
 }
 
@@ -268,8 +268,8 @@ void Composer::show_chips() {
         const Attachment& a = attached_[i];
         auto* chip = new QToolButton(chips_);
         chip->setObjectName("chip");
-        const QString about = tr("%1, %2").arg(fontMetrics().elidedText(a.name, Qt::ElideMiddle, 220),
-                                               QString::fromStdString(bytes_text(static_cast<int64_t>(a.text.toUtf8().size()))));
+        const QString about =
+            tr("%1, %2").arg(fontMetrics().elidedText(a.name, Qt::ElideMiddle, 220), local(bytes_text(static_cast<int64_t>(a.text.toUtf8().size()))));
         chip->setText(about + "   ✕");
         chip->setAccessibleName(tr("Attached: %1. Press to take it away").arg(about));
         chip->setToolTip(a.text.left(600) + (a.text.size() > 600 ? "…" : ""));
@@ -287,9 +287,9 @@ void Composer::show_chips() {
 
 void Composer::refresh() {
     const bool stop = chats_.answering() && !chats_.recorded();  // a recording has its own row of buttons
-    send_->setText(stop ? "Stop" : "Send");
-    send_->setAccessibleName(stop ? "Stop the answer" : "Send the message");
-    send_->setToolTip(stop ? "Stop within one token; what was said is kept (Esc)" : "Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)");
+    send_->setText(stop ? tr("Stop") : tr("Send"));
+    send_->setAccessibleName(stop ? tr("Stop the answer") : tr("Send the message"));
+    send_->setToolTip(stop ? tr("Stop within one token; what was said is kept (Esc)") : tr("Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)"));
     send_->setEnabled(stop || ((!text_->document()->isEmpty() || !attached_.empty()) && !chats_.recorded()));
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
@@ -308,7 +308,6 @@ void Composer::count() {
     const RunCard* card = chats_.session().card();
     const QString said = message();
     const int64_t line = chats_.line_tokens(), here = said.isEmpty() ? 0 : chats_.tokens_of(said);
-    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     if (!card || line < 0 || here < 0 || chats_.recorded()) {  // nothing can be said to a recording
         count_->clear();
         return;
@@ -317,12 +316,12 @@ void Composer::count() {
     const OnFull way = chats_.on_full();
     const bool bad = over > 0 && way == OnFull::stop;
     count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
-    count_->setText(bad ? "cut " + text(plural(over, "token")) : (here > 0 ? "+" : "") + text(plural(here > 0 ? here : needed, "token")));
-    count_->setToolTip(text(grouped(needed) + " of the context's " + grouped(card->context) + " tokens with this message" +
-                            (bad                               ? ": " + plural(over, "token") + " too many, so shorten it, rewind or begin a new chat"
-                             : over > 0 && way == OnFull::roll ? ": the oldest make room"
-                             : over > 0                        ? ": the talk is summed up first"
-                                                               : "; " + grouped(card->context - needed) + " are left for the answer")));
+    count_->setText(bad ? tr("cut %1").arg(tokens_text(over)) : (here > 0 ? "+" : "") + tokens_text(here > 0 ? here : needed));
+    const QString room = tr("%1 of the context's %2 tokens with this message").arg(local(grouped(needed)), local(grouped(card->context)));
+    count_->setToolTip(bad                               ? tr("%1: %2 too many, so shorten it, rewind or begin a new chat").arg(room, tokens_text(over))
+                       : over > 0 && way == OnFull::roll ? tr("%1: the oldest make room").arg(room)
+                       : over > 0                        ? tr("%1: the talk is summed up first").arg(room)
+                                                         : tr("%1; %2 are left for the answer").arg(room, local(grouped(card->context - needed))));
 }
 
 bool Composer::eventFilter(QObject* watched, QEvent* event) {

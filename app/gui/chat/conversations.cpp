@@ -16,6 +16,7 @@
 #include <QVBoxLayout>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
@@ -63,8 +64,8 @@ QString date_of(int64_t time) {
     const QLocale locale;
     return days <= 0                               ? locale.toString(at.time(), "hh:mm")
            : days < 7                              ? locale.toString(at.date(), "ddd")
-           : at.date().year() == now.date().year() ? locale.toString(at.date(), "d MMM")
-                                                   : locale.toString(at.date(), "MMM yyyy");
+           : at.date().year() == now.date().year() ? locale.toString(at.date(), Language::tr("d MMM", "date"))
+                                                   : locale.toString(at.date(), Language::tr("MMM yyyy", "date"));
 }
 
 // From where on a branch is its own.
@@ -133,7 +134,7 @@ std::vector<ConversationsModel::Branch> ConversationsModel::branches_of(const Ch
         Branch branch{.end = end, .text = start_of(chat.message(own).text, 60)};
         if (branch.text.isEmpty()) branch.text = tr("(no text)");
         branch.current = current && std::find(way.begin(), way.end(), chat.tip()) != way.end() && (chat.tip() == end || chat.newest_below(chat.tip()) == end);
-        branch.tip = text("parts at message " + std::to_string(same + 1) + " of " + std::to_string(way.size()));
+        branch.tip = tr("parts at message %1 of %2").arg(same + 1).arg(way.size());
         branches.push_back(std::move(branch));
     }
     return branches;
@@ -144,10 +145,10 @@ void ConversationsModel::refresh() {
     for (const auto& chat : chats_.all()) {
         const bool current = chat.get() == &chats_.chat();
         if (chat->count() == 0 && !current) continue;
-        Row row{.chat = chat.get(), .title = chat->info().title.empty() ? QString("New chat") : text(chat->info().title), .current = current};
+        Row row{.chat = chat.get(), .title = chat->info().title.empty() ? tr("New chat") : text(chat->info().title), .current = current};
         row.date = date_of(chat->time());
-        if (chat->time() > 0) row.tip = QDateTime::fromSecsSinceEpoch(chat->time()).toString("d MMMM yyyy, hh:mm") + "\n";
-        row.tip += text(plural(chat->count(), "message"));
+        if (chat->time() > 0) row.tip = QLocale().toString(QDateTime::fromSecsSinceEpoch(chat->time()), tr("d MMMM yyyy, hh:mm", "date")) + "\n";
+        row.tip += Language::tr("%Ln message(s)", nullptr, chat->count());
         if (!search_.isEmpty()) row.branches = hits_in(*chat);
         if (row.branches.empty() && !search_.isEmpty() && !row.title.contains(search_, Qt::CaseInsensitive)) continue;
         if (row.branches.empty()) row.branches = branches_of(*chat, current);
@@ -249,21 +250,21 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     auto* row = new QHBoxLayout;
     search_ = new QLineEdit(this);
     search_->setObjectName("search");
-    search_->setPlaceholderText("Search (Ctrl+K)");
-    search_->setAccessibleName("Search the conversations");
+    search_->setPlaceholderText(tr("Search (Ctrl+K)"));
+    search_->setAccessibleName(tr("Search the conversations"));
     search_->setClearButtonEnabled(true);
     row->addWidget(search_, 1);
     auto* fresh = new QToolButton(this);
-    fresh->setText("New");
-    fresh->setAccessibleName("New chat");
-    fresh->setToolTip("New chat (Ctrl+N)");
+    fresh->setText(tr("New"));
+    fresh->setAccessibleName(tr("New chat"));
+    fresh->setToolTip(tr("New chat (Ctrl+N)"));
     connect(fresh, &QToolButton::clicked, this, [this] { chats_.new_chat(); });
     row->addWidget(fresh);
     column->addLayout(row);
 
     tree_ = new QTreeView(this);
     tree_->setObjectName("conversations");
-    tree_->setAccessibleName("Conversations");
+    tree_->setAccessibleName(tr("Conversations"));
     tree_->setModel(&model_);
     tree_->setHeaderHidden(true);
     tree_->setFrameShape(QFrame::NoFrame);
@@ -283,7 +284,7 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     none_->hide();
     column->addWidget(none_);
 
-    const auto room_for = [&](QLabel*& kept, QComboBox*& budget, const char* name, const char* label, const char* tip) {
+    const auto room_for = [&](QLabel*& kept, QComboBox*& budget, const char* name, const QString& label, const QString& tip) {
         auto* line = new QHBoxLayout;
         kept = new QLabel(this);
         kept->setForegroundRole(QPalette::PlaceholderText);
@@ -293,14 +294,14 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
         budget->setObjectName(name);
         budget->setAccessibleName(label);
         budget->setToolTip(tip);
-        for (int64_t bytes : kBudgets) budget->addItem(bytes == 0 ? QString("off") : text(bytes_text(bytes)), static_cast<qlonglong>(bytes));
+        for (int64_t bytes : kBudgets) budget->addItem(bytes == 0 ? tr("off") : local(bytes_text(bytes)), static_cast<qlonglong>(bytes));
         line->addWidget(budget);
         column->addLayout(line);
     };
-    room_for(pool_, budget_, "budget", "Budget of the snapshots",
-             "Memory for frozen states. With more of them, rewinding, branching and switching chats replay fewer tokens");
-    room_for(states_, state_budget_, "state-budget", "Budget of the states on disk",
-             "Disk for the ends of chats, so that one opens where it stood; the least recently used make room. klp in the terminal uses the same files");
+    room_for(pool_, budget_, "budget", tr("Budget of the snapshots"),
+             tr("Memory for frozen states. With more of them, rewinding, branching and switching chats replay fewer tokens"));
+    room_for(states_, state_budget_, "state-budget", tr("Budget of the states on disk"),
+             tr("Disk for the ends of chats, so that one opens where it stood; the least recently used make room. klp in the terminal uses the same files"));
 
     soon_.setSingleShot(true);
     soon_.setInterval(200);
@@ -407,8 +408,8 @@ void Conversations::rename_current() {
 
 void Conversations::refresh_list() {
     none_->setVisible(model_.rowCount() == 0);
-    none_->setText(search_->text().trimmed().isEmpty() ? "No conversations yet: what you say is kept here."
-                                                       : "Nothing is found. Words are looked for in titles and in what was said.");
+    none_->setText(search_->text().trimmed().isEmpty() ? tr("No conversations yet: what you say is kept here.")
+                                                       : tr("Nothing is found. Words are looked for in titles and in what was said."));
     const QModelIndex at = model_.current();
     tree_->expandAll();
     if (at.isValid() && !tree_->hasFocus()) tree_->setCurrentIndex(at);
@@ -416,22 +417,24 @@ void Conversations::refresh_list() {
 
 void Conversations::refresh_pool() {
     const SnapshotsKept& kept = session_.snapshots();
-    pool_->setText(session_.live() ? text(plural(kept.count, "snapshot") + ", " + bytes_text(kept.bytes))
-                                   : QString(session_.card() ? "No snapshots: a recording" : "No snapshots: no model"));
-    pool_->setToolTip("In memory: frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared");
+    pool_->setText(session_.live()   ? tr("%1, %2").arg(Language::tr("%Ln snapshot(s)", nullptr, kept.count), local(bytes_text(kept.bytes)))
+                   : session_.card() ? tr("No snapshots: a recording")
+                                     : tr("No snapshots: no model"));
+    pool_->setToolTip(tr("In memory: frozen states of the model's memory: KDA states and convolution tails copied, pages of the MLA cache shared"));
 }
 
 void Conversations::refresh_states() {
     const StatesKept& kept = session_.states();
     const bool on = session_.live() && (kept.budget > 0 || kept.count > 0);
-    states_->setText(session_.live() ? text(plural(kept.count, "end") + " on disk, " + bytes_text(kept.bytes)) : QString("No ends on disk"));
-    states_->setToolTip(
-        "The ends of chats on disk, with which one opens where it stood" +
-        (on && kept.written > 0 ? text(". The last one, " + bytes_text(kept.written) + ", took " + duration_text(double(kept.nanoseconds))) : QString()));
+    states_->setText(session_.live() ? tr("%1, %2").arg(Language::tr("%Ln end(s) on disk", nullptr, kept.count), local(bytes_text(kept.bytes)))
+                                     : tr("No ends on disk"));
+    states_->setToolTip(on && kept.written > 0 ? tr("The ends of chats on disk, with which one opens where it stood. The last one, %1, took %2")
+                                                     .arg(local(bytes_text(kept.written)), local(duration_text(double(kept.nanoseconds))))
+                                               : tr("The ends of chats on disk, with which one opens where it stood"));
     if (!session_.live()) return;
     int at = state_budget_->findData(static_cast<qlonglong>(kept.budget));
     if (at < 0) {  // set in the terminal
-        state_budget_->addItem(text(bytes_text(kept.budget)), static_cast<qlonglong>(kept.budget));
+        state_budget_->addItem(local(bytes_text(kept.budget)), static_cast<qlonglong>(kept.budget));
         at = state_budget_->count() - 1;
     }
     state_budget_->setCurrentIndex(at);
@@ -446,13 +449,13 @@ void Conversations::show_menu(const QPoint& at) {
     auto* menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
     if (end == 0) {
-        menu->addAction("&Rename", this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
-        menu->addAction("Re&move the chat (its file stays)", this, [this, index = QPersistentModelIndex(index)] { remove(index); });
+        menu->addAction(tr("&Rename"), this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
+        menu->addAction(tr("Re&move the chat (its file stays)"), this, [this, index = QPersistentModelIndex(index)] { remove(index); });
     } else if (index.data(ConversationsModel::kHit).toInt() > 0) {
         menu->addAction(tr("&Go there"), this, [this, index = QPersistentModelIndex(index)] { open(index); });
     } else {
         const int n = chat->messages_below(own_part(*chat, end));
-        menu->addAction(QString("Re&move this branch (%1)").arg(text(plural(n, "message"))), this,
+        menu->addAction(tr("Re&move this branch (%1)").arg(Language::tr("%Ln message(s)", nullptr, n)), this,
                         [this, index = QPersistentModelIndex(index)] { remove(index); });
     }
     menu->popup(tree_->viewport()->mapToGlobal(at));

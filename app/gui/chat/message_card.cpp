@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -46,11 +47,11 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
     role_->setFont(bold);
     role_->setTextFormat(Qt::PlainText);
     summary_ = m.role == "summary";
-    role_->setText(user_                   ? QString("You")
-                   : summary_              ? QString("Summary")
-                   : m.role == "tool"      ? text(tool_name(m.call_id)) + " returned"
+    role_->setText(user_                   ? tr("You")
+                   : summary_              ? tr("Summary")
+                   : m.role == "tool"      ? tr("%1 returned").arg(text(tool_name(m.call_id)))
                    : m.role != "assistant" ? text(m.role)
-                   : m.model.empty()       ? QString("Assistant")
+                   : m.model.empty()       ? tr("Assistant")
                                            : text(m.model));
 
     button(tr("Copy"), tr("Copy the message as it was written"), [this] { copy(); });
@@ -60,17 +61,17 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         play_->setAccessibleName(tr("Play this answer"));
     }
     if (user_)
-        button("Edit", "Write it anew on a branch of its own; this one stays (Ctrl+E for the last)", [this] { emit edit_asked(id_); });
+        button(tr("Edit"), tr("Write it anew on a branch of its own; this one stays (Ctrl+E for the last)"), [this] { emit edit_asked(id_); });
     else if (!summary_)
-        button("Regenerate", "Another answer, beside this one (Ctrl+R for the last)", [this] { chats_.regenerate(id_); });
+        button(tr("Regenerate"), tr("Another answer, beside this one (Ctrl+R for the last)"), [this] { chats_.regenerate(id_); });
     if (m.role == "assistant" && m.calls.empty())
         button(tr("Edit"), tr("Change the answer, and let the model go on from there; this one stays"), [this] { emit edit_asked(id_); });
-    if (!user_ && !summary_) go_on_ = button("Continue", "Go on with this unfinished answer", [this] { chats_.go_on(id_); });
-    button("Fork", "A new chat that begins with everything up to here (Ctrl+Shift+F for the last)", [this] { chats_.fork(id_); });
-    rewind_ = button("Rewind here", "Stand here again; what follows stays as a branch", [this] { chats_.rewind(id_); });
+    if (!user_ && !summary_) go_on_ = button(tr("Continue"), tr("Go on with this unfinished answer"), [this] { chats_.go_on(id_); });
+    button(tr("Fork"), tr("A new chat that begins with everything up to here (Ctrl+Shift+F for the last)"), [this] { chats_.fork(id_); });
+    rewind_ = button(tr("Rewind here"), tr("Stand here again; what follows stays as a branch"), [this] { chats_.rewind(id_); });
     rewind_->installEventFilter(this);
-    more_ = button("⋯", "More", [] {});
-    more_->setAccessibleName("More");
+    more_ = button("⋯", tr("More"), [] {});
+    more_->setAccessibleName(tr("More"));
     disconnect(more_, &QToolButton::clicked, nullptr, nullptr);
     connect(more_, &QToolButton::clicked, this, [this] { show_menu(more_->mapToGlobal(QPoint(0, more_->height()))); });
 
@@ -81,7 +82,7 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
     QFont small = font();
     small.setPointSizeF(small.pointSizeF() * 0.9);
     footer_->setFont(small);
-    const auto arrow = [&](Qt::ArrowType type, const char* name, int step) {
+    const auto arrow = [&](Qt::ArrowType type, const QString& name, int step) {
         auto* b = new QToolButton(this);
         b->setArrowType(type);
         b->setAutoRaise(true);
@@ -94,15 +95,15 @@ MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent)
         });
         return b;
     };
-    before_ = arrow(Qt::LeftArrow, "Previous branch", -1);
-    behind_ = arrow(Qt::RightArrow, "Next branch", 1);
+    before_ = arrow(Qt::LeftArrow, tr("Previous branch"), -1);
+    behind_ = arrow(Qt::RightArrow, tr("Next branch"), 1);
     siblings_ = new QLabel(this);
     siblings_->setFont(small);
     siblings_->setForegroundRole(QPalette::PlaceholderText);
     siblings_->setAlignment(Qt::AlignCenter);
     connect(&chats_, &Chats::cost_known, this, [this](int request, const SnapshotPool::Move& move) {
         if (request != cost_request_) return;
-        rewind_->setToolTip("Stand here again; what follows stays as a branch\n" + Chats::cost_text(move));
+        rewind_->setToolTip(tr("Stand here again; what follows stays as a branch") + "\n" + Chats::cost_text(move));
     });
     take_text();
     take_figures();
@@ -218,16 +219,17 @@ MessageCard::Figures MessageCard::figures() const {
     if (growing) {
         const PhaseChanged phase = chats_.session().phase();
         if (m.ids.empty())
-            return one(chats_.recorded() && phase.phase == Phase::ready ? tr("paused")
-                       : phase.phase == Phase::racing                   ? tr("waits until the race is over …")
-                       : phase.phase == Phase::probing                  ? tr("waits until a lens has looked back …")
-                       : phase.phase == Phase::prefill && phase.total > 0
-                           ? text("reading " + grouped(phase.done) + " of " + plural(phase.total, "token") + " …")
-                           : tr("reading …"));
-        if (chats_.recorded() && phase.phase == Phase::ready) return one(text(plural(static_cast<int64_t>(m.ids.size()), "token")) + tr(" · paused"));
+            return one(chats_.recorded() && phase.phase == Phase::ready   ? tr("paused")
+                       : phase.phase == Phase::racing                     ? tr("waits until the race is over …")
+                       : phase.phase == Phase::probing                    ? tr("waits until a lens has looked back …")
+                       : phase.phase == Phase::prefill && phase.total > 0 ? tr("reading %1 of %2 …").arg(local(grouped(phase.done)), tokens_text(phase.total))
+                                                                          : tr("reading …"));
+        if (chats_.recorded() && phase.phase == Phase::ready) return one(tokens_text(static_cast<int64_t>(m.ids.size())) + " · " + tr("paused"));
         const double speed = chats_.session().tokens_per_second();
-        return one(text(plural(static_cast<int64_t>(m.ids.size()), "token") + (std::isnan(speed) ? "" : " · " + short_number(speed) + " tokens/s") +
-                        (behind_thought(m.text) == m.text.npos ? " · thinking …" : " · answering …")));
+        QStringList parts{tokens_text(static_cast<int64_t>(m.ids.size()))};
+        if (!std::isnan(speed)) parts << tr("%1 tokens/s").arg(local(short_number(speed)));
+        parts << (behind_thought(m.text) == m.text.npos ? tr("thinking …") : tr("answering …"));
+        return one(parts.join(" · "));
     }
     QStringList shown, all;
     const auto add = [&](const QString& part, bool short_too = true) {
@@ -236,16 +238,16 @@ MessageCard::Figures MessageCard::figures() const {
     };
     if (m.stats) {
         const AnswerStats& s = *m.stats;
-        add(text(plural(s.tokens, "token")));
-        if (s.decode_ns > 0 && s.tokens > 0) add(text(short_number(klp::tokens_per_second(s.tokens, s.decode_ns)) + " tokens/s"));
+        add(tokens_text(s.tokens));
+        if (s.decode_ns > 0 && s.tokens > 0) add(tr("%1 tokens/s").arg(local(short_number(klp::tokens_per_second(s.tokens, s.decode_ns)))));
         if (s.prefill_ns > 0 && s.prompt_tokens > 0)
-            add(text("prompt of " + plural(s.prompt_tokens, "token") + " read at " + short_number(klp::tokens_per_second(s.prompt_tokens, s.prefill_ns)) +
-                     " tokens/s"),
+            add(tr("prompt of %1 read at %2 tokens/s")
+                    .arg(tokens_text(s.prompt_tokens), local(short_number(klp::tokens_per_second(s.prompt_tokens, s.prefill_ns)))),
                 false);
-        if (s.first_token_ns > 0) add(text("first token after " + duration_text(static_cast<double>(s.first_token_ns))), false);
+        if (s.first_token_ns > 0) add(tr("first token after %1").arg(local(duration_text(static_cast<double>(s.first_token_ns)))), false);
         if (s.seed > 0) add(tr("seed %1").arg(s.seed), false);
     } else {
-        if (!m.ids.empty()) add(text(plural(static_cast<int64_t>(m.ids.size()), "token")));
+        if (!m.ids.empty()) add(tokens_text(static_cast<int64_t>(m.ids.size())));
     }
     if (m.open) {
         const std::string end = m.stats ? m.stats->end : "";
@@ -275,8 +277,8 @@ void MessageCard::take_figures() {
     const auto at = std::find(branches_.begin(), branches_.end(), id_) - branches_.begin();
     const bool many = branches_.size() > 1;
     for (QWidget* w : std::initializer_list<QWidget*>{before_, behind_, siblings_}) w->setVisible(many);
-    siblings_->setText(QString("%1 of %2").arg(at + 1).arg(branches_.size()));
-    siblings_->setToolTip("Branches of the conversation at this message");
+    siblings_->setText(tr("%1 of %2").arg(at + 1).arg(branches_.size()));
+    siblings_->setToolTip(tr("Branches of the conversation at this message"));
     before_->setEnabled(at > 0);
     behind_->setEnabled(at + 1 < static_cast<int64_t>(branches_.size()));
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
@@ -387,17 +389,17 @@ static void show_thought(QWidget* parent, const QString& thought) {
 void MessageCard::fill_menu(QMenu& menu) {
     const ChatMessage& m = chats_.chat().message(id_);
     const bool idle = chats_.answered_message() == 0 && !chats_.recorded();
-    menu.addAction("&Copy", this, &MessageCard::copy);
+    menu.addAction(tr("&Copy"), this, &MessageCard::copy);
     if (const size_t begin = user_ ? 0 : behind_thought(m.text); begin > 0 && begin != m.text.npos)
         menu.addAction(tr("What it &thought first…"), this,
                        [this, thought = text(m.text.substr(kThinks.size(), m.text.find(kThought) - kThinks.size()))] { show_thought(this, thought); });
     if (user_ || (m.role == "assistant" && m.calls.empty()))
         menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
-    if (!summary_) menu.addAction(user_ ? "Answer &again" : "&Regenerate", this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
+    if (!summary_) menu.addAction(user_ ? tr("Answer &again") : tr("&Regenerate"), this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
     if (play_) menu.addAction(tr("&Play it again"), this, [this] { chats_.ask_to_play(id_); })->setEnabled(play_->isEnabled());
-    if (m.open && !user_ && !summary_) menu.addAction("Co&ntinue", this, [this] { chats_.go_on(id_); })->setEnabled(idle);
-    menu.addAction("&Fork into a new chat", this, [this] { chats_.fork(id_); })->setEnabled(idle);
-    QAction* rewind = menu.addAction("Re&wind here", this, [this] { chats_.rewind(id_); });
+    if (m.open && !user_ && !summary_) menu.addAction(tr("Co&ntinue"), this, [this] { chats_.go_on(id_); })->setEnabled(idle);
+    menu.addAction(tr("&Fork into a new chat"), this, [this] { chats_.fork(id_); })->setEnabled(idle);
+    QAction* rewind = menu.addAction(tr("Re&wind here"), this, [this] { chats_.rewind(id_); });
     rewind->setEnabled(idle);
     const int whole = idle ? chats_.ask_cost(id_) : 0;
     QAction* token = nullptr;
@@ -405,7 +407,7 @@ void MessageCard::fill_menu(QMenu& menu) {
     if (const int64_t at = chats_.session().selection().token(); at >= 0) {
         const LineTokens::Place place = chats_.place_of(at);
         if (place.id == id_) {
-            token = menu.addAction(QString("Rewind to behind the selected &token (%1)").arg(place.token + 1), this,
+            token = menu.addAction(tr("Rewind to behind the selected &token (%1)").arg(place.token + 1), this,
                                    [this, place] { chats_.rewind_to_token(id_, place.token + 1); });
             token->setEnabled(idle);
             part = idle ? chats_.ask_cost(id_, place.token + 1) : 0;
@@ -417,13 +419,13 @@ void MessageCard::fill_menu(QMenu& menu) {
     });
     menu.addSeparator();
     const int n = chats_.chat().messages_below(id_);
-    menu.addAction(QString("Remove from here (%1)").arg(text(plural(n, "message"))), this, [this] { chats_.remove(id_); })->setEnabled(idle);
+    menu.addAction(tr("Remove from here (%1)").arg(Language::tr("%Ln message(s)", nullptr, n)), this, [this] { chats_.remove(id_); })->setEnabled(idle);
 }
 
 void MessageCard::show_menu(const QPoint& at) {
     auto* menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
-    menu->setAccessibleName("What to do with this message");
+    menu->setAccessibleName(tr("What to do with this message"));
     fill_menu(*menu);
     menu->popup(at);
 }

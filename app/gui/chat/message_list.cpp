@@ -6,6 +6,7 @@
 #include <QToolButton>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -25,18 +26,18 @@ MessageList::MessageList(Chats& chats, QWidget* parent) : QAbstractScrollArea(pa
     setFrameShape(NoFrame);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setFocusPolicy(Qt::StrongFocus);
-    setAccessibleName("Messages");
+    setAccessibleName(tr("Messages"));
     viewport()->setBackgroundRole(QPalette::Window);
     verticalScrollBar()->setSingleStep(40);
     pill_ = new QToolButton(viewport());
-    pill_->setText("Newest  ↓");
-    pill_->setAccessibleName("Go to the newest message");
+    pill_->setText(tr("Newest  ↓"));
+    pill_->setAccessibleName(tr("Go to the newest message"));
     pill_->setFocusPolicy(Qt::NoFocus);
     pill_->hide();
     connect(pill_, &QToolButton::clicked, this, &MessageList::go_to_newest);
     ahead_ = new QToolButton(viewport());
     ahead_->setFocusPolicy(Qt::NoFocus);
-    ahead_->setToolTip("What follows here was left by rewinding or by undoing; nothing of it is lost");
+    ahead_->setToolTip(tr("What follows here was left by rewinding or by undoing; nothing of it is lost"));
     ahead_->hide();
     connect(ahead_, &QToolButton::clicked, this, [this] { chats_.go_ahead(); });
     connect(&chats_.session().selection(), &Selection::changed, this, &MessageList::mark_selected);
@@ -66,7 +67,7 @@ void MessageList::set_line() {
     const int tip = chats_.chat().tip(), end = chats_.chat().newest_below(tip);
     const auto later = static_cast<int64_t>(chats_.chat().line(end).size()) - static_cast<int64_t>(line.size());
     ahead_->setVisible(later > 0 && !chats_.recorded());
-    ahead_->setText(QString::fromStdString(plural(later, "message") + (later == 1 ? " follows" : " follow") + " on a branch.  Go ahead"));
+    ahead_->setText(Language::tr("%Ln message(s) follow(s|) on a branch.  Go ahead", nullptr, later));
     mark_selected();
     arrange();
 }

@@ -59,7 +59,7 @@ ProseBox::ProseBox(QWidget* parent) : QTextBrowser(parent) {
     document()->setDocumentMargin(0);
     document()->setIndentWidth(22);
     viewport()->setAutoFillBackground(false);
-    setAccessibleName("Text of the message");
+    setAccessibleName(tr("Text of the message"));
     setFocusPolicy(Qt::ClickFocus);
     setTextInteractionFlags(Qt::TextBrowserInteraction | Qt::TextSelectableByKeyboard);
     setContextMenuPolicy(Qt::NoContextMenu);  // the card has one
@@ -233,10 +233,10 @@ void ProseBox::ask_link(const QUrl& url) {
     QString shown = url.toDisplayString();
     if (shown.size() > 90) shown = shown.left(88) + "…";
     const bool web = url.scheme() == "http" || url.scheme() == "https";
-    QAction* open = menu->addAction("Open " + shown.replace('&', "&&"), this, [url] { QDesktopServices::openUrl(url); });
+    QAction* open = menu->addAction(tr("Open %1").arg(shown.replace('&', "&&")), this, [url] { QDesktopServices::openUrl(url); });
     open->setEnabled(web);
-    if (!web) open->setText(open->text() + "  (only web addresses are opened)");
-    menu->addAction("Copy the address", this, [url] { QApplication::clipboard()->setText(url.toString()); });
+    if (!web) open->setText(tr("%1  (only web addresses are opened)").arg(open->text()));
+    menu->addAction(tr("Copy the address"), this, [url] { QApplication::clipboard()->setText(url.toString()); });
     menu->popup(QCursor::pos());
 }
 

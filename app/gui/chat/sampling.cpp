@@ -9,22 +9,32 @@
 #include <QLineEdit>
 #include <QSettings>
 #include <cmath>
+#include <cstring>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
 namespace {
 
-const char* const kModels = "Model's own";
+// Names of presets as chats keep them, and as they are shown.
+const char* const kModels = QT_TRANSLATE_NOOP("klp", "Model's own");
+const char* const kChanged = " (changed)";
+constexpr const char* kOurs[] = {QT_TRANSLATE_NOOP("klp", "Precise"), QT_TRANSLATE_NOOP("klp", "Balanced"), QT_TRANSLATE_NOOP("klp", "Creative")};
 
-QString edited(const QString& name) { return name + " (changed)"; }
+QString edited(const QString& name) { return name + kChanged; }
+QString shown(const QString& name) {
+    if (name.endsWith(kChanged)) return Language::tr("%1 (changed)").arg(shown(name.chopped(static_cast<qsizetype>(std::strlen(kChanged)))));
+    const bool ours = name == kModels || std::any_of(std::begin(kOurs), std::end(kOurs), [&](const char* each) { return name == each; });
+    return ours ? Language::tr(name.toUtf8()) : name;
+}
 
 }  // namespace
 
 std::vector<Preset> presets() {
     std::vector<Preset> all = {
-        {"Precise", {.temperature = 0}}, {"Balanced", {.temperature = 0.7f, .top_p = 0.9f}}, {"Creative", {.temperature = 1.1f, .min_p = 0.05f}}};
+        {kOurs[0], {.temperature = 0}}, {kOurs[1], {.temperature = 0.7f, .top_p = 0.9f}}, {kOurs[2], {.temperature = 1.1f, .min_p = 0.05f}}};
     QSettings settings;
     const int n = settings.beginReadArray("presets");
     for (int i = 0; i < n; ++i) {
@@ -81,8 +91,9 @@ QString in_words(const Sampling& s) {
                                        : tr("Each token is drawn by chance, and improbable ones get more of it than the model gives them.");
         QStringList cuts;
         if (s.top_k > 0) cuts << tr("the %1 most probable").arg(s.top_k);
-        if (s.top_p < 1) cuts << tr("the most probable that together make %1 %").arg(std::lround(100 * s.top_p));
-        if (s.min_p > 0) cuts << tr("those at least %1 % as probable as the best").arg(QString::number(100 * double(s.min_p), 'g', 3));
+        if (s.top_p < 1) cuts << tr("the most probable that together make %1").arg(local(percent_text(double(s.top_p))));
+        if (s.min_p > 0)
+            cuts << tr("those at least %1 as probable as the best").arg(local(QString::number(100 * double(s.min_p), 'g', 3).toStdString() + " %"));
         if (!cuts.isEmpty()) said += " " + tr("Only %1 take part.").arg(cuts.join(tr(", of them ")));
     }
     if (s.repeat_penalty > 1) said += " " + tr("Tokens of the last 64 are held back.");
@@ -91,24 +102,24 @@ QString in_words(const Sampling& s) {
 
 SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* parent) : QToolButton(parent), chats_(chats), label_(label) {
     setObjectName("sampling");
-    setToolTip("How the next token is chosen: temperature, cuts, seed, length of an answer");
+    setToolTip(tr("How the next token is chosen: temperature, cuts, seed, length of an answer"));
     popup_ = new QFrame(this, Qt::Popup);
     popup_->setObjectName("sampling-popup");
     popup_->setStyleSheet("QFrame#sampling-popup { background: palette(window); border: 1px solid palette(mid); }");
-    popup_->setAccessibleName("Sampling settings");
+    popup_->setAccessibleName(tr("Sampling settings"));
     auto* form = new QFormLayout(popup_);
     form->setContentsMargins(14, 12, 14, 12);
     preset_ = new QComboBox(popup_);
-    preset_->setAccessibleName("Preset");
+    preset_->setAccessibleName(tr("Preset"));
     preset_->setMinimumContentsLength(24);
-    form->addRow("Preset", preset_);
+    form->addRow(tr("Preset"), preset_);
     words_ = new QLabel(popup_);
     words_->setObjectName("in-words");
     words_->setWordWrap(true);
     words_->setForegroundRole(QPalette::PlaceholderText);
     words_->setMinimumWidth(fontMetrics().averageCharWidth() * 46);
     form->addRow(words_);
-    const auto real = [&](const char* label, double top, double step, const char* tip) {
+    const auto real = [&](const QString& label, double top, double step, const QString& tip) {
         auto* box = new QDoubleSpinBox(popup_);
         box->setRange(0, top);
         box->setSingleStep(step);
@@ -120,7 +131,7 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
         connect(box, &QDoubleSpinBox::valueChanged, this, [this] { apply({}); });
         return box;
     };
-    const auto whole = [&](const char* label, int low, int top, const char* tip) {
+    const auto whole = [&](const QString& label, int low, int top, const QString& tip) {
         auto* box = new QSpinBox(popup_);
         box->setRange(low, top);
         box->setGroupSeparatorShown(true);
@@ -131,17 +142,17 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
         connect(box, &QSpinBox::valueChanged, this, [this] { apply({}); });
         return box;
     };
-    temperature_ = real("Temperature", 5, 0.05, "0: always the most probable token; 1: the model's own distribution; more: flatter");
-    temperature_->setSpecialValueText("0 (greedy)");
-    top_k_ = whole("Top-k", 0, 200'000, "Only the k most probable tokens");
-    top_k_->setSpecialValueText("off");
-    top_p_ = real("Top-p", 1, 0.05, "Only the most probable tokens that together reach this probability; 1: all");
-    min_p_ = real("Min-p", 1, 0.01, "Only tokens at least this share as probable as the best; 0: all");
-    penalty_ = real("Repeat penalty", 3, 0.05, "Makes tokens of the last 64 less probable; 1: none");
-    length_ = whole("Answer length", 1, 1'000'000, "Tokens of an answer at most");
-    random_ = new QCheckBox("another for each answer", popup_);
-    random_->setAccessibleName("Random seed");
-    form->addRow("Seed", random_);
+    temperature_ = real(tr("Temperature"), 5, 0.05, tr("0: always the most probable token; 1: the model's own distribution; more: flatter"));
+    temperature_->setSpecialValueText(tr("0 (greedy)"));
+    top_k_ = whole(tr("Top-k"), 0, 200'000, tr("Only the k most probable tokens"));
+    top_k_->setSpecialValueText(tr("off"));
+    top_p_ = real(tr("Top-p"), 1, 0.05, tr("Only the most probable tokens that together reach this probability; 1: all"));
+    min_p_ = real(tr("Min-p"), 1, 0.01, tr("Only tokens at least this share as probable as the best; 0: all"));
+    penalty_ = real(tr("Repeat penalty"), 3, 0.05, tr("Makes tokens of the last 64 less probable; 1: none"));
+    length_ = whole(tr("Answer length"), 1, 1'000'000, tr("Tokens of an answer at most"));
+    random_ = new QCheckBox(tr("another for each answer"), popup_);
+    random_->setAccessibleName(tr("Random seed"));
+    form->addRow(tr("Seed"), random_);
     connect(random_, &QCheckBox::toggled, this, [this](bool on) {
         seed_->setEnabled(!on);
         apply(chats_.settings().preset.isEmpty() ? kModels : chats_.settings().preset);
@@ -149,22 +160,22 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
     seed_ = new QSpinBox(popup_);
     seed_->setRange(0, 2'000'000'000);
     seed_->setButtonSymbols(QAbstractSpinBox::NoButtons);
-    seed_->setAccessibleName("Seed");
-    seed_->setToolTip("The same seed, settings and conversation give the same answer");
+    seed_->setAccessibleName(tr("Seed"));
+    seed_->setToolTip(tr("The same seed, settings and conversation give the same answer"));
     form->addRow("", seed_);
     connect(seed_, &QSpinBox::valueChanged, this, [this] { apply(chats_.settings().preset.isEmpty() ? kModels : chats_.settings().preset); });
     auto* row = new QHBoxLayout;
     name_ = new QLineEdit(popup_);
-    name_->setPlaceholderText("Name of a new preset");
+    name_->setPlaceholderText(tr("Name of a new preset"));
     name_->setMinimumWidth(fontMetrics().horizontalAdvance(name_->placeholderText()) + 24);
-    name_->setAccessibleName("Name of a new preset");
+    name_->setAccessibleName(tr("Name of a new preset"));
     keep_ = new QToolButton(popup_);
-    keep_->setText("Save");
-    keep_->setAccessibleName("Save as a preset");
+    keep_->setText(tr("Save"));
+    keep_->setAccessibleName(tr("Save as a preset"));
     keep_->setEnabled(false);
     forget_ = new QToolButton(popup_);
-    forget_->setText("Delete");
-    forget_->setAccessibleName("Delete this preset");
+    forget_->setText(tr("Delete"));
+    forget_->setAccessibleName(tr("Delete this preset"));
     row->addWidget(name_, 1);
     row->addWidget(keep_);
     row->addWidget(forget_);
@@ -184,8 +195,8 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
         forget_preset(chats_.settings().preset);
         apply(kModels);
     });
-    connect(preset_, &QComboBox::textActivated, this, [this](const QString& name) {
-        if (!filling_) apply(name);
+    connect(preset_, &QComboBox::activated, this, [this](int at) {
+        if (!filling_) apply(preset_->itemData(at).toString());
     });
     connect(this, &QToolButton::clicked, this, &SamplingButton::show_settings);
     connect(&chats_, &Chats::info_changed, this, &SamplingButton::refresh);
@@ -208,10 +219,10 @@ void SamplingButton::apply(const QString& name) {
         s.sampling.top_p = static_cast<float>(top_p_->value()), s.sampling.min_p = static_cast<float>(min_p_->value());
         s.sampling.repeat_penalty = static_cast<float>(penalty_->value()), s.predict = length_->value();
     }
-    s.preset = name == kModels                        ? QString()
-               : found || name.endsWith(" (changed)") ? name
-               : s.preset.endsWith(" (changed)")      ? s.preset
-                                                      : edited(s.preset.isEmpty() ? QString(kModels) : s.preset);
+    s.preset = name == kModels                    ? QString()
+               : found || name.endsWith(kChanged) ? name
+               : s.preset.endsWith(kChanged)      ? s.preset
+                                                  : edited(s.preset.isEmpty() ? QString(kModels) : s.preset);
     s.sampling.seed = seed;
     s.random_seed = random_->isChecked();
     chats_.set_settings(s);
@@ -221,15 +232,15 @@ void SamplingButton::refresh() {
     const Chats::Settings s = chats_.settings();
     filling_ = true;
     preset_->clear();
-    preset_->addItem(kModels);
+    preset_->addItem(shown(kModels), kModels);
     bool own = false;
     for (const Preset& p : presets()) {
-        preset_->addItem(p.name);
+        preset_->addItem(shown(p.name), p.name);
         own = own || (p.own && p.name == s.preset);
     }
     const QString name = s.preset.isEmpty() ? QString(kModels) : s.preset;
-    if (preset_->findText(name) < 0) preset_->addItem(name);
-    preset_->setCurrentText(name);
+    if (preset_->findData(name) < 0) preset_->addItem(shown(name), name);
+    preset_->setCurrentIndex(preset_->findData(name));
     forget_->setEnabled(own);
     temperature_->setValue(double(s.sampling.temperature)), top_k_->setValue(s.sampling.top_k), top_p_->setValue(double(s.sampling.top_p));
     min_p_->setValue(double(s.sampling.min_p)), penalty_->setValue(double(s.sampling.repeat_penalty));
@@ -238,8 +249,8 @@ void SamplingButton::refresh() {
     seed_->setEnabled(!s.random_seed);
     seed_->setValue(static_cast<int>(std::min<uint64_t>(s.sampling.seed, 2'000'000'000)));
     words_->setText(in_words(s.sampling));
-    setText(label_ + name + "  ▾");
-    setAccessibleName("Sampling: " + name);
+    setText(label_ + shown(name) + "  ▾");
+    setAccessibleName(tr("Sampling: %1").arg(shown(name)));
     setEnabled(!chats_.recorded());
     filling_ = false;
 }

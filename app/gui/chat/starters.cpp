@@ -5,6 +5,7 @@
 #include <QPainter>
 #include <QVBoxLayout>
 
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/pieces.h"
 #include "app/gui/draw/theme.h"
 
@@ -16,14 +17,14 @@ QString text(const std::string& s) { return QString::fromStdString(s); }
 }  // namespace
 
 StarterButton::StarterButton(const Starter& starter, QWidget* parent)
-    : QAbstractButton(parent), watch_(klp::gui::text(starter.watch)), lens_(klp::gui::text(starter.lens)) {
-    setText(klp::gui::text(starter.title));
+    : QAbstractButton(parent), watch_(Language::tr(starter.watch.c_str())), lens_(klp::gui::text(starter.lens)) {
+    setText(Language::tr(starter.title.c_str()));
     setFocusPolicy(Qt::StrongFocus);
-    setAccessibleName("Try: " + QAbstractButton::text());
+    setAccessibleName(tr("Try: %1").arg(QAbstractButton::text()));
     setAccessibleDescription(watch_);
     QStringList turns;
     for (const std::string& turn : starter.turns) turns << klp::gui::text(turn).left(200);
-    setToolTip("<p><b>You say:</b><br>" + turns.join("\n").toHtmlEscaped().replace('\n', "<br>") + "</p>");
+    setToolTip("<p><b>" + tr("You say:") + "</b><br>" + turns.join("\n").toHtmlEscaped().replace('\n', "<br>") + "</p>");
     QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Preferred);
     policy.setHeightForWidth(true);
     setSizePolicy(policy);
@@ -69,13 +70,13 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(8, 12, 8, 8);
     column->setSpacing(10);
-    auto* head = new QLabel("Try one of these, or write below", page);
+    auto* head = new QLabel(tr("Try one of these, or write below"), page);
     QFont large = head->font();
     large.setPointSizeF(large.pointSizeF() * 1.5);
     large.setWeight(QFont::DemiBold);
     head->setFont(large);
     column->addWidget(head);
-    auto* about = new QLabel("Each opens the lens where it shows something.", page);
+    auto* about = new QLabel(tr("Each opens the lens where it shows something."), page);
     about->setForegroundRole(QPalette::PlaceholderText);
     about->setWordWrap(true);
     column->addWidget(about);
@@ -100,7 +101,7 @@ void Starters::begin(size_t number) {
     const Starter& starter = starters_[number];
     QStringList turns;
     for (const std::string& turn : starter.turns) turns << text(turn);
-    if (!chats_.send_all(turns, text(starter.system), text(starter.title))) return;
+    if (!chats_.send_all(turns, text(starter.system), Language::tr(starter.title.c_str()))) return;
     begun_ = &starter, talk_ = &chats_.chat();
     Session& session = chats_.session();
     session.selection().set_token(Selection::kNewest);
@@ -108,7 +109,7 @@ void Starters::begin(size_t number) {
         card && starter.layer >= 0 && starter.layer < card->config.num_hidden_layers && starter.head < session.selection().heads(starter.layer))
         session.selection().set_head(starter.layer, starter.head);
     emit lens_asked(text(starter.lens));
-    session.say({tr("Watch: %1").arg(text(starter.watch)), {}, false, [this, talk = talk_] { return &chats_.chat() == talk; }});
+    session.say({tr("Watch: %1").arg(Language::tr(starter.watch.c_str())), {}, false, [this, talk = talk_] { return &chats_.chat() == talk; }});
 }
 
 // The token that the starter is about, as soon as it was said, where it was said last. Of a word that was told its last piece, behind which the memory has all

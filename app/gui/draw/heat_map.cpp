@@ -15,6 +15,7 @@
 #include <cstring>
 #include <map>
 
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/strokes.h"
 #include "app/gui/draw/theme.h"
 
@@ -37,7 +38,7 @@ bool stronger(float a, float b) { return std::isnan(a) || a == HeatMap::kBlank |
 
 }  // namespace
 
-HeatMap::HeatMap(QWidget* parent) : QWidget(parent), empty_("Nothing yet.") {
+HeatMap::HeatMap(QWidget* parent) : QWidget(parent), empty_(tr("Nothing yet.")) {
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
@@ -113,7 +114,7 @@ double HeatMap::place(float v) const {
 
 std::vector<std::pair<float, QString>> HeatMap::ticks() const {
     if (!scale_.ticks.empty()) return scale_.ticks;
-    const auto number = [](float v) { return QString::number(double(v), 'g', 3).replace('-', QChar(0x2212)); };
+    const auto number = [](float v) { return local(QString::number(double(v), 'g', 3).toStdString()).replace('-', QChar(0x2212)); };
     if (scale_.kind == HeatScale::Kind::diverging) return {{-scale_.high, number(-scale_.high)}, {0.f, "0"}, {scale_.high, number(scale_.high)}};
     return {{scale_.low, number(scale_.low)}, {scale_.high, number(scale_.high)}};
 }

@@ -16,6 +16,7 @@
 #include <limits>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -24,8 +25,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-QString text_of(std::string text) { return QString::fromStdString(text); }
-
 double forward(const LineChart::Axis& a, double v) { return a.log ? std::log10(std::max(v, std::max(a.low, 1e-9))) : v; }
 double backward(const LineChart::Axis& a, double v) { return a.log ? std::pow(10, v) : v; }
 
@@ -33,17 +32,17 @@ double backward(const LineChart::Axis& a, double v) { return a.log ? std::pow(10
 QString value_text(double value, LineChart::Unit unit) {
     switch (unit) {
         case LineChart::Unit::tokens:
-            return text_of(plural(std::llround(value), "token"));
+            return tokens_text(std::llround(value));
         case LineChart::Unit::bytes:
-            return text_of(bytes_text(std::llround(value)));
+            return local(bytes_text(std::llround(value)));
         case LineChart::Unit::nanoseconds:
-            return text_of(duration_text(value));
+            return local(duration_text(value));
         case LineChart::Unit::count:
-            return text_of(grouped(std::llround(value)));
+            return local(grouped(std::llround(value)));
         case LineChart::Unit::number:
             break;
     }
-    return text_of(short_number(value));
+    return local(short_number(value));
 }
 
 }  // namespace
@@ -469,31 +468,31 @@ std::vector<double> LineChart::ticks(const Axis& a, int most) {
 
 QString LineChart::tick_text(double v, Unit unit) {
     const auto plain = [](std::string text) {  // "1.0 MiB", "2.00 s": round values need no decimals
-        const QString s = text_of(std::move(text));
-        const qsizetype space = s.indexOf(' '), point = s.indexOf('.');
-        if (point < 0 || space < point) return s;
-        QString number = s.left(space);
-        while (number.endsWith('0')) number.chop(1);
-        if (number.endsWith('.')) number.chop(1);
-        return number + s.mid(space);
+        const size_t space = text.find(' '), point = text.find('.');
+        if (point == text.npos || space < point) return local(text);
+        std::string number = text.substr(0, space);
+        while (number.ends_with('0')) number.pop_back();
+        if (number.ends_with('.')) number.pop_back();
+        return local(number + text.substr(space));
     };
     switch (unit) {
         case Unit::tokens: {
             const int64_t n = std::llround(v);
             if (n >= 1 << 20 && n % (1 << 20) == 0) return QString("%1M").arg(n >> 20);
             if (n >= 1024 && n % 1024 == 0) return QString("%1k").arg(n >> 10);
-            return text_of(grouped(n));
+            return local(grouped(n));
         }
         case Unit::bytes:
             return v == 0 ? "0" : plain(bytes_text(std::llround(v)));
         case Unit::nanoseconds:
             return v == 0 ? "0" : plain(duration_text(v));
         case Unit::count:
-            return text_of(grouped(std::llround(v)));
+            return local(grouped(std::llround(v)));
         case Unit::number:
             break;
     }
-    return std::abs(v) >= 10'000 && std::abs(v) < 1e9 ? text_of(grouped(std::llround(v))) : QString::number(std::abs(v) < 1e-12 ? 0 : v, 'g', 4);
+    return std::abs(v) >= 10'000 && std::abs(v) < 1e9 ? local(grouped(std::llround(v)))
+                                                      : local(QString::number(std::abs(v) < 1e-12 ? 0 : v, 'g', 4).toStdString());
 }
 
 QList<QPointF> thinned(const QList<QPointF>& points, int most) {

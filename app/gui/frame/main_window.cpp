@@ -25,6 +25,7 @@
 #include "app/gui/chat/conversations.h"
 #include "app/gui/chat/starters.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/frame/banner.h"
 #include "app/gui/frame/keys.h"
 #include "app/gui/frame/monitor.h"
@@ -52,7 +53,7 @@ constexpr int kLayoutVersion = 2;   // of saved layouts: raised when docks come 
 }  // namespace
 
 MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainWindow(parent), session_(session), chats_(chats) {
-    setWindowTitle("Kimi Linear Playground");
+    setWindowTitle(tr("Kimi Linear Playground"));
     setAcceptDrops(true);
     setDockNestingEnabled(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
@@ -91,7 +92,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     setCentralWidget(centre);
 
     run_bar_ = new RunBar(session, this);
-    auto* bar = new QToolBar("Run bar", this);
+    auto* bar = new QToolBar(tr("Run bar"), this);
     bar->setObjectName("run-bar");
     bar->setMovable(false);
     bar->toggleViewAction()->setEnabled(false);
@@ -122,7 +123,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
         const QString last = chats_.last_model().value_or(QString());
         load_model(last.isEmpty() || !QFileInfo::exists(last) ? QString() : last);
     });
-    add_dock("timeline", "Timeline", new Timeline(session, this, &chats), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
+    add_dock("timeline", tr("Timeline"), new Timeline(session, this, &chats), Qt::BottomDockWidgetArea, QKeySequence("Ctrl+T"));
     docks_.at("timeline")->setTitleBarWidget(new QWidget(docks_.at("timeline")));  // its names stand beside its tracks
     add_dock("monitor", tr("Monitor"), new Monitor(session, vitals_->load(), this), Qt::RightDockWidgetArea, QKeySequence("Ctrl+M"));
     docks_.at("monitor")->setTitleBarWidget(new QWidget(docks_.at("monitor")));  // its tab is its title
@@ -144,8 +145,8 @@ MainWindow::~MainWindow() {  // its widgets go after its maps, and some say some
 
 QMenu* MainWindow::menu(const QString& name) {
     for (QAction* a : menuBar()->actions())
-        if (a->text().remove('&') == name) return a->menu();
-    return menuBar()->addMenu(name == "Capture" ? "Ca&pture" : "&" + name);  // Chat has the C
+        if (a->menu()->objectName() == name) return a->menu();
+    return nullptr;
 }
 
 // What is said above the chat, and when it stops being true.
@@ -178,17 +179,23 @@ QAction* MainWindow::action(const QString& id) const {
 }
 
 void MainWindow::make_menus() {
-    for (const char* name : {"File", "Chat", "View", "Capture", "Run", "Help"}) menu(name);
-    add_action("File", "embedded", "Load the embedded demo model", QKeySequence("Ctrl+D"), [this] { load_model(""); });
-    add_action("File", "open", "Open a model folder…", QKeySequence("Ctrl+O"), [this] {
-        const QString folder = QFileDialog::getExistingDirectory(this, "A folder with config.json and safetensors");
+    for (const auto& [id, name] : {std::pair("File", tr("&File")),
+                                   {"Chat", tr("&Chat")},
+                                   {"View", tr("&View")},
+                                   {"Capture", tr("Ca&pture")},
+                                   {"Run", tr("&Run")},
+                                   {"Help", tr("&Help")}})
+        menuBar()->addMenu(name)->setObjectName(id);
+    add_action("File", "embedded", tr("Load the embedded demo model"), QKeySequence("Ctrl+D"), [this] { load_model(""); });
+    add_action("File", "open", tr("Open a model folder…"), QKeySequence("Ctrl+O"), [this] {
+        const QString folder = QFileDialog::getExistingDirectory(this, tr("A folder with config.json and safetensors"));
         if (!folder.isEmpty()) load_model(folder);
     });
-    add_action("File", "open-gguf", "Open a GGUF file…", QKeySequence("Ctrl+G"), [this] {
-        const QString file = QFileDialog::getOpenFileName(this, "A model in one file, or the first of its parts", QString(), "GGUF models (*.gguf)");
+    add_action("File", "open-gguf", tr("Open a GGUF file…"), QKeySequence("Ctrl+G"), [this] {
+        const QString file = QFileDialog::getOpenFileName(this, tr("A model in one file, or the first of its parts"), QString(), tr("GGUF models (*.gguf)"));
         if (!file.isEmpty()) load_model(file);
     });
-    add_action("File", "pull", "Pull a model…", QKeySequence("Ctrl+Shift+L"), [this] {
+    add_action("File", "pull", tr("Pull a model…"), QKeySequence("Ctrl+Shift+L"), [this] {
         auto* dialog = new PullDialog(this);
         dialog->setAttribute(Qt::WA_DeleteOnClose);
         connect(dialog, &PullDialog::pulled, this, [this, dialog](const QString& path) {
@@ -209,9 +216,9 @@ void MainWindow::make_menus() {
         dialog->open();
     });
     if (QMenu* models = run_bar_->findChild<QToolButton*>("model-chip")->menu()) models->insertAction(models->actions().at(3), served);  // below the files
-    add_action("File", "unload", "Unload the model", QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
+    add_action("File", "unload", tr("Unload the model"), QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
     menu("File")->addSeparator();
-    add_action("File", "quit", "Quit", QKeySequence("Ctrl+Q"), [this] { close(); });
+    add_action("File", "quit", tr("Quit"), QKeySequence("Ctrl+Q"), [this] { close(); });
 
     Selection& sel = session_.selection();
     int key = 1;
@@ -220,9 +227,10 @@ void MainWindow::make_menus() {
         add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
     }
     menu("View")->addSeparator();
-    QMenu* layouts = menu("View")->addMenu("Layouts");
+    QMenu* layouts = menu("View")->addMenu(tr("Layouts"));
     key = 1;
-    for (const auto& [id, text] : {std::pair("explore", "Explore (default)"), {"chat", "Chat only"}, {"monitor", "Monitor"}, {"present", "Present"}}) {
+    for (const auto& [id, text] :
+         {std::pair("explore", tr("Explore (default)")), {"chat", tr("Chat only")}, {"monitor", tr("Monitor")}, {"present", tr("Present")}}) {
         QAction* a =
             add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
         menu("View")->removeAction(a);
@@ -238,10 +246,10 @@ void MainWindow::make_menus() {
     size("text-larger", tr("Larger"), {QKeySequence("Ctrl++"), QKeySequence("Ctrl+=")}, 1.1);
     size("text-smaller", tr("Smaller"), {QKeySequence("Ctrl+-")}, 1 / 1.1);
     size("text-usual", tr("As usual"), {QKeySequence("Ctrl+0")}, 0);
-    QMenu* themes = menu("View")->addMenu("Theme");
+    QMenu* themes = menu("View")->addMenu(tr("Theme"));
     auto* group = new QActionGroup(this);
     int choice = 0;
-    for (const char* name : {"System", "Light", "Dark"}) {
+    for (const QString& name : {tr("System", "theme"), tr("Light"), tr("Dark")}) {
         QAction* a = themes->addAction(name);
         a->setCheckable(true);
         a->setShortcut(QKeySequence(QString("Ctrl+Alt+%1").arg(QString("SLD")[choice])));
@@ -253,7 +261,21 @@ void MainWindow::make_menus() {
         });
         ++choice;
     }
-    QAction* freeze = add_action("View", "freeze", "Freeze views", QKeySequence("Ctrl+Space"), [this] { session_.set_frozen(!session_.frozen()); });
+    QMenu* speeches = menu("View")->addMenu(tr("Language"));
+    auto* one = new QActionGroup(this);
+    std::vector<Language> offered{{"", tr("System", "language")}};
+    offered.insert(offered.end(), languages().begin(), languages().end());
+    for (const Language& each : offered) {
+        QAction* a = speeches->addAction(each.name);
+        a->setCheckable(true);
+        a->setChecked(QSettings().value("language").toString() == each.code);
+        one->addAction(a);
+        connect(a, &QAction::triggered, this, [this, code = each.code] {
+            QSettings().setValue("language", code);
+            session_.say(tr("The window speaks this language from its next start on."), {}, false);
+        });
+    }
+    QAction* freeze = add_action("View", "freeze", tr("Freeze views"), QKeySequence("Ctrl+Space"), [this] { session_.set_frozen(!session_.frozen()); });
     freeze->setCheckable(true);
     connect(&session_, &Session::frozen_changed, freeze, &QAction::setChecked);
     menu("View")->addSeparator();
@@ -263,7 +285,7 @@ void MainWindow::make_menus() {
         const int64_t next = session_.current_token() + 1;
         sel.set_token(next >= session_.trace().size() ? Selection::kNewest : next);
     });
-    add_action("View", "follow", "Follow the newest token", QKeySequence("Alt+End"), [&sel] { sel.set_token(Selection::kNewest); });
+    add_action("View", "follow", tr("Follow the newest token"), QKeySequence("Alt+End"), [&sel] { sel.set_token(Selection::kNewest); });
     const auto step = [this, &sel](int layers, int heads) {
         const RunCard* card = session_.card();
         if (!card) return;
@@ -280,7 +302,7 @@ void MainWindow::make_menus() {
     add_action("View", "region-next", tr("Next part of the window"), QKeySequence("F6"), [this] { next_region(1); });
     add_action("View", "region-before", tr("Previous part of the window"), QKeySequence("Shift+F6"), [this] { next_region(-1); });
     add_action("Chat", "stop", tr("Stop"), QKeySequence("Esc"), [this] { escape(); });
-    add_action("Run", "race", "Race against the full-attention twin", QKeySequence("Ctrl+Shift+R"), [this] {
+    add_action("Run", "race", tr("Race against the full-attention twin"), QKeySequence("Ctrl+Shift+R"), [this] {
         show_panel("race");
         if (!session_.baseline().twin) session_.set_baseline({});
         session_.post(StartRace{});
@@ -291,9 +313,9 @@ void MainWindow::make_menus() {
         keys_->raise();
         keys_->activateWindow();
     });
-    add_action("Help", "about", "About", {}, [this] {
-        session_.say("Kimi Linear Playground " KLP_VERSION ": a Kimi Linear model and its memory at work.",
-                     "Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later.", false);
+    add_action("Help", "about", tr("About"), {}, [this] {
+        session_.say(tr("Kimi Linear Playground %1: a Kimi Linear model and its memory at work.").arg(KLP_VERSION),
+                     tr("Our code is MIT; this program links Qt Charts and is therefore distributed under GPL-3.0-or-later."), false);
     });
 }
 
@@ -302,7 +324,7 @@ void MainWindow::make_baseline_menu() {
     auto* button = new QToolButton(run_bar_);
     button->setObjectName("baseline");
     button->setPopupMode(QToolButton::InstantPopup);
-    auto* choices = new QMenu("Compare with", button);
+    auto* choices = new QMenu(tr("Compare with"), button);
     choices->setToolTipsVisible(true);
     auto* group = new QActionGroup(this);
     struct Choice {
@@ -310,14 +332,18 @@ void MainWindow::make_baseline_menu() {
         Baseline baseline;
     };
     static const Choice kChoices[] = {
-        {"both", "both", "Ctrl+Alt+B", "Memory against both, speed against the twin", {true, true}},
-        {"twin", "twin", "Ctrl+Alt+T", "The same model with every mixer MLA, full attention over a small latent cache", {true, false}},
+        {"both", QT_TR_NOOP("Compare: both"), "Ctrl+Alt+B", QT_TR_NOOP("Memory against both, speed against the twin"), {true, true}},
+        {"twin",
+         QT_TR_NOOP("Compare: twin"),
+         "Ctrl+Alt+T",
+         QT_TR_NOOP("The same model with every mixer MLA, full attention over a small latent cache"),
+         {true, false}},
         {"multi-head",
-         "multi-head",
+         QT_TR_NOOP("Compare: multi-head"),
          "Ctrl+Alt+M",
-         "Keys and values of every head and layer are kept; its memory is computed, no engine here runs it",
+         QT_TR_NOOP("Keys and values of every head and layer are kept; its memory is computed, no engine here runs it"),
          {false, true}},
-        {"none", "nothing", "Ctrl+Alt+N", "This model alone", {false, false}}};
+        {"none", QT_TR_NOOP("Compare: nothing"), "Ctrl+Alt+N", QT_TR_NOOP("This model alone"), {false, false}}};
     for (const Choice& c : kChoices) {
         QAction* a = add_action("View", QString("baseline-") + c.id, "", QKeySequence(c.key), [this, c] {
             session_.set_baseline(c.baseline);
@@ -325,7 +351,7 @@ void MainWindow::make_baseline_menu() {
         });
         menu("View")->removeAction(a);
         choices->addAction(a);
-        a->setToolTip(c.tip);
+        a->setToolTip(tr(c.tip));
         a->setCheckable(true);
         group->addAction(a);
         if (QSettings().value("baseline", "both") == c.id) session_.set_baseline(c.baseline);
@@ -333,17 +359,19 @@ void MainWindow::make_baseline_menu() {
     const auto update = [this, button] {
         const RunCard* card = session_.card();
         // A race runs against the twin that there is; memory is always compared with the one of the same shapes.
-        const QString raced =
-            card && card->twin == TwinKind::trained ? words::same_shapes_twin() + "; races: the " + words::twin_name(card->twin) : words::same_shapes_twin();
-        actions_.at("baseline-both")->setText("Multi-head attention and the " + raced);
-        actions_.at("baseline-twin")->setText("The " + raced);
-        actions_.at("baseline-multi-head")->setText("Plain multi-head attention (computed)");
-        actions_.at("baseline-none")->setText("Nothing");
+        const bool other = card && card->twin == TwinKind::trained;
+        actions_.at("baseline-both")
+            ->setText(other ? tr("Multi-head attention and the same-shapes twin; races: the trained twin")
+                            : tr("Multi-head attention and the same-shapes twin"));
+        actions_.at("baseline-twin")->setText(other ? tr("The same-shapes twin; races: the trained twin") : tr("The same-shapes twin"));
+        actions_.at("baseline-multi-head")->setText(tr("Plain multi-head attention (computed)"));
+        actions_.at("baseline-none")->setText(tr("Nothing"));
         for (const Choice& c : kChoices) {
             if (c.baseline != session_.baseline()) continue;
-            actions_.at(QString("baseline-") + c.id)->setChecked(true);
-            button->setText(QString("Compare: %1").arg(c.button));
-            button->setToolTip("What lenses, timeline and vitals compare the model with: " + actions_.at(QString("baseline-") + c.id)->text());
+            QAction* chosen = actions_.at(QString("baseline-") + c.id);
+            chosen->setChecked(true);
+            button->setText(tr(c.button));
+            button->setToolTip(tr("What lenses, timeline and vitals compare the model with: %1").arg(chosen->text()));
         }
         button->setAccessibleName(button->text());
     };
@@ -357,43 +385,43 @@ void MainWindow::make_baseline_menu() {
 
 void MainWindow::make_chat_menu() {
     conversations_ = new Conversations(session_, chats_, this);
-    QDockWidget* dock = add_dock("conversations", "Conversations", conversations_, Qt::LeftDockWidgetArea, QKeySequence("Ctrl+B"));
+    QDockWidget* dock = add_dock("conversations", tr("Conversations"), conversations_, Qt::LeftDockWidgetArea, QKeySequence("Ctrl+B"));
     ChatView* view = chat_view_;
     connect(conversations_, &Conversations::message_asked, this, [view](int id) { view->messages().scroll_to(id); });
-    add_action("Chat", "new-chat", "New chat", QKeySequence("Ctrl+N"), [this, view] {
+    add_action("Chat", "new-chat", tr("New chat"), QKeySequence("Ctrl+N"), [this, view] {
         chats_.new_chat();
         view->focus_composer();
     });
-    add_action("Chat", "search", "Search the conversations", QKeySequence("Ctrl+K"), [this, dock] {
+    add_action("Chat", "search", tr("Search the conversations"), QKeySequence("Ctrl+K"), [this, dock] {
         dock->show();
         conversations_->focus_search();
     });
     add_action("Chat", "find", tr("Find in this chat"), QKeySequence("Ctrl+F"), [view] { view->show_find(); });
-    add_action("Chat", "rename", "Rename the chat", QKeySequence("Ctrl+F2"), [this, dock] {
+    add_action("Chat", "rename", tr("Rename the chat"), QKeySequence("Ctrl+F2"), [this, dock] {
         dock->show();
         conversations_->rename_current();
     });
     menu("Chat")->addSeparator();
-    add_action("Chat", "composer", "Write a message", QKeySequence("Ctrl+L"), [view] { view->focus_composer(); });
-    add_action("Chat", "send", "Send", QKeySequence("Ctrl+Return"), [view] { view->composer().send(); });
-    add_action("Chat", "regenerate", "Regenerate the last answer", QKeySequence("Ctrl+R"), [view] { view->regenerate_last(); });
-    add_action("Chat", "continue", "Continue the last answer", QKeySequence("Ctrl+Shift+Return"), [view] { view->go_on_last(); });
-    add_action("Chat", "edit-last", "Edit the last message", QKeySequence("Ctrl+E"), [view] { view->edit_last(); });
-    add_action("Chat", "fork", "Fork into a new chat", QKeySequence("Ctrl+Shift+F"), [view] { view->fork_last(); });
+    add_action("Chat", "composer", tr("Write a message"), QKeySequence("Ctrl+L"), [view] { view->focus_composer(); });
+    add_action("Chat", "send", tr("Send"), QKeySequence("Ctrl+Return"), [view] { view->composer().send(); });
+    add_action("Chat", "regenerate", tr("Regenerate the last answer"), QKeySequence("Ctrl+R"), [view] { view->regenerate_last(); });
+    add_action("Chat", "continue", tr("Continue the last answer"), QKeySequence("Ctrl+Shift+Return"), [view] { view->go_on_last(); });
+    add_action("Chat", "edit-last", tr("Edit the last message"), QKeySequence("Ctrl+E"), [view] { view->edit_last(); });
+    add_action("Chat", "fork", tr("Fork into a new chat"), QKeySequence("Ctrl+Shift+F"), [view] { view->fork_last(); });
     menu("Chat")->addSeparator();
-    add_action("Chat", "undo-turn", "Undo the last turn", QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
-    add_action("Chat", "go-ahead", "Go ahead on this branch", QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
+    add_action("Chat", "undo-turn", tr("Undo the last turn"), QKeySequence("Ctrl+Z"), [this] { chats_.undo_turn(); });
+    add_action("Chat", "go-ahead", tr("Go ahead on this branch"), QKeySequence("Ctrl+Shift+Z"), [this] { chats_.go_ahead(); });
     add_action("Chat", "branch-before", tr("Previous branch"), QKeySequence("Alt+PgUp"), [view] { view->step_branch(-1); });
     add_action("Chat", "branch-behind", tr("Next branch"), QKeySequence("Alt+PgDown"), [view] { view->step_branch(1); });
     menu("Chat")->addSeparator();
-    add_action("Chat", "system-prompt", "System prompt", QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
-    add_action("Chat", "sampling", "Sampling…", QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
-    QMenu* ways = menu("Chat")->addMenu("When the context is full");
+    add_action("Chat", "system-prompt", tr("System prompt"), QKeySequence("Ctrl+Shift+Y"), [view] { view->show_system(); });
+    add_action("Chat", "sampling", tr("Sampling…"), QKeySequence("Ctrl+Shift+M"), [view] { view->show_sampling(); });
+    QMenu* ways = menu("Chat")->addMenu(tr("When the context is full"));
     auto* group = new QActionGroup(this);
     std::vector<QAction*> all;
-    for (const auto& [way, name, key] : {std::tuple(OnFull::stop, "Stop and ask", "Ctrl+Alt+7"),
-                                         {OnFull::roll, "Roll on: the oldest tokens leave the cache", "Ctrl+Alt+8"},
-                                         {OnFull::summarise, "Sum the talk up and go on", "Ctrl+Alt+9"}}) {
+    for (const auto& [way, name, key] : {std::tuple(OnFull::stop, tr("Stop and ask"), "Ctrl+Alt+7"),
+                                         {OnFull::roll, tr("Roll on: the oldest tokens leave the cache"), "Ctrl+Alt+8"},
+                                         {OnFull::summarise, tr("Sum the talk up and go on"), "Ctrl+Alt+9"}}) {
         QAction* a =
             add_action("Chat", "full-" + QString::fromUtf8(klp::name(way).data()), name, QKeySequence(key), [this, way = way] { chats_.set_on_full(way); });
         menu("Chat")->removeAction(a);
@@ -405,17 +433,18 @@ void MainWindow::make_chat_menu() {
     const auto tick = [this, all] { all[static_cast<size_t>(chats_.on_full())]->setChecked(true); };
     connect(&chats_, &Chats::info_changed, this, tick);
     tick();
-    add_action("Chat", "remove-chat", "Remove the chat (its file stays)", QKeySequence("Ctrl+Shift+Backspace"), [this] { chats_.remove_chat(&chats_.chat()); });
-    add_action("Chat", "restore", "Bring back what was removed last", QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
-    add_action("Chat", "newest", "Go to the newest message", QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });
+    add_action("Chat", "remove-chat", tr("Remove the chat (its file stays)"), QKeySequence("Ctrl+Shift+Backspace"),
+               [this] { chats_.remove_chat(&chats_.chat()); });
+    add_action("Chat", "restore", tr("Bring back what was removed last"), QKeySequence("Ctrl+Shift+T"), [this] { chats_.restore_chat(); });
+    add_action("Chat", "newest", tr("Go to the newest message"), QKeySequence("Ctrl+End"), [view] { view->messages().go_to_newest(); });
     QAction* quit = actions_.at("quit");
-    const auto in_file = [&](const char* id, const char* name, const char* key, std::function<void()> what) {
+    const auto in_file = [&](const char* id, const QString& name, const char* key, std::function<void()> what) {
         QAction* a = add_action("File", id, name, QKeySequence(key), std::move(what));
         menu("File")->removeAction(a);
         menu("File")->insertAction(quit, a);
     };
-    in_file("export-chat", "Export the chat…", "Ctrl+Shift+E", [view] { view->ask_export(); });
-    in_file("import-chat", "Import a chat…", "Ctrl+Shift+I", [view] { view->ask_import(); });
+    in_file("export-chat", tr("Export the chat…"), "Ctrl+Shift+E", [view] { view->ask_export(); });
+    in_file("import-chat", tr("Import a chat…"), "Ctrl+Shift+I", [view] { view->ask_import(); });
     menu("File")->insertSeparator(quit);
 }
 
@@ -439,7 +468,7 @@ void MainWindow::make_capture() {
     recorder_ = new Recorder(session_, this);
     replay_bar_ = new ReplayBar(session_, this);
     addToolBarBreak();
-    auto* row = addToolBar("Replay");
+    auto* row = addToolBar(tr("Replay"));
     row->setObjectName("replay-row");
     row->setMovable(false);
     row->toggleViewAction()->setVisible(false);
@@ -447,13 +476,13 @@ void MainWindow::make_capture() {
     connect(replay_bar_, &ReplayBar::replaying_changed, row, &QWidget::setVisible);
 
     const auto choose = [this] {
-        const QString file = QFileDialog::getOpenFileName(this, "A recorded run", Recorder::folder(), "Recorded runs (*.klprun)");
+        const QString file = QFileDialog::getOpenFileName(this, tr("A recorded run"), Recorder::folder(), tr("Recorded runs (*.klprun)"));
         if (!file.isEmpty()) open_recording(file);
     };
-    QAction* record =
-        add_action("Capture", "record", "Record", QKeySequence("Ctrl+Shift+K"), [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
-    record->setToolTip("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)");
-    add_action("Capture", "open-recording", "Replay a recording…", QKeySequence("Ctrl+Shift+O"), choose);
+    QAction* record = add_action("Capture", "record", tr("Record"), QKeySequence("Ctrl+Shift+K"),
+                                 [this] { recorder_->recording() ? recorder_->stop() : recorder_->start(); });
+    record->setToolTip(tr("Keeps everything the lenses show in a file, from now on (Ctrl+Shift+K)"));
+    add_action("Capture", "open-recording", tr("Replay a recording…"), QKeySequence("Ctrl+Shift+O"), choose);
     menu("Capture")->addSeparator();
     // The same keys for a recording, for an answer that is made, and for the last one that was.
     PaceBox* pace = &run_bar_->pace();
@@ -474,20 +503,20 @@ void MainWindow::make_capture() {
     auto* button = new QToolButton(run_bar_);
     button->setObjectName("record");
     button->setDefaultAction(record);
-    button->setAccessibleName("Record");
+    button->setAccessibleName(tr("Record"));
     run_bar_->extras()->addWidget(button);
     auto* replay = new QToolButton(run_bar_);
     replay->setObjectName("replay");
-    replay->setText("Replay");
-    replay->setAccessibleName("Replay a recording");
-    replay->setToolTip("Watch a recorded run in the same lenses");
+    replay->setText(tr("Replay"));
+    replay->setAccessibleName(tr("Replay a recording"));
+    replay->setToolTip(tr("Watch a recorded run in the same lenses"));
     replay->setPopupMode(QToolButton::InstantPopup);
     auto* list = new QMenu(replay);
     connect(list, &QMenu::aboutToShow, this, [this, list, choose] {
         list->clear();
         for (const RecordingInfo& r : list_recordings()) list->addAction(r.title, this, [this, file = r.file] { open_recording(file); })->setToolTip(r.about);
         list->addSeparator();
-        list->addAction("Another file…", this, choose);
+        list->addAction(tr("Another file…"), this, choose);
     });
     replay->setMenu(list);
     run_bar_->extras()->addWidget(replay);
@@ -495,7 +524,7 @@ void MainWindow::make_capture() {
     const auto update = [this, record, pace] {
         const bool on = recorder_->recording();
         record->setEnabled(on || session_.live());
-        record->setText(on ? "■ Stop recording, " + QString::fromStdString(bytes_text(recorder_->bytes())) : QString("● Record"));
+        record->setText(on ? tr("■ Stop recording, %1").arg(local(bytes_text(recorder_->bytes()))) : tr("● Record"));
         const bool replaying = replay_bar_->replaying();
         for (const char* id : {"replay-back", "replay-leave"}) actions_.at(id)->setEnabled(replaying);
         for (const char* id : {"replay-play", "replay-faster", "replay-slower"}) actions_.at(id)->setEnabled(replaying || session_.live());

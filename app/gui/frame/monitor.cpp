@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/frame/monitor_tile.h"
 #include "app/gui/session/memory_model.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr size_t kLeast = 60;  // seconds that a history is wide
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
-QString number(double v) { return std::isnan(v) ? QStringLiteral("–") : text(short_number(v)); }
+QString number(double v) { return std::isnan(v) ? QStringLiteral("–") : local(short_number(v)); }
 
 }  // namespace
 
@@ -91,11 +92,11 @@ void Monitor::refresh_model() {
     const RangeTimes range = range_times(trace, from, size);
     speed_->show_value(number(session_.tokens_per_second()), tr("over the last second of decoding"), {{{speeds, t.accent, true, false}}, 0, false, false});
     time_->show_value(
-        range.timed > 0 ? text(duration_text(newest(times))) : "–",
-        range.timed > 0 ? tr("mean %1, worst %2").arg(text(duration_text(range.mean())), text(duration_text(range.worst))) : tr("no token was made yet"),
+        range.timed > 0 ? local(duration_text(newest(times))) : "–",
+        range.timed > 0 ? tr("mean %1, worst %2").arg(local(duration_text(range.mean())), local(duration_text(range.worst))) : tr("no token was made yet"),
         {{{times, t.good, false, false}}, 0, false, true});
     const double unsure = newest(entropies);
-    entropy_->show_value(std::isnan(unsure) ? QStringLiteral("–") : text(fixed(unsure, 2)), tr("0: the model is sure"),
+    entropy_->show_value(std::isnan(unsure) ? QStringLiteral("–") : local(fixed(unsure, 2)), tr("0: the model is sure"),
                          {{{entropies, t.series[3], false, false}}, 0, false, false});
     norm_->show_value(number(newest(norms)), tr("dashed: 95th percentile"),
                       {{{norms, t.series[2], true, false}, {p95s, t.series[2], false, true}}, 0, false, false});
@@ -128,13 +129,13 @@ void Monitor::refresh_model() {
             const int64_t tokens = in_pages(span * i / 60);
             mine.values.push_back(double(model.mine.at(tokens))), its.values.push_back(double(other.at(tokens)));
         }
-        QString note = tr("to %1").arg(text(plural(span, "token")));
+        QString note = tr("to %1").arg(tokens_text(span));
         MonitorTile::Picture picture{{mine}, 0, false, false};
         if (with.twin || with.multi_head) {
-            note = tr("%1 %2 (computed)").arg(with.twin ? tr("dashed: twin") : tr("dashed: multi-head"), text(bytes_text(theirs)));
+            note = (with.twin ? tr("dashed: twin %1 (computed)") : tr("dashed: multi-head %1 (computed)")).arg(local(bytes_text(theirs)));
             picture.curves.push_back(its);
         }
-        memory_->show_value(now > 0 ? text(bytes_text(now)) : "–", note, std::move(picture));
+        memory_->show_value(now > 0 ? local(bytes_text(now)) : "–", note, std::move(picture));
     }
 }
 
@@ -151,20 +152,20 @@ void Monitor::refresh_machine() {
         ram.values.push_back(double(s.memory.own + s.memory.mapped)), used.values.push_back(double(s.system.total - s.system.available));
         gpu.values.push_back(s.gpu && s.gpu->busy >= 0 ? s.gpu->busy : NAN);
     }
-    const auto percent = [](double v) { return std::isnan(v) ? QStringLiteral("–") : text(percent_text(v)); };
+    const auto percent = [](double v) { return std::isnan(v) ? QStringLiteral("–") : local(percent_text(v)); };
     cpu_->show_value(percent(now.own), tr("this program; machine %1 (grey)").arg(percent(now.machine)), {{machine, own}, 1, false, false});
-    ram_->show_value(text(bytes_text(now.memory.own + now.memory.mapped)),
+    ram_->show_value(local(bytes_text(now.memory.own + now.memory.mapped)),
                      now.system.total > 0 ? tr("%1 files; machine %2 of %3 (grey)")
-                                                .arg(text(bytes_text(now.memory.mapped)), text(bytes_text(now.system.total - now.system.available)),
-                                                     text(bytes_text(now.system.total)))
+                                                .arg(local(bytes_text(now.memory.mapped)), local(bytes_text(now.system.total - now.system.available)),
+                                                     local(bytes_text(now.system.total)))
                                           : QString(),
                      {{used, ram}, now.system.total > 0 ? double(now.system.total) : 0, false, false});
     const bool was = gpu_->isHidden();
     gpu_->setVisible(now.gpu.has_value());
     if (now.gpu)
         gpu_->show_value(
-            now.gpu->busy < 0 ? "–" : text(percent_text(now.gpu->busy)),
-            now.gpu->memory_used >= 0 ? tr("%1 of %2").arg(text(bytes_text(now.gpu->memory_used)), text(bytes_text(now.gpu->memory_total))) : QString(),
+            now.gpu->busy < 0 ? "–" : local(percent_text(now.gpu->busy)),
+            now.gpu->memory_used >= 0 ? tr("%1 of %2").arg(local(bytes_text(now.gpu->memory_used)), local(bytes_text(now.gpu->memory_total))) : QString(),
             {{gpu}, 1, false, false});
     if (was != gpu_->isHidden()) columns_ = 0;
     arrange();

@@ -29,18 +29,18 @@ QString text(const std::string& s) { return QString::fromStdString(one_line(s));
 
 PullDialog::PullDialog(QWidget* parent) : QDialog(parent) {
     setObjectName("pull-dialog");
-    setWindowTitle("Pull a model");
+    setWindowTitle(tr("Pull a model"));
     setMinimumWidth(520);
     auto* column = new QVBoxLayout(this);
-    auto* about = new QLabel(
-        text("From " + hub_of_environment().endpoint + ", into " + (data_folder() / "models").string() + ". A pull that is broken off goes on where it was."),
-        this);
+    auto* about = new QLabel(tr("From %1, into %2. A pull that is broken off goes on where it was.")
+                                 .arg(text(hub_of_environment().endpoint), text((data_folder() / "models").string())),
+                             this);
     about->setWordWrap(true);
     about->setForegroundRole(QPalette::PlaceholderText);
     column->addWidget(about);
     what_ = new QLineEdit(this);
-    what_->setPlaceholderText("ORGANISATION/NAME, or ORGANISATION/NAME:Q4_K_M");
-    what_->setAccessibleName("Repository");
+    what_->setPlaceholderText(tr("ORGANISATION/NAME, or ORGANISATION/NAME:Q4_K_M"));
+    what_->setAccessibleName(tr("Repository"));
     column->addWidget(what_);
     bar_ = new QProgressBar(this);
     bar_->setRange(0, kSteps);
@@ -53,8 +53,8 @@ PullDialog::PullDialog(QWidget* parent) : QDialog(parent) {
     column->addWidget(say_);
     column->addStretch(1);
     auto* buttons = new QDialogButtonBox(this);
-    pull_ = buttons->addButton("Pull", QDialogButtonBox::AcceptRole);
-    close_ = buttons->addButton("Close", QDialogButtonBox::RejectRole);
+    pull_ = buttons->addButton(tr("Pull"), QDialogButtonBox::AcceptRole);
+    close_ = buttons->addButton(tr("Close"), QDialogButtonBox::RejectRole);
     pull_->setEnabled(false);
     column->addWidget(buttons);
     connect(what_, &QLineEdit::textChanged, this, [this](const QString& s) { pull_->setEnabled(!cancel_ && !s.trimmed().isEmpty()); });
@@ -76,10 +76,10 @@ void PullDialog::go() {
     cancel_ = std::make_shared<std::atomic<bool>>(false);
     const std::string said = what_->text().trimmed().toStdString();
     what_->setEnabled(false), pull_->setEnabled(false);
-    close_->setText("Stop");
+    close_->setText(tr("Stop"));
     bar_->setValue(0);
     bar_->show();
-    say_->setText("Asking what is there…");
+    say_->setText(tr("Asking what is there…"));
     QThreadPool::globalInstance()->start([self = QPointer<PullDialog>(this), cancel = cancel_, said] {
         const auto tell = [&](auto what) {
             QMetaObject::invokeMethod(qApp, [self, what] {
@@ -117,9 +117,9 @@ void PullDialog::go() {
 void PullDialog::ended(const QString& path, const QString& error) {
     cancel_.reset();
     what_->setEnabled(true), pull_->setEnabled(true);
-    close_->setText("Close");
+    close_->setText(tr("Close"));
     bar_->setVisible(error.isEmpty());
-    say_->setText(error.isEmpty() ? "It is there: " + path : error);
+    say_->setText(error.isEmpty() ? tr("It is there: %1").arg(path) : error);
     if (error.isEmpty()) emit pulled(path);
 }
 

@@ -5,6 +5,7 @@
 #include <QStandardPaths>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "core/files/resources.h"
 #include "core/system.h"
 
@@ -26,7 +27,7 @@ Recorder::Recorder(Session& session, QObject* parent) : QObject(parent), session
         if (auto done = file_->flush(); !done) {
             file_.reset();
             session_.set_interest(this, {});
-            session_.say(text(done.error().message), "What was recorded before is kept.");
+            session_.say(text(done.error().message), tr("What was recorded before is kept."));
         }
         emit changed();
     });
@@ -53,13 +54,13 @@ void Recorder::start() {
     if (file_ || !session_.live()) return;
     const QDateTime now = QDateTime::currentDateTime();
     if (!QDir().mkpath(folder()))
-        return session_.say("Cannot record: " + folder() + " cannot be made.", "Make room, or set XDG_DATA_HOME to a folder that can be written.");
+        return session_.say(tr("Cannot record: %1 cannot be made.").arg(folder()), tr("Make room, or set XDG_DATA_HOME to a folder that can be written."));
     const QString name = folder() + "/" + now.toString("yyyy-MM-dd HH-mm-ss") + ".klprun";
     const auto card = session_.trace().shared_card();
     auto made = RecordingWriter::create(
         name.toStdString(), {text(card->name).toStdString() + ", " + now.toString("yyyy-MM-dd HH:mm").toStdString(), "", date_text(now.toSecsSinceEpoch()),
                              "klp-gui " KLP_VERSION, "Text and numbers made by the model named here; use them as its licence allows.", card});
-    if (!made) return session_.say("Cannot record: " + text(made.error().message), "");
+    if (!made) return session_.say(tr("Cannot record: %1").arg(text(made.error().message)), "");
     file_.emplace(std::move(*made));
     begin_ = now_ns(), tokens_ = 0;
     watch();
@@ -128,10 +129,9 @@ void Recorder::stop() {
     probes_.clear();
     session_.set_interest(this, {});
     if (!done)
-        session_.say(text(done.error().message), "What was recorded before is kept.");
+        session_.say(text(done.error().message), tr("What was recorded before is kept."));
     else
-        session_.say(
-            {tr("Recorded %1, %2: %3").arg(text(plural(tokens_, "token")), text(bytes_text(bytes)), name), {}, false, {}, {{tr("Watch it"), [this, name] {
+        session_.say({tr("Recorded %1, %2: %3").arg(tokens_text(tokens_), local(bytes_text(bytes)), name), {}, false, {}, {{tr("Watch it"), [this, name] {
                                                                                                                                 emit watch_asked(name);
                                                                                                                             }}}});
     emit changed();

@@ -11,6 +11,7 @@
 #include <QToolButton>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/opener.h"
 #include "core/runs/served_run.h"
 
@@ -21,7 +22,7 @@ namespace {
 constexpr double kSpeeds[] = {0.1, 1 / 3.0, 0.5, 1, 2, 4, 8, 16};
 constexpr int kOnce = 3;  // of these
 
-QString speed_text(double speed) { return (speed > 0.3 && speed < 0.4 ? QString(QChar(0x2153)) : QString::number(speed)) + "×"; }
+QString speed_text(double speed) { return (speed > 0.3 && speed < 0.4 ? QString(QChar(0x2153)) : local(short_number(speed))) + "×"; }
 int speed_at(int pace) { return pace == 3 ? 0 : pace == 10 ? 1 : kOnce; }  // at 1× it is 30 tokens a second
 
 // The signs every player has, in the colour of the theme: the style's own are dark on dark.
@@ -78,13 +79,13 @@ private:
     }
 };
 
-QString where_text(int64_t token, int64_t tokens) { return QString::fromStdString(grouped(token) + " of " + plural(tokens, "token")); }
+QString where_text(int64_t token, int64_t tokens) { return Language::tr("%1 of %2").arg(local(grouped(token)), tokens_text(tokens)); }
 
 }  // namespace
 
 ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
     setObjectName("replay-bar");
-    setAccessibleName("Replay");
+    setAccessibleName(tr("Replay"));
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 2, 8, 4);
     row->setSpacing(6);
@@ -93,7 +94,7 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     title_->setForegroundRole(QPalette::PlaceholderText);
     title_->setTextFormat(Qt::PlainText);
     row->addWidget(title_);
-    const auto button = [&](const char* name, const char* tip, auto&& what) {
+    const auto button = [&](const QString& name, const QString& tip, auto&& what) {
         auto* b = new QToolButton(this);
         b->setAccessibleName(name);
         b->setToolTip(tip);
@@ -101,12 +102,12 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
         row->addWidget(b);
         return b;
     };
-    play_ = button("Play", "Play or pause (F8)", [this] { play_or_pause(); });
-    back_ = button("Token back", "One token back (Shift+F9)", [this] { step(-1); });
-    forward_ = button("Token forward", "One token forward (F9)", [this] { step(1); });
+    play_ = button(tr("Play"), tr("Play or pause (F8)"), [this] { play_or_pause(); });
+    back_ = button(tr("Token back"), tr("One token back (Shift+F9)"), [this] { step(-1); });
+    forward_ = button(tr("Token forward"), tr("One token forward (F9)"), [this] { step(1); });
     slider_ = new ReplayTrack(this);
-    slider_->setAccessibleName("Position in the recording, in tokens");
-    slider_->setToolTip("Drag to any token; the lenses show what was known there");
+    slider_->setAccessibleName(tr("Position in the recording, in tokens"));
+    slider_->setToolTip(tr("Drag to any token; the lenses show what was known there"));
     slider_->setPageStep(20);
     connect(slider_, &QSlider::valueChanged, this, [this](int token) {
         if (ReplayRun* run = replay()) run->seek(token);
@@ -116,23 +117,23 @@ ReplayBar::ReplayBar(Session& session, QWidget* parent) : QWidget(parent), sessi
     where_->setObjectName("replay-where");
     row->addWidget(where_);
     speed_ = new QComboBox(this);
-    speed_->setAccessibleName("Speed of the replay");
-    speed_->setToolTip("Times the recorded pace; at 1× no more than 30 tokens a second are shown, so that they can be followed");
+    speed_->setAccessibleName(tr("Speed of the replay"));
+    speed_->setToolTip(tr("Times the recorded pace; at 1× no more than 30 tokens a second are shown, so that they can be followed"));
     for (double s : kSpeeds) speed_->addItem(speed_text(s));
     speed_->setCurrentIndex(kOnce);
     connect(speed_, &QComboBox::currentIndexChanged, this, [this](int i) {
         if (ReplayRun* run = replay()) run->set_speed(kSpeeds[i]);
     });
     row->addWidget(speed_);
-    loop_ = button("Again and again", "Begin again at the end", [this] {
+    loop_ = button(tr("Again and again"), tr("Begin again at the end"), [this] {
         if (ReplayRun* run = replay()) run->set_loop(loop_->isChecked());
     });
-    loop_->setText("Loop");
+    loop_->setText(tr("Loop"));
     loop_->setCheckable(true);
     leave_ = new QToolButton(this);
-    leave_->setText("Leave the replay");
-    leave_->setAccessibleName("Leave the replay");
-    leave_->setToolTip("Back to the engine (Ctrl+Shift+X)");
+    leave_->setText(tr("Leave the replay"));
+    leave_->setAccessibleName(tr("Leave the replay"));
+    leave_->setToolTip(tr("Back to the engine (Ctrl+Shift+X)"));
     connect(leave_, &QToolButton::clicked, this, [this] { leave(true); });
     row->addWidget(leave_);
     connect(&session, &Session::drained, this, &ReplayBar::refresh);
@@ -150,8 +151,12 @@ bool ReplayBar::open(const QString& file) {
     if (!replaying()) model_before_ = session_.card() && !served_card(session_.card()) ? QString::fromStdString(session_.card()->folder) : QString();
     const RecordingHeader& header = (*recording)->header();
     title_->setText(fontMetrics().elidedText(QString::fromStdString(header.title), Qt::ElideRight, 260));
-    title_->setToolTip(QString::fromStdString(header.title + (header.about.empty() ? "" : "\n" + header.about) + "\nRecorded " + header.card->recorded +
-                                              " with " + header.build + "\n" + header.licence));
+    QStringList about;
+    for (const std::string& said : {header.title, header.about})
+        if (!said.empty()) about << QString::fromStdString(said);
+    about << tr("Recorded %1 with %2").arg(QString::fromStdString(header.card->recorded), QString::fromStdString(header.build))
+          << QString::fromStdString(header.licence);
+    title_->setToolTip(about.join('\n'));
     auto run = std::make_unique<ReplayRun>(std::move(*recording));
     run->play();
     session_.set_run(std::move(run));
@@ -253,7 +258,7 @@ void ReplayBar::refresh() {
     const ReplayRun* run = replay();
     if (!run) return;
     show_sign(run->playing());
-    play_->setAccessibleName(run->playing() ? "Pause" : "Play");
+    play_->setAccessibleName(run->playing() ? tr("Pause") : tr("Play"));
     back_->setEnabled(run->token() > 0);
     forward_->setEnabled(run->token() < run->tokens());
     const QSignalBlocker quiet(slider_);

@@ -8,6 +8,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/frame/pace_box.h"
 #include "app/gui/session/badge.h"
@@ -22,7 +23,7 @@ QString text(const std::string& s) { return QString::fromStdString(s); }
 }  // namespace
 
 RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(session) {
-    setAccessibleName("Run bar");
+    setAccessibleName(tr("Run bar"));
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(8, 4, 8, 4);
     row->setSpacing(8);
@@ -32,11 +33,11 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     model_->setPopupMode(QToolButton::InstantPopup);
     model_->setToolButtonStyle(Qt::ToolButtonTextOnly);
     auto* menu = new QMenu(model_);
-    menu->addAction("Embedded demo model", this, &RunBar::embedded_asked);
-    menu->addAction("Open a model folder…", this, &RunBar::open_asked);
-    menu->addAction("Open a GGUF file…", this, &RunBar::open_gguf_asked);
+    menu->addAction(tr("Embedded demo model"), this, &RunBar::embedded_asked);
+    menu->addAction(tr("Open a model folder…"), this, &RunBar::open_asked);
+    menu->addAction(tr("Open a GGUF file…"), this, &RunBar::open_gguf_asked);
     menu->addSeparator();
-    menu->addAction("Unload", this, [this] { session_.post(UnloadModel{}); });
+    menu->addAction(tr("Unload"), this, [this] { session_.post(UnloadModel{}); });
     model_->setMenu(menu);
     device_ = new Figure(this, false);  // gives way where there is little room
     device_->setObjectName("device");
@@ -44,7 +45,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     row->addWidget(device_, 100);
 
     progress_ = new QProgressBar(this);
-    progress_->setAccessibleName("Progress");
+    progress_->setAccessibleName(tr("Progress"));
     progress_->setFixedWidth(140);
     progress_->setTextVisible(true);
     row->addWidget(progress_);
@@ -53,9 +54,9 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     phase_->setForegroundRole(QPalette::PlaceholderText);
     row->addWidget(phase_);
     stop_ = new QToolButton(this);
-    stop_->setText("Stop");
-    stop_->setAccessibleName("Stop what is running");
-    stop_->setToolTip("Stop what is running (Esc)");
+    stop_->setText(tr("Stop"));
+    stop_->setAccessibleName(tr("Stop what is running"));
+    stop_->setToolTip(tr("Stop what is running (Esc)"));
     connect(stop_, &QToolButton::clicked, &session_, &Session::cancel);
     row->addWidget(stop_);
     pace_ = new PaceBox(session_, this);
@@ -66,10 +67,10 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     extras_->setSpacing(6);
     row->addLayout(extras_);
     freeze_ = new QToolButton(this);
-    freeze_->setText("Freeze views");
-    freeze_->setAccessibleName("Freeze views");
+    freeze_->setText(tr("Freeze views"));
+    freeze_->setAccessibleName(tr("Freeze views"));
     freeze_->setCheckable(true);
-    freeze_->setToolTip("All lenses stand still while the model goes on (Ctrl+Space)");
+    freeze_->setToolTip(tr("All lenses stand still while the model goes on (Ctrl+Space)"));
     connect(freeze_, &QToolButton::toggled, &session_, &Session::set_frozen);
     connect(&session_, &Session::frozen_changed, freeze_, &QToolButton::setChecked);
     row->addWidget(freeze_);
@@ -95,26 +96,27 @@ void RunBar::changeEvent(QEvent* event) {
 void RunBar::refresh() {
     const RunCard* card = session_.card();
     const PhaseChanged phase = session_.phase();
-    model_->setText(card ? QString::fromStdString(card->name + "  ·  " + card->weights) : QStringLiteral("No model"));
-    model_->setAccessibleName("Model: " + model_->text());
+    model_->setText(card ? QString::fromStdString(card->name + "  ·  " + card->weights) : tr("No model"));
+    model_->setAccessibleName(tr("Model: %1").arg(model_->text()));
     if (card) {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
         const ServedCard* served = served_card(card);
         device_->setText(QString::fromStdString(served ? served->url : card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
-        device_->setToolTip(
-            QString::fromStdString(card->device.hardware + "\n" + detail + (card->memory_plan.empty() ? "" : "\nPlanned: " + card->memory_plan)));
-        model_->setToolTip(QString::fromStdString(card->folder + "\n" + count_text(count_parameters(card->config).total) + " parameters, " +
-                                                  bytes_text(card->weight_bytes) + " of weights, loaded in " + duration_text(double(card->load_ns))));
+        device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail) +
+                            (card->memory_plan.empty() ? QString() : "\n" + tr("Planned: %1").arg(QString::fromStdString(card->memory_plan))));
+        model_->setToolTip(QString::fromStdString(card->folder) + "\n" +
+                           tr("%1 parameters, %2 of weights, loaded in %3")
+                               .arg(local(count_text(count_parameters(card->config).total)), local(bytes_text(card->weight_bytes)),
+                                    local(duration_text(double(card->load_ns)))));
         if (served) {
             device_->setToolTip(tr("The model runs in another program: %1").arg(QString::fromStdString(served->url)));
-            model_->setToolTip(served->shape_known
-                                   ? tr("%1 parameters, as its shape says").arg(QString::fromStdString(count_text(count_parameters(card->config).total)))
-                                   : tr("Nobody knows the shape of what is served"));
+            model_->setToolTip(served->shape_known ? tr("%1 parameters, as its shape says").arg(local(count_text(count_parameters(card->config).total)))
+                                                   : tr("Nobody knows the shape of what is served"));
         }
     } else {
         device_->setText({});
-        model_->setToolTip("Choose a model");
+        model_->setToolTip(tr("Choose a model"));
     }
     device_->setMaximumWidth(fontMetrics().horizontalAdvance(device_->text()) + 2);
     const bool loading = phase.phase == Phase::loading, prefill = phase.phase == Phase::prefill && phase.total > kPrefillChunk;
@@ -153,7 +155,7 @@ void RunBar::say_phase() {
             break;
         case Phase::prefill:
             said = replay                        ? tr("going there")
-                   : phase.total > kPrefillChunk ? tr("reading %1 of %2").arg(text(grouped(phase.done)), text(plural(phase.total, "token")))
+                   : phase.total > kPrefillChunk ? tr("reading %1 of %2").arg(local(grouped(phase.done)), tokens_text(phase.total))
                                                  : tr("reading the prompt");
             break;
         case Phase::decoding:
@@ -168,7 +170,7 @@ void RunBar::say_phase() {
         case Phase::empty:
             break;
     }
-    if (session_.held_back() > 0) said = tr("%1 to come").arg(text(plural(session_.held_back(), "token")));
+    if (session_.held_back() > 0) said = tr("%1 to come").arg(tokens_text(session_.held_back()));
     if (phase_->text() != said) phase_->setText(said);
 }
 

@@ -39,7 +39,7 @@ ServedDialog::ServedDialog(QWidget* parent) : QDialog(parent) {
     };
     url_ = field("url", tr("Address"), "http://127.0.0.1:8080/v1");
     model_ = field("model", tr("Model"), tr("the only one there"));
-    key_ = field("key-variable", tr("Variable with the key"), QString(kKeyVariable) + tr(", where it is set"));
+    key_ = field("key-variable", tr("Variable with the key"), tr("%1, where it is set").arg(kKeyVariable));
     shape_ = field("shape", tr("Shape"), tr("as the name says; kimi-linear-48b, or a config.json"));
     column->addLayout(form);
     say_ = new QLabel(this);

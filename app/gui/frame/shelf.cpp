@@ -10,6 +10,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
+#include "app/gui/draw/language.h"
 #include "core/system.h"
 
 namespace klp::gui {
@@ -29,8 +30,8 @@ QString short_name(const FoundModel& m) {
 
 QString about(const FoundModel& m) {
     QStringList parts;
-    for (const std::string& part : {m.parameters ? count_text(m.parameters) : std::string(), m.type, bytes_text(m.bytes), m.place})
-        if (!part.empty()) parts << text(part);
+    for (const QString& part : {m.parameters ? local(count_text(m.parameters)) : QString(), text(m.type), local(bytes_text(m.bytes)), text(m.place)})
+        if (!part.isEmpty()) parts << part;
     return parts.join(", ");
 }
 
@@ -43,7 +44,7 @@ Shelf::Shelf(QWidget* parent) : QFrame(parent) {
     column->setContentsMargins(16, 12, 16, 12);
     column->setSpacing(6);
     head_ = new QBoxLayout(QBoxLayout::LeftToRight);
-    auto* title = new QLabel("Models on this disk", this);
+    auto* title = new QLabel(tr("Models on this disk"), this);
     QFont font = title->font();
     font.setPointSizeF(font.pointSizeF() * 1.2);
     font.setWeight(QFont::DemiBold);
@@ -57,15 +58,15 @@ Shelf::Shelf(QWidget* parent) : QFrame(parent) {
         connect(b, &QPushButton::clicked, this, go);
         buttons->addWidget(b);
     };
-    button("Look in a folder…", "Models in it are listed from now on", [this] {
-        const QString folder = QFileDialog::getExistingDirectory(this, "A folder with models in it");
+    button(tr("Look in a folder…"), tr("Models in it are listed from now on"), [this] {
+        const QString folder = QFileDialog::getExistingDirectory(this, tr("A folder with models in it"));
         if (folder.isEmpty()) return;
         if (const auto added = add_folder(folder.toStdString()); !added)
             say_->setText(text(added.error().message));
         else
             look();
     });
-    button("Pull a model…", "Downloads one from the Hugging Face hub", [this] { emit pull_asked(); });
+    button(tr("Pull a model…"), tr("Downloads one from the Hugging Face hub"), [this] { emit pull_asked(); });
     buttons->addStretch(1);
     column->addLayout(head_);
     say_ = new QLabel(this);
@@ -81,7 +82,7 @@ void Shelf::resizeEvent(QResizeEvent* event) {
 }
 
 void Shelf::look() {
-    say_->setText("Looking…");
+    say_->setText(tr("Looking…"));
     QThreadPool::globalInstance()->start([self = QPointer<Shelf>(this)] {
         auto models = found_models();
         QMetaObject::invokeMethod(qApp, [self, models = std::move(models)] {
@@ -111,12 +112,12 @@ void Shelf::show_models(const std::vector<FoundModel>& models) {
         auto* name = line(short_name(m));
         name->setToolTip(text(m.name) + "\n" + QString::fromStdString(m.path.string()));
         name->setEnabled(opens);
-        auto* what = line(opens ? about(m) + (large ? "; runs from the disk, slowly" : "") : text(m.why_not));
+        auto* what = line(!opens ? text(m.why_not) : large ? tr("%1; runs from the disk, slowly").arg(about(m)) : about(m));
         what->setToolTip(what->text());
         what->setForegroundRole(QPalette::PlaceholderText);
-        auto* open = new QPushButton("Open", list_);
+        auto* open = new QPushButton(tr("Open"), list_);
         open->setEnabled(opens);
-        open->setAccessibleName("Open " + text(m.name));
+        open->setAccessibleName(tr("Open %1").arg(text(m.name)));
         connect(open, &QPushButton::clicked, this, [this, path = QString::fromStdString(m.path.string())] { emit model_asked(path); });
         grid->addWidget(name, row, 0);
         grid->addWidget(what, row, 1);
@@ -128,8 +129,8 @@ void Shelf::show_models(const std::vector<FoundModel>& models) {
     static_cast<QVBoxLayout*>(layout())->addWidget(list_);
     list_->setVisible(row > 0);
     const size_t more = models.size() - static_cast<size_t>(row);
-    say_->setText(models.empty() ? "None yet, in the folders of Hugging Face, LM Studio, llama.cpp, Ollama and this program."
-                  : more > 0     ? text("and " + plural(static_cast<int64_t>(more), "other") + ": klp models lists them all")
+    say_->setText(models.empty() ? tr("None yet, in the folders of Hugging Face, LM Studio, llama.cpp, Ollama and this program.")
+                  : more > 0     ? Language::tr("and %Ln other(s): klp models lists them all", nullptr, static_cast<int64_t>(more))
                                  : QString());
     say_->setVisible(!say_->text().isEmpty());
 }

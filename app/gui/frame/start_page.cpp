@@ -8,6 +8,7 @@
 #include <QVBoxLayout>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/pieces.h"
 
 namespace klp::gui {
@@ -205,17 +206,20 @@ QWidget* StartPage::card_of(const Machine& m) {
     column->setContentsMargins(16, 8, 16, 8);
     column->setSpacing(4);
     column->addWidget(label(tr("This machine"), frame, 1.2));
-    column->addWidget(label(text(m.cpu + ", " + plural(m.cores, "core") + ", " + m.instructions + " instructions. " + bytes_text(m.memory.available) + " of " +
-                                 bytes_text(m.memory.total) + " memory free." + (m.gpu.empty() ? "" : " Runs on the CPU: " + m.gpu + ".")),
-                            frame, 1, true));
+    QString here = tr("%1, %2, %3 instructions. %4 of %5 memory free.")
+                       .arg(text(m.cpu), Language::tr("%Ln core(s)", nullptr, m.cores), text(m.instructions), local(bytes_text(m.memory.available)),
+                            local(bytes_text(m.memory.total)));
+    if (!m.gpu.empty()) here += " " + tr("Runs on the CPU: %1.").arg(text(m.gpu));
+    column->addWidget(label(here, frame, 1, true));
     for (const NamedShape& shape : named_shapes()) {
         if (shape.name != "kimi-linear-48b") continue;
-        std::string needs;
+        QStringList needs;
         for (const char* type : {"bf16", "q8_0", "q4_k", "q2_k"}) {
             const int64_t bytes = needs_of(shape.config, type, 131072).total();
-            needs += (needs.empty() ? "" : ", ") + std::string(type) + " " + bytes_text(bytes) + (bytes <= m.memory.available ? " (fits)" : "");
+            needs << (bytes <= m.memory.available ? tr("%1 %2 (fits)") : QString("%1 %2")).arg(QString(type), local(bytes_text(bytes)));
         }
-        column->addWidget(label(text("Kimi-Linear-48B-A3B with 128k tokens of context needs, by how its weights are stored: " + needs + "."), frame, 1, true));
+        column->addWidget(
+            label(tr("Kimi-Linear-48B-A3B with 128k tokens of context needs, by how its weights are stored: %1.").arg(needs.join(", ")), frame, 1, true));
     }
     return frame;
 }

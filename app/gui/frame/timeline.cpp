@@ -42,12 +42,13 @@ Timeline::Timeline(Session& session, QWidget* parent, const Chats* chats)
     });
     no_range_ =
         about_range(tr("Let go"), tr("Let go of the chosen range: every lens shows all tokens again"), [this] { session_.selection().set_range(0, 0); });
-    tint_->addItems({"update norm", "entropy", "probability"});
-    tint_->setAccessibleName("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
-    tint_->setToolTip("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token");
+    tint_->addItems({tr("update norm"), tr("entropy"), tr("probability")});
+    tint_->setAccessibleName(tr("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token"));
+    tint_->setToolTip(tr("What the colours of the tokens show: how much each wrote (its surprise), how open the choice was, or how probable the token"));
     connect(tint_, &QComboBox::currentIndexChanged, view_, [this](int i) { view_->set_tint(static_cast<TimelineView::Tint>(i)); });
     row->addWidget(tint_);
-    for (const auto& [text, name, what] : {std::tuple("−", "Zoom out", 1 / 1.5), {"+", "Zoom in", 1.5}, {"All", "Show all tokens", 0.0}}) {
+    for (const auto& [text, name, what] :
+         {std::tuple(QString("−"), tr("Zoom out"), 1 / 1.5), {"+", tr("Zoom in"), 1.5}, {tr("All"), tr("Show all tokens"), 0.0}}) {
         auto* button = new QToolButton(this);
         button->setText(text);
         button->setAccessibleName(name);

@@ -5,12 +5,13 @@
 
 #include "app/format.h"
 #include "app/gui/chat/chats.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
 namespace {
 
-QString tr(const char* s) { return QCoreApplication::translate("Timeline", s); }
+QString tr(const char* text) { return Language::tr(text); }
 
 // The beginning of what a message says, from its tokens.
 QString words(const TraceStore& trace, const Tokenizer* tokenizer, int64_t from) {
@@ -53,7 +54,8 @@ std::vector<TimelineMark> timeline_marks(const Session& session, const Chats* ch
             if (position >= trace.size()) break;
             auto beside = chat.children(chat.message(id).parent);
             std::erase_if(beside, [&](int other) { return chat.message(other).role != chat.message(id).role; });
-            if (beside.size() > 1) all.push_back({TimelineMark::branch, position, tr("%1 branches begin here").arg(beside.size())});
+            if (beside.size() > 1)
+                all.push_back({TimelineMark::branch, position, Language::tr("%Ln branch(es) begin here", nullptr, static_cast<int64_t>(beside.size()))});
         }
     }
     for (int64_t at : session.snapshots().along)

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/strokes.h"
 
 namespace klp::gui {
@@ -13,8 +14,8 @@ namespace klp::gui {
 namespace {
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
-QString number(double v) { return text(short_number(v)); }
-QString tr(const char* s) { return QCoreApplication::translate("Timeline", s); }
+QString number(double v) { return local(short_number(v)); }
+QString tr(const char* text) { return Language::tr(text); }
 
 QFont small_font(const QPainter& p) {
     QFont small = p.font();
@@ -345,7 +346,7 @@ void TimelineTracks::bytes(QPainter& p, const Row& place, const TimelineMap& map
     std::vector<Sample> key{{Sample::line, t.hybrid, tr("state + cache")}};
     if (compares) key.push_back({Sample::dashes, compared.twin ? t.twin : t.third, compared.twin ? tr("twin, computed") : tr("multi-head, computed")});
     name(p, place.gutter, tr("memory"), key, t);
-    ends(p, place.scale, text(bytes_text(static_cast<int64_t>(top))), "0", t);
+    ends(p, place.scale, local(bytes_text(static_cast<int64_t>(top))), "0", t);
 }
 
 void TimelineTracks::track(int index, QPainter& p, const Row& place, const TimelineMap& map, const QPalette& palette) const {
@@ -355,7 +356,7 @@ void TimelineTracks::track(int index, QPainter& p, const Row& place, const Timel
     if (index == 0) {
         times(p, place, map, t);
         p.setClipping(false);
-        const auto ms = [](double ns) { return QString::number(ns / 1e6, 'f', ns < 2e7 ? 1 : 0); };
+        const auto ms = [](double ns) { return local(fixed(ns / 1e6, ns < 2e7 ? 1 : 0)); };
         name(p, place.gutter, tr("time per token, log"),
              {{Sample::box, budget_colour(t, 0), tr("≤ %1").arg(ms(kBudgets[0]))},
               {Sample::box, budget_colour(t, kBudgets[1]), tr("≤ %1").arg(ms(kBudgets[1]))},
@@ -365,7 +366,7 @@ void TimelineTracks::track(int index, QPainter& p, const Row& place, const Timel
         const auto from = static_cast<int64_t>(std::max(0.0, map.first)), to = std::min(size_, static_cast<int64_t>(std::ceil(map.last)));
         if (const Pyramid::Summary all = time_.about(from, to); all.count > 0) {
             const auto [low, high] = log_ends(all.low, all.high);
-            ends(p, place.scale, text(duration_text(high)), text(duration_text(low)), t);
+            ends(p, place.scale, local(duration_text(high)), local(duration_text(low)), t);
         }
         return;
     }

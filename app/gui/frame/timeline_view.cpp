@@ -9,6 +9,7 @@
 
 #include "app/format.h"
 #include "app/gui/chat/chats.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -20,13 +21,13 @@ constexpr double kFewest = 12;                                     // tokens tha
 constexpr double kWidestToken = 90;                                // px: a short conversation does not fill the whole width
 
 int strip_height(int height) { return height < 90 ? 18 : 26; }
-QString number(double v) { return QString::fromStdString(short_number(v)); }
+QString number(double v) { return local(short_number(v)); }
 
 }  // namespace
 
 TimelineView::TimelineView(Session& session, QWidget* parent, const Chats* chats) : QWidget(parent), session_(session), chats_(chats), tracks_(session) {
     setObjectName("timeline-view");
-    setAccessibleName("Timeline");
+    setAccessibleName(tr("Timeline"));
     setFocusPolicy(Qt::StrongFocus);
     setMouseTracking(true);
     setAttribute(Qt::WA_OpaquePaintEvent);
@@ -102,8 +103,8 @@ std::pair<double, double> TimelineView::view() const {
 // Names to the left of the data and values to the right, as wide as their texts at this font; less where there is little room.
 TimelineTracks::Row TimelineView::row_of(int top, int height) const {
     const QFontMetrics m(font());
-    const int left = std::min(m.horizontalAdvance("time per token, log scale") + 8, width() / 5),
-              right = std::min(m.horizontalAdvance("100.0 MiB") + 8, width() / 9);
+    const int left = std::min(m.horizontalAdvance(tr("time per token, log")) + 8, width() / 5),
+              right = std::min(m.horizontalAdvance(local("100.0 MiB")) + 8, width() / 9);
     return {QRect(0, top, left, height), QRect(left, top, std::max(1, width() - left - right), height), QRect(width() - right, top, right, height)};
 }
 
@@ -167,28 +168,27 @@ QRect TimelineView::mini_map() const { return all_ ? QRect() : row_of(height() -
 QString TimelineView::describe(int64_t position) const {
     if (position < 0 || position >= session_.trace().size()) return {};
     const TokenRow& row = session_.trace().row(position);
-    QStringList parts{QString("token %1").arg(QString::fromStdString(grouped(position))), QString("“%1”").arg(shown_text(row))};
+    QStringList parts{tr("token %1").arg(local(grouped(position))), QString("“%1”").arg(shown_text(row))};
     if (row.made) {
-        if (row.nanoseconds > 0) parts << QString::fromStdString(duration_text(double(row.nanoseconds)));
-        if (!std::isnan(row.probability)) parts << QString("probability %1").arg(number(row.probability));
-        if (!std::isnan(row.entropy)) parts << QString("entropy %1 nats").arg(number(row.entropy));
+        if (row.nanoseconds > 0) parts << local(duration_text(double(row.nanoseconds)));
+        if (!std::isnan(row.probability)) parts << tr("probability %1").arg(number(row.probability));
+        if (!std::isnan(row.entropy)) parts << tr("entropy %1 nats").arg(number(row.entropy));
     } else {
-        parts << "fed, not made";
+        parts << tr("fed, not made");
     }
-    if (position < session_.rolled()) parts << "dropped from the cache";
-    if (!std::isnan(row.update_norm)) parts << QString("update %1").arg(number(row.update_norm));
-    if (!std::isnan(row.state_norm)) parts << QString("state norm %1").arg(number(row.state_norm));
+    if (position < session_.rolled()) parts << tr("dropped from the cache");
+    if (!std::isnan(row.update_norm)) parts << tr("update %1").arg(number(row.update_norm));
+    if (!std::isnan(row.state_norm)) parts << tr("state norm %1").arg(number(row.state_norm));
     if (std::isnan(row.update_norm) && std::isnan(row.state_norm)) parts << tr("grey: its readings are not kept");
     return parts.join("  ·  ");
 }
 
 void TimelineView::say_where() {
     const int64_t at = session_.current_token();
-    const QString text = tracks_.size() == 0 ? QString("No tokens yet")
-                                             : QString("%1 tokens; %2%3")
-                                                   .arg(tracks_.size())
-                                                   .arg(session_.selection().token() == Selection::kNewest ? "newest: " : "pinned: ")
-                                                   .arg(describe(at));
+    const QString text =
+        tracks_.size() == 0
+            ? tr("No tokens yet")
+            : (session_.selection().token() == Selection::kNewest ? tr("%1; newest: %2") : tr("%1; pinned: %2")).arg(tokens_text(tracks_.size()), describe(at));
     if (text == accessibleDescription()) return;
     setAccessibleDescription(text);
     if (!hasFocus()) return;  // a screen reader hears of every token otherwise
@@ -239,7 +239,7 @@ void TimelineView::render() {
         p.fillRect(rect(), t.panel);
         p.setPen(t.muted);
         p.drawText(rect().adjusted(12, 4, -12, -4), Qt::AlignCenter | Qt::TextWordWrap,
-                   "Every token will stand here, from left to right: send a message, or watch a recorded run.");
+                   tr("Every token will stand here, from left to right: send a message, or watch a recorded run."));
         return;
     }
     const TimelineMap m = map();
@@ -283,7 +283,7 @@ void TimelineView::draw_chosen(QPainter& p) const {
         p.fillRect(gone, QBrush(t.border, Qt::BDiagPattern));
         p.setPen(QPen(t.warn, 1));
         p.drawLine(QPointF(edge, 0), QPointF(edge, bottom));
-        const QString said = QString("%1 dropped from the cache").arg(QString::fromStdString(grouped(rolled)));
+        const QString said = tr("%1 dropped from the cache").arg(local(grouped(rolled)));
         if (const int wide = p.fontMetrics().horizontalAdvance(said) + 12; gone.width() > wide) {
             const QRectF box(edge - wide - 4, bottom - p.fontMetrics().height() - 8, wide, p.fontMetrics().height() + 4);
             p.fillRect(box, t.panel);
@@ -463,7 +463,8 @@ bool TimelineView::event(QEvent* event) {
             QToolTip::showText(help->globalPos(), tr("All tokens, and the part that is shown: click or drag to go there"), this);
         else if (at >= 0)
             QToolTip::showText(help->globalPos(),
-                               describe(at).replace("  ·  ", "\n") + tr("\n\nClick pins it; drag chooses a range; the wheel zooms, R to the range."), this);
+                               describe(at).replace("  ·  ", "\n") + "\n\n" + tr("Click pins it; drag chooses a range; the wheel zooms, R to the range."),
+                               this);
         else
             QToolTip::hideText();
         return true;

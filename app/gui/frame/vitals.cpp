@@ -6,6 +6,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/session/memory_model.h"
 #include "core/runs/served_run.h"
@@ -14,11 +15,11 @@
 namespace klp::gui {
 
 Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(session), machine_(new MachineLoad(session, this)) {
-    setAccessibleName("Vitals");
+    setAccessibleName(tr("Vitals"));
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(4, 0, 4, 0);
     row->setSpacing(14);
-    const auto label = [&](const char* name, const char* tip) {
+    const auto label = [&](const QString& name, const QString& tip) {
         auto* l = new Figure(this);
         l->setAccessibleName(name);
         l->setToolTip(tip);
@@ -26,24 +27,26 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
         row->addWidget(l);
         return l;
     };
-    speed_ = label("Speed", "Tokens a second while decoding, over about the last second of it");
-    context_ = label("Context", "Tokens of this conversation, of those the model can hold");
+    speed_ = label(tr("Speed"), tr("Tokens a second while decoding, over about the last second of it"));
+    context_ = label(tr("Context"), tr("Tokens of this conversation, of those the model can hold"));
     fullness_ = new QProgressBar(this);
-    fullness_->setAccessibleName("Context used");
+    fullness_->setAccessibleName(tr("Context used"));
     fullness_->setFixedSize(64, 8);
     fullness_->setTextVisible(false);
     row->addWidget(fullness_);
-    state_ = label("State", "KDA states and convolution tails: the same however long the conversation");
-    cache_ = label("Cache", "MLA latents: grows with every token, in pages of 256");
-    baseline_ = label("Baseline",
-                      "What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
-                      "Which of them is shown is chosen at Compare in the run bar");
-    process_ = label("Process memory",
-                     "Memory of this program, and of files that it reads where they lie (weights): the system takes those pages back when others need them");
-    load_ = label("Load", "");
+    state_ = label(tr("State"), tr("KDA states and convolution tails: the same however long the conversation"));
+    cache_ = label(tr("Cache"), tr("MLA latents: grows with every token, in pages of 256"));
+    baseline_ =
+        label(tr("Baseline"),
+              tr("What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
+                 "Which of them is shown is chosen at Compare in the run bar"));
+    process_ =
+        label(tr("Process memory"),
+              tr("Memory of this program, and of files that it reads where they lie (weights): the system takes those pages back when others need them"));
+    load_ = label(tr("Load"), "");
     row->addStretch(1);
-    telemetry_ =
-        label("Telemetry", "What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out");
+    telemetry_ = label(tr("Telemetry"),
+                       tr("What watching took of the last answer's decoding time; and readings that came faster than they could be drawn and were left out"));
     connect(&session_, &Session::drained, this, [this] {
         if (!timer_.isActive()) timer_.start(100);
     });
@@ -73,61 +76,61 @@ void Vitals::resizeEvent(QResizeEvent* event) {
 void Vitals::refresh() {
     const RunCard* card = session_.card();
     const MemoryUse use = session_.memory();
-    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
-    speed_->setText(std::isnan(session_.tokens_per_second()) ? QStringLiteral("– tokens/s") : text(short_number(session_.tokens_per_second()) + " tokens/s"));
+    speed_->setText(tr("%1 tokens/s").arg(std::isnan(session_.tokens_per_second()) ? "–" : local(short_number(session_.tokens_per_second()))));
     const int64_t n = session_.trace().size(), room = card ? card->context : 0, rolled = std::min(session_.rolled(), n);
-    context_->setText(card && room == 0 ? text(plural(n, "token"))
-                      : card            ? text(grouped(n - rolled) + " / " + grouped(room) + (rolled > 0 ? " + " + grouped(rolled) + " dropped" : ""))
-                                        : QStringLiteral("– / –"));
-    context_->setToolTip(rolled > 0 ? text("Of " + plural(n, "token") + " the cache holds the newest " + grouped(n - rolled) + "; " + grouped(rolled) +
-                                           " were dropped from it. The KDA states have seen all of them")
-                                    : QStringLiteral("Tokens of this conversation, of those the model can hold"));
+    context_->setText(card && room == 0 ? tokens_text(n)
+                      : !card           ? QStringLiteral("– / –")
+                      : rolled > 0      ? tr("%1 / %2 + %3 dropped").arg(local(grouped(n - rolled)), local(grouped(room)), local(grouped(rolled)))
+                                        : local(grouped(n - rolled) + " / " + grouped(room)));
+    context_->setToolTip(rolled > 0 ? tr("Of %1 the cache holds the newest %2; %3 were dropped from it. The KDA states have seen all of them")
+                                          .arg(tokens_text(n), local(grouped(n - rolled)), local(grouped(rolled)))
+                                    : tr("Tokens of this conversation, of those the model can hold"));
     fullness_->setRange(0, 1000);
     fullness_->setValue(room > 0 ? static_cast<int>(1000 * (n - rolled) / room) : 0);
-    state_->setText(text("state " + bytes_text(use.state + use.conv)));
-    cache_->setText(text("cache " + bytes_text(use.cache)));
-    std::string baseline;
+    state_->setText(tr("state %1").arg(local(bytes_text(use.state + use.conv))));
+    cache_->setText(tr("cache %1").arg(local(bytes_text(use.cache))));
+    QStringList baseline;
     if (card && (!served_card(card) || served_card(card)->shape_known)) {
         const MemoryModel model = memory_model(card->config, card->cache_value_bytes);
-        if (session_.baseline().twin) baseline = "twin " + bytes_text(model.twin.at(in_pages(n)));
-        if (session_.baseline().multi_head) baseline += (baseline.empty() ? "" : "   ") + ("multi-head " + bytes_text(model.multi_head.at(in_pages(n))));
+        if (session_.baseline().twin) baseline << tr("twin %1").arg(local(bytes_text(model.twin.at(in_pages(n)))));
+        if (session_.baseline().multi_head) baseline << tr("multi-head %1").arg(local(bytes_text(model.multi_head.at(in_pages(n)))));
     }
-    baseline_->setText(text(baseline));
+    baseline_->setText(baseline.join("   "));
     const ProcessMemory memory = process_memory();
-    process_->setText(text("RAM " + bytes_text(memory.own) + " + " + bytes_text(memory.mapped) + " of files"));
-    std::string telemetry;
-    if (!std::isnan(session_.telemetry_share())) telemetry = "telemetry " + percent_text(session_.telemetry_share());
-    if (session_.dropped() > 0) telemetry += (telemetry.empty() ? "" : ", ") + grouped(session_.dropped()) + " readings dropped";
-    telemetry_->setText(text(telemetry));
+    process_->setText(tr("RAM %1 + %2 of files").arg(local(bytes_text(memory.own)), local(bytes_text(memory.mapped))));
+    QStringList telemetry;
+    if (!std::isnan(session_.telemetry_share())) telemetry << tr("telemetry %1").arg(local(percent_text(session_.telemetry_share())));
+    if (session_.dropped() > 0) telemetry << Language::tr("%Ln reading(s) dropped", nullptr, session_.dropped());
+    telemetry_->setText(telemetry.join(", "));
     timer_.setInterval(session_.busy() ? 100 : 1000);
     fit();
 }
 
 void Vitals::refresh_load() {
-    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     const LoadSample& now = machine_->now();
     if (const ServedCard* served = served_card(session_.card())) {
         const std::lock_guard lock(served->status->mutex);
         const ServedLoad& load = served->status->load;
-        std::string line;
-        if (load.running) line = "server " + short_number(*load.running) + " running" + (load.waiting ? ", " + short_number(*load.waiting) + " waiting" : "");
-        if (load.cache_share) line += (line.empty() ? "server's cache " : ", cache ") + percent_text(*load.cache_share);
-        if (load.state_bytes && load.cache_bytes) line += ", holds " + bytes_text(std::llround(*load.state_bytes + *load.cache_bytes));
-        load_->setText(text(line));
+        QStringList line;
+        if (load.running) line << tr("server: %1 running").arg(local(short_number(*load.running)));
+        if (load.running && load.waiting) line << tr("%1 waiting").arg(local(short_number(*load.waiting)));
+        if (load.cache_share) line << tr(line.empty() ? QT_TR_NOOP("server's cache %1") : QT_TR_NOOP("cache %1")).arg(local(percent_text(*load.cache_share)));
+        if (load.state_bytes && load.cache_bytes) line << tr("holds %1").arg(local(bytes_text(std::llround(*load.state_bytes + *load.cache_bytes))));
+        load_->setText(line.join(", "));
         load_->setToolTip(tr("What the server's own figures (/metrics) say: all requests, not this conversation alone"));
     } else if (now.gpu) {
         const DeviceLoad& gpu = *now.gpu;
-        std::string line = "GPU " + (gpu.busy < 0 ? "n/a" : percent_text(gpu.busy));
-        if (gpu.memory_used >= 0) line += "   " + bytes_text(gpu.memory_used) + " of " + bytes_text(gpu.memory_total);
-        std::string more = "The GPU, as its driver says: time in kernels over the last moments, memory of all programs";
-        if (gpu.clock_mhz >= 0) more += "\n" + grouped(static_cast<int64_t>(gpu.clock_mhz)) + " MHz";
-        if (gpu.watts >= 0) more += "\n" + fixed(gpu.watts, 0) + " W";
-        if (gpu.celsius >= 0) more += "\n" + fixed(gpu.celsius, 0) + " °C";
-        load_->setText(text(line));
-        load_->setToolTip(text(more));
+        QStringList line{tr("GPU %1").arg(gpu.busy < 0 ? tr("n/a") : local(percent_text(gpu.busy)))};
+        if (gpu.memory_used >= 0) line << tr("%1 of %2").arg(local(bytes_text(gpu.memory_used)), local(bytes_text(gpu.memory_total)));
+        QStringList more{tr("The GPU, as its driver says: time in kernels over the last moments, memory of all programs")};
+        if (gpu.clock_mhz >= 0) more << tr("%1 MHz").arg(local(grouped(static_cast<int64_t>(gpu.clock_mhz))));
+        if (gpu.watts >= 0) more << tr("%1 W").arg(local(fixed(gpu.watts, 0)));
+        if (gpu.celsius >= 0) more << tr("%1 °C").arg(local(fixed(gpu.celsius, 0)));
+        load_->setText(line.join("   "));
+        load_->setToolTip(more.join('\n'));
     } else if (!std::isnan(now.own)) {
-        load_->setToolTip(QStringLiteral("CPU time of this program over the last second, of all cores"));
-        load_->setText(text("CPU " + percent_text(now.own)));
+        load_->setToolTip(tr("CPU time of this program over the last second, of all cores"));
+        load_->setText(tr("CPU %1").arg(local(percent_text(now.own))));
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/token_text.h"
@@ -23,8 +24,8 @@ namespace klp::gui {
 
 namespace {
 
-QString text_of(int64_t n) { return QString::fromStdString(grouped(n)); }
-QString number(float w) { return QString::number(double(w), 'f', std::abs(w) < 0.01f ? 4 : 3).replace('-', "−"); }
+QString text_of(int64_t n) { return local(grouped(n)); }
+QString number(float w) { return local(fixed(double(w), std::abs(w) < 0.01f ? 4 : 3)).replace('-', "−"); }
 
 class AttentionPanel final : public Panel {
 public:
@@ -47,13 +48,13 @@ public:
         for (size_t k = 0; k < 2; ++k) {
             Kind& kind = kinds_[k];
             kind.implicit = k == 1;
-            const QString name = k ? "State (KDA)" : "Cache (MLA)";
-            kind.name = new QLabel(k ? "State" : "Cache", this);
+            const QString name = k ? tr("State (KDA)") : tr("Cache (MLA)");
+            kind.name = new QLabel(k ? tr("State") : tr("Cache"), this);
             kind.name->setToolTip(name);
             kind.layer = new QComboBox(this);
-            kind.layer->setAccessibleName(name + ", layer");
+            kind.layer->setAccessibleName(tr("%1, layer").arg(name));
             kind.head = new QComboBox(this);
-            kind.head->setAccessibleName(name + ", head");
+            kind.head->setAccessibleName(tr("%1, head").arg(name));
             controls()->addWidget(kind.name);
             controls()->addWidget(kind.layer);
             controls()->addWidget(kind.head);
@@ -66,7 +67,7 @@ public:
             kind.caption->setForegroundRole(QPalette::PlaceholderText);
             kind.caption->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
             kind.bars = new WeightBars(kind.reads, session, picture_);
-            kind.bars->setAccessibleName(name + ", weight of each token");
+            kind.bars->setAccessibleName(tr("%1, weight of each token").arg(name));
             kind.bars->hovered = hovered, kind.bars->clicked = clicked, kind.bars->describe = describe;
             kind.jump = new QToolButton(picture_);
             kind.jump->setAutoRaise(true);
@@ -86,9 +87,9 @@ public:
         }
         controls()->addStretch(1);
         words_ = new QComboBox(this);
-        words_->setAccessibleName("Below the strips");
-        words_->setToolTip("The words, coloured by the weights of one memory or of each; or all heads of both layers");
-        words_->addItems({"words by both", "words by cache", "words by state", "all heads"});
+        words_->setAccessibleName(tr("Below the strips"));
+        words_->setToolTip(tr("The words, coloured by the weights of one memory or of each; or all heads of both layers"));
+        words_->addItems({tr("words by both"), tr("words by cache"), tr("words by state"), tr("all heads")});
         controls()->addWidget(words_);
         connect(words_, &QComboBox::activated, this, [this] { drawn_ = false, refresh_soon(); });
 
@@ -98,7 +99,8 @@ public:
         texts->setSpacing(6);
         for (Kind& kind : kinds_) {
             kind.text = new TokenText(session, texts_);
-            kind.text->setAccessibleName(QString("The words of the context, coloured by %1").arg(kind.implicit ? "the state" : "the cache"));
+            kind.text->setAccessibleName(kind.implicit ? tr("The words of the context, coloured by the state")
+                                                       : tr("The words of the context, coloured by the cache"));
             kind.text->hovered = hovered, kind.text->clicked = clicked, kind.text->describe = describe;
             texts->addWidget(kind.text);
         }
@@ -110,11 +112,11 @@ public:
         }
         column->addWidget(texts_, 5);
         heads_ = new HeatMap(picture_);
-        heads_->setAccessibleName("All heads by token");
+        heads_->setAccessibleName(tr("All heads by token"));
         heads_->describe = [this](int row, int p, float) {
             const auto [kind, head] = head_at(row);
             const Reads reads{kind->heads[static_cast<size_t>(head)], kind->reads.bound};
-            return QString("%1 · token %2, %3: %4").arg(reads.what(), text_of(p), quoted(p), reads.has(p) ? number(reads.weight(p)) : "n/a (not looked at)");
+            return tr("%1 · token %2, %3: %4").arg(reads.what(), text_of(p), quoted(p), reads.has(p) ? number(reads.weight(p)) : tr("n/a (not looked at)"));
         };
         connect(heads_, &HeatMap::hovered, this, [hovered](int, int p) { hovered(p); });
         connect(heads_, &HeatMap::clicked, this, [this](int row, int) {
@@ -192,8 +194,7 @@ protected:
         QString text = words::of(quoted(any.picture.position), read(kinds_[0]), read(kinds_[1]));
         if (!session.looks_back()) return text;
         if (session.phase().phase == Phase::probing)
-            text += " " +
-                    tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), QString::fromStdString(plural(session.phase().total, "token")));
+            text += " " + tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), tokens_text(session.phase().total));
         else if (session.busy())
             text += " " + tr("The next picture comes when the model rests.");
         return text;
@@ -284,14 +285,14 @@ private:
             kind.layer->clear(), kind.head->clear();
             const auto& layers = session.trace().shape().layers(kind.implicit ? Site::beta : Site::log_sum_exp);
             if (card)
-                for (int l : layers) kind.layer->addItem(QString("layer %1").arg(l), l);
+                for (int l : layers) kind.layer->addItem(tr("layer %1").arg(l), l);
             const int heads = !card ? 0 : kind.implicit ? card->config.kda_heads : card->config.num_attention_heads;
-            for (int h = 0; h < heads && !layers.empty(); ++h) kind.head->addItem(QString("head %1").arg(h));
+            for (int h = 0; h < heads && !layers.empty(); ++h) kind.head->addItem(tr("head %1").arg(h));
             kind.reads.bound = kind.implicit && card && card->config.kda_key_dim > 0 ? 1 / std::sqrt(static_cast<float>(card->config.kda_key_dim)) : 1;
             for (QWidget* w : {static_cast<QWidget*>(kind.name), static_cast<QWidget*>(kind.layer), static_cast<QWidget*>(kind.head)})
                 w->setVisible(kind.layer->count() > 0);
             kind.layer->setEnabled(session.looks_back());
-            kind.layer->setToolTip(session.looks_back() || !card ? "" : "A recording has the layers that were looked at when it was made");
+            kind.layer->setToolTip(session.looks_back() || !card ? "" : tr("A recording has the layers that were looked at when it was made"));
         }
     }
     // A recording has the heads that were looked at when it was made.
@@ -350,14 +351,15 @@ private:
     }
 
     QString why_empty() const {
-        if (!session.card()) return "Load a model and ask it something: this lens shows which of the past tokens a head reads.";
+        if (!session.card()) return tr("Load a model and ask it something: this lens shows which of the past tokens a head reads.");
         if (!kinds_[0].heads.empty() || !kinds_[1].heads.empty()) return {};
-        if (!session.looks_back()) return "This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.";
-        if (session.trace().size() == 0) return "Ask something: this lens shows which of the past tokens a head reads.";
+        if (!session.looks_back())
+            return tr("This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.");
+        if (session.trace().size() == 0) return tr("Ask something: this lens shows which of the past tokens a head reads.");
         if (session.phase().phase == Phase::probing)
-            return QString("Feeding the past again to look at it: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
-        if (given_up_) return "Stopped. Choose a token or a head to look at.";
-        return session.busy() ? "Shown when the model rests: a look at the past costs feeding it again." : "Looking…";
+            return tr("Feeding the past again to look at it: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
+        if (given_up_) return tr("Stopped. Choose a token or a head to look at.");
+        return session.busy() ? tr("Shown when the model rests: a look at the past costs feeding it again.") : tr("Looking…");
     }
     // Both memories' pictures are of one token.
     bool together() const {
@@ -377,25 +379,25 @@ private:
             kind.bars->set_tokens(tokens());
             kind.strongest = -1;
             if (!reads.shown()) {
-                kind.caption->setText(kind.name->text() + (session.looks_back() ? ": …" : ": not in this recording"));
+                kind.caption->setText((session.looks_back() ? QString("%1: …") : tr("%1: not in this recording")).arg(kind.name->text()));
                 continue;
             }
             int64_t& strongest = kind.strongest = reads.picture.first;
             for (int64_t p = strongest; p <= reads.last(); ++p)
                 if (std::abs(reads.weight(p)) > std::abs(reads.weight(strongest))) strongest = p;
             kind.jump->setText(tr("Show %1").arg(quoted(strongest)));
-            QString text = QString("%1: most from %3 (%4), half of all from the last %2")
-                               .arg(kind.implicit ? "State" : "Cache", QString::fromStdString(plural(reads.half_reach(), "token")), quoted(strongest),
-                                    number(reads.weight(strongest)));
-            if (reads.picture.first > 0 && reads.picture.implicit)
-                text += QString(", before token %1: %2 of the output")
-                            .arg(text_of(reads.picture.first), QString::fromStdString(percent_text(reads.picture.before)));
-            kind.caption->setText(text);
+            const bool begins_late = reads.picture.first > 0 && reads.picture.implicit;
+            const QString of = kind.name->text(), half = tokens_text(reads.half_reach()), most = number(reads.weight(strongest));
+            kind.caption->setText(begins_late
+                                      ? tr("%1: most from %3 (%4), half of all from the last %2, before token %5: %6 of the output")
+                                            .arg(of, half, quoted(strongest), most, text_of(reads.picture.first), local(percent_text(reads.picture.before)))
+                                      : tr("%1: most from %3 (%4), half of all from the last %2").arg(of, half, quoted(strongest), most));
             kind.caption->setToolTip(
-                kind.implicit ? "o = Σ w v + what came before: the delta rule unrolled.<br>Bars: w, what this token still adds. Outlines: what it would add if "
-                                "no later token had overwritten anything.<br>"
-                                "Negative: it is taken away. Scale: root, to K<sup>−½</sup>, the most there can be. Read from a replay of these tokens."
-                              : "Softmax weights over the cache; they sum to 1. Scale: root, to 1. Read from a replay of this token.");
+                kind.implicit
+                    ? tr("o = Σ w v + what came before: the delta rule unrolled.<br>Bars: w, what this token still adds. Outlines: what it would add if "
+                         "no later token had overwritten anything.<br>"
+                         "Negative: it is taken away. Scale: root, to K<sup>−½</sup>, the most there can be. Read from a replay of these tokens.")
+                    : tr("Softmax weights over the cache; they sum to 1. Scale: root, to 1. Read from a replay of this token."));
         }
         const TokenText::Parts words = parts();
         for (Kind& kind : kinds_) kind.text->show(kind.reads, words);
@@ -414,14 +416,14 @@ private:
         heads_->set_values(rows, static_cast<int>(n), std::move(places));
         heads_->set_groups({static_cast<int>(kinds_[0].heads.size())});
         HeatScale scale{.kind = HeatScale::Kind::diverging, .high = 1};
-        scale.ticks = {{-1.f, "−most"}, {-0.5f, "−¼"}, {0.f, "0"}, {0.5f, "¼"}, {1.f, "most"}};
+        scale.ticks = {{-1.f, tr("−most")}, {-0.5f, "−¼"}, {0.f, "0"}, {0.5f, "¼"}, {1.f, tr("most")}};
         heads_->set_scale(std::move(scale));
         heads_->set_labels(
             [this](int row) {
                 const auto [kind, head] = head_at(row);
-                return QString("%1%2 %3").arg(head == kind->head->currentIndex() ? "▸ " : "", kind->implicit ? "state" : "cache").arg(head);
+                return QString("%1%2 %3").arg(head == kind->head->currentIndex() ? "▸ " : "", kind->implicit ? tr("state") : tr("cache")).arg(head);
             },
-            [](int p) { return QString::number(p); }, {}, "token");
+            [](int p) { return QString::number(p); }, {}, tr("token"));
     }
     std::pair<const Kind*, int> head_at(int row) const {
         const int caches = static_cast<int>(kinds_[0].heads.size());
@@ -452,20 +454,20 @@ private:
     }
     QString sentence(int64_t p) const {
         if (p < 0) return {};
-        QString text = QString("Token %1, %2").arg(text_of(p), quoted(p));
+        QString text = tr("Token %1, %2").arg(text_of(p), quoted(p));
         const Reads &cache = kinds_[0].reads, &state = kinds_[1].reads;
-        if (cache.has(p)) text += QString(" · cache %1").arg(number(cache.weight(p)));
+        if (cache.has(p)) text += " · " + tr("cache %1").arg(number(cache.weight(p)));
         if (state.has(p)) {
-            text += QString(" · state %1").arg(number(state.weight(p)));
-            if (const float d = state.decay_only(p); !std::isnan(d)) text += QString(" (%1 had nothing overwritten it)").arg(number(d));
+            text += " · " + tr("state %1").arg(number(state.weight(p)));
+            if (const float d = state.decay_only(p); !std::isnan(d)) text += " " + tr("(%1 had nothing overwritten it)").arg(number(d));
         } else if (state.shown()) {
-            text += " · state: before the window";
+            text += " · " + tr("state: before the window");
         }
         return text;
     }
     void point() {
         const int64_t p = session.selection().hovered();
-        detail_->setText(p >= 0 && p < tokens() ? sentence(p) : "Point at a token for its weights; click to look from there.");
+        detail_->setText(p >= 0 && p < tokens() ? sentence(p) : tr("Point at a token for its weights; click to look from there."));
         for (Kind& kind : kinds_) kind.bars->update();
         for (Kind& kind : kinds_) kind.text->viewport()->update();
     }

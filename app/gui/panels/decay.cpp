@@ -14,6 +14,7 @@
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/panels/fed_decay.h"
 #include "app/gui/panels/half_life_plot.h"
@@ -111,7 +112,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
       view_(new QComboBox(this)),
       gate_(new QComboBox(this)),
       below_(new QComboBox(body())),
-      picker_(new HeadPicker(session, "Decay", this)),
+      picker_(new HeadPicker(session, tr("Decay"), this)),
       map_(new HeatMap(body())),
       line_(new Figure(body(), false, 3)),
       form_(new QLabel(body())),
@@ -120,10 +121,10 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
       left_(new LineChart(plots_)) {
     view_->addItems({tr("Layer × channel, longest of heads"), tr("Layer × channel, one head"), tr("Head × channel"), tr("Last 512 tokens, one head")});
     view_->setCurrentIndex(layers);
-    view_->setAccessibleName("Decay, view");
+    view_->setAccessibleName(tr("Decay, view"));
     view_->setToolTip(tr("Rows × columns of the map. Longest of heads: of a layer's heads the one that keeps this channel longest."));
-    gate_->addItems({tr("Half-life of the token"), "α", "log decay g", tr("Half-life over what was fed")});
-    gate_->setAccessibleName("Decay, value");
+    gate_->addItems({tr("Half-life of the token"), "α", tr("log decay g"), tr("Half-life over what was fed")});
+    gate_->setAccessibleName(tr("Decay, value"));
     gate_->setToolTip(tr(
         "Half-life of the token: ln 2 / −g, in tokens, as if this token's gate came again and again. α = e<sup>g</sup>: what is left of a channel after one "
         "token. g: log decay, in nats a token. Over what was fed: −n / log<sub>2</sub> ∏ α of all n tokens until this one. All scales are fixed. Source: the "
@@ -141,7 +142,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
     below_->addItems({tr("How many channels have which half-life"), tr("What decay alone leaves of the pinned token")});
-    below_->setAccessibleName("Decay, plot");
+    below_->setAccessibleName(tr("Decay, plot"));
     below_->setToolTip(
         tr("How many channels: at the token shown. What decay alone leaves: the product of α over the tokens after the pinned one, for one head. What later "
            "tokens overwrite is not in it: the lens Attention counts both."));
@@ -156,7 +157,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     plots_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
     layout->addWidget(plots_, 1);
 
-    map_->setAccessibleName("Decay map");
+    map_->setAccessibleName(tr("Decay map"));
     map_->describe = [this](int row, int column, float) {
         if (this->session.trace().shape().size() == 0) return QString();
         return said(place(row, column)).replace('\n', ", ").simplified();
@@ -179,9 +180,9 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
         plot_line_.clear();
         if (!std::isnan(x) && points.size() > 1) {
             const auto& p = points[static_cast<size_t>(std::clamp<int64_t>(std::llround(x) - points[0].position, 0, static_cast<int64_t>(points.size()) - 1))];
-            const auto share = [](float v) { return QString::fromStdString(percent_text(double(v))); };
-            plot_line_ = QString("%1, %2 later: %3\nleft: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)")
-                             .arg(token_name(this->session, points[0].position), QString::fromStdString(plural(p.position - points[0].position, "token")),
+            const auto share = [](float v) { return local(percent_text(double(v))); };
+            plot_line_ = tr("%1, %2 later: %3\nleft: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)")
+                             .arg(token_name(this->session, points[0].position), tokens_text(p.position - points[0].position),
                                   token_name(this->session, p.position), share(p.mean), share(p.slowest), share(p.chosen))
                              .arg(this->session.selection().channel());
         }
@@ -223,17 +224,18 @@ void DecayPanel::begin() {
     const TraceShape& shape = session.trace().shape();
     if (!view_chosen_) view_->setCurrentIndex(shape.layers(Site::log_decay).size() * static_cast<size_t>(shape.kda_heads) <= 48 ? heads : layers);
     const GateForm form = gate_form(card_->config);
-    form_->setText("Gate: " + form.name);
-    form_->setToolTip(form.formula + "<br>From config.json" + (card_->config.gate_lower_bound == 0 ? "." : ": linear_attn_config, gate_lower_bound."));
+    form_->setText(tr("Gate: %1").arg(form.name));
+    form_->setToolTip(form.formula + "<br>" +
+                      tr("From config.json: %1").arg(card_->config.gate_lower_bound == 0 ? "linear_attn_config" : "linear_attn_config, gate_lower_bound"));
 }
 
 QString DecayPanel::why_nothing() const {
-    if (!session.card()) return "Load a model, and this map shows how fast each channel of its memory forgets.";
-    if (session.trace().shape().layers(Site::log_decay).empty()) return "This model has no KDA layers: nothing in it decays.";
+    if (!session.card()) return tr("Load a model, and this map shows how fast each channel of its memory forgets.");
+    if (session.trace().shape().layers(Site::log_decay).empty()) return tr("This model has no KDA layers: nothing in it decays.");
     const int64_t token = session.current_token();
-    if (token < 0 && !session.live()) return "Play the recording: each token brings a new set of gates.";
-    if (token < 0) return "Send a message: each token brings a new set of gates.";
-    if (!session.live()) return QString("This recording holds no gates of %1.").arg(token_name(session, token));
+    if (token < 0 && !session.live()) return tr("Play the recording: each token brings a new set of gates.");
+    if (token < 0) return tr("Send a message: each token brings a new set of gates.");
+    if (!session.live()) return tr("This recording holds no gates of %1.").arg(token_name(session, token));
     return session.why_missing(tr("The gates of %1").arg(token_name(session, token)));
 }
 
@@ -316,7 +318,7 @@ QString DecayPanel::in_words() const {
     if (over_range()) {
         HalfLifeCounts all;
         all.add(mean_);
-        return tr("Over them the median half-life of %1 is %2 tokens.").arg(QString::fromStdString(plural(all.total, "channel")), half_life_text(all.median()));
+        return tr("Over them the median half-life of %1 is %2 tokens.").arg(Language::tr("%Ln channel(s)", nullptr, all.total), half_life_text(all.median()));
     }
     const auto& kda = shape.layers(Site::log_decay);
     const auto in_layer = static_cast<size_t>(shape.width(Site::log_decay));
@@ -369,15 +371,14 @@ QString DecayPanel::said(const Place& at) const {
     const float g = log_decay(at), tokens = half_life(g);
     const QString head = at.head < 0 ? tr("longest") : QString::number(at.head);
     const float over = over_range() ? kUnknown : fed(at);
-    const QString fed_line = std::isnan(over) ? QString()
-                                              : '\n' + tr("over the %1 fed: half-life %2 tokens (%3)")
-                                                           .arg(QString::fromStdString(plural(fed_.tokens(), "token")), half_life_text(over), band_of(over));
-    return QString("layer %1 · head %2 · channel %3 · %4\nhalf-life %5 tokens %6 α %7  g %8")
+    const QString fed_line = std::isnan(over)
+                                 ? QString()
+                                 : '\n' + tr("over the %1 fed: half-life %2 tokens (%3)").arg(tokens_text(fed_.tokens()), half_life_text(over), band_of(over));
+    return tr("layer %1 · head %2 · channel %3 · %4\nhalf-life %5 tokens %6 α %7  g %8")
                .arg(at.layer, 2)
                .arg(head, at.head < 0 ? 4 : 2)
                .arg(at.channel, 3)
-               .arg(over_range() && at.token == token_ ? tr("mean of the %1 chosen").arg(QString::fromStdString(plural(over_.tokens(), "token")))
-                                                       : token_name(session, at.token))
+               .arg(over_range() && at.token == token_ ? tr("mean of the %1 chosen").arg(tokens_text(over_.tokens())) : token_name(session, at.token))
                .arg(half_life_text(tokens), 8)
                .arg(std::isnan(g) ? QString() : '(' + band_of(tokens) + ')', -12)
                .arg(alpha_text(g), 9)
@@ -443,15 +444,15 @@ void DecayPanel::show_counts(std::span<const float> gates) {
     HalfLifeCounts all, one;
     all.add(gates);
     one.add(gates.subspan(index(at_.layer, at_.head, 0), static_cast<size_t>(session.trace().shape().key_dim)));
-    const QString when = over_range()          ? tr("over the %1 chosen").arg(QString::fromStdString(plural(over_.tokens(), "token")))
-                         : gate() == Gate::fed ? tr("over %1").arg(QString::fromStdString(plural(fed_.tokens(), "token")))
+    const QString when = over_range()          ? tr("over the %1 chosen").arg(tokens_text(over_.tokens()))
+                         : gate() == Gate::fed ? tr("over %1").arg(tokens_text(fed_.tokens()))
                                                : tr("at %1").arg(token_name(session, token_));
     plot_->set_counts(all, one,
                       tr("%1 %2, median %3 tokens; line: layer %4, head %5")
-                          .arg(QString::fromStdString(plural(all.total, "channel")), when, half_life_text(all.median()))
+                          .arg(Language::tr("%Ln channel(s)", nullptr, all.total), when, half_life_text(all.median()))
                           .arg(at_.layer)
                           .arg(at_.head),
-                      QString("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
+                      tr("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
 }
 
 void DecayPanel::show_retention() {
@@ -471,16 +472,16 @@ void DecayPanel::show_retention() {
     }
     const int64_t wide = stepped(static_cast<int64_t>(points.size()));
     const auto first = static_cast<double>(points[0].position);
-    left_->set_axes({"token", false, first, first + static_cast<double>(wide)}, {tr("left by decay alone"), false, 0, 1});
+    left_->set_axes({tr("token"), false, first, first + static_cast<double>(wide)}, {tr("left by decay alone"), false, 0, 1});
     const auto line = [&](int index, const QString& name, const QColor& colour, float Retention::Point::*value, bool dashed) {
         QList<QPointF> all;
         all.reserve(static_cast<qsizetype>(points.size()));
         for (const auto& p : points) all.append({static_cast<double>(p.position), double(p.*value)});
         left_->set_series(index, name, colour, thinned(all), dashed);
     };
-    line(0, QString("layer %1, head %2, mean of channels").arg(at_.layer).arg(at_.head), theme().hybrid, &Retention::Point::mean, false);
-    line(1, "slowest tenth", theme().series[3], &Retention::Point::slowest, false);
-    line(2, QString("channel %1").arg(channel), theme().accent, &Retention::Point::chosen, true);
+    line(0, tr("layer %1, head %2, mean of channels").arg(at_.layer).arg(at_.head), theme().hybrid, &Retention::Point::mean, false);
+    line(1, tr("slowest tenth"), theme().series[3], &Retention::Point::slowest, false);
+    line(2, tr("channel %1").arg(channel), theme().accent, &Retention::Point::chosen, true);
 }
 
 // `gates`: log decay of all channels, as they lie in a row of readings.
@@ -503,7 +504,7 @@ void DecayPanel::show_map(std::span<const float> gates) {
             const QString layer = QString::number(kda[static_cast<size_t>(row / heads_of)]);
             return few ? QString("%1 · %2").arg(layer).arg(row % heads_of) : row % heads_of == heads_of / 2 ? layer : QString();
         };
-        if (relabels("heads")) map_->set_labels(label, number, few ? "layer · head" : QString("layer, each of %1 heads").arg(heads_of), "channel");
+        if (relabels("heads")) map_->set_labels(label, number, few ? tr("layer · head") : tr("layer, each of %1 heads").arg(heads_of), tr("channel"));
         map_->set_groups(std::move(groups));
         map_->set_values(static_cast<int>(kda.size()) * heads_of, channels, std::move(values));
         return map_->set_chosen(chosen_layer * heads_of + at_.head, channel);
@@ -516,7 +517,7 @@ void DecayPanel::show_map(std::span<const float> gates) {
         }
     }
     if (relabels(QString("%1 %2").arg(view()).arg(at_.head)))
-        map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, "layer",
+        map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, tr("layer"),
                          view() == layers ? tr("channel of head %1").arg(at_.head) : tr("channel, of the head of %1 that keeps it longest").arg(heads_of));
     map_->set_groups({});
     map_->set_values(static_cast<int>(kda.size()), channels, std::move(values));
@@ -547,10 +548,8 @@ void DecayPanel::show_waterfall() {
     const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
     if (relabels(QString("waterfall %1 %2 %3 %4 %5").arg(at_.layer).arg(at_.head).arg(columns_).arg(first).arg((end - 1) / step)))
         map_->set_labels([](int i) { return QString::number(i); },
-                         [first = first, step, end = end](int i) {
-                             return (first + i) % step == 0 && first + i < end ? QString::fromStdString(grouped(first + i)) : QString();
-                         },
-                         "channel", QString("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
+                         [first = first, step, end = end](int i) { return (first + i) % step == 0 && first + i < end ? local(grouped(first + i)) : QString(); },
+                         tr("channel"), tr("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
     map_->set_groups({});
     map_->set_values(channels, columns_, std::move(values));
     const bool inside = token_ >= first && token_ < end;
@@ -566,7 +565,8 @@ TableData DecayPanel::table() const {
         for (int column = 0; column < columns; ++column) {
             const Place at = place(row, column);
             const float g = log_decay(at);
-            std::vector<QVariant> cells{qlonglong{at.token}, at.layer, at.head < 0 ? QVariant(tr("longest")) : QVariant(at.head), at.channel};
+            std::vector<QVariant> cells{qlonglong{at.token}, at.layer, at.head < 0 ? QVariant(QByteArray(QT_TR_NOOP("longest"))) : QVariant(at.head),
+                                        at.channel};
             for (double v : {double(g), std::exp(double(g)), double(half_life(g)), double(fed(at))}) cells.push_back(v);
             data.rows.push_back(std::move(cells));
         }

@@ -8,6 +8,7 @@
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/expert_load.h"
@@ -19,7 +20,7 @@ namespace klp::gui {
 
 namespace {
 
-QString times(float load) { return std::isnan(load) ? QStringLiteral("n/a") : text_of(fixed(load, 2)) + "×"; }
+QString times(float load) { return std::isnan(load) ? Language::tr("n/a") : local(fixed(load, 2)) + "×"; }
 
 class ExpertsPanel final : public Panel {
 public:
@@ -27,9 +28,9 @@ public:
         ask_ = new QLabel(tr("load over the last"), this);
         controls()->addWidget(ask_);
         window_ = new QComboBox(this);
-        window_->setAccessibleName("Tokens that are counted");
-        for (int n : {32, 128, 512}) window_->addItem(QString("%1 tokens").arg(n), n);
-        window_->addItem(text_of("all kept (at most " + grouped(ExpertLoad::kKept) + ")"), qlonglong(ExpertLoad::kKept));
+        window_->setAccessibleName(tr("Tokens that are counted"));
+        for (int n : {32, 128, 512}) window_->addItem(tokens_text(n), n);
+        window_->addItem(tr("all kept (at most %1)").arg(local(grouped(ExpertLoad::kKept))), qlonglong(ExpertLoad::kKept));
         window_->setCurrentIndex(1);
         ask_->setBuddy(window_);
         connect(window_, &QComboBox::activated, this, [this] { refresh_soon(); });
@@ -39,19 +40,26 @@ public:
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
         map_ = new HeatMap(body());
-        map_->setAccessibleName("Load by layer and expert, in units of an even share");
-        map_->set_scale(
-            {HeatScale::Kind::sequential, 0, 4, false, "× even share", {{0.f, "0"}, {1.f, "1 = even"}, {2.f, "2"}, {3.f, "3"}, {4.f, "4 or more"}}, {}});
+        map_->setAccessibleName(tr("Load by layer and expert, in units of an even share"));
+        map_->set_scale({HeatScale::Kind::sequential,
+                         0,
+                         4,
+                         false,
+                         tr("× even share"),
+                         {{0.f, "0"}, {1.f, tr("1 = even")}, {2.f, "2"}, {3.f, "3"}, {4.f, tr("4 or more")}},
+                         {}});
         map_->describe = [this](int row, int expert, float load) {
-            return text_of("layer " + std::to_string(load_.layer(row)) + ", expert " + std::to_string(expert) + ": " + times(load).toStdString() +
-                           " an even share, " + plural(load_.picks(row, expert), "pick") + " by " + plural(load_.tokens(), "token"));
+            return tr("layer %1, expert %2: %3 an even share, %4 by %5")
+                .arg(load_.layer(row))
+                .arg(expert)
+                .arg(times(load), Language::tr("%Ln pick(s)", nullptr, load_.picks(row, expert)), tokens_text(load_.tokens()));
         };
         connect(map_, &HeatMap::clicked, this, [this](int row, int expert) { this->session.selection().set_expert(load_.layer(row), expert); });
         column->addWidget(map_, 3);
         picks_ = new Figure(body(), false, 2);
         column->addWidget(picks_);
         uneven_ = new LineChart(body());
-        uneven_->setAccessibleName("Imbalance by layer");
+        uneven_->setAccessibleName(tr("Imbalance by layer"));
         column->addWidget(uneven_, 1);
 
         const auto begin = [this] {
@@ -106,7 +114,7 @@ protected:
         for (int r = 0; r < rows; ++r)
             for (int e = 0; e < experts; ++e) values.push_back(load_.load(r, e));
         if (map_->rows() != rows || map_->columns() != experts)
-            map_->set_labels([this](int r) { return QString::number(load_.layer(r)); }, [](int e) { return QString::number(e); }, "layer", "expert");
+            map_->set_labels([this](int r) { return QString::number(load_.layer(r)); }, [](int e) { return QString::number(e); }, tr("layer"), tr("expert"));
         map_->set_values(rows, experts, std::move(values));
         draw_picks();
         draw_imbalance(rows);
@@ -131,7 +139,7 @@ protected:
                 {KeyItem::frame, theme().accent, tr("chosen expert")}};
     }
     Caption caption() const override {
-        return {tr("load of each expert over the last %1").arg(text_of(plural(load_.tokens(), "token"))),
+        return {tr("load of each expert over the last %1").arg(tokens_text(load_.tokens())),
                 {tr("picks of %1").arg(token_name(session, session.current_token()))}};
     }
     QString why_no_picture() const override { return load_.tokens() > 0 ? QString() : why_nothing(); }
@@ -169,9 +177,9 @@ private:
         const int64_t at = session.current_token();
         QString text;
         if (chosen.empty()) {
-            text = at >= 0 ? text_of("Token " + grouped(at) + ": its picks were not read.") : QString();
+            text = at >= 0 ? tr("Token %1: its picks were not read.").arg(local(grouped(at))) : QString();
         } else {
-            text = text_of("Dots: the picks of token " + grouped(at) + " ") + "\u201c" + visible_token(session.trace().row(at).text) + "\u201d";
+            text = tr("Dots: the picks of token %1 “%2”").arg(local(grouped(at)), visible_token(session.trace().row(at).text));
             // One layer in words: the selected one where it has experts.
             const int layer = session.selection().layer();
             int row = 0;
@@ -179,8 +187,8 @@ private:
                 if (load_.layer(r) == layer) row = r;
             QStringList words;
             for (const Pick& p : chosen)
-                if (p.row == row) words << text_of(std::to_string(p.expert) + " (" + percent_text(p.weight / sum_of(chosen, row)) + ")");
-            text += QString("\nLayer %1: %2").arg(load_.layer(row)).arg(words.join(", "));
+                if (p.row == row) words << QString("%1 (%2)").arg(p.expert).arg(local(percent_text(p.weight / sum_of(chosen, row))));
+            text += "\n" + tr("Layer %1: %2").arg(load_.layer(row)).arg(words.join(", "));
         }
         picks_->setText(text);
         const int layer = session.selection().layer();
@@ -205,10 +213,10 @@ private:
             peak << QPointF(load_.layer(r), double(im.peak)), variation << QPointF(load_.layer(r), double(im.variation));
             highest = std::max(highest, im.peak);
         }
-        uneven_->set_axes({"layer", false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count},
-                          {"imbalance", false, 0, std::ceil(double(highest))});
-        uneven_->set_series(0, "busiest / mean (even: 1)", t.series[4], peak);
-        uneven_->set_series(1, "deviation / mean (even: 0)", t.series[3], variation);
+        uneven_->set_axes({tr("layer"), false, double(load_.layer(0)), double(load_.layer(rows - 1)), LineChart::Unit::count},
+                          {tr("imbalance"), false, 0, std::ceil(double(highest))});
+        uneven_->set_series(0, tr("busiest / mean (even: 1)"), t.series[4], peak);
+        uneven_->set_series(1, tr("deviation / mean (even: 0)"), t.series[3], variation);
     }
 
     ExpertLoad load_;

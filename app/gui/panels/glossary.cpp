@@ -1,15 +1,15 @@
 #include "app/gui/panels/glossary.h"
 
-#include <QCoreApplication>
 #include <algorithm>
+#include <utility>
+
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
 namespace {
 
-struct Words {
-    Q_DECLARE_TR_FUNCTIONS(Glossary)
-public:
+struct Words : Language {
     static std::vector<Term> all() {
         return {
             {tr("token"), tr("A piece of text that the model reads or writes at once: a word or a part of one.")},
@@ -37,7 +37,17 @@ public:
     }
 };
 
-bool letter(const QString& text, qsizetype at) { return at >= 0 && at < text.size() && (text[at].isLetterOrNumber() || text[at] == '-'); }
+// Chinese writes no spaces between its words.
+bool letter(const QString& text, qsizetype at) {
+    return at >= 0 && at < text.size() && text[at].script() != QChar::Script_Han && (text[at].isLetterOrNumber() || text[at] == '-');
+}
+
+// Where Russian words change their endings: what stays the same, and how many letters may follow it.
+std::pair<QString, int> stem_of(const QString& word) {
+    if (word.isEmpty() || word.back().script() != QChar::Script_Cyrillic) return {word, 0};
+    const bool ending = QString("аеийоуыьюя").contains(word.back());
+    return {ending ? word.chopped(1) : word, 3};
+}
 
 }  // namespace
 
@@ -49,9 +59,11 @@ const std::vector<Term>& glossary() {
 std::vector<TermPlace> terms_in(const QString& text) {
     std::vector<TermPlace> found;
     for (const Term& term : glossary()) {
-        for (qsizetype at = 0; (at = text.indexOf(term.word, at, Qt::CaseInsensitive)) >= 0; ++at) {
-            qsizetype size = term.word.size();
+        const auto [stem, endings] = stem_of(term.word);
+        for (qsizetype at = 0; (at = text.indexOf(stem, at, Qt::CaseInsensitive)) >= 0; ++at) {
+            qsizetype size = stem.size();
             if (at + size < text.size() && text[at + size] == 's') ++size;
+            for (int more = 0; more < endings && letter(text, at + size); ++more) ++size;
             if (!letter(text, at - 1) && !letter(text, at + size)) found.push_back({at, size, &term});
         }
         // The plural that changes the word.

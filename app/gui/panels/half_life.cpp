@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
@@ -24,26 +25,27 @@ float half_life(float g) {
 QString half_life_text(float tokens) {
     if (std::isinf(tokens)) return "∞";
     if (tokens > 1e6f) return "> 1M";
-    if (tokens < 0.001f) return "< 0.001";
-    return QString::fromStdString(tokens < 99.95f && tokens >= 9.995f ? fixed(tokens, 1) : short_number(tokens));
+    if (tokens < 0.001f) return local("< 0.001");
+    return local(tokens < 99.95f && tokens >= 9.995f ? fixed(tokens, 1) : short_number(tokens));
 }
 
 QString alpha_text(float g) {
-    if (std::isnan(g)) return "n/a";
+    if (std::isnan(g)) return Language::tr("n/a");
     const float alpha = std::exp(g);
-    if (g < 0 && alpha > 0.999995f) return "> 0.99999";
-    return QString::number(double(alpha), 'f', 5);
+    if (g < 0 && alpha > 0.999995f) return local("> 0.99999");
+    return local(fixed(double(alpha), 5));
 }
 
 QString log_decay_text(float g) {
-    if (std::isnan(g)) return "n/a";
+    if (std::isnan(g)) return Language::tr("n/a");
     if (std::isinf(g)) return kMinus + QString("∞");
     if (g == 0) return "0";
-    return (g < 0 ? QString(kMinus) : QString()) + QString::number(double(std::abs(g)), 'g', 3);
+    return (g < 0 ? QString(kMinus) : QString()) + local(QString::number(double(std::abs(g)), 'g', 3).toStdString());
 }
 
 const std::array<QString, 6>& band_names() {
-    static const std::array<QString, 6> names{"syllable", "phrase", "sentence", "paragraph", "page", "document"};
+    static const std::array<QString, 6> names{Language::tr("syllable"),  Language::tr("phrase"), Language::tr("sentence"),
+                                              Language::tr("paragraph"), Language::tr("page"),   Language::tr("document")};
     return names;
 }
 
@@ -56,18 +58,18 @@ HeatScale scale_of(Gate gate) {
     HeatScale scale;
     if (gate == Gate::alpha) {
         scale.unit = "α";
-        scale.ticks = {{0.f, "0"}, {0.25f, "0.25"}, {0.5f, "0.5"}, {0.75f, "0.75"}, {1.f, "1"}};
+        for (const char* a : {"0", "0.25", "0.5", "0.75", "1"}) scale.ticks.emplace_back(QString(a).toFloat(), local(a));
         return scale;
     }
     scale.low = kShortest, scale.high = kLongest, scale.log = true;
     if (gate == Gate::half_life || gate == Gate::fed) {
-        scale.unit = "tokens";
+        scale.unit = Language::tr("tokens");
         for (float border : kBandBorders)
             scale.ticks.emplace_back(border, border < 1000 ? QString::number(int(border)) : QString("%1k").arg(int(border) / 1024));
         scale.bands.assign(band_names().begin(), band_names().end());
     } else {
         scale.unit = "g";
-        for (const char* g : {"1", "0.1", "0.01", "0.001", "0.0001"}) scale.ticks.emplace_back(kLn2 / QString(g).toFloat(), kMinus + QString(g));
+        for (const char* g : {"1", "0.1", "0.01", "0.001", "0.0001"}) scale.ticks.emplace_back(kLn2 / QString(g).toFloat(), kMinus + local(g));
     }
     return scale;
 }
@@ -75,10 +77,11 @@ HeatScale scale_of(Gate gate) {
 float shown(Gate gate, float g) { return gate == Gate::alpha ? std::exp(g) : half_life(g); }
 
 GateForm gate_form(const ModelConfig& config) {
-    if (config.gate_lower_bound == 0) return {"softplus, unbounded below", "g = −e<sup>A</sup> · softplus(x + dt)"};
+    if (config.gate_lower_bound == 0) return {Language::tr("softplus, unbounded below"), "g = −e<sup>A</sup> · softplus(x + dt)"};
     const QString bound = log_decay_text(config.gate_lower_bound);
-    return {QString("sigmoid, g > %1").arg(bound),
-            QString("g = %1 · sigmoid(e<sup>A</sup> · (x + dt)), half-lives above %2 tokens").arg(bound, half_life_text(half_life(config.gate_lower_bound)))};
+    return {
+        Language::tr("sigmoid, g > %1").arg(bound),
+        Language::tr("g = %1 · sigmoid(e<sup>A</sup> · (x + dt)), half-lives above %2 tokens").arg(bound, half_life_text(half_life(config.gate_lower_bound)))};
 }
 
 float HalfLifeCounts::low(int bin) { return kShortest * std::exp2(static_cast<float>(bin) / kPerOctave); }

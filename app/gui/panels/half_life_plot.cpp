@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -20,7 +21,7 @@ double share(int count, int total) { return total > 0 ? double(count) / total : 
 
 HalfLifePlot::HalfLifePlot(QWidget* parent) : BinPlot(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
-    setAccessibleName("Histogram of half-lives");
+    setAccessibleName(tr("Histogram of half-lives"));
 }
 
 void HalfLifePlot::set_counts(const HalfLifeCounts& all, const HalfLifeCounts& one, const QString& title, const QString& one_is) {
@@ -29,7 +30,7 @@ void HalfLifePlot::set_counts(const HalfLifeCounts& all, const HalfLifeCounts& o
     for (int n : all.bins) most = std::max(most, share(n, all.total));
     for (double top : kTops)
         if (top_ < top && most > top_) top_ = top;
-    setAccessibleDescription(QString("%1. Median %2 tokens.").arg(title, half_life_text(all.median())));
+    setAccessibleDescription(tr("%1. Median %2 tokens.").arg(title, half_life_text(all.median())));
     update();
 }
 
@@ -50,13 +51,13 @@ double HalfLifePlot::x_of(double tokens) const {
 }
 
 QString HalfLifePlot::said(int bin) const {
-    const auto say = [&](int n, int of) { return QString("%1 of %2 channels (%3)").arg(n).arg(of).arg(QString::fromStdString(percent_text(share(n, of)))); };
-    if (bin == HalfLifeCounts::kBins) return QString("half-life ∞ (α = 1): %1").arg(say(all_.infinite, all_.total));
+    const auto say = [&](int n, int of) { return tr("%1 of %2 channels (%3)").arg(n).arg(of).arg(local(percent_text(share(n, of)))); };
+    if (bin == HalfLifeCounts::kBins) return tr("half-life ∞ (α = 1): %1").arg(say(all_.infinite, all_.total));
     const float low = HalfLifeCounts::low(bin), high = HalfLifeCounts::low(bin + 1);
-    const QString range = bin == 0                           ? QString("up to %1").arg(half_life_text(high))
-                          : bin == HalfLifeCounts::kBins - 1 ? QString("from %1").arg(half_life_text(low))
-                                                             : QString("%1 to %2").arg(half_life_text(low), half_life_text(high));
-    return QString("half-life %1 tokens (%2): %3; %4 %5")
+    const QString range = bin == 0                           ? tr("up to %1").arg(half_life_text(high))
+                          : bin == HalfLifeCounts::kBins - 1 ? tr("from %1").arg(half_life_text(low))
+                                                             : tr("%1 to %2").arg(half_life_text(low), half_life_text(high));
+    return tr("half-life %1 tokens (%2): %3; %4 %5")
         .arg(range, band_of(std::sqrt(low * high)), say(all_.bins[size_t(bin)], all_.total), one_is_)
         .arg(one_.bins[size_t(bin)]);
 }
@@ -67,7 +68,7 @@ void HalfLifePlot::draw(QPainter& p) {
     const QFontMetrics m(font());
     p.setPen(t.muted);
     if (all_.total == 0) return;
-    const QString top = QString::fromStdString(percent_text(top_));
+    const QString top = local(percent_text(top_));
     p.drawText(QRectF(r.left(), 0, r.width() - m.horizontalAdvance(top) - 8, m.height()), Qt::AlignLeft | Qt::AlignVCenter,
                m.elidedText(title_, Qt::ElideRight, int(r.width() - m.horizontalAdvance(top) - 8)));
     p.drawText(QRectF(r.left(), 0, r.width(), m.height()), Qt::AlignRight | Qt::AlignVCenter, top);
@@ -93,7 +94,7 @@ void HalfLifePlot::draw(QPainter& p) {
     }
     p.drawText(QRectF(r.left(), r.bottom() + 2, 60, m.height()), Qt::AlignLeft | Qt::AlignVCenter, "¼");
     p.drawText(QRectF(x_of(kBandBorders.back()) + 14, r.bottom() + 2, r.right() - x_of(kBandBorders.back()) - 14, m.height()),
-               Qt::AlignRight | Qt::AlignVCenter, "32k tokens");
+               Qt::AlignRight | Qt::AlignVCenter, tr("32k tokens"));
 
     const auto& colours = sequential_map();
     const double bars = r.height() - sm.height() - 2;

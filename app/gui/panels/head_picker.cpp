@@ -5,6 +5,7 @@
 #include <QSignalBlocker>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
@@ -14,14 +15,14 @@ std::optional<Head> kda_head(const Session& session) {
 }
 
 QString token_name(const Session& session, int64_t position) {
-    QString name = "token " + QString::fromStdString(grouped(position));
+    const QString name = Language::tr("token %1").arg(local(grouped(position)));
     if (position < 0 || position >= session.trace().size()) return name;
     const std::string text = session.trace().row(position).text;
     if (text.empty()) return name;
     QString shown = QString::fromStdString(harmless(text));
     shown.replace('\n', "↵").replace('\t', "⇥");
     if (shown.size() > 16) shown = shown.left(15) + "…";
-    return name + " “" + shown + "”";
+    return Language::tr("%1 “%2”").arg(name, shown);
 }
 
 HeadPicker::HeadPicker(Session& session, const QString& lens, QWidget* parent)
@@ -29,10 +30,10 @@ HeadPicker::HeadPicker(Session& session, const QString& lens, QWidget* parent)
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(4);
-    layer_->setAccessibleName(lens + ", layer");
-    layer_->setToolTip("KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses");
-    head_->setAccessibleName(lens + ", head");
-    head_->setToolTip("Head of this layer");
+    layer_->setAccessibleName(tr("%1, layer").arg(lens));
+    layer_->setToolTip(tr("KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses"));
+    head_->setAccessibleName(tr("%1, head").arg(lens));
+    head_->setToolTip(tr("Head of this layer"));
     row->addWidget(layer_);
     row->addWidget(head_);
     connect(layer_, &QComboBox::activated, this, [this](int i) { session_.selection().set_layer(layers_[static_cast<size_t>(i)]); });
@@ -48,8 +49,8 @@ void HeadPicker::sync() {
     if (layers != layers_ || head_->count() != (layers.empty() ? 0 : shape.kda_heads)) {
         layers_ = layers;
         layer_->clear(), head_->clear();
-        for (int l : layers_) layer_->addItem(QString("Layer %1").arg(l));
-        for (int h = 0; h < shape.kda_heads && !layers_.empty(); ++h) head_->addItem(QString("Head %1").arg(h));
+        for (int l : layers_) layer_->addItem(tr("Layer %1").arg(l));
+        for (int h = 0; h < shape.kda_heads && !layers_.empty(); ++h) head_->addItem(tr("Head %1").arg(h));
     }
     setVisible(!layers_.empty());
     if (const auto now = kda_head(session_)) {

@@ -37,32 +37,32 @@ class LogPanel final : public Panel {
 public:
     LogPanel(Session& session, const PanelInfo& info) : Panel(session, info) {
         level_ = new QComboBox(this);
-        level_->setAccessibleName("Least level that is shown");
-        level_->addItems({"everything", "info and above", "warnings and errors", "errors"});
+        level_->setAccessibleName(tr("Least level that is shown"));
+        level_->addItems({tr("everything"), tr("info and above"), tr("warnings and errors"), tr("errors")});
         level_->setCurrentIndex(1);
         controls()->addWidget(level_);
         controls()->addStretch(1);
-        const auto button = [&](const char* text, const char* tip) {
+        const auto button = [&](const QString& text, const QString& tip) {
             auto* b = new QPushButton(text, this);
-            b->setAccessibleName(QString("Log: %1").arg(tip));
+            b->setAccessibleName(tr("Log: %1").arg(tip));
             b->setToolTip(tip);
             controls()->addWidget(b);
             return b;
         };
-        connect(button("Copy", "Copy what is selected, or all that is shown"), &QPushButton::clicked, this,
+        connect(button(tr("Copy"), tr("Copy what is selected, or all that is shown")), &QPushButton::clicked, this,
                 [this] { QGuiApplication::clipboard()->setText(text()); });
-        connect(button("Save…", "Write all that is shown to a text file"), &QPushButton::clicked, this, &LogPanel::save);
+        connect(button(tr("Save…"), tr("Write all that is shown to a text file")), &QPushButton::clicked, this, &LogPanel::save);
 
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
         page_ = new QPlainTextEdit(body());
-        page_->setAccessibleName("Log");
+        page_->setAccessibleName(tr("Log"));
         page_->setReadOnly(true);
         page_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
         page_->setTabChangesFocus(true);
         page_->setUndoRedoEnabled(false);
         page_->setMaximumBlockCount(static_cast<int>(kMost));
-        page_->setPlaceholderText("Nothing has happened yet.");
+        page_->setPlaceholderText(tr("Nothing has happened yet."));
         connect(level_, &QComboBox::currentIndexChanged, this, [this] { rewrite(); });
         column->addWidget(page_);
 
@@ -186,12 +186,12 @@ private:
     }
 
     void save() {
-        const QString file = QFileDialog::getSaveFileName(this, "Save the log", "klp-log.txt");
+        const QString file = QFileDialog::getSaveFileName(this, tr("Save the log"), "klp-log.txt");
         if (file.isEmpty()) return;
         QSaveFile out(file);
         const QByteArray bytes = text().toUtf8() + '\n';
         const bool done = out.open(QIODevice::WriteOnly) && out.write(bytes) == bytes.size() && out.commit();
-        session.say(done ? QString("Wrote %1").arg(file) : QString("%1 could not be written: %2").arg(file, out.errorString()), {}, !done);
+        session.say(done ? tr("Wrote %1").arg(file) : tr("%1 could not be written: %2").arg(file, out.errorString()), {}, !done);
     }
 
     QComboBox* level_ = nullptr;

@@ -12,6 +12,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/text.h"
 #include "app/gui/panels/head_picker.h"
@@ -35,7 +36,7 @@ struct CandidateRow {
     bool operator==(const CandidateRow&) const = default;
 };
 
-QString share_text(float p) { return p > 0 && p < 0.0005f ? QStringLiteral("< 0.1 %") : text_of(percent_text(double(p))); }
+QString share_text(float p) { return p > 0 && p < 0.0005f ? local("< 0.1 %") : local(percent_text(double(p))); }
 
 class CandidateModel final : public QAbstractTableModel {
 public:
@@ -68,17 +69,17 @@ public:
         if (role == Qt::TextAlignmentRole)
             return QVariant(Qt::AlignVCenter | (index.column() == token || index.column() == probability ? Qt::AlignLeft : Qt::AlignRight));
         if (role == Qt::ToolTipRole)
-            return r.chosen ? QStringLiteral("What was said.")
-                            : QString("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.")
+            return r.chosen ? tr("What was said.")
+                            : tr("Click or press Enter: the conversation branches here and goes on with “%1”. What was said stays, as the other branch.")
                                   .arg(r.text);
         if (role == Qt::AccessibleTextRole && index.column() == token)
-            return QString("%1, %2%3").arg(r.text, share_text(r.probability), r.chosen ? ", chosen" : "");
+            return (r.chosen ? tr("%1, %2, chosen") : QString("%1, %2")).arg(r.text, share_text(r.probability));
         if (role != Qt::DisplayRole) return {};
         switch (index.column()) {
             case rank:
                 return r.rank + 1;
             case token:
-                return r.chosen ? r.text + "  ← chosen" : r.text;
+                return r.chosen ? tr("%1  ← chosen").arg(r.text) : r.text;
             case probability:
                 return share_text(r.probability);
             case id:
@@ -87,9 +88,9 @@ public:
         return {};
     }
     QVariant headerData(int section, Qt::Orientation orientation, int role) const override {
-        static const char* const names[] = {"rank", "token", "probability", "id"};
+        static const char* const names[] = {QT_TR_NOOP("rank"), QT_TR_NOOP("token"), QT_TR_NOOP("probability"), QT_TR_NOOP("id")};
         if (orientation != Qt::Horizontal || role != Qt::DisplayRole || section >= kColumns) return {};
-        return QString(names[section]);
+        return tr(names[section]);
     }
 
 private:
@@ -105,7 +106,7 @@ public:
         const Theme& t = theme_of(option.palette);
         const bool chosen = index.data(CandidateModel::kChosen).toBool(), selected = option.state & QStyle::State_Selected;
         const QString text = index.data().toString();
-        const int room = option.fontMetrics.horizontalAdvance("< 0.1 %") + 8;
+        const int room = option.fontMetrics.horizontalAdvance(local("< 0.1 %")) + 8;
         QRect bar = option.rect.adjusted(4, 4, -room - 4, -4);
         const double fraction = std::clamp(index.data(CandidateModel::kFraction).toDouble(), 0.0, 1.0);
         if (selected) p->fillRect(option.rect, option.palette.highlight());
@@ -128,7 +129,7 @@ public:
         about_token_ = new Figure(body(), false);
         column->addWidget(about_token_);
         list_ = new QTableView(body());
-        list_->setAccessibleName("Candidates of the selected token: Enter branches with one");
+        list_->setAccessibleName(tr("Candidates of the selected token: Enter branches with one"));
         list_->setModel(model_ = new CandidateModel(this));
         list_->setItemDelegateForColumn(CandidateModel::probability, new BarDelegate(this));
         list_->setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -151,7 +152,7 @@ public:
         connect(list_, &QTableView::activated, this, [this](const QModelIndex& i) { branch(i.row()); });
         column->addWidget(list_, 3);
         entropy_ = new LineChart(body());
-        entropy_->setAccessibleName("Entropy of the last tokens");
+        entropy_->setAccessibleName(tr("Entropy of the last tokens"));
         column->addWidget(entropy_, 2);
     }
 
@@ -166,7 +167,7 @@ public:
         if (at_ < 0 || at_ >= session.trace().size()) return t;
         const double entropy = double(session.trace().row(at_).entropy);
         for (const CandidateRow& r : model_->rows())
-            t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), r.chosen ? "chosen" : "", entropy});
+            t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), QByteArray(r.chosen ? QT_TR_NOOP("chosen") : ""), entropy});
         return t;
     }
 
@@ -177,9 +178,9 @@ protected:
         std::vector<CandidateRow> rows;
         QString about;
         if (!session.card())
-            about = "Load a model to see what it could have said.";
+            about = tr("Load a model to see what it could have said.");
         else if (at_ < 0)
-            about = "Send a message: for each token of the answer this shows what else was likely.";
+            about = tr("Send a message: for each token of the answer this shows what else was likely.");
         else
             about = describe(rows);
         model_->set(std::move(rows));
@@ -204,8 +205,8 @@ protected:
             high = std::max(high, e);
         }
         const double from = runs.empty() ? double(first) : std::min(runs.front().first().x(), double(last) - 17);  // where entropies begin
-        entropy_->set_axes({"position", false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count},
-                           {"entropy, nats", false, 0, std::ceil(high)});
+        entropy_->set_axes({tr("position"), false, std::max(0.0, from), double(std::max(last - 1, first + 1)), LineChart::Unit::count},
+                           {tr("entropy, nats"), false, 0, std::ceil(high)});
         for (size_t i = 0; i < runs.size(); ++i) entropy_->set_series(static_cast<int>(i), {}, t.series[4], runs[i]);
         entropy_->drop_series(static_cast<int>(runs.size()));
         const QString missing = served_card(session.card()) ? tr("A server tells a few candidates of a token, and of those nobody knows the entropy.")
@@ -213,7 +214,7 @@ protected:
                                                             : QString();
         entropy_->set_empty(missing.isEmpty() ? tr("The entropy of each token comes with the next message.") : missing);
         std::vector<LineChart::Mark> marks;
-        if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), text_of("token " + grouped(at_)), t.accent});
+        if (!rows_empty() && at_ >= 0) marks.push_back({double(at_), tr("token %1").arg(local(grouped(at_))), t.accent});
         entropy_->set_marks(std::move(marks));
     }
 
@@ -225,7 +226,7 @@ protected:
                 range_values(session.selection().range(), trace.size(), [&](int64_t p) { return trace.row(p).made ? double(trace.row(p).entropy) : NAN; });
             if (all.count == 0) return tr("No entropy is known of them.");
             return tr("Entropy: mean %1 nats over %2, the largest %3 at token %4.")
-                .arg(text_of(fixed(all.mean, 2)), text_of(plural(all.count, "choice")), text_of(fixed(all.most, 2)), text_of(grouped(all.at)));
+                .arg(local(fixed(all.mean, 2)), Language::tr("%Ln choice(s)", nullptr, all.count), local(fixed(all.most, 2)), local(grouped(all.at)));
         }
         if (rows_empty() || at_ < 0 || at_ >= session.trace().size()) return {};
         const TokenRow& row = session.trace().row(at_);
@@ -266,20 +267,21 @@ private:
         const TraceStore& trace = session.trace();
         const TokenRow& row = trace.row(at_);
         const auto& top = trace.top(at_);
-        const QString token = text_of("Token " + grouped(at_) + " ") + "“" + shown(row.id, row.text) + "”";
-        if (!row.made) return token + " was fed, not chosen: it has no candidates.";
-        if (top.empty() && served_card(session.card())) return token + ": " + tr("the server tells no log probabilities of it.");
-        if (top.empty()) return token + ": " + (session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
+        const QString token = tr("Token %1 “%2”").arg(local(grouped(at_)), shown(row.id, row.text));
+        if (!row.made) return tr("%1 was fed, not chosen: it has no candidates.").arg(token);
+        if (top.empty() && served_card(session.card())) return tr("%1: the server tells no log probabilities of it.").arg(token);
+        if (top.empty())
+            return tr("%1: %2").arg(token, session.live() ? session.why_missing(tr("Its candidates")) : tr("This recording holds no candidates of it."));
         for (size_t i = 0; i < top.size(); ++i) rows.push_back({static_cast<int>(i), top[i].id, shown(top[i].id, {}), top[i].probability, top[i].id == row.id});
         if (row.rank >= static_cast<int>(top.size())) rows.push_back({row.rank, row.id, shown(row.id, row.text), row.probability, true});
-        return token + text_of(" · rank " + grouped(row.rank + 1) + " · probability ") + share_text(row.probability) +
-               (std::isnan(row.entropy) ? QString() : text_of(" · entropy " + fixed(row.entropy, 2) + " nats"));
+        const QString said = tr("%1 · rank %2 · probability %3").arg(token, local(grouped(row.rank + 1)), share_text(row.probability));
+        return std::isnan(row.entropy) ? said : tr("%1 · entropy %2 nats").arg(said, local(fixed(row.entropy, 2)));
     }
     QString shown(int32_t id, const std::string& text) const {
         const auto& tokenizer = session.card()->tokenizer;
         const ServedCard* served = served_card(session.card());
         const QString s = visible_token(!text.empty() ? text : served ? served->words->bytes(id) : tokenizer ? std::string(tokenizer->bytes(id)) : text);
-        return s.isEmpty() ? QString("id %1").arg(id) : s;
+        return s.isEmpty() ? tr("id %1").arg(id) : s;
     }
 
     void branch(int r) {
@@ -289,7 +291,7 @@ private:
         // A double click is two clicks and an activation, and must branch once.
         if (branched_.isValid() && branched_.elapsed() < QApplication::doubleClickInterval()) return;
         branched_.start();
-        if (!session.live()) return session.say("A recording cannot branch.", "Load a model and send the message again to try another token.", false);
+        if (!session.live()) return session.say(tr("A recording cannot branch."), tr("Load a model and send the message again to try another token."), false);
         session.ask_fork(at_, row.id);
     }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/strokes.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/panels/state_math.h"
@@ -16,7 +17,7 @@ NormPlots::NormPlots(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
-    setAccessibleName("Norms over the last tokens");
+    setAccessibleName(tr("Norms over the last tokens"));
 }
 
 void NormPlots::set_series(std::vector<NormSeries> series, int64_t first, int chosen, int64_t chosen_token, bool rescale) {
@@ -132,7 +133,7 @@ void NormPlots::draw(QPainter& p) {
         }
         p.setPen(i == chosen_ ? t.text : t.muted);
         p.drawText(r.adjusted(4, 1, -4, 0), Qt::AlignLeft | Qt::AlignTop, m.elidedText(s.name, Qt::ElideRight, int(r.width()) - 8));
-        if (i == 0) p.drawText(r.adjusted(4, 1, -4, 0), Qt::AlignRight | Qt::AlignTop, QString::number(double(top_), 'g', 3));
+        if (i == 0) p.drawText(r.adjusted(4, 1, -4, 0), Qt::AlignRight | Qt::AlignTop, local(QString::number(double(top_), 'g', 3).toStdString()));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/draw/pieces.h"
 #include "app/gui/draw/text.h"
@@ -19,19 +20,19 @@ namespace klp::gui {
 
 namespace {
 
-QString speed(double ns) { return text_of(short_number(1e9 / ns)); }
+QString speed(double ns) { return local(short_number(1e9 / ns)); }
 
 class RacePanel final : public Panel {
 public:
     RacePanel(Session& session, const PanelInfo& info) : Panel(session, info) {
-        ask_ = new QLabel("up to", this);
+        ask_ = new QLabel(tr("up to"), this);
         controls()->addWidget(ask_);
         context_ = new QComboBox(this);
-        context_->setAccessibleName("Context to race to");
+        context_->setAccessibleName(tr("Context to race to"));
         ask_->setBuddy(context_);
         controls()->addWidget(context_);
-        start_ = new QPushButton("Start", this);
-        start_->setAccessibleName("Start or stop the race");
+        start_ = new QPushButton(tr("Start"), this);
+        start_->setAccessibleName(tr("Start or stop the race"));
         connect(start_, &QPushButton::clicked, this, [this] {
             if (racing())
                 this->session.cancel();
@@ -40,13 +41,13 @@ public:
         });
         controls()->addWidget(start_);
         state_ = new QLabel(this);
-        state_->setAccessibleName("How far the race is");
+        state_->setAccessibleName(tr("How far the race is"));
         state_->setWordWrap(true);
         controls()->addWidget(state_, 1);
 
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);
-        numbers_ = figures(body(), "Tokens a second at the longest context so far");
+        numbers_ = figures(body(), tr("Tokens a second at the longest context so far"));
         column->addWidget(numbers_);
         nothing_ = new QWidget(body());
         auto* middle = new QVBoxLayout(nothing_);
@@ -60,10 +61,10 @@ public:
         middle->addStretch(2);
         column->addWidget(nothing_, 1);
         time_ = new LineChart(body());
-        time_->setAccessibleName("Time of a token by context");
+        time_->setAccessibleName(tr("Time of a token by context"));
         column->addWidget(time_, 1);
         memory_ = new LineChart(body());
-        memory_->setAccessibleName("Memory by context");
+        memory_->setAccessibleName(tr("Memory by context"));
         column->addWidget(memory_, 1);
         note_ = remark(body());
         column->addWidget(note_);
@@ -71,7 +72,7 @@ public:
         connect(&session, &Session::phase_changed, this, [this] {
             const bool on = racing();
             if (on && !was_racing_) begin();
-            if (!on && was_racing_ && !ended_) end_ = "did not end", ended_ = true;  // its trouble is told elsewhere
+            if (!on && was_racing_ && !ended_) end_ = tr("did not end"), ended_ = true;  // its trouble is told elsewhere
             was_racing_ = on;
             refresh_soon();
         });
@@ -90,7 +91,7 @@ public:
     }
 
     TableData table() const override {
-        const QString twin = twin_name();
+        const QString twin = QString(words::twin_in_english(kind_)) + (as_recorded() ? ", recorded" : "");
         TableData t{{"context (tokens)", "this model (ns a token, median)", "this model (ns a token, fastest)", "this model (ns a token, slowest)",
                      twin + " (ns a token, median)", twin + " (ns a token, fastest)", twin + " (ns a token, slowest)", "this model (tokens/s)",
                      twin + " (tokens/s)", "twin's time / this model's (ratio)", "this model (bytes)", twin + " (bytes)"},
@@ -106,7 +107,7 @@ public:
 protected:
     void refresh() override {
         const RunCard* card = session.card();
-        start_->setText(racing() ? "Stop" : "Start");
+        start_->setText(racing() ? tr("Stop") : tr("Start"));
         start_->setEnabled(racing() || (session.live() && !session.busy() && session.baseline().twin));
         context_->setEnabled(session.live() && !racing());
         for (QWidget* w : std::initializer_list<QWidget*>{ask_, context_, start_}) w->setVisible(session.live());
@@ -125,7 +126,7 @@ protected:
     Caption caption() const override {
         const QString what =
             session.baseline().twin ? tr("time and memory by context, beside the %1").arg(words::twin_name(kind_)) : tr("time and memory by context");
-        return {what, {points_.empty() ? QString() : tr("up to %1").arg(text_of(plural(points_.back().context, "token")))}};
+        return {what, {points_.empty() ? QString() : tr("up to %1").arg(tokens_text(points_.back().context))}};
     }
     QString why_no_picture() const override {
         if (!points_.empty()) return {};
@@ -142,10 +143,11 @@ private:
         const int64_t all = session.card()->context;
         for (int64_t n : {4096, 16384, 65536})
             if (n < all) context_->addItem(LineChart::tick_text(double(n), LineChart::Unit::tokens), qlonglong(n));
-        context_->addItem(tr("all %1").arg(text_of(grouped(all))), qlonglong(all));
+        context_->addItem(tr("all %1").arg(local(grouped(all))), qlonglong(all));
     }
     bool racing() const { return session.phase().phase == Phase::racing; }
-    QString twin_name() const { return words::twin_name(kind_) + (session.live() || kind_ == TwinKind::recorded ? "" : ", recorded"); }
+    bool as_recorded() const { return !session.live() && kind_ != TwinKind::recorded; }
+    QString twin_name() const { return (as_recorded() ? tr("%1, recorded") : QString("%1")).arg(words::twin_name(kind_)); }
     int64_t asked() const { return context_->currentData().toLongLong(); }
     void begin() {
         points_.clear(), end_.clear();
@@ -158,16 +160,17 @@ private:
         if (!card)
             text.clear();
         else if (racing())
-            text = session.phase().done == 0 ? QStringLiteral("making the twin ready")
-                                             : text_of(grouped(session.phase().done) + " of " + grouped(session.phase().total) + " tokens, both in turn");
+            text = session.phase().done == 0
+                       ? tr("making the twin ready")
+                       : tr("%1 of %2 tokens, both in turn").arg(local(grouped(session.phase().done)), local(grouped(session.phase().total)));
         else if (ended_)
-            text = !end_.isEmpty() ? end_ : session.live() ? QStringLiteral("done") : text_of("recorded " + card->recorded);
+            text = !end_.isEmpty() ? end_ : session.live() ? tr("done") : tr("recorded %1").arg(text_of(card->recorded));
         else if (!session.live())
             text.clear();
         else if (session.busy())
-            text = "waits until the model is free";
+            text = tr("waits until the model is free");
         else if (!session.baseline().twin)
-            text = "Nothing to race: no engine here runs multi-head attention. Compare with the twin (run bar) to race it.";
+            text = tr("Nothing to race: no engine here runs multi-head attention. Compare with the twin (run bar) to race it.");
         if (state_->text() != text) state_->setText(text);
     }
 
@@ -180,19 +183,16 @@ private:
             const bool faster = ratio >= 1;
             const auto big = [&](const QColor& colour, const QString& number, const QString& name) {
                 return QString(
-                           "<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>tokens/s</span><br/>"
+                           "<td align='center'><span style='font-size:x-large; font-weight:600; color:%1'>%2</span> <span style='color:%1'>%5</span><br/>"
                            "<span style='color:%3'>%4</span></td>")
-                    .arg(colour.name(), number, t.muted.name(), name);
+                    .arg(colour.name(), number, t.muted.name(), name, tr("tokens/s"));
             };
-            html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), "this model");
+            html = "<table width='100%'><tr>" + big(t.hybrid, speed(p.hybrid_ns), tr("this model"));
             if (session.baseline().twin) {
                 html += big(t.twin, speed(p.twin_ns), twin_name());
-                html +=
-                    QString(
-                        "<td align='center'><span style='font-size:x-large; font-weight:600'>%1×</span> %2<br/><span style='color:%3'>and %4× the memory, at "
-                        "%5 tokens</span></td>")
-                        .arg(text_of(fixed(faster ? ratio : 1 / ratio, 2)), faster ? "as fast" : "as slow", t.muted.name(), text_of(fixed(bytes, 2)),
-                             text_of(grouped(p.context)));
+                html += QString("<td align='center'><span style='font-size:x-large; font-weight:600'>%1×</span> %2<br/><span style='color:%3'>%4</span></td>")
+                            .arg(local(fixed(faster ? ratio : 1 / ratio, 2)), faster ? tr("as fast") : tr("as slow"), t.muted.name(),
+                                 tr("and %1× the memory, at %2").arg(local(fixed(bytes, 2)), tokens_text(p.context)));
             }
             html += "</tr></table>";
         }
@@ -213,9 +213,9 @@ private:
         double last = double(std::max<int64_t>(256, racing() ? session.phase().total : asked()));
         if (!points_.empty()) last = std::max(last, double(points_.back().context));
         if (!racing() && ended_ && !points_.empty()) last = double(points_.back().context);
-        const LineChart::Axis x{"tokens of context", true, 64, std::max(128.0, last), LineChart::Unit::tokens};
+        const LineChart::Axis x{tr("tokens of context"), true, 64, std::max(128.0, last), LineChart::Unit::tokens};
         const bool now = session.live();
-        const QString mine = now ? "this model" : "this model, recorded", twin = twin_name();
+        const QString mine = now ? tr("this model") : tr("this model, recorded"), twin = twin_name();
 
         // One token that the machine was late with must not flatten the curves: its bar leaves the picture at twice the slowest median.
         double slowest = 0, longest = 0;
@@ -251,7 +251,7 @@ private:
             if (compared.twin) top(bytes.twin);
             if (compared.multi_head && !compared.twin) top(bytes.multi_head);
         }
-        memory_->set_axes(x, {"memory of the conversation", false, 0, most * 1.1, LineChart::Unit::bytes});  // first: points are placed by them
+        memory_->set_axes(x, {tr("memory of the conversation"), false, 0, most * 1.1, LineChart::Unit::bytes});  // first: points are placed by them
         std::vector<LineChart::Mark> marks;
         if (!points_.empty()) memory_->set_series(series++, mine, t.hybrid, a_bytes, !now);
         if (!points_.empty() && compared.twin) memory_->set_series(series++, twin, t.twin, b_bytes, !now);
@@ -265,13 +265,14 @@ private:
                 }
                 memory_->set_series(series++, name, faded(colour), points, true);
             };
-            line(bytes.mine, "this model, computed", t.hybrid);
-            if (compared.twin) line(bytes.twin, words::same_shapes_twin() + ", computed", t.twin);
-            if (compared.multi_head && !compared.twin) line(bytes.multi_head, "multi-head attention, computed", t.third);
+            line(bytes.mine, tr("this model, computed"), t.hybrid);
+            if (compared.twin) line(bytes.twin, words::twin_name(TwinKind::computed), t.twin);
+            if (compared.multi_head && !compared.twin) line(bytes.multi_head, tr("multi-head attention, computed"), t.third);
             const int64_t c = compared.twin ? crossover(bytes.mine, bytes.twin) : compared.multi_head ? crossover(bytes.mine, bytes.multi_head) : -1;
             if (c >= 64 && double(c) < x.high)
-                marks.push_back(
-                    {double(c), text_of((compared.twin ? "less memory than the same-shapes twin from " : "less memory from ") + grouped(c)), t.good});
+                marks.push_back({double(c),
+                                 (compared.twin ? tr("less memory than the same-shapes twin from %1") : tr("less memory from %1")).arg(local(grouped(c))),
+                                 t.good});
         }
         memory_->drop_series(series);
         memory_->set_marks(std::move(marks));
@@ -282,22 +283,23 @@ private:
     }
 
     void draw_note(const RunCard* card) {
-        QString text;
+        QStringList said;
         if (card) {
             const int64_t n = points_.empty() ? session.trace().size() : tokens_;
-            if (session.baseline().twin && kind_ == TwinKind::trained) text = "The trained twin was trained as full attention, with shapes of its own. ";
+            if (session.baseline().twin && kind_ == TwinKind::trained) said << tr("The trained twin was trained as full attention, with shapes of its own.");
             if (session.baseline().twin && kind_ == TwinKind::synthetic)
-                text =
+                said << tr(
                     "The twin has this model's weights but for its mixers, which are full attention with random weights: its times and bytes are real, its "
-                    "words are not. ";
-            if (!session.live())
-                text = points_.empty() ? "" : text + "Recorded: not measured on this machine now.";
-            else
-                text += points_.empty() ? (n > 0 ? tr("It will run on the %1 of this conversation, repeated.").arg(text_of(plural(n, "token")))
-                                                 : tr("It will run on random tokens, as there is no conversation yet."))
-                                        : (n > 0 ? tr("It ran on the %1 that the conversation had then, repeated.").arg(text_of(plural(n, "token")))
-                                                 : tr("It ran on random tokens, as there was no conversation."));
+                    "words are not.");
+            if (!session.live() && points_.empty()) said.clear();
+            if (!session.live() && !points_.empty()) said << tr("Recorded: not measured on this machine now.");
+            if (session.live())
+                said << (points_.empty() ? (n > 0 ? tr("It will run on the %1 of this conversation, repeated.").arg(tokens_text(n))
+                                                  : tr("It will run on random tokens, as there is no conversation yet."))
+                                         : (n > 0 ? tr("It ran on the %1 that the conversation had then, repeated.").arg(tokens_text(n))
+                                                  : tr("It ran on random tokens, as there was no conversation.")));
         }
+        const QString text = said.join(' ');
         if (note_->text() != text) note_->setText(text);
     }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 #include "core/runs/run.h"
 
@@ -37,7 +38,11 @@ struct Reads {
             if ((sum += std::abs(weight(p))) >= all / 2) return last() - p + 1;
         return 0;
     }
-    QString what() const { return QString("%1, layer %2, head %3").arg(picture.implicit ? "State (KDA)" : "Cache (MLA)").arg(picture.layer).arg(picture.head); }
+    QString what() const {
+        return (picture.implicit ? Language::tr("State (KDA), layer %1, head %2") : Language::tr("Cache (MLA), layer %1, head %2"))
+            .arg(picture.layer)
+            .arg(picture.head);
+    }
 };
 
 }  // namespace klp::gui

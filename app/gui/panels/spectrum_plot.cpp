@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 
 namespace klp::gui {
@@ -15,18 +16,18 @@ constexpr double kDecades = 4;
 
 SpectrumPlot::SpectrumPlot(QWidget* parent) : BinPlot(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
-    setAccessibleName("Singular values");
+    setAccessibleName(tr("Singular values"));
     setToolTip(
-        "Singular values σ of the matrix shown, as shares of the largest; fixed logarithmic axis. The effective rank is e<sup>H</sup>, "
-        "H the entropy of σ / Σσ. Computed here from the picture, four times a second at most.");
+        tr("Singular values σ of the matrix shown, as shares of the largest; fixed logarithmic axis. The effective rank is e<sup>H</sup>, "
+           "H the entropy of σ / Σσ. Computed here from the picture, four times a second at most."));
 }
 
 void SpectrumPlot::set_spectrum(Spectrum spectrum) {
     spectrum_ = std::move(spectrum);
     if (hovered() >= static_cast<int>(spectrum_.values.size())) forget_hover();
     if (!spectrum_.values.empty()) {
-        setAccessibleDescription(QString("Effective rank %1 of %2, %3 above 1 percent of the largest")
-                                     .arg(QString::fromStdString(fixed(spectrum_.effective_rank, 1)))
+        setAccessibleDescription(tr("Effective rank %1 of %2, %3 above 1 percent of the largest")
+                                     .arg(local(fixed(spectrum_.effective_rank, 1)))
                                      .arg(spectrum_.values.size())
                                      .arg(spectrum_.above));
     }
@@ -35,7 +36,7 @@ void SpectrumPlot::set_spectrum(Spectrum spectrum) {
 
 QRectF SpectrumPlot::plot() const {
     const QFontMetrics m(font());
-    const double left = m.horizontalAdvance("0.001") + 6;
+    const double left = m.horizontalAdvance(local("0.001")) + 6;
     return {left, 2.0 * m.height() + 6, width() - left - 4, height() - 3.0 * m.height() - 10};
 }
 
@@ -50,13 +51,13 @@ void SpectrumPlot::draw(QPainter& p) {
     bold.setBold(true);
     p.setFont(bold);
     p.setPen(t.text);
-    const QString rank = QString::fromStdString(fixed(spectrum_.effective_rank, 1)), title = tr("Effective rank %1").arg(rank);
+    const QString rank = local(fixed(spectrum_.effective_rank, 1)), title = tr("Effective rank %1").arg(rank);
     p.drawText(QRectF(r.left(), 0, r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,
                QFontMetrics(bold).horizontalAdvance(title) <= r.width() ? title : tr("Rank %1").arg(rank));
     p.setFont(font());
     p.setPen(t.muted);
     p.drawText(QRectF(r.left(), m.height(), r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter,
-               m.elidedText(QString("of %1; %2 above 1 %").arg(spectrum_.values.size()).arg(spectrum_.above), Qt::ElideRight, int(r.width())));
+               m.elidedText(tr("of %1; %2 above %3").arg(spectrum_.values.size()).arg(spectrum_.above).arg(local("1 %")), Qt::ElideRight, int(r.width())));
     p.fillRect(r, t.panel);
     for (int d = 0; d <= kDecades; ++d) {
         const double y = r.bottom() - height_of(std::pow(10, -d));
@@ -64,7 +65,7 @@ void SpectrumPlot::draw(QPainter& p) {
         p.drawLine(QPointF(r.left(), y), QPointF(r.right(), y));
         p.setPen(t.muted);
         p.drawText(QRectF(0, y - m.height() / 2.0, r.left() - 5, m.height()), Qt::AlignRight | Qt::AlignVCenter,
-                   d == 4 ? QString("1e−4") : QString::number(std::pow(10, -d)));
+                   d == 4 ? QString("1e−4") : local(QString::number(std::pow(10, -d)).toStdString()));
     }
     const double wide = r.width() / n;
     for (size_t i = 0; i < spectrum_.values.size(); ++i) {
@@ -75,7 +76,7 @@ void SpectrumPlot::draw(QPainter& p) {
     p.setPen(t.muted);
     p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignLeft | Qt::AlignVCenter, "1");
     p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignRight | Qt::AlignVCenter, QString::number(spectrum_.values.size()));
-    if (const QString name = "σ by rank"; m.horizontalAdvance(name) + 60 < r.width())
+    if (const QString name = tr("σ by rank"); m.horizontalAdvance(name) + 60 < r.width())
         p.drawText(QRectF(r.left(), r.bottom() + 3, r.width(), m.height()), Qt::AlignCenter, name);
 }
 
@@ -87,11 +88,10 @@ int SpectrumPlot::bin_at(QPointF point) const {
 
 QString SpectrumPlot::said(int bin) const {
     const auto value = [&](int i) { return double(spectrum_.values[static_cast<size_t>(i)]); };
-    return QString("singular value %1 of %2: %3, %4 of the largest")
+    return tr("singular value %1 of %2: %3, %4 of the largest")
         .arg(bin + 1)
         .arg(spectrum_.values.size())
-        .arg(value(bin), 0, 'g', 4)
-        .arg(QString::fromStdString(percent_text(value(bin) / value(0))));
+        .arg(local(QString::number(value(bin), 'g', 4).toStdString()), local(percent_text(value(bin) / value(0))));
 }
 
 }  // namespace klp::gui

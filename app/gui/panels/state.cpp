@@ -12,6 +12,7 @@
 #include "app/format.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/norm_plots.h"
 #include "app/gui/panels/panels.h"
@@ -33,12 +34,14 @@ struct Held {
     Head head;
     int rows = 0, columns = 0;
     int64_t position = 0;  // tokens fed
-    QString after;
+    QString token, after;  // the last one's name; and as it is said: "after token 3 “cat”"
     std::vector<float> values;
     bool empty() const { return values.empty(); }
 };
 
-QString number(double v) { return std::isfinite(v) ? (v < 0 ? QString(QChar(0x2212)) : QString("+")) + QString::number(std::abs(v), 'g', 4) : QString("n/a"); }
+QString number(double v) {
+    return std::isfinite(v) ? (v < 0 ? QString(QChar(0x2212)) : QString("+")) + local(QString::number(std::abs(v), 'g', 4).toStdString()) : Language::tr("n/a");
+}
 
 float median(std::span<const float> values, std::vector<float>& scratch) {
     scratch.clear();
@@ -120,28 +123,28 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     : Panel(session, info),
       show_(new QComboBox(this)),
       norms_of_(new QComboBox(body())),
-      picker_(new HeadPicker(session, "State", this)),
-      hold_a_(new QPushButton("Hold A", this)),
-      hold_b_(new QPushButton("Hold B", this)),
-      lock_(new QPushButton("Lock range", this)),
+      picker_(new HeadPicker(session, tr("State"), this)),
+      hold_a_(new QPushButton(tr("Hold A"), this)),
+      hold_b_(new QPushButton(tr("Hold B"), this)),
+      lock_(new QPushButton(tr("Lock range"), this)),
       back_(new QPushButton(body())),
       map_(new HeatMap(body())),
       spectrum_(new SpectrumPlot(body())),
       norms_(new NormPlots(body())),
       line_(new Figure(body(), false, 2)) {
-    show_->addItems({"Now", "A", "B", "B − A", "Now − A"});
-    show_->setAccessibleName("State, picture");
-    show_->setToolTip("The state as it is now, or after the chosen token; one that was held; or the difference of two");
-    hold_a_->setToolTip("Keep the state that Now shows as A");
-    hold_b_->setToolTip("Keep the state that Now shows as B");
+    show_->addItems({tr("Now"), "A", "B", "B − A", tr("Now − A")});
+    show_->setAccessibleName(tr("State, picture"));
+    show_->setToolTip(tr("The state as it is now, or after the chosen token; one that was held; or the difference of two"));
+    hold_a_->setToolTip(tr("Keep the state that Now shows as A"));
+    hold_b_->setToolTip(tr("Keep the state that Now shows as B"));
     lock_->setCheckable(true);
     lock_->setToolTip(
-        "Keep the range of the colours for all heads and pictures. Unlocked, a head's range only grows, in steps; "
-        "it covers all but the largest half percent of the numbers.");
+        tr("Keep the range of the colours for all heads and pictures. Unlocked, a head's range only grows, in steps; "
+           "it covers all but the largest half percent of the numbers."));
     controls()->addWidget(picker_);
     controls()->addWidget(show_);
     for (QPushButton* button : {hold_a_, hold_b_, lock_}) {
-        button->setAccessibleName(QString("State, %1").arg(button->text().toLower()));
+        button->setAccessibleName(tr("State, %1").arg(button->text().toLower()));
         controls()->addWidget(button);
     }
     controls()->addStretch(1);
@@ -161,20 +164,20 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
-    norms_of_->addItems({"Norms of this layer's heads", "Norms of all layers, median of heads"});
-    norms_of_->setAccessibleName("State, norms of");
+    norms_of_->addItems({tr("Norms of this layer's heads"), tr("Norms of all layers, median of heads")});
+    norms_of_->setAccessibleName(tr("State, norms of"));
     norms_of_->setToolTip(
-        "Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
-        "Source: the engine's readings; in a long prompt |S| is read at the last token of a chunk only.");
+        tr("Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
+           "Source: the engine's readings; in a long prompt |S| is read at the last token of a chunk only."));
     head->addWidget(norms_of_);
     head->addStretch(1);
     layout->addLayout(head);
     layout->addWidget(norms_, 3);
 
-    map_->setAccessibleName("State matrix");
+    map_->setAccessibleName(tr("State matrix"));
     map_->set_square(true);
     map_->set_marginals(true);
-    map_->describe = [](int row, int column, float value) { return QString("value %1, key %2: %3").arg(row).arg(column).arg(number(double(value))); };
+    map_->describe = [](int row, int column, float value) { return tr("value %1, key %2: %3").arg(row).arg(column).arg(number(double(value))); };
     connect(map_, &HeatMap::hovered, this, [this] { show_lines(); });
     connect(map_, &HeatMap::clicked, this, [this](int, int column) { this->session.selection().set_channel(drawn_.head.layer, drawn_.head.head, column); });
     spectrum_->on_hover = [this](const QString& text) {
@@ -187,10 +190,12 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         if (index >= 0 && index < static_cast<int>(norms_->series().size())) {
             const NormSeries& s = norms_->series()[static_cast<size_t>(index)];
             const auto at = static_cast<size_t>(std::clamp<int64_t>(position - window_.first(), 0, static_cast<int64_t>(s.state.size()) - 1));
-            const auto text = [](float v, const char* why) { return std::isnan(v) ? QString("n/a (%1)").arg(why) : QString::number(double(v), 'g', 4); };
-            hover_line_ =
-                QString("%1 · %2\n|S| %3 · |ΔS| %4")
-                    .arg(s.name, token_name(this->session, position), text(s.state[at], "read at the end of a chunk only"), text(s.update[at], "not read"));
+            const auto text = [](float v, const QString& why) {
+                return std::isnan(v) ? tr("n/a (%1)").arg(why) : local(QString::number(double(v), 'g', 4).toStdString());
+            };
+            hover_line_ = QString("%1 · %2\n|S| %3 · |ΔS| %4")
+                              .arg(s.name, token_name(this->session, position), text(s.state[at], tr("read at the end of a chunk only")),
+                                   text(s.update[at], tr("not read")));
         }
         show_lines();
     });
@@ -248,7 +253,8 @@ void StatePanel::begin() {
 
 void StatePanel::take(const StatePicture& picture) {
     const Head head{picture.layer, picture.head};
-    const Held held_now{head, picture.rows, picture.columns, picture.position, "after " + token_name(session, picture.position - 1), picture.values};
+    const QString token = token_name(session, picture.position - 1);
+    const Held held_now{head, picture.rows, picture.columns, picture.position, token, tr("after %1").arg(token), picture.values};
     if (picture.past) {
         const auto place = pinned();
         if (!place || place->head != head || (session.live() && place->token + 1 != picture.position)) return;
@@ -282,42 +288,38 @@ QString StatePanel::source() const {
     const auto place = pinned();
     if (!place) return {};
     if (answered_ != place)
-        return session.busy() && session.phase().phase != Phase::probing ? "the chosen token's comes when the model rests: this is the newest"
-                                                                         : "looking back …";
+        return session.busy() && session.phase().phase != Phase::probing ? tr("the chosen token's comes when the model rests: this is the newest")
+                                                                         : tr("looking back …");
     if (past_.empty())
-        return stopped_ ? "stopped: this is the newest"
-               : session.live()
-                   ? QString::fromStdString("more than " + grouped(kProbeWindow) + " tokens from any snapshot to the chosen one: this is the newest")
-                   : "no state this early was recorded: this is the newest";
-    return session.live() ? "fed again from a snapshot" : past_.position == place->token + 1 ? "recorded" : "the nearest that was recorded";
+        return stopped_         ? tr("stopped: this is the newest")
+               : session.live() ? tr("more than %1 from any snapshot to the chosen one: this is the newest").arg(tokens_text(kProbeWindow))
+                                : tr("no state this early was recorded: this is the newest");
+    return session.live() ? tr("fed again from a snapshot") : past_.position == place->token + 1 ? tr("recorded") : tr("the nearest that was recorded");
 }
 
 void StatePanel::hold(Held& into, QPushButton* button, const char* name) {
     if (current().empty() || current().head != kda_head(session))
-        return session.say("There is no picture to hold yet", "Send a message first: a state is pictured while tokens are made.", false);
+        return session.say(tr("There is no picture to hold yet"), tr("Send a message first: a state is pictured while tokens are made."), false);
     into = current();
-    button->setToolTip(QString("%1 is layer %2, head %3, %4. Click to keep the state that Now shows instead.")
-                           .arg(name)
-                           .arg(into.head.layer)
-                           .arg(into.head.head)
-                           .arg(into.after));
+    button->setToolTip(
+        tr("%1 is layer %2, head %3, %4. Click to keep the state that Now shows instead.").arg(name).arg(into.head.layer).arg(into.head.head).arg(into.after));
     matrix_stale_ = true;
     refresh_soon();
 }
 
 Held StatePanel::wanted(QString& why) const {
     const auto head = kda_head(session);
-    if (!session.card()) return why = "Load a model, and this shows what one of its heads remembers.", Held();
-    if (!head) return why = "This model has no KDA layers: it keeps every token in caches and has no state to look at.", Held();
+    if (!session.card()) return why = tr("Load a model, and this shows what one of its heads remembers."), Held();
+    if (!head) return why = tr("This model has no KDA layers: it keeps every token in caches and has no state to look at."), Held();
     const auto need = [&](const Held& held, const QString& name) {
-        if (held.empty()) why = QString("Nothing is held as %1 yet: the button Hold %1 keeps the state that Now shows.").arg(name);
+        if (held.empty()) why = tr("Nothing is held as %1 yet: the button Hold %1 keeps the state that Now shows.").arg(name);
         return !held.empty();
     };
     const Held& current = this->current();
     const bool has_now = !current.empty() && (current.head == *head || waiting_.elapsed() < kPatience);
     const auto less = [&](const Held& x, const Held& y, const QString& x_is, const QString& y_is) {
         if (x.head != y.head) {
-            why = QString("%1 is of layer %2, head %3, and %4 of layer %5, head %6: a difference needs two states of one head.")
+            why = tr("%1 is of layer %2, head %3, and %4 of layer %5, head %6: a difference needs two states of one head.")
                       .arg(x_is)
                       .arg(x.head.layer)
                       .arg(x.head.head)
@@ -328,7 +330,7 @@ Held StatePanel::wanted(QString& why) const {
         }
         Held d = x;
         for (size_t i = 0; i < d.values.size(); ++i) d.values[i] -= y.values[i];
-        d.after = x.after + " less " + QString(y.after).remove("after ");
+        d.after = tr("after %1 less %2").arg(x.token, y.token);
         return d;
     };
     switch (show()) {
@@ -342,13 +344,12 @@ Held StatePanel::wanted(QString& why) const {
             break;
     }
     if (!has_now) {
-        const QString name = QString("layer %1, head %2").arg(head->layer).arg(head->head);
-        why =
-            session.live() ? QString("The state of %1 comes with the next message.").arg(name) : QString("This recording shows no state of %1 here.").arg(name);
+        const QString name = tr("layer %1, head %2").arg(head->layer).arg(head->head);
+        why = session.live() ? tr("The state of %1 comes with the next message.").arg(name) : tr("This recording shows no state of %1 here.").arg(name);
         return {};
     }
     if (show() == now) return current;
-    return need(a_, "A") ? less(current, a_, "The picture of now", "A") : Held();
+    return need(a_, "A") ? less(current, a_, tr("The picture of now"), "A") : Held();
 }
 
 void StatePanel::refresh() {
@@ -381,7 +382,7 @@ QString StatePanel::in_words() const {
         return tr("Norm of the state of layer %1, head %2: mean %3, the largest %4 at token %5.")
             .arg(head->layer)
             .arg(head->head)
-            .arg(QString::fromStdString(short_number(all.mean)), QString::fromStdString(short_number(all.most)), QString::fromStdString(grouped(all.at)));
+            .arg(local(short_number(all.mean)), local(short_number(all.most)), local(grouped(all.at)));
     }
     if (drawn_.empty() || spectrum_->spectrum().values.empty()) return {};
     const Spectrum& s = spectrum_->spectrum();
@@ -455,7 +456,7 @@ void StatePanel::show_matrix() {
     scale.unit = difference() ? "ΔS" : "S";
     map_->set_scale(scale);
     const auto label = [](int i) { return QString::number(i); };
-    if (map_->rows() != drawn_.rows) map_->set_labels(label, label, "value", "key");
+    if (map_->rows() != drawn_.rows) map_->set_labels(label, label, tr("value"), tr("key"));
     map_->set_values(drawn_.rows, drawn_.columns, drawn_.values);
 }
 
@@ -509,7 +510,7 @@ void StatePanel::show_norms() {
     std::vector<NormSeries> series(static_cast<size_t>(n));
     for (int i = 0; i < n; ++i) {
         NormSeries& s = series[static_cast<size_t>(i)];
-        s.name = all ? QString("Layer %1").arg(layers[static_cast<size_t>(i)]) : QString("Head %1").arg(i);
+        s.name = all ? tr("Layer %1").arg(layers[static_cast<size_t>(i)]) : tr("Head %1").arg(i);
         s.state.reserve(static_cast<size_t>(window_.size())), s.update.reserve(static_cast<size_t>(window_.size()));
     }
     const auto [first, end] = shown_norms();
@@ -528,19 +529,19 @@ void StatePanel::show_lines() {
     if (drawn_.empty()) return line_->setText({});
     const QPoint cell = map_->hovered_cell();
     const QString name = difference() ? "ΔS" : "S";
-    QString text = QString("layer %1 · head %2 · |%3| %4 · %5\n")
+    QString text = tr("layer %1 · head %2 · |%3| %4 · %5")
                        .arg(drawn_.head.layer, 2)
                        .arg(drawn_.head.head, 2)
                        .arg(name)
-                       .arg(norm(drawn_.values), -6, 'g', 4)
-                       .arg(drawn_.after);
+                       .arg(local(QString::number(norm(drawn_.values), 'g', 4).toStdString()), -6)
+                       .arg(drawn_.after) +
+                   "\n";
     if (cell.x() >= 0) {
-        text += QString("value %1 · key %2 · %3 %4").arg(cell.y(), 3).arg(cell.x(), 3).arg(name, number(double(map_->value(cell.y(), cell.x()))));
+        text += tr("value %1 · key %2 · %3 %4").arg(cell.y(), 3).arg(cell.x(), 3).arg(name, number(double(map_->value(cell.y(), cell.x()))));
     } else {
         const auto beyond = std::count_if(drawn_.values.begin(), drawn_.values.end(), [this](float v) { return std::abs(v) > map_->scale().high; });
-        text += QString("range ±%1%2, %3 beyond it")
-                    .arg(double(map_->scale().high), 0, 'g', 3)
-                    .arg(lock_->isChecked() ? " (locked)" : "", QString::fromStdString(plural(beyond, "number")));
+        text += (lock_->isChecked() ? tr("range ±%1 (locked), %2 beyond it") : tr("range ±%1, %2 beyond it"))
+                    .arg(local(QString::number(double(map_->scale().high), 'g', 3).toStdString()), Language::tr("%Ln number(s)", nullptr, beyond));
         if (const QString from = source(); !from.isEmpty() && (show() == now || show() == now_less_a)) text += " · " + from;
     }
     line_->setText(text);

@@ -6,8 +6,79 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
+
+namespace {
+
+// What the headings of all lenses are made of: "name" or "name (unit)". Files have them in English.
+[[maybe_unused]] constexpr const char* kHeadings[] = {
+    QT_TRANSLATE_NOOP("klp", "position"),
+    QT_TRANSLATE_NOOP("klp", "token"),
+    QT_TRANSLATE_NOOP("klp", "cache weight"),
+    QT_TRANSLATE_NOOP("klp", "share"),
+    QT_TRANSLATE_NOOP("klp", "state weight"),
+    QT_TRANSLATE_NOOP("klp", "state weight, decay only"),
+    QT_TRANSLATE_NOOP("klp", "share of a value"),
+    QT_TRANSLATE_NOOP("klp", "layer"),
+    QT_TRANSLATE_NOOP("klp", "head"),
+    QT_TRANSLATE_NOOP("klp", "channel"),
+    QT_TRANSLATE_NOOP("klp", "nats a token"),
+    QT_TRANSLATE_NOOP("klp", "share left a token"),
+    QT_TRANSLATE_NOOP("klp", "half-life"),
+    QT_TRANSLATE_NOOP("klp", "tokens"),
+    QT_TRANSLATE_NOOP("klp", "half-life over what was fed"),
+    QT_TRANSLATE_NOOP("klp", "expert"),
+    QT_TRANSLATE_NOOP("klp", "picks"),
+    QT_TRANSLATE_NOOP("klp", "load"),
+    QT_TRANSLATE_NOOP("klp", "times an even share"),
+    QT_TRANSLATE_NOOP("klp", "weight for the selected token"),
+    QT_TRANSLATE_NOOP("klp", "layer: busiest / mean"),
+    QT_TRANSLATE_NOOP("klp", "ratio"),
+    QT_TRANSLATE_NOOP("klp", "layer: standard deviation / mean"),
+    QT_TRANSLATE_NOOP("klp", "rank"),
+    QT_TRANSLATE_NOOP("klp", "id"),
+    QT_TRANSLATE_NOOP("klp", "probability"),
+    QT_TRANSLATE_NOOP("klp", "chosen"),
+    QT_TRANSLATE_NOOP("klp", "entropy"),
+    QT_TRANSLATE_NOOP("klp", "nats"),
+    QT_TRANSLATE_NOOP("klp", "what"),
+    QT_TRANSLATE_NOOP("klp", "state"),
+    QT_TRANSLATE_NOOP("klp", "bytes"),
+    QT_TRANSLATE_NOOP("klp", "convolution tails"),
+    QT_TRANSLATE_NOOP("klp", "MLA cache"),
+    QT_TRANSLATE_NOOP("klp", "this model"),
+    QT_TRANSLATE_NOOP("klp", "same-shapes twin"),
+    QT_TRANSLATE_NOOP("klp", "bytes, computed"),
+    QT_TRANSLATE_NOOP("klp", "multi-head attention"),
+    QT_TRANSLATE_NOOP("klp", "mixer"),
+    QT_TRANSLATE_NOOP("klp", "tails"),
+    QT_TRANSLATE_NOOP("klp", "cache"),
+    QT_TRANSLATE_NOOP("klp", "as MLA"),
+    QT_TRANSLATE_NOOP("klp", "multi-head"),
+    QT_TRANSLATE_NOOP("klp", "context"),
+    QT_TRANSLATE_NOOP("klp", "ns a token, median"),
+    QT_TRANSLATE_NOOP("klp", "ns a token, fastest"),
+    QT_TRANSLATE_NOOP("klp", "ns a token, slowest"),
+    QT_TRANSLATE_NOOP("klp", "tokens/s"),
+    QT_TRANSLATE_NOOP("klp", "twin's time / this model's"),
+    QT_TRANSLATE_NOOP("klp", "value"),
+    QT_TRANSLATE_NOOP("klp", "key"),
+    QT_TRANSLATE_NOOP("klp", "no unit"),
+    QT_TRANSLATE_NOOP("klp", "time"),
+    QT_TRANSLATE_NOOP("klp", "ISO 8601, local"),
+    QT_TRANSLATE_NOOP("klp", "level"),
+    QT_TRANSLATE_NOOP("klp", "message"),
+};
+
+QString heading(const QString& column) {
+    const qsizetype unit = column.indexOf(" (");
+    if (unit < 0) return Language::tr(column.toUtf8());
+    return Language::tr("%1 (%2)").arg(Language::tr(column.left(unit).toUtf8()), Language::tr(column.mid(unit + 2).chopped(1).toUtf8()));
+}
+
+}  // namespace
 
 void TableDataModel::set(TableData data) {
     if (data.columns == data_.columns && data.rows.size() == data_.rows.size()) {
@@ -28,22 +99,22 @@ QVariant TableDataModel::data(const QModelIndex& index, int role) const {
     const QVariant& value = row[static_cast<size_t>(index.column())];
     const bool real = value.typeId() == QMetaType::Double || value.typeId() == QMetaType::Float;
     if (role == Qt::EditRole) return value;
-    if (role == Qt::DisplayRole) return real ? QVariant(cell_text(value.toDouble())) : value;
-    if (role == Qt::ToolTipRole && value.typeId() == QMetaType::QString) return value;
-    if (role == Qt::TextAlignmentRole)
-        return QVariant(value.typeId() == QMetaType::QString ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
+    const bool ours = value.typeId() == QMetaType::QByteArray, text = ours || value.typeId() == QMetaType::QString;
+    if (role == Qt::DisplayRole || (role == Qt::ToolTipRole && text))
+        return real ? QVariant(cell_text(value.toDouble())) : ours && !value.toByteArray().isEmpty() ? QVariant(Language::tr(value.toByteArray())) : value;
+    if (role == Qt::TextAlignmentRole) return QVariant(text ? Qt::AlignLeft | Qt::AlignVCenter : Qt::AlignRight | Qt::AlignVCenter);
     return {};
 }
 QVariant TableDataModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || (role != Qt::DisplayRole && role != Qt::ToolTipRole) || section >= data_.columns.size()) return {};
-    return data_.columns[section];
+    return heading(data_.columns[section]);
 }
 
 QString cell_text(double value) {
-    if (std::isnan(value)) return QStringLiteral("n/a");
+    if (std::isnan(value)) return Language::tr("n/a");
     if (std::isinf(value)) return value > 0 ? QStringLiteral("∞") : QStringLiteral("−∞");
-    if (std::abs(value) >= 100'000 && std::abs(value) < 1e18) return QString::fromStdString(grouped(std::llround(value)));
-    return QString::number(value, 'g', 6);
+    if (std::abs(value) >= 100'000 && std::abs(value) < 1e18) return local(grouped(std::llround(value)));
+    return local(QString::number(value, 'g', 6).toStdString());
 }
 
 void fit_columns(QTableView& view) {

@@ -9,7 +9,7 @@ class QTableView;
 namespace klp::gui {
 
 struct TableData {
-    QStringList columns;
+    QStringList columns;                      // in English, as files have them; cells that are words of ours are QByteArray, in English too
     std::vector<std::vector<QVariant>> rows;  // numbers stay numbers
 };
 

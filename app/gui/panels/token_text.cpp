@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "core/text/utf8.h"
 
 namespace klp::gui {
@@ -152,7 +153,7 @@ void TokenText::choose(const Parts& parts) {
     pieces_.push_back({-1, reads_->what() + ":", {}, false, true});
     int64_t next = 0;
     for (const auto& [first, end] : parts) {
-        if (first > next) pieces_.push_back({-1, QString("… %1 tokens …").arg(QString::fromStdString(grouped(first - next))), {}, false, true});
+        if (first > next) pieces_.push_back({-1, tr("… %1 tokens …").arg(local(grouped(first - next))), {}, false, true});
         for (next = std::max(next, first); next < std::min(end, trace.size()); ++next) {
             const TokenRow& row = trace.row(next);
             Piece piece{next, QString::fromStdString(repair_utf8(row.text)), {}};

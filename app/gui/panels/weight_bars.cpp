@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/gui/draw/language.h"
 #include "app/gui/draw/strokes.h"
 
 namespace klp::gui {
@@ -37,13 +38,13 @@ void WeightBars::draw(QPainter& p) {
         const double y = std::clamp(zero - place * unit, double(g.top() + m.ascent() / 2), double(g.bottom() - m.ascent() / 2 + 1));
         p.drawText(QRectF(g.right() + 5, y - m.height() / 2.0, kRight - 6, m.height()), Qt::AlignLeft | Qt::AlignVCenter, text);
     };
-    const QString most = QString::number(double(reads_.bound), 'g', 3);
+    const QString most = local(QString::number(double(reads_.bound), 'g', 3).toStdString());
     tick(1, (both ? "+" : "") + most);
     tick(0, "0");
     if (both)
         tick(-1, "−" + most);
     else
-        tick(0.5, "0.25");
+        tick(0.5, local("0.25"));
     if (!reads_.shown() || tokens_ == 0) return;
 
     if (reads_.picture.first > 0)  // not looked at

@@ -80,6 +80,6 @@ QString of(const Logits& l);
 
 // One name for each twin, everywhere: "trained twin", "same-shapes twin" (computed, or with synthetic mixers, or recorded).
 QString twin_name(TwinKind kind);
-inline QString same_shapes_twin() { return QStringLiteral("same-shapes twin"); }
+const char* twin_in_english(TwinKind kind);  // as files have it
 
 }  // namespace klp::gui::words

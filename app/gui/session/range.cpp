@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 
 namespace klp::gui {
 
@@ -21,15 +22,15 @@ RangeTimes range_times(const TraceStore& trace, int64_t first, int64_t last) {
 }
 
 QString range_text(const TraceStore& trace, std::pair<int64_t, int64_t> range) {
-    const auto tr = [](const char* text) { return QCoreApplication::translate("Range", text); };
-    const auto text = [](const std::string& s) { return QString::fromStdString(s); };
     const RangeTimes all = range_times(trace, range.first, range.second);
     if (all.tokens == 0) return {};
-    QString said = tr("%1, %2 to %3").arg(text(plural(all.tokens, "token")), text(grouped(range.first)), text(grouped(range.second - 1)));
-    if (all.timed == 0) return said + tr("  ·  no time was measured here");
-    said += all.timed == all.tokens ? tr("  ·  made in %1").arg(text(duration_text(all.sum)))
-                                    : tr("  ·  %1 of them made in %2").arg(text(grouped(all.timed)), text(duration_text(all.sum)));
-    return said + tr("  ·  mean %1  ·  worst %2, token %3").arg(text(duration_text(all.mean())), text(duration_text(all.worst)), text(grouped(all.slowest)));
+    QStringList said{Language::tr("%1, %2 to %3").arg(tokens_text(all.tokens), local(grouped(range.first)), local(grouped(range.second - 1)))};
+    if (all.timed == 0) return (said << Language::tr("no time was measured here")).join("  ·  ");
+    said << (all.timed == all.tokens ? Language::tr("made in %1").arg(local(duration_text(all.sum)))
+                                     : Language::tr("%1 of them made in %2").arg(local(grouped(all.timed)), local(duration_text(all.sum))))
+         << Language::tr("mean %1").arg(local(duration_text(all.mean())))
+         << Language::tr("worst %1, token %2").arg(local(duration_text(all.worst)), local(grouped(all.slowest)));
+    return said.join("  ·  ");
 }
 
 }  // namespace klp::gui

@@ -194,7 +194,7 @@ void Session::take(Event& event) {
                 rolled_ = e.dropped;
             } else if constexpr (std::is_same_v<T, StatesKept>) {
                 states_ = e;
-                if (!e.trouble.empty()) say(QString::fromStdString(e.trouble) + ".", "What was said is kept.", false);
+                if (!e.trouble.empty()) say(QString::fromStdString(e.trouble) + ".", tr("What was said is kept."), false);
                 emit states_changed();
             } else if constexpr (std::is_same_v<T, StatePicture>) {
                 emit state_pictured(e);
