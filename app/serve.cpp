@@ -26,6 +26,8 @@
 #include "app/commands.h"
 #include "app/files.h"
 #include "app/format.h"
+#include "app/opener.h"
+#include "app/run_service.h"
 #include "core/serve/batch.h"
 #include "core/serve/openai.h"
 
@@ -39,6 +41,7 @@ using openai::Served;
 using openai::Telling;
 
 constexpr size_t kBody = 32 << 20;                      // bytes
+constexpr int64_t kRunSnapshots = 256 << 20;            // bytes, of each run
 constexpr size_t kConnections = 1500;                   // with a thread each; others wait
 constexpr auto kLook = std::chrono::milliseconds(200);  // how often who waits for a token looks whether somebody still listens
 
@@ -183,8 +186,8 @@ private:
 
 class Service {
 public:
-    Service(Served served, std::shared_ptr<const Model> model, const BatchOptions& options, std::string key)
-        : served_(std::move(served)), key_(std::move(key)), batch_(std::move(model), options) {
+    Service(Served served, std::shared_ptr<const Model> model, const BatchOptions& options, std::string key, RunHost::Make runs)
+        : served_(std::move(served)), key_(std::move(key)), batch_(std::move(model), options), runs_(std::move(runs)) {
         server_.new_task_queue = [] { return new Threads; };
         server_.set_socket_options([this](auto socket) {  // the library's own would let two programs have one port
             socket_ = socket;
@@ -226,6 +229,7 @@ public:
         server_.Post("/v1/completions", [this](const httplib::Request& request, httplib::Response& response) {
             answer(openai::parse_completion_request(request.body, served_), Client(request), response);
         });
+        serve_runs(server_, runs_);
     }
 
     // -1: the port cannot be had.
@@ -236,6 +240,7 @@ public:
     }
     void listen() { server_.listen_after_bind(); }
     void stop() {
+        runs_.leave();
         server_.stop();
         batch_.leave();
     }
@@ -323,6 +328,7 @@ private:
     int socket_ = -1;
     const std::string key_;
     Batch batch_;
+    RunHost runs_;
     httplib::Server server_;
 };
 
@@ -356,10 +362,26 @@ int serve_command(const ServeFlags& flags, Terminal& terminal) {
     Served served{.name = engine->name, .tokenizer = *tokenizer, .turn = std::move(*turn), .created = std::time(nullptr)};
     served.budget = 2048;
     read_generation_defaults(engine->checkpoint.folder, served.sampling, served.budget);
-    const BatchOptions batch{.parallel = flags.parallel, .context = flags.context};
+    // A CPU's weights lie in files that are mapped, so every run has threads of its own; a GPU's are shared, and who uses them takes turns.
+    const bool shared = engine->backend->free_bytes() >= 0;
+    const auto turns = shared ? std::make_shared<Turns>() : nullptr;
+    const BatchOptions batch{.parallel = flags.parallel, .context = flags.context, .turns = turns};
+    const Opener open = [&engine, &options, shared](const LoadModel& what, const LoadOptions& load) -> Result<OpenedModel> {
+        if (shared) return opened_model(engine->checkpoint, engine->backend, engine->model, what.context);
+        auto backend = make_backend(engine->backend->info().name, options.threads);
+        if (!backend) return tl::unexpected(backend.error());
+        auto model = Model::load(*backend, engine->checkpoint.config, engine->checkpoint.source, load);
+        if (!model) return tl::unexpected(model.error());
+        return opened_model(engine->checkpoint, *backend, std::move(*model), what.context);
+    };
+    const RunHost::Make runs = [&] {
+        auto run = std::make_unique<LiveRun>(open, turns);
+        run->post(LoadModel{.context = flags.context, .snapshot_budget = kRunSnapshots});
+        return run;
+    };
     const int64_t most = engine->config().model_max_length;
     served.context = flags.context > 0 ? std::min(flags.context, most) : most;
-    Service service(std::move(served), engine->model, batch, std::move(key));
+    Service service(std::move(served), engine->model, batch, std::move(key), runs);
     const int port = service.bind(flags.host, flags.port);
     if (port < 0)
         return report({Error::failure, "cannot listen on " + flags.host + ":" + std::to_string(flags.port) +

@@ -14,6 +14,7 @@ namespace {
 
 constexpr float kSmallest = -21, kOctaves = 26;  // of -g, in powers of two
 constexpr uint8_t kNotKnown = 255;
+constexpr int kMostCandidates = 1000;  // of a token, that anybody may ask for
 
 }  // namespace
 
@@ -80,6 +81,9 @@ template <class A>
 void fields(A& a, Part& p) {
     a.text(p.role), a.text(p.text), flag(a, p.open);
     a.list(p.ids, [&](int32_t& id) { a.number(id); });
+    if (!a.whole) return;
+    a.list(p.tool_calls, [&](ToolCall& call) { a.text(call.id), a.text(call.arguments); });
+    a.number(p.closing);
 }
 // A head of a layer, and a matrix or row of it.
 template <class A>
@@ -139,7 +143,7 @@ void fields(A& a, Readings& e) {
         size_t need = 0;
         for (int s = 0; s < kSites; ++s)
             if (kept >> s & 1)
-                need += a.shape.layers(static_cast<Site>(s)).size() * static_cast<size_t>(a.shape.width(static_cast<Site>(s))) * (s == 0 ? 1 : 2);
+                need += a.shape.layers(static_cast<Site>(s)).size() * static_cast<size_t>(a.shape.width(static_cast<Site>(s))) * (a.whole ? 4 : s == 0 ? 1 : 2);
         a.must(need <= a.left());
         if (!a.ok || kept == 0) return;
         e.values.assign(static_cast<size_t>(a.shape.size()), NAN);
@@ -183,16 +187,19 @@ void fields(A& a, CostKnown& e) {
 template <class A>
 void fields(A& a, SnapshotsKept& e) {
     a.number(e.count), a.number(e.bytes), a.number(e.budget);
+    if (a.whole) a.list(e.along, [&](int64_t& tokens) { a.number(tokens); });
 }
 template <class A>
 void fields(A& a, StatePicture& e) {
     place(a, e.layer, e.head), natural(a, e.position);
+    if (a.whole) flag(a, e.past);
     a.number(e.rows), a.number(e.columns);
+    if (a.whole && e.past && e.rows == 0 && e.columns == 0) return;  // too far to go
     if constexpr (A::reads) {
         a.must(e.rows > 0 && e.rows == a.shape.value_dim && e.columns > 0 && e.columns == a.shape.key_dim);
         if (!a.ok) return;
         const size_t n = static_cast<size_t>(e.rows) * static_cast<size_t>(e.columns);
-        a.must(a.left() >= 2 * n);
+        a.must(a.left() >= (a.whole ? 4 : 2) * n);
         if (!a.ok) return;
         e.values.resize(n);
     }
@@ -216,7 +223,7 @@ void fields(A& a, AttentionPicture& e) {
         uint64_t n = values.size();
         if constexpr (A::reads) {
             n = a.unsigned_();
-            a.must(n <= a.left() / 2);
+            a.must(n <= a.left() / (a.whole ? 4 : 2));
             if (!a.ok) return;
             values.resize(n);
         } else {
@@ -260,6 +267,90 @@ void fields(A& a, AnswerBegun& e) {
     a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
 }
 
+// --- Commands -----------------------------------------------------------------------------------------------------------
+
+template <class A>
+void fields(A& a, Interest& i) {
+    uint64_t sites = 0;
+    for (int s = 0; s < kSites; ++s) sites |= uint64_t{i.sites[s]} << s;
+    if constexpr (A::reads)
+        sites = a.unsigned_();
+    else
+        a.unsigned_(sites);
+    for (int s = 0; s < kSites; ++s) i.sites[s] = sites >> s & 1;
+    bool pictured = i.state.has_value();
+    a.number(i.top), a.number(i.pictures), flag(a, pictured);
+    if constexpr (A::reads) {
+        a.must(i.top >= 0 && i.top <= kMostCandidates && i.pictures > 0 && i.pictures <= 1000);
+        if (pictured) i.state.emplace();
+    }
+    if (pictured) place(a, i.state->first, i.state->second);
+}
+template <class A>
+void line_of(A& a, std::vector<Part>& line) {
+    a.list(line, [&](Part& p) { fields(a, p); });
+}
+template <class A>
+void fields(A&, LoadModel&) {}
+template <class A>
+void fields(A&, UnloadModel&) {}
+template <class A>
+void fields(A& a, MakeAnswer& c) {
+    a.number(c.answer), line_of(a, c.line), fields(a, c.sampling), a.number(c.predict), flag(a, c.roll), a.text(c.keep_as);
+    if constexpr (A::reads) a.must(c.predict > 0);
+}
+template <class A>
+void fields(A& a, GoTo& c) {
+    line_of(a, c.line);
+}
+template <class A>
+void fields(A& a, AskCost& c) {
+    a.number(c.request), line_of(a, c.line);
+}
+template <class A>
+void fields(A& a, SetSnapshotBudget& c) {
+    natural(a, c.bytes);
+}
+template <class A>
+void fields(A& a, SetStateBudget& c) {
+    natural(a, c.bytes);
+}
+template <class A>
+void fields(A& a, StartRace& c) {
+    natural(a, c.context);
+}
+template <class A>
+void fields(A& a, ProbeAttention& c) {
+    a.number(c.layer), a.number(c.head), natural(a, c.position), natural(a, c.window);
+    int head = std::max(0, c.head);
+    if constexpr (A::reads)
+        a.must(c.head >= -1 &&
+               ((a.shape.has(Site::beta, c.layer) && head < a.shape.kda_heads) || (a.shape.has(Site::log_sum_exp, c.layer) && head < a.shape.mla_heads)));
+}
+template <class A>
+void fields(A& a, ProbeState& c) {
+    place(a, c.layer, c.head), natural(a, c.position);
+}
+template <class A>
+void fields(A& a, Retrace& c) {
+    fields(a, c.tokens), a.list(c.answers, [&](Span& s) { fields(a, s); }), fields(a, c.what);
+}
+
+template <size_t I>
+std::optional<Command> read_command_at(size_t kind, FieldReader& in) {
+    if constexpr (I == std::variant_size_v<Command>) {
+        return std::nullopt;
+    } else {
+        using C = std::variant_alternative_t<I, Command>;
+        if (kind != I) return read_command_at<I + 1>(kind, in);
+        if (std::is_same_v<C, LoadModel> || std::is_same_v<C, UnloadModel>) return std::nullopt;
+        C c;
+        fields(in, c);
+        if (!in.ok) return std::nullopt;
+        return c;
+    }
+}
+
 template <size_t I>
 std::optional<Event> read_alternative(size_t kind, FieldReader& in) {
     if constexpr (I == std::variant_size_v<Event>) {
@@ -280,5 +371,20 @@ void write_event(const Event& event, FieldWriter& out) {
 }
 
 std::optional<Event> read_event(size_t kind, FieldReader& in) { return read_alternative<0>(kind, in); }
+
+void write_command(const Command& command, FieldWriter& out) {
+    std::visit([&](const auto& c) { fields(out, const_cast<std::decay_t<decltype(c)>&>(c)); }, command);
+}
+
+std::optional<Command> read_command(size_t kind, FieldReader& in) { return read_command_at<0>(kind, in); }
+
+void write_interest(const Interest& interest, FieldWriter& out) { fields(out, const_cast<Interest&>(interest)); }
+
+std::optional<Interest> read_interest(FieldReader& in) {
+    Interest interest;
+    fields(in, interest);
+    if (!in.ok) return std::nullopt;
+    return interest;
+}
 
 }  // namespace klp

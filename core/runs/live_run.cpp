@@ -59,7 +59,8 @@ struct LiveRun::Loaded {
     std::map<std::string, SnapshotPtr> ends;  // to be written, by whose they are
 };
 
-LiveRun::LiveRun(Opener open) : open_(std::move(open)), thread_([this](std::stop_token stop) { loop(stop); }) {}
+LiveRun::LiveRun(Opener open, std::shared_ptr<Turns> turns)
+    : open_(std::move(open)), turns_(std::move(turns)), thread_([this](std::stop_token stop) { loop(stop); }) {}
 
 LiveRun::~LiveRun() {
     thread_.request_stop();
@@ -132,6 +133,8 @@ void LiveRun::loop(std::stop_token stop) {
             }
         }
         const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
+        std::unique_lock<Turns> turn;
+        if (turns_) turn = std::unique_lock(*turns_);
         try {
             if (at_ && command && command->index() != kRetrace && !is_aside(*command)) at_->again.reset();
             if (command) {
@@ -150,6 +153,8 @@ void LiveRun::loop(std::stop_token stop) {
         }
         if (command || !at_) tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
     }
+    std::unique_lock<Turns> turn;
+    if (turns_) turn = std::unique_lock(*turns_);
     keep_ends();
     at_.reset();  // here, where its memory was taken
 }

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/runs/run.h"
+#include "core/serve/turns.h"
 
 namespace klp {
 
@@ -20,7 +21,8 @@ using Opener = std::function<Result<OpenedModel>(const LoadModel& what, const Lo
 
 class LiveRun final : public Run {
 public:
-    explicit LiveRun(Opener open);
+    // `turns`: where others use the models' device too; it is this run's for a command at a time.
+    explicit LiveRun(Opener open, std::shared_ptr<Turns> turns = nullptr);
     ~LiveRun() override;  // cancels, and waits for the pass that runs
 
     void post(Command command) override;
@@ -62,13 +64,14 @@ private:
     void say_snapshots();
     void say_rolled(bool again = false);
     void say_states();
-    void keep_ends();  // of what was answered, on disk
+    void keep_ends();                                                                 // of what was answered, on disk
     Result<OpenedModel> open_beside(const LoadModel& c, const LoadOptions& options);  // the model that runs, or in its place where both do not fit
     void unload();
     bool ready(int answer = -1);
     bool rolls() const;  // what is looked at again must roll as it did
 
     Opener open_;
+    const std::shared_ptr<Turns> turns_;
     std::unique_ptr<Loaded> at_;
     std::atomic<bool> cancel_ = false;
     std::optional<size_t> probing_;  // kind of the probe that is under way or was last; guarded by mutex_

@@ -102,6 +102,8 @@ void Batch::run() {
                 for (auto& a : running_) *a->cancel = true;
             }
         }
+        std::unique_lock<Turns> turn;
+        if (options_.turns) turn = std::unique_lock(*options_.turns);
         for (auto it = running_.begin(); it != running_.end();) {
             Answer& a = **it;
             if (!*a.cancel) {

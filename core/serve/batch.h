@@ -19,6 +19,7 @@
 
 #include "core/model/generate.h"
 #include "core/model/snapshot_pool.h"
+#include "core/serve/turns.h"
 
 namespace klp {
 
@@ -39,6 +40,7 @@ struct BatchOptions {
     int waiting = 64;                    // requests behind them, at most
     int64_t context = 0;                 // tokens of each; 0: the model's own limit
     int64_t snapshot_bytes = 1ll << 30;  // of states that are kept for prompts to come
+    std::shared_ptr<Turns> turns = {};   // where others use the model's device too
 };
 
 // Since the start, and now.

@@ -48,7 +48,7 @@ size_t take_bytes(char* data, size_t, size_t n, void* of) {
     auto& line = *static_cast<HttpLine*>(of);
     read_head(line);
     HttpReply& reply = line.reply;
-    if (line.request->on_bytes && reply.status == 200 && reply.type == "text/event-stream") {
+    if (line.request->on_bytes && reply.status == 200 && reply.type == line.request->stream) {
         line.enough = !line.request->on_bytes({data, n});
         return line.enough ? 0 : n;
     }
@@ -76,15 +76,17 @@ HttpLine begin_line(const HttpRequest& request) {
         curl_easy_setopt(e, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
         curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, request.key.c_str());
     }
+    std::vector<std::string> headers = request.headers;
+    // Without "Expect:" libcurl would wait a second for servers that do not know it.
+    if (!request.body.empty()) headers.insert(headers.end(), {"Content-Type: application/json", "Accept: text/event-stream, application/json", "Expect:"});
+    for (const std::string& header : headers) {
+        curl_slist* more = curl_slist_append(line.headers.get(), header.c_str());
+        if (!more) throw DeviceError("out of memory");
+        (void)line.headers.release();
+        line.headers.reset(more);
+    }
+    if (line.headers) curl_easy_setopt(e, CURLOPT_HTTPHEADER, line.headers.get());
     if (!request.body.empty()) {
-        // Without "Expect:" libcurl would wait a second for servers that do not know it.
-        for (const char* header : {"Content-Type: application/json", "Accept: text/event-stream, application/json", "Expect:"}) {
-            curl_slist* more = curl_slist_append(line.headers.get(), header);
-            if (!more) throw DeviceError("out of memory");
-            (void)line.headers.release();
-            line.headers.reset(more);
-        }
-        curl_easy_setopt(e, CURLOPT_HTTPHEADER, line.headers.get());
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, request.body.data());
     }

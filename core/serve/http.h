@@ -17,10 +17,12 @@ namespace klp {
 
 struct HttpRequest {
     std::string url, key;    // key: sent as a bearer token; "": none
-    std::string body;        // JSON, posted; "": a GET
+    std::string body = {};   // JSON, posted; "": a GET
     int64_t silence_s = 30;  // a line that says nothing for so long is dead
-    // Bytes of an answer of status 200 that is a stream of events; false: no more is wanted. Without it, and of other answers, they are kept in HttpReply::body.
+    // Bytes of an answer of status 200 and the type `stream`; false: no more is wanted. Without it, and of other answers, they are kept in HttpReply::body.
     std::function<bool(std::string_view bytes)> on_bytes = {};
+    std::string stream = "text/event-stream";
+    std::vector<std::string> headers = {};  // "Name: value"
 };
 
 struct HttpReply {
