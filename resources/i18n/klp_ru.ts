@@ -1060,7 +1060,7 @@
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
-        <translation>После %1 ничего не подано: затухание этого ещё не коснулось.</translation>
+        <translation>Дальше ничего не подано: затухание ещё не коснулось (%1).</translation>
     </message>
     <message>
         <source>None of %1 would still hold half of %2, %3 back. The one that keeps it best, in layer %4, head %5, holds %6.</source>
@@ -1116,11 +1116,11 @@
     </message>
     <message>
         <source>%1 uses about %2 of its %3 after %4, the nearest that was recorded to %5.</source>
-        <translation>%1: используется около %2 из возможных (%3), после %4 — ближайшего в записи к %5.</translation>
+        <translation>%1 (%4, ближайшее в записи к: %5): используется около %2 из возможных (%3).</translation>
     </message>
     <message>
         <source>%1 uses about %2 of its %3 after %4.</source>
-        <translation>%1: используется около %2 из возможных (%3), после %4.</translation>
+        <translation>%1 (%4): используется около %2 из возможных (%3).</translation>
     </message>
     <message>
         <source>%1 uses about %2 of its %3; %4 rewrote %5 of it.</source>
@@ -1136,15 +1136,15 @@
     </message>
     <message>
         <source>Reading at %1: the cache takes %2 from %3; the state takes most from %4.</source>
-        <translation>Чтение, %1: кэш берёт %2 — %3; состояние больше всего — %4.</translation>
+        <translation>Чтение (%1): кэш берёт %2 отсюда: %3; состояние больше всего отсюда: %4.</translation>
     </message>
     <message>
         <source>Reading at %1: the cache takes %2 from %3.</source>
-        <translation>Чтение, %1: кэш берёт %2 — %3.</translation>
+        <translation>Чтение (%1): кэш берёт %2 отсюда: %3.</translation>
     </message>
     <message>
         <source>Reading at %1: the state takes most from %2.</source>
-        <translation>Чтение, %1: состояние берёт больше всего — %2.</translation>
+        <translation>Чтение (%1): состояние больше всего отсюда: %2.</translation>
     </message>
     <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
@@ -2002,7 +2002,7 @@
     </message>
     <message>
         <source>Time per token, log</source>
-        <translation>Время на токен, лог.</translation>
+        <translation>Время на токен, лог</translation>
     </message>
     <message>
         <source>State + cache</source>
@@ -2974,7 +2974,7 @@
     </message>
     <message>
         <source>time per token, log</source>
-        <translation>время на токен, лог.</translation>
+        <translation>время на токен, лог</translation>
     </message>
     <message>
         <source>≤ %1</source>
@@ -4149,7 +4149,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>The gates after %1</source>
-        <translation>Вентили после %1</translation>
+        <translation>Вентили дальше (%1)</translation>
     </message>
     <message>
         <source>%1 is the last token: nothing has been forgotten of it yet.</source>
@@ -4157,7 +4157,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>The gates after %1 are not known.</source>
-        <translation>Вентили после %1 неизвестны.</translation>
+        <translation>Вентили дальше неизвестны (%1).</translation>
     </message>
     <message>
         <source>left by decay alone</source>
@@ -4397,7 +4397,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>what could have been said instead of %1</source>
-        <translation>что могло быть сказано вместо %1</translation>
+        <translation>что ещё могло быть сказано: %1</translation>
     </message>
     <message>
         <source>There are no candidates yet.</source>
@@ -4885,7 +4885,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>after %1</source>
-        <translation>после %1</translation>
+        <translation>после: %1</translation>
     </message>
     <message>
         <source>the chosen token's comes when the model rests: this is the newest</source>
@@ -4949,7 +4949,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>after %1 less %2</source>
-        <translation>после %1 минус %2</translation>
+        <translation>после: %1 минус %2</translation>
     </message>
     <message>
         <source>The state of %1 comes with the next message.</source>

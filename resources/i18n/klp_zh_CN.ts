@@ -189,7 +189,7 @@
     </message>
     <message>
         <source>The context of %1 is full.</source>
-        <translation>%1 的上下文已满。</translation>
+        <translation>%1的上下文已满。</translation>
     </message>
     <message>
         <source>This model's attention rotates keys by their positions, so what is left of its cache cannot be moved up</source>
@@ -962,7 +962,7 @@
     </message>
     <message>
         <source>softplus, unbounded below</source>
-        <translation>softplus，下方无界</translation>
+        <translation>softplus，无下界</translation>
     </message>
     <message>
         <source>sigmoid, g &gt; %1</source>
@@ -1026,39 +1026,39 @@
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
-        <translation>%1 之后还没有输入任何内容：它尚未衰减。</translation>
+        <translation>%1之后还没有输入任何内容：它尚未衰减。</translation>
     </message>
     <message>
         <source>None of %1 would still hold half of %2, %3 back. The one that keeps it best, in layer %4, head %5, holds %6.</source>
-        <translation>全部 %1 中，没有一个还能保留 %3 之前的%2的一半。保留得最好的在第 %4 层第 %5 头，还剩 %6。</translation>
+        <translation>全部 %1中，没有一个还能保留 %3之前的%2的一半。保留得最好的在第 %4 层第 %5 头，还剩 %6。</translation>
     </message>
     <message>
         <source>All %1 would still hold half of %2, %3 back, or more.</source>
-        <translation>全部 %1 都还能保留 %3 之前的%2的一半或更多。</translation>
+        <translation>全部 %1都还能保留 %3之前的%2的一半或更多。</translation>
     </message>
     <message>
         <source>Of %1, %2 would still hold half of %3, %4 back.</source>
-        <translation>全部 %1 中，有 %2 个还能保留 %4 之前的%3的一半。</translation>
+        <translation>全部 %1中，有 %2 个还能保留 %4之前的%3的一半。</translation>
     </message>
     <message>
         <source>Of %1, %2 would still hold half of %3, %4 back; all of them are in layer %5.</source>
-        <translation>全部 %1 中，有 %2 个还能保留 %4 之前的%3的一半，都在第 %5 层。</translation>
+        <translation>全部 %1中，有 %2 个还能保留 %4之前的%3的一半，都在第 %5 层。</translation>
     </message>
     <message>
         <source>Of %1, %2 would still hold half of %3, %4 back; most are in layer %5.</source>
-        <translation>全部 %1 中，有 %2 个还能保留 %4 之前的%3的一半，大多在第 %5 层。</translation>
+        <translation>全部 %1中，有 %2 个还能保留 %4之前的%3的一半，大多在第 %5 层。</translation>
     </message>
     <message>
         <source>Of %1, %2 would still hold half of %3, %4 back; layer %5 has most of them, %6.</source>
-        <translation>全部 %1 中，有 %2 个还能保留 %4 之前的%3的一半，以第 %5 层最多，有 %6 个。</translation>
+        <translation>全部 %1中，有 %2 个还能保留 %4之前的%3的一半，以第 %5 层最多，有 %6 个。</translation>
     </message>
     <message>
         <source>The gates of %1 leave most of %2 as they were.</source>
-        <translation>%1 的门控使全部 %2 中的大多数保持不变。</translation>
+        <translation>%1的门控使全部 %2中的大多数保持不变。</translation>
     </message>
     <message>
         <source>At %1 half of %2 have a half-life below %3 tokens.</source>
-        <translation>在%1处，全部 %2 中有一半的半衰期短于 %3 个词元。</translation>
+        <translation>在%1处，全部 %2中有一半的半衰期短于 %3 个词元。</translation>
     </message>
     <message>
         <source>layer %1, head %2</source>
@@ -1074,7 +1074,7 @@
     </message>
     <message>
         <source>From %1 to %2 the state of %3 changed by %4 of its size, along about %5 of %6.</source>
-        <translation>从 %1 到 %2，%3的状态改变了自身大小的 %4，变化沿全部 %6 中的约 %5 个。</translation>
+        <translation>从 %1 到 %2，%3的状态改变了自身大小的 %4，变化沿全部 %6中的约 %5 个。</translation>
     </message>
     <message>
         <source>The state of %1 is empty: nothing has been written into it yet.</source>
@@ -1082,15 +1082,15 @@
     </message>
     <message>
         <source>%1 uses about %2 of its %3 after %4, the nearest that was recorded to %5.</source>
-        <translation>在%4之后，%1使用了全部 %3 中的约 %2 个；这是录制中离%5最近的状态。</translation>
+        <translation>在%4之后，%1使用了全部 %3中的约 %2 个；这是录制中离%5最近的状态。</translation>
     </message>
     <message>
         <source>%1 uses about %2 of its %3 after %4.</source>
-        <translation>在%4之后，%1使用了全部 %3 中的约 %2 个。</translation>
+        <translation>在%4之后，%1使用了全部 %3中的约 %2 个。</translation>
     </message>
     <message>
         <source>%1 uses about %2 of its %3; %4 rewrote %5 of it.</source>
-        <translation>%1使用了全部 %3 中的约 %2 个；%4改写了其中的 %5。</translation>
+        <translation>%1使用了全部 %3中的约 %2 个；%4改写了其中的 %5。</translation>
     </message>
     <message>
         <source>this very token</source>
@@ -1098,7 +1098,7 @@
     </message>
     <message>
         <source>%1, %2 back</source>
-        <translation>%1（%2 之前）</translation>
+        <translation>%1（%2之前）</translation>
     </message>
     <message>
         <source>Reading at %1: the cache takes %2 from %3; the state takes most from %4.</source>
@@ -1114,20 +1114,20 @@
     </message>
     <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
-        <translation>在所选的 %1 中，第 %3 层的专家 %2 被选中的次数是均等份额的 %4 倍</translation>
+        <translation>在所选的 %1中，第 %3 层的专家 %2 被选中的次数是均等份额的 %4 倍</translation>
     </message>
     <message>
         <source>Over the last %1, expert %2 of layer %3 was picked %4 times as often as an even share</source>
-        <translation>在最近的 %1 中，第 %3 层的专家 %2 被选中的次数是均等份额的 %4 倍</translation>
+        <translation>在最近的 %1中，第 %3 层的专家 %2 被选中的次数是均等份额的 %4 倍</translation>
     </message>
     <message>
         <source>each of the %1 was picked at least once</source>
-        <translation>全部 %1 都至少被选中过一次</translation>
+        <translation>全部 %1都至少被选中过一次</translation>
     </message>
     <message numerus="yes">
         <source>%Ln of %1 (was|were) never picked</source>
         <translation>
-            <numerusform>全部 %1 中有 %Ln 个从未被选中</numerusform>
+            <numerusform>全部 %1中有 %Ln 个从未被选中</numerusform>
         </translation>
     </message>
     <message>
@@ -1144,11 +1144,11 @@
     </message>
     <message>
         <source>At %1 of context this model made %2 tokens/s, its %3 %4: %5 times as fast, with %6 of the memory.</source>
-        <translation>在 %1 的上下文中，本模型每秒生成 %2 个词元，其%3为每秒 %4 个：速度是后者的 %5 倍，内存是后者的 %6。</translation>
+        <translation>在 %1的上下文中，本模型每秒生成 %2 个词元，其%3为每秒 %4 个：速度是后者的 %5 倍，内存是后者的 %6。</translation>
     </message>
     <message>
         <source>At %1 of context this model made %2 tokens/s, its %3 %4: %5 times as slow, with %6 of the memory.</source>
-        <translation>在 %1 的上下文中，本模型每秒生成 %2 个词元，其%3为每秒 %4 个：每个词元用时是后者的 %5 倍，内存是后者的 %6。</translation>
+        <translation>在 %1的上下文中，本模型每秒生成 %2 个词元，其%3为每秒 %4 个：每个词元的用时是后者的 %5 倍，内存是后者的 %6。</translation>
     </message>
     <message>
         <source>%1 times</source>
@@ -1156,19 +1156,19 @@
     </message>
     <message>
         <source>%1 was the first choice, with %2.</source>
-        <translation>%1 是首选，概率 %2。</translation>
+        <translation>%1是首选，概率 %2。</translation>
     </message>
     <message>
         <source>%1 was the first choice, with %2; next came %3 with %4.</source>
-        <translation>%1 是首选，概率 %2；其次是 %3，概率 %4。</translation>
+        <translation>%1是首选，概率 %2；其次是%3，概率 %4。</translation>
     </message>
     <message>
         <source>%1 was drawn as choice %2, with %3.</source>
-        <translation>%1 是抽到的第 %2 选择，概率 %3。</translation>
+        <translation>%1是抽到的第 %2 选择，概率 %3。</translation>
     </message>
     <message>
         <source>%1 was drawn as choice %2, with %3; the first was %4 with %5.</source>
-        <translation>%1 是抽到的第 %2 选择，概率 %3；首选是 %4，概率 %5。</translation>
+        <translation>%1是抽到的第 %2 选择，概率 %3；首选是%4，概率 %5。</translation>
     </message>
     <message>
         <source>The model was sure.</source>
@@ -2734,7 +2734,7 @@
     </message>
     <message>
         <source>σ by rank</source>
-        <translation>按序的 σ</translation>
+        <translation>σ，从大到小</translation>
     </message>
     <message>
         <source>singular value %1 of %2: %3, %4 of the largest</source>
@@ -3110,7 +3110,7 @@
     </message>
     <message>
         <source>Of %1 the cache holds the newest %2; %3 were dropped from it. The KDA states have seen all of them</source>
-        <translation>在 %1 中，缓存保留最新的 %2 个；%3 个已从中丢弃。KDA 状态看过全部内容</translation>
+        <translation>在 %1中，缓存保留最新的 %2 个；%3 个已从中丢弃。KDA 状态看过全部内容</translation>
     </message>
     <message>
         <source>state %1</source>
@@ -3809,7 +3809,7 @@
     </message>
     <message>
         <source>what %1 reads</source>
-        <translation>%1 读取了什么</translation>
+        <translation>%1读取了什么</translation>
     </message>
     <message>
         <source>The picture is on its way.</source>
@@ -3861,11 +3861,11 @@
     </message>
     <message>
         <source>%1: most from %3 (%4), half of all from the last %2, before token %5: %6 of the output</source>
-        <translation>%1：取自 %3 最多（%4），最近 %2 占一半，词元 %5 之前占输出的 %6</translation>
+        <translation>%1：取自%3最多（%4），最近 %2占一半，词元 %5 之前占输出的 %6</translation>
     </message>
     <message>
         <source>%1: most from %3 (%4), half of all from the last %2</source>
-        <translation>%1：取自 %3 最多（%4），最近 %2 占一半</translation>
+        <translation>%1：取自%3最多（%4），最近 %2占一半</translation>
     </message>
     <message>
         <source>o = Σ w v + what came before: the delta rule unrolled.&lt;br&gt;Bars: w, what this token still adds. Outlines: what it would add if no later token had overwritten anything.&lt;br&gt;Negative: it is taken away. Scale: root, to K&lt;sup&gt;−½&lt;/sup&gt;, the most there can be. Read from a replay of these tokens.</source>
@@ -4023,7 +4023,7 @@ left: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)</source>
     </message>
     <message>
         <source>Over them the median half-life of %1 is %2 tokens.</source>
-        <translation>在这些词元上，%1 的半衰期中位数为 %2 个词元。</translation>
+        <translation>在这些词元上，%1的半衰期中位数为 %2 个词元。</translation>
     </message>
     <message>
         <source>α: forgets … keeps</source>
@@ -4085,15 +4085,15 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>mean of the %1 chosen</source>
-        <translation>所选 %1 的平均</translation>
+        <translation>所选 %1的平均</translation>
     </message>
     <message>
         <source>over the %1 chosen</source>
-        <translation>在所选的 %1 上</translation>
+        <translation>在所选的 %1上</translation>
     </message>
     <message>
         <source>over %1</source>
-        <translation>在 %1 上</translation>
+        <translation>在 %1上</translation>
     </message>
     <message>
         <source>at %1</source>
@@ -4101,7 +4101,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>%1 %2, median %3 tokens; line: layer %4, head %5</source>
-        <translation>%1 %2，中位数 %3 个词元；线：第 %4 层第 %5 头</translation>
+        <translation>%1，%2，中位数 %3 个词元；线：第 %4 层第 %5 头</translation>
     </message>
     <message>
         <source>of layer %1, head %2:</source>
@@ -4189,7 +4189,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>layer %1, expert %2: %3 an even share, %4 by %5</source>
-        <translation>第 %1 层，专家 %2：均等份额的 %3，%5 中有 %4</translation>
+        <translation>第 %1 层，专家 %2：均等份额的 %3，%5中有 %4</translation>
     </message>
     <message>
         <source>Imbalance by layer</source>
@@ -4209,7 +4209,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>load of each expert over the last %1</source>
-        <translation>最近 %1 中每个专家的负载</translation>
+        <translation>最近 %1中每个专家的负载</translation>
     </message>
     <message>
         <source>picks of %1</source>
@@ -4241,7 +4241,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>Dots: the picks of token %1 “%2”</source>
-        <translation>圆点：词元 %1 “%2” 选中的专家</translation>
+        <translation>圆点：词元 %1 “%2”选中的专家</translation>
     </message>
     <message>
         <source>Layer %1: %2</source>
@@ -4345,7 +4345,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>Entropy: mean %1 nats over %2, the largest %3 at token %4.</source>
-        <translation>熵：%2 的平均为 %1 nat，最大 %3，在词元 %4 处。</translation>
+        <translation>熵：%2的平均为 %1 nat，最大 %3，在词元 %4 处。</translation>
     </message>
     <message>
         <source>what was said</source>
@@ -4565,15 +4565,15 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>The cache rolls: of %1 it holds the newest %2, and %3 were dropped; the states have seen all.</source>
-        <translation>缓存在滚动：%1 中保留最新的 %2 个，已丢弃 %3 个；状态看过全部内容。</translation>
+        <translation>缓存在滚动：%1中保留最新的 %2 个，已丢弃 %3 个；状态看过全部内容。</translation>
     </message>
     <message>
         <source>Below %1 the same-shapes twin is the smaller one: a state is paid for at once, a cache token by token.</source>
-        <translation>少于 %1 时，同形状对照模型更小：状态的代价一次付清，缓存则逐词元支付。</translation>
+        <translation>少于 %1时，同形状对照模型更小：状态的代价一次付清，缓存则逐词元支付。</translation>
     </message>
     <message>
         <source>Below %1 multi-head attention is the smaller one: a state is paid for at once, a cache token by token.</source>
-        <translation>少于 %1 时，多头注意力更小：状态的代价一次付清，缓存则逐词元支付。</translation>
+        <translation>少于 %1时，多头注意力更小：状态的代价一次付清，缓存则逐词元支付。</translation>
     </message>
     <message>
         <source>All layers are MLA, so this model is its own same-shapes twin.</source>
@@ -4589,7 +4589,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>Limit: %1 of %2 minus %3 of weights.</source>
-        <translation>上限：%2 %1，减去权重 %3。</translation>
+        <translation>上限：%2 %1 减去权重 %3。</translation>
     </message>
     <message>
         <source>none</source>
@@ -4685,15 +4685,15 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>as fast</source>
-        <translation>倍速度</translation>
+        <translation>速度</translation>
     </message>
     <message>
         <source>as slow</source>
-        <translation>倍用时</translation>
+        <translation>用时</translation>
     </message>
     <message>
         <source>and %1× the memory, at %2</source>
-        <translation>%1× 内存，在 %2 处</translation>
+        <translation>内存为 %1×，上下文 %2</translation>
     </message>
     <message>
         <source>Press Start: both models decode the same tokens in turn, at growing contexts.</source>
@@ -4753,7 +4753,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>It will run on the %1 of this conversation, repeated.</source>
-        <translation>将在此对话的 %1 上重复运行。</translation>
+        <translation>将在此对话的 %1上重复运行。</translation>
     </message>
     <message>
         <source>It will run on random tokens, as there is no conversation yet.</source>
@@ -4761,7 +4761,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>It ran on the %1 that the conversation had then, repeated.</source>
-        <translation>是在当时对话的 %1 上重复运行的。</translation>
+        <translation>是在当时对话的 %1上重复运行的。</translation>
     </message>
     <message>
         <source>It ran on random tokens, as there was no conversation.</source>

@@ -1,6 +1,8 @@
 #include "app/gui/panels/glossary.h"
 
+#include <QLocale>
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "app/gui/draw/language.h"
@@ -37,22 +39,26 @@ struct Words : Language {
     }
 };
 
-// Chinese writes no spaces between its words.
-bool letter(const QString& text, qsizetype at) {
-    return at >= 0 && at < text.size() && text[at].script() != QChar::Script_Han && (text[at].isLetterOrNumber() || text[at] == '-');
+bool letter(const QString& text, qsizetype at) { return at >= 0 && at < text.size() && (text[at].isLetterOrNumber() || text[at] == '-'); }
+// Chinese writes no spaces between its words; but one character alone may be a part of another word.
+bool inside_word(const QString& text, qsizetype at, qsizetype size) {
+    const auto joins = [&](qsizetype i) { return letter(text, i) && (size == 1 || text[i].script() != QChar::Script_Han); };
+    return joins(at - 1) || joins(at + size);
 }
 
 // Where Russian words change their endings: what stays the same, and how many letters may follow it.
 std::pair<QString, int> stem_of(const QString& word) {
     if (word.isEmpty() || word.back().script() != QChar::Script_Cyrillic) return {word, 0};
-    const bool ending = QString("аеийоуыьюя").contains(word.back());
+    const bool ending = QString("аеиоуыьюя").contains(word.back());
     return {ending ? word.chopped(1) : word, 3};
 }
 
 }  // namespace
 
 const std::vector<Term>& glossary() {
-    static const std::vector<Term> terms = Words::all();
+    static std::map<QString, std::vector<Term>> by_language;
+    std::vector<Term>& terms = by_language[QLocale().name()];
+    if (terms.empty()) terms = Words::all();
     return terms;
 }
 
@@ -64,7 +70,7 @@ std::vector<TermPlace> terms_in(const QString& text) {
             qsizetype size = stem.size();
             if (at + size < text.size() && text[at + size] == 's') ++size;
             for (int more = 0; more < endings && letter(text, at + size); ++more) ++size;
-            if (!letter(text, at - 1) && !letter(text, at + size)) found.push_back({at, size, &term});
+            if (!inside_word(text, at, size)) found.push_back({at, size, &term});
         }
         // The plural that changes the word.
         if (const QString lives = "half-lives"; term.word == "half-life")
