@@ -8,6 +8,8 @@
 #include <random>
 #include <set>
 
+#include "kernels/cpu/sample.h"
+#include "kernels/softmax.h"
 #include "tests/devices.h"
 
 namespace klp {
@@ -317,7 +319,8 @@ protected:
     std::shared_ptr<Backend> on = GetParam().make();
 };
 std::vector<Device> all_devices() {
-    std::vector<Device> all{{"cpu", [] { return test::cpu(best_isa()); }}};
+    std::vector<Device> all;
+    for (Isa isa : supported_isas()) all.push_back({"cpu_" + std::string(name(isa)), [isa] { return test::cpu(isa); }});
     for (Device& gpu : test::gpus()) all.push_back(std::move(gpu));
     return all;
 }
@@ -426,6 +429,94 @@ TEST_P(EveryDevice, EntropyAndRankAreThoseOfTheDistribution) {
     }
     EXPECT_NEAR(sample(*on, {-1e30f, 3, -1e30f}, {}, dice.next(1)).pick.entropy, 0, 1e-5);
     EXPECT_EQ(sample(*on, {-1e30f, 3, -1e30f}, {}, dice.next(9)).top.size(), 3u);
+}
+
+// softmax.h and the definitions, a number at a time: what each instruction set's loops are held to, to the last bit.
+TEST(Sampler, EveryInstructionSetsLoopsSayWhatTheFormulasSay) {
+    std::mt19937 random(14);
+    for (int round = 0; round < 300; ++round) {
+        std::vector<float> z = any_logits(random);
+        if (round % 5 == 0) z[random() % z.size()] = kInf;
+        if (round % 7 == 0) z[random() % z.size()] = kNan;
+        if (round % 11 == 0) z[random() % z.size()] = -kInf;
+        const auto n = static_cast<int64_t>(z.size());
+        float best = -kInf;
+        bool nan = false, odd = false;
+        for (float v : z) best = v > best ? v : best, nan |= std::isnan(v), odd |= !std::isfinite(v);
+
+        const Exponent scaled{best, round % 3 ? 0.1f + static_cast<float>(random() % 30) / 10 : 1}, plain{best, 1};
+        const float smallest = round % 2 ? static_cast<float>(random() % 100) / 500 : 0;
+        std::vector<float> weights;
+        std::vector<int32_t> over;
+        double sum = 0;
+        for (float v : z) {
+            weights.push_back(exponential(scaled(v)));
+            if (weights.back() >= smallest) sum += steps(weights.back());
+            if (weights.back() > smallest) over.push_back(static_cast<int32_t>(weights.size()) - 1);
+        }
+        const double target = sum * static_cast<double>(random() % 1000) / 999;  // the whole sum now and then, which nothing exceeds
+        int64_t reached = -1;
+        double before = 0;
+        for (int64_t i = 0; i < n && reached < 0; ++i)
+            if (weights[i] >= smallest && (before += steps(weights[i])) > target) reached = i;
+
+        const auto asked = static_cast<int64_t>(random() % 40);
+        const float own = z[random() % z.size()];
+        std::vector<int32_t> order;
+        for (int32_t i = 0; i < n; ++i)
+            if (z[i] > -kInf) order.push_back(i);  // no NaN either
+        std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return z[a] > z[b]; });
+        order.resize(std::min(order.size(), static_cast<size_t>(asked)));
+        // Sixteen parts to each 256 logits.
+        Look truth;
+        for (int64_t first = 0; first < n; first += 256) {
+            double sums[16] = {}, block = 0;
+            float products[16] = {};
+            for (int64_t i = first; i < std::min(n, first + 256); ++i) {
+                const float x = plain(z[i]), w = exponential(x);
+                sums[i % 16] += w;
+                products[i % 16] += w > 0 ? w * x : 0;
+                truth.rank += asked > 0 && z[i] > own;
+            }
+            for (double s : sums) block += s;
+            truth.sum += block;
+            for (float p : products) truth.part += asked > 0 ? p : 0;
+        }
+
+        for (Isa isa : supported_isas()) {
+            SCOPED_TRACE(std::string(name(isa)) + ", " + std::to_string(n) + " logits, round " + std::to_string(round));
+            const Scores& loops = scores_of(isa);
+            const BestScore found = loops.best(z.data(), n);
+            EXPECT_EQ(found.value, best);
+            EXPECT_EQ(found.has_nan, nan);
+            EXPECT_EQ(found.finite, !odd);
+            for (int p = 0; p < kScoreParts; ++p) {
+                float of = -kInf;
+                for (int64_t i = p; i < n; i += kScoreParts) of = z[i] > of ? z[i] : of;
+                EXPECT_EQ(found.parts[p], of);
+            }
+            std::vector<float> got(z.size());
+            EXPECT_EQ(loops.weigh({z.data(), n, best, scaled.temperature, smallest, got.data()}), sum);
+            EXPECT_EQ(got, weights);
+            std::vector<int32_t> places(z.size());
+            places.resize(static_cast<size_t>(loops.above(weights.data(), n, smallest, places.data())));
+            EXPECT_EQ(places, over);
+            EXPECT_EQ(loops.reach(weights.data(), n, smallest, target), reached);
+
+            std::vector<Candidate> top(static_cast<size_t>(asked));
+            Look seen{.logits = z.data(), .n = n, .best = best, .own = own, .top = top.data(), .candidates = asked, .bar = -kInf};
+            loops.look(seen);
+            EXPECT_EQ(seen.sum, truth.sum);
+            EXPECT_EQ(seen.part, truth.part);
+            EXPECT_EQ(seen.rank, truth.rank);
+            ASSERT_EQ(seen.found, static_cast<int64_t>(order.size()));
+            for (size_t i = 0; i < order.size(); ++i) ASSERT_EQ(top[i].id, order[i]);
+            Pick pick;
+            top.assign(top.size(), {});
+            look(z, pick, top, loops);  // with a bar of its own
+            for (size_t i = 0; i < top.size(); ++i) ASSERT_EQ(top[i].id, i < order.size() ? order[i] : -1);
+        }
+    }
 }
 
 TEST(Sampler, WhatIsNoNumberIsNotNamed) {

@@ -66,7 +66,7 @@ DType form(DType type) {
 
 KLP_TABLES(Products, products_of, kProducts_)
 
-CpuBackend::CpuBackend(int threads, Isa isa, std::string why) : isa_(isa), pool_(threads), products_(products_of(isa)), mixers_(mixers_of(isa)) {
+CpuBackend::CpuBackend(int threads, Isa isa, std::string why) : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)) {
     info_.name = "cpu";
     info_.why = std::move(why);
     info_.hardware = processor();
