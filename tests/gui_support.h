@@ -5,6 +5,7 @@
 
 #include <QApplication>
 #include <QComboBox>
+#include <QFile>
 #include <QLabel>
 #include <QRegularExpression>
 #include <QSettings>
@@ -24,7 +25,12 @@ namespace klp::gui {
 class GuiEnvironment : public ::testing::Environment {
 public:
     void SetUp() override {
-        qputenv("QT_QPA_PLATFORM", "offscreen");
+        // A screen that every window fits on, or what a test sees hangs on whether it is done before the window has been fitted to its screen.
+        QFile screens(home_.filePath("screens.json"));
+        ASSERT_TRUE(screens.open(QIODevice::WriteOnly));
+        screens.write(R"({"screens": [{"name": "large", "x": 0, "y": 0, "width": 2560, "height": 1440, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}]})");
+        screens.close();
+        qputenv("QT_QPA_PLATFORM", "offscreen:configfile=" + screens.fileName().toUtf8());
         qputenv("XDG_RUNTIME_DIR", home_.path().toUtf8());
         QStandardPaths::setTestModeEnabled(true);
         QCoreApplication::setOrganizationName("klp");
