@@ -8,6 +8,7 @@
 #include "app/format.h"
 #include "app/lenses.h"
 #include "app/served.h"
+#include "core/text/prompts.h"
 
 namespace klp {
 
@@ -183,6 +184,38 @@ void show_memory(ServedSession& session) {
     put(memory_by_context(*session.shape, 2, std::max<int64_t>(0, session.talk.node(session.talk.tip()).tokens), 0, session.terminal.canvas));
 }
 
+Result<std::vector<Starter>> served_prompts() {
+    auto file = find_prompts();
+    if (!file) return tl::unexpected(file.error());
+    return read_prompts(*file);
+}
+
+void list_served_prompts(ServedSession& session) {
+    const auto all = served_prompts();
+    if (!all) return note("klp: " + all.error().message);
+    Table table({"", "prompt"});
+    for (const Starter& s : *all) table.add({std::to_string(&s - all->data() + 1), s.title});
+    put(table.text(session.terminal.canvas.width));
+    tell(session, "/prompt N begins anew and runs one of them.");
+}
+
+void run_served_prompt(ServedSession& session, const Words& args) {
+    const auto all = served_prompts();
+    if (!all) return note("klp: " + all.error().message);
+    const auto number = args.empty() ? std::nullopt : number_of<size_t>(args[0]);
+    if (!number || *number < 1 || *number > all->size())
+        return note("klp: /prompt N runs one of the " + std::to_string(all->size()) + " prompts; /prompts lists them");
+    const Starter& starter = (*all)[*number - 1];
+    session.system = starter.system;
+    go(session, 0);
+    for (const auto& turn : starter.turns) {
+        put("\n" + bold(wrapped("> " + one_line(turn), session.terminal.canvas.width), session.terminal.canvas));
+        const auto reply = session.ask(turn, /*stream=*/true);
+        show_served_outcome(session, reply);
+        if (!reply || reply->trouble || g_interrupted || output_failed()) return;
+    }
+}
+
 struct ServedCommand {
     const char* name;
     const char* arguments;
@@ -218,6 +251,8 @@ const std::vector<ServedCommand>& served_commands() {
         {"context", "", "how much of the context is used", [](auto& s, auto&, auto&) { show_context(s); }},
         {"stats", "", "server, model, and what the last answer took", [](auto& s, auto&, auto&) { show_stats(s); }},
         {"mem", "", "memory by context, computed from the shape", [](auto& s, auto&, auto&) { show_memory(s); }},
+        {"prompts", "", "short conversations that show something", [](auto& s, auto&, auto&) { list_served_prompts(s); }},
+        {"prompt", "N", "begin anew with one of them", [](auto& s, auto& args, auto&) { run_served_prompt(s, args); }},
         {"quit", "", "leave (also Ctrl-D)", [](auto& s, auto&, auto&) { s.quit = true; }},
     };
     return all;
@@ -231,8 +266,16 @@ void list_commands(ServedSession& session) {
          "slash. Ctrl-C stops an answer.");
 }
 
-// Commands of the REPL that need the engine's inside.
-constexpr std::string_view kInside[] = {"gates", "state", "experts", "snap", "restore", "states", "full", "prompts", "prompt"};
+// Commands of the REPL that cannot be done here, and why.
+constexpr const char* kSeen = "needs the engine's inside, which a server does not show; klp -m MODEL runs one here that does";
+constexpr const char* kKept = "keeps the engine's memory, which is the server's; /fork and /branch keep a place of the talk";
+constexpr std::pair<std::string_view, const char*> kNotHere[] = {{"gates", kSeen},
+                                                                 {"state", kSeen},
+                                                                 {"experts", kSeen},
+                                                                 {"snap", kKept},
+                                                                 {"restore", kKept},
+                                                                 {"states", kKept},
+                                                                 {"full", "chooses what happens when the context is full; here the server decides that"}};
 
 }  // namespace
 
@@ -259,8 +302,8 @@ void run_served_command(ServedSession& session, const std::string& line) {
             return note("klp: /" + name + (most == 0 ? " takes nothing behind it" : " takes no more than " + std::string(takes)));
         return c.run(session, words, rest);
     }
-    if (std::find(std::begin(kInside), std::end(kInside), name) != std::end(kInside))
-        return note("klp: /" + name + " needs the engine's inside, which a server does not show; klp -m MODEL runs one here that does");
+    for (const auto& [command, why] : kNotHere)
+        if (name == command) return note("klp: /" + name + " " + why);
     const std::string meant = did_you_mean("/" + name, all);
     note("klp: there is no command /" + one_line(name) + (meant.empty() ? "; /help lists them" : meant));
 }

@@ -81,6 +81,10 @@ int served_sweep_command(const SweepFlags& flags, Terminal& terminal) {
     if (written) written = write_sweep_files(flags, sweep);
     if (!written) return report(written.error());
     if (g_interrupted) return Error::interrupted;
+    if (std::all_of(sweep.rows.begin(), sweep.rows.end(), [](const SweepRow& row) { return row.empty(); }) && sweep.ended.empty()) {
+        const std::string why = sweep.rows.empty() ? "" : sweep.rows.front().hybrid.prefill.why;
+        return report({Error::failure, "nothing was measured" + (why.empty() ? "" : ": " + why)});
+    }
     return sweep.ended.empty() ? 0 : Error::failure;
 }
 

@@ -107,14 +107,15 @@ std::string rows_of_servers(const SweepRow& row, bool two, const Canvas& of) {
         return line(label, {mine, "", ""}, {two ? its : "", "", ""}, two && std::isfinite(gain) ? times(gain) : "", canvas);
     };
     std::string out = "\n" + bold(both(context_text(row.context) + " tokens", two ? "first" : "", "second", NAN), canvas);
-    out += both("first token, ms", ms_text(first_token_ms(a)), ms_text(first_token_ms(b)), first_token_ms(b) / first_token_ms(a));
-    out += both("ms a token", ms_text(a.one.ms), ms_text(b.one.ms), b.one.ms / a.one.ms);
-    out += both("  10 to 90 %", spread(a.one).value, spread(b.one).value, NAN);
+    const bool some = !row.empty();
+    if (some) out += both("first token, ms", ms_text(first_token_ms(a)), ms_text(first_token_ms(b)), first_token_ms(b) / first_token_ms(a));
+    if (some) out += both("ms a token", ms_text(a.one.ms), ms_text(b.one.ms), b.one.ms / a.one.ms);
+    if (some) out += both("  10 to 90 %", spread(a.one).value, spread(b.one).value, NAN);
     if (a.state_bytes + a.cache_bytes > 0 || b.state_bytes + b.cache_bytes > 0) {
         const auto bytes = [](const SweepCell& c) { return c.state_bytes + c.cache_bytes > 0 ? bytes_text(c.state_bytes + c.cache_bytes) : "n/a"; };
         out += both("memory, computed", bytes(a), bytes(b), NAN);
     }
-    for (size_t i = 0; i < std::max(a.levels.size(), b.levels.size()); ++i) {
+    for (size_t i = 0; some && i < std::max(a.levels.size(), b.levels.size()); ++i) {
         const SweepLevel x = i < a.levels.size() ? a.levels[i] : SweepLevel{}, y = i < b.levels.size() ? b.levels[i] : SweepLevel{};
         out += grouped(std::max(x.decode.sequences, y.decode.sequences)) + " at once\n";
         out += both("  first token, ms", ms_text(x.first_ms), ms_text(y.first_ms), y.first_ms / x.first_ms);

@@ -64,6 +64,8 @@ class Odd(http.server.ThreadingHTTPServer):
         self.models = ["odd"]
         self.stream = HELLO           # pieces of bytes; a number: seconds to wait
         self.kind = "text/event-stream"
+        self.promised = None          # bytes that an answer is said to have
+        self.longest = None           # bytes of a request, beyond which it is refused
         self.fault = None             # (status, type, body, headers) of a chat
         self.models_fault = None      # and of the list of models
         self.key = None
@@ -116,10 +118,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.locked():
             return
         self.server.bodies.append(json.loads(body))
+        if self.server.longest and len(body) > self.server.longest:
+            return self.say(400, "application/json", json.dumps({"error": {"message": "the prompt is too long for me"}}).encode())
         if self.server.fault:
             return self.say(*self.server.fault)
         self.send_response(200)
         self.send_header("Content-Type", self.server.kind)
+        if self.server.promised:
+            self.send_header("Content-Length", str(self.server.promised))
         self.end_headers()
         for part in self.server.stream:
             if isinstance(part, (int, float)):
@@ -204,6 +210,13 @@ class WithKlp(unittest.TestCase):
         self.assertIn("no command /nothing", done.stderr)
         self.assertIn("temp = 0", done.stdout)
         self.assertIn("temp = the server's", done.stdout)
+        done = self.klp("-i", "--temp", "0", text="/prompts\n/prompt 1\n/prompt 99\n/full roll\n/snap\n")
+        self.assertIn("begins anew and runs one of them", done.stdout)
+        self.assertIn("\n> ", done.stdout)
+        self.assertIn("runs one of the", done.stderr)
+        self.assertIn("/full chooses what happens when the context is full; here the server decides that", done.stderr)
+        self.assertIn("/snap keeps the engine's memory", done.stderr)
+        self.assertNotIn("inside", done.stderr)
 
     def test_what_is_served_is_measured(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -226,6 +239,9 @@ class WithKlp(unittest.TestCase):
             again = run("sweep", "--from", files[0])
             self.assertEqual(again.returncode, 0, again.stderr)
             self.assertIn("3 at once", again.stdout)
+            none = run("sweep", "--url", self.server.url, "--contexts", "1M", "--concurrency", "1")
+            self.assertEqual(none.returncode, 1, none.stdout)
+            self.assertIn("its context holds 65536 tokens", none.stderr)
             one = run("sweep", "--url", self.server.url, "--contexts", "128", "--concurrency", "1", "--json")
             self.assertEqual(json.loads(one.stdout)["servers"][0]["model"], "demo")
 
@@ -285,6 +301,44 @@ class Alone(unittest.TestCase):
             self.says(self.klp("-p", "x"), 1, r"^klp: http.*/v1/chat/completions: the answer was broken off$", "Hel")
         self.odd.stream = [b"data: {\"choi"]
         self.says(self.klp("-p", "x"), 1, "broken off")
+
+    def test_a_line_that_is_cut_is_said_in_our_words(self):
+        self.odd.stream, self.odd.promised = [event(piece("Hel"))], 5000
+        self.says(self.klp("-p", "x"), 1, r"^klp: http.*/v1/chat/completions: the server broke off in the middle of the answer$", "Hel")
+        self.odd.stream = [b""]
+        self.says(self.klp("-p", "x"), 1, "the server broke off in the middle of the answer$")
+
+    def test_a_speed_is_measured_or_none(self):
+        usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 40}}
+        words = [event(piece(f"w{i} ")) for i in range(40)]
+        end = [event(piece(finish="stop")), event(usage), event(b"[DONE]")]
+        self.odd.stream = [b"".join(words + end)]  # in one packet
+        self.assertIsNone(json.loads(self.klp("-p", "x", "--json").stdout)["tokens_per_second"])
+        said = self.klp("-p", "x", "--stats").stderr
+        self.assertIn("40 tokens", said)
+        self.assertNotIn("tokens/s", said)
+        self.odd.stream = [b"".join(words[:20]), 0.05, b"".join(words[20:] + end)]  # in two
+        self.assertIsNone(json.loads(self.klp("-p", "x", "--json").stdout)["tokens_per_second"])
+        self.odd.stream = [part for word in words for part in (word, 0.01)] + end
+        rate = json.loads(self.klp("-p", "x", "--json").stdout)["tokens_per_second"]
+        self.assertTrue(0 < rate < 110, rate)
+
+    def test_contexts_that_a_server_refuses_are_said(self):
+        class Counts(list):
+            def __iter__(this):  # one token a word, and 8 around them
+                n = len(self.odd.bodies[-1]["messages"][0]["content"].split())
+                told = {"choices": [], "usage": {"prompt_tokens": n + 8, "completion_tokens": 64}}
+                return iter([part for i in range(16) for part in (event(piece("w")), 0.002)] + [event(piece(finish="stop")), event(told), event(b"[DONE]")])
+
+        self.odd.stream, self.odd.longest = Counts(), 3000
+        done = run("sweep", "--url", self.odd.url, "--contexts", "64,4096", "--concurrency", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("the prompt is too long for me", " ".join(done.stdout.split()))
+        self.assertNotIn("n/a", done.stdout)
+        done = run("sweep", "--url", self.odd.url, "--contexts", "4096,8192", "--concurrency", "1")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertNotIn("n/a", done.stdout)
+        self.assertRegex(done.stderr, "klp: nothing was measured: .*the prompt is too long for me")
 
     def test_a_line_without_end_is_bounded(self):
         self.odd.stream = [event(piece("Hel")), b"data: "] + [b"a" * (1 << 20)] * 64

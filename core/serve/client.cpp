@@ -34,7 +34,7 @@ std::string without_key(const Server& server, std::string text) {
 // Why an answer is not the one that was asked for, as a sentence with the address; nothing: it is.
 std::optional<Error> refusal_of(const Server& server, const std::string& url, const HttpReply& reply) {
     const auto no = [&](const std::string& what) { return Error{Error::failure, url + ": " + without_key(server, what)}; };
-    if (!reply.trouble.empty() && reply.status == 0) return no(reply.trouble + "; is a server running there?");
+    if (!reply.trouble.empty() && reply.status == 0) return no(reply.trouble + (reply.nobody ? "; is a server running there?" : ""));
     const std::string said = error_text(reply.body);
     const std::string why = said.empty() ? "" : ": " + said;
     if (reply.status == 401 || reply.status == 403)
@@ -66,18 +66,24 @@ struct Hearing {
     ServedReply reply;
     const OnPiece* on_piece = nullptr;
     std::optional<Error> wrong;  // in what came
+    int64_t heard_ns = 0;        // when all that had come was read
 
     // `what`: push, take or finish of the listener.
     template <class What>
     void hear(const What& what) {
         std::vector<ServedPiece> pieces;
+        const int64_t came = now_ns();
         if (const Result<void> heard = what(pieces); !heard && !wrong) wrong = heard.error();
+        if (!pieces.empty() && came - heard_ns > kShortestToken) {  // else it lay there already
+            pieces.front().waited = true;
+            reply.times.waits += reply.times.first_ns > 0;
+        }
         for (const ServedPiece& piece : pieces) {
-            const int64_t now = now_ns();
-            if (reply.times.first_ns == 0) reply.times.first_ns = now;
-            reply.times.last_ns = now;
+            if (reply.times.first_ns == 0) reply.times.first_ns = came;
+            reply.times.last_ns = came;
             if (on_piece && *on_piece) (*on_piece)(piece, listener.answer());
         }
+        heard_ns = now_ns();
     }
 };
 
@@ -131,6 +137,7 @@ Result<std::vector<ServedReply>> hear_all(const Server& server, const std::vecto
         if (well && h.wrong) trouble = Error{Error::failure, url + ": " + without_key(server, h.wrong->message)};
         h.reply.times.begun_ns = begun, h.reply.times.ended_ns = now_ns();
         h.reply.answer = h.listener.answer();
+        h.reply.refused = replies && (*replies)[i].status >= 400 && (*replies)[i].status < 500;
         h.reply.trouble = std::move(trouble);
         out.push_back(std::move(h.reply));
     }
@@ -218,8 +225,8 @@ Result<std::optional<ModelConfig>> served_shape(const std::string& said, const s
 }
 
 double ServedReply::tokens_per_second() const {
-    const int64_t tokens = answer.tokens > 0 ? answer.tokens : answer.pieces, ns = times.last_ns - times.first_ns;
-    return tokens > 1 && ns > (tokens - 1) * kShortestToken ? static_cast<double>(tokens - 1) * 1e9 / static_cast<double>(ns) : NAN;
+    const int64_t tokens = answer.tokens > 0 ? answer.tokens : answer.pieces;
+    return times.tell(tokens) ? static_cast<double>(tokens - 1) * 1e9 / static_cast<double>(times.last_ns - times.first_ns) : NAN;
 }
 
 Result<ServedReply> ask_server(const Server& server, const ServedRequest& request, const OnPiece& on_piece, const std::atomic<bool>* cancel) {

@@ -36,18 +36,24 @@ Result<ServedModel> served_model(const Server& server, const std::string& name, 
 // The shape of what is served: `said` is a named shape or a config.json; "": a shape whose model this name is. Nothing: nobody knows it.
 Result<std::optional<ModelConfig>> served_shape(const std::string& said, const std::string& model);
 
+inline constexpr int64_t kShortestToken = 50'000;  // nanoseconds: what comes faster came together, in one packet
+inline constexpr int64_t kMostOfAPacket = 16;      // tokens that come together in an answer whose speed is known
+
 struct ServedTimes {
     int64_t begun_ns = 0, first_ns = 0, last_ns = 0;  // now_ns(): sent, first and last piece that says something; 0: there was none
     int64_t ended_ns = 0;
+    int64_t waits = 0;  // packets behind the first one that were waited for
+    // Whether they say how fast so many tokens came: those of an answer that came whole, or in a packet or two, do not.
+    bool tell(int64_t tokens) const { return waits > 1 && waits * kMostOfAPacket >= tokens - 1; }
     int64_t first_token_ns() const { return first_ns > 0 ? first_ns - begun_ns : 0; }
 };
-inline constexpr int64_t kShortestToken = 50'000;  // nanoseconds: tokens that come faster came together, in one packet
 
 struct ServedReply {
     ServedAnswer answer;
     ServedTimes times;
     std::optional<Error> trouble;  // the answer is what came before it
-    // Tokens behind the first one, by their time; NaN where there are none, or all came at once. Pieces where the server does not count tokens.
+    bool refused = false;          // the server is well and says no: a prompt that is too long for it, say
+    // Tokens behind the first one, by their time; NaN where the times do not tell it. Pieces where the server does not count tokens.
     double tokens_per_second() const;
 };
 using OnPiece = std::function<void(const ServedPiece& piece, const ServedAnswer& so_far)>;

@@ -43,6 +43,7 @@ struct ServedToken {
 struct ServedPiece {
     std::string text, reasoning;
     std::vector<ServedToken> tokens;  // where log probabilities were asked for and are told
+    bool waited = false;              // for it; else it came together with the piece before
 };
 
 struct ServedAnswer {

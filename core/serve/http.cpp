@@ -93,16 +93,40 @@ HttpLine begin_line(const HttpRequest& request) {
     return line;
 }
 
+// What libcurl says of a line, for people; its own words where they name something that nobody can guess, such as a certificate.
+std::string line_trouble(CURLcode code, bool answered, bool connected, int64_t silence_s) {
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+            return "no host of this name is known";
+        case CURLE_COULDNT_CONNECT:
+            return "nobody can be connected to";
+        case CURLE_OPERATION_TIMEDOUT:
+            if (!connected) return "nobody takes the connection";
+            return "nothing came for " + std::to_string(silence_s) + " s";
+        case CURLE_PARTIAL_FILE:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_GOT_NOTHING:
+        case CURLE_HTTP2:
+        case CURLE_HTTP2_STREAM:
+            return answered ? "the server broke off in the middle of the answer" : "the server broke off before it answered";
+        default:
+            return curl_easy_strerror(code);
+    }
+}
+
 void end_line(HttpLine& line, CURLcode code, int64_t silence_s) {
     read_head(line);
     const char* moved = nullptr;
     if (curl_easy_getinfo(line.easy.get(), CURLINFO_REDIRECT_URL, &moved) == CURLE_OK && moved) line.reply.moved = moved;
     if (line.too_large)
         line.reply.trouble = "the answer is larger than 16 MiB";
-    else if (code == CURLE_OPERATION_TIMEDOUT && line.reply.status != 0)
-        line.reply.trouble = "nothing came for " + std::to_string(silence_s) + " s";
-    else if (code != CURLE_OK && !line.enough)
-        line.reply.trouble = curl_easy_strerror(code);
+    else if (code != CURLE_OK && !line.enough) {
+        curl_off_t connected = 0;  // microseconds
+        curl_easy_getinfo(line.easy.get(), CURLINFO_CONNECT_TIME_T, &connected);
+        line.reply.nobody = connected == 0;
+        line.reply.trouble = line_trouble(code, line.reply.status != 0, connected > 0, silence_s);
+    }
 }
 
 }  // namespace

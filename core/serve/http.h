@@ -30,6 +30,7 @@ struct HttpReply {
     std::string type, body;  // type: "text/html", in small letters and without what stands behind it. Of a body the first 16 MiB
     std::string moved;       // where a redirection leads
     std::string trouble;     // of the line, a few words; "": the answer is whole, or no more of it was wanted
+    bool nobody = false;     // took the connection
 };
 
 // All at once, each on a line of its own; `replies` have the requests' order. An error of kind interrupted after a cancel.

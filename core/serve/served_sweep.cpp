@@ -108,6 +108,10 @@ public:
         for (size_t i = 0; i < all.size(); ++i) {
             if (!cells[i]->prefill.why.empty()) continue;
             Samples& s = alone[i];
+            if (!s.why.empty()) {
+                cells[i]->prefill.why = cells[i]->one.why = s.why;
+                continue;
+            }
             for (double ms : s.first_ms) cells[i]->prefill.seconds.push_back(ms / 1e3);
             if (s.prompt_tokens > 0) cells[i]->prefill.tokens = s.prompt_tokens;
             cells[i]->one = decoded(s, 1);
@@ -144,7 +148,7 @@ private:
         const double expected = c.slowest_second_a_token * static_cast<double>(context);
         char text[120];
         if (c.model->context > 0 && context + kAnswered > c.model->context)
-            cell.prefill.why = "its context holds " + std::to_string(c.model->context) + " tokens, the answer's too";
+            cell.prefill.why = "left out: its context holds " + std::to_string(c.model->context) + " tokens, the answer's too";
         else if (expected > options_.limit_seconds) {
             std::snprintf(text, sizeof text, "left out: about %.0f s expected, the limit is %.0f s", expected, options_.limit_seconds);
             cell.prefill.why = text;
@@ -180,6 +184,10 @@ private:
     static Result<void> take(const std::vector<ServedReply>& replies, Samples& s) {
         int64_t tokens = 0, end = 0;
         for (const ServedReply& r : replies) {
+            if (r.trouble && r.refused && s.first_ms.empty()) {  // that context, and no more than that
+                s.why = r.trouble->message;
+                return {};
+            }
             if (r.trouble) return tl::unexpected(*r.trouble);
             const int64_t made = r.answer.tokens > 0 ? r.answer.tokens : r.answer.pieces;
             s.prompt_tokens = std::max(s.prompt_tokens, r.answer.prompt_tokens);
@@ -188,9 +196,7 @@ private:
             tokens += made, end = std::max(end, r.times.ended_ns);
             if (r.times.first_ns > 0) s.first_ms.push_back(static_cast<double>(r.times.first_token_ns()) / 1e6);
             if (made < kFewestAnswered) continue;
-            // Of the whole answer: pieces that arrive together say nothing of the time between them.
-            if (r.times.last_ns - r.times.first_ns > (made - 1) * kShortestToken)
-                s.token_ms.push_back(static_cast<double>(r.times.last_ns - r.times.first_ns) / 1e6 / static_cast<double>(made - 1));
+            if (const double rate = r.tokens_per_second(); std::isfinite(rate)) s.token_ms.push_back(1e3 / rate);
         }
         s.rates.push_back(static_cast<double>(tokens) * 1e9 / static_cast<double>(std::max<int64_t>(1, end - replies.front().times.begun_ns)));
         return {};

@@ -273,6 +273,11 @@ private:
 
 }  // namespace
 
+bool SweepCell::empty() const {
+    return prefill.seconds.empty() && one.steps == 0 && batch.steps == 0 &&
+           std::all_of(levels.begin(), levels.end(), [](const SweepLevel& l) { return !std::isfinite(l.tokens_per_second); });
+}
+
 double SweepPrefill::rate() const { return static_cast<double>(tokens) / part(seconds, 0.5); }
 
 void compute_rows(const ModelConfig& config, std::span<const int64_t> contexts, Sweep& sweep) {

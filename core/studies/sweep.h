@@ -45,6 +45,7 @@ struct SweepCell {
     SweepPrefill prefill;
     SweepDecode one, batch;
     std::vector<SweepLevel> levels;  // of a server
+    bool empty() const;              // nothing of it was measured
 };
 
 struct SweepServer {
@@ -56,6 +57,7 @@ struct SweepRow {
     bool in_turn = true;    // both were in memory together and decoded in turn; else one after the other
     bool computed = false;  // nothing was run: bytes, operations and limits alone
     SweepCell hybrid, twin;
+    bool empty() const { return hybrid.empty() && twin.empty(); }
 };
 
 struct Sweep {
