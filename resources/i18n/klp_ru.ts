@@ -910,6 +910,11 @@
             <numerusform>%Ln токенов</numerusform>
         </translation>
     </message>
+    <message>
+        <source>%1 %2</source>
+        <comment>two sentences</comment>
+        <translation>%1 %2</translation>
+    </message>
     <message numerus="yes">
         <source>and %Ln other(s): klp models lists them all</source>
         <translation>
@@ -931,7 +936,7 @@
         <translation>
             <numerusform>Здесь начинается %Ln ветвь</numerusform>
             <numerusform>Здесь начинаются %Ln ветви</numerusform>
-            <numerusform>Здесь начинаются %Ln ветвей</numerusform>
+            <numerusform>Здесь начинается %Ln ветвей</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -1148,11 +1153,11 @@
     </message>
     <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
-        <translation>Выбрано %1: эксперт %2 слоя %3 выбирался в %4 раза чаще равной доли</translation>
+        <translation>По выбранному (%1): эксперт %2 слоя %3 выбирался в %4 раза чаще равной доли</translation>
     </message>
     <message>
         <source>Over the last %1, expert %2 of layer %3 was picked %4 times as often as an even share</source>
-        <translation>Последнее (%1): эксперт %2 слоя %3 выбирался в %4 раза чаще равной доли</translation>
+        <translation>Последние токены (%1): эксперт %2 слоя %3 выбирался в %4 раза чаще равной доли</translation>
     </message>
     <message>
         <source>each of the %1 was picked at least once</source>
@@ -1180,11 +1185,11 @@
     </message>
     <message>
         <source>At %1 of context this model made %2 tokens/s, its %3 %4: %5 times as fast, with %6 of the memory.</source>
-        <translation>При контексте %1 эта модель создавала %2 токенов/с, её %3 — %4: в %5 раза быстрее, память — %6.</translation>
+        <translation>При контексте в %1 эта модель создавала %2 токенов/с, её %3 — %4: в %5 раза быстрее, память — %6.</translation>
     </message>
     <message>
         <source>At %1 of context this model made %2 tokens/s, its %3 %4: %5 times as slow, with %6 of the memory.</source>
-        <translation>При контексте %1 эта модель создавала %2 токенов/с, её %3 — %4: в %5 раза медленнее, память — %6.</translation>
+        <translation>При контексте в %1 эта модель создавала %2 токенов/с, её %3 — %4: в %5 раза медленнее, память — %6.</translation>
     </message>
     <message>
         <source>%1 times</source>
@@ -1382,7 +1387,7 @@
     </message>
     <message>
         <source>Freeze views</source>
-        <translation>Остановить картинки</translation>
+        <translation>Заморозить вид</translation>
     </message>
     <message>
         <source>Previous token</source>
@@ -2162,7 +2167,7 @@
     </message>
     <message>
         <source>FROZEN</source>
-        <translation>СТОИТ</translation>
+        <translation>ЗАМОРОЖЕНО</translation>
     </message>
     <message>
         <source>This picture stands still while the model goes on</source>
@@ -2178,11 +2183,11 @@
     </message>
     <message>
         <source>Freeze</source>
-        <translation>Застыть</translation>
+        <translation>Заморозить</translation>
     </message>
     <message>
         <source>freeze</source>
-        <translation>застыть</translation>
+        <translation>заморозить</translation>
     </message>
     <message>
         <source>Keep this picture while the model goes on</source>
@@ -2238,7 +2243,7 @@
     </message>
     <message>
         <source>REPLAY, FROZEN</source>
-        <translation>ЗАПИСЬ, СТОИТ</translation>
+        <translation>ЗАПИСЬ, ЗАМОРОЖЕНО</translation>
     </message>
     <message>
         <source>no model</source>
@@ -3239,7 +3244,7 @@
     <message>
         <source>%1 %</source>
         <comment>unit</comment>
-        <translation>%1 %</translation>
+        <translation>%1 %</translation>
     </message>
     <message>
         <source>%1 B</source>
@@ -4544,6 +4549,11 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>сейчас, %1</translation>
     </message>
     <message>
+        <source>at %1</source>
+        <comment>so many tokens</comment>
+        <translation>при %1</translation>
+    </message>
+    <message>
         <source>of this model</source>
         <translation>от этой модели</translation>
     </message>
@@ -4577,7 +4587,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>tokens of conversation</source>
-        <translation>токенов беседы</translation>
+        <translation>токены беседы</translation>
     </message>
     <message>
         <source>limit of this machine %1</source>
@@ -4745,7 +4755,7 @@ half-life %5 tokens %6 α %7  g %8</source>
     </message>
     <message>
         <source>tokens of context</source>
-        <translation>токенов контекста</translation>
+        <translation>токены контекста</translation>
     </message>
     <message>
         <source>this model, recorded</source>

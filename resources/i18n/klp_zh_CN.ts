@@ -896,6 +896,11 @@
             <numerusform>%Ln 个词元</numerusform>
         </translation>
     </message>
+    <message>
+        <source>%1 %2</source>
+        <comment>two sentences</comment>
+        <translation>%1%2</translation>
+    </message>
     <message numerus="yes">
         <source>and %Ln other(s): klp models lists them all</source>
         <translation>
@@ -1156,19 +1161,19 @@
     </message>
     <message>
         <source>%1 was the first choice, with %2.</source>
-        <translation>%1是首选，概率 %2。</translation>
+        <translation>%1是首选（%2）。</translation>
     </message>
     <message>
         <source>%1 was the first choice, with %2; next came %3 with %4.</source>
-        <translation>%1是首选，概率 %2；其次是%3，概率 %4。</translation>
+        <translation>%1是首选（%2）；其次是%3（%4）。</translation>
     </message>
     <message>
         <source>%1 was drawn as choice %2, with %3.</source>
-        <translation>%1是抽到的第 %2 选择，概率 %3。</translation>
+        <translation>%1是抽到的第 %2 选择（%3）。</translation>
     </message>
     <message>
         <source>%1 was drawn as choice %2, with %3; the first was %4 with %5.</source>
-        <translation>%1是抽到的第 %2 选择，概率 %3；首选是%4，概率 %5。</translation>
+        <translation>%1是抽到的第 %2 选择（%3）；首选是%4（%5）。</translation>
     </message>
     <message>
         <source>The model was sure.</source>
@@ -2926,7 +2931,7 @@
     </message>
     <message>
         <source>twin, computed</source>
-        <translation>对照模型（计算值）</translation>
+        <translation>对照（计算值）</translation>
     </message>
     <message>
         <source>multi-head, computed</source>
@@ -2946,7 +2951,7 @@
     </message>
     <message>
         <source>≤ %1 ms</source>
-        <translation>≤ %1 ms</translation>
+        <translation>≤ %1 毫秒</translation>
     </message>
     <message>
         <source>median of heads</source>
@@ -3265,11 +3270,11 @@
     </message>
     <message>
         <source>&lt;p&gt;Each cell is one channel of one head: a column of its state. The brighter it is, the longer it keeps what it holds. Every token sets all of them anew, so the map changes from word to word.&lt;/p&gt;&lt;p&gt;A half-life of the map is that of &lt;i&gt;one&lt;/i&gt; token, as if its gate came again and again. &lt;i&gt;Half-life over what was fed&lt;/i&gt; is that of all tokens until now together, which is usually much shorter. Neither counts what later tokens overwrite: the lens Attention does.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;每一格是一个头的一个通道：状态的一列。越亮，内容保留得越久。每个词元都会重新设定所有通道，所以这张图逐词变化。&lt;/p&gt;&lt;p&gt;图中的半衰期是&lt;i&gt;一个&lt;/i&gt;词元的，就好像它的门控一再出现。&lt;i&gt;已输入部分的半衰期&lt;/i&gt;是到目前为止全部词元合在一起的，通常短得多。两者都不计后来词元的覆写：“注意力”视图才计入。&lt;/p&gt;</translation>
+        <translation>&lt;p&gt;每一格是一个头的一个通道：状态的一列。越亮，内容保留得越久。每个词元都会重新设定所有通道，所以这张图逐词变化。&lt;/p&gt;&lt;p&gt;图中的半衰期是&lt;i&gt;一个&lt;/i&gt;词元的，就好像它的门控一再出现。&lt;i&gt;已输入部分的半衰期&lt;/i&gt;是到目前为止全部词元合在一起的，通常短得多。两者都不计后来词元的覆写，“注意力”视图才计入。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，那句话说明它还剩多少。在图下方选择&lt;i&gt;固定词元仅经衰减还剩多少&lt;/i&gt;，可以看它淡去。&lt;/p&gt;</translation>
+        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，上方那句话说明它还剩多少。在图下方选择&lt;i&gt;固定词元仅经衰减还剩多少&lt;/i&gt;，可以看它淡去。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.&lt;/p&gt;&lt;p&gt;α = e&lt;sup&gt;g&lt;/sup&gt;, one for each column of S. Half-life of a token: ln 2 / −g. Over n fed tokens: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α.&lt;/p&gt;</source>
@@ -3281,7 +3286,7 @@
     </message>
     <message>
         <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条越少，能分开保存的东西就越少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。&lt;/p&gt;</translation>
+        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;</source>
@@ -3325,7 +3330,7 @@
     </message>
     <message>
         <source>&lt;p&gt;Press Start. Race to a longer context: attention reads more with every token, a state does not.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;按“开始”。竞速到更长的上下文：注意力每个词元都要读得更多，状态不会。&lt;/p&gt;</translation>
+        <translation>&lt;p&gt;按“开始”。把竞速推到更长的上下文：注意力每多一个词元就要多读一些，状态则不会。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Speed is tokens over the time of their passes. The line above says which twin ran: a trained one has shapes of its own.&lt;/p&gt;&lt;p&gt;For comparison, the Kimi Linear report (arXiv 2510.26692) gives up to 6.3 times less time for a token at 1M tokens and up to 75 % less cache, for the 48B model on its authors' GPUs.&lt;/p&gt;</source>
@@ -3389,7 +3394,7 @@
     </message>
     <message>
         <source>&lt;p&gt;MLA: softmax weights over the cache. KDA: the delta rule unrolled, o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;, backwards from r = q: w = β k·r, then r ← α (r − w k); for S as V × K. It comes from feeding these tokens again while the model rests; for a state the last 2,048.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;MLA：缓存上的 softmax 权重。KDA：展开的 delta 规则，o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;，从 r = q 向后：w = β k·r，然后 r ← α (r − w k)；S 为 V × K。数据来自模型空闲时重新输入这些词元；状态只回看最后 2,048 个。&lt;/p&gt;</translation>
+        <translation>&lt;p&gt;MLA：缓存上的 softmax 权重。KDA：展开的 delta 规则，o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;，从 r = q 开始倒推：w = β k·r，然后 r ← α (r − w k)；S 为 V × K。数据来自模型空闲时重新输入这些词元；状态只回看最后 2,048 个。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Log</source>
@@ -4506,6 +4511,11 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>now, %1</source>
         <translation>当前，%1</translation>
+    </message>
+    <message>
+        <source>at %1</source>
+        <comment>so many tokens</comment>
+        <translation>%1时</translation>
     </message>
     <message>
         <source>of this model</source>

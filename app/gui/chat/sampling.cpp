@@ -94,9 +94,9 @@ QString in_words(const Sampling& s) {
         if (s.top_p < 1) cuts << tr("the most probable that together make %1").arg(local(percent_text(double(s.top_p))));
         if (s.min_p > 0)
             cuts << tr("those at least %1 as probable as the best").arg(local(QString::number(100 * double(s.min_p), 'g', 3).toStdString() + " %"));
-        if (!cuts.isEmpty()) said += " " + tr("Only %1 take part.").arg(cuts.join(tr(", of them ")));
+        if (!cuts.isEmpty()) said = sentences({said, tr("Only %1 take part.").arg(cuts.join(tr(", of them ")))});
     }
-    if (s.repeat_penalty > 1) said += " " + tr("Tokens of the last 64 are held back.");
+    if (s.repeat_penalty > 1) said = sentences({said, tr("Tokens of the last 64 are held back.")});
     return said;
 }
 

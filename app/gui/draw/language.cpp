@@ -114,4 +114,10 @@ QString local(std::string_view figures) {
 
 QString tokens_text(int64_t n) { return Language::tr("%Ln token(s)", nullptr, n); }
 
+QString sentences(const QStringList& all) {
+    QString text;
+    for (const QString& next : all) text = text.isEmpty() || next.isEmpty() ? text + next : Language::tr("%1 %2", "two sentences").arg(text, next);
+    return text;
+}
+
 }  // namespace klp::gui

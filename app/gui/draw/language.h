@@ -5,6 +5,7 @@
 #pragma once
 
 #include <QString>
+#include <QStringList>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@ void speak(QCoreApplication& app, const QString& code);
 
 // Figures of app/format.h as the reader writes them: "1,204" and "12.5 ms" are "1 204" and "12,5 мс" in Russian.
 QString local(std::string_view figures);
-QString tokens_text(int64_t n);  // "1,204 tokens"
+QString tokens_text(int64_t n);             // "1,204 tokens"
+QString sentences(const QStringList& all);  // one behind the other; Chinese has no space between them
 
 }  // namespace klp::gui

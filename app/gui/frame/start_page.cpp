@@ -209,7 +209,7 @@ QWidget* StartPage::card_of(const Machine& m) {
     QString here = tr("%1, %2, %3 instructions. %4 of %5 memory free.")
                        .arg(text(m.cpu), Language::tr("%Ln core(s)", nullptr, m.cores), text(m.instructions), local(bytes_text(m.memory.available)),
                             local(bytes_text(m.memory.total)));
-    if (!m.gpu.empty()) here += " " + tr("Runs on the CPU: %1.").arg(text(m.gpu));
+    if (!m.gpu.empty()) here = sentences({here, tr("Runs on the CPU: %1.").arg(text(m.gpu))});
     column->addWidget(label(here, frame, 1, true));
     for (const NamedShape& shape : named_shapes()) {
         if (shape.name != "kimi-linear-48b") continue;

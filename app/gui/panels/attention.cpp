@@ -194,9 +194,9 @@ protected:
         QString text = words::of(quoted(any.picture.position), read(kinds_[0]), read(kinds_[1]));
         if (!session.looks_back()) return text;
         if (session.phase().phase == Phase::probing)
-            text += " " + tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), tokens_text(session.phase().total));
+            text = sentences({text, tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), tokens_text(session.phase().total))});
         else if (session.busy())
-            text += " " + tr("The next picture comes when the model rests.");
+            text = sentences({text, tr("The next picture comes when the model rests.")});
         return text;
     }
     std::vector<KeyItem> key() const override {

@@ -189,7 +189,7 @@ private:
         };
         QString html = QString("<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>").arg(t.muted.name());
         if (now >= 0) html += cell(tr("now, %1").arg(tokens_text(now)));
-        html += cell(tr("at %1").arg(tokens_text(n))) + (compares ? cell(tr("of this model")) : "") + cell(tr("fits here up to")) + "</tr>";
+        html += cell(tr("at %1", "so many tokens").arg(tokens_text(n))) + (compares ? cell(tr("of this model")) : "") + cell(tr("fits here up to")) + "</tr>";
         const auto row = [&](const QColor& colour, const QString& name, const Growth& growth, int64_t held) {
             const int64_t most = budget < 0 ? -1 : longest(growth, budget), at_n = growth.at(in_pages(n));
             const QString fits = free_ < 0                  ? tr("n/a (unknown memory)")
@@ -296,7 +296,7 @@ private:
             said << tr("The weights alone (%1) do not fit into the %2 of %3.").arg(local(bytes_text(s.weight_bytes)), local(bytes_text(free_)), source());
         else
             said << tr("Limit: %1 of %2 minus %3 of weights.").arg(local(bytes_text(free_)), source(), local(bytes_text(s.weight_bytes)));
-        const QString text = said.join(' ');
+        const QString text = sentences(said);
         if (limit_->text() != text) limit_->setText(text);
     }
 

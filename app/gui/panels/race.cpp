@@ -206,8 +206,8 @@ private:
         nothing_->setVisible(points_.empty()), time_->setVisible(!points_.empty());
         watch_->setVisible(!session.live());
         why_->setText(session.live() ? tr("Press Start: both models decode the same tokens in turn, at growing contexts.")
-                                     : (card ? tr("This recording holds no race.") : tr("Load a model to race it against its full-attention twin.")) + " " +
-                                           tr("A race that was recorded on another machine comes with this program."));
+                                     : sentences({card ? tr("This recording holds no race.") : tr("Load a model to race it against its full-attention twin."),
+                                                  tr("A race that was recorded on another machine comes with this program.")}));
         memory_->setVisible(session.live() || !points_.empty());
         if (memory_->isHidden()) return;
         double last = double(std::max<int64_t>(256, racing() ? session.phase().total : asked()));
@@ -299,7 +299,7 @@ private:
                                          : (n > 0 ? tr("It ran on the %1 that the conversation had then, repeated.").arg(tokens_text(n))
                                                   : tr("It ran on random tokens, as there was no conversation.")));
         }
-        const QString text = said.join(' ');
+        const QString text = sentences(said);
         if (note_->text() != text) note_->setText(text);
     }
 

@@ -127,8 +127,8 @@ QString of(const Logits& l) {
                              ? Language::tr("%1 was drawn as choice %2, with %3.").arg(l.token, choice, chance)
                              : Language::tr("%1 was drawn as choice %2, with %3; the first was %4 with %5.").arg(l.token, choice, chance, l.next, other);
     if (std::isnan(l.entropy)) return text;
-    if (std::exp(l.entropy) < 1.05) return text + " " + Language::tr("The model was sure.");
-    return text + " " + Language::tr("The model was as unsure as between %1 equal choices.").arg(local(fixed(std::exp(l.entropy), 1)));
+    if (std::exp(l.entropy) < 1.05) return sentences({text, Language::tr("The model was sure.")});
+    return sentences({text, Language::tr("The model was as unsure as between %1 equal choices.").arg(local(fixed(std::exp(l.entropy), 1)))});
 }
 
 const char* twin_in_english(TwinKind kind) {
