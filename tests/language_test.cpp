@@ -17,9 +17,11 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "app/format.h"
 #include "app/gui/chat/chats.h"
+#include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/language.h"
 #include "app/gui/frame/main_window.h"
 #include "app/gui/frame/recorder.h"
@@ -154,6 +156,23 @@ QStringList cut_in(const QWidget& window) {
     return cut;
 }
 
+TEST(Pictures, ALowMapHasTheWholeNameOfItsRows) {
+    HeatMap map;
+    const QString name = "слой · голова, а за ней ещё";
+    map.set_labels([](int) { return QString(); }, [](int c) { return QString::number(c); }, name, "канал");
+    map.set_values(2, 8, std::vector<float>(16, 0.5f));
+    map.resize(400, map.fontMetrics().horizontalAdvance(name) + 10);  // higher than its grid
+    map.show();
+    QTest::qWait(1);
+    const QImage picture = map.grab().toImage();
+    const QRgb ground = picture.pixel(1, 1);
+    int first = picture.height(), last = 0;
+    for (int y = 0; y < picture.height(); ++y)
+        for (int x = 0; x < map.fontMetrics().height(); ++x)
+            if (picture.pixel(x, y) != ground) first = std::min(first, y), last = std::max(last, y);
+    EXPECT_GT(last - first, map.fontMetrics().horizontalAdvance(name) - 8);
+}
+
 class InLanguage : public ::testing::TestWithParam<std::tuple<const char*, bool>> {};
 
 TEST_P(InLanguage, NothingIsCutInAnyLens) {
@@ -166,10 +185,9 @@ TEST_P(InLanguage, NothingIsCutInAnyLens) {
     Chats chats(*s.session);
     MainWindow window(*s.session, chats);
     window.show();
-    QTest::qWait(300);  // until it has been fitted to the screen that is here, which is smaller
     window.resize(1280, 720);
     QTest::qWait(1);
-    window.apply_layout("explore");  // as at a first start with a screen of this size
+    window.apply_layout("explore");  // as at a first start on a screen of this size
     window.open_recording(list_recordings().at(0).file);
     auto* bar = window.findChild<ReplayBar*>();
     bar->replay()->pause();

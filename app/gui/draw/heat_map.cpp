@@ -464,9 +464,11 @@ void HeatMap::draw_labels(QPainter& p) const {
     if (!scale_.unit.isEmpty()) p.drawText(QRect(legend_.left(), last, width() - legend_.left(), m.height()), Qt::AlignLeft, scale_.unit);
     if (!rows_are_.isEmpty()) {
         p.save();
-        p.translate(m.height() / 2.0 + (square_ ? std::max(0, grid_.left() - m.height() * 3) : 0), grid_.center().y());
+        // Of a low map it may stand over the corners.
+        const int half = m.horizontalAdvance(rows_are_) / 2 + 1, middle = std::max(half, std::min(grid_.center().y(), height() - half));
+        p.translate(m.height() / 2.0 + (square_ ? std::max(0, grid_.left() - m.height() * 3) : 0), middle);
         p.rotate(-90);
-        p.drawText(QRect(-grid_.height() / 2, -m.height() / 2, grid_.height(), m.height()), Qt::AlignCenter, rows_are_);
+        p.drawText(QRect(-half, -m.height() / 2, 2 * half, m.height()), Qt::AlignCenter, rows_are_);
         p.restore();
     }
 }

@@ -1,8 +1,10 @@
 #include "app/gui/panels/half_life.h"
 
+#include <QLocale>
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include "app/format.h"
@@ -44,8 +46,11 @@ QString log_decay_text(float g) {
 }
 
 const std::array<QString, 6>& band_names() {
-    static const std::array<QString, 6> names{Language::tr("syllable"),  Language::tr("phrase"), Language::tr("sentence"),
-                                              Language::tr("paragraph"), Language::tr("page"),   Language::tr("document")};
+    static std::map<QString, std::array<QString, 6>> by_language;
+    std::array<QString, 6>& names = by_language[QLocale().name()];
+    if (names[0].isEmpty())
+        names = {Language::tr("syllable"),  Language::tr("phrase"), Language::tr("sentence"),
+                 Language::tr("paragraph"), Language::tr("page"),   Language::tr("document")};
     return names;
 }
 
