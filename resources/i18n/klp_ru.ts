@@ -818,6 +818,7 @@
     </message>
     <message>
         <source>Delete</source>
+        <comment>key</comment>
         <translation>Delete</translation>
     </message>
     <message>
@@ -938,6 +939,11 @@
             <numerusform>Здесь начинаются %Ln ветви</numerusform>
             <numerusform>Здесь начинается %Ln ветвей</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>more</source>
+        <comment>time</comment>
+        <translation>больше</translation>
     </message>
     <message numerus="yes">
         <source>%Ln reading(s) dropped</source>
@@ -2095,7 +2101,7 @@
     </message>
     <message>
         <source>%1 files; machine %2 of %3 (grey)</source>
-        <translation>файлы %1; машина %2 из %3 (серым)</translation>
+        <translation>файлы %1; машина %2/%3</translation>
     </message>
     <message>
         <source>Norms over the last tokens</source>
@@ -2604,6 +2610,10 @@
     <message>
         <source>Save as a preset</source>
         <translation>Сохранить как набор</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Удалить</translation>
     </message>
     <message>
         <source>Delete this preset</source>

@@ -818,6 +818,7 @@
     </message>
     <message>
         <source>Delete</source>
+        <comment>key</comment>
         <translation>Delete</translation>
     </message>
     <message>
@@ -918,6 +919,11 @@
         <translation>
             <numerusform>从这里分出 %Ln 个分支</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>more</source>
+        <comment>time</comment>
+        <translation>更久</translation>
     </message>
     <message numerus="yes">
         <source>%Ln reading(s) dropped</source>
@@ -2568,6 +2574,10 @@
     <message>
         <source>Save as a preset</source>
         <translation>保存为预设</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
     </message>
     <message>
         <source>Delete this preset</source>

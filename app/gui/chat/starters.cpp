@@ -14,10 +14,12 @@ namespace klp::gui {
 namespace {
 constexpr int kPad = 12;
 QString text(const std::string& s) { return QString::fromStdString(s); }
+// A lens is called as its id, with a capital.
+QString title_of(const std::string& lens) { return Language::tr((text(lens).left(1).toUpper() + text(lens).mid(1)).toUtf8()); }
 }  // namespace
 
 StarterButton::StarterButton(const Starter& starter, QWidget* parent)
-    : QAbstractButton(parent), watch_(Language::tr(starter.watch.c_str())), lens_(klp::gui::text(starter.lens)) {
+    : QAbstractButton(parent), watch_(Language::tr(starter.watch.c_str())), lens_(title_of(starter.lens)) {
     setText(Language::tr(starter.title.c_str()));
     setFocusPolicy(Qt::StrongFocus);
     setAccessibleName(tr("Try: %1").arg(QAbstractButton::text()));
@@ -71,6 +73,7 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     column->setContentsMargins(8, 12, 8, 8);
     column->setSpacing(10);
     auto* head = new QLabel(tr("Try one of these, or write below"), page);
+    head->setWordWrap(true);
     QFont large = head->font();
     large.setPointSizeF(large.pointSizeF() * 1.5);
     large.setWeight(QFont::DemiBold);

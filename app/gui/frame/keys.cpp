@@ -63,7 +63,7 @@ Keys::Keys(const QMenuBar& menus, QWidget* parent) : QDialog(parent) {
                                               {tr("Open the first that was found"), tr("Enter")},
                                               {tr("Open what is chosen"), tr("Enter")},
                                               {tr("Rename"), tr("F2")},
-                                              {tr("Remove the chat or the branch; it can be brought back"), tr("Delete")}});
+                                              {tr("Remove the chat or the branch; it can be brought back"), tr("Delete", "key")}});
     here(tr("On a picture"), {{tr("Go through its cells"), tr("Arrow keys")}, {tr("Choose the cell"), tr("Enter")}});
     list_->expandAll();
     list_->header()->setStretchLastSection(true);

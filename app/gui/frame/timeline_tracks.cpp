@@ -361,7 +361,7 @@ void TimelineTracks::track(int index, QPainter& p, const Row& place, const Timel
              {{Sample::box, budget_colour(t, 0), tr("≤ %1").arg(ms(kBudgets[0]))},
               {Sample::box, budget_colour(t, kBudgets[1]), tr("≤ %1").arg(ms(kBudgets[1]))},
               {Sample::box, budget_colour(t, kBudgets[2]), tr("≤ %1 ms").arg(ms(kBudgets[2]))},
-              {Sample::box, t.bad, tr("more")}},
+              {Sample::box, t.bad, Language::tr("more", "time")}},
              t);
         const auto from = static_cast<int64_t>(std::max(0.0, map.first)), to = std::min(size_, static_cast<int64_t>(std::ceil(map.last)));
         if (const Pyramid::Summary all = time_.about(from, to); all.count > 0) {
