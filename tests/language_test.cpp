@@ -3,9 +3,11 @@
 #include <QAction>
 #include <QActionGroup>
 #include <QComboBox>
+#include <QDialog>
 #include <QFontDatabase>
 #include <QGroupBox>
 #include <QHeaderView>
+#include <QKeySequence>
 #include <QLabel>
 #include <QLocale>
 #include <QMenuBar>
@@ -13,6 +15,7 @@
 #include <QTabBar>
 #include <QTableView>
 #include <QToolButton>
+#include <QTreeWidget>
 #include <algorithm>
 #include <string>
 #include <tuple>
@@ -88,6 +91,20 @@ TEST(Languages, FilesAreInEnglishWhateverTheWindowSpeaks) {
     EXPECT_EQ(model.headerData(1, Qt::Horizontal, Qt::DisplayRole), "g (нат на токен)");
     EXPECT_EQ(model.index(0, 0).data(), "наибольшее");
     EXPECT_EQ(model.index(0, 1).data(), "-0,25");
+}
+
+TEST(Languages, NamesOfKeysAreNoWordsOfOurs) {
+    if (!here("zh_CN")) GTEST_SKIP() << "built without lrelease";
+    const Speaking chinese("zh_CN");
+    EXPECT_EQ(Language::tr("Return"), "返回");
+    EXPECT_FALSE(QKeySequence("Ctrl+Return").toString(QKeySequence::NativeText).contains("返回"));
+    ScriptedSession s;
+    Chats chats(*s.session);
+    MainWindow window(*s.session, chats);
+    for (QAction* a : window.findChildren<QAction*>())
+        if (a->shortcut() == QKeySequence("F1")) a->trigger();
+    auto* list = window.findChild<QDialog*>("keys")->findChild<QTreeWidget*>();
+    EXPECT_EQ(list->topLevelItem(0)->text(0), "文件");
 }
 
 TEST(Languages, WordsThatAreExplainedAreFoundInSentences) {

@@ -2065,7 +2065,7 @@
     </message>
     <message>
         <source>%1 files; machine %2 of %3 (grey)</source>
-        <translation>文件 %1；整机 %2 / %3（灰色）</translation>
+        <translation>文件 %1；整机 %2 / %3</translation>
     </message>
     <message>
         <source>Norms over the last tokens</source>

@@ -3,6 +3,7 @@
 #include <QHeaderView>
 #include <QLineEdit>
 #include <QMenuBar>
+#include <QRegularExpression>
 #include <QTreeWidget>
 #include <QVBoxLayout>
 #include <utility>
@@ -11,12 +12,15 @@ namespace klp::gui {
 
 namespace {
 
+// Without the letter that Alt chooses, which Chinese has in brackets, and without signs.
+QString plain(QString text) { return text.remove(QRegularExpression("\\(&\\w\\)")).remove('&').remove(QChar(0x25cf)).trimmed(); }
+
 void add_menu(const QMenu& menu, QTreeWidgetItem* group) {
     for (const QAction* action : menu.actions()) {
         if (action->menu()) {
             add_menu(*action->menu(), group);
         } else if (!action->shortcut().isEmpty()) {
-            new QTreeWidgetItem(group, {action->text().remove('&').remove(QChar(0x25cf)).trimmed(), action->shortcut().toString(QKeySequence::NativeText)});
+            new QTreeWidgetItem(group, {plain(action->text()), action->shortcut().toString(QKeySequence::NativeText)});
         }
     }
 }
@@ -49,7 +53,7 @@ Keys::Keys(const QMenuBar& menus, QWidget* parent) : QDialog(parent) {
         return item;
     };
     for (const QAction* action : menus.actions())
-        if (action->menu()) add_menu(*action->menu(), group(action->text().remove('&')));
+        if (action->menu()) add_menu(*action->menu(), group(plain(action->text())));
     const auto here = [&](const QString& name, const std::vector<std::pair<QString, QString>>& rows) {
         QTreeWidgetItem* item = group(name);
         for (const auto& [what, key] : rows) new QTreeWidgetItem(item, {what, key});
