@@ -19,7 +19,8 @@ void apply(const SamplingFlags& flags, Sampling& sampling);  // over what the mo
 // A server of OpenAI's API instead of a model here; without `url` nothing else of it counts.
 struct ServedFlags {
     std::string url, model, key_variable;
-    std::string shape;  // a named one, or a config.json: of what is served
+    std::string at, ssh;  // or the engine of a klp serve: HOST:PORT, and the host that ssh reaches it through
+    std::string shape;    // a named one, or a config.json: of what is served
 };
 
 struct ChatOptions {

@@ -126,16 +126,21 @@ void add_template(CLI::App& app, EngineOptions& o) {
     app.add_option("--template", o.chat_template, "talk in this format even where the model's file names another: kimi")->check(CLI::IsMember({"kimi"}));
 }
 
-// A model that another program serves. `without`: options that have no use then.
-void add_served(CLI::App& app, ServedFlags& o, std::initializer_list<const char*> without) {
+// A model that another program serves. `without`: options that have no use then. `engine`: a klp serve may lend its engine, too.
+void add_served(CLI::App& app, ServedFlags& o, std::initializer_list<const char*> without, bool engine = false) {
 #if KLP_HUB
     auto* url = names("URL", app.add_option("--url", o.url, "a server of OpenAI's API instead of a model here, such as http://127.0.0.1:8080/v1"));
     app.add_option("--served-model", o.model, "which of its models, where it has several")->needs(url);
-    app.add_option("--api-key-env", o.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set")->needs(url);
+    auto* key = app.add_option("--api-key-env", o.key_variable, "environment variable with the key; without it OPENAI_API_KEY, where that is set");
     names("SHAPE", app.add_option("--served-shape", o.shape, "a named shape or a config.json: memory is computed from it"))->needs(url);
     for (const char* name : without) url->excludes(name);
+    if (!engine) return void(key->needs(url));
+    auto* at = names("HOST:PORT", app.add_option("--at", o.at, "the engine of a klp serve elsewhere, with its inside, such as gpu:8080"));
+    names("HOST", app.add_option("--ssh", o.ssh, "the host that ssh reaches it through; --at is as seen from there"))->needs(at);
+    for (const char* name : without) at->excludes(name);
+    for (const char* name : {"--url", "--served-model", "--served-shape"}) at->excludes(name);
 #else
-    (void)app, (void)o, (void)without;
+    (void)app, (void)o, (void)without, (void)engine;
 #endif
 }
 
@@ -159,12 +164,13 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
-    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--continue"});
+    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--continue"}, true);
 }
 
 int talk(const ChatOptions& options, Terminal& terminal) {
 #if KLP_HUB
-    if (!options.served.url.empty()) return served_chat(options, terminal);
+    if (!options.served.url.empty() || !options.served.at.empty()) return served_chat(options, terminal);
+    if (!options.served.key_variable.empty()) return report({Error::usage, "--api-key-env requires --url or --at"});
 #endif
     return chat(options, terminal);
 }
@@ -404,6 +410,12 @@ int run(int argc, char** argv) {
     sub->add_option("--pictures", run.pictures, "of it a second, at most")->capture_default_str()->check(between(1, 100000))->needs(made);
     sub->add_option("--race", run.race, "afterwards, race the model against its full-attention twin up to so many tokens")->check(between(64, kTokens));
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
+#if KLP_HUB
+    auto* at = names("HOST:PORT", sub->add_option("--at", run.at, "the engine of a klp serve elsewhere, such as gpu:8080"));
+    for (const char* name : {"--model", "--device", "--threads", "--template", "--ctx-size"}) at->excludes(name);
+    names("HOST", sub->add_option("--ssh", run.ssh, "the host that ssh reaches it through; --at is as seen from there"))->needs(at);
+    sub->add_option("--api-key-env", run.key_variable, "environment variable with its key; without it OPENAI_API_KEY, where that is set")->needs(at);
+#endif
 
 #if KLP_SERVE
     ServeFlags serve;

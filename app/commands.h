@@ -121,7 +121,8 @@ struct RunOptions {
     int pictures = 15;
     int64_t context = 0;
     std::optional<int64_t> predict;
-    int64_t race = 0;  // tokens; 0: none
+    int64_t race = 0;                   // tokens; 0: none
+    std::string at, ssh, key_variable;  // of a klp serve whose engine answers; "": one here
     bool stats = false;
 };
 int run_command(const RunOptions& options, Terminal& terminal);

@@ -156,10 +156,10 @@ std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadNam
 
 std::string state_of_head(const Sequence& sequence, HeadName name, bool table, const Canvas& canvas) {
     const ModelConfig& config = sequence.model().config();
-    const int V = config.kda_value_dim, K = config.kda_key_dim;
-    const std::vector<float> values = sequence.state(name.layer, "S", name.head);
-    const std::span<const float> S(values);
+    return state_of_head(sequence.state(name.layer, "S", name.head), config.kda_value_dim, config.kda_key_dim, sequence.position(), name, table, canvas);
+}
 
+std::string state_of_head(std::span<const float> S, int V, int K, int64_t tokens, HeadName name, bool table, const Canvas& canvas) {
     double squares = 0;
     float low = 0, high = 0;
     for (float v : S) squares += double(v) * v, low = std::min(low, v), high = std::max(high, v);
@@ -172,8 +172,8 @@ std::string state_of_head(const Sequence& sequence, HeadName name, bool table, c
             fourth += dot * dot;
         }
     }
-    std::string out = titled(canvas, "Layer " + std::to_string(name.layer) + ", head " + std::to_string(name.head) + ": the state matrix S after " +
-                                         plural(sequence.position(), "token"));
+    std::string out =
+        titled(canvas, "Layer " + std::to_string(name.layer) + ", head " + std::to_string(name.head) + ": the state matrix S after " + plural(tokens, "token"));
     const std::string figures = "|S| " + short_number(std::sqrt(squares)) + ", values " + short_number(low) + " to " + short_number(high) +
                                 ", effective rank " + (fourth > 0 ? fixed(squares * squares / fourth, 1) : "0") + " of " + std::to_string(std::min(V, K));
     if (table) {

@@ -12,6 +12,7 @@
 #include "app/progress.h"
 #include "app/session.h"
 #include "core/runs/on_full.h"
+#include "core/runs/remote_run.h"
 #include "core/runs/replay_run.h"
 #include "core/system.h"
 #include "core/text/tool_calls.h"
@@ -116,6 +117,14 @@ Result<std::pair<int, int>> head_of(const std::string& text, const RunCard& card
     return std::pair(layer, head);
 }
 
+bool is_lost(const Trouble& trouble) {
+#if KLP_HUB
+    return line_lost(trouble);
+#else
+    return (void)trouble, false;
+#endif
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options, Terminal& terminal) {
@@ -126,14 +135,33 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     if (!options.out.empty())
         if (auto place = check_place(options.out); !place) return report(place.error());
     if (auto counted = check_threads(options.engine.device, options.engine.threads); !counted) return report(counted.error());
-    LiveRun run(open_for_run);
+    std::shared_ptr<const RunCard> card;
+    std::unique_ptr<Run> engine;
+#if KLP_HUB
+    if (!options.at.empty()) {
+        const auto line = engine_line(options.at, options.ssh, options.key_variable, &g_interrupted);
+        if (!line) return report(line.error());
+        auto opened = open_remote(*line, &g_interrupted, &card);
+        if (!opened) return report(opened.error());
+        engine = std::move(*opened);
+    }
+#endif
+    if (!engine) engine = std::make_unique<LiveRun>(open_for_run);
+    Run& run = *engine;
     // Events until `is_last` says so; an Error where there is trouble.
     const auto events_until = [&](auto&& is_last) -> Result<void> {
-        for (bool cancelled = false;;) {
+        for (bool cancelled = false, lost = false;;) {
             if (g_interrupted && !std::exchange(cancelled, true)) run.cancel();
+            if (cancelled && lost) return fail(Error::interrupted, "interrupted while the line was lost");
             bool last = false;
             for (const Event& e : run.drain()) {
-                if (const auto* trouble = std::get_if<Trouble>(&e)) return tl::unexpected(trouble->error);
+                if (const auto* trouble = std::get_if<Trouble>(&e)) {
+                    if (!is_lost(*trouble) || g_interrupted) return tl::unexpected(trouble->error);
+                    note("klp: " + trouble->error.message + "; it is tried again (Ctrl-C gives up)");
+                    lost = true;
+                    continue;
+                }
+                lost = false;
                 const Result<bool> done = is_last(e);
                 if (!done) return tl::unexpected(done.error());
                 last = last || *done;
@@ -143,8 +171,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         }
     };
 
-    std::shared_ptr<const RunCard> card;
-    {
+    if (!card) {
         Progress progress(terminal, "loading");
         run.post(LoadModel{.model = options.engine.model,
                            .device = options.engine.device,

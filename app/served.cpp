@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <utility>
 
 #include "app/files.h"
@@ -94,6 +95,23 @@ int ServedTalk::fork() {
 
 Result<std::unique_ptr<ServedSession>> ServedSession::open(const ChatOptions& options, Terminal& terminal) {
     auto session = std::make_unique<ServedSession>(terminal);
+    const SamplingFlags& s = options.sampling;
+    session->sampling = {s.temperature, s.top_p, s.min_p, s.repeat_penalty, s.top_k, s.seed};
+    session->predict = options.predict;
+    session->system = options.system;
+    if (!options.served.at.empty()) {
+        auto tools = read_tools(options.tools);
+        if (!tools) return tl::unexpected(tools.error());
+        session->tools = std::move(*tools);
+        auto engine = RemoteTalk::open(options.served.at, options.served.ssh, options.served.key_variable);
+        if (!engine) return tl::unexpected(engine.error());
+        session->engine = std::move(*engine);
+        const RunCard& card = session->engine->card();
+        session->server.url = session->engine->at();
+        session->model = {.id = card.name, .context = card.context};
+        session->shape = card.config;
+        return session;
+    }
     auto server = server_at(options.served.url, options.served.key_variable);
     if (!server) return tl::unexpected(server.error());
     session->server = std::move(*server);
@@ -106,10 +124,6 @@ Result<std::unique_ptr<ServedSession>> ServedSession::open(const ChatOptions& op
     auto shape = served_shape(options.served.shape, session->model.id);
     if (!shape) return tl::unexpected(shape.error());
     session->shape = std::move(*shape);
-    const SamplingFlags& s = options.sampling;
-    session->sampling = {s.temperature, s.top_p, s.min_p, s.repeat_penalty, s.top_k, s.seed};
-    session->predict = options.predict;
-    session->system = options.system;
     return session;
 }
 
@@ -150,10 +164,28 @@ Result<std::optional<ServedReply>> ServedSession::return_call(const std::string&
     return *reply;
 }
 
+MakeAnswer ServedSession::asked_of_engine(int tip) const {
+    const RunCard& card = engine->card();
+    MakeAnswer ask{.answer = static_cast<int>(answers), .predict = predict.value_or(std::max<int64_t>(1, card.predict))};
+    if (!tools.empty()) ask.line.push_back({std::string(kToolsRole), tools});
+    if (!system.empty()) ask.line.push_back({"system", system});
+    for (int at : talk.line(tip)) {
+        const ServedTalk::Node& n = talk.node(at);
+        Part part{.role = n.role, .text = n.role == "tool" ? tool_return(n.call_id, n.text) : n.text, .ids = n.ids, .closing = n.closing};
+        ask.line.push_back(std::move(part));
+    }
+    Sampling& s = ask.sampling = card.sampling;
+    s.temperature = sampling.temperature.value_or(s.temperature), s.top_p = sampling.top_p.value_or(s.top_p), s.min_p = sampling.min_p.value_or(s.min_p);
+    s.repeat_penalty = sampling.repeat_penalty.value_or(s.repeat_penalty), s.top_k = sampling.top_k.value_or(s.top_k);
+    s.seed = sampling.seed ? *sampling.seed + answers : std::random_device{}();
+    return ask;
+}
+
 // Answers the message at `tip`; the talk stands there only when something of an answer has come.
 Result<ServedReply> ServedSession::speak(int tip, bool stream) {
     ServedRequest request{.model = model.id, .messages = talk.messages(tip, system), .tools = tools, .sampling = sampling, .predict = predict};
     if (request.sampling.seed) *request.sampling.seed += answers;  // a regenerated answer is another one
+    const std::optional<MakeAnswer> asked = engine ? std::optional(asked_of_engine(tip)) : std::nullopt;
     ++answers;
     WordWrap wrap(terminal.canvas.width);
     const auto show = [&](const std::string& text) { return put(terminal.output ? wrap.push(harmless(text)) : text); };
@@ -175,7 +207,15 @@ Result<ServedReply> ServedSession::speak(int tip, bool stream) {
         if (waiting) waiting->at(pieces, 0);
         if (stream) show(piece.text);
     };
-    auto reply = ask_server(server, request, on_piece, &g_interrupted);
+    std::vector<int32_t> ids;
+    int32_t closing = -1;
+    const auto of_engine = [&]() -> Result<ServedReply> {
+        auto got = engine->answer(*asked, on_piece);
+        if (!got) return tl::unexpected(got.error());
+        ids = std::move(got->ids), closing = got->closing;
+        return std::move(got->reply);
+    };
+    auto reply = engine ? of_engine() : ask_server(server, request, on_piece, &g_interrupted);
     waiting.reset();
     if (!reply) return reply;
     const ServedAnswer& a = reply->answer;
@@ -185,7 +225,9 @@ Result<ServedReply> ServedSession::speak(int tip, bool stream) {
     }
     const int old = talk.tip();
     const int64_t tokens = a.prompt_tokens >= 0 && a.tokens >= 0 ? a.prompt_tokens + a.tokens : -1;
-    const int node = talk.add(tip, {.role = "assistant", .text = a.text, .reasoning = a.reasoning, .calls = a.calls, .tokens = tokens});
+    const int node = talk.add(
+        tip, {.role = "assistant", .text = a.text, .reasoning = a.reasoning, .calls = a.calls, .tokens = tokens, .ids = std::move(ids), .closing = closing});
+    if (engine) watched = node;
     const std::vector<int> line = talk.line(node);
     if (old == 0 || std::find(line.begin(), line.end(), old) != line.end())
         talk.go_on(node);
@@ -274,7 +316,10 @@ int served_repl(const ChatOptions& options, Terminal& terminal) {
     LineReader reader(terminal, [&](std::string_view before) { return served_completions(session, before); });
     note(bold(wrapped("Kimi Linear Playground, " + one_line(session.model.id) + " at " + session.server.url, terminal.canvas.width), terminal.canvas) +
          (session.shape ? dim(layer_pattern(*session.shape, terminal.canvas.width), terminal.canvas) : "") +
-         dim(wrapped("it runs in another program, so its states and gates are not seen here; /help for commands, Ctrl-D to leave", terminal.canvas.width),
+         dim(wrapped(session.engine
+                         ? "the engine of a klp serve, on " + one_line(session.engine->card().device.hardware) + "; /help for commands, Ctrl-D to leave"
+                         : "it runs in another program, so its states and gates are not seen here; /help for commands, Ctrl-D to leave",
+                     terminal.canvas.width),
              terminal.canvas));
     int interrupts = 0;
     while (!session.quit && !output_failed() && !g_ended) {

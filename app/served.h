@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/chat.h"
+#include "app/remote.h"
 #include "core/serve/client.h"
 
 namespace klp {
@@ -21,6 +22,8 @@ public:
         std::vector<ToolCall> calls = {};  // of an answer
         std::string call_id = {};          // of what a tool has returned
         int64_t tokens = -1;               // of the line to its end, as the server counts; -1: not told
+        std::vector<int32_t> ids = {};     // of an answer of an engine elsewhere, and the token that ended it where that is not the usual one
+        int32_t closing = -1;
     };
     struct Branch {
         int number = 0, tip = 0;
@@ -74,10 +77,13 @@ struct ServedSession {
     uint64_t answers = 0;
     std::optional<ServedReply> last;
     std::map<std::string, std::string> returned;  // of the calls of the tip, by id
+    std::unique_ptr<RemoteTalk> engine;           // elsewhere, whose inside is seen; null: a server of the API
+    int watched = -1;                             // node of the answer that it has watched
     bool quit = false;
 
 private:
     Result<ServedReply> speak(int tip, bool stream);
+    MakeAnswer asked_of_engine(int tip) const;
 };
 
 int served_chat(const ChatOptions& options, Terminal& terminal);  // -p and the REPL

@@ -161,7 +161,7 @@ void show_stats(ServedSession& session) {
     table.add({"server", session.server.url});
     table.add({"model", one_line(session.model.id)});
     if (session.model.context > 0) table.add({"context", grouped(session.model.context) + " tokens"});
-    const ServedLoad load = served_load(served_metrics(session.server, &g_interrupted));
+    const ServedLoad load = session.engine ? ServedLoad{} : served_load(served_metrics(session.server, &g_interrupted));
     if (load.running) table.add({"requests", short_number(*load.running) + " running, " + short_number(load.waiting.value_or(0)) + " waiting"});
     if (load.cache_share) table.add({"its cache", percent_text(*load.cache_share) + " in use"});
     if (load.state_bytes && load.cache_bytes)
@@ -216,6 +216,28 @@ void run_served_prompt(ServedSession& session, const Words& args) {
     }
 }
 
+// /gates, /state and /experts of an engine elsewhere.
+void show_lens(ServedSession& session, const std::string& which, Words args) {
+    const Canvas& canvas = session.terminal.canvas;
+    const ModelConfig& config = session.engine->card().config;
+    const bool table = !args.empty() && args.back() == "table";
+    if (table) args.pop_back();
+    if (args.size() > 1) return note("klp: /" + which + " takes a head and 'table'");
+    const auto name = parse_head(args.empty() ? "" : args[0], config);
+    if (!name) return note("klp: " + name.error().message);
+    if (session.talk.turn() == 0 || session.watched != session.talk.tip())
+        return note("klp: the answer that stands here was not watched, only the newest one was; /regen makes another, /branch leads back");
+    if (which == "state") {
+        if (name->head < 0) return note("klp: /state LAYER.HEAD, for example /state 0.0");
+        return void(put(session.engine->state(*name, table, canvas)));
+    }
+    const Watch& watch = session.engine->watch();
+    if (watch.empty()) return note("klp: nothing was watched yet; ask something first");
+    if (which == "experts") return void(put(expert_load(watch, config, name->layer, table, canvas)));
+    if (name->layer >= 0 && name->head < 0) return note("klp: /gates shows all heads, /gates LAYER.HEAD one of them");
+    put(name->layer < 0 ? gates_overview(watch, config, table, canvas) : gates_of_head(watch, config, *name, table, canvas));
+}
+
 struct ServedCommand {
     const char* name;
     const char* arguments;
@@ -261,6 +283,8 @@ const std::vector<ServedCommand>& served_commands() {
 void list_commands(ServedSession& session) {
     for (const auto& c : served_commands())
         put(padded("/" + std::string(c.name) + " " + c.arguments, 20) + " " + clipped(c.about, std::max(20, session.terminal.canvas.width - 22)) + "\n");
+    if (session.engine)
+        tell(session, "And of the newest answer, by the engine there: /gates [LAYER.HEAD] [table], /state LAYER.HEAD [table], /experts [LAYER] [table].");
     tell(session,
          "A line that ends in \\ goes on in the next one; \"\"\" begins and ends a text of several lines; // at the start sends a line that begins with a "
          "slash. Ctrl-C stops an answer.");
@@ -302,8 +326,10 @@ void run_served_command(ServedSession& session, const std::string& line) {
             return note("klp: /" + name + (most == 0 ? " takes nothing behind it" : " takes no more than " + std::string(takes)));
         return c.run(session, words, rest);
     }
+    if (session.engine && (name == "gates" || name == "state" || name == "experts")) return show_lens(session, name, words);
     for (const auto& [command, why] : kNotHere)
-        if (name == command) return note("klp: /" + name + " " + why);
+        if (name == command)
+            return note("klp: /" + name + " " + (session.engine ? "is for a model here; elsewhere /rewind and /branch find what was read by its tokens" : why));
     const std::string meant = did_you_mean("/" + name, all);
     note("klp: there is no command /" + one_line(name) + (meant.empty() ? "; /help lists them" : meant));
 }

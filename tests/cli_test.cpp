@@ -334,6 +334,8 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--on-full", "roll"},
                                       {"--continue"},
                                       {"--url", "abacus"},
+                                      {"--at", "abacus"},
+                                      {"--ssh", "abacus"},
                                       {"--served-model", "s"},
                                       {"--served-shape", "s"},
                                       {"--api-key-env", "S"},

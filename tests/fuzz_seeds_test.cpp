@@ -68,6 +68,7 @@ TEST(FuzzSeeds, NoSafetensorsFileBreaksTheReader) { run("safetensors", fuzz::saf
 TEST(FuzzSeeds, NoGgufBreaksTheReader) { run("gguf", fuzz::gguf); }
 TEST(FuzzSeeds, NoGgufModelBreaksItsReader) { run("gguf_model", fuzz::gguf_model); }
 TEST(FuzzSeeds, NoConfigBreaksTheReader) { run("config", fuzz::config); }
+TEST(FuzzSeeds, NoFrameBreaksTheRunProtocol) { run("wire", fuzz::wire); }
 TEST(FuzzSeeds, NoTokenizerFileBreaksTheReader) { run("tokenizer", fuzz::tokenizer); }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kSilence = 10;                   // s: a line that does not even say that it is there is dead
 constexpr int kLongestPause = 4000, kPause = 200;  // ms between two attempts
 constexpr int64_t kMostWaiting = 4096;             // readings of a screen that does not draw
+constexpr std::string_view kLineLost = "the line to ";
 constexpr std::string_view kFolder = "klp serve at ";
 
 HttpRequest request_of(const Server& server, const std::string& path) {
@@ -68,11 +69,14 @@ Result<Server> engine_at(const std::string& at, const std::string& key_variable)
         return tl::unexpected(error);
     }
     const size_t host = url.find("//") + 2;
-    if (url.find('/', host) != url.npos) return fail(Error::usage, in_quotes(at) + " is no place of a klp serve, such as gpu:8080 or https://gpu:8080");
+    if (url.find('/', host) != url.npos || (url.starts_with("http://") && url.find(':', host) == url.npos))
+        return fail(Error::usage, in_quotes(at) + " is no place of a klp serve, such as gpu:8080 or https://gpu:8080");
     return server;
 }
 
 std::string remote_at(const RunCard& card) { return card.folder.starts_with(kFolder) ? card.folder.substr(kFolder.size()) : ""; }
+
+bool line_lost(const Trouble& trouble) { return trouble.answer < 0 && trouble.error.message.starts_with(kLineLost); }
 
 Result<RemoteOpened> open_remote(const Server& server, const std::atomic<bool>* cancel, const std::string& watch) {
     RemoteOpened out;
@@ -123,7 +127,32 @@ Result<std::vector<RemoteListed>> remote_runs(const Server& server, const std::a
     return out;
 }
 
-RemoteRun::RemoteRun(Server server, RemoteOpened opened) : server_(std::move(server)), wire_(std::make_unique<Wire>()), opened_(std::move(opened)) {
+Result<EngineLine> engine_line(const std::string& at, const std::string& ssh, const std::string& key_variable, const std::atomic<bool>* cancel) {
+    auto server = engine_at(at, key_variable);
+    if (!server) return tl::unexpected(server.error());
+    EngineLine line{std::move(*server), nullptr, at};
+    if (ssh.empty()) return line;
+    if (!line.server.url.starts_with("http://")) return fail(Error::usage, in_quotes(at) + ": through ssh it is HOST:PORT, such as 127.0.0.1:8080");
+    auto tunnel = SshTunnel::open(ssh, place_of(line.server), cancel);
+    if (!tunnel) return tl::unexpected(tunnel.error());
+    line.server.url = "http://127.0.0.1:" + std::to_string((*tunnel)->port());
+    line.called = at + " of " + ssh;
+    line.tunnel = std::move(*tunnel);
+    return line;
+}
+
+Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card) {
+    auto opened = open_remote(line.server, cancel);
+    if (!opened) return tl::unexpected(opened.error());
+    auto named = std::make_shared<RunCard>(*opened->card);
+    named->folder = std::string(kFolder) + line.called;
+    opened->card = std::move(named);
+    if (card) *card = opened->card;
+    return std::unique_ptr<Run>(std::make_unique<RemoteRun>(line.server, std::move(*opened), line.tunnel));
+}
+
+RemoteRun::RemoteRun(Server server, RemoteOpened opened, std::shared_ptr<SshTunnel> tunnel)
+    : server_(std::move(server)), tunnel_(std::move(tunnel)), wire_(std::make_unique<Wire>()), opened_(std::move(opened)) {
     events_.push_back(Loaded{opened_.card});
     events_.push_back(PhaseChanged{Phase::ready});
     speaker_ = std::jthread([this](std::stop_token stop) { speak(stop); });
@@ -251,7 +280,8 @@ void RemoteRun::lost(const std::string& why) {
         const std::lock_guard lock(mutex_);
         if (std::exchange(lost_, true)) return;
     }
-    tell(Trouble{{Error::failure, "the line to " + place_of(server_) + " is lost: " + why}, "It is tried again, and the answer goes on where it stood.", -1});
+    tell(Trouble{
+        {Error::failure, std::string(kLineLost) + place_of(server_) + " is lost: " + why}, "It is tried again, and the answer goes on where it stood.", -1});
 }
 
 bool RemoteRun::take(std::string_view bytes) {
@@ -324,6 +354,7 @@ void RemoteRun::listen(std::stop_token stop) {
             if (heard_ > before) attempt = 0;
         }
         if (!wait(stop, attempt++)) return;
+        if (tunnel_) tunnel_->mend();
     }
 }
 
@@ -343,7 +374,12 @@ void RemoteRun::begin_anew() {
         unloaded_ = true;
         return;
     }
-    auto opened = open_remote(server_, &leaves_);
+    Result<RemoteOpened> opened = open_remote(server_, &leaves_);
+    if (opened) {  // it keeps the name that a person knows
+        auto named = std::make_shared<RunCard>(*opened->card);
+        named->folder = opened_.card->folder;
+        opened->card = std::move(named);
+    }
     if (!opened) lost(opened.error().message);
     const std::lock_guard lock(mutex_);
     if (!opened) {

@@ -12,11 +12,20 @@
 
 #include "core/runs/run.h"
 #include "core/serve/client.h"
+#include "core/serve/tunnel.h"
 
 namespace klp {
 
 // "gpu:8080", "http://gpu:8080": the root of a klp serve, and its key as server_at() finds it.
 Result<Server> engine_at(const std::string& at, const std::string& key_variable);
+
+// The way to an engine: straight, or through ssh to a host that sees it at `at`.
+struct EngineLine {
+    Server server;
+    std::shared_ptr<SshTunnel> tunnel;
+    std::string called;  // "gpu:8080", "127.0.0.1:8080 of gpu"
+};
+Result<EngineLine> engine_line(const std::string& at, const std::string& ssh, const std::string& key_variable, const std::atomic<bool>* cancel);
 
 struct RemoteOpened {
     std::string id, secret;  // secret: "" of a run that is only watched
@@ -28,13 +37,16 @@ struct RemoteListed {
 };
 // A run of one's own there; with `watch` a look at one that is there. Waits; an error of kind interrupted after a cancel.
 Result<RemoteOpened> open_remote(const Server& server, const std::atomic<bool>* cancel, const std::string& watch = {});
+Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card = nullptr);
 Result<std::vector<RemoteListed>> remote_runs(const Server& server, const std::atomic<bool>* cancel);
 // "gpu:8080" of a card that came over the wire, else "".
 std::string remote_at(const RunCard& card);
+// The line is lost and is tried again: what goes on is not over.
+bool line_lost(const Trouble& trouble);
 
 class RemoteRun final : public Run {
 public:
-    RemoteRun(Server server, RemoteOpened opened);
+    RemoteRun(Server server, RemoteOpened opened, std::shared_ptr<SshTunnel> tunnel = nullptr);
     ~RemoteRun() override;  // ends the run there, if the line stands
 
     void post(Command command) override;
@@ -53,6 +65,7 @@ private:
     bool wait(std::stop_token stop, int attempt);  // between two attempts
 
     const Server server_;
+    const std::shared_ptr<SshTunnel> tunnel_;
     struct Wire;
     std::unique_ptr<Wire> wire_;  // what has come and is no whole frame; the listener's
     std::mutex mutex_;            // guards all that follows

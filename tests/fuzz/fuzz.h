@@ -12,6 +12,7 @@ void safetensors(std::string_view bytes);
 void gguf(std::string_view bytes);
 void gguf_model(std::string_view bytes);
 void config(std::string_view bytes);
+void wire(std::string_view bytes);  // the Run protocol, either way
 void tokenizer(std::string_view bytes);  // a tiktoken file; after a NUL, if there is one, a tokenizer_config.json
 
 // What a refusal says.
