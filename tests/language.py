@@ -179,7 +179,7 @@ FILES_APART = {
 APART = re.compile(
     r"""^(?:[a-z0-9]+(?:[-_/.*][a-z0-9-_.*]*)+|[a-z]+-|/[\w/.-]+|\.\w+|\*\.\w+            # names of objects, files
     |Ctrl\+.*|Alt\+.*|Shift\+.*|Esc|F\d+|SLD                                               # keys
-    |user|assistant|system|tool|summary|cancelled|edited|chosen|error|closed|budget|context|stop_token|rewound|json|md|png|svg|pdf|csv|chip|url|model|shape|both|twin|none
+    |user|assistant|system|tool|summary|cancelled|edited|chosen|error|closed|budget|context|stop_token|rewound|json|md|png|svg|pdf|csv|chip|url|at|ssh|model|shape|both|twin|none
     |cpu|auto|bf16|config\.json|models|Ollama|klp[- %].*|klp|CPU|Inter|http://[\w.:/]+|http|https|embedded|follow|rename|race|decay|state|memory|explore|chat|monitor|present
     |waterfall.*|served.*|dock-.*|panel-.*|klp_|sampling.*|\#[0-9a-fA-F]{6}
     |File|Chat|View|Capture|Run|Help|linear_attn_config.*|byte|replay|open|timeline|record|search|find|stop|keys|about|quit|pull|unload|fork|send|restore|newest|freeze|tour|composer|continue|regenerate

@@ -1,4 +1,5 @@
 // The window while another program serves the model.
+#include <QComboBox>
 #include <QLineEdit>
 #include <QProcess>
 #include <QPushButton>
@@ -46,6 +47,7 @@ struct Window {
         window.action("served")->trigger();
         auto* dialog = window.findChild<ServedDialog*>();
         ASSERT_TRUE(dialog);
+        dialog->findChild<QComboBox*>("served-kind")->setCurrentIndex(1);
         dialog->findChild<QLineEdit*>("served-url")->setText(url);
         dialog->findChild<QLineEdit*>("served-shape")->setText(shape);
         dialog->findChildren<QPushButton*>()[0]->click();
@@ -122,11 +124,55 @@ TEST(Elsewhere, AServerThatEndsCostsNothingOfTheTalk) {
     w.connect_to(served->url);
 }
 
+TEST(Elsewhere, TheEngineOfAKlpServeShowsEveryLens) {
+    Served served;
+    ASSERT_FALSE(served.url.isEmpty()) << served.said.toStdString();
+    const QString at = QUrl(served.url).authority();
+    Window w;
+    w.window.action("served")->trigger();
+    auto* dialog = w.window.findChild<ServedDialog*>();
+    ASSERT_TRUE(dialog);
+    dialog->findChild<QComboBox*>("served-kind")->setCurrentIndex(0);
+    EXPECT_FALSE(dialog->findChild<QLineEdit*>("served-url")->isVisible());
+    dialog->findChild<QLineEdit*>("served-at")->setText(at);
+    dialog->findChildren<QPushButton*>()[0]->click();
+    ASSERT_TRUE(w.wait([&] { return w.session.card() != nullptr; })) << dialog->findChild<QLabel*>("served-say")->text().toStdString();
+    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "REMOTE");
+    w.chats.set_settings({.sampling = {.temperature = 0}, .random_seed = false});
+    EXPECT_TRUE(w.ask("Hello, who are you?").contains("Mini"));
+    for (const char* id : {"decay", "experts", "memory", "logits"}) {
+        w.window.show_panel(id);
+        EXPECT_TRUE(w.wait([&] { return !w.window.panel(id)->table().rows.empty(); })) << id;
+        EXPECT_EQ(w.says(id), "") << id;
+    }
+    StatePicture state;
+    QObject::connect(&w.session, &Session::state_pictured, [&](const StatePicture& p) { state = p; });
+    AttentionPicture attention;
+    QObject::connect(&w.session, &Session::attention_pictured, [&](const AttentionPicture& p) { attention = p; });
+    w.window.show_panel("state");
+    EXPECT_TRUE(w.wait([&] { return !state.values.empty() && !w.window.panel("state")->table().rows.empty(); }));
+    w.window.show_panel("attention");
+    EXPECT_TRUE(w.wait([&] { return !attention.weights.empty() && !w.window.panel("attention")->table().rows.empty(); }));
+    EXPECT_TRUE(w.window.action("race")->isEnabled());
+
+    // The server is killed; the talk stays, and goes on with an engine here.
+    const int tip = w.chats.chat().tip();
+    QString said;
+    QObject::connect(&w.session, &Session::troubled, [&](const Trouble& t) { said = QString::fromStdString(t.error.message); });
+    served.process.kill();
+    EXPECT_TRUE(w.wait([&] { return said.contains("is lost"); })) << said.toStdString();
+    EXPECT_EQ(w.chats.chat().tip(), tip);
+    w.window.load_model("");
+    ASSERT_TRUE(w.wait([&] { return w.session.card() && w.window.findChild<QLabel*>("badge")->text() == "LIVE"; }));
+    EXPECT_TRUE(w.ask("What is your name?").contains("Mini"));
+}
+
 TEST(Elsewhere, WhatIsWrongIsSaidInTheDialog) {
     ServedDialog dialog;
     auto* open = dialog.findChildren<QPushButton*>()[0];
     auto* url = dialog.findChild<QLineEdit*>("served-url");
     auto* say = dialog.findChild<QLabel*>("served-say");
+    dialog.findChild<QComboBox*>("served-kind")->setCurrentIndex(1);
     url->clear();
     EXPECT_FALSE(open->isEnabled());
     url->setText("nonsense");
@@ -139,6 +185,18 @@ TEST(Elsewhere, WhatIsWrongIsSaidInTheDialog) {
     dialog.findChild<QLineEdit*>("served-key-variable")->setText("KLP_NO_SUCH_VARIABLE");
     open->click();
     EXPECT_TRUE(say->text().contains("KLP_NO_SUCH_VARIABLE"));
+    dialog.findChild<QLineEdit*>("served-key-variable")->clear();
+    dialog.findChild<QComboBox*>("served-kind")->setCurrentIndex(0);
+    auto* at = dialog.findChild<QLineEdit*>("served-at");
+    at->setText("nonsense");
+    open->click();
+    EXPECT_TRUE(say->text().contains("is no place of a klp serve")) << say->text().toStdString();
+    at->setText("127.0.0.1:9");
+    open->click();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return say->text().contains("is a klp serve running there?"); }, kPatience));
+    dialog.findChild<QLineEdit*>("served-ssh")->setText("-oProxyCommand=x");
+    open->click();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return say->text().contains("is no host for ssh"); }, kPatience)) << say->text().toStdString();
 }
 
 TEST(Elsewhere, ToolsAndThoughtsOfALineBecomeMessages) {

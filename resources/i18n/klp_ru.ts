@@ -2628,12 +2628,28 @@
         <translation>Движок в другом месте</translation>
     </message>
     <message>
-        <source>Any server of OpenAI's API: klp serve, vLLM, SGLang, llama.cpp's server, LM Studio, Ollama. Chat, speed, memory and logits work as ever; lenses that look into states and gates need the engine here.</source>
-        <translation>Любой сервер с API OpenAI: klp serve, vLLM, SGLang, сервер llama.cpp, LM Studio, Ollama. Беседа, скорость, память и логиты работают как обычно; панелям, которые смотрят в состояния и вентили, нужен здешний движок.</translation>
+        <source>The engine of a klp serve</source>
+        <translation>Движок klp serve</translation>
+    </message>
+    <message>
+        <source>A server of OpenAI's API</source>
+        <translation>Сервер с API OpenAI</translation>
+    </message>
+    <message>
+        <source>What is there</source>
+        <translation>Что там</translation>
     </message>
     <message>
         <source>Address</source>
         <translation>Адрес</translation>
+    </message>
+    <message>
+        <source>Through ssh</source>
+        <translation>Через ssh</translation>
+    </message>
+    <message>
+        <source>a host, such as me@gpu: the address is as seen from there</source>
+        <translation>узел, например me@gpu: адрес такой, каким виден оттуда</translation>
     </message>
     <message>
         <source>Model</source>
@@ -2662,6 +2678,22 @@
     <message>
         <source>Connect</source>
         <translation>Подключить</translation>
+    </message>
+    <message>
+        <source>Any server of OpenAI's API: klp serve, vLLM, SGLang, llama.cpp's server, LM Studio, Ollama. Chat, speed, memory and logits work as ever; lenses that look into states and gates need an engine.</source>
+        <translation>Любой сервер с API OpenAI: klp serve, vLLM, SGLang, сервер llama.cpp, LM Studio, Ollama. Беседа, скорость, память и логиты работают как обычно; панелям, которые смотрят в состояния и вентили, нужен движок.</translation>
+    </message>
+    <message>
+        <source>klp serve on another machine lends its engine: chat, branches and every lens work as with one here. Its port is open to its own machine alone, so the way there is ssh.</source>
+        <translation>klp serve на другой машине одалживает свой движок: беседа, ветви и все панели работают как со здешним. Его порт открыт только для его собственной машины, поэтому путь туда — ssh.</translation>
+    </message>
+    <message>
+        <source>Asking for a run there…</source>
+        <translation>Запрашиваем движок там…</translation>
+    </message>
+    <message>
+        <source>Asking for a run there, through ssh…</source>
+        <translation>Запрашиваем движок там, через ssh…</translation>
     </message>
     <message>
         <source>Asking what is served…</source>
@@ -2698,6 +2730,14 @@
     <message>
         <source>Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch</source>
         <translation>Вычислено сейчас, на этой машине, но для других сообщений, чем на экране: модель стоит в другой беседе или в другой ветви</translation>
+    </message>
+    <message>
+        <source>REMOTE</source>
+        <translation>УДАЛЁННО</translation>
+    </message>
+    <message>
+        <source>Everything shown is computed now, by the engine of the klp serve at %1</source>
+        <translation>Всё показанное вычисляется сейчас движком klp serve на %1</translation>
     </message>
     <message>
         <source>LIVE</source>

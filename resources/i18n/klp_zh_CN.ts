@@ -2592,12 +2592,28 @@
         <translation>使用别处的引擎</translation>
     </message>
     <message>
-        <source>Any server of OpenAI's API: klp serve, vLLM, SGLang, llama.cpp's server, LM Studio, Ollama. Chat, speed, memory and logits work as ever; lenses that look into states and gates need the engine here.</source>
-        <translation>任何兼容 OpenAI API 的服务器：klp serve、vLLM、SGLang、llama.cpp 的服务器、LM Studio、Ollama。对话、速度、内存和 logits 照常可用；查看状态和门控的视图需要这里的引擎。</translation>
+        <source>The engine of a klp serve</source>
+        <translation>klp serve 的引擎</translation>
+    </message>
+    <message>
+        <source>A server of OpenAI's API</source>
+        <translation>兼容 OpenAI API 的服务器</translation>
+    </message>
+    <message>
+        <source>What is there</source>
+        <translation>那里是什么</translation>
     </message>
     <message>
         <source>Address</source>
         <translation>地址</translation>
+    </message>
+    <message>
+        <source>Through ssh</source>
+        <translation>通过 ssh</translation>
+    </message>
+    <message>
+        <source>a host, such as me@gpu: the address is as seen from there</source>
+        <translation>主机，例如 me@gpu：地址以那台机器为准</translation>
     </message>
     <message>
         <source>Model</source>
@@ -2626,6 +2642,22 @@
     <message>
         <source>Connect</source>
         <translation>连接</translation>
+    </message>
+    <message>
+        <source>Any server of OpenAI's API: klp serve, vLLM, SGLang, llama.cpp's server, LM Studio, Ollama. Chat, speed, memory and logits work as ever; lenses that look into states and gates need an engine.</source>
+        <translation>任何兼容 OpenAI API 的服务器：klp serve、vLLM、SGLang、llama.cpp 的服务器、LM Studio、Ollama。对话、速度、内存和 logits 照常可用；查看状态和门控的视图需要引擎。</translation>
+    </message>
+    <message>
+        <source>klp serve on another machine lends its engine: chat, branches and every lens work as with one here. Its port is open to its own machine alone, so the way there is ssh.</source>
+        <translation>另一台机器上的 klp serve 借出它的引擎：对话、分支和所有视图都和本机一样可用。它的端口只对那台机器自己开放，所以要通过 ssh 连接。</translation>
+    </message>
+    <message>
+        <source>Asking for a run there…</source>
+        <translation>正在向那里请求引擎…</translation>
+    </message>
+    <message>
+        <source>Asking for a run there, through ssh…</source>
+        <translation>正在通过 ssh 向那里请求引擎…</translation>
     </message>
     <message>
         <source>Asking what is served…</source>
@@ -2662,6 +2694,14 @@
     <message>
         <source>Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch</source>
         <translation>此刻在本机计算，但不是眼前这些消息：模型停在另一个对话或另一个分支上</translation>
+    </message>
+    <message>
+        <source>REMOTE</source>
+        <translation>远程</translation>
+    </message>
+    <message>
+        <source>Everything shown is computed now, by the engine of the klp serve at %1</source>
+        <translation>所显示的一切此刻由 %1 的 klp serve 的引擎计算</translation>
     </message>
     <message>
         <source>LIVE</source>

@@ -43,6 +43,7 @@
 #include "app/opener.h"
 #include "core/files/foreign.h"
 #include "core/files/resources.h"
+#include "core/runs/remote_run.h"
 #include "core/runs/served_run.h"
 
 namespace klp::gui {
@@ -780,7 +781,8 @@ void MainWindow::load_model(const QString& model) {
     load.model = model.toStdString();
     load.device = device_.toStdString();
     replay_bar_->leave(/*load_again=*/false);
-    if (dynamic_cast<const ServedRun*>(&session_.run())) session_.set_run(std::make_unique<LiveRun>(open_for_run));
+    if (const Run* run = &session_.run(); dynamic_cast<const ServedRun*>(run) || dynamic_cast<const RemoteRun*>(run))
+        session_.set_run(std::make_unique<LiveRun>(open_for_run));
     session_.cancel();
     session_.post(load);
 }

@@ -13,6 +13,7 @@
 #include "app/format.h"
 #include "app/gui/draw/language.h"
 #include "app/opener.h"
+#include "core/runs/remote_run.h"
 #include "core/runs/served_run.h"
 
 namespace klp::gui {
@@ -148,7 +149,10 @@ bool ReplayBar::open(const QString& file) {
         return false;
     }
     if (again_) come_back();
-    if (!replaying()) model_before_ = session_.card() && !served_card(session_.card()) ? QString::fromStdString(session_.card()->folder) : QString();
+    if (!replaying())
+        model_before_ = session_.card() && !served_card(session_.card()) && remote_at(*session_.card()).empty()
+                            ? QString::fromStdString(session_.card()->folder)
+                            : QString();
     const RecordingHeader& header = (*recording)->header();
     title_->setText(fontMetrics().elidedText(QString::fromStdString(header.title), Qt::ElideRight, 260));
     QStringList about;

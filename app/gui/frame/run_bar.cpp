@@ -12,6 +12,7 @@
 #include "app/gui/draw/theme.h"
 #include "app/gui/frame/pace_box.h"
 #include "app/gui/session/badge.h"
+#include "core/runs/remote_run.h"
 #include "core/runs/served_run.h"
 
 namespace klp::gui {
@@ -102,7 +103,9 @@ void RunBar::refresh() {
         const std::string detail = card->device.detail + (card->device.why.empty() ? "" : "\n" + card->device.why);
         const QString why = QString::fromStdString(card->device.why);
         const ServedCard* served = served_card(card);
-        device_->setText(QString::fromStdString(served ? served->url : card->device.name) + (why.isEmpty() ? QString() : "  ·  " + why));
+        const std::string at = remote_at(*card);
+        device_->setText(QString::fromStdString(served ? served->url : card->device.name + (at.empty() ? "" : "  ·  " + at)) +
+                         (why.isEmpty() ? QString() : "  ·  " + why));
         device_->setToolTip(QString::fromStdString(card->device.hardware + "\n" + detail) +
                             (card->memory_plan.empty() ? QString() : "\n" + tr("Planned: %1").arg(QString::fromStdString(card->memory_plan))));
         model_->setToolTip(QString::fromStdString(card->folder) + "\n" +

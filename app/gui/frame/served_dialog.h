@@ -1,5 +1,5 @@
-// A server of OpenAI's API in the place of a model here: its address, which of its models, and where its key is. The key itself is read from the environment;
-// it is in no field and in no file.
+// An engine elsewhere in the place of a model here: that of a klp serve, whose inside is seen, or a server of OpenAI's API. The key itself is read from the
+// environment; it is in no field and in no file.
 #pragma once
 
 #include <QDialog>
@@ -10,6 +10,8 @@
 
 #include "core/runs/run.h"
 
+class QComboBox;
+class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QPushButton;
@@ -24,8 +26,17 @@ public:
     std::function<void(std::unique_ptr<Run>)> on_open;  // the server has answered
 
 private:
+    bool api() const;  // and no engine
+    void show_kind();
     void go();
-    QLineEdit *url_, *model_, *key_, *shape_;
+    void ask_api();
+    void ask_engine();
+    void begin_asking(const QString& what);
+    bool end_asking(const std::string& trouble);  // false: there was some, and it is said
+    QComboBox* kind_;
+    QFormLayout* form_;
+    QLabel* about_;
+    QLineEdit *at_, *ssh_, *url_, *model_, *key_, *shape_;
     QLabel* say_;
     QPushButton *open_, *close_;
     std::shared_ptr<std::atomic<bool>> cancel_;

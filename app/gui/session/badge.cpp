@@ -1,6 +1,7 @@
 #include "app/gui/session/badge.h"
 
 #include "app/gui/session/session.h"
+#include "core/runs/remote_run.h"
 #include "core/runs/served_run.h"
 
 namespace klp::gui {
@@ -21,6 +22,9 @@ Badge badge_of(const Session& session) {
         return {
             Badge::elsewhere, Session::tr("ELSEWHERE"),
             Session::tr("Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch")};
+    if (const std::string at = remote_at(*card); !at.empty())
+        return {Badge::live, Session::tr("REMOTE"),
+                Session::tr("Everything shown is computed now, by the engine of the klp serve at %1").arg(QString::fromStdString(at))};
     return {Badge::live, Session::tr("LIVE"), Session::tr("Everything shown is computed now, on this machine")};
 }
 
