@@ -217,6 +217,7 @@ TEST_P(InLanguage, NothingIsCutInAnyLens) {
         const QImage picture = window.grab().toImage();
         EXPECT_GT(colours_in(picture), 20) << row.info.id;
         if (!folder.isEmpty()) picture.save(QString("%1/%2-%3-%4.png").arg(folder, code, row.info.id, dark ? "dark" : "light"));
+        EXPECT_LE(window.minimumSizeHint().width(), 1024) << row.info.id;
         EXPECT_TRUE(cut.isEmpty()) << row.info.id << ":\n" << cut.join('\n').toStdString();
     }
 }

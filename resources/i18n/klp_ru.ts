@@ -257,7 +257,7 @@
     </message>
     <message>
         <source>Leave the replay</source>
-        <translation>Выйти из воспроизведения</translation>
+        <translation>Выйти из повтора</translation>
     </message>
     <message>
         <source>An answer is being made.</source>
@@ -1393,7 +1393,7 @@
     </message>
     <message>
         <source>Freeze views</source>
-        <translation>Заморозить вид</translation>
+        <translation>Стоп-кадр</translation>
     </message>
     <message>
         <source>Previous token</source>
@@ -1593,7 +1593,7 @@
     </message>
     <message>
         <source>Replay</source>
-        <translation>Воспроизведение</translation>
+        <translation>Повтор</translation>
     </message>
     <message>
         <source>A recorded run</source>
@@ -2173,7 +2173,7 @@
     </message>
     <message>
         <source>FROZEN</source>
-        <translation>ЗАМОРОЖЕНО</translation>
+        <translation>СТОП-КАДР</translation>
     </message>
     <message>
         <source>This picture stands still while the model goes on</source>
@@ -2189,11 +2189,11 @@
     </message>
     <message>
         <source>Freeze</source>
-        <translation>Заморозить</translation>
+        <translation>Стоп-кадр</translation>
     </message>
     <message>
         <source>freeze</source>
-        <translation>заморозить</translation>
+        <translation>стоп-кадр</translation>
     </message>
     <message>
         <source>Keep this picture while the model goes on</source>
@@ -2249,7 +2249,7 @@
     </message>
     <message>
         <source>REPLAY, FROZEN</source>
-        <translation>ЗАПИСЬ, ЗАМОРОЖЕНО</translation>
+        <translation>ПОВТОР, СТОП-КАДР</translation>
     </message>
     <message>
         <source>no model</source>
@@ -2377,7 +2377,7 @@
     </message>
     <message>
         <source>Speed of the replay</source>
-        <translation>Скорость воспроизведения</translation>
+        <translation>Скорость повтора</translation>
     </message>
     <message>
         <source>Times the recorded pace; at 1× no more than 30 tokens a second are shown, so that they can be followed</source>
@@ -2709,7 +2709,7 @@
     </message>
     <message>
         <source>REPLAY</source>
-        <translation>ЗАПИСЬ</translation>
+        <translation>ПОВТОР</translation>
     </message>
     <message>
         <source>The pictures stand still; the model may go on (Ctrl+Space)</source>
@@ -3803,6 +3803,16 @@
         <translation>Кэш (MLA)</translation>
     </message>
     <message>
+        <source>State</source>
+        <comment>before its boxes</comment>
+        <translation>Сост.</translation>
+    </message>
+    <message>
+        <source>Cache</source>
+        <comment>before its boxes</comment>
+        <translation>Кэш</translation>
+    </message>
+    <message>
         <source>%1, weight of each token</source>
         <translation>%1, вес каждого токена</translation>
     </message>
@@ -3924,7 +3934,7 @@
     </message>
     <message>
         <source>This recording holds no picture of attention: it takes the model to make one. Leave the replay to look at any head.</source>
-        <translation>В этой записи нет картинки внимания: чтобы её сделать, нужна модель. Выйдите из воспроизведения, чтобы посмотреть любую голову.</translation>
+        <translation>В этой записи нет картинки внимания: чтобы её сделать, нужна модель. Выйдите из повтора, чтобы посмотреть любую голову.</translation>
     </message>
     <message>
         <source>Ask something: this lens shows which of the past tokens a head reads.</source>

@@ -3767,6 +3767,16 @@
         <translation>缓存（MLA）</translation>
     </message>
     <message>
+        <source>State</source>
+        <comment>before its boxes</comment>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Cache</source>
+        <comment>before its boxes</comment>
+        <translation>缓存</translation>
+    </message>
+    <message>
         <source>%1, weight of each token</source>
         <translation>%1，每个词元的权重</translation>
     </message>
@@ -3788,15 +3798,15 @@
     </message>
     <message>
         <source>words by both</source>
-        <translation>按两者着色</translation>
+        <translation>按两者</translation>
     </message>
     <message>
         <source>words by cache</source>
-        <translation>按缓存着色</translation>
+        <translation>按缓存</translation>
     </message>
     <message>
         <source>words by state</source>
-        <translation>按状态着色</translation>
+        <translation>按状态</translation>
     </message>
     <message>
         <source>all heads</source>

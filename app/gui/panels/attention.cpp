@@ -49,7 +49,7 @@ public:
             Kind& kind = kinds_[k];
             kind.implicit = k == 1;
             const QString name = k ? tr("State (KDA)") : tr("Cache (MLA)");
-            kind.name = new QLabel(k ? tr("State") : tr("Cache"), this);
+            kind.name = new QLabel(k ? tr("State", "before its boxes") : tr("Cache", "before its boxes"), this);
             kind.name->setToolTip(name);
             kind.layer = new QComboBox(this);
             kind.layer->setAccessibleName(tr("%1, layer").arg(name));
@@ -379,7 +379,8 @@ private:
             kind.bars->set_tokens(tokens());
             kind.strongest = -1;
             if (!reads.shown()) {
-                kind.caption->setText((session.looks_back() ? QString("%1: …") : tr("%1: not in this recording")).arg(kind.name->text()));
+                kind.caption->setText(
+                    (session.looks_back() ? QString("%1: …") : tr("%1: not in this recording")).arg(kind.implicit ? tr("State") : tr("Cache")));
                 continue;
             }
             int64_t& strongest = kind.strongest = reads.picture.first;
@@ -387,7 +388,7 @@ private:
                 if (std::abs(reads.weight(p)) > std::abs(reads.weight(strongest))) strongest = p;
             kind.jump->setText(tr("Show %1").arg(quoted(strongest)));
             const bool begins_late = reads.picture.first > 0 && reads.picture.implicit;
-            const QString of = kind.name->text(), half = tokens_text(reads.half_reach()), most = number(reads.weight(strongest));
+            const QString of = kind.implicit ? tr("State") : tr("Cache"), half = tokens_text(reads.half_reach()), most = number(reads.weight(strongest));
             kind.caption->setText(begins_late
                                       ? tr("%1: most from %3 (%4), half of all from the last %2, before token %5: %6 of the output")
                                             .arg(of, half, quoted(strongest), most, text_of(reads.picture.first), local(percent_text(reads.picture.before)))
