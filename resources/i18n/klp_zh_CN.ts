@@ -2681,7 +2681,7 @@
     </message>
     <message>
         <source>SERVED</source>
-        <translation>远端</translation>
+        <translation>外部服务</translation>
     </message>
     <message>
         <source>A server answers at %1: times are as they are met here, memory is computed from the shape</source>
