@@ -190,6 +190,20 @@ TEST_F(Export, ARecordedFigureAndAFrozenOneSaySo) {
     }
 }
 
+TEST_F(Export, AFigureOfAChosenRangeSaysSo) {
+    for (const char* id : {"decay", "experts"}) {
+        SCOPED_TRACE(id);
+        Panel& panel = lens(id);
+        session.selection().set_range(15, 30);
+        settle();
+        ASSERT_EQ(panel.export_to(file("a.csv")), "");
+        const QString said = QString::fromUtf8(bytes(file("a.csv"))).section('\n', 0, 1);
+        EXPECT_TRUE(said.contains("tokens 15 to 29 chosen")) << said.toStdString();
+        EXPECT_TRUE(said.contains(id == std::string("decay") ? "half-life over the 15 tokens chosen" : "load of each expert over the 15 tokens chosen"))
+            << said.toStdString();
+    }
+}
+
 TEST_F(Export, APngHasAMarginAndTwiceTheSizeInBothThemes) {
     for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
         apply_theme(*qApp, choice);

@@ -90,7 +90,10 @@ TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
     EXPECT_EQ(w.session.trace().size(),
               w.chats.chat().message(w.chats.chat().tip()).stats->prompt_tokens + w.chats.chat().message(w.chats.chat().tip()).stats->tokens);
 
-    for (const char* id : {"decay", "state", "experts", "attention", "race"}) EXPECT_TRUE(w.says(id).contains("engine's inside")) << id;
+    for (const char* id : {"decay", "state", "experts", "attention", "race"}) {
+        EXPECT_TRUE(w.says(id).contains("engine's inside")) << id;
+        for (const char* file : {"none.svg", "none.csv"}) EXPECT_EQ(w.window.panel(id)->export_to(file), w.says(id));
+    }
     EXPECT_TRUE(w.says("memory").contains("shape")) << "nobody knows the demo's";
     EXPECT_EQ(w.says("logits"), "");
     EXPECT_FALSE(w.window.action("race")->isEnabled());

@@ -363,6 +363,11 @@ DecayPanel::Caption DecayPanel::caption() const {
                                              : tr("channel × token, %1").arg(head);
     QString what = gate_->currentText();
     if (gate() == Gate::half_life || gate() == Gate::fed) what[0] = what[0].toLower();
+    if (over_range()) {
+        const QString chosen = QString::fromStdString(plural(over_.tokens(), "token"));
+        what = gate() == Gate::half_life || gate() == Gate::fed ? tr("half-life over the %1 chosen").arg(chosen)
+                                                                : tr("%1, mean of the %2 chosen").arg(what, chosen);
+    }
     return {what + ", " + where, {token_name(session, token_), tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
 }
 

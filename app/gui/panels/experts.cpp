@@ -139,8 +139,10 @@ protected:
                 {KeyItem::frame, theme().accent, tr("chosen expert")}};
     }
     Caption caption() const override {
-        return {tr("load of each expert over the last %1").arg(tokens_text(load_.tokens())),
-                {tr("picks of %1").arg(token_name(session, session.current_token()))}};
+        const QString counted = tokens_text(load_.tokens());
+        return {
+            session.selection().ranged() ? tr("load of each expert over the %1 chosen").arg(counted) : tr("load of each expert over the last %1").arg(counted),
+            {tr("picks of %1").arg(token_name(session, session.current_token()))}};
     }
     QString why_no_picture() const override { return load_.tokens() > 0 ? QString() : why_nothing(); }
 

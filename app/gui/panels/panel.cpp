@@ -23,6 +23,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "app/format.h"
 #include "app/gui/session/badge.h"
 
 #include "app/gui/session/range.h"
@@ -217,13 +218,17 @@ void Panel::update_head() {
         still && still_->styleSheet() != look)
         still_->setStyleSheet(look);
     if (!in_sight()) return;
-    QString text = in_words();
-    if (takes_range() && session.selection().ranged()) {
-        const QString range = range_text(session.trace(), session.selection().range());
-        text = text.isEmpty() ? range : range + ".  " + text;
-    }
+    const QString text = said();
     sentence_->set(text.isEmpty() ? tr(info_.about) : text);
     key_->set(key());
+}
+
+// Of the chosen range first, where there is one.
+QString Panel::said() const {
+    const QString text = in_words();
+    if (!takes_range() || !session.selection().ranged()) return text;
+    const QString range = range_text(session.trace(), session.selection().range());
+    return text.isEmpty() ? range : range + ".  " + text;
 }
 
 void Panel::interest_changed() { session.set_interest(this, in_sight() ? interest() : Interest{}); }
@@ -277,7 +282,7 @@ void Panel::update_table() {
 }
 
 void Panel::export_asked(const QString& kind) {
-    if (const QString why = kind == "csv" ? QString() : why_no_picture(); !why.isEmpty()) return session.say(why, {}, false);
+    if (const QString why = kind == "csv" ? needs_inside(session, info_) : why_no_figure(); !why.isEmpty()) return session.say(why, {}, false);
     const QString file = QFileDialog::getSaveFileName(this, tr("Export %1").arg(tr(info_.title)), QString("klp-%1.%2").arg(info_.id, kind),
                                                       QString("%1 (*.%2)").arg(kind.toUpper(), kind));
     if (file.isEmpty()) return;
@@ -293,21 +298,28 @@ Plate::Words Panel::plate_words() const {
     const RunCard* card = session.card();
     QStringList of{!c.model.isEmpty() ? c.model : card ? QString::fromStdString(card->name) : tr("no model")};
     of += c.of;
+    if (const auto [first, last] = session.selection().range(); takes_range() && first < last)
+        of << tr("tokens %1 to %2 chosen").arg(QString::fromStdString(grouped(first)), QString::fromStdString(grouped(last - 1)));
     of.removeAll(QString());
     if (card && !card->recorded.empty()) of << tr("recorded %1").arg(QString::fromStdString(card->recorded));
     of << QDateTime::currentDateTime().toString("yyyy-MM-dd HH:mm");
-    return {QString("%1: %2").arg(tr(info_.title), c.what), of.join(" · "), badge, in_words()};
+    return {QString("%1: %2").arg(tr(info_.title), c.what), of.join(" · "), badge, said()};
+}
+
+QString Panel::why_no_figure() const {
+    const QString why = needs_inside(session, info_);
+    return why.isEmpty() ? why_no_picture() : why;
 }
 
 QString Panel::export_to(const QString& file) {
     const bool numbers = file.endsWith(".csv", Qt::CaseInsensitive);
     if (!numbers) {
-        const QString why = why_no_picture();
+        const QString why = why_no_figure();
         return why.isEmpty() ? Plate(*body_, *key_, plate_words()).write(file) : why;
     }
     const QByteArray text = csv();
     if (text.isEmpty()) {
-        const QString why = why_no_picture();
+        const QString why = why_no_figure();
         return why.isEmpty() ? tr("There are no numbers yet.") : why;
     }
     QSaveFile out(file);
@@ -318,6 +330,7 @@ QString Panel::export_to(const QString& file) {
 
 // What it is, as comments, then the rows.
 QByteArray Panel::csv() const {
+    if (!needs_inside(session, info_).isEmpty()) return {};
     const TableData data = table();
     if (data.rows.empty()) return {};
     const Plate::Words words = plate_words();
@@ -328,7 +341,7 @@ QByteArray Panel::csv() const {
 }
 
 QString Panel::copy() {
-    if (const QString why = why_no_picture(); !why.isEmpty()) return why;
+    if (const QString why = why_no_figure(); !why.isEmpty()) return why;
     const Plate plate(*body_, *key_, plate_words());
     auto* data = new QMimeData;
     data->setImageData(plate.image());

@@ -96,6 +96,8 @@ private:
     void update_head();
     void update_table();
     void export_asked(const QString& kind);
+    QString said() const;  // in_words(), of the chosen range
+    QString why_no_figure() const;
     Plate::Words plate_words() const;
     QByteArray csv() const;
     const PanelInfo info_;
