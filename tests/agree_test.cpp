@@ -2,6 +2,7 @@
 #include <QLabel>
 
 #include "app/format.h"
+#include "app/gui/chat/chats.h"
 #include "app/gui/frame/run_bar.h"
 #include "app/gui/frame/vitals.h"
 #include "app/gui/panels/words.h"
@@ -71,7 +72,7 @@ TEST(OneNumber, BytesAreTheSameInSentenceTableAndStatusBar) {
     const auto text = [](int64_t bytes) { return QString::fromStdString(bytes_text(bytes)); };
     const QString mine = text(use.total()), twin = text(model.twin.at(in_pages(s.session->trace().size())));
     EXPECT_TRUE(vital("State").contains(text(use.state + use.conv)) && vital("Cache").contains(text(use.cache)));
-    EXPECT_TRUE(vital("Baseline").contains(twin));
+    EXPECT_TRUE(vital("Baseline").contains("same-shapes twin " + twin));
     EXPECT_TRUE(memory.panel->sentence().contains("holds " + mine)) << memory.panel->sentence().toStdString();
     EXPECT_TRUE(memory.panel->sentence().contains("same-shapes twin would hold " + twin));
     EXPECT_TRUE(memory.words().contains(mine) && memory.words().contains(twin));
@@ -98,6 +99,25 @@ TEST(OneNumber, TwinsHaveOneNameEach) {
     EXPECT_TRUE(memory.words().contains("same-shapes twin") && !memory.words().contains("trained twin"));
 }
 
+// Of a short answer too: the status bar says what its card says, and nothing in another talk.
+TEST(OneNumber, SpeedOfAnAnswerIsTheSameEverywhere) {
+    ScriptedSession s;
+    Chats chats(*s.session);
+    ASSERT_TRUE(chats.send("hi"));
+    const auto* ask = std::get_if<MakeAnswer>(&s.script->commands.back());
+    ASSERT_TRUE(ask);
+    s.answer(3, ask->answer);
+    const ChatMessage& answer = chats.chat().message(chats.chat().tip());
+    ASSERT_TRUE(answer.stats);
+    EXPECT_DOUBLE_EQ(s.session->tokens_per_second(), tokens_per_second(answer.stats->tokens, answer.stats->decode_ns));
+    s.script->play({PromptFed{0, {}}, Moved{}});  // a new chat
+    s.session->tick();
+    EXPECT_TRUE(std::isnan(s.session->tokens_per_second()));
+    s.script->play({PhaseChanged{Phase::decoding}, TokenMade{.answer = 9, .position = 0}, TokenMade{.answer = 9, .position = 1}, PhaseChanged{Phase::ready}});
+    s.session->tick();
+    EXPECT_TRUE(std::isnan(s.session->tokens_per_second())) << "of tokens whose time nobody knows";
+}
+
 TEST(OneNumber, SpeedIsGoneWithItsModel) {
     ScriptedSession s;
     s.answer(50);
@@ -120,7 +140,7 @@ TEST(OneBadge, SaysWhatThePicturesAreOf) {
     s.session->set_elsewhere(true);
     EXPECT_EQ(badge(), "FROZEN");
     s.session->set_frozen(false);
-    EXPECT_EQ(badge(), "ELSEWHERE");
+    EXPECT_EQ(badge(), "ANOTHER TALK");
     s.session->set_elsewhere(false);
     EXPECT_EQ(badge(), "LIVE");
     auto recorded = std::make_shared<RunCard>(*s.card);

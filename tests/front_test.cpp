@@ -1,4 +1,5 @@
 // The front door: the first page at every size, what a person without a model finds, messages that end, and everything by keyboard.
+#include <QAbstractTextDocumentLayout>
 #include <QApplication>
 #include <QDir>
 #include <QDockWidget>
@@ -9,9 +10,13 @@
 #include <QPointer>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QSlider>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QTemporaryDir>
+#include <QTextBlock>
+#include <QTextBrowser>
 #include <QToolButton>
 #include <QTreeView>
 #include <QTreeWidget>
@@ -315,6 +320,117 @@ TEST_F(FrontDoor, EscStopsOrDismissesOrLetsGo) {
     EXPECT_FALSE(esc->isEnabled());
 }
 
+TEST_F(FrontDoor, EscClosesAnExplanationWhichEndsWithAWholeLine) {
+    load();
+    QAction* esc = window->action("stop");
+    for (const QSize size : kSizes) {
+        window->resize(size);
+        for (const PanelRow& row : panels()) {
+            window->show_panel(row.info.id);
+            settle();
+            Panel* panel = window->panel(row.info.id);
+            auto* help = panel->findChild<QTextBrowser*>();
+            panel->show_help(true);
+            settle();
+            ASSERT_TRUE(help->isVisible() && esc->isEnabled());
+            EXPECT_EQ(esc->text(), "Close the explanation");
+            const int high = help->viewport()->height();
+            for (QTextBlock block = help->document()->begin(); block.isValid(); block = block.next()) {
+                const double top = help->document()->documentLayout()->blockBoundingRect(block).top();
+                for (int i = 0; i < block.layout()->lineCount(); ++i) {
+                    const QRectF line = block.layout()->lineAt(i).rect().translated(0, top);
+                    EXPECT_TRUE(line.bottom() <= high + 1 || line.top() >= high - 2)
+                        << row.info.id << " " << size.width() << ": " << line.top() << " to " << line.bottom() << " in " << high;
+                }
+            }
+            esc->trigger();
+            EXPECT_FALSE(help->isVisible()) << row.info.id;
+        }
+    }
+    EXPECT_FALSE(esc->isEnabled());
+}
+
+TEST_F(FrontDoor, ALensGetsAWindowOfItsOwnAndComesBack) {
+    load();
+    window->show_panel("decay");
+    Panel* panel = window->panel("decay");
+    auto* dock = window->findChild<QDockWidget*>("dock-decay");
+    const auto detach = [&] {
+        emit panel->detach_asked();
+        settle();
+    };
+    const auto offered = [&] {
+        for (const QAction* a : panel->findChildren<QAction*>())
+            if (a->text().startsWith("Detach") || a->text().startsWith("Back into")) return a->text();
+        return QString();
+    };
+    EXPECT_TRUE(offered().startsWith("Detach"));
+    detach();
+    EXPECT_TRUE(dock->isFloating() && dock->isVisible() && panel->in_sight());
+    EXPECT_TRUE(offered().startsWith("Back into")) << offered().toStdString();
+    for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
+        apply_theme(*qApp, choice);
+        settle();
+        EXPECT_EQ(panel->palette().color(QPalette::Window), qApp->palette().color(QPalette::Window)) << "it has the window's theme";
+        EXPECT_GT(colours_in(panel->grab().toImage()), 3);
+    }
+    window->show_panel("state");
+    settle();
+    EXPECT_TRUE(panel->in_sight() && window->panel("state")->in_sight()) << "both are seen";
+    detach();
+    EXPECT_FALSE(dock->isFloating());
+    EXPECT_TRUE(panel->in_sight());
+    EXPECT_FALSE(window->panel("state")->in_sight()) << "a tab again, in front";
+    EXPECT_TRUE(offered().startsWith("Detach"));
+    detach();
+    dock->close();
+    settle();
+    EXPECT_FALSE(panel->in_sight());
+    window->show_panel("decay");
+    settle();
+    EXPECT_TRUE(panel->in_sight()) << "what was closed can be opened";
+    window->apply_layout("explore");
+    settle();
+    EXPECT_FALSE(dock->isFloating()) << "a layout brings it back";
+    detach();
+    window->close();
+}
+
+TEST_F(FrontDoor, NamesOfLensesAreWholeBesideTheMonitor) {
+    load();
+    window->action("dock-monitor")->trigger();
+    for (const QSize size : kSizes) {
+        window->resize(size);
+        settle();
+        const QTabBar* bar = nullptr;
+        for (const auto* b : window->findChildren<QTabBar*>())
+            if (b->isVisible() && b->count() > 8) bar = b;
+        ASSERT_NE(bar, nullptr) << size.width();
+        for (int i = 0; i < bar->count(); ++i)
+            EXPECT_GE(bar->tabRect(i).width(), bar->fontMetrics().horizontalAdvance(bar->tabText(i).remove('&'))) << bar->tabText(i).toStdString();
+        EXPECT_EQ(bar->elideMode(), Qt::ElideNone);
+    }
+}
+
+TEST_F(FrontDoor, TheOpenConversationIsMarkedWhereverOneComesFrom) {
+    load();
+    type("Cats");
+    say("meow");
+    const Chat* cats = &chats->chat();
+    auto* tree = window->findChild<Conversations*>()->findChild<QTreeView*>("conversations");
+    const auto marked = [&] { return reinterpret_cast<const Chat*>(tree->currentIndex().data(ConversationsModel::kChat).value<quintptr>()); };
+    EXPECT_EQ(marked(), cats);
+    window->action("new-chat")->trigger();
+    EXPECT_EQ(marked(), &chats->chat());
+    tree->setFocus();
+    const QModelIndex second = tree->model()->index(1, 0);
+    ASSERT_TRUE(second.isValid());
+    QTest::mouseClick(tree->viewport(), Qt::LeftButton, {}, tree->visualRect(second).center());
+    EXPECT_EQ(&chats->chat(), cats);
+    EXPECT_EQ(marked(), cats);
+    EXPECT_TRUE(tree->selectionModel()->isSelected(tree->currentIndex()));
+}
+
 TEST_F(FrontDoor, AltKeysAreUnique) {
     QSet<QChar> seen;
     for (const QAction* a : window->menuBar()->actions()) {
@@ -368,6 +484,11 @@ TEST_F(FrontDoor, KeysAreListedAndFound) {
             const QString key = "\t" + a->shortcut().toString(QKeySequence::NativeText);
             EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const QString& row) { return row.endsWith(key); })) << a->text().toStdString();
         }
+    settle();
+    EXPECT_FALSE(list->horizontalScrollBar()->isVisible());
+    keys->resize(360, 400);
+    settle();
+    EXPECT_FALSE(list->horizontalScrollBar()->isVisible()) << "names end in dots where there is little room";
     keys->findChild<QLineEdit*>()->setText("branch");
     EXPECT_LT(rows().size(), all.size());
     EXPECT_GT(rows().size(), 0);

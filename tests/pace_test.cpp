@@ -123,6 +123,124 @@ TEST(Pace, FullSpeedAndStopShowAllAtOnce) {
     EXPECT_EQ(s.made(), 40) << "the next answer is held back again";
 }
 
+TEST(Pace, AStopEndsTheAnswerAtWhatIsShown) {
+    PacedSession s;
+    Chats chats(*s.session);
+    s.session->set_pace(Valve::kStep);
+    ASSERT_TRUE(chats.send("What does the gate do?"));
+    s.pass(1);
+    for (int n = 0; n < 4; ++n) s.session->step();
+    ASSERT_EQ(s.made(), 4);
+    const int64_t memory = s.session->memory().total();
+    chats.stop();
+    s.session->tick();
+    EXPECT_EQ(s.made(), 4) << "what was held back is dropped";
+    EXPECT_EQ(s.session->held_back(), 0);
+    EXPECT_EQ(s.session->phase().phase, Phase::ready);
+    EXPECT_FALSE(chats.answering());
+    const ChatMessage& answer = chats.chat().message(chats.chat().tip());
+    EXPECT_EQ(answer.ids.size(), 4u);
+    EXPECT_TRUE(answer.open) << "it may be gone on with";
+    ASSERT_TRUE(answer.stats);
+    EXPECT_EQ(answer.stats->tokens, 4);
+    EXPECT_EQ(answer.stats->end, "cancelled");
+    EXPECT_EQ(s.session->trace().newest_readings(), 15);
+    EXPECT_GE(s.session->memory().total(), memory);
+    chats.go_on(chats.chat().tip());
+    const auto* ask = std::get_if<MakeAnswer>(&s.script->commands.back());
+    ASSERT_TRUE(ask);
+    EXPECT_EQ(ask->line.back().ids.size(), 4u) << "from where it was stopped";
+    s.pass(1);
+    EXPECT_EQ(s.session->held_back(), 20) << "the next answer is held back and not dropped";
+}
+
+// The rest of an answer that the engine still makes when it is stopped.
+TEST(Pace, WhatComesBehindAStopIsDroppedToo) {
+    const auto card = scripted_card();
+    Valve valve(1 << 30, [] { return int64_t{1}; });
+    valve.set_pace(Valve::kStep);
+    std::vector<Event> all = scripted_answer(*card, 1, 0, 20);
+    const auto half = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+    valve.put({all.begin(), half});
+    valve.step();
+    int64_t tokens = 0;
+    std::optional<AnswerDone> done;
+    const auto take = [&] {
+        for (const Event& e : valve.take()) {
+            tokens += std::holds_alternative<TokenMade>(e);
+            if (const auto* end = std::get_if<AnswerDone>(&e)) done = *end;
+        }
+    };
+    take();
+    EXPECT_EQ(tokens, 1);
+    valve.cut();
+    take();
+    EXPECT_TRUE(valve.working());
+    valve.put({half, all.end()});
+    take();
+    EXPECT_EQ(tokens, 1);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->tokens, 1);
+    EXPECT_EQ(done->end, Generation::End::cancelled);
+    valve.put(scripted_answer(*card, 2, 40, 5));
+    take();
+    EXPECT_EQ(valve.waiting(), 5);
+}
+
+// A lens that is opened while an answer waits to be shown asks for what is shown, and does not wait for the end.
+TEST(Pace, LensesOpenedMeanwhileLookAtWhatIsShown) {
+    PacedSession s;
+    s.session->set_pace(Valve::kStep);
+    s.script->play(scripted_answer(*s.card, 1, 0, 20));
+    s.session->tick();
+    EXPECT_EQ(s.session->trace().size(), 12);
+    EXPECT_GT(s.session->memory().total(), 0) << "the prompt takes memory before the first token";
+    const auto lens = [&](const char* id) {
+        std::unique_ptr<Panel> panel;
+        for (const PanelRow& row : panels())
+            if (std::string_view(row.info.id) == id) panel.reset(row.make(*s.session, row.info));
+        panel->resize(620, 720);
+        panel->show();
+        QTest::qWait(5);
+        return panel;
+    };
+    const auto asked = [&]<class T>(T*) {
+        std::vector<T> all;
+        for (const Command& c : s.script->commands)
+            if (const auto* probe = std::get_if<T>(&c)) all.push_back(*probe);
+        return all;
+    };
+    const auto state = lens("state");
+    auto states = asked(static_cast<ProbeState*>(nullptr));
+    ASSERT_EQ(states.size(), 1u);
+    EXPECT_EQ(states[0].position, 11);
+    StatePicture picture{states[0].layer, states[0].head, 12, 2, 2, {1, 2, 3, 4}};
+    picture.past = true;
+    s.script->play({PhaseChanged{Phase::probing}, picture, PhaseChanged{Phase::ready}});
+    s.session->tick();
+    QTest::qWait(5);
+    EXPECT_EQ(state->table().rows.size(), 4u) << "while the answer is held back";
+    s.session->step();
+    QTest::qWait(5);
+    states = asked(static_cast<ProbeState*>(nullptr));
+    ASSERT_EQ(states.size(), 2u);
+    EXPECT_EQ(states[1].position, 12) << "and at each token that is shown";
+    state->hide();
+    const auto attention = lens("attention");
+    auto looks = asked(static_cast<ProbeAttention*>(nullptr));
+    ASSERT_EQ(looks.size(), 1u);
+    AttentionPicture read;
+    read.layer = looks[0].layer, read.position = looks[0].position;
+    read.weights.assign(13, 0.1f);
+    s.script->play({PhaseChanged{Phase::probing}, read, PhaseChanged{Phase::ready}});
+    s.session->tick();
+    QTest::qWait(5);
+    looks = asked(static_cast<ProbeAttention*>(nullptr));
+    ASSERT_EQ(looks.size(), 2u) << "then for the other memory";
+    EXPECT_NE(looks[1].layer, looks[0].layer);
+    EXPECT_EQ(s.session->held_back(), 19);
+}
+
 TEST(Pace, WhatIsAskedMeanwhileIsAnsweredAtOnce) {
     PacedSession s;
     s.session->set_pace(Valve::kStep);
@@ -212,6 +330,11 @@ TEST(Range, FiltersDecayExpertsLogitsAndNormsWhichPrintIt) {
     const TraceShape& shape = s.card->shape;
     for (int64_t p = 20; p < 30; ++p) sum += double(shape.of(Site::log_decay, 0, s.session->trace().readings(p))[0]);
     EXPECT_NEAR(decay.panel->table().rows[0][4].toDouble(), sum / 10, 1e-5) << "the mean of what its tokens' gates said";
+    EXPECT_EQ(decay.panel->table().rows[0][0].toString(), "20–29") << "and not under the name of the token that is looked at";
+    EXPECT_FALSE(decay.words().contains("token 71")) << decay.words().toStdString();
+    s.session->selection().set_token(50);
+    Lens::settle();
+    EXPECT_FALSE(decay.words().contains("token 50")) << decay.words().toStdString();
     s.session->selection().set_range(0, 0);
     Lens::settle();
     EXPECT_FALSE(decay.panel->sentence().contains("20 to 29")) << "all tokens again";

@@ -131,6 +131,7 @@ protected:
     void open() {
         window.open_recording(shipped());
         bar.replay()->pause();
+        bar.replay()->seek(0), s.session->tick();  // it may have played a little before
         QTest::qWait(1);
     }
     template <class W>
@@ -196,7 +197,7 @@ TEST_F(ReplayWindow, PlaysStepsScrubsAndChangesSpeed) {
     EXPECT_EQ(bar.replay()->speed(), 0.5);
     QTest::mouseClick(named<QToolButton>("Play"), Qt::LeftButton);
     EXPECT_TRUE(bar.replay()->playing());
-    EXPECT_TRUE(QTest::qWaitFor([&] { return bar.replay()->token() > 20; }));
+    EXPECT_TRUE(QTest::qWaitFor([&] { return bar.replay()->token() > 20; }, 60'000));
     QTest::mouseClick(named<QToolButton>("Pause"), Qt::LeftButton);
     EXPECT_FALSE(bar.replay()->playing());
 }
@@ -374,6 +375,49 @@ TEST_F(PlayedAnswer, FromTheKeyboardAndOnlyWhatIsKnown) {
     window->play_again(chats->chat().tip());
     EXPECT_FALSE(bar.replaying());
     EXPECT_TRUE(said.contains("cannot be played")) << said.toStdString();
+}
+
+TEST_F(PlayedAnswer, NewAndOtherChatsLeaveThePlayAndTheRestSaysWhy) {
+    ReplayBar& bar = *window->findChild<ReplayBar*>();
+    const Chat* chat = &chats->chat();
+    QString said;
+    QObject::connect(session.get(), &Session::noticed, [&](const QString& what, const QString&, bool) { said = what; });
+    window->play_again(chat->tip());
+    ASSERT_TRUE(bar.again());
+    chats->fork(chats->chat().tip());
+    EXPECT_TRUE(said.contains("is being played again")) << said.toStdString();
+    EXPECT_FALSE(said.contains("recording"));
+    said.clear();
+    session->post(StartRace{});
+    session->tick();
+    EXPECT_TRUE(said.contains("played again") && !said.contains("recording")) << said.toStdString();
+    EXPECT_TRUE(window->action("new-chat")->isEnabled());
+    window->action("new-chat")->trigger();
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_TRUE(session->live());
+    EXPECT_EQ(&session->run(), script);
+    EXPECT_NE(&chats->chat(), chat);
+    EXPECT_EQ(chats->chat().count(), 0) << "a new chat";
+    chats->open(chat);
+    session->tick();
+    script->play({PromptFed{0, {}}});
+    session->tick();
+    ASSERT_TRUE(chats->send("Once more."));
+    session->tick();
+    window->play_again(chats->chat().tip());
+    ASSERT_TRUE(bar.again());
+    chats->open(chat);
+    EXPECT_FALSE(bar.replaying()) << "so does a chat of the list";
+    EXPECT_EQ(&chats->chat(), chat);
+}
+
+TEST_F(ReplayWindow, NewLeavesARecording) {
+    open();
+    ASSERT_TRUE(bar.replaying());
+    window.action("new-chat")->trigger();
+    EXPECT_FALSE(bar.replaying());
+    EXPECT_FALSE(chats.recorded());
+    EXPECT_EQ(chats.chat().count(), 0);
 }
 
 }  // namespace

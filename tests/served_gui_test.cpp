@@ -3,8 +3,12 @@
 #include <QLineEdit>
 #include <QProcess>
 #include <QPushButton>
+#include <QTableView>
 
+#include "app/format.h"
 #include "app/gui/chat/message_list.h"
+#include "app/gui/chat/starters.h"
+#include "app/gui/frame/banner.h"
 #include "app/gui/frame/main_window.h"
 #include "app/gui/frame/served_dialog.h"
 #include "app/opener.h"
@@ -20,9 +24,9 @@ constexpr int kPatience = 60'000;  // ms
 
 // klp serve with the embedded model.
 struct Served {
-    Served() {
+    explicit Served(const QString& port = "0") {
         process.setReadChannel(QProcess::StandardError);
-        process.start(KLP_PROGRAM, {"serve", "--port", "0"});
+        process.start(KLP_PROGRAM, {"serve", "--port", port});
         while (process.waitForReadyRead(kPatience) || process.state() == QProcess::Running) {
             said += process.readAllStandardError();
             const auto found = QRegularExpression("http://\\S+/v1").match(said);
@@ -85,10 +89,37 @@ TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
     // Candidates of the newest token, by their text.
     auto* logits = w.window.panel("logits");
     EXPECT_TRUE(w.wait([&] { return logits->table().rows.size() > 1; }));
-    for (const auto& row : logits->table().rows) EXPECT_FALSE(row[3].toString().startsWith("id ")) << row[3].toString().toStdString();
+    const auto words = [&] {
+        for (const auto& row : logits->table().rows) {
+            EXPECT_FALSE(row[3].toString().startsWith("id ") || row[3].toString().isEmpty()) << row[3].toString().toStdString();
+            EXPECT_FALSE(row[2].isValid()) << "a server tells no ids";
+        }
+        for (const auto* list : logits->findChildren<QTableView*>()) {
+            if (list->accessibleName().startsWith("Candidates")) EXPECT_TRUE(list->isColumnHidden(3));
+        }
+    };
+    words();
+    // The same words where the answer is played once more.
+    w.window.play_again(w.chats.chat().tip());
+    ASSERT_TRUE(w.chats.recorded());
+    EXPECT_TRUE(w.wait([&] { return w.session.phase().phase == Phase::ready && logits->table().rows.size() > 1; }));
+    words();
+    w.window.action("replay-leave")->trigger();
+    ASSERT_FALSE(w.chats.recorded());
     // Positions are the server's: the prompt's tokens are in front.
     EXPECT_EQ(w.session.trace().size(),
               w.chats.chat().message(w.chats.chat().tip()).stats->prompt_tokens + w.chats.chat().message(w.chats.chat().tip()).stats->tokens);
+    // Another token of it makes a branch that begins with what was said before.
+    const int64_t at = w.session.trace().size() - 3;
+    const ServedCard* card = served_card(w.session.card());
+    const int whole = w.chats.chat().tip();
+    w.session.ask_fork(at, card->words->id_of(" indeed"));
+    EXPECT_TRUE(w.wait([&] { return !w.chats.answering(); }));
+    const std::string branched = w.chats.chat().message(w.chats.chat().tip()).text;
+    EXPECT_NE(branched.find(" indeed"), branched.npos) << branched;
+    EXPECT_EQ(branched.substr(0, 4), w.chats.chat().message(whole).text.substr(0, 4)) << branched;
+    w.chats.choose(whole);
+    EXPECT_TRUE(w.wait([&] { return w.session.phase().phase == Phase::ready; }));
 
     for (const char* id : {"decay", "state", "experts", "attention", "race"}) {
         EXPECT_TRUE(w.says(id).contains("engine's inside")) << id;
@@ -104,6 +135,10 @@ TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
     EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "LIVE");
     EXPECT_EQ(w.says("decay"), "");
     EXPECT_TRUE(w.ask("What is your name?").contains("Mini"));
+    // Message box and status bar count the same tokens.
+    auto* count = w.window.findChild<QLabel*>("count");
+    EXPECT_TRUE(w.wait([&] { return count->text() == QString::fromStdString(plural(w.session.trace().size(), "token")); }))
+        << count->text().toStdString() << " and " << w.session.trace().size();
 }
 
 TEST(Elsewhere, AServerThatEndsCostsNothingOfTheTalk) {
@@ -168,6 +203,46 @@ TEST(Elsewhere, TheEngineOfAKlpServeShowsEveryLens) {
     w.window.load_model("");
     ASSERT_TRUE(w.wait([&] { return w.session.card() && w.window.findChild<QLabel*>("badge")->text() == "LIVE"; }));
     EXPECT_TRUE(w.ask("What is your name?").contains("Mini"));
+}
+
+TEST(Elsewhere, AServerThatGoesIsNoticedWhileNobodyAsksAndSoIsItsReturn) {
+    auto served = std::make_unique<Served>();
+    ASSERT_FALSE(served->url.isEmpty()) << served->said.toStdString();
+    const QString port = QRegularExpression(":(\\d+)/v1").match(served->url).captured(1);
+    Window w;
+    w.connect_to(served->url);
+    const auto badge = [&] { return w.window.findChild<QLabel*>("badge")->text(); };
+    EXPECT_EQ(badge(), "SERVED");
+    served.reset();
+    EXPECT_TRUE(w.wait([&] { return badge() == "NO ANSWER"; })) << badge().toStdString();
+    EXPECT_TRUE(w.window.banner().text().contains("does not answer any more")) << w.window.banner().text().toStdString();
+    EXPECT_EQ(w.window.findChild<QLabel*>("phase")->text(), "") << "it is not ready";
+    served = std::make_unique<Served>(port);
+    ASSERT_FALSE(served->url.isEmpty()) << served->said.toStdString();
+    EXPECT_TRUE(w.wait([&] { return badge() == "SERVED"; })) << badge().toStdString();
+    EXPECT_EQ(w.window.banner().text(), "");
+    EXPECT_EQ(w.window.findChild<QLabel*>("phase")->text(), "ready");
+}
+
+TEST(Elsewhere, OnlyPromptsWhoseLensHasSomethingToShowAreOffered) {
+    Served served;
+    ASSERT_FALSE(served.url.isEmpty()) << served.said.toStdString();
+    Window w;
+    const auto offered = [&] {
+        QSet<QString> lenses;
+        int n = 0;
+        for (const auto* b : w.window.findChildren<StarterButton*>())
+            if (!b->isHidden()) lenses.insert(b->lens()), ++n;
+        return std::pair(n, lenses);
+    };
+    const int all = offered().first;
+    EXPECT_GT(all, 4);
+    w.connect_to(served.url);
+    EXPECT_LT(offered().first, all);
+    for (const QString& lens : offered().second) EXPECT_EQ(lens, "Logits");
+    w.window.load_model("");
+    ASSERT_TRUE(w.wait([&] { return w.session.card() && !served_card(w.session.card()); }));
+    EXPECT_EQ(offered().first, all);
 }
 
 TEST(Elsewhere, WhatIsWrongIsSaidInTheDialog) {

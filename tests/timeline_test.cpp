@@ -321,7 +321,7 @@ TEST(Timeline, ShowsWhatTheCacheDropped) {
     EXPECT_FALSE(view.accessibleDescription().contains("dropped from the cache"));
     const QImage after = view.grab().toImage();
     int changed = 0;
-    for (int x = 10; x < 200; ++x) changed += before.pixel(x, 100) != after.pixel(x, 100);
+    for (int x = 10; x < 300; ++x) changed += before.pixel(x, 100) != after.pixel(x, 100);
     EXPECT_GT(changed, 20) << "they are veiled";
 }
 

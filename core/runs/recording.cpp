@@ -16,6 +16,7 @@
 #include "core/files/crc32.h"
 #include "core/runs/event_fields.h"
 #include "core/runs/header_text.h"
+#include "core/runs/served_run.h"
 
 namespace klp {
 
@@ -117,7 +118,10 @@ void RecordingWriter::name_ids(std::span<const int32_t> ids, int64_t nanoseconds
     const size_t empty = body.size();
     for (int32_t id : ids) {
         if (!named_.insert(id).second) continue;
-        out.number(id), out.number(card_->tokenizer->is_special(id)), out.text(std::string(card_->tokenizer->bytes(id)));
+        const ServedCard* served = served_card(card_.get());
+        std::string bytes = served ? served->words->bytes(id) : "";
+        if (bytes.empty()) bytes = card_->tokenizer->bytes(id);
+        out.number(id), out.number(card_->tokenizer->is_special(id)), out.text(bytes);
     }
     if (body.size() > empty) put_record(body);
 }

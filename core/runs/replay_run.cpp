@@ -79,7 +79,8 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, std::unique_ptr
 }
 
 void ReplayRun::refuse(std::string what, std::string advice, int answer) {
-    waiting_.push_back(Trouble{{Error::usage, "this is a recording: " + std::move(what)}, std::move(advice), answer});
+    if (engine_) what = "an answer is played again: go back to now first", advice.clear();
+    waiting_.push_back(Trouble{{Error::usage, (engine_ ? "" : "this is a recording: ") + std::move(what)}, std::move(advice), answer});
 }
 
 void ReplayRun::post(Command command) {

@@ -16,8 +16,9 @@ namespace {
 // What an AnswerReader knows calls of tools by. Behind them ids that stand for tokens of prompts.
 enum ServedControl : int32_t { section_begin, section_end, call_begin, call_argument, call_end, prompt_first = 16 };
 constexpr int32_t kPromptIds = 512;
-constexpr int kTold = 10;     // candidates of a token
-constexpr size_t kTimes = 8;  // tokens whose time is told as a mean
+constexpr int kTold = 10;              // candidates of a token
+constexpr size_t kTimes = 8;           // tokens whose time is told as a mean
+constexpr int64_t kGlanceSeconds = 5;  // between two looks whether a server without figures is there
 const std::string kThinkBegins = "<think>", kThinkEnds = "</think>\n\n";
 
 std::shared_ptr<const Tokenizer> control_tokens() {
@@ -148,12 +149,26 @@ void ServedRun::loop(std::stop_token stop) {
 }
 
 void ServedRun::look(std::stop_token stop) {
-    while (!stop.stop_requested()) {
-        const std::map<std::string, double> metrics = served_metrics(server_, &leaves_);
-        if (metrics.empty()) return;  // it has none
+    ServedStatus& status = *card_->status;
+    bool tells = true;  // its figures
+    for (int64_t seconds = 0; !stop.stop_requested(); ++seconds) {
+        const std::map<std::string, double> metrics = tells ? served_metrics(server_, &leaves_) : std::map<std::string, double>();
+        std::optional<Error> trouble;
+        // One that makes an answer may have no time for another question.
+        const bool asks = metrics.empty() && !making_ && (tells || !status.answers || failed_ || seconds % kGlanceSeconds == 0);
+        if (asks) {
+            if (const auto models = served_models(server_, &leaves_); !models) trouble = models.error();
+            if (!trouble) tells = false, failed_ = false;
+        }
+        if (leaves_) return;
         {
-            const std::lock_guard lock(card_->status->mutex);
-            card_->status->load = served_load(metrics);
+            const std::lock_guard lock(status.mutex);
+            status.load = served_load(metrics);
+            if (asks) status.trouble = trouble ? trouble->message : "";
+        }
+        if (asks || !metrics.empty()) {
+            if (!trouble && !status.answers.exchange(!trouble)) tells = true;  // another one, maybe
+            status.answers = !trouble;
         }
         std::unique_lock lock(mutex_);
         wake_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
@@ -193,6 +208,9 @@ int64_t ServedRun::feed(const ServedRequest& request) {
 }
 
 void ServedRun::answer(const MakeAnswer& ask) {
+    making_ = true;
+    const auto made_it = [this](void*) { making_ = false; };
+    const std::unique_ptr<void, decltype(made_it)> resting(this, made_it);
     if (!loaded_) return tell(Trouble{{Error::usage, "no model is loaded"}, "Load one first.", ask.answer});
     ServedRequest request = served_request(ask.line);
     if (request.messages.empty()) return tell(Trouble{{Error::usage, "there is nothing to answer"}, "", ask.answer});
@@ -210,8 +228,9 @@ void ServedRun::answer(const MakeAnswer& ask) {
     const int64_t prompt = feed(request);
     if (card_->context > 0 && prompt > 0) request.predict = std::clamp<int64_t>(card_->context - prompt, 1, ask.predict);  // more would be refused
     int64_t made = 0;
-    std::deque<int64_t> times{now_ns()};  // of the last tokens: several come in a packet, so one's time is a mean
-    bool decoding = false;
+    std::deque<std::pair<int64_t, bool>> times{
+        {now_ns(), true}};  // of the last tokens, and whether one waited: several come in a packet, so one's time is a mean
+    bool decoding = false, waited = false;
     const auto memory = [&](int64_t tokens) {
         if (!card_->shape_known) return MemoryUse{};
         const SequenceBytes b = sequence_bytes(card_->config, (tokens + kMlaPage - 1) / kMlaPage * kMlaPage, card_->cache_value_bytes);
@@ -220,10 +239,10 @@ void ServedRun::answer(const MakeAnswer& ask) {
     const auto make = [&](int32_t id, std::string text, const ServedToken* token) {
         const int64_t now = now_ns();
         TokenMade e{.answer = ask.answer, .position = position_++, .id = id, .text = std::move(text)};
-        e.nanoseconds = (now - times.front()) / static_cast<int64_t>(times.size());
-        if (e.nanoseconds < kShortestToken) e.nanoseconds = 0;  // nobody knows
+        const bool known = made == 0 || waited || std::any_of(times.begin() + 1, times.end(), [](const auto& t) { return t.second; });
+        e.nanoseconds = known ? (now - times.front().first) / static_cast<int64_t>(times.size()) : 0;  // 0: nobody knows
         if (made == 0) times.clear();
-        times.push_back(now);
+        times.emplace_back(now, std::exchange(waited, false));
         if (times.size() > kTimes) times.pop_front();
         e.probability = e.entropy = NAN, e.rank = -1;
         if (token) {
@@ -238,6 +257,7 @@ void ServedRun::answer(const MakeAnswer& ask) {
     };
     bool thinks = false;  // what it thinks stands in front of the answer, between tags
     const OnPiece on_piece = [&](const ServedPiece& piece, const ServedAnswer&) {
+        waited = waited || piece.waited;
         if (!std::exchange(decoding, true)) tell(PhaseChanged{Phase::decoding});
         if (!piece.reasoning.empty()) make(card_->words->id_of(piece.reasoning), (std::exchange(thinks, true) ? "" : kThinkBegins) + piece.reasoning, nullptr);
         if (!piece.text.empty() && std::exchange(thinks, false)) make(card_->words->id_of(kThinkEnds), kThinkEnds, nullptr);
@@ -254,6 +274,7 @@ void ServedRun::answer(const MakeAnswer& ask) {
         request.top = 0;
         if (auto again = ask_server(server_, request, on_piece, &cancel_)) tells_candidates_ = false, reply = std::move(again);
     }
+    failed_ = (!reply && reply.error().kind != Error::interrupted) || (reply && reply->trouble && reply->trouble->kind != Error::interrupted);
     if (!reply) return tell(Trouble{reply.error(), "What was said is kept; send it again when the server answers.", ask.answer});
     for (const ToolCall& call : reply->answer.calls) {
         const bool first = &call == &reply->answer.calls.front(), end = &call == &reply->answer.calls.back();
@@ -269,7 +290,8 @@ void ServedRun::answer(const MakeAnswer& ask) {
     AnswerDone done{.answer = ask.answer, .tokens = a.tokens >= 0 ? a.tokens : made, .prompt_tokens = std::max<int64_t>(a.prompt_tokens, 0)};
     done.end = a.finish == "length" ? Generation::End::budget : reply->trouble ? Generation::End::cancelled : Generation::End::stop_token;
     done.first_token_ns = done.prefill_ns = reply->times.first_token_ns();
-    done.decode_ns = std::max<int64_t>(0, reply->times.last_ns - reply->times.first_ns);
+    // Of all its tokens, as if the first had taken as long as the others; 0: nobody knows.
+    if (const double rate = reply->tokens_per_second(); std::isfinite(rate)) done.decode_ns = std::llround(static_cast<double>(done.tokens) * 1e9 / rate);
     done.seed = ask.sampling.seed;
     done.memory = memory(a.prompt_tokens >= 0 && a.tokens >= 0 ? a.prompt_tokens + a.tokens : prompt + made);
     if (reply->trouble && reply->trouble->kind != Error::interrupted) return tell(Trouble{*reply->trouble, "What came of the answer is kept.", ask.answer});

@@ -27,8 +27,10 @@ private:
     std::deque<std::string> bytes_;
 };
 
-struct ServedStatus {  // of the server, looked at once a second
-    std::mutex mutex;
+struct ServedStatus {                  // of the server, looked at while it rests too
+    std::atomic<bool> answers = true;  // false: nobody does at its address
+    std::mutex mutex;                  // of the rest
+    std::string trouble;               // a sentence, where it does not answer
     ServedLoad load;
 };
 
@@ -55,7 +57,7 @@ public:
 
 private:
     void loop(std::stop_token stop);
-    void look(std::stop_token stop);  // at the server's figures
+    void look(std::stop_token stop);  // whether the server is there, and at its figures
     void tell(Event event);
     void handle(const Command& command);
     void answer(const MakeAnswer& ask);
@@ -66,6 +68,7 @@ private:
     bool loaded_ = true, tells_candidates_ = true;
     int64_t position_ = 0;  // of the sequence as it was told
     std::atomic<bool> cancel_ = false, leaves_ = false;
+    std::atomic<bool> making_ = false, failed_ = false;  // an answer; the last one
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::deque<Command> commands_;

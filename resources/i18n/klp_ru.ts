@@ -252,8 +252,16 @@
         <translation>Обе есть в списке.</translation>
     </message>
     <message>
+        <source>An answer is being played again: what you asked for needs the conversation as it stands now.</source>
+        <translation>Ответ проигрывается ещё раз: для этого нужен разговор в его нынешнем виде.</translation>
+    </message>
+    <message>
         <source>This is a recording: nothing can be said to it.</source>
         <translation>Это запись: ей ничего нельзя сказать.</translation>
+    </message>
+    <message>
+        <source>Back to now</source>
+        <translation>К настоящему</translation>
     </message>
     <message>
         <source>Leave the replay</source>
@@ -454,6 +462,10 @@
     <message>
         <source>Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)</source>
         <translation>Отправить (Enter или Ctrl+Enter; Shift+Enter начинает новую строку)</translation>
+    </message>
+    <message>
+        <source>An answer is played again; go back to now to talk</source>
+        <translation>Ответ проигрывается ещё раз; вернитесь к настоящему, чтобы говорить</translation>
     </message>
     <message>
         <source>A recording plays here; leave it to talk</source>
@@ -1266,6 +1278,18 @@
         <translation>Монитор</translation>
     </message>
     <message>
+        <source>The server does not answer any more: %1.</source>
+        <translation>Сервер больше не отвечает: %1.</translation>
+    </message>
+    <message>
+        <source>What was said is kept, and the talk goes on when it answers again.</source>
+        <translation>Сказанное сохранено; разговор продолжится, когда он снова ответит.</translation>
+    </message>
+    <message>
+        <source>Another server…</source>
+        <translation>Другой сервер…</translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>&amp;Файл</translation>
     </message>
@@ -1764,6 +1788,10 @@
         <translation>%1 — не модель: нет safetensors.</translation>
     </message>
     <message>
+        <source>Close the explanation</source>
+        <translation>Закрыть пояснение</translation>
+    </message>
+    <message>
         <source>Let go of the chosen token</source>
         <translation>Снять выбор токена</translation>
     </message>
@@ -2088,8 +2116,8 @@
         <translation>до %1</translation>
     </message>
     <message>
-        <source>dashed: twin %1 (computed)</source>
-        <translation>пунктир: двойник %1 (вычислено)</translation>
+        <source>dashed: same-shapes twin %1 (computed)</source>
+        <translation>пунктир: двойник той же формы %1 (вычислено)</translation>
     </message>
     <message>
         <source>dashed: multi-head %1 (computed)</source>
@@ -2256,6 +2284,10 @@
         <translation>нет модели</translation>
     </message>
     <message>
+        <source>tokens %1 to %2 chosen</source>
+        <translation>выбраны токены с %1 по %2</translation>
+    </message>
+    <message>
         <source>recorded %1</source>
         <translation>записано %1</translation>
     </message>
@@ -2410,10 +2442,6 @@
     <message>
         <source>What is known of its tokens is shown again; the model stands behind it, and answers what a lens asks of the past</source>
         <translation>Известное об этих токенах показывается снова; за ним стоит модель и отвечает, когда панель спрашивает о прошлом</translation>
-    </message>
-    <message>
-        <source>Back to now</source>
-        <translation>К настоящему</translation>
     </message>
     <message>
         <source>Back to the conversation as it stands (Ctrl+Shift+X)</source>
@@ -2716,6 +2744,14 @@
         <translation>Картинки стоят; модель может работать дальше (Ctrl+Space)</translation>
     </message>
     <message>
+        <source>NO ANSWER</source>
+        <translation>НЕТ ОТВЕТА</translation>
+    </message>
+    <message>
+        <source>The server at %1 does not answer any more</source>
+        <translation>Сервер %1 больше не отвечает</translation>
+    </message>
+    <message>
         <source>SERVED</source>
         <translation>СЕРВЕР</translation>
     </message>
@@ -2724,8 +2760,8 @@
         <translation>Отвечает сервер %1: времена измерены здесь, память вычислена по форме</translation>
     </message>
     <message>
-        <source>ELSEWHERE</source>
-        <translation>НЕ ЗДЕСЬ</translation>
+        <source>ANOTHER TALK</source>
+        <translation>ДРУГОЙ РАЗГОВОР</translation>
     </message>
     <message>
         <source>Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch</source>
@@ -2924,12 +2960,16 @@
         <translation>Вы скажете:</translation>
     </message>
     <message>
+        <source>Each opens the lens where it shows something.</source>
+        <translation>Каждый пример открывает панель, где есть на что посмотреть.</translation>
+    </message>
+    <message>
         <source>Try one of these, or write below</source>
         <translation>Попробуйте что-нибудь из этого или напишите внизу</translation>
     </message>
     <message>
-        <source>Each opens the lens where it shows something.</source>
-        <translation>Каждый пример открывает панель, где есть на что посмотреть.</translation>
+        <source>Write below</source>
+        <translation>Пишите ниже</translation>
     </message>
     <message>
         <source>Watch: %1</source>
@@ -3016,8 +3056,8 @@
         <translation>состояние + кэш</translation>
     </message>
     <message>
-        <source>twin, computed</source>
-        <translation>двойник, вычислено</translation>
+        <source>same-shapes twin, computed</source>
+        <translation>двойник той же формы, вычислено</translation>
     </message>
     <message>
         <source>multi-head, computed</source>
@@ -3028,16 +3068,12 @@
         <translation>память</translation>
     </message>
     <message>
-        <source>time per token, log</source>
-        <translation>время на токен, лог</translation>
+        <source>time per token, ms, log</source>
+        <translation>время на токен, мс, лог</translation>
     </message>
     <message>
         <source>≤ %1</source>
         <translation>≤ %1</translation>
-    </message>
-    <message>
-        <source>≤ %1 ms</source>
-        <translation>≤ %1 мс</translation>
     </message>
     <message>
         <source>median of heads</source>
@@ -3212,8 +3248,8 @@
         <translation>кэш %1</translation>
     </message>
     <message>
-        <source>twin %1</source>
-        <translation>двойник %1</translation>
+        <source>same-shapes twin %1</source>
+        <translation>двойник той же формы %1</translation>
     </message>
     <message>
         <source>multi-head %1</source>
@@ -3735,10 +3771,6 @@
         <translation>двойник той же формы, синтетические смесители</translation>
     </message>
     <message>
-        <source>same-shapes twin, computed</source>
-        <translation>двойник той же формы, вычислено</translation>
-    </message>
-    <message>
         <source>recorded twin</source>
         <translation>двойник из записи</translation>
     </message>
@@ -4167,6 +4199,14 @@ left: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)</source>
         <translation>канал × токен, %1</translation>
     </message>
     <message>
+        <source>half-life over the %1 chosen</source>
+        <translation>период полураспада за выбранное (%1)</translation>
+    </message>
+    <message>
+        <source>%1, mean of the %2 chosen</source>
+        <translation>%1, среднее по выбранному (%2)</translation>
+    </message>
+    <message>
         <source>%1, channel %2</source>
         <translation>%1, канал %2</translation>
     </message>
@@ -4307,6 +4347,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>chosen expert</source>
         <translation>выбранный эксперт</translation>
+    </message>
+    <message>
+        <source>load of each expert over the %1 chosen</source>
+        <translation>нагрузка каждого эксперта за выбранное (%1)</translation>
     </message>
     <message>
         <source>load of each expert over the last %1</source>
@@ -4503,6 +4547,18 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>id %1</source>
         <translation>id %1</translation>
+    </message>
+    <message>
+        <source>(nothing)</source>
+        <translation>(ничего)</translation>
+    </message>
+    <message>
+        <source>An answer is being played again.</source>
+        <translation>Ответ проигрывается ещё раз.</translation>
+    </message>
+    <message>
+        <source>Go back to now to try another token.</source>
+        <translation>Вернитесь к настоящему, чтобы попробовать другой токен.</translation>
     </message>
     <message>
         <source>A recording cannot branch.</source>
@@ -5020,6 +5076,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>after %1 less %2</source>
         <translation>после: %1 минус %2</translation>
+    </message>
+    <message>
+        <source>The state of %1 is looked up: the tokens are fed again.</source>
+        <translation>Состояние (%1) ищется: токены подаются заново.</translation>
     </message>
     <message>
         <source>The state of %1 comes with the next message.</source>

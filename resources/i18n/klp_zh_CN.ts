@@ -252,8 +252,16 @@
         <translation>两个都在列表里。</translation>
     </message>
     <message>
+        <source>An answer is being played again: what you asked for needs the conversation as it stands now.</source>
+        <translation>正在重新播放一条回答：您要做的事需要对话的当前状态。</translation>
+    </message>
+    <message>
         <source>This is a recording: nothing can be said to it.</source>
         <translation>这是录制的内容：不能对它说话。</translation>
+    </message>
+    <message>
+        <source>Back to now</source>
+        <translation>回到现在</translation>
     </message>
     <message>
         <source>Leave the replay</source>
@@ -454,6 +462,10 @@
     <message>
         <source>Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)</source>
         <translation>发送（Enter 或 Ctrl+Enter；Shift+Enter 换行）</translation>
+    </message>
+    <message>
+        <source>An answer is played again; go back to now to talk</source>
+        <translation>正在重新播放一条回答；回到现在后可以对话</translation>
     </message>
     <message>
         <source>A recording plays here; leave it to talk</source>
@@ -1230,6 +1242,18 @@
         <translation>监控</translation>
     </message>
     <message>
+        <source>The server does not answer any more: %1.</source>
+        <translation>服务器不再应答：%1。</translation>
+    </message>
+    <message>
+        <source>What was said is kept, and the talk goes on when it answers again.</source>
+        <translation>已说的内容保留着；服务器恢复应答后对话可以继续。</translation>
+    </message>
+    <message>
+        <source>Another server…</source>
+        <translation>另一个服务器…</translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>文件(&amp;F)</translation>
     </message>
@@ -1728,6 +1752,10 @@
         <translation>%1 不是模型：没有 safetensors。</translation>
     </message>
     <message>
+        <source>Close the explanation</source>
+        <translation>关闭说明</translation>
+    </message>
+    <message>
         <source>Let go of the chosen token</source>
         <translation>取消选中的词元</translation>
     </message>
@@ -2052,8 +2080,8 @@
         <translation>到 %1</translation>
     </message>
     <message>
-        <source>dashed: twin %1 (computed)</source>
-        <translation>虚线：对照模型 %1（计算值）</translation>
+        <source>dashed: same-shapes twin %1 (computed)</source>
+        <translation>虚线：同形状对照模型 %1（计算值）</translation>
     </message>
     <message>
         <source>dashed: multi-head %1 (computed)</source>
@@ -2220,6 +2248,10 @@
         <translation>没有模型</translation>
     </message>
     <message>
+        <source>tokens %1 to %2 chosen</source>
+        <translation>选中词元 %1 至 %2</translation>
+    </message>
+    <message>
         <source>recorded %1</source>
         <translation>录制于 %1</translation>
     </message>
@@ -2374,10 +2406,6 @@
     <message>
         <source>What is known of its tokens is shown again; the model stands behind it, and answers what a lens asks of the past</source>
         <translation>重新显示它的词元的已知读数；模型就在后面，视图要回看过去时由它回答</translation>
-    </message>
-    <message>
-        <source>Back to now</source>
-        <translation>回到现在</translation>
     </message>
     <message>
         <source>Back to the conversation as it stands (Ctrl+Shift+X)</source>
@@ -2680,6 +2708,14 @@
         <translation>图保持不动；模型可以继续运行（Ctrl+Space）</translation>
     </message>
     <message>
+        <source>NO ANSWER</source>
+        <translation>无应答</translation>
+    </message>
+    <message>
+        <source>The server at %1 does not answer any more</source>
+        <translation>%1 的服务器不再应答</translation>
+    </message>
+    <message>
         <source>SERVED</source>
         <translation>外部服务</translation>
     </message>
@@ -2688,8 +2724,8 @@
         <translation>由 %1 的服务器回答：时间是在这里测得的，内存由形状算出</translation>
     </message>
     <message>
-        <source>ELSEWHERE</source>
-        <translation>他处</translation>
+        <source>ANOTHER TALK</source>
+        <translation>其他对话</translation>
     </message>
     <message>
         <source>Computed now, on this machine, but of other messages than those in sight: the model stands at another talk, or on another branch</source>
@@ -2888,12 +2924,16 @@
         <translation>你会说：</translation>
     </message>
     <message>
+        <source>Each opens the lens where it shows something.</source>
+        <translation>每一个都会打开能看出门道的视图。</translation>
+    </message>
+    <message>
         <source>Try one of these, or write below</source>
         <translation>试试其中一个，或在下面输入</translation>
     </message>
     <message>
-        <source>Each opens the lens where it shows something.</source>
-        <translation>每一个都会打开能看出门道的视图。</translation>
+        <source>Write below</source>
+        <translation>请在下方输入</translation>
     </message>
     <message>
         <source>Watch: %1</source>
@@ -2980,8 +3020,8 @@
         <translation>状态 + 缓存</translation>
     </message>
     <message>
-        <source>twin, computed</source>
-        <translation>对照（计算值）</translation>
+        <source>same-shapes twin, computed</source>
+        <translation>同形状对照模型（计算值）</translation>
     </message>
     <message>
         <source>multi-head, computed</source>
@@ -2992,16 +3032,12 @@
         <translation>内存</translation>
     </message>
     <message>
-        <source>time per token, log</source>
-        <translation>每词元用时（对数）</translation>
+        <source>time per token, ms, log</source>
+        <translation>每词元用时（毫秒，对数）</translation>
     </message>
     <message>
         <source>≤ %1</source>
         <translation>≤ %1</translation>
-    </message>
-    <message>
-        <source>≤ %1 ms</source>
-        <translation>≤ %1 毫秒</translation>
     </message>
     <message>
         <source>median of heads</source>
@@ -3176,8 +3212,8 @@
         <translation>缓存 %1</translation>
     </message>
     <message>
-        <source>twin %1</source>
-        <translation>对照 %1</translation>
+        <source>same-shapes twin %1</source>
+        <translation>同形状对照模型 %1</translation>
     </message>
     <message>
         <source>multi-head %1</source>
@@ -3699,10 +3735,6 @@
         <translation>同形状对照模型（合成混合层）</translation>
     </message>
     <message>
-        <source>same-shapes twin, computed</source>
-        <translation>同形状对照模型（计算值）</translation>
-    </message>
-    <message>
         <source>recorded twin</source>
         <translation>录制的对照模型</translation>
     </message>
@@ -4131,6 +4163,14 @@ left: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)</source>
         <translation>通道 × 词元，%1</translation>
     </message>
     <message>
+        <source>half-life over the %1 chosen</source>
+        <translation>所选 %1 上的半衰期</translation>
+    </message>
+    <message>
+        <source>%1, mean of the %2 chosen</source>
+        <translation>%1，所选 %2 的平均</translation>
+    </message>
+    <message>
         <source>%1, channel %2</source>
         <translation>%1，通道 %2</translation>
     </message>
@@ -4271,6 +4311,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>chosen expert</source>
         <translation>所选专家</translation>
+    </message>
+    <message>
+        <source>load of each expert over the %1 chosen</source>
+        <translation>所选 %1 中每个专家的负载</translation>
     </message>
     <message>
         <source>load of each expert over the last %1</source>
@@ -4467,6 +4511,18 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>id %1</source>
         <translation>id %1</translation>
+    </message>
+    <message>
+        <source>(nothing)</source>
+        <translation>（空）</translation>
+    </message>
+    <message>
+        <source>An answer is being played again.</source>
+        <translation>正在重新播放一条回答。</translation>
+    </message>
+    <message>
+        <source>Go back to now to try another token.</source>
+        <translation>回到现在后可以试另一个词元。</translation>
     </message>
     <message>
         <source>A recording cannot branch.</source>
@@ -4984,6 +5040,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>after %1 less %2</source>
         <translation>在%1之后减去%2之后</translation>
+    </message>
+    <message>
+        <source>The state of %1 is looked up: the tokens are fed again.</source>
+        <translation>正在查看%1的状态：词元被重新输入。</translation>
     </message>
     <message>
         <source>The state of %1 comes with the next message.</source>

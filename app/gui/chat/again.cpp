@@ -1,10 +1,36 @@
 #include "app/gui/chat/again.h"
 
+#include <algorithm>
 #include <ctime>
+#include <map>
+#include <utility>
 
 #include "app/gui/session/memory_model.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
+
+namespace {
+
+// The words of a server as tokens: of a recording none is asked for any more.
+std::shared_ptr<const Tokenizer> words_of(const ServedCard& card, const std::vector<std::pair<int64_t, Event>>& events) {
+    std::map<int32_t, Tokenizer::Piece> pieces;
+    const auto add = [&](int32_t id) {
+        std::string bytes = card.words->bytes(id);
+        if (bytes.empty()) bytes = card.tokenizer->bytes(id);
+        pieces.try_emplace(id, Tokenizer::Piece{std::move(bytes), card.tokenizer->is_special(id)});
+    };
+    for (const auto& [_, event] : events) {
+        if (const auto* fed = std::get_if<PromptFed>(&event)) std::for_each(fed->ids.begin(), fed->ids.end(), add);
+        const auto* made = std::get_if<TokenMade>(&event);
+        if (!made) continue;
+        add(made->id);
+        for (const Candidate& c : made->top) add(c.id);
+    }
+    return std::make_shared<const Tokenizer>(Tokenizer::of_pieces(std::move(pieces)));
+}
+
+}  // namespace
 
 bool can_play_again(const Chats& chats, int id) {
     const TraceStore& trace = chats.session().trace();
@@ -81,6 +107,7 @@ std::shared_ptr<const Recording> answer_again(const Chats& chats, int id) {
     tell(done);
     tell(PhaseChanged{Phase::ready});
 
+    if (const ServedCard* served = served_card(session.card())) card->tokenizer = words_of(*served, events);
     card->recorded = QObject::tr("an answer of this chat, played again").toStdString();
     RecordingHeader header;
     header.title = QObject::tr("An answer, again").toStdString();

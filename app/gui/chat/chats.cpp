@@ -10,6 +10,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/language.h"
+#include "core/runs/served_run.h"
 #include "core/text/utf8.h"
 
 namespace klp::gui {
@@ -154,6 +155,7 @@ void Chats::set_current(Chat* chat) {
 
 void Chats::new_chat() {
     turns_.clear();
+    if (recorded()) emit replay_left();
     if (recorded()) return (void)ready();
     for (const auto& chat : chats_)  // an empty one is as good
         if (chat->count() == 0) return set_current(chat.get());
@@ -162,16 +164,22 @@ void Chats::new_chat() {
 }
 
 void Chats::open(const Chat* chat) {
-    if (recorded() || chat == current_) return;
+    if (recorded()) emit replay_left();
+    if (recorded()) return (void)ready();
+    if (chat == current_) return;
     if (Chat* found = find(chat)) set_current(found);
 }
 
 // Whether the model can be asked. Where there is none, one is asked for, and `later` is done when it is there; what else stands in the way is said.
 bool Chats::ready(std::function<void()> later) {
     if (recorded()) {
-        session_.say({tr("This is a recording: nothing can be said to it."), {}, false, [this] { return recorded(); }, {{tr("Leave the replay"), [this] {
-                                                                                                                             emit replay_left();
-                                                                                                                         }}}});
+        const bool again = session_.aside();
+        session_.say({again ? tr("An answer is being played again: what you asked for needs the conversation as it stands now.")
+                            : tr("This is a recording: nothing can be said to it."),
+                      {},
+                      false,
+                      [this] { return recorded(); },
+                      {{again ? tr("Back to now") : tr("Leave the replay"), [this] { emit replay_left(); }}}});
     } else if (answering()) {
         session_.say({tr("An answer is being made."), {}, false, [this] { return answering(); }, {{tr("Stop it"), [this] { stop(); }}}});
     } else if (!session_.card() && device_failed_) {
@@ -282,7 +290,11 @@ bool Chats::full() const {
 }
 
 void Chats::set_on_full(OnFull way) {
-    if (recorded() || way == on_full()) return;
+    if (way == on_full()) return;
+    if (recorded()) {
+        ready();
+        return emit info_changed();
+    }
     if (way == OnFull::roll && session_.card() && !can_roll())
         return session_.say(tr("This model's context cannot roll on: its attention rotates keys by their positions."), tr("Let it sum the talk up instead."),
                             false);
@@ -332,7 +344,7 @@ void Chats::grow(Chat& chat, int id) {
 
 void Chats::stop() {
     turns_.clear();
-    session_.cancel();
+    session_.stop();
 }
 
 void Chats::regenerate(int id) {
@@ -425,7 +437,8 @@ void Chats::rewind(int id) {
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
     const ChatMessage& m = current_->message(id);
     std::vector<int32_t> ids(m.ids.begin(), m.ids.begin() + std::clamp<int64_t>(tokens, 0, static_cast<int64_t>(m.ids.size())));
-    if (const Tokenizer* tokenizer = tokens_.tokenizer()) return {read_answer(*tokenizer, ids).text, ids};
+    const Tokenizer* tokenizer = served_card(session_.card()) ? nullptr : tokens_.tokenizer();  // a server's words are none of it
+    if (tokenizer) return {read_answer(*tokenizer, ids).text, ids};
     std::string said;
     const int64_t first = first_position(id);
     for (int64_t i = 0; first >= 0 && i < static_cast<int64_t>(ids.size()) && first + i < session_.trace().size(); ++i)
@@ -459,6 +472,8 @@ void Chats::fork_with(int64_t position, int32_t id) {
     const bool ends = tokenizer && tokenizer->is_special(id);
     if (ends)
         ids.pop_back();
+    else if (const ServedCard* served = served_card(session_.card()))
+        said += served->words->bytes(id);
     else if (tokenizer)
         said = read_answer(*tokenizer, ids).text;
     const ChatMessage& m = current_->message(place.id);
@@ -715,6 +730,13 @@ void Chats::post(const Chat& chat, Command command) {
     session_.post(std::move(command));
 }
 
+int64_t Chats::told_tokens() const {
+    if (session_.live() && session_.trace().size() > 0 && current_->tip() > 0 && !elsewhere())
+        return session_.trace().size() - std::min(session_.rolled(), session_.trace().size());
+    const int64_t line = line_tokens();
+    return line < 0 ? line : line - tokens_.of_opening();
+}
+
 bool Chats::elsewhere() const {
     if (!session_.live() || recorded() || session_.trace().size() == 0) return false;
     if (running_.chat) return running_.chat != current_;
@@ -756,6 +778,8 @@ void Chats::take_card() {
         finish(true, broken_off("error"));
     }
     tokens_.set_tokenizer(card ? card->tokenizer : nullptr);
+    const bool was_again = std::exchange(again_, session_.aside());
+    if (!again_ && !was_again) tokens_.forget_positions();  // else the engine stands where it stood
     if (session_.live()) device_failed_ = false, last_model_ = text(card->folder);
     if (replay && !recorded()) {
         before_recording_ = current_;
@@ -793,8 +817,8 @@ void Chats::take(const AnswerBegun& e) {
     running_ = {.answer = e.answer, .chat = chat.get(), .before = {.seed = e.sampling.seed}};
     const bool goes_on = chat->tip() > 0 && chat->message(chat->tip()).open;
     running_.message = goes_on ? chat->tip() : chat->add({.parent = chat->tip(), .role = "assistant", .open = true, .model = session_.card()->name});
+    tokens_.forget_positions(recorded_.get());
     recorded_ = std::move(chat);
-    tokens_.forget_positions();
     set_current(recorded_.get());
 }
 
@@ -810,8 +834,10 @@ void Chats::take(const AnswerDone& e) {
     if (e.prompt_tokens >= kTelling) prefill_ns_ = static_cast<double>(e.prefill_ns) / static_cast<double>(e.prompt_tokens);
     if (!running_.chat || e.answer != running_.answer) return;
     AnswerStats stats = running_.before;
-    const bool first = stats.tokens == 0;  // else it was gone on with
-    stats.tokens += e.tokens, stats.decode_ns += e.decode_ns, stats.seed = e.seed, stats.memory_bytes = e.memory.total(), stats.closing = e.closing;
+    const bool first = stats.tokens == 0;                                  // else it was gone on with
+    const bool timed = e.decode_ns > 0 && (first || stats.decode_ns > 0);  // else nobody knows the time of some of its tokens
+    stats.tokens += e.tokens, stats.decode_ns = timed ? stats.decode_ns + e.decode_ns : 0, stats.seed = e.seed, stats.memory_bytes = e.memory.total(),
+                              stats.closing = e.closing;
     if (first) stats.prompt_tokens = e.prompt_tokens, stats.prefill_ns = e.prefill_ns, stats.first_token_ns = e.first_token_ns;
     static const char* const kEnds[] = {"stop_token", "budget", "context", "cancelled"};
     stats.end = kEnds[static_cast<int>(e.end)];

@@ -84,6 +84,7 @@ public:
 
     // Of the current chat; -1: nobody knows.
     int64_t line_tokens() const { return tokens_.of_line(*current_); }  // with the answer's opening that a send would add to
+    int64_t told_tokens() const;                                        // without it: those that the engine holds, or would hold
     int64_t tokens_of(const QString& text) const { return tokens_.of_text(text.toStdString()); }
     LineTokens::Place place_of(int64_t position) const { return tokens_.place_of(*current_, position); }
     int64_t first_position(int id) const { return tokens_.first_position(*current_, id); }
@@ -163,6 +164,7 @@ private:
     std::function<void()> later_;    // when there is a model
     const Chat* starter_ = nullptr;  // its settings are its own
     QString recording_title_;
+    bool again_ = false;     // what is shown as recorded is an answer of before_recording_
     double prefill_ns_ = 0;  // of a token, in the last prompt that was long enough to tell; 0: not known
     bool disk_said_ = false;
     bool device_failed_ = false, was_loading_ = false;

@@ -293,12 +293,13 @@ void Composer::refresh() {
     send_->setEnabled(stop || ((!text_->document()->isEmpty() || !attached_.empty()) && !chats_.recorded()));
     text_->setReadOnly(chats_.recorded());
     const RunCard* card = chats_.session().card();
-    const QString hint = chats_.recorded()        ? tr("A recording plays here; leave it to talk")
-                         : chats_.loading()       ? tr("Message: it is answered when the model is loaded")
-                         : card                   ? tr("Message %1").arg(QString::fromStdString(card->name))
-                         : chats_.device_failed() ? tr("Message: load a model first")
-                         : chats_.last_model()    ? tr("Message: the model loads again and answers")
-                                                  : tr("Message: the embedded model loads and answers");
+    const QString hint =
+        chats_.recorded()  ? chats_.session().aside() ? tr("An answer is played again; go back to now to talk") : tr("A recording plays here; leave it to talk")
+         : chats_.loading() ? tr("Message: it is answered when the model is loaded")
+        : card             ? tr("Message %1").arg(QString::fromStdString(card->name))
+        : chats_.device_failed() ? tr("Message: load a model first")
+        : chats_.last_model()    ? tr("Message: the model loads again and answers")
+                                 : tr("Message: the embedded model loads and answers");
     if (text_->placeholderText() == hint) return;
     text_->setPlaceholderText(hint);
     text_->viewport()->update();  // which Qt 6.4 leaves to the next change of the text
@@ -316,7 +317,7 @@ void Composer::count() {
     const OnFull way = chats_.on_full();
     const bool bad = over > 0 && way == OnFull::stop;
     count_->setForegroundRole(bad ? QPalette::BrightText : QPalette::PlaceholderText);
-    count_->setText(bad ? tr("cut %1").arg(tokens_text(over)) : (here > 0 ? "+" : "") + tokens_text(here > 0 ? here : needed));
+    count_->setText(bad ? tr("cut %1").arg(tokens_text(over)) : (here > 0 ? "+" : "") + tokens_text(here > 0 ? here : chats_.told_tokens()));
     const QString room = tr("%1 of the context's %2 tokens with this message").arg(local(grouped(needed)), local(grouped(card->context)));
     count_->setToolTip(bad                               ? tr("%1: %2 too many, so shorten it, rewind or begin a new chat").arg(room, tokens_text(over))
                        : over > 0 && way == OnFull::roll ? tr("%1: the oldest make room").arg(room)

@@ -412,7 +412,7 @@ void Conversations::refresh_list() {
                                                        : tr("Nothing is found. Words are looked for in titles and in what was said."));
     const QModelIndex at = model_.current();
     tree_->expandAll();
-    if (at.isValid() && !tree_->hasFocus()) tree_->setCurrentIndex(at);
+    if (at.isValid() && (!tree_->hasFocus() || !tree_->currentIndex().isValid())) tree_->setCurrentIndex(at);
 }
 
 void Conversations::refresh_pool() {

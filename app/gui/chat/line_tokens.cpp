@@ -9,7 +9,7 @@ namespace klp::gui {
 
 void LineTokens::set_tokenizer(std::shared_ptr<const Tokenizer> tokenizer) {
     tokenizer_ = std::move(tokenizer);
-    sound_.clear(), counted_.clear(), first_.clear();
+    sound_.clear(), counted_.clear();
 }
 
 // Ids of another model, or of a text that was changed, are not sent: the engine encodes the text instead.
@@ -68,6 +68,12 @@ int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
 }
 
+int64_t LineTokens::of_opening() const {
+    if (!tokenizer_) return 0;
+    const auto marker = generation_prompt(*tokenizer_);
+    return marker ? static_cast<int64_t>(marker->size()) : 0;
+}
+
 int64_t LineTokens::of_line(const Chat& chat) const {
     return tokenizer_ && generation_prompt(*tokenizer_) ? of_told(chat, chat.told(chat.tip())) : -1;  // a server's writes no turns
 }
@@ -112,7 +118,7 @@ std::vector<int64_t> LineTokens::offsets(const Chat& chat, int id) const {
     std::vector<int64_t> offsets{0};
     const int64_t first = first_position(chat, id);
     std::optional<AnswerReader> reader;
-    if (tokenizer_) reader.emplace(*tokenizer_);
+    if (tokenizer_ && generation_prompt(*tokenizer_)) reader.emplace(*tokenizer_);  // a server's words are none of it
     for (size_t i = 0; i < m.ids.size(); ++i) {
         int64_t size = 0;
         if (reader) {

@@ -24,11 +24,15 @@ public:
     int64_t of_text(const std::string& text) const;                          // as a message with its frame
     int64_t of_message(const Chat& chat, int id) const;                      // with its frame
     int64_t of_front(const Chat& chat) const;                                // of what stands in front of the talk: tools and system prompt
+    int64_t of_opening() const;                                              // of an answer
     int64_t of_line(const Chat& chat) const;                                 // of the branch that is stood at, and of the next answer's opening
     int64_t first_position(const Chat& chat, int id) const;                  // of an answer's first token
     std::vector<std::pair<int, int64_t>> positions(const Chat& chat) const;  // of the messages told to the model, where each begins; empty where nobody knows
     void came(const Chat& chat, int id, int64_t position) { first_[{&chat, id}] = position; }  // it began there
     void forget_positions() { first_.clear(); }
+    void forget_positions(const Chat* of) {
+        std::erase_if(first_, [of](const auto& one) { return one.first.first == of; });
+    }
     // Where an answer's tokens stand in the sequence. `id` 0: not a token of an answer on this line.
     struct Place {
         int id = 0;

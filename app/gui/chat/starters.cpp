@@ -72,32 +72,47 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(8, 12, 8, 8);
     column->setSpacing(10);
-    auto* head = new QLabel(tr("Try one of these, or write below"), page);
+    auto* head = head_ = new QLabel(page);
     head->setWordWrap(true);
     QFont large = head->font();
     large.setPointSizeF(large.pointSizeF() * 1.5);
     large.setWeight(QFont::DemiBold);
     head->setFont(large);
     column->addWidget(head);
-    auto* about = new QLabel(tr("Each opens the lens where it shows something."), page);
+    auto* about = about_ = new QLabel(tr("Each opens the lens where it shows something."), page);
     about->setForegroundRole(QPalette::PlaceholderText);
     about->setWordWrap(true);
     column->addWidget(about);
-    auto* grid = new QGridLayout;
-    grid->setSpacing(8);
+    grid_ = new QGridLayout;
+    grid_->setSpacing(8);
     for (size_t i = 0; i < starters_.size(); ++i) {
         auto* button = new StarterButton(starters_[i], page);
         connect(button, &QAbstractButton::clicked, this, [this, i] { begin(i); });
-        grid->addWidget(button, static_cast<int>(i / 2), static_cast<int>(i % 2));
+        buttons_.push_back(button);
     }
-    grid->setColumnStretch(0, 1);
-    grid->setColumnStretch(1, 1);
-    column->addLayout(grid);
+    grid_->setColumnStretch(0, 1);
+    grid_->setColumnStretch(1, 1);
+    column->addLayout(grid_);
     column->addStretch(1);
     connect(&chats_.session(), &Session::answer_done, this, &Starters::pin);
     connect(&chats_, &Chats::line_changed, this, [this] {
         if (&chats_.chat() != talk_) begun_ = nullptr;
     });
+    connect(&chats_.session(), &Session::card_changed, this, &Starters::offer);
+    offer();
+}
+
+// Those whose lens has something to show of this model.
+void Starters::offer() {
+    int n = 0;
+    for (size_t i = 0; i < buttons_.size(); ++i) {
+        grid_->removeWidget(buttons_[i]);
+        const bool on = chats_.session().shows(text(starters_[i].lens));
+        buttons_[i]->setVisible(on);
+        if (on) grid_->addWidget(buttons_[i], n / 2, n % 2), ++n;
+    }
+    about_->setVisible(n > 0);
+    head_->setText(n > 0 ? tr("Try one of these, or write below") : tr("Write below"));
 }
 
 void Starters::begin(size_t number) {

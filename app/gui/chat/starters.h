@@ -3,9 +3,13 @@
 
 #include <QAbstractButton>
 #include <QWidget>
+#include <vector>
 
 #include "app/gui/chat/chats.h"
 #include "core/text/prompts.h"
+
+class QGridLayout;
+class QLabel;
 
 namespace klp::gui {
 
@@ -13,6 +17,7 @@ class StarterButton : public QAbstractButton {
     Q_OBJECT
 public:
     StarterButton(const Starter& starter, QWidget* parent);
+    const QString& lens() const { return lens_; }
     QSize sizeHint() const override;
     bool hasHeightForWidth() const override { return true; }
     int heightForWidth(int width) const override;
@@ -37,8 +42,12 @@ signals:
 
 private:
     void pin();
+    void offer();
     Chats& chats_;
     std::vector<Starter> starters_;
+    std::vector<StarterButton*> buttons_;
+    QGridLayout* grid_ = nullptr;
+    QLabel *head_ = nullptr, *about_ = nullptr;
     const Starter* begun_ = nullptr;  // and what is looked at follows it
     const Chat* talk_ = nullptr;
 };

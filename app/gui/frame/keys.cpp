@@ -6,6 +6,7 @@
 #include <QRegularExpression>
 #include <QTreeWidget>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <utility>
 
 namespace klp::gui {
@@ -70,10 +71,13 @@ Keys::Keys(const QMenuBar& menus, QWidget* parent) : QDialog(parent) {
                                               {tr("Remove the chat or the branch; it can be brought back"), tr("Delete", "key")}});
     here(tr("On a picture"), {{tr("Go through its cells"), tr("Arrow keys")}, {tr("Choose the cell"), tr("Enter")}});
     list_->expandAll();
-    list_->header()->setStretchLastSection(true);
-    list_->header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+    list_->header()->setStretchLastSection(false);
+    for (int column : {0, 1}) list_->resizeColumnToContents(column);
+    const int wide = list_->columnWidth(0) + list_->columnWidth(1) + style()->pixelMetric(QStyle::PM_ScrollBarExtent) + 60;
+    list_->header()->setSectionResizeMode(0, QHeaderView::Stretch);  // what is too long for a narrow window ends in dots
+    list_->header()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
     connect(search_, &QLineEdit::textChanged, this, &Keys::search);
-    resize(560, 560);
+    resize(std::max(560, wide), 560);
 }
 
 void Keys::search(const QString& text) {

@@ -158,6 +158,17 @@ void MainWindow::watch_notices() {
         const QString what = QString::fromStdString(t.error.message), advice = QString::fromStdString(t.advice);
         session_.say(chats_.loading() && t.error.kind == Error::model ? about_models(what) : Notice{what, advice});
     });
+    connect(&session_, &Session::server_changed, banner_, [this] {
+        banner_->look_again();
+        const ServedCard* served = served_card(session_.card());
+        if (session_.server_answers() || !served) return;
+        const std::lock_guard lock(served->status->mutex);
+        session_.say({tr("The server does not answer any more: %1.").arg(QString::fromStdString(served->status->trouble)),
+                      tr("What was said is kept, and the talk goes on when it answers again."),
+                      true,
+                      [this] { return !session_.server_answers(); },
+                      {{tr("Another server…"), [this] { actions_.at("served")->trigger(); }}}});
+    });
     connect(&chats_, &Chats::line_changed, banner_, &Banner::messages_changed);
     for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed}) connect(&chats_, changed, banner_, &Banner::look_again);
     connect(&session_, &Session::card_changed, banner_, [this] { session_.card() ? banner_->went_right() : banner_->look_again(); });
@@ -676,6 +687,7 @@ void MainWindow::make_panels() {
                        std::clamp(at.y(), room.top(), std::max(room.top(), room.bottom() - dock->height())));
         });
         connect(panel, &Panel::recorded_race_asked, this, &MainWindow::open_recorded_race);
+        connect(panel, &Panel::explained, this, &MainWindow::refresh_actions);
         addDockWidget(Qt::RightDockWidgetArea, dock);
         if (before) tabifyDockWidget(before, dock);
         before = dock;
@@ -842,6 +854,15 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
     });
 }
 
+// Names of lenses are whole: where there is no room for all, arrows lead to the rest.
+void MainWindow::childEvent(QChildEvent* event) {
+    QMainWindow::childEvent(event);
+    if (auto* tabs = event->type() == QEvent::ChildPolished ? qobject_cast<QTabBar*>(event->child()) : nullptr) {
+        tabs->setElideMode(Qt::ElideNone);
+        tabs->setUsesScrollButtons(true);
+    }
+}
+
 // What is typed where nothing takes it is a message.
 void MainWindow::keyPressEvent(QKeyEvent* event) {
     const bool types = !event->text().isEmpty() && event->text()[0].isPrint() && !(event->modifiers() & ~(Qt::ShiftModifier | Qt::KeypadModifier));
@@ -875,8 +896,11 @@ void MainWindow::fit_screen() {
 }
 
 void MainWindow::escape() {
+    const auto explained = std::find_if(panels_.begin(), panels_.end(), [](const auto& p) { return p.second->explains(); });
     if (session_.busy())
         chats_.stop();
+    else if (explained != panels_.end())
+        explained->second->show_help(false);
     else if (!banner_->text().isEmpty())
         banner_->dismiss();
     else
@@ -926,8 +950,6 @@ void MainWindow::refresh_actions() {
     enable("go-ahead", idle && chat.newest_below(chat.tip()) != chat.tip());
     for (const char* id : {"branch-before", "branch-behind"}) enable(id, idle && chat.ends().size() > 1);
     for (const char* id : {"rename", "remove-chat"}) enable(id, !chats_.recorded() && chat.count() > 0);
-    enable("new-chat", !chats_.recorded());
-    enable("send", !chats_.recorded());
     enable("restore", chats_.can_restore());
     enable("newest", said);
     enable("find", said);
@@ -935,8 +957,12 @@ void MainWindow::refresh_actions() {
     for (const char* id : {"token-before", "token-behind", "follow"}) enable(id, session_.trace().size() > 0);
     for (const char* id : {"head-before", "head-behind", "layer-before", "layer-behind"}) enable(id, session_.card() != nullptr);
     const bool message = !banner_->text().isEmpty(), chosen = session_.selection().token() != Selection::kNewest;
-    enable("stop", busy || message || chosen);
-    actions_.at("stop")->setText(busy || !(message || chosen) ? tr("Stop") : message ? tr("Dismiss the message") : tr("Let go of the chosen token"));
+    const bool explains = std::any_of(panels_.begin(), panels_.end(), [](const auto& p) { return p.second->explains(); });
+    enable("stop", busy || explains || message || chosen);
+    actions_.at("stop")->setText(busy || !(explains || message || chosen) ? tr("Stop")
+                                 : explains                               ? tr("Close the explanation")
+                                 : message                                ? tr("Dismiss the message")
+                                                                          : tr("Let go of the chosen token"));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

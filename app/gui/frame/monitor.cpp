@@ -132,7 +132,7 @@ void Monitor::refresh_model() {
         QString note = tr("to %1").arg(tokens_text(span));
         MonitorTile::Picture picture{{mine}, 0, false, false};
         if (with.twin || with.multi_head) {
-            note = (with.twin ? tr("dashed: twin %1 (computed)") : tr("dashed: multi-head %1 (computed)")).arg(local(bytes_text(theirs)));
+            note = (with.twin ? tr("dashed: same-shapes twin %1 (computed)") : tr("dashed: multi-head %1 (computed)")).arg(local(bytes_text(theirs)));
             picture.curves.push_back(its);
         }
         memory_->show_value(now > 0 ? local(bytes_text(now)) : "–", note, std::move(picture));

@@ -58,7 +58,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     stop_->setText(tr("Stop"));
     stop_->setAccessibleName(tr("Stop what is running"));
     stop_->setToolTip(tr("Stop what is running (Esc)"));
-    connect(stop_, &QToolButton::clicked, &session_, &Session::cancel);
+    connect(stop_, &QToolButton::clicked, &session_, &Session::stop);
     row->addWidget(stop_);
     pace_ = new PaceBox(session_, this);
     row->addWidget(pace_);
@@ -86,6 +86,7 @@ RunBar::RunBar(Session& session, QWidget* parent) : QWidget(parent), session_(se
     connect(&session_, &Session::drained, this, &RunBar::say_phase);
     connect(&session_, &Session::frozen_changed, this, &RunBar::refresh);
     connect(&session_, &Session::elsewhere_changed, this, &RunBar::refresh);
+    connect(&session_, &Session::server_changed, this, &RunBar::refresh);
     refresh();
 }
 
@@ -154,7 +155,7 @@ void RunBar::say_phase() {
             said = tr("loading");
             break;
         case Phase::ready:
-            said = replay ? tr("paused") : tr("ready");
+            said = replay ? tr("paused") : session_.server_answers() ? tr("ready") : QString();
             break;
         case Phase::prefill:
             said = replay                        ? tr("going there")

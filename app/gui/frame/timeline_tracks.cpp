@@ -107,7 +107,7 @@ void TimelineTracks::name(QPainter& p, const QRect& gutter, const QString& said,
     for (const Sample& s : key) {  // from left to right, as many a line as there is room for
         const int wide = kBox + 4 + m.horizontalAdvance(s.text);
         if (x > gutter.left() + 2 && x + wide > gutter.right() - 4) x = gutter.left() + 2, y += m.height();
-        if (y + m.height() > gutter.bottom() + 7) break;  // into the gap
+        if (y + m.height() > gutter.bottom() + 4) break;  // into the gap, and not into what is below it
         const int middle = y + m.height() / 2;
         if (s.kind == Sample::box) {
             p.fillRect(QRect(x, middle - kBox / 2, kBox, kBox), s.colour);
@@ -344,7 +344,8 @@ void TimelineTracks::bytes(QPainter& p, const Row& place, const TimelineMap& map
     if (compares) stroke(p, baseline, QPen(compared.twin ? t.twin : t.third, 1.5, Qt::DashLine));
     p.setClipping(false);
     std::vector<Sample> key{{Sample::line, t.hybrid, tr("state + cache")}};
-    if (compares) key.push_back({Sample::dashes, compared.twin ? t.twin : t.third, compared.twin ? tr("twin, computed") : tr("multi-head, computed")});
+    if (compares)
+        key.push_back({Sample::dashes, compared.twin ? t.twin : t.third, compared.twin ? tr("same-shapes twin, computed") : tr("multi-head, computed")});
     name(p, place.gutter, tr("memory"), key, t);
     ends(p, place.scale, local(bytes_text(static_cast<int64_t>(top))), "0", t);
 }
@@ -357,10 +358,10 @@ void TimelineTracks::track(int index, QPainter& p, const Row& place, const Timel
         times(p, place, map, t);
         p.setClipping(false);
         const auto ms = [](double ns) { return local(fixed(ns / 1e6, ns < 2e7 ? 1 : 0)); };
-        name(p, place.gutter, tr("time per token, log"),
+        name(p, place.gutter, tr("time per token, ms, log"),
              {{Sample::box, budget_colour(t, 0), tr("≤ %1").arg(ms(kBudgets[0]))},
               {Sample::box, budget_colour(t, kBudgets[1]), tr("≤ %1").arg(ms(kBudgets[1]))},
-              {Sample::box, budget_colour(t, kBudgets[2]), tr("≤ %1 ms").arg(ms(kBudgets[2]))},
+              {Sample::box, budget_colour(t, kBudgets[2]), tr("≤ %1").arg(ms(kBudgets[2]))},
               {Sample::box, t.bad, Language::tr("more", "time")}},
              t);
         const auto from = static_cast<int64_t>(std::max(0.0, map.first)), to = std::min(size_, static_cast<int64_t>(std::ceil(map.last)));

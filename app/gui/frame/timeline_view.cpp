@@ -103,7 +103,8 @@ std::pair<double, double> TimelineView::view() const {
 // Names to the left of the data and values to the right, as wide as their texts at this font; less where there is little room.
 TimelineTracks::Row TimelineView::row_of(int top, int height) const {
     const QFontMetrics m(font());
-    const int left = std::min(m.horizontalAdvance(tr("time per token, log")) + 8, width() / 5),
+    const int key = m.horizontalAdvance(local("≤ 16.7 ≤ 33 ≤ 100") + " " + Language::tr("more", "time")) + 4 * 13 + 3 * 6;  // in one line
+    const int left = std::min(std::max(key, m.horizontalAdvance(tr("time per token, ms, log")) + 8), width() / 5),
               right = std::min(m.horizontalAdvance(local("100.0 MiB")) + 8, width() / 9);
     return {QRect(0, top, left, height), QRect(left, top, std::max(1, width() - left - right), height), QRect(width() - right, top, right, height)};
 }

@@ -92,7 +92,7 @@ void Vitals::refresh() {
     QStringList baseline;
     if (card && (!served_card(card) || served_card(card)->shape_known)) {
         const MemoryModel model = memory_model(card->config, card->cache_value_bytes);
-        if (session_.baseline().twin) baseline << tr("twin %1").arg(local(bytes_text(model.twin.at(in_pages(n)))));
+        if (session_.baseline().twin) baseline << tr("same-shapes twin %1").arg(local(bytes_text(model.twin.at(in_pages(n)))));
         if (session_.baseline().multi_head) baseline << tr("multi-head %1").arg(local(bytes_text(model.multi_head.at(in_pages(n)))));
     }
     baseline_->setText(baseline.join("   "));

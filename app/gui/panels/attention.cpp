@@ -138,6 +138,9 @@ public:
         connect(&session, &Session::phase_changed, this, [this] {
             if (session.phase().phase == Phase::ready) pending_ = false;
         });
+        connect(&session, &Session::engine_rested, this, [this] {  // while what it made is shown slowly
+            if (session.held_back() > 0) pending_ = false, refresh_soon();
+        });
         connect(&session.selection(), &Selection::changed, this, [this] { given_up_ = drawn_ = false; });
         connect(&session.selection(), &Selection::hover_changed, this, [this] {
             if (in_sight()) point();
@@ -177,7 +180,7 @@ protected:
         }
         words_->setVisible(session.card());
         if (!any) return;
-        if (!std::exchange(drawn_, true) || (tokens() != drawn_tokens_ && !session.busy())) draw();
+        if (!std::exchange(drawn_, true) || (tokens() != drawn_tokens_ && (!session.busy() || session.engine_rests()))) draw();
         for (Kind& kind : kinds_) kind.jump->setVisible(kind.reads.shown());
         point();
     }
@@ -195,7 +198,7 @@ protected:
         if (!session.looks_back()) return text;
         if (session.phase().phase == Phase::probing)
             text = sentences({text, tr("Feeding the past again: %1 of %2.").arg(text_of(session.phase().done), tokens_text(session.phase().total))});
-        else if (session.busy())
+        else if (session.busy() && !session.engine_rests())
             text = sentences({text, tr("The next picture comes when the model rests.")});
         return text;
     }
@@ -359,7 +362,7 @@ private:
         if (session.phase().phase == Phase::probing)
             return tr("Feeding the past again to look at it: %1 of %2 tokens.").arg(text_of(session.phase().done), text_of(session.phase().total));
         if (given_up_) return tr("Stopped. Choose a token or a head to look at.");
-        return session.busy() ? tr("Shown when the model rests: a look at the past costs feeding it again.") : tr("Looking…");
+        return session.busy() && !session.engine_rests() ? tr("Shown when the model rests: a look at the past costs feeding it again.") : tr("Looking…");
     }
     // Both memories' pictures are of one token.
     bool together() const {

@@ -30,6 +30,7 @@ namespace {
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 constexpr int64_t kWaterfall = 512;  // tokens
+constexpr int kLeastMap = 170;       // pixels of height
 
 // Room for so many tokens: 32, 48, 64, 96 ... so that a picture moves only when it must.
 int64_t stepped(int64_t tokens) {
@@ -137,6 +138,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     auto* layout = new QVBoxLayout(body());
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(4);
+    map_->setMinimumHeight(kLeastMap);  // in a low window the rest is scrolled to
     layout->addWidget(map_, 3);
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
@@ -364,7 +366,7 @@ DecayPanel::Caption DecayPanel::caption() const {
     QString what = gate_->currentText();
     if (gate() == Gate::half_life || gate() == Gate::fed) what[0] = what[0].toLower();
     if (over_range()) {
-        const QString chosen = QString::fromStdString(plural(over_.tokens(), "token"));
+        const QString chosen = tokens_text(over_.tokens());
         what = gate() == Gate::half_life || gate() == Gate::fed ? tr("half-life over the %1 chosen").arg(chosen)
                                                                 : tr("%1, mean of the %2 chosen").arg(what, chosen);
     }
@@ -570,8 +572,10 @@ TableData DecayPanel::table() const {
         for (int column = 0; column < columns; ++column) {
             const Place at = place(row, column);
             const float g = log_decay(at);
-            std::vector<QVariant> cells{qlonglong{at.token}, at.layer, at.head < 0 ? QVariant(QByteArray(QT_TR_NOOP("longest"))) : QVariant(at.head),
-                                        at.channel};
+            const auto [first, last] = session.selection().range();
+            const bool mean = over_range() && at.token == token_;  // of them all, and no token's
+            std::vector<QVariant> cells{mean ? QVariant(QString("%1–%2").arg(first).arg(last - 1)) : QVariant(qlonglong{at.token}), at.layer,
+                                        at.head < 0 ? QVariant(QByteArray(QT_TR_NOOP("longest"))) : QVariant(at.head), at.channel};
             for (double v : {double(g), std::exp(double(g)), double(half_life(g)), double(fed(at))}) cells.push_back(v);
             data.rows.push_back(std::move(cells));
         }

@@ -167,7 +167,8 @@ public:
         if (at_ < 0 || at_ >= session.trace().size()) return t;
         const double entropy = double(session.trace().row(at_).entropy);
         for (const CandidateRow& r : model_->rows())
-            t.rows.push_back({qlonglong(at_), r.rank + 1, r.id, r.text, double(r.probability), QByteArray(r.chosen ? QT_TR_NOOP("chosen") : ""), entropy});
+            t.rows.push_back({qlonglong(at_), r.rank + 1, has_ids() ? QVariant(r.id) : QVariant(), r.text, double(r.probability),
+                              QByteArray(r.chosen ? QT_TR_NOOP("chosen") : ""), entropy});
         return t;
     }
 
@@ -186,6 +187,7 @@ protected:
         model_->set(std::move(rows));
         about_token_->setText(about);
 
+        list_->setColumnHidden(CandidateModel::id, !has_ids());
         const Theme& t = theme();
         std::vector<QList<QPointF>> runs;  // a line over each answer: nothing was chosen between them
         bool goes_on = false;
@@ -281,8 +283,10 @@ private:
         const auto& tokenizer = session.card()->tokenizer;
         const ServedCard* served = served_card(session.card());
         const QString s = visible_token(!text.empty() ? text : served ? served->words->bytes(id) : tokenizer ? std::string(tokenizer->bytes(id)) : text);
-        return s.isEmpty() ? tr("id %1").arg(id) : s;
+        return !s.isEmpty() ? s : has_ids() ? tr("id %1").arg(id) : tr("(nothing)");
     }
+    // A server tells words; what stands for their ids here is nobody's.
+    bool has_ids() const { return session.card() && session.card()->device.name != kElsewhere; }
 
     void branch(int r) {
         if (r < 0 || r >= model_->rowCount() || at_ < 0) return;
@@ -291,6 +295,7 @@ private:
         // A double click is two clicks and an activation, and must branch once.
         if (branched_.isValid() && branched_.elapsed() < QApplication::doubleClickInterval()) return;
         branched_.start();
+        if (session.aside()) return session.say(tr("An answer is being played again."), tr("Go back to now to try another token."), false);
         if (!session.live()) return session.say(tr("A recording cannot branch."), tr("Load a model and send the message again to try another token."), false);
         session.ask_fork(at_, row.id);
     }

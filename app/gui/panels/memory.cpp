@@ -185,7 +185,8 @@ private:
         const Baseline compared = session.baseline();
         const bool compares = compared.twin || compared.multi_head;
         const auto cell = [](const QString& text, bool bold = false) {
-            return QString(bold ? "<td align='right'><b>%1</b></td>" : "<td align='right'>%1</td>").arg(text);
+            return QString(bold ? "<td align='right' style='padding-left:10px'><b>%1</b></td>" : "<td align='right' style='padding-left:10px'>%1</td>")
+                .arg(text);
         };
         QString html = QString("<table cellspacing='0' cellpadding='2' width='100%'><tr style='color:%1'><td></td>").arg(t.muted.name());
         if (now >= 0) html += cell(tr("now, %1").arg(tokens_text(now)));

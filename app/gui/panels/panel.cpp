@@ -1,5 +1,6 @@
 #include "app/gui/panels/panel.h"
 
+#include <QAbstractTextDocumentLayout>
 #include <QAction>
 #include <QClipboard>
 #include <QDateTime>
@@ -17,17 +18,18 @@
 #include <QSortFilterProxyModel>
 #include <QStackedWidget>
 #include <QTableView>
+#include <QTextBlock>
 #include <QTextBrowser>
 #include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cmath>
 
 #include "app/format.h"
+#include "app/gui/draw/language.h"
 #include "app/gui/session/badge.h"
-
 #include "app/gui/session/range.h"
-#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -53,12 +55,11 @@ QString help_text(const PanelInfo& info) {
 
 // Why this lens has nothing to show of a model that another program serves; "": it has.
 QString needs_inside(const Session& session, const PanelInfo& info) {
-    const ServedCard* served = served_card(session.card());
     const QString id = info.id;
-    if (!served || id == "logits" || id == "log" || (id == "memory" && served->shape_known)) return {};
+    if (session.shows(id)) return {};
     if (id == "memory")
         return Panel::tr("Nobody knows the shape of %1, from which memory is computed. File, Engine elsewhere… takes a named shape or a config.json.")
-            .arg(QString::fromStdString(served->name));
+            .arg(QString::fromStdString(session.card()->name));
     if (id == "race")
         return Panel::tr("A race needs the engine's inside, which a server does not show. klp sweep --url A --url B measures two servers beside each other.");
     return Panel::tr("%1 needs the engine's inside, which a server does not show. A model that is opened here shows it, or a recording of one.")
@@ -97,7 +98,8 @@ Panel::Panel(Session& session, const PanelInfo& info, QWidget* parent) : QWidget
     help_->setAccessibleName(tr("%1, explained").arg(tr(info.title)));
     help_->setHtml(help_text(info));
     help_->hide();
-    middle_->addWidget(help_, 2);
+    connect(help_->document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this, &Panel::fit_help);
+    middle_->addWidget(help_, 0, Qt::AlignTop);
     pages_ = new QStackedWidget(this);
     body_ = new QWidget(pages_);
     auto* room = new QScrollArea(pages_);
@@ -195,6 +197,30 @@ void Panel::set_frozen(bool on) {
 void Panel::show_help(bool on) {
     help_button_->setChecked(on);
     help_->setVisible(on);
+    fit_help();
+    emit explained(on);
+}
+
+bool Panel::explains() const { return in_sight() && help_->isVisible(); }
+
+// As high as it is; of what is longer than its room as many whole lines as fit.
+void Panel::fit_help() {
+    if (help_->isHidden()) return;
+    const bool beside = middle_->direction() == QBoxLayout::LeftToRight;
+    help_->setMinimumWidth(beside ? width() * 2 / 5 : 0);
+    help_->setMaximumWidth(beside ? width() * 2 / 5 : QWIDGETSIZE_MAX);
+    const QTextDocument& text = *help_->document();
+    const int frame = 2 * help_->frameWidth(), room = (beside ? height() - middle_->geometry().top() - 8 : height() / 2) - frame;
+    double most = text.size().height();
+    if (most > room) {
+        most = 0;
+        for (QTextBlock block = text.begin(); block.isValid(); block = block.next()) {
+            const QRectF at = text.documentLayout()->blockBoundingRect(block);
+            for (int i = 0; i < block.layout()->lineCount(); ++i)
+                if (const double end = at.top() + block.layout()->lineAt(i).rect().bottom() + 1; end <= room) most = std::max(most, end);
+        }
+    }
+    help_->setFixedHeight(static_cast<int>(std::ceil(most)) + frame);
 }
 
 void Panel::refresh_soon() {
@@ -258,6 +284,7 @@ void Panel::changeEvent(QEvent* event) {
 void Panel::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
     middle_->setDirection(width() >= kBeside ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+    fit_help();
 }
 
 void Panel::show_table(bool on) {
@@ -299,7 +326,7 @@ Plate::Words Panel::plate_words() const {
     QStringList of{!c.model.isEmpty() ? c.model : card ? QString::fromStdString(card->name) : tr("no model")};
     of += c.of;
     if (const auto [first, last] = session.selection().range(); takes_range() && first < last)
-        of << tr("tokens %1 to %2 chosen").arg(QString::fromStdString(grouped(first)), QString::fromStdString(grouped(last - 1)));
+        of << tr("tokens %1 to %2 chosen").arg(local(grouped(first)), local(grouped(last - 1)));
     of.removeAll(QString());
     if (card && !card->recorded.empty()) of << tr("recorded %1").arg(QString::fromStdString(card->recorded));
     of << QDateTime::currentDateTime().toString("yyyy-MM-dd HH:mm");

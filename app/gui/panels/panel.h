@@ -52,6 +52,7 @@ public:
     void set_detached(bool on);  // what the menu offers
     void show_table(bool on);
     void show_help(bool on);
+    bool explains() const;  // what is behind the ? is in sight
     // Writes the lens as a figure that stands alone (.png, .svg, .pdf) or its numbers (.csv), by the ending of the file's name. What went wrong, in a sentence
     // with the file's name, or why there is nothing to write; else "".
     QString export_to(const QString& file);
@@ -59,6 +60,7 @@ public:
 
 signals:
     void detach_asked();
+    void explained(bool on);  // what is behind the ? is shown, or was put away
     void recorded_race_asked();
 
 protected:
@@ -93,6 +95,7 @@ protected:
 
 private:
     void make_buttons(QHBoxLayout* row);
+    void fit_help();
     void update_head();
     void update_table();
     void export_asked(const QString& kind);

@@ -82,7 +82,7 @@ private:
         int64_t token = 0;
         bool operator==(const Place&) const = default;
     };
-    std::optional<Place> pinned() const;  // a chosen token that is not the newest
+    std::optional<Place> pinned() const;  // a chosen token that the engine does not stand at
     void ask_past();
     const Held& current() const { return answered_ && answered_ == pinned() && !past_.empty() ? past_ : now_; }
     QString source() const;  // of the picture of a chosen token
@@ -229,6 +229,9 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     connect(&session, &Session::phase_changed, this, [this] {
         if (this->session.phase().phase == Phase::ready && answered_ != asked_past_) asked_past_.reset();  // it gave way, and is asked for again
     });
+    connect(&session, &Session::engine_rested, this, [this] {  // while what it made is shown slowly
+        if (this->session.held_back() > 0 && answered_ != asked_past_) asked_past_.reset(), refresh_soon();
+    });
     connect(&session, &Session::card_changed, this, &StatePanel::begin);
     connect(&session.selection(), &Selection::changed, this, &StatePanel::interest_changed);
     spectrum_later_.setSingleShot(true);
@@ -270,9 +273,11 @@ void StatePanel::take(const StatePicture& picture) {
 
 std::optional<StatePanel::Place> StatePanel::pinned() const {
     const auto head = kda_head(session);
-    const int64_t token = session.selection().token();
-    if (!head || token == Selection::kNewest || token >= session.trace().size()) return {};
-    if (now_.head == *head && now_.position == token + 1 && !session.busy()) return {};
+    int64_t token = session.selection().token();
+    const bool ahead = session.held_back() > 0 && session.engine_rests();  // it stands beyond what is shown
+    if (ahead && token == Selection::kNewest) token = session.trace().size() - 1;
+    if (!head || token == Selection::kNewest || token < 0 || token >= session.trace().size()) return {};
+    if (now_.head == *head && now_.position == token + 1 && (ahead || !session.busy())) return {};
     return Place{*head, token};
 }
 
@@ -288,8 +293,9 @@ QString StatePanel::source() const {
     const auto place = pinned();
     if (!place) return {};
     if (answered_ != place)
-        return session.busy() && session.phase().phase != Phase::probing ? tr("the chosen token's comes when the model rests: this is the newest")
-                                                                         : tr("looking back …");
+        return session.busy() && session.phase().phase != Phase::probing && !session.engine_rests()
+                   ? tr("the chosen token's comes when the model rests: this is the newest")
+                   : tr("looking back …");
     if (past_.empty())
         return stopped_         ? tr("stopped: this is the newest")
                : session.live() ? tr("more than %1 from any snapshot to the chosen one: this is the newest").arg(tokens_text(kProbeWindow))
@@ -345,7 +351,9 @@ Held StatePanel::wanted(QString& why) const {
     }
     if (!has_now) {
         const QString name = tr("layer %1, head %2").arg(head->layer).arg(head->head);
-        why = session.live() ? tr("The state of %1 comes with the next message.").arg(name) : tr("This recording shows no state of %1 here.").arg(name);
+        why = pinned()         ? tr("The state of %1 is looked up: the tokens are fed again.").arg(name)
+              : session.live() ? tr("The state of %1 comes with the next message.").arg(name)
+                               : tr("This recording shows no state of %1 here.").arg(name);
         return {};
     }
     if (show() == now) return current;

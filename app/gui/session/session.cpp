@@ -4,6 +4,9 @@
 #include <ctime>
 #include <limits>
 
+#include "app/gui/session/memory_model.h"
+#include "core/runs/served_run.h"
+
 namespace klp::gui {
 
 namespace {
@@ -80,6 +83,16 @@ void Session::cancel() {
     run_->cancel();
 }
 
+void Session::stop() {
+    valve_.cut();
+    run_->cancel();
+}
+
+bool Session::shows(const QString& lens) const {
+    const ServedCard* served = served_card(card());
+    return !served || lens == "logits" || lens == "log" || (lens == "memory" && served->shape_known);
+}
+
 void Session::set_pace(int pace) {
     if (pace == valve_.pace()) return;
     valve_.set_pace(pace);
@@ -113,6 +126,9 @@ void Session::tick() {
     }
     recall_.look();
     if (!events.empty()) emit drained();
+    if (const int64_t rested = valve_.rested(); std::exchange(rested_, rested) != rested) emit engine_rested();
+    const ServedCard* served = served_card(card());
+    if (const bool answers = !served || served->status->answers; std::exchange(server_answers_, answers) != answers) emit server_changed();
     while (!turns_.empty()) {
         const auto [who, draw] = std::move(turns_.front());
         turns_.pop_front();
@@ -164,7 +180,14 @@ void Session::take(Event& event) {
                     window_ns_ = 0, window_tokens_ = 0, speed_ = std::numeric_limits<double>::quiet_NaN();
                     if (e.first == 0) memory_ = {};
                 }
+                if (e.first == 0) speed_ = std::numeric_limits<double>::quiet_NaN();  // another talk
                 trace_.fed(e);
+                // Until a token brings the engine's own figure.
+                if (live() && shows("memory") && !e.ids.empty()) {
+                    const SequenceBytes b =
+                        sequence_bytes(card()->config, in_pages(trace_.size() - std::min(rolled_, trace_.size())), card()->cache_value_bytes);
+                    memory_ = {b.state, b.conv, b.cache};
+                }
                 if (selection_.token() >= trace_.size()) selection_.set_token(Selection::kNewest);
                 emit prompt_fed(e);
             } else if constexpr (std::is_same_v<T, TokenMade>) {
@@ -180,10 +203,12 @@ void Session::take(Event& event) {
                 recall_.take(e);
             } else if constexpr (std::is_same_v<T, AnswerDone>) {
                 memory_ = e.memory;
+                speed_ = e.decode_ns > 0 && e.tokens > 0 ? klp::tokens_per_second(e.tokens, e.decode_ns) : std::numeric_limits<double>::quiet_NaN();
                 recall_.keep();
                 emit answer_done(e);
             } else if constexpr (std::is_same_v<T, Moved>) {
                 memory_ = e.memory;
+                speed_ = std::numeric_limits<double>::quiet_NaN();
                 emit moved(e);
             } else if constexpr (std::is_same_v<T, CostKnown>) {
                 emit cost_known(e);
@@ -213,8 +238,10 @@ void Session::take(Event& event) {
         event);
 }
 
-// Tokens over the time they took, in windows of about a second of decoding; the first token of an answer counts its prefill and is left out.
+// Tokens over the time they took, in windows of about a second of decoding; the first token of an answer counts its prefill and is left out, and so is one
+// whose time nobody knows.
 void Session::measure_speed(const TokenMade& event) {
+    if (event.nanoseconds <= 0) return;
     if (trace_.size() == 0 || event.position == 0 || !trace_.row(std::min(trace_.size(), event.position) - 1).made) return;
     if (window_ns_ > 1e9) window_ns_ /= 2, window_tokens_ /= 2;
     window_ns_ += static_cast<double>(event.nanoseconds);

@@ -41,6 +41,7 @@ public:
     void post(Command command);
     void set_states(std::string folder) { states_folder_ = std::move(folder); }  // where models that are loaded keep states on disk
     void cancel();                                                               // what was made until now is shown
+    void stop();                                                                 // at what is shown: what was made beyond it is dropped
 
     // How fast tokens are shown, in chat, lenses and timeline at once: tokens a second, Valve::kFull or Valve::kStep. The engine does not wait. A recording has
     // a pace of its own.
@@ -52,6 +53,10 @@ public:
 
     const RunCard* card() const { return trace_.card(); }  // null: no model
     bool live() const { return card() && card()->recorded.empty(); }
+    bool aside() const { return aside_.has_value(); }  // the engine's talk is shown once more, and the engine stands behind it
+    // Whether there is anything of what is loaded for this lens ("decay"): of a model that is served only what a server tells.
+    bool shows(const QString& lens) const;
+    bool server_answers() const { return server_answers_; }           // where one serves the model
     bool looks_back() const { return live() || (card() && aside_); }  // probes of any token and head are answered
     PhaseChanged phase() const { return phase_; }
     bool busy() const { return phase_.phase != Phase::empty && phase_.phase != Phase::ready; }
@@ -65,7 +70,7 @@ public:
     int64_t rolled() const { return rolled_; }  // tokens of the sequence, the oldest, that the cache dropped
     const SnapshotsKept& snapshots() const { return snapshots_; }
     const StatesKept& states() const { return states_; }  // on disk
-    double tokens_per_second() const { return speed_; }   // over the last second of decoding; NaN before the first
+    double tokens_per_second() const { return speed_; }   // over the last second of decoding, or of the whole answer once it is there; NaN: not known
     int64_t dropped() const { return dropped_; }
     double telemetry_share() const { return telemetry_; }  // of the last answer's decoding time; NaN before the first
 
@@ -109,6 +114,8 @@ signals:
     void frozen_changed(bool on);
     void pace_changed();
     void elsewhere_changed(bool on);
+    void engine_rested();   // though what it made may not be shown yet
+    void server_changed();  // it answers, or does not any more
     void baseline_changed();
     void snapshots_changed();
     void states_changed();
@@ -165,7 +172,8 @@ private:
     double speed_ = 0, window_ns_ = 0, telemetry_;
     int64_t window_tokens_ = 0, dropped_ = 0;
     int64_t drawn_ns_ = 0;  // CPU time of this thread at the last tick
-    bool frozen_ = false, elsewhere_ = false;
+    bool frozen_ = false, elsewhere_ = false, server_answers_ = true;
+    int64_t rested_ = 0;  // of the valve
 };
 
 }  // namespace klp::gui

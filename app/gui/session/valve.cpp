@@ -30,7 +30,7 @@ bool Valve::working() const { return !rests(engine_); }
 
 void Valve::put(std::vector<Event>&& events) {
     for (Event& event : events) {
-        if (const auto* phase = std::get_if<PhaseChanged>(&event)) engine_ = phase->phase;
+        if (const auto* phase = std::get_if<PhaseChanged>(&event)) engine_ = phase->phase, rested_ += rests(phase->phase);
         if (const auto* loaded = std::get_if<Loaded>(&event)) recorded_ = !loaded->card->recorded.empty();
         if (held_.empty() ? recorded_ : is_aside(event))
             aside_.push_back(std::move(event));
@@ -40,6 +40,7 @@ void Valve::put(std::vector<Event>&& events) {
 }
 
 void Valve::hold(Event&& event) {
+    if (cut_ && drop(event)) return;
     const int64_t bytes = bytes_of(event);
     if (bytes > 0 && pace_ != kFull && bytes_ + bytes > budget_) {
         left_out_ += std::holds_alternative<Readings>(event);
@@ -85,8 +86,45 @@ void Valve::open() {
     if (!held_.empty() || working()) open_ = true;
 }
 
+void Valve::cut() {
+    if (pace_ == kFull) return open();
+    if (held_.empty() && !working()) return;
+    cut_.emplace();
+    bytes_ = tokens_ = 0;
+    for (Event& event : std::exchange(held_, {})) hold(std::move(event));
+}
+
+bool Valve::drop(Event& event) {
+    Cut& cut = *cut_;
+    const auto gone = [&](int64_t position) { return cut.first >= 0 && position >= cut.first; };
+    if (const auto* made = std::get_if<TokenMade>(&event)) {
+        if (cut.first < 0) cut.first = made->position, cut.memory = made->memory;
+        ++cut.tokens, cut.nanoseconds += made->nanoseconds;
+        return true;
+    }
+    if (const auto* readings = std::get_if<Readings>(&event)) return gone(readings->position);
+    if (const auto* weighed = std::get_if<Considered>(&event)) return gone(weighed->position);
+    if (const auto* picture = std::get_if<StatePicture>(&event)) return !picture->past && gone(picture->position - 1);
+    if (const auto* fed = std::get_if<PromptFed>(&event)) return gone(fed->first);
+    if (auto* done = std::get_if<AnswerDone>(&event)) {
+        if (cut.tokens > 0) {
+            done->end = Generation::End::cancelled, done->closed = false, done->closing = -1;
+            done->tokens = std::max<int64_t>(0, done->tokens - cut.tokens);
+            done->decode_ns = std::max<int64_t>(0, done->decode_ns - cut.nanoseconds);
+            done->memory = cut.memory;
+        }
+        cut_.reset();
+    } else if (const auto* trouble = std::get_if<Trouble>(&event)) {
+        if (trouble->answer >= 0) cut_.reset();
+    } else if (const auto* phase = std::get_if<PhaseChanged>(&event)) {
+        if (rests(phase->phase)) cut_.reset();
+    }
+    return false;
+}
+
 void Valve::forget() {
     held_.clear(), aside_.clear();
+    cut_.reset();
     bytes_ = tokens_ = steps_ = left_out_ = 0;
     open_ = recorded_ = false, engine_ = Phase::empty;
 }

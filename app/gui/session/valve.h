@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/runs/run.h"
@@ -25,10 +26,12 @@ public:
     std::vector<Event> take();              // what may be shown now
     void step();                            // one token more, of an answer that is being made or shown
     void open();                            // whatever waits, and the rest of this answer, at once
+    void cut();                             // whatever waits is dropped, and so is the rest of this answer: it ends at what is shown
     void forget();                          // another run
 
     int64_t waiting() const { return tokens_; }  // that were made and not shown
     bool working() const;                        // the engine, whatever is shown
+    int64_t rested() const { return rested_; }   // times that it came to rest
 
 private:
     void hold(Event&& event);
@@ -38,6 +41,14 @@ private:
     double credit_ = 1;  // tokens
     int64_t steps_ = 0, tokens_ = 0, last_ = 0;
     bool open_ = false, recorded_ = false;
+    int64_t rested_ = 0;
+    struct Cut {
+        int64_t first = -1;  // position of the first token that was dropped; -1: none yet
+        int64_t tokens = 0, nanoseconds = 0;
+        MemoryUse memory;  // before it
+    };
+    bool drop(Event& event);  // what belongs to dropped tokens; the answer's end becomes that of what is shown
+    std::optional<Cut> cut_;
     Phase engine_ = Phase::empty;
     std::deque<Event> held_;
     std::vector<Event> aside_;  // belongs to no token
