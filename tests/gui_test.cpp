@@ -251,6 +251,26 @@ TEST_F(WindowTest, LayoutsAreSavedAndComeBack) {
     EXPECT_TRUE(again.panel("decay")->isVisible());
 }
 
+TEST_F(WindowTest, TwoLensesAreSeenAtOnce) {
+    for (const QSize size : {QSize(1440, 900), QSize(1024, 640)}) {
+        window.resize(size);
+        QTest::qWait(5);
+        window.apply_layout("two-lenses");
+        QTest::qWait(5);
+        const auto place = [&](const char* id) { return QRect(window.panel(id)->mapTo(&window, QPoint()), window.panel(id)->size()); };
+        for (const char* id : {"decay", "memory"}) {
+            window.show_panel(id);
+            QTest::qWait(5);
+            EXPECT_TRUE(window.panel(id)->in_sight() && window.panel("state")->in_sight()) << id << " at " << size.width();
+            EXPECT_FALSE(place(id).intersects(place("state"))) << size.width();
+            for (const char* one : {id, "state"}) EXPECT_TRUE(window.rect().contains(place(one))) << one << " at " << size.width();
+        }
+        window.apply_layout("explore");
+        QTest::qWait(5);
+        EXPECT_FALSE(window.panel("state")->in_sight()) << "a tab again";
+    }
+}
+
 TEST_F(WindowTest, ABannerChangesItsColoursWithoutEnd) {
     s.session->say("first", {}, true);
     s.session->say("second", "advice", false);

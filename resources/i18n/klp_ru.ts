@@ -252,6 +252,42 @@
         <translation>Обе есть в списке.</translation>
     </message>
     <message>
+        <source>Fork</source>
+        <translation>Ответвление</translation>
+    </message>
+    <message>
+        <source>%1 (fork)</source>
+        <translation>%1 (ответвление)</translation>
+    </message>
+    <message>
+        <source>This token was fed, not made by the model: there was nothing to choose.</source>
+        <translation>Этот токен подан, а не создан моделью: выбирать было не из чего.</translation>
+    </message>
+    <message>
+        <source>The last turn is undone; it stays as a branch.</source>
+        <translation>Последний ход отменён; он остаётся ветвью.</translation>
+    </message>
+    <message>
+        <source>Go ahead</source>
+        <translation>Вперёд</translation>
+    </message>
+    <message>
+        <source>Bring back</source>
+        <translation>Вернуть</translation>
+    </message>
+    <message>
+        <source>“%1” is hidden; its file stays.</source>
+        <translation>«%1» скрыта; её файл остаётся.</translation>
+    </message>
+    <message>
+        <source>%1 has %2, more than the %3 a chat may have</source>
+        <translation>%1: %2, а для беседы допустимо не больше %3</translation>
+    </message>
+    <message>
+        <source>Imported</source>
+        <translation>Импортировано</translation>
+    </message>
+    <message>
         <source>An answer is being played again: what you asked for needs the conversation as it stands now.</source>
         <translation>Ответ проигрывается ещё раз: для этого нужен разговор в его нынешнем виде.</translation>
     </message>
@@ -316,34 +352,6 @@
         <translation>Изменить на один раз</translation>
     </message>
     <message>
-        <source>Fork</source>
-        <translation>Ответвление</translation>
-    </message>
-    <message>
-        <source>%1 (fork)</source>
-        <translation>%1 (ответвление)</translation>
-    </message>
-    <message>
-        <source>This token was fed, not made by the model: there was nothing to choose.</source>
-        <translation>Этот токен подан, а не создан моделью: выбирать было не из чего.</translation>
-    </message>
-    <message>
-        <source>The last turn is undone; it stays as a branch.</source>
-        <translation>Последний ход отменён; он остаётся ветвью.</translation>
-    </message>
-    <message>
-        <source>Go ahead</source>
-        <translation>Вперёд</translation>
-    </message>
-    <message>
-        <source>Bring back</source>
-        <translation>Вернуть</translation>
-    </message>
-    <message>
-        <source>“%1” is hidden; its file stays.</source>
-        <translation>«%1» скрыта; её файл остаётся.</translation>
-    </message>
-    <message>
         <source>costs nothing: the memory stands there</source>
         <translation>ничего не стоит: память стоит там</translation>
     </message>
@@ -354,14 +362,6 @@
     <message>
         <source>replay %1</source>
         <translation>повторить %1</translation>
-    </message>
-    <message>
-        <source>%1 has %2, more than the %3 a chat may have</source>
-        <translation>%1: %2, а для беседы допустимо не больше %3</translation>
-    </message>
-    <message>
-        <source>Imported</source>
-        <translation>Импортировано</translation>
     </message>
     <message>
         <source>Recording: %1</source>
@@ -1262,34 +1262,6 @@
         <translation>худший %1, токен %2</translation>
     </message>
     <message>
-        <source>Kimi Linear Playground</source>
-        <translation>Kimi Linear Playground</translation>
-    </message>
-    <message>
-        <source>Run bar</source>
-        <translation>Панель запуска</translation>
-    </message>
-    <message>
-        <source>Timeline</source>
-        <translation>Лента времени</translation>
-    </message>
-    <message>
-        <source>Monitor</source>
-        <translation>Монитор</translation>
-    </message>
-    <message>
-        <source>The server does not answer any more: %1.</source>
-        <translation>Сервер больше не отвечает: %1.</translation>
-    </message>
-    <message>
-        <source>What was said is kept, and the talk goes on when it answers again.</source>
-        <translation>Сказанное сохранено; разговор продолжится, когда он снова ответит.</translation>
-    </message>
-    <message>
-        <source>Another server…</source>
-        <translation>Другой сервер…</translation>
-    </message>
-    <message>
         <source>&amp;File</source>
         <translation>&amp;Файл</translation>
     </message>
@@ -1366,8 +1338,16 @@
         <translation>Только беседа</translation>
     </message>
     <message>
+        <source>Monitor</source>
+        <translation>Монитор</translation>
+    </message>
+    <message>
         <source>Present</source>
         <translation>Показ</translation>
+    </message>
+    <message>
+        <source>Two lenses, State beside the others</source>
+        <translation>Две панели: «Состояние» рядом с остальными</translation>
     </message>
     <message>
         <source>Text size</source>
@@ -1680,6 +1660,58 @@
         <translation>● Записать</translation>
     </message>
     <message>
+        <source>Close the explanation</source>
+        <translation>Закрыть пояснение</translation>
+    </message>
+    <message>
+        <source>Let go of the chosen token</source>
+        <translation>Снять выбор токена</translation>
+    </message>
+    <message>
+        <source>The server does not answer any more: %1.</source>
+        <translation>Сервер больше не отвечает: %1.</translation>
+    </message>
+    <message>
+        <source>What was said is kept, and the talk goes on when it answers again.</source>
+        <translation>Сказанное сохранено; разговор продолжится, когда он снова ответит.</translation>
+    </message>
+    <message>
+        <source>Another server…</source>
+        <translation>Другой сервер…</translation>
+    </message>
+    <message>
+        <source>A model is a folder with config.json, *.safetensors and tiktoken.model or tokenizer.json, or one GGUF file.</source>
+        <translation>Модель — это папка с config.json, *.safetensors и tiktoken.model или tokenizer.json либо один файл GGUF.</translation>
+    </message>
+    <message>
+        <source>Choose another folder…</source>
+        <translation>Выбрать другую папку…</translation>
+    </message>
+    <message>
+        <source>Talk to the embedded model</source>
+        <translation>Поговорить со встроенной моделью</translation>
+    </message>
+    <message>
+        <source>%1 is no model: it has no config.json.</source>
+        <translation>%1 — не модель: нет config.json.</translation>
+    </message>
+    <message>
+        <source>%1 is no model: it has no safetensors.</source>
+        <translation>%1 — не модель: нет safetensors.</translation>
+    </message>
+    <message>
+        <source>Kimi Linear Playground</source>
+        <translation>Kimi Linear Playground</translation>
+    </message>
+    <message>
+        <source>Run bar</source>
+        <translation>Панель запуска</translation>
+    </message>
+    <message>
+        <source>Timeline</source>
+        <translation>Лента времени</translation>
+    </message>
+    <message>
         <source>Watch a run</source>
         <translation>Посмотрите прогон</translation>
     </message>
@@ -1766,34 +1798,6 @@
     <message>
         <source>Load a model and press Start in the lens Race.</source>
         <translation>Загрузите модель и нажмите «Старт» в панели «Гонка».</translation>
-    </message>
-    <message>
-        <source>A model is a folder with config.json, *.safetensors and tiktoken.model or tokenizer.json, or one GGUF file.</source>
-        <translation>Модель — это папка с config.json, *.safetensors и tiktoken.model или tokenizer.json либо один файл GGUF.</translation>
-    </message>
-    <message>
-        <source>Choose another folder…</source>
-        <translation>Выбрать другую папку…</translation>
-    </message>
-    <message>
-        <source>Talk to the embedded model</source>
-        <translation>Поговорить со встроенной моделью</translation>
-    </message>
-    <message>
-        <source>%1 is no model: it has no config.json.</source>
-        <translation>%1 — не модель: нет config.json.</translation>
-    </message>
-    <message>
-        <source>%1 is no model: it has no safetensors.</source>
-        <translation>%1 — не модель: нет safetensors.</translation>
-    </message>
-    <message>
-        <source>Close the explanation</source>
-        <translation>Закрыть пояснение</translation>
-    </message>
-    <message>
-        <source>Let go of the chosen token</source>
-        <translation>Снять выбор токена</translation>
     </message>
     <message>
         <source>You</source>

@@ -252,6 +252,42 @@
         <translation>两个都在列表里。</translation>
     </message>
     <message>
+        <source>Fork</source>
+        <translation>分叉</translation>
+    </message>
+    <message>
+        <source>%1 (fork)</source>
+        <translation>%1（分叉）</translation>
+    </message>
+    <message>
+        <source>This token was fed, not made by the model: there was nothing to choose.</source>
+        <translation>这个词元是输入的，不是模型生成的：当时没有什么可选。</translation>
+    </message>
+    <message>
+        <source>The last turn is undone; it stays as a branch.</source>
+        <translation>最后一轮已撤销；它作为分支保留。</translation>
+    </message>
+    <message>
+        <source>Go ahead</source>
+        <translation>前进</translation>
+    </message>
+    <message>
+        <source>Bring back</source>
+        <translation>恢复</translation>
+    </message>
+    <message>
+        <source>“%1” is hidden; its file stays.</source>
+        <translation>“%1”已隐藏；文件仍然保留。</translation>
+    </message>
+    <message>
+        <source>%1 has %2, more than the %3 a chat may have</source>
+        <translation>%1 有 %2，超过了一个对话的上限 %3</translation>
+    </message>
+    <message>
+        <source>Imported</source>
+        <translation>导入的对话</translation>
+    </message>
+    <message>
         <source>An answer is being played again: what you asked for needs the conversation as it stands now.</source>
         <translation>正在重新播放一条回答：您要做的事需要对话的当前状态。</translation>
     </message>
@@ -316,34 +352,6 @@
         <translation>这次换个说法</translation>
     </message>
     <message>
-        <source>Fork</source>
-        <translation>分叉</translation>
-    </message>
-    <message>
-        <source>%1 (fork)</source>
-        <translation>%1（分叉）</translation>
-    </message>
-    <message>
-        <source>This token was fed, not made by the model: there was nothing to choose.</source>
-        <translation>这个词元是输入的，不是模型生成的：当时没有什么可选。</translation>
-    </message>
-    <message>
-        <source>The last turn is undone; it stays as a branch.</source>
-        <translation>最后一轮已撤销；它作为分支保留。</translation>
-    </message>
-    <message>
-        <source>Go ahead</source>
-        <translation>前进</translation>
-    </message>
-    <message>
-        <source>Bring back</source>
-        <translation>恢复</translation>
-    </message>
-    <message>
-        <source>“%1” is hidden; its file stays.</source>
-        <translation>“%1”已隐藏；文件仍然保留。</translation>
-    </message>
-    <message>
         <source>costs nothing: the memory stands there</source>
         <translation>没有代价：记忆就停在那里</translation>
     </message>
@@ -354,14 +362,6 @@
     <message>
         <source>replay %1</source>
         <translation>重放 %1</translation>
-    </message>
-    <message>
-        <source>%1 has %2, more than the %3 a chat may have</source>
-        <translation>%1 有 %2，超过了一个对话的上限 %3</translation>
-    </message>
-    <message>
-        <source>Imported</source>
-        <translation>导入的对话</translation>
     </message>
     <message>
         <source>Recording: %1</source>
@@ -1226,34 +1226,6 @@
         <translation>最慢 %1，词元 %2</translation>
     </message>
     <message>
-        <source>Kimi Linear Playground</source>
-        <translation>Kimi Linear 游乐场</translation>
-    </message>
-    <message>
-        <source>Run bar</source>
-        <translation>运行栏</translation>
-    </message>
-    <message>
-        <source>Timeline</source>
-        <translation>时间线</translation>
-    </message>
-    <message>
-        <source>Monitor</source>
-        <translation>监控</translation>
-    </message>
-    <message>
-        <source>The server does not answer any more: %1.</source>
-        <translation>服务器不再应答：%1。</translation>
-    </message>
-    <message>
-        <source>What was said is kept, and the talk goes on when it answers again.</source>
-        <translation>已说的内容保留着；服务器恢复应答后对话可以继续。</translation>
-    </message>
-    <message>
-        <source>Another server…</source>
-        <translation>另一个服务器…</translation>
-    </message>
-    <message>
         <source>&amp;File</source>
         <translation>文件(&amp;F)</translation>
     </message>
@@ -1330,8 +1302,16 @@
         <translation>仅对话</translation>
     </message>
     <message>
+        <source>Monitor</source>
+        <translation>监控</translation>
+    </message>
+    <message>
         <source>Present</source>
         <translation>演示</translation>
+    </message>
+    <message>
+        <source>Two lenses, State beside the others</source>
+        <translation>两个视图：状态与其他并排</translation>
     </message>
     <message>
         <source>Text size</source>
@@ -1644,6 +1624,58 @@
         <translation>● 录制</translation>
     </message>
     <message>
+        <source>Close the explanation</source>
+        <translation>关闭说明</translation>
+    </message>
+    <message>
+        <source>Let go of the chosen token</source>
+        <translation>取消选中的词元</translation>
+    </message>
+    <message>
+        <source>The server does not answer any more: %1.</source>
+        <translation>服务器不再应答：%1。</translation>
+    </message>
+    <message>
+        <source>What was said is kept, and the talk goes on when it answers again.</source>
+        <translation>已说的内容保留着；服务器恢复应答后对话可以继续。</translation>
+    </message>
+    <message>
+        <source>Another server…</source>
+        <translation>另一个服务器…</translation>
+    </message>
+    <message>
+        <source>A model is a folder with config.json, *.safetensors and tiktoken.model or tokenizer.json, or one GGUF file.</source>
+        <translation>模型可以是含有 config.json、*.safetensors 以及 tiktoken.model 或 tokenizer.json 的文件夹，也可以是一个 GGUF 文件。</translation>
+    </message>
+    <message>
+        <source>Choose another folder…</source>
+        <translation>选择其他文件夹…</translation>
+    </message>
+    <message>
+        <source>Talk to the embedded model</source>
+        <translation>与内置模型对话</translation>
+    </message>
+    <message>
+        <source>%1 is no model: it has no config.json.</source>
+        <translation>%1 不是模型：没有 config.json。</translation>
+    </message>
+    <message>
+        <source>%1 is no model: it has no safetensors.</source>
+        <translation>%1 不是模型：没有 safetensors。</translation>
+    </message>
+    <message>
+        <source>Kimi Linear Playground</source>
+        <translation>Kimi Linear 游乐场</translation>
+    </message>
+    <message>
+        <source>Run bar</source>
+        <translation>运行栏</translation>
+    </message>
+    <message>
+        <source>Timeline</source>
+        <translation>时间线</translation>
+    </message>
+    <message>
         <source>Watch a run</source>
         <translation>观看一次运行</translation>
     </message>
@@ -1730,34 +1762,6 @@
     <message>
         <source>Load a model and press Start in the lens Race.</source>
         <translation>请加载模型，然后在“竞速”视图中按“开始”。</translation>
-    </message>
-    <message>
-        <source>A model is a folder with config.json, *.safetensors and tiktoken.model or tokenizer.json, or one GGUF file.</source>
-        <translation>模型可以是含有 config.json、*.safetensors 以及 tiktoken.model 或 tokenizer.json 的文件夹，也可以是一个 GGUF 文件。</translation>
-    </message>
-    <message>
-        <source>Choose another folder…</source>
-        <translation>选择其他文件夹…</translation>
-    </message>
-    <message>
-        <source>Talk to the embedded model</source>
-        <translation>与内置模型对话</translation>
-    </message>
-    <message>
-        <source>%1 is no model: it has no config.json.</source>
-        <translation>%1 不是模型：没有 config.json。</translation>
-    </message>
-    <message>
-        <source>%1 is no model: it has no safetensors.</source>
-        <translation>%1 不是模型：没有 safetensors。</translation>
-    </message>
-    <message>
-        <source>Close the explanation</source>
-        <translation>关闭说明</translation>
-    </message>
-    <message>
-        <source>Let go of the chosen token</source>
-        <translation>取消选中的词元</translation>
     </message>
     <message>
         <source>You</source>

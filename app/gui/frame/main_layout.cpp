@@ -19,16 +19,22 @@ namespace klp::gui {
 namespace {
 constexpr int kEmptyTimeline = 84;  // pixels
 constexpr int kLayoutVersion = 2;   // of saved layouts: raised when docks come or go
+constexpr int kTwoColumns = 1200;   // pixels of width from which on two lenses stand beside each other, and not one above the other
 }  // namespace
 
 void MainWindow::apply_layout(const QString& name) {
-    const bool lenses = name == "explore" || name == "present", monitor = name == "monitor";
+    const bool two = name == "two-lenses", lenses = name == "explore" || name == "present" || two, monitor = name == "monitor";
+    QDockWidget* const beside = two ? docks_.at("state") : nullptr;  // a column, or where there is no room a row, of its own
     QDockWidget* before = nullptr;
     for (const PanelRow& row : panels()) {
         QDockWidget* dock = docks_.at(row.info.id);
         dock->setFloating(false);
+        if (dock == beside) continue;
         addDockWidget(Qt::RightDockWidgetArea, dock);
-        if (before) tabifyDockWidget(before, dock);
+        if (before)
+            tabifyDockWidget(before, dock);
+        else if (beside)  // while it is alone: what is beside tabs becomes one
+            splitDockWidget(dock, beside, width() >= kTwoColumns ? Qt::Horizontal : Qt::Vertical);
         before = dock;
         dock->setVisible(lenses);
     }
@@ -36,6 +42,7 @@ void MainWindow::apply_layout(const QString& name) {
     page->setFloating(false);
     tabifyDockWidget(before, page);
     page->setVisible(monitor);
+    if (beside) beside->show();
     if (lenses) docks_.at("decay")->raise();
     const bool roomy = width() >= 1360;
     const auto place = [&](const char* id, Qt::DockWidgetArea area, bool on) {
@@ -46,9 +53,12 @@ void MainWindow::apply_layout(const QString& name) {
         }
     };
     place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
-    place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor");
+    place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor" || two);
     const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * (roomy ? 43 : 50) / 100;
-    if (lenses || monitor) resizeDocks({monitor ? page : docks_.at("decay")}, {wide}, Qt::Horizontal);
+    if (two && width() >= kTwoColumns)
+        resizeDocks({docks_.at("decay"), beside}, {width() / 3, width() / 3}, Qt::Horizontal);
+    else if (lenses || monitor)
+        resizeDocks({monitor ? page : docks_.at("decay")}, {wide}, Qt::Horizontal);
     if (docks_.count("conversations")) resizeDocks({docks_.at("conversations")}, {210}, Qt::Horizontal);
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
     present_ = name == "present";

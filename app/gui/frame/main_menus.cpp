@@ -102,8 +102,11 @@ void MainWindow::make_menus() {
     menu("View")->addSeparator();
     QMenu* layouts = menu("View")->addMenu(tr("Layouts"));
     key = 1;
-    for (const auto& [id, text] :
-         {std::pair("explore", tr("Explore (default)")), {"chat", tr("Chat only")}, {"monitor", tr("Monitor")}, {"present", tr("Present")}}) {
+    for (const auto& [id, text] : {std::pair("explore", tr("Explore (default)")),
+                                   {"chat", tr("Chat only")},
+                                   {"monitor", tr("Monitor")},
+                                   {"present", tr("Present")},
+                                   {"two-lenses", tr("Two lenses, State beside the others")}}) {
         QAction* a =
             add_action("View", QString("layout-") + id, text, QKeySequence(QString("Ctrl+Alt+%1").arg(key++)), [this, id = QString(id)] { apply_layout(id); });
         menu("View")->removeAction(a);

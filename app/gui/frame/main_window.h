@@ -27,7 +27,7 @@ public:
     MainWindow(Session& session, Chats& chats, QWidget* parent = nullptr);
     ~MainWindow() override;
 
-    // Named arrangements of the docks: "chat", "explore" (the default), "monitor", "present".
+    // Named arrangements of the docks: "chat", "explore" (the default), "monitor", "present", "two-lenses" (State beside the other lenses).
     void apply_layout(const QString& name);
     void show_panel(const QString& id);
     Tour* tour() const { return tour_; }
