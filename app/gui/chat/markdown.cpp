@@ -121,7 +121,7 @@ QString harmless_markdown(const QString& text) {
 
 // --- Code ------------------------------------------------------------------------------------------------------------------
 
-struct Language {
+struct CodeLanguage {
     QStringList names;
     QSet<QString> keywords;
     QString line_comment, block_begin, block_end;
@@ -135,8 +135,8 @@ QSet<QString> words(const char* text) {
     return {list.begin(), list.end()};
 }
 
-const std::vector<Language>& languages() {
-    static const std::vector<Language> all = {
+const std::vector<CodeLanguage>& code_languages() {
+    static const std::vector<CodeLanguage> all = {
         {{"", "text", "txt"}, {}, "", "", ""},
         {{"python", "py", "python3"},
          words("and as assert async await break class continue def del elif else except False finally for from global if import in is lambda None nonlocal not "
@@ -193,8 +193,8 @@ const std::vector<Language>& languages() {
 
 }  // namespace
 
-CodeColours::CodeColours(QTextDocument* document, const QString& language) : QSyntaxHighlighter(document), language_(&languages().front()) {
-    for (const Language& l : languages())
+CodeColours::CodeColours(QTextDocument* document, const QString& language) : QSyntaxHighlighter(document), language_(&code_languages().front()) {
+    for (const CodeLanguage& l : code_languages())
         if (l.names.contains(language)) language_ = &l;
 }
 
@@ -210,7 +210,7 @@ void CodeColours::set_dark(bool dark) {
 }
 
 void CodeColours::highlightBlock(const QString& text) {
-    const Language& l = *language_;
+    const CodeLanguage& l = *language_;
     qsizetype i = 0;
     if (previousBlockState() == 1) {  // within a block comment
         const qsizetype end = text.indexOf(l.block_end);

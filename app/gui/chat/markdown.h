@@ -45,7 +45,7 @@ protected:
     void highlightBlock(const QString& text) override;
 
 private:
-    const struct Language* language_;
+    const struct CodeLanguage* language_;
     QTextCharFormat keyword_, string_, comment_, number_;
 };
 
