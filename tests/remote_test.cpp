@@ -469,6 +469,10 @@ TEST(Remote, CommandsThatAreNoneAreRefusedAndNoneIsDoneTwice) {
     int costs = 0;
     for (const Event& e : heard(**line, opened->card->shape)) costs += std::holds_alternative<CostKnown>(e);
     EXPECT_EQ(costs, 1);
+    ASSERT_TRUE(host.command(opened->id, opened->secret, frame(SetSnapshotBudget{int64_t{1} << 60}, 3)));
+    ASSERT_TRUE(host.command(opened->id, opened->secret, frame(ask(2, {{"user", "Hello"}}, 2), 4)));
+    for (const Event& e : heard(**line, opened->card->shape))
+        if (const auto* kept = std::get_if<SnapshotsKept>(&e)) EXPECT_LE(kept->budget, int64_t{1} << 30) << "nobody takes all memory there";
 }
 
 TEST(Remote, WhatIsNoRunProtocolIsSaidInASentence) {

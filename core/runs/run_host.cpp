@@ -19,6 +19,7 @@ constexpr size_t kChunk = 1 << 20;                                  // bytes tha
 constexpr std::chrono::milliseconds kBusyPause(2), kRestPause(15);  // between two looks at a run
 constexpr std::chrono::milliseconds kNewcomers(20'000);             // that a run without a line stays where somebody else wants its place
 constexpr std::chrono::minutes kLongestLoad(10);
+constexpr int64_t kMostSnapshots = 1 << 30;  // bytes of a run, whatever it is asked to keep
 
 std::string random_hex(int digits) {
     std::random_device random;
@@ -234,6 +235,7 @@ Result<void> RunHost::command(const std::string& id, const std::string& secret, 
             one.command = read_command(f.kind, in);
             if (!one.command) return bad();
             if (auto* ask = std::get_if<MakeAnswer>(&*one.command)) ask->sampling = within_range(ask->sampling);
+            if (auto* budget = std::get_if<SetSnapshotBudget>(&*one.command)) budget->bytes = std::min(budget->bytes, kMostSnapshots);
         }
         told.push_back(std::move(one));
     }
