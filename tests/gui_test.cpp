@@ -263,6 +263,8 @@ TEST_F(WindowTest, TwoLensesAreSeenAtOnce) {
             QTest::qWait(5);
             EXPECT_TRUE(window.panel(id)->in_sight() && window.panel("state")->in_sight()) << id << " at " << size.width();
             EXPECT_FALSE(place(id).intersects(place("state"))) << size.width();
+            EXPECT_LE(window.minimumSizeHint().height(), size.height());
+            EXPECT_EQ(window.size(), size) << "it has not grown";
             for (const char* one : {id, "state"}) EXPECT_TRUE(window.rect().contains(place(one))) << one << " at " << size.width();
         }
         window.apply_layout("explore");

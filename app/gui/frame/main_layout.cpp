@@ -2,6 +2,7 @@
 #include "app/gui/frame/main_window.h"
 
 #include <QDockWidget>
+#include <QLayout>
 #include <QScreen>
 #include <QSettings>
 #include <QTabBar>
@@ -24,6 +25,7 @@ constexpr int kTwoColumns = 1200;   // pixels of width from which on two lenses 
 
 void MainWindow::apply_layout(const QString& name) {
     const bool two = name == "two-lenses", lenses = name == "explore" || name == "present" || two, monitor = name == "monitor";
+    const QSize was = size();
     QDockWidget* const beside = two ? docks_.at("state") : nullptr;  // a column, or where there is no room a row, of its own
     QDockWidget* before = nullptr;
     for (const PanelRow& row : panels()) {
@@ -53,7 +55,8 @@ void MainWindow::apply_layout(const QString& name) {
         }
     };
     place("conversations", Qt::LeftDockWidgetArea, name == "chat" || (name == "explore" && roomy));
-    place("timeline", Qt::BottomDockWidgetArea, name == "explore" || name == "monitor" || two);
+    place("timeline", Qt::BottomDockWidgetArea,
+          name == "explore" || name == "monitor" || (two && width() >= kTwoColumns));  // one above the other they need its height
     const int wide = name == "monitor" ? width() * 2 / 3 : name == "present" ? width() / 2 : width() * (roomy ? 43 : 50) / 100;
     if (two && width() >= kTwoColumns)
         resizeDocks({docks_.at("decay"), beside}, {width() / 3, width() / 3}, Qt::Horizontal);
@@ -63,6 +66,10 @@ void MainWindow::apply_layout(const QString& name) {
     if (docks_.count("timeline")) resizeDocks({docks_.at("timeline")}, {height() > 800 ? 210 : 130}, Qt::Vertical);
     present_ = name == "present";
     set_text_size(zoom_);
+    if (two && size() != was) {  // docks that stood one above the other for a moment have made it larger
+        layout()->activate();
+        resize(was);
+    }
 }
 
 void MainWindow::set_text_size(double factor) {
