@@ -22,11 +22,21 @@ def own_names(text):
             if found := re.match(r"(?:struct|class|enum(?: class)?) (\w+)", head):
                 yield found[1]
             elif head.startswith("using "):
-                continue  # the same alias twice is none too many; another one does not compile anywhere
+                continue  # the same alias twice is none too many; other_aliases() has the rest
             elif found := re.match(r"[\w:<>,&*\[\]\" ]*?[ &*>](\w+)\(([^()]*(?:\([^()]*\)[^()]*)*)\)(?: const)?(?: \{| ->|;|$)", head):
                 yield found[1] + "(" + ", ".join(re.sub(r" ?(= .*)?$", "", re.sub(r"(?<=[\w>&*]) ?\b\w+$", "", re.sub(r" = .*", "", p.strip()))) for p in found[2].split(",") if p.strip()) + ")"
             elif re.match(r"(?:constexpr|const|static|inline|thread_local|std|typedef|int|bool|double|float|Q)", head):
                 yield from re.findall(r"(?:[ ,*&])(k[A-Z]\w*|g_\w+)(?=\[| =|\{|;|\()", head.split("{")[0] if " = " not in head.split("{")[0] else head)
+
+
+def other_aliases(top):
+    """An alias that means something else in each of two files, in an anonymous namespace or not."""
+    meanings = collections.defaultdict(dict)
+    for file in sorted((ROOT / top).rglob("*.cpp")):
+        if "gui" not in file.parts:
+            for name, meaning in re.findall(r"^using (\w+) = (.*?);", file.read_text(), re.S | re.M):
+                meanings[name].setdefault(" ".join(meaning.split()), file.relative_to(ROOT).as_posix())
+    return [(name, list(of.values())) for name, of in sorted(meanings.items()) if len(of) > 1]
 
 
 def main():
@@ -50,6 +60,10 @@ def main():
             if len(files) > 1:
                 bad += 1
                 print(f"{name} is in {' and in '.join(files)}: files that are compiled as one need other names, or one definition")
+    for top in trees:
+        for name, files in other_aliases(top):
+            bad += 1
+            print(f"{name} is another type in {' and in '.join(files)}: files that are compiled as one need one meaning of it")
     sys.exit(1 if bad else 0)
 
 

@@ -9,8 +9,6 @@
 
 namespace klp {
 
-using Json = nlohmann::json;
-
 namespace {
 
 constexpr int64_t kMostReadings = 1 << 24;  // of a token; a hundred times those of the 48B
@@ -21,10 +19,10 @@ std::string header_text(const RecordingHeader& h) {
     const RunCard& c = *h.card;
     const DeviceInfo& d = c.device;
     const Sampling& s = c.sampling;
-    const Json model{
+    const nlohmann::json model{
         {"name", c.name},
         {"weights", c.weights},
-        {"config", Json::parse(to_json(c.config))},
+        {"config", nlohmann::json::parse(to_json(c.config))},
         {"device", {{"name", d.name}, {"hardware", d.hardware}, {"detail", d.detail}, {"why", d.why}, {"memory_bytes", d.memory_bytes}}},
         {"context", c.context},
         {"weight_bytes", c.weight_bytes},
@@ -34,8 +32,8 @@ std::string header_text(const RecordingHeader& h) {
         {"predict", c.predict},
         {"sampling", {{"temperature", s.temperature}, {"top_k", s.top_k}, {"top_p", s.top_p}, {"min_p", s.min_p}, {"repeat_penalty", s.repeat_penalty}}},
         {"twin", label(c.twin)}};
-    return Json{{"title", h.title}, {"about", h.about}, {"date", h.date}, {"build", h.build}, {"licence", h.licence}, {"model", model}}.dump(
-        -1, ' ', false, Json::error_handler_t::replace);
+    return nlohmann::json{{"title", h.title}, {"about", h.about}, {"date", h.date}, {"build", h.build}, {"licence", h.licence}, {"model", model}}.dump(
+        -1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Result<RecordingHeader> parse_header(std::string_view text, const std::string& file) {
@@ -43,18 +41,18 @@ Result<RecordingHeader> parse_header(std::string_view text, const std::string& f
     auto parsed = parse_json(text, file + ": the header");
     if (!parsed) return bad(parsed.error().message.substr(file.size() + 2));
     if (!parsed->is_object() || !(*parsed)["model"].is_object()) return bad("the header names no model");
-    const auto string_of = [](const Json& j, const char* key) {
+    const auto string_of = [](const nlohmann::json& j, const char* key) {
         const auto it = j.find(key);
         return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
     };
-    const auto number_of = [](const Json& j, const char* key, auto& value, double least, double most) {
+    const auto number_of = [](const nlohmann::json& j, const char* key, auto& value, double least, double most) {
         const auto it = j.find(key);
         if (it == j.end() || !it->is_number()) return;
         const double v = it->get<double>();
         if (v >= least && v <= most) value = static_cast<std::decay_t<decltype(value)>>(v);
     };
-    const Json& model = (*parsed)["model"];
-    auto config = parse_config(model.value("config", Json()).dump(), file + ": model.config");
+    const nlohmann::json& model = (*parsed)["model"];
+    auto config = parse_config(model.value("config", nlohmann::json()).dump(), file + ": model.config");
     if (!config) return bad(config.error().message.substr(file.size() + 2));
     auto card = std::make_shared<RunCard>();
     card->config = std::move(*config);
