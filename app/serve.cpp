@@ -30,6 +30,7 @@
 #include "app/run_service.h"
 #include "core/serve/batch.h"
 #include "core/serve/openai.h"
+#include "core/serve/secret.h"
 
 namespace klp {
 
@@ -103,13 +104,6 @@ std::optional<ApiError> OpenRequest::trouble() const {
     if (!channel->how) return of_engine(channel->how.error());
     if (channel->how->end == Generation::End::cancelled && !telling->stopped()) return ApiError{503, "this server is ending; the answer was broken off"};
     return {};
-}
-
-// The same time whatever the key is.
-bool same(const std::string& a, const std::string& b) {
-    unsigned char differ = a.size() == b.size() ? 0 : 1;
-    for (size_t i = 0; i < a.size(); ++i) differ |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 1 : b[i % b.size()]);
-    return differ == 0;
 }
 
 // A thread for each connection, made when the first one comes that no thread is free for: a thousand that say nothing keep nobody waiting.
@@ -209,7 +203,7 @@ public:
             set(response, {500, "the server met an error that it does not know"});
         });
         server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-            if (key_.empty() || request.path == "/health" || same(request.get_header_value("Authorization"), "Bearer " + key_))
+            if (key_.empty() || request.path == "/health" || same_secret(request.get_header_value("Authorization"), "Bearer " + key_))
                 return httplib::Server::HandlerResponse::Unhandled;
             set(response, {401, "a key is needed here: Authorization: Bearer ..."});
             return httplib::Server::HandlerResponse::Handled;

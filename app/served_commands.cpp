@@ -184,14 +184,8 @@ void show_memory(ServedSession& session) {
     put(memory_by_context(*session.shape, 2, std::max<int64_t>(0, session.talk.node(session.talk.tip()).tokens), 0, session.terminal.canvas));
 }
 
-Result<std::vector<Starter>> served_prompts() {
-    auto file = find_prompts();
-    if (!file) return tl::unexpected(file.error());
-    return read_prompts(*file);
-}
-
 void list_served_prompts(ServedSession& session) {
-    const auto all = served_prompts();
+    const auto all = installed_prompts();
     if (!all) return note("klp: " + all.error().message);
     Table table({"", "prompt"});
     for (const Starter& s : *all) table.add({std::to_string(&s - all->data() + 1), s.title});
@@ -200,7 +194,7 @@ void list_served_prompts(ServedSession& session) {
 }
 
 void run_served_prompt(ServedSession& session, const Words& args) {
-    const auto all = served_prompts();
+    const auto all = installed_prompts();
     if (!all) return note("klp: " + all.error().message);
     const auto number = args.empty() ? std::nullopt : number_of<size_t>(args[0]);
     if (!number || *number < 1 || *number > all->size())

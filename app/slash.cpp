@@ -315,14 +315,8 @@ void lens(Session& session, const std::string& which, const Words& args) {
     put(name.layer < 0 ? gates_overview(session.watch, config, table, canvas) : gates_of_head(session.watch, config, name, table, canvas));
 }
 
-Result<std::vector<Starter>> starters() {
-    auto file = find_prompts();
-    if (!file) return tl::unexpected(file.error());
-    return read_prompts(*file);
-}
-
 void list_prompts(Session& session) {
-    const auto all = starters();
+    const auto all = installed_prompts();
     if (!all) return note("klp: " + all.error().message);
     Table table({"", "prompt", "lens"});
     int number = 0;
@@ -332,7 +326,7 @@ void list_prompts(Session& session) {
 }
 
 void run_prompt(Session& session, const Words& args) {
-    const auto all = starters();
+    const auto all = installed_prompts();
     if (!all) return note("klp: " + all.error().message);
     size_t number = 0;
     if (args.empty() || !parse(args[0], number) || number < 1 || number > all->size())

@@ -9,6 +9,7 @@
 
 #include "core/runs/event_fields.h"
 #include "core/runs/wire.h"
+#include "core/serve/secret.h"
 #include "core/system.h"
 
 namespace klp {
@@ -26,13 +27,6 @@ std::string random_hex(int digits) {
     std::string out;
     for (int i = 0; i < digits; ++i) out += "0123456789abcdef"[random() % 16];
     return out;
-}
-
-// The same time wherever they differ.
-bool same_secret(std::string_view a, std::string_view b) {
-    unsigned differ = a.size() == b.size() ? 0 : 1;
-    for (size_t i = 0; i < a.size() && i < b.size(); ++i) differ |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-    return differ == 0 && !b.empty();
 }
 
 }  // namespace

@@ -60,10 +60,10 @@ Result<std::vector<Starter>> read_prompts(const std::filesystem::path& file) {
     return starters;
 }
 
-Result<std::filesystem::path> find_prompts() {
+Result<std::vector<Starter>> installed_prompts() {
     auto demo = find_model("");
     if (!demo) return tl::unexpected(demo.error());
-    return demo->parent_path().parent_path() / "prompts.json";
+    return read_prompts(demo->parent_path().parent_path() / "prompts.json");
 }
 
 }  // namespace klp

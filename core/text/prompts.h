@@ -22,7 +22,7 @@ struct Starter {
 
 // The error names file and field.
 Result<std::vector<Starter>> read_prompts(const std::filesystem::path& file);
-// The file beside the models of this installation.
-Result<std::filesystem::path> find_prompts();
+// Those beside the models of this installation.
+Result<std::vector<Starter>> installed_prompts();
 
 }  // namespace klp

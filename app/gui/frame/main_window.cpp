@@ -62,15 +62,13 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     connect(this, &MainWindow::models_changed, &start->shelf(), &Shelf::look);
     connect(start, &StartPage::gguf_asked, this, [this] { actions_.at("open-gguf")->trigger(); });
     chat_view_->set_start_page(start);
-    if (auto file = find_prompts()) {
-        if (auto starters = read_prompts(*file)) {
-            auto* page = new Starters(chats, std::move(*starters), chat_view_);
-            connect(page, &Starters::lens_asked, this, [this](const QString& id) {
-                show_panel(id);
-                chat_view_->focus_composer();
-            });
-            chat_view_->set_starters(page);
-        }
+    if (auto starters = installed_prompts()) {
+        auto* page = new Starters(chats, std::move(*starters), chat_view_);
+        connect(page, &Starters::lens_asked, this, [this](const QString& id) {
+            show_panel(id);
+            chat_view_->focus_composer();
+        });
+        chat_view_->set_starters(page);
     }
     setCentralWidget(centre);
 
