@@ -1,5 +1,6 @@
 #include "app/remote.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -89,7 +90,8 @@ Result<RemoteTalk::Answer> RemoteTalk::answer(const MakeAnswer& ask, const OnPie
             watch_row(*row);
         } else if (const auto* end = std::get_if<AnswerDone>(&e); end && end->answer == ask.answer) {
             times.last_ns = times.first_ns + end->decode_ns, times.waits = end->tokens;  // as the engine has it: the line may bring many at once
-            said.tokens = end->tokens, said.prompt_tokens = end->prompt_tokens, out.closing = end->closing;
+            said.tokens = end->tokens, out.closing = end->closing;
+            said.prompt_tokens = std::max(first, end->prompt_tokens), said.cached_tokens = said.prompt_tokens - end->prompt_tokens;  // as a server counts them
             said.finish = end->end == Generation::End::stop_token ? "stop" : end->end == Generation::End::cancelled ? "" : "length";
             if (end->end == Generation::End::cancelled) out.reply.trouble = Error{Error::interrupted, "interrupted"};
             return true;

@@ -66,6 +66,14 @@ class Terminal(unittest.TestCase):
         for said in ["the engine of a klp serve", "/snap is for a model here"]:
             self.assertIn(said, got.stderr)
 
+    def test_tokens_are_those_of_the_whole_talk(self):
+        # The position where a model here stands, but for the end of the turn, which is fed and not said.
+        talk = "/set temp 0\nMy name is Tom.\nWhat is my name?\n/context\n"
+        here, there = (klp(*words, "-i", stdin=talk) for words in ([], ["--at", self.server.at]))
+        used = [int(re.search(r"^(\d+) of ", got.stdout, re.M)[1]) for got in (here, there)]
+        self.assertEqual(used[0] - 1, used[1], there.stdout)
+        self.assertIn("prompt 38 tokens (26 of them from a cache)", " ".join(there.stderr.split()))
+
     def test_a_recording_of_it_is_one_of_a_model_here(self):
         with tempfile.TemporaryDirectory() as folder:
             words = ["-p", "Hello, who are you?", "-p", "What is KDA?", "--temp", "0", "-n", "40", "--race", "128"]
