@@ -32,6 +32,7 @@ struct ChatOptions {
     int64_t context = 0;        // 0: the model's own limit
     std::optional<int64_t> predict;
     std::string on_full = "stop";
+    std::string intervene;  // a file of interventions (interventions.h)
     bool go_on = false;  // where the talk before this one ended
     bool interactive = false, stats = false, json = false;
 };

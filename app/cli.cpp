@@ -161,10 +161,12 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
     add_on_full(app, o.on_full);
+    auto* intervene = names("FILE", app.add_option("--intervene", o.intervene, "JSON with what is changed of the memory: gates, writing, reading, states"));
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
-    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--continue"}, true);
+    app.get_option("--continue")->excludes(intervene);
+    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--intervene", "--continue"}, true);
 }
 
 int talk(const ChatOptions& options, Terminal& terminal) {

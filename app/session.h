@@ -61,6 +61,7 @@ struct Session {
     int watched = -1;                             // node of the newest answer: what `last` and `watch` are of
     std::map<std::string, std::string> returned;  // of the calls of the answer at node `called`, by id
     int called = -1;
+    std::map<int, int> before_hands;   // nodes of answers under hands -> of the answers that they changed
     std::map<std::string, int> snaps;  // name -> node of the conversation
     std::string newest_snap;
     std::optional<Reached> reached;        // where it began

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "app/format.h"
+#include "app/hands.h"
 #include "app/lenses.h"
 #include "app/places.h"
 #include "core/text/prompts.h"
@@ -141,6 +142,9 @@ void rewind(Session& session, const Words& args) {
 void undo(Session& session) {
     if (session.talk.turn() == 0) return note("klp: there is nothing to undo");
     const int left = session.talk.branch();
+    // Hands are undone by going back to the answer that they changed.
+    if (const auto before = session.before_hands.find(session.talk.tip()); before != session.before_hands.end())
+        return report_move(session, session.talk.go_to(before->second, session.ws, &g_interrupted), left);
     report_move(session, session.talk.rewind(session.talk.turn() - 1, session.ws, &g_interrupted), left);
 }
 
@@ -409,6 +413,15 @@ const std::vector<SlashCommand>& commands() {
              const Sequence& now = s.talk.sequence();
              put(memory_by_context(s.engine.config(), cache_value_bytes(*s.engine.model), now.position(), now.dropped(), s.terminal.canvas));
          }},
+        {"gate", "L.H.C xN [all]", "half-lives N times as long; the last question is answered again",
+         [](auto& s, auto& args, auto&) { lay_hand(s, "gate", args); }},
+        {"beta", "L.H xN [all]", "write N times as strongly, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "beta", args); }},
+        {"mute", "L.H [all]", "let nothing of a layer or head be read, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "mute", args); }},
+        {"silence", "L.E [all]", "keep an expert from being chosen, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "silence", args); }},
+        {"hide", "FIRST:LAST", "let the latent cache forget tokens, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "hide", args); }},
+        {"empty", "L.H", "empty a state before the last question, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "empty", args); }},
+        {"transplant", "NAME L.H", "put in the state of a snapshot, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "transplant", args); }},
+        {"hands", "", "what is changed on this branch", [](auto& s, auto&, auto&) { list_hands(s); }},
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},
         {"experts", "[L] [table]", "which experts worked", [](auto& s, auto& args, auto&) { lens(s, "experts", args); }},

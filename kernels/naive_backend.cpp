@@ -68,6 +68,10 @@ public:
     void mla(const Mla& a) override {
         for (const MlaSegment& s : a.segments) mla_segment(a, s);
     }
+    void scale_heads(const ScaleHeads& a) override {
+        for (int64_t t = 0; t < a.y.dim[0]; ++t)
+            for (int64_t i = 0; i < a.y.dim[1]; ++i) a.y(t, i) *= a.factor[i / (a.y.dim[1] / a.H)];
+    }
 
     void sample(const Sample& a) override {
         const int64_t n = a.logits.dim[0];
@@ -162,8 +166,9 @@ private:
                 const auto v = all.subspan(2 * H * K + h * V, V);
                 for (double& value : q) value /= std::sqrt(static_cast<double>(K));
                 Numbers g(K), u;
-                for (int64_t i = 0; i < K; ++i) g[i] = log_decay(f[h * K + i], a.A_log[h], a.dt_bias[h * K + i], a.lower_bound);
-                const double beta = sigmoid(b[h]);
+                for (int64_t i = 0; i < K; ++i)
+                    g[i] = log_decay(f[h * K + i], a.A_log[h], a.dt_bias[h * K + i], a.lower_bound) * (s.gate ? s.gate[h * K + i] : 1);
+                const double beta = sigmoid(b[h]) * (s.beta ? s.beta[h] : 1);
 
                 const auto S = std::span(state).subspan(h * V * K, V * K);
                 const Numbers n = rms_norm(delta_rule(S, q, k, v, g, beta, &u), a.o_norm);

@@ -80,6 +80,9 @@ struct KdaSegment {          // consecutive rows of one sequence
     int64_t count = 0;       // rows; 0 leaves state and tail as they are
     float* state = nullptr;  // [H, V, K], row v contiguous in K ("V-first"): row v needs only itself. In and out.
     float* tail = nullptr;   // [C - 1, 2HK + HV] the last raw q^|k^|v^ rows, oldest first. In and out.
+    // Hands on the memory: factors of g and of beta, which the taps show as well. Null: none, and no bit is another.
+    const float* gate = nullptr;  // [H, K]
+    const float* beta = nullptr;  // [H]  0: nothing is written
 };
 
 struct KdaTaps {                   // written when not null; the kernels hold these values anyway
@@ -109,6 +112,13 @@ struct Kda {
 
     int64_t conv_width() const { return 2LL * H * K + 1LL * H * V; }
     int64_t width() const { return conv_width() + R_f + R_g + H; }
+};
+
+// y[t, h] *= factor[h]: what a head has read is weighed before the out-projection; 0: it has read nothing.
+struct ScaleHeads {
+    const float* factor = nullptr;  // [H]
+    int H = 0;
+    Out<2> y;  // [T, HV]
 };
 
 // Multi-head latent attention without its in- and out-projection. Per token: q = q_n | q_r per head (N_ + R_ wide), c = RMSNorm(c^; norm), k_r shared by the

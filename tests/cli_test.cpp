@@ -332,6 +332,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--template", "kimi"},
                                       {"--tools", "/dev/null"},
                                       {"--on-full", "roll"},
+                                      {"--intervene", "/none.json"},
                                       {"--continue"},
                                       {"--url", "abacus"},
                                       {"--at", "abacus"},
@@ -1201,6 +1202,51 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
     const std::string lines((std::istreambuf_iterator<char>(kept)), {});
     EXPECT_THAT(lines, AllOf(HasSubstr("hello\n"), HasSubstr("pasted in two lines\n"), HasSubstr("windows mac end  of it\n"), Not(HasSubstr("half a line"))));
     EXPECT_EQ(std::filesystem::status(home() / "state/klp/history").permissions(), std::filesystem::perms(0600));
+}
+
+TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
+    const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
+    const Words greedy = chat({"-i", "--temp", "0", "-n", "8"});
+    const Outcome got = klp(greedy, "/gate 0 x2\none\ntwo\n/snap here\n/beta 0 x0\n/hands\n/branch\n/undo\n/hands\n/transplant here 0\n/hide 0:3\n", {data});
+    EXPECT_EQ(got.code, 0);
+    EXPECT_THAT(got.err, HasSubstr("there is no answer yet"));
+    EXPECT_THAT(got.out, HasSubstr("nothing is written in layer 0 from token "));
+    EXPECT_THAT(got.out, HasSubstr("what was here is branch 1 (/branch 1"));
+    EXPECT_THAT(got.out, HasSubstr("Nothing is touched on this branch"));
+    EXPECT_THAT(got.out, HasSubstr("another state put into layer 0 at token "));
+    EXPECT_THAT(got.out, HasSubstr("tokens 0 to 3 hidden from the latent cache of every layer at token "));
+
+    for (const auto& [typed, said] : std::initializer_list<std::pair<const char*, const char*>>{{"/gate 0", "/gate LAYER[.HEAD[.CHANNEL]] xN"},
+                                                                                                {"/gate 0 x0", "above 0"},
+                                                                                                {"/gate 99 x2", "the model has no layer 99"},
+                                                                                                {"/gate 0.99 x2", "has no head 99"},
+                                                                                                {"/mute 0.a", "/mute LAYER[.HEAD]"},
+                                                                                                {"/hide 3", "/hide FIRST:LAST"},
+                                                                                                {"/hide 0:99999", "are not among the"},
+                                                                                                {"/empty 0 all", "/empty takes no more than L.H"},
+                                                                                                {"/transplant nowhere 0", "there is no snapshot 'nowhere'"}})
+        EXPECT_THAT(klp(greedy, std::string("one\n") + typed + "\n", {data}).err, HasSubstr(said)) << typed;
+}
+
+TEST_F(Cli, InterventionsOfAFileAreLaidOnATalk) {
+    const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
+    const auto with = [&](const std::string& json) {
+        const auto file = home() / "touch.json";
+        write_bytes(file, json);
+        return klp(chat({"-p", "one", "--temp", "0", "-n", "8", "--intervene", file.string()}), "", {data});
+    };
+    const Outcome plain = klp(chat({"-p", "one", "--temp", "0", "-n", "8"}), "", {data});
+    EXPECT_EQ(with("[]").out, plain.out);
+    EXPECT_EQ(with(R"([{"what": "gates"}])").out, plain.out);
+    const Outcome mute = with(R"([{"what": "read", "amount": 0}])");
+    EXPECT_EQ(mute.code, 0);
+    EXPECT_NE(mute.out, plain.out);
+    const Outcome wrong = with(R"([{"what": "gates", "layers": [77]}])");
+    EXPECT_EQ(wrong.code, 2);
+    EXPECT_THAT(wrong.err, HasSubstr("touch.json: 'gates': the model has no layer 77"));
+    EXPECT_THAT(with("[{").err, HasSubstr("touch.json"));
+    EXPECT_THAT(with(R"([{"what": "gates", "layer": 0}])").err, HasSubstr("touch.json: entry 0, 'layer' is no field"));
+    EXPECT_EQ(klp(chat({"-p", "one", "--intervene", "/none.json"}), "", {data}).code, 1);
 }
 
 TEST_F(Cli, CtrlCStopsAnAnswerAndTheConversationGoesOn) {

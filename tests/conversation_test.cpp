@@ -438,5 +438,88 @@ TEST_F(TalkTest, ALineOfAnEarlierTalkIsGoneOnWith) {
     ask(small, "a");
 }
 
+TEST_F(TalkTest, HandsAnswerTheLastQuestionOnABranchOfItsOwn) {
+    Conversation talk = begin();
+    ask(talk, "My name is Tom.");
+    ask(talk, "What is it?");
+    const int plain = talk.tip(), first = talk.branch();
+    const int64_t question = talk.last_question();
+    const std::vector<int32_t> said = talk.node(plain).tokens;
+    using What = Intervention::What;
+
+    auto touched = talk.touch({.what = What::beta, .amount = 0}, false, *ws_, brief());
+    ASSERT_TRUE(touched) << touched.error().message;
+    EXPECT_NE(talk.branch(), first);
+    EXPECT_EQ(talk.touched()->at(0).from, question);
+    EXPECT_EQ(talk.turn(), 2);
+    const int mute = talk.tip();
+    const auto memory = [&] { return talk.sequence().state(0, "S"); };
+    const std::vector<float> of_mute = memory();
+
+    // Back, and there again: each with its own memory.
+    ASSERT_TRUE(talk.go_to_branch(first, *ws_, nullptr));
+    EXPECT_EQ(talk.touched(), nullptr);
+    expect_true_memory(talk);
+    ASSERT_TRUE(talk.go_to(mute, *ws_, nullptr));
+    EXPECT_EQ(memory(), of_mute);
+    ASSERT_TRUE(talk.touched());
+    ask(talk, "And now?");
+    EXPECT_TRUE(talk.touched()) << "what is asked on is under it too";
+    ASSERT_TRUE(talk.rewind(2, *ws_, nullptr));
+    EXPECT_EQ(memory(), of_mute);
+    ASSERT_TRUE(talk.rewind(1, *ws_, nullptr));
+    EXPECT_EQ(talk.touched(), nullptr) << "before it, nothing was touched";
+    expect_true_memory(talk);
+
+    // One that changes nothing says the same with the same seed.
+    ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
+    ASSERT_TRUE(talk.touch({.what = What::gates, .amount = 1}, false, *ws_, brief()));
+    EXPECT_EQ(talk.node(talk.tip()).tokens, said);
+
+    // The whole line under it.
+    ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
+    ASSERT_TRUE(talk.touch({.what = What::beta, .layers = {0}, .amount = 0}, true, *ws_, brief()));
+    EXPECT_EQ(talk.touched()->at(0).from, 0);
+    EXPECT_EQ(talk.sequence().position(), talk.node(talk.tip()).end);
+    for (const float value : memory()) EXPECT_EQ(value, 0);
+    ASSERT_TRUE(talk.touch({.what = What::read, .layers = {0}, .amount = 0}, true, *ws_, brief()));
+    EXPECT_EQ(talk.touched()->size(), 2u) << "hands add up";
+
+    // A transplant of its own memory is none.
+    ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
+    ASSERT_TRUE(talk.rewind(1, *ws_, nullptr));
+    talk.pin();
+    auto own = talk.state_at(talk.tip(), 0, {});
+    ASSERT_TRUE(own);
+    ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
+    ASSERT_TRUE(talk.touch({.what = What::put, .layers = {0}, .state = *own}, false, *ws_, brief()));
+    EXPECT_EQ(talk.node(talk.tip()).tokens, said);
+}
+
+TEST_F(TalkTest, WhatCannotBeTouchedLeavesTheTalkAsItWas) {
+    Conversation talk = begin();
+    EXPECT_FALSE(talk.touch({.what = Intervention::What::beta}, false, *ws_, brief()));
+    ask(talk, "one");
+    const int tip = talk.tip();
+    const size_t branches = talk.branches().size();
+    const auto expect_as_it_was = [&] {
+        EXPECT_EQ(talk.tip(), tip);
+        EXPECT_EQ(talk.branches().size(), branches);
+        EXPECT_EQ(talk.touched(), nullptr);
+        expect_true_memory(talk);
+    };
+    EXPECT_FALSE(talk.touch({.what = Intervention::What::gates, .layers = {99}}, false, *ws_, brief()));
+    expect_as_it_was();
+    const std::atomic<bool> at_once = true;
+    GenerateOptions stopped = brief();
+    stopped.cancel = &at_once;
+    for (const bool whole : {false, true}) {
+        auto broken = talk.touch({.what = Intervention::What::gates, .amount = 2}, whole, *ws_, stopped);
+        ASSERT_FALSE(broken);
+        EXPECT_EQ(broken.error().kind, Error::interrupted);
+        expect_as_it_was();
+    }
+}
+
 }  // namespace
 }  // namespace klp

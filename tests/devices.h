@@ -55,12 +55,19 @@ public:
         for (KdaSegment& s : segments) {
             memory(s.state, int64_t{a.H} * a.V * a.K);
             memory(s.tail, (a.C - 1) * conv);
+            constant(s.gate, int64_t{a.H} * a.K), constant(s.beta, a.H);
         }
         a.segments = segments;
         in(a.x), view(a.y), weight(a.f_b), weight(a.g_b), norm(a.o_norm, a.V);
         constant(a.conv, conv * a.C), constant(a.A_log, a.H), constant(a.dt_bias, int64_t{a.H} * a.K);
         memory(a.taps.log_decay, T * a.H * a.K), memory(a.taps.beta, T * a.H), memory(a.taps.state_norm, T * a.H), memory(a.taps.update_norm, T * a.H);
         on_->kda(a);
+        bring_back();
+    }
+    void scale_heads(const ScaleHeads& host) override {
+        ScaleHeads a = host;
+        constant(a.factor, a.H), view(a.y);
+        on_->scale_heads(a);
         bring_back();
     }
     void mla(const Mla& host) override {

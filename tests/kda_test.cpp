@@ -36,6 +36,7 @@ struct Problem {
     Gate gate;
     Kda op;
     Floats x, conv, A_log, dt_bias, o_norm, state, tail;
+    Floats gate_factors, beta_factors;  // of hands; empty: none
     Matrix f_b, g_b;
 
     Problem(Shape s, int64_t T, Gate gate = kOrdinary, uint64_t seed = 1, DType low_rank = DType::f32)
@@ -66,7 +67,9 @@ struct Problem {
         int64_t t = 0;
         for (int64_t n : pieces) {
             n = std::min(n, T - t);
-            const KdaSegment segment{0, n, r.state.data(), r.tail.data()};
+            KdaSegment segment{0, n, r.state.data(), r.tail.data()};
+            if (!gate_factors.empty()) segment.gate = gate_factors.data();
+            if (!beta_factors.empty()) segment.beta = beta_factors.data();
             Kda a = op;
             a.x = {x.data() + t * op.width(), {n, op.width()}};
             a.y = {r.y.data() + t * HV, {n, HV}};
@@ -292,6 +295,87 @@ TEST_P(KdaOnEveryDevice, LowRankMapsMayBeOfAnyType) {
                 expect_close(p.run(*on, form), expected, bound, form == KdaForm::recurrent,
                              name_of(form) + " " + std::string(info(type).name) + " T " + std::to_string(T), rounded(form, T, type));
         }
+}
+
+// --- hands ---
+
+// Half-lives times 1/4 to 4, writing times 0 to 1.5, each head and channel its own.
+void lay_hands(Problem& p) {
+    p.gate_factors = normal(p.s.H * p.s.K, 300, 0.7f);
+    for (float& factor : p.gate_factors) factor = std::exp2(std::clamp(factor, -2.f, 2.f));
+    p.beta_factors = normal(p.s.H, 301, 0.5f, 0.7f);
+    for (float& factor : p.beta_factors) factor = std::clamp(factor, 0.f, 1.5f);
+    p.beta_factors[0] = 0;
+}
+
+TEST(KdaFormula, HandsMultiplyTheGatesLogarithmAndBeta) {
+    Problem p({2, 8, 6}, 5);
+    const Outcome plain = p.run(*make_naive_backend(), KdaForm::automatic);
+    lay_hands(p);
+    const Outcome touched = p.run(*make_naive_backend(), KdaForm::automatic);
+    for (int64_t t = 0; t < p.T; ++t)
+        for (int64_t h = 0; h < 2; ++h) {
+            EXPECT_FLOAT_EQ(touched.beta[t * 2 + h], plain.beta[t * 2 + h] * p.beta_factors[h]);
+            for (int64_t i = 0; i < 8; ++i)
+                EXPECT_FLOAT_EQ(touched.log_decay[(t * 2 + h) * 8 + i], plain.log_decay[(t * 2 + h) * 8 + i] * p.gate_factors[h * 8 + i]);
+            EXPECT_EQ(touched.update_norm[t * 2 + h] == 0, h == 0) << "head 0 writes nothing";
+        }
+}
+
+TEST_P(KdaOnEveryDevice, HandsChangeEveryFormAlike) {
+    using Lengths = std::vector<int64_t>;
+    for (const Gate& gate : {kOrdinary, kStrong, kWeak, kBounded})
+        for (const Shape& s :
+             cases(std::vector<Shape>{{2, 12, 20, 3}, {3, 32, 16}, {2, 128, 24, 4, 16, 16}}, std::vector<Shape>{{2, 32, 24}, {2, 128, 12, 4, 16, 16}}))
+            for (int64_t T : cases(Lengths{1, 6, 17, 65, 130}, Lengths{1, 66})) {
+                Problem p(s, T, gate, 7);
+                lay_hands(p);
+                const Outcome expected = p.run(*truth, KdaForm::automatic);
+                for (KdaForm form : kForms)
+                    expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                                 name_of(form) + " K " + std::to_string(s.K) + " T " + std::to_string(T), rounded(form, T));
+            }
+}
+
+TEST_P(KdaOnEveryDevice, HandsThatDoNothingChangeNoBit) {
+    for (int64_t T : {1, 16, 66}) {
+        Problem p({2, 32, 24}, T);
+        for (KdaForm form : kForms) {
+            p.gate_factors.clear(), p.beta_factors.clear();
+            const Outcome plain = p.run(*on, form);
+            p.gate_factors.assign(2 * 32, 1), p.beta_factors.assign(2, 1);
+            const Outcome touched = p.run(*on, form);
+            EXPECT_TRUE(identical(plain.y, touched.y) && identical(plain.state, touched.state) && identical(plain.log_decay, touched.log_decay))
+                << name_of(form);
+        }
+    }
+}
+
+TEST_P(KdaOnEveryDevice, HandsAreOfTheirSegmentAlone) {
+    const Shape s{2, 32, 12};
+    for (int64_t T : {1, 66})
+        for (KdaForm form : kForms) {
+            const Problem plain(s, T, kOrdinary, 5);
+            Problem touched(s, T, kOrdinary, 5);
+            lay_hands(touched);
+            Floats x = plain.x, y(2 * T * s.H * s.V, kNaN), states[] = {plain.state, plain.state}, tails[] = {plain.tail, plain.tail};
+            x.insert(x.end(), plain.x.begin(), plain.x.end());
+            const KdaSegment segments[] = {{0, T, states[0].data(), tails[0].data()},
+                                           {T, T, states[1].data(), tails[1].data(), touched.gate_factors.data(), touched.beta_factors.data()}};
+            Kda a = plain.op;
+            a.x = {x.data(), {2 * T, a.width()}}, a.y = {y.data(), {2 * T, int64_t{s.H} * s.V}}, a.segments = segments, a.form = form;
+            on->kda(a);
+            EXPECT_TRUE(identical(states[0], plain.run(*on, form).state)) << name_of(form);
+            EXPECT_TRUE(identical(states[1], touched.run(*on, form).state)) << name_of(form);
+        }
+}
+
+TEST_P(KdaOnEveryDevice, WhatHeadsHaveReadIsWeighed) {
+    Floats y = normal(5 * 3 * 20, 1), expected = y;
+    const Floats factor = {0, 2, 1};
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] *= factor[i % 60 / 20];
+    on->scale_heads({.factor = factor.data(), .H = 3, .y = {y.data(), {5, 60}}});
+    EXPECT_TRUE(identical(y, expected));
 }
 
 TEST_P(KdaOnEveryDevice, StrongAndWeakAndBoundedGatesKeepTheError) {

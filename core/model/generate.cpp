@@ -56,7 +56,7 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
     for (bool decodes = false;; decodes = true) {
         const int64_t at = sequence.position();  // of the token that the pass picks
         const bool room = sequence.room() > 0;
-        PassPtr next = runs_ahead && room ? sequence.follow(*pass, ws, choice()) : nullptr;
+        PassPtr next = runs_ahead && room && !sequence.edge_here() ? sequence.follow(*pass, ws, choice()) : nullptr;
         int64_t pass_ns = 0;
         if (decodes)
             pass_ns = finish(pass);

@@ -174,6 +174,12 @@ float* Step::watch(Site site, int64_t width) {
     return watched.back().values;
 }
 
+void Step::weigh(Out<2> y, int H) const {
+    for (const Segment& s : segments)
+        if (const float* factor = s.hands_of(layer).read; factor && s.count > 0)
+            on.scale_heads({.factor = factor, .H = H, .y = {y.row(s.first), {s.count, y.dim[1]}}});
+}
+
 void Step::publish() {
     if (watched.empty()) return;
     const auto all = readings.download_later();

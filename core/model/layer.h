@@ -74,12 +74,24 @@ private:
     int64_t most_rows_ = 0;
 };
 
+// What hands on a sequence's memory change in one layer (interventions.h), in the device's memory; null: nothing.
+struct LayerHands {
+    const float* gate = nullptr;    // kda  [H, K] factors of g
+    const float* beta = nullptr;    // kda  [H]    of beta
+    const float* read = nullptr;    // kda, mla  [H] of what was read
+    const float* choice = nullptr;  // moe  [E]    in the place of the router's bias
+    bool operator==(const LayerHands&) const = default;
+};
+
 // Consecutive rows of one sequence in a batch.
 struct Segment {
-    int64_t first = 0, count = 0;  // rows
-    int64_t past = 0;              // tokens the sequence was fed before
-    int64_t cached = 0;            // and those of them that append-only rows still hold, the newest
-    LayerState* states = nullptr;  // one for each layer
+    int64_t first = 0, count = 0;       // rows
+    int64_t past = 0;                   // tokens the sequence was fed before
+    int64_t cached = 0;                 // and those of them that append-only rows still hold, the newest
+    LayerState* states = nullptr;       // one for each layer
+    const LayerHands* hands = nullptr;  // likewise; null: nobody touches it
+
+    LayerHands hands_of(int layer) const { return hands ? hands[layer] : LayerHands{}; }
 };
 
 // What a layer may use during one forward pass; passed, never kept.
@@ -102,6 +114,8 @@ struct Step {
     // Hands what was watched to the tap; called by the model. `downloaded`: the readings, where they were asked for already.
     void publish();
     void publish(std::span<const float> downloaded);
+    // What heads have read, [tokens, H V], times what hands say.
+    void weigh(Out<2> y, int H) const;
 
     struct Watched {
         Site site;
@@ -123,8 +137,9 @@ public:
 class FeedForward {
 public:
     virtual ~FeedForward() = default;
-    virtual std::string_view kind() const = 0;             // "dense", "moe"
-    virtual void forward(Out<2> x, Step& step) const = 0;  // x += FFN(RMSNorm(x))
+    virtual std::string_view kind() const = 0;                             // "dense", "moe"
+    virtual void forward(Out<2> x, Step& step) const = 0;                  // x += FFN(RMSNorm(x))
+    virtual std::vector<float> choice_bias(Backend&) const { return {}; }  // moe: [E], what steers the choice of experts
 };
 
 // Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.

@@ -225,7 +225,8 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
                                   .count = count,
                                   .past = feed.sequence->position(),
                                   .cached = feed.sequence->rows(),
-                                  .states = feed.sequence->layers_.data()});
+                                  .states = feed.sequence->layers_.data(),
+                                  .hands = feed.sequence->hands()});
         ids.insert(ids.end(), feed.tokens.begin(), feed.tokens.end());
         if (feed.follows) followed.resize(ids.size()), followed.back() = feed.follows;
     }

@@ -111,6 +111,7 @@ public:
     const WeightSource& source() const { return *source_; }
     DType cache_type() const { return cache_type_; }  // of the MLA cache: f32 for f32 checkpoints, else bf16
     const TokenMixer& mixer(int layer) const { return *layers_[layer].mixer; }
+    const FeedForward& ffn(int layer) const { return *layers_[layer].ffn; }
     int64_t weight_bytes() const { return weight_bytes_; }
     int64_t pass_tokens() const { return pass_tokens_; }  // of a prompt in one pass: weights are read once for all, and a cancel waits for one pass at most
     int64_t active_weight_bytes() const { return active_weight_bytes_; }  // what one decoded token reads

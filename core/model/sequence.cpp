@@ -31,6 +31,24 @@ std::vector<LayerState> copy_of(Backend& on, const std::vector<LayerState>& laye
     return copies;
 }
 
+bool hides(const Interventions* all) {
+    return all && std::any_of(all->begin(), all->end(), [](const Intervention& one) { return one.what == Intervention::What::hide; });
+}
+
+// S <- S + amount k (v - S^T k)^T, k of length 1; no value: v = 0. S: [V, K].
+void edit(std::vector<float>& S, const std::vector<float>& key, const std::vector<float>& value, float amount) {
+    const size_t K = key.size(), V = S.size() / K;
+    double length = 0;
+    for (float x : key) length += double{x} * x;
+    length = std::sqrt(length);
+    for (size_t v = 0; v < V; ++v) {
+        double read = 0;
+        for (size_t i = 0; i < K; ++i) read += S[v * K + i] * (key[i] / length);
+        const double change = amount * ((value.empty() ? 0 : value[v]) - read);
+        for (size_t i = 0; i < K; ++i) S[v * K + i] = static_cast<float>(S[v * K + i] + change * (key[i] / length));
+    }
+}
+
 int64_t fixed_bytes(const std::vector<LayerState>& layers) {
     int64_t total = 0;
     for (const LayerState& layer : layers)
@@ -53,6 +71,8 @@ void Sequence::reset() {
     layers_.clear();
     tokens_.clear();
     dropped_ = 0;
+    hidden_.clear();
+    hands_.reset();
     for (int i = 0; i < model_->config().num_hidden_layers; ++i) {
         LayerState layer;
         for (const StateSpec::Fixed& spec : model_->mixer(i).state().fixed) {
@@ -67,6 +87,7 @@ void Sequence::reset() {
 Result<void> Sequence::set_rolling(bool on) {
     if (on && !model_->config().mla_use_nope)
         return fail(Error::failure, "a full context of this model cannot roll on: its attention rotates keys by their positions (mla_use_nope is false)");
+    if (on && hides(touched_.get())) return fail(Error::failure, "a context whose tokens are hidden cannot roll on; undo that first");
     rolls_ = on;
     return {};
 }
@@ -82,12 +103,104 @@ int64_t Sequence::dropped_at(int64_t position) const {
 int64_t Sequence::room() const { return rolls_ ? std::numeric_limits<int64_t>::max() : context_ - rows(); }
 
 int64_t Sequence::pass_room() const {
-    const int64_t left = context_ - rows();
-    return rolls_ && left == 0 ? step() : left;
+    const int64_t left = context_ - rows(), room = rolls_ && left == 0 ? step() : left;
+    return touched_ ? std::min(room, next_edge(*touched_, position()) - position()) : room;
+}
+
+// --- Hands --------------------------------------------------------------------------------------------------------------
+
+Result<void> Sequence::touch(InterventionsPtr what) {
+    if (what && what->empty()) what.reset();
+    if (what)
+        if (auto has = check(*what, model_->config()); !has) return has;
+    if (rolls_ && hides(what.get())) return fail(Error::usage, "'hide': a context that rolls on drops the oldest rows itself; /full stop first");
+    if (!same_until(touched_.get(), what.get(), position())) reset();
+    touched_ = std::move(what);
+    hands_.reset();
+    return {};
+}
+
+bool Sequence::edge_here() const {
+    return touched_ &&
+           std::any_of(touched_->begin(), touched_->end(), [this](const Intervention& one) { return one.from == position() || one.to == position(); });
+}
+
+void Sequence::lay_hands() {
+    if (!touched_) return;
+    for (const Intervention& one : *touched_)
+        if (one.once() && one.from == position()) one.what == Intervention::What::hide ? hide(one) : change(one);
+    if (!hands_ || position() < hands_->since || position() >= hands_->until) hands_ = hands_at(*touched_, *model_, position());
+}
+
+void Sequence::change(const Intervention& what) {
+    Backend& on = model_->backend();
+    const ModelConfig& c = model_->config();
+    const int64_t K = c.kda_key_dim, V = c.kda_value_dim, of_head = K * V;
+    for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
+        if (c.layer_kinds[static_cast<size_t>(layer)] != "kda") continue;
+        if (!what.layers.empty() && std::find(what.layers.begin(), what.layers.end(), layer) == what.layers.end()) continue;
+        float* const S = layers_[static_cast<size_t>(layer)].fixed[0].as<float>();
+        for (int h = 0, nth = 0; h < c.kda_heads; ++h) {
+            if (!what.heads.empty() && std::find(what.heads.begin(), what.heads.end(), h) == what.heads.end()) continue;
+            float* const at = S + h * of_head;
+            const auto bytes = static_cast<size_t>(of_head) * sizeof(float);
+            if (what.what == Intervention::What::empty) {
+                on.zero(at, bytes);
+            } else if (what.what == Intervention::What::put) {
+                on.upload(at, what.state.data() + nth * of_head, bytes);
+            } else {
+                std::vector<float> values(static_cast<size_t>(of_head));
+                on.download(values.data(), at, bytes);
+                edit(values, what.key, what.value, what.amount);
+                on.upload(at, values.data(), bytes);
+            }
+            ++nth;
+        }
+    }
+}
+
+void Sequence::hide(const Intervention& what) {
+    const auto gone = [&](int64_t token) { return std::binary_search(hidden_.begin(), hidden_.end(), token); };
+    std::vector<int64_t> more;
+    for (int64_t t = std::max(what.tokens.first, dropped_); t < what.tokens.second; ++t)
+        if (!gone(t)) more.push_back(t);
+    if (more.empty()) return;
+    std::vector<std::pair<int64_t, int64_t>> kept;  // rows as they stand now
+    int64_t row = 0;
+    for (int64_t t = dropped_; t < position(); ++t) {
+        if (gone(t)) continue;
+        if (!std::binary_search(more.begin(), more.end(), t)) {
+            if (!kept.empty() && kept.back().second == row)
+                ++kept.back().second;
+            else
+                kept.emplace_back(row, row + 1);
+        }
+        ++row;
+    }
+    for (size_t i = 0; i < layers_.size(); ++i) keep_rows(static_cast<int>(i), kept);
+    hidden_.insert(hidden_.end(), more.begin(), more.end());
+    std::sort(hidden_.begin(), hidden_.end());
+}
+
+void Sequence::keep_rows(int layer, std::span<const std::pair<int64_t, int64_t>> kept) {
+    Backend& on = model_->backend();
+    const int64_t row_bytes = model_->mixer(layer).state().row_bytes;
+    if (row_bytes == 0) return;
+    LayerState& mine = layers_[static_cast<size_t>(layer)];
+    LayerState moved;  // pages that forks share stay as they are
+    int64_t at = 0;
+    for (const auto& [first, last] : kept)
+        for (int64_t from = first; from < last;) {
+            const int64_t rows = std::min({last - from, kMlaPage - at % kMlaPage, kMlaPage - from % kMlaPage});
+            if (at % kMlaPage == 0) moved.add_page(std::make_shared<Buffer>(on.allocate(static_cast<size_t>(kMlaPage * row_bytes))));
+            on.copy(moved.rows.back() + at % kMlaPage * row_bytes, mine.rows[static_cast<size_t>(from / kMlaPage)] + from % kMlaPage * row_bytes,
+                    static_cast<size_t>(rows * row_bytes));
+            at += rows, from += rows;
+        }
+    mine.pages = std::move(moved.pages), mine.rows = std::move(moved.rows);
 }
 
 void Sequence::drop() {
-    Backend& on = model_->backend();
     const int64_t n = step(), left = rows() - n;
     for (size_t i = 0; i < layers_.size(); ++i) {
         const int64_t row_bytes = model_->mixer(static_cast<int>(i)).state().row_bytes;
@@ -98,23 +211,18 @@ void Sequence::drop() {
             mine.rows.erase(mine.rows.begin(), mine.rows.begin() + n / kMlaPage);
             continue;
         }
-        LayerState moved;  // pages that forks share stay as they are
-        for (int64_t at = 0; at < left;) {
-            const int64_t from = at + n, rows = std::min({left - at, kMlaPage - at % kMlaPage, kMlaPage - from % kMlaPage});
-            if (at % kMlaPage == 0) moved.add_page(std::make_shared<Buffer>(on.allocate(static_cast<size_t>(kMlaPage * row_bytes))));
-            on.copy(moved.rows.back() + at % kMlaPage * row_bytes, mine.rows[static_cast<size_t>(from / kMlaPage)] + from % kMlaPage * row_bytes,
-                    static_cast<size_t>(rows * row_bytes));
-            at += rows;
-        }
-        mine.pages = std::move(moved.pages), mine.rows = std::move(moved.rows);
+        const std::pair<int64_t, int64_t> rest{n, n + left};
+        keep_rows(static_cast<int>(i), {&rest, 1});
     }
     dropped_ += n;
 }
 
 void Sequence::reserve(int64_t tokens) {
     if (tokens == 0) return;
+    lay_hands();
     if (rolls_ && rows() == context_) drop();
-    KLP_CHECK(!rolls_ || rows() + tokens <= context_);  // a pass ends where rows are dropped
+    KLP_CHECK(!rolls_ || rows() + tokens <= context_);                                // a pass ends where rows are dropped
+    KLP_CHECK(!touched_ || position() + tokens <= next_edge(*touched_, position()));  // and where hands begin or end
     Backend& on = model_->backend();
     const int64_t used = rows() % kMlaPage;  // of the last page
     const auto pages = static_cast<size_t>((rows() + tokens + kMlaPage - 1) / kMlaPage);
@@ -198,12 +306,14 @@ Result<void> Sequence::fill(int64_t tokens, uint64_t seed) {
     return {};
 }
 
-SnapshotPtr Sequence::snapshot() const { return std::make_shared<const Snapshot>(copy_of(model_->backend(), layers_), tokens_, dropped_); }
+SnapshotPtr Sequence::snapshot() const { return std::make_shared<const Snapshot>(copy_of(model_->backend(), layers_), tokens_, dropped_, touched_, hidden_); }
 
 void Sequence::restore(const Snapshot& snapshot) {
     layers_ = copy_of(model_->backend(), snapshot.layers());
     tokens_ = snapshot.tokens();
     dropped_ = snapshot.dropped();
+    hidden_ = snapshot.hidden();
+    hands_.reset();
 }
 
 Sequence Sequence::fork() const {
@@ -212,6 +322,7 @@ Sequence Sequence::fork() const {
     twin.tokens_ = tokens_;
     twin.dropped_ = dropped_;
     twin.rolls_ = rolls_;
+    twin.touched_ = touched_, twin.hidden_ = hidden_;
     return twin;
 }
 

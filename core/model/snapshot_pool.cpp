@@ -18,7 +18,9 @@ bool begins(std::span<const int32_t> target, const std::vector<int32_t>& tokens)
 const SnapshotPtr* SnapshotPool::nearest(const Sequence& like, std::span<const int32_t> target) const {
     const SnapshotPtr* best = nullptr;
     for (const SnapshotPtr& s : kept_) {
-        if ((!best || s->position() > (*best)->position()) && s->dropped() == like.dropped_at(s->position()) && begins(target, s->tokens())) best = &s;
+        if ((!best || s->position() > (*best)->position()) && s->dropped() == like.dropped_at(s->position()) &&
+            same_until(s->touched(), like.touched().get(), s->position()) && begins(target, s->tokens()))
+            best = &s;
     }
     return best;
 }
@@ -48,7 +50,7 @@ SnapshotPool::Move SnapshotPool::cost(const Sequence& from, std::span<const int3
 std::vector<int64_t> SnapshotPool::along(const Sequence& sequence) const {
     std::vector<int64_t> all;
     for (const SnapshotPtr& s : kept_)
-        if (begins(sequence.tokens(), s->tokens())) all.push_back(s->position());
+        if (begins(sequence.tokens(), s->tokens()) && same_until(s->touched(), sequence.touched().get(), s->position())) all.push_back(s->position());
     std::sort(all.begin(), all.end());
     return all;
 }
@@ -102,7 +104,8 @@ Result<SnapshotPool::Move> SnapshotPool::go(Sequence& sequence, std::span<const 
 }
 
 SnapshotPtr SnapshotPool::keep(const Sequence& sequence) {
-    std::erase_if(kept_, [&](const SnapshotPtr& s) { return s->tokens() == sequence.tokens(); });
+    std::erase_if(kept_,
+                  [&](const SnapshotPtr& s) { return s->tokens() == sequence.tokens() && same_until(s->touched(), sequence.touched().get(), s->position()); });
     SnapshotPtr kept = sequence.snapshot();
     kept_.push_back(kept);
     thin();

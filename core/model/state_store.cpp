@@ -168,7 +168,8 @@ std::optional<StateStore::Found> StateStore::nearest(const Sequence& like, std::
     std::vector<std::pair<Name, Found>> candidates;
     for (const File& file : files()) {
         const auto name = parse_name(file.path.filename().string());
-        if (name && name->model == model && name->tokens <= static_cast<int64_t>(target.size()) && name->dropped == like.dropped_at(name->tokens))
+        if (name && name->model == model && name->tokens <= static_cast<int64_t>(target.size()) && name->dropped == like.dropped_at(name->tokens) &&
+            same_until(like.touched().get(), nullptr, name->tokens))
             candidates.push_back({*name, {file.path, name->tokens, file.bytes}});
     }
     std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first.tokens < b.first.tokens; });
@@ -247,6 +248,7 @@ void StateStore::keep(SnapshotPtr frozen, const Model& model, const std::string&
         done = std::exchange(done_, {});
     }
     if (model.identity() == 0 || frozen->position() == 0 || budget() == 0) return;
+    if (!same_until(frozen->touched(), nullptr, frozen->position())) return;  // told again when it is opened: a file does not say by whose hands it became so
     Job job{.frozen = std::move(frozen)};
     const Snapshot& s = *job.frozen;
     Head head{.version = kStateVersion, .model = model.identity(), .tokens = s.position(), .dropped = s.dropped()};

@@ -101,7 +101,8 @@ Result<int64_t> Conversation::read(std::span<const int32_t> tokens, Workspace& w
     if (half_read_) {
         const std::vector<int32_t>& half = half_read_->tokens();
         const int64_t more = half_read_->position() - start;
-        if (more > 0 && more <= n && std::equal(before.begin(), before.end(), half.begin()) && std::equal(half.begin() + start, half.end(), tokens.begin()))
+        if (more > 0 && more <= n && same_until(half_read_->touched(), sequence_.touched().get(), half_read_->position()) &&
+            std::equal(before.begin(), before.end(), half.begin()) && std::equal(half.begin() + start, half.end(), tokens.begin()))
             sequence_.restore(*half_read_);
     }
     const int64_t from = sequence_.position() - start;
@@ -151,8 +152,7 @@ Result<void> Conversation::set_on_full(OnFull way, std::function<void(const Summ
 Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     const std::vector<int> all = line(tip_);
     const int answer_node = tip_, left = branch();
-    int question = node(answer_node).parent;  // of the last exchange, which may hold calls of tools and what they returned
-    while (node(question).parent > 0 && node(question).role != "user") question = node(question).parent;
+    const int question = question_of(answer_node);
     Sequence aside = sequence_.fork();
     if (!aside.set_rolling(true)) {
         if (auto moved = seek(std::max(0, node(question).parent), ws, cancel); !moved) return tl::unexpected(moved.error());
@@ -185,15 +185,19 @@ Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     auto tokens = static_cast<int64_t>(own->size());
     for (size_t i = 1; i < next.size(); ++i) tokens += static_cast<int64_t>(next[i].tokens.size());
     if (!exchange_stays(tokens, sequence_.context())) next.resize(1);
-    if (auto moved = adopt(next, nullptr, ws, cancel); !moved) return tl::unexpected(moved.error());
+    // Hands that lie on it go on; what they did once is past, and where it was done is no more.
+    auto standing = std::make_shared<Interventions>();
+    for (Intervention one : touched() ? *touched() : Interventions())
+        if (one.from = 0; !one.once() && one.to == Intervention::kAlways) standing->push_back(std::move(one));
+    if (auto moved = adopt(next, nullptr, ws, cancel, standing->empty() ? nullptr : standing); !moved) return tl::unexpected(moved.error());
     if (on_summary_) on_summary_({summary, left});
     return {};
 }
 
-Result<Conversation::Move> Conversation::adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel) {
+Result<Conversation::Move> Conversation::adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel, InterventionsPtr touched) {
     const size_t before = nodes_.size();
     int node = 0;
-    for (const Said& said : line) node = append(node, said.role, said.text, said.tokens);
+    for (const Said& said : line) node = append(node, said.role, said.text, said.tokens), nodes_.back().touched = touched;
     nodes_.back().memory = std::move(memory);
     auto moved = go_to(node, ws, cancel);
     if (!moved) nodes_.resize(before);
@@ -211,6 +215,80 @@ Result<Conversation::Answer> Conversation::regenerate(Workspace& ws, GenerateOpt
     if (!result) {  // back to the old answer
         if (auto back = go_to(old, ws, nullptr); !back) return tl::unexpected(back.error());
         return result;
+    }
+    result->prompt_tokens += moved->replayed;
+    result->prefill_ns += moved->nanoseconds;
+    result->first_token_ns += moved->nanoseconds;
+    return result;
+}
+
+// The last exchange may hold calls of tools and what they returned.
+int Conversation::question_of(int answer) const {
+    int question = node(answer).parent;
+    while (question > 0 && node(question).parent > 0 && node(question).role != "user") question = node(question).parent;
+    return std::max(0, question);
+}
+
+int64_t Conversation::last_question() const {
+    const int question = node(tip_).role == "assistant" ? question_of(tip_) : 0;
+    return question > 0 ? node(node(question).parent).end : -1;
+}
+
+Result<std::vector<float>> Conversation::state_at(int i, int layer, std::optional<int> head) const {
+    const ModelConfig& c = sequence_.model().config();
+    if (layer < 0 || layer >= c.num_hidden_layers || c.layer_kinds[static_cast<size_t>(layer)] != "kda" || (head && (*head < 0 || *head >= c.kda_heads)))
+        return fail(Error::usage, "the model has no state of layer " + std::to_string(layer) + (head ? ", head " + std::to_string(*head) : ""));
+    if (!node(i).memory) return fail(Error::failure, "the memory of that place is not kept any more");
+    Sequence aside(sequence_.model_ptr(), sequence_.context());
+    aside.restore(*node(i).memory);
+    return aside.state(layer, "S", head);
+}
+
+Result<void> Conversation::begin_touched(InterventionsPtr all) {
+    KLP_CHECK(tip_ == 0);
+    auto laid = sequence_.touch(std::move(all));
+    if (laid) nodes_[0].touched = sequence_.touched();
+    return laid;
+}
+
+Result<Conversation::Answer> Conversation::touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options) {
+    remedy_ = Remedy::none;
+    const int old = tip_;
+    if (last_question() < 0) return fail(Error::usage, "there is no answer yet to compare with; ask something first");
+    what.from = whole_line && !what.once() ? 0 : last_question();
+    Interventions all = touched() ? *touched() : Interventions();
+    all.push_back(std::move(what));
+    if (auto fits = check(all, sequence_.model().config()); !fits) return tl::unexpected(fits.error());
+    if (all.back().what == Intervention::What::hide && sequence_.rolls())
+        return fail(Error::usage, "'hide': a context that rolls on drops the oldest rows itself; /full stop first");
+    const auto list = std::make_shared<const Interventions>(std::move(all));
+
+    // The messages once more: those before are under the old list, and stay as they are.
+    const size_t before = nodes_.size();
+    const std::vector<int> old_line = line(old);
+    const int question = question_of(old);
+    int parent = whole_line ? 0 : node(question).parent;
+    for (const int i : old_line) {
+        if (i == old || (!whole_line && i < question)) continue;
+        const Node copy = node(i);
+        parent = append(parent, copy.role, copy.text, copy.tokens);
+        nodes_.back().touched = list;
+    }
+    auto moved = seek(parent, ws, options.cancel);
+    if (!moved) {
+        nodes_.resize(before);
+        return tl::unexpected(moved.error());
+    }
+    const size_t left = current_;
+    branches_.push_back({++last_number_, tip_, false});
+    current_ = branches_.size() - 1;
+    auto result = answer(turn_.opening, ws, options);
+    if (!result) {
+        branches_.pop_back(), --last_number_;
+        current_ = left;
+        auto back = seek(old, ws, nullptr);
+        nodes_.resize(before);
+        return tl::unexpected(back ? result.error() : back.error());
     }
     result->prompt_tokens += moved->replayed;
     result->prefill_ns += moved->nanoseconds;
@@ -249,8 +327,11 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
     Move move = cost(target);
     const int64_t begin = now_ns();
     const int start = start_of(target);
-    if (start != tip_ || move.replayed > 0) {
+    const InterventionsPtr touched_before = sequence_.touched();
+    const bool other_hands = touched_before != node(target).touched;
+    if (start != tip_ || move.replayed > 0 || other_hands) {
         const SnapshotPtr back = node(tip_).memory ? node(tip_).memory : sequence_.snapshot();
+        if (auto laid = sequence_.touch(node(target).touched); !laid) return tl::unexpected(laid.error());
         if (start != tip_) {
             if (node(start).memory)
                 sequence_.restore(*node(start).memory);
@@ -264,6 +345,7 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
         if (!between.empty()) {
             auto fed = read(between, ws, cancel);
             if (!fed) {
+                if (auto laid = sequence_.touch(touched_before); !laid) return tl::unexpected(laid.error());
                 sequence_.restore(*back);
                 return tl::unexpected(fed.error());
             }
@@ -275,10 +357,15 @@ Result<Conversation::Move> Conversation::seek(int target, Workspace& ws, Cancel 
     return move;
 }
 
+// Whether up to the end of this node, and with what is at hand of it, all was fed as under these.
+bool Conversation::alike(int i, const Interventions* touched) const {
+    if (i == tip_) return same_until(sequence_.touched().get(), touched, node(i).end);
+    return node(i).memory && same_until(node(i).memory->touched(), touched, node(i).end);
+}
+
 int Conversation::start_of(int target) const {
-    for (int i = target; i > 0; i = node(i).parent) {
-        if (i == tip_ || node(i).memory) return i;
-    }
+    for (int i = target; i > 0; i = node(i).parent)
+        if (alike(i, node(target).touched.get())) return i;
     return 0;
 }
 
@@ -292,7 +379,7 @@ Conversation::Move Conversation::cost(int target) const {
 
 int Conversation::append(int parent, std::string role, std::string text, std::vector<int32_t> tokens) {
     const int64_t end = node(parent).end + static_cast<int64_t>(tokens.size());
-    nodes_.push_back({parent, std::move(role), std::move(text), std::move(tokens), end, nullptr, false});
+    nodes_.push_back({parent, std::move(role), std::move(text), std::move(tokens), end, nullptr, false, sequence_.touched()});
     return static_cast<int>(nodes_.size()) - 1;
 }
 

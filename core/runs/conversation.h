@@ -15,11 +15,12 @@ class Conversation {
 public:
     struct Node {
         int parent = -1;
-        std::string role, text;       // the root has neither; calls of tools are in the tokens alone
-        std::vector<int32_t> tokens;  // as fed, control tokens included
-        int64_t end = 0;              // the sequence's position behind it
-        SnapshotPtr memory;           // at `end`; may be dropped for the budget
-        bool pinned = false;          // never dropped (a named snapshot)
+        std::string role, text;         // the root has neither; calls of tools are in the tokens alone
+        std::vector<int32_t> tokens;    // as fed, control tokens included
+        int64_t end = 0;                // the sequence's position behind it
+        SnapshotPtr memory;             // at `end`; may be dropped for the budget
+        bool pinned = false;            // never dropped (a named snapshot)
+        InterventionsPtr touched = {};  // under which it was fed
     };
     struct Branch {
         int number = 0;  // for people; never used twice
@@ -52,6 +53,17 @@ public:
     // Another answer to the last message, on a branch of its own.
     Result<Answer> regenerate(Workspace& ws, GenerateOptions options);
 
+    // The last question again under one more intervention, on a branch of its own: `from` becomes the position where that question begins, or 0 where the whole
+    // line is to be told under it. What is asked from there on is under it too, and undoing is going back to the branch. An Error, where the model has none of
+    // what it names, leaves everything as it was.
+    Result<Answer> touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options);
+    // For a talk that has not begun; rewinding to its beginning forgets them.
+    Result<void> begin_touched(InterventionsPtr all);
+    const InterventionsPtr& touched() const { return sequence_.touched(); }
+    // The state of a KDA layer, or of one of its heads, at a node whose memory is kept; an Error where it is not, or where the layer has none.
+    Result<std::vector<float>> state_at(int node, int layer, std::optional<int> head) const;
+    int64_t last_question() const;  // the position where it begins; -1: there is none
+
     // Each of these moves the tip. `turn` counts questions with their answers, 0 is the beginning.
     using Cancel = const std::atomic<bool>*;
     Result<Move> rewind(int turn, Workspace& ws, Cancel cancel);
@@ -72,7 +84,7 @@ public:
         std::string role, text;
         std::vector<int32_t> tokens;
     };
-    Result<Move> adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel);
+    Result<Move> adopt(const std::vector<Said>& line, SnapshotPtr memory, Workspace& ws, Cancel cancel, InterventionsPtr touched = {});
     // For conversations that begin from now on; the current one keeps the system prompt it began with.
     void set_system(std::string text) { system_ = std::move(text); }
     void set_tools(std::string declaration) { tools_ = std::move(declaration); }  // of tool_declaration(); likewise
@@ -100,7 +112,9 @@ private:
     Result<Move> seek(int node, Workspace& ws, Cancel cancel);
     // Feeds what follows; how many tokens of it had to be fed.
     Result<int64_t> read(std::span<const int32_t> tokens, Workspace& ws, Cancel cancel);
-    int start_of(int node) const;  // the nearest node on its line whose memory is at hand: the tip itself, a frozen one or the root
+    bool alike(int ancestor, const Interventions* touched) const;
+    int question_of(int answer) const;  // the question that began its turn; 0: there is none
+    int start_of(int node) const;       // the nearest node on its line whose memory is at hand: the tip itself, a frozen one or the root
     int append(int parent, std::string role, std::string text, std::vector<int32_t> tokens);
     bool on_line(int ancestor, int node) const;
     bool covered(const Branch& branch) const;  // another branch says all that it says

@@ -110,6 +110,12 @@ void* CpuBackend::take(size_t bytes) {
 }
 void CpuBackend::give_back(void* data, size_t) noexcept { ::operator delete(data, kAlign); }
 
+void CpuBackend::scale_heads(const ScaleHeads& a) {
+    const int64_t width = a.y.dim[1] / a.H;
+    for (int64_t t = 0; t < a.y.dim[0]; ++t)
+        for (int64_t i = 0; i < a.y.dim[1]; ++i) a.y(t, i) *= a.factor[i / width];
+}
+
 int CpuBackend::threads_for(int64_t bytes, int64_t products) const {
     // One thread gets through about 20 bytes of cached weights or 20 products a nanosecond; waking and joining another one costs about 1 us.
     const int64_t nanoseconds = std::max(bytes, products) / 20;

@@ -55,6 +55,7 @@ public:
     void linear(const Linear&) override;  // linear.cpp
     void kda(const Kda&) override;        // kda.cpp
     void mla(const Mla&) override;        // mla.cpp
+    void scale_heads(const ScaleHeads&) override;
     void ffn(const Ffn&) override;        // moe.cpp
     void moe(const Moe&) override;        // moe.cpp
     void sample(const Sample&) override;  // sample.cpp

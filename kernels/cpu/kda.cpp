@@ -62,6 +62,8 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
             b.v = {x + v, past + v, a.conv + v * a.C};
             b.b = x + conv + a.R_f + a.R_g + h;
             b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * K;
+            if (s.gate) b.gate = s.gate + h * K;
+            if (s.beta) b.beta_factor = s.beta[h];
             b.state = s.state + h * V * K;
             b.y = a.y.row(row) + h * V;
             if (a.taps.log_decay) b.log_decay = a.taps.log_decay + (row * H + h) * K;

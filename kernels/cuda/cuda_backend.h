@@ -43,6 +43,7 @@ public:
     void linear(const Linear&) override;
     void kda(const Kda&) override;
     void mla(const Mla&) override;
+    void scale_heads(const ScaleHeads&) override;
     void ffn(const Ffn&) override;
     void moe(const Moe&) override;
     void sample(const Sample&) override;

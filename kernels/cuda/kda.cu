@@ -37,7 +37,7 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
         if (c >= a.K) continue;
         q[c] = kda_conv(a, s, t, q_first + c), k[c] = kda_conv(a, s, t, k_first + c);
         qq += q[c] * q[c], kk += k[c] * k[c], qk += q[c] * k[c];
-        const float g = kda_log_decay(f[row * a.H * a.K + q_first + c], A, a.dt_bias[q_first + c], a.lower_bound);
+        const float g = kda_log_decay(f[row * a.H * a.K + q_first + c], A, a.dt_bias[q_first + c], a.lower_bound) * s.gate_of(q_first + c);
         if (a.log_decay) a.log_decay[out * a.K + c] = g;
         alpha[c] = expf(g);
     }
@@ -46,7 +46,7 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
     const float q_scale = 1 / sqrtf((qq + kKdaEps) * static_cast<float>(a.K)), k_scale = 1 / sqrtf(kk + kKdaEps);
     for (int64_t c = threadIdx.x; c < a.K; c += blockDim.x) q[c] *= q_scale, k[c] *= k_scale;
     if (threadIdx.x == 0) {
-        const float beta = sigmoid(a.row(s.first + t)[a.conv_width() + a.R_f + a.R_g + h]);
+        const float beta = sigmoid(a.row(s.first + t)[a.conv_width() + a.R_f + a.R_g + h]) * s.beta_of(h);
         scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = scalars[3] = 0;
         if (key_squares) key_squares[row * a.H + h] = kk * k_scale * k_scale;
         if (a.beta) a.beta[out] = beta;
@@ -267,7 +267,7 @@ void CudaBackend::kda(const Kda& op) {
     std::vector<KdaRows> steps, forms[2];
     for (const KdaSegment& s : op.segments) {
         if (s.count == 0) continue;
-        const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1};
+        const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1, s.gate, s.beta};
         const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && rounds && s.count >= kKdaChunk);
         (kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && kda_chunks(a, shared_)]).push_back(rows);
     }

@@ -25,6 +25,10 @@ struct KdaRows {
     int64_t start;  // of its first row among the rows of all pieces given with it
     int64_t chunk;  // of its first chunk among theirs
     int64_t last;   // 1: it ends the segment
+    const float *gate, *beta;  // factors, as in KdaSegment; null: none
+
+    __device__ float gate_of(int64_t column) const { return gate ? gate[column] : 1; }
+    __device__ float beta_of(int64_t h) const { return beta ? beta[h] : 1; }
 };
 
 // The piece in which a row (Begins: start) or a chunk (chunk) of all pieces lies.

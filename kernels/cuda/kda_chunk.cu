@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(4 * K, 128 / K)
         float b = 0;
         if (thread < tokens) {
             const int64_t at = s.first + s.from + first + thread;
-            b = fast_sigmoid(a.row(at)[a.conv_width() + a.R_f + a.R_g + h]);
+            b = fast_sigmoid(a.row(at)[a.conv_width() + a.R_f + a.R_g + h]) * s.beta_of(h);
             if (a.beta) a.beta[at * a.H + h] = b;
         }
         beta[thread] = b;
@@ -171,16 +171,18 @@ __global__ void __launch_bounds__(4 * K, 128 / K)
     }
     {
         const float A_h = expf(a.A_log[h]);
-        float bias[2], run[2] = {1, 1};
+        float bias[2], run[2] = {1, 1}, rate[2] = {1, 1};
         load<2, whole>(a.dt_bias + key_of_all, keys_here, bias);
+        if (s.gate) load<2, whole>(s.gate + key_of_all, keys_here, rate);
+        rate[0] *= bounded ? a.lower_bound : -A_h, rate[1] *= bounded ? a.lower_bound : -A_h;
         float* const tap = a.log_decay ? a.log_decay + (s.first + s.from + first + t0) * keys_width + key_of_all : nullptr;
 #pragma unroll
         for (int i = 0; i < kOwn; ++i)
 #pragma unroll
             for (int e = 0; e < 2; ++e) {
                 const bool there = i < here && e < keys_here;
-                const float rate = there ? bounded ? a.lower_bound : -A_h : 0, z = alpha[e][i] + bias[e];  // e^0 is 1, exactly
-                const float log_decay = rate * (bounded ? fast_sigmoid(A_h * z) : fast_softplus(z));
+                const float z = alpha[e][i] + bias[e];
+                const float log_decay = (there ? rate[e] : 0) * (bounded ? fast_sigmoid(A_h * z) : fast_softplus(z));  // e^0 is 1, exactly
                 if (there && tap) tap[i * keys_width + e] = log_decay;
                 alpha[e][i] = fast_exp(log_decay);
                 run[e] *= alpha[e][i];

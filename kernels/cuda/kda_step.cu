@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
             s.tail[c] = t1, s.tail[width + c] = t2, s.tail[2 * width + c] = now;
         }
     }
-    const float beta = sigmoid(x[width + a.R_f + a.R_g + h]), A = expf(a.A_log[h]);
+    const float beta = sigmoid(x[width + a.R_f + a.R_g + h]) * s.beta_of(h), A = expf(a.A_log[h]);
     __syncthreads();
 
     for (int c = warp * 2 * N; c < K; c += kWarps * 2 * N) {
@@ -189,7 +189,7 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
         const float f = low_rank<type>(p.f_b, h * K + c, (h + 1) * K, codes, f_a);
         const int mine = c + 2 * (lane % 16 / (16 / N)) + lane / 16;
         if (lane % (16 / N) == 0) {
-            const float g = kda_log_decay(f, A, a.dt_bias[h * K + mine], a.lower_bound);
+            const float g = kda_log_decay(f, A, a.dt_bias[h * K + mine], a.lower_bound) * s.gate_of(h * K + mine);
             alpha[mine] = expf(g);
             if (a.log_decay && block == 0) a.log_decay[(s.first * a.H + h) * K + mine] = g;
         }

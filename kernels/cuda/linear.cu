@@ -14,6 +14,12 @@ __global__ void embed_kernel(const int32_t* ids, const Pick* const* picked, Matr
     for (int64_t i = threadIdx.x; i < table.in; i += blockDim.x) x[t * table.in + i] = table.at(row, i);
 }
 
+// y [n / width, width] of H heads.
+__global__ void scale_heads_kernel(const float* factor, int64_t H, int64_t width, int64_t n, float* y) {
+    const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+    if (i < n) y[i] *= factor[i % width / (width / H)];
+}
+
 // n[t] = norm(x[t]); one block a row.
 __global__ void norm_kernel(const float* x, int64_t stride, int64_t width, const float* weight, float eps, float* n) {
     __shared__ float space[32], inverse;
@@ -180,6 +186,12 @@ int slices_of(int64_t tiles, int64_t chunks, int64_t processors, int64_t most) {
 }
 
 }  // namespace
+
+void CudaBackend::scale_heads(const ScaleHeads& a) {
+    fresh();
+    const int64_t n = a.y.dim[0] * a.y.dim[1];
+    if (n > 0) stream_.launch("scale_heads", scale_heads_kernel, {.x = (n + 255) / 256, .threads = 256}, a.factor, int64_t{a.H}, a.y.dim[1], n, a.y.data);
+}
 
 void CudaBackend::embed(const Embed& a) {
     fresh();

@@ -73,7 +73,25 @@ public:
         Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared_, .y = x};
         if (step.wants(Site::picks)) op.taps.picks = reinterpret_cast<int32_t*>(step.watch(Site::picks, router_.top_k));
         op.taps.weights = step.watch(Site::pick_weights, router_.top_k);
-        step.on.moe(op);
+        // One call, or of a batch in which hands steer some choices one for each stretch of rows that choose alike.
+        const Moe all = op;
+        for (size_t i = 0; i < step.segments.size();) {
+            const float* const choice = step.segments[i].hands_of(step.layer).choice;
+            const int64_t first = step.segments[i].first;
+            int64_t last = first;
+            for (; i < step.segments.size() && step.segments[i].hands_of(step.layer).choice == choice; ++i)
+                last = step.segments[i].first + step.segments[i].count;
+            op.router.bias = choice ? choice : all.router.bias;
+            op.x = {x.row(first), {last - first, x.dim[1]}}, op.y = {x.row(first), {last - first, x.dim[1]}};
+            if (all.taps.picks) op.taps.picks = all.taps.picks + first * router_.top_k;
+            if (all.taps.weights) op.taps.weights = all.taps.weights + first * router_.top_k;
+            if (last > first) step.on.moe(op);
+        }
+    }
+    std::vector<float> choice_bias(Backend& on) const override {
+        std::vector<float> bias(static_cast<size_t>(router_.E));
+        if (router_.bias) on.download(bias.data(), router_.bias, bias.size() * sizeof(float));
+        return bias;
     }
 
 private:

@@ -46,7 +46,8 @@ public:
         std::vector<KdaSegment> segments;
         for (const Segment& s : step.segments) {
             const LayerState& memory = s.states[step.layer];
-            segments.push_back({s.first, s.count, memory.fixed[0].as<float>(), memory.fixed[1].as<float>()});
+            const LayerHands hands = s.hands_of(step.layer);
+            segments.push_back({s.first, s.count, memory.fixed[0].as<float>(), memory.fixed[1].as<float>(), hands.gate, hands.beta});
         }
         Kda op = op_;
         op.x = p, op.y = y, op.segments = segments;
@@ -55,6 +56,7 @@ public:
         op.taps.state_norm = step.watch(Site::state_norm, op.H);
         op.taps.update_norm = step.watch(Site::update_norm, op.H);
         step.on.kda(op);
+        step.weigh(y, op.H);
 
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }

@@ -47,6 +47,7 @@ public:
         op.x = p, op.y = y, op.segments = segments;
         op.taps.log_sum_exp = step.watch(Site::log_sum_exp, op.H);
         step.on.mla(op);
+        step.weigh(y, op.H);
 
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }

@@ -104,7 +104,7 @@ void prepare(const KdaBlock& a, const KdaWork& w) {
         float *q = w.q + t * w.K, *k = w.k + t * w.K;
         l2_normalise(q, w.K, scale);
         w.k2[t] = l2_normalise(k, w.K, 1);
-        w.beta[t] = sigmoid(splat(a.b[t * a.stride]))[0];
+        w.beta[t] = sigmoid(splat(a.b[t * a.stride]))[0] * a.beta_factor;
         F qk{};
         for (int64_t c = 0; c < w.K; c += kLanes) {
             const int64_t n = a.K - c;
@@ -112,6 +112,7 @@ void prepare(const KdaBlock& a, const KdaWork& w) {
             if (n > 0) {
                 const F f = load_upto(a.f + t * a.K + c, n) + load_upto(a.dt_bias + c, n);
                 g = a.lower_bound < 0 ? a.lower_bound * sigmoid(A * f) : -A * softplus(f);
+                if (a.gate) g *= load_upto(a.gate + c, n);
                 if (a.log_decay) store_upto(a.log_decay + t * a.H * a.K + c, g, n);
             }
             store(w.g + t * w.K + c, g);

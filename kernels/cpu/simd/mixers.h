@@ -29,6 +29,8 @@ struct KdaBlock {
     const float* b = nullptr;  // at b + t * stride
     float A_log = 0;
     const float* dt_bias = nullptr;  // [K]
+    const float* gate = nullptr;     // [K] factors of g; null: none
+    float beta_factor = 1;
     float lower_bound = 0;
     const float* o_norm = nullptr;  // [V]; null: no norm
     float eps = 0;
