@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <tuple>
 
 #include "core/model/generate.h"
 #include "core/model/snapshot_pool.h"
