@@ -119,22 +119,30 @@ void lay_hand(Session& session, const std::string& command, std::vector<std::str
     if (whole_line) words.pop_back();
     auto one = read_hand(session, hand, words);
     if (!one) return note("klp: " + one.error().message);
+    answer_under(session, {std::move(*one)}, whole_line);
+}
+
+void answer_under(Session& session, Interventions what, bool whole_line) {
     const int left = session.talk.branch(), tip = session.talk.tip();
     if (session.answers > 0) --session.answers;  // the same seed
-    const auto answer = session.speak([&](const GenerateOptions& how) { return session.talk.touch(*one, whole_line, session.ws, how); }, true);
+    const auto answer = session.speak([&](const GenerateOptions& how) { return session.talk.touch(what, whole_line, session.ws, how); }, true);
     show_outcome(session, answer);
     if (!answer) return;
     session.before_hands[session.talk.tip()] = tip;
-    put(wrapped(in_words(session.talk.touched()->back()) + ": " + compared(session, left, tip), session.terminal.canvas.width));
+    const std::string laid = what.size() == 1 ? in_words(session.talk.touched()->back())
+                                              : std::string(what[0].value.empty() ? "a key erased" : "a key overwritten") + " in " +
+                                                    plural(static_cast<int64_t>(what.size()), "head");
+    put(wrapped(laid + ": " + compared(session, left, tip), session.terminal.canvas.width));
 }
 
 void list_hands(const Session& session) {
     const InterventionsPtr& all = session.talk.touched();
     if (!all)
-        put(wrapped(
-            "Nothing is touched on this branch. /gate, /beta, /mute, /silence, /hide, /empty and /transplant answer the last question again with a changed "
-            "memory.",
-            session.terminal.canvas.width));
+        put(
+            wrapped("Nothing is touched on this branch. /gate, /beta, /mute, /silence, /hide, /empty, /transplant, /overwrite and /erase answer the last "
+                    "question again "
+                    "with a changed memory.",
+                    session.terminal.canvas.width));
     else
         for (const Intervention& one : *all) put(wrapped(in_words(one), session.terminal.canvas.width));
 }

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "app/facts.h"
 #include "app/format.h"
 #include "app/hands.h"
 #include "app/lenses.h"
@@ -421,6 +422,10 @@ const std::vector<SlashCommand>& commands() {
         {"hide", "FIRST:LAST", "let the latent cache forget tokens, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "hide", args); }},
         {"empty", "L.H", "empty a state before the last question, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "empty", args); }},
         {"transplant", "NAME L.H", "put in the state of a snapshot, and answer again", [](auto& s, auto& args, auto&) { lay_hand(s, "transplant", args); }},
+        {"read", "WORD [L.H]", "whether the states still answer what was written for a word", [](auto& s, auto& args, auto&) { read_fact(s, args); }},
+        {"overwrite", "WORD OTHER [L.H]", "give a word's key another's value, and answer again", [](auto& s, auto& args, auto&) { cut_fact(s, false, args); }},
+        {"erase", "WORD [L.H]", "let nothing be read with a word's key, and answer again", [](auto& s, auto& args, auto&) { cut_fact(s, true, args); }},
+        {"life", "WORD", "what becomes of a word in every memory", [](auto& s, auto& args, auto&) { live_fact(s, args); }},
         {"hands", "", "what is changed on this branch", [](auto& s, auto&, auto&) { list_hands(s); }},
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},

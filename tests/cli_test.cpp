@@ -1228,6 +1228,45 @@ TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
         EXPECT_THAT(klp(greedy, std::string("one\n") + typed + "\n", {data}).err, HasSubstr(said)) << typed;
 }
 
+// The embedded model was trained to remember, so words say more here than of a random one.
+TEST_F(Cli, AFactIsReadOverwrittenErasedAndFollowed) {
+    const Words demo = {"-i", "--plain", "--temp", "0"};
+    const std::string told = "My favorite color is green.\nRemember this pair: lamp - red.\nWhat is my favorite color?\n";
+    const Outcome got = klp(demo, told + "/read green\n/read green 0.1\n/life green\n/overwrite green red\n/undo\n/erase green 0.0\n/hands\n");
+    EXPECT_EQ(got.code, 0) << got.err;
+    EXPECT_THAT(got.out, AllOf(HasSubstr("to the key of token "), HasSubstr("head  cosine  length  written"), HasSubstr("And to the keys of all tokens")));
+    EXPECT_THAT(got.out,
+                AllOf(HasSubstr("What is left of token "), HasSubstr("and overwriting"), HasSubstr("The answers since gave it a probability of up to ")));
+    EXPECT_THAT(got.out, AllOf(HasSubstr("overwritten with the value of token "), HasSubstr("predicted  measured"),
+                               HasSubstr("a key overwritten in 12 heads: the answer")));
+    EXPECT_THAT(got.out, HasSubstr("one key erased in layer 0, head 0 at token "));
+    EXPECT_THAT(got.out, AllOf(HasSubstr("Your favorite color is green."), HasSubstr("Your favorite color is red."))) << "words, and not only numbers";
+    // What is predicted is what is measured, in every row.
+    std::istringstream lines(got.out.substr(got.out.find("predicted  measured")));
+    std::string line;
+    int rows = 0;
+    for (std::getline(lines, line); std::getline(lines, line) && line.find('.') != std::string::npos && rows < 12; ++rows) {
+        std::istringstream words(line);
+        const std::vector<std::string> cells(std::istream_iterator<std::string>(words), {});
+        ASSERT_GE(cells.size(), 5u) << line;
+        EXPECT_EQ(cells[cells.size() - 1], cells[cells.size() - 2]) << line;
+    }
+    EXPECT_EQ(rows, 12);
+
+    for (const auto& [typed, said] : std::initializer_list<std::pair<const char*, const char*>>{{"/read", "/read WORD [LAYER.HEAD]"},
+                                                                                                {"/read nobody", "'nobody' was not said in this talk"},
+                                                                                                {"/read 4096", "there is no token 4096"},
+                                                                                                {"/read green 3.0", "layer 3 is mla"},
+                                                                                                {"/overwrite green", "/overwrite WORD OTHER [LAYER.HEAD]"},
+                                                                                                {"/erase What", "was not said before the last question"},
+                                                                                                {"/overwrite green nobody", "'nobody' was not said"},
+                                                                                                {"/erase green 0.9", "heads 0 to 3"},
+                                                                                                {"/erase 60", "where the last question begins"},
+                                                                                                {"/life", "/life WORD"}})
+        EXPECT_THAT(klp(demo, told + typed + "\n").err, HasSubstr(said)) << typed;
+    EXPECT_THAT(klp(demo, "/read x\n/erase x\n/life x\n").err, AllOf(HasSubstr("nothing was said yet"), HasSubstr("there is no answer yet")));
+}
+
 TEST_F(Cli, InterventionsOfAFileAreLaidOnATalk) {
     const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
     const auto with = [&](const std::string& json) {
@@ -1306,7 +1345,7 @@ TEST_F(Cli, EveryPictureFitsANarrowWindow) {
     ASSERT_TRUE(repl.wait_for("computed)"));
     ASSERT_TRUE(repl.wait_for_prompt());
     const size_t answered = repl.seen().size();
-    for (const char* command : {"/gates", "/gates 0.1", "/state 0.0", "/experts", "/mem", "/context", "/set", "/branch", "/help"}) {
+    for (const char* command : {"/gates", "/gates 0.1", "/state 0.0", "/experts", "/read 3 0.1", "/life 3", "/mem", "/context", "/set", "/branch", "/help"}) {
         repl.type(std::string(command) + "\r");
         ASSERT_TRUE(repl.wait_for_prompt()) << command;
     }

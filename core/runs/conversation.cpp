@@ -251,15 +251,17 @@ Result<void> Conversation::begin_touched(InterventionsPtr all) {
     return laid;
 }
 
-Result<Conversation::Answer> Conversation::touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options) {
+Result<Conversation::Answer> Conversation::touch(Interventions what, bool whole_line, Workspace& ws, GenerateOptions options) {
     remedy_ = Remedy::none;
     const int old = tip_;
     if (last_question() < 0) return fail(Error::usage, "there is no answer yet to compare with; ask something first");
-    what.from = whole_line && !what.once() ? 0 : last_question();
     Interventions all = touched() ? *touched() : Interventions();
-    all.push_back(std::move(what));
+    for (Intervention& one : what) {
+        one.from = whole_line && !one.once() ? 0 : last_question();
+        all.push_back(std::move(one));
+    }
     if (auto fits = check(all, sequence_.model().config()); !fits) return tl::unexpected(fits.error());
-    if (all.back().what == Intervention::What::hide && sequence_.rolls())
+    if (sequence_.rolls() && std::any_of(all.begin(), all.end(), [](const Intervention& one) { return one.what == Intervention::What::hide; }))
         return fail(Error::usage, "'hide': a context that rolls on drops the oldest rows itself; /full stop first");
     const auto list = std::make_shared<const Interventions>(std::move(all));
 

@@ -53,10 +53,13 @@ public:
     // Another answer to the last message, on a branch of its own.
     Result<Answer> regenerate(Workspace& ws, GenerateOptions options);
 
-    // The last question again under one more intervention, on a branch of its own: `from` becomes the position where that question begins, or 0 where the whole
+    // The last question again under more interventions, on a branch of its own: `from` becomes the position where that question begins, or 0 where the whole
     // line is to be told under it. What is asked from there on is under it too, and undoing is going back to the branch. An Error, where the model has none of
     // what it names, leaves everything as it was.
-    Result<Answer> touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options);
+    Result<Answer> touch(Interventions what, bool whole_line, Workspace& ws, GenerateOptions options);
+    Result<Answer> touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options) {
+        return touch(Interventions{std::move(what)}, whole_line, ws, std::move(options));
+    }
     // For a talk that has not begun; rewinding to its beginning forgets them.
     Result<void> begin_touched(InterventionsPtr all);
     const InterventionsPtr& touched() const { return sequence_.touched(); }

@@ -1,0 +1,16 @@
+// What the states hold of one word, in the REPL: /read, /overwrite, /erase and /life.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/session.h"
+
+namespace klp {
+
+void read_fact(Session& session, const std::vector<std::string>& words);
+// Of `words` the first is the fact, for an overwriting the second is the other; the last question is answered again, on a branch of its own.
+void cut_fact(Session& session, bool erase, const std::vector<std::string>& words);
+void live_fact(Session& session, const std::vector<std::string>& words);
+
+}  // namespace klp
