@@ -144,6 +144,10 @@ void add_served(CLI::App& app, ServedFlags& o, std::initializer_list<const char*
 #endif
 }
 
+CLI::Option* add_intervene(CLI::App& app, std::string& file) {
+    return names("FILE", app.add_option("--intervene", file, "JSON with what is changed of the memory: gates, writing, reading, states"));
+}
+
 void add_on_full(CLI::App& app, std::string& way) {
     app.add_option("--on-full", way, "when the context is full: stop; roll on, dropping the oldest tokens from the cache; summarise and go on")
         ->capture_default_str()
@@ -161,7 +165,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
     add_on_full(app, o.on_full);
-    auto* intervene = names("FILE", app.add_option("--intervene", o.intervene, "JSON with what is changed of the memory: gates, writing, reading, states"));
+    auto* intervene = add_intervene(app, o.intervene);
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
@@ -272,6 +276,7 @@ int run(int argc, char** argv) {
     sub->add_option("-p,--prompt", logits.prompt, "text instead of ids")->excludes(tokens);
     names("FILE", sub->add_option("-o,--out", logits.out, ".npy to make, float32 [tokens, vocabulary]; without it the five best of the last row"));
     auto* step = sub->add_flag("--step", logits.step, "feed token by token");
+    add_intervene(*sub, logits.intervene);
     sub->add_option("--chunk", logits.chunk, "feed in pieces of so many tokens")->check(between(1, kTokens))->excludes(step);
     sub->add_flag("--json", logits.json, "as a JSON object");
 
@@ -402,6 +407,7 @@ int run(int argc, char** argv) {
     sub->add_option("--system", run.system, "system prompt");
     add_template(*sub, run.engine);
     names("FILE", sub->add_option("--tools", run.tools, "JSON with the tools that the model may call; a turn '/tool ID TEXT' returns from a call"));
+    add_intervene(*sub, run.intervene);
     add_sampling(*sub, run.sampling);
     sub->add_option("-n,--predict", run.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
     sub->add_option("-c,--ctx-size", run.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));

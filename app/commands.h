@@ -20,9 +20,10 @@ struct LogitsOptions {
     EngineOptions engine;
     std::vector<int32_t> tokens;
     std::optional<std::string> prompt;
-    std::string out;    // .npy, float32 [T, vocabulary]
-    int64_t chunk = 0;  // tokens of a pass; 0: as many as any prompt's
-    bool step = false;  // one at a time
+    std::string out;        // .npy, float32 [T, vocabulary]
+    std::string intervene;  // a file of interventions
+    int64_t chunk = 0;      // tokens of a pass; 0: as many as any prompt's
+    bool step = false;      // one at a time
     bool json = false;
 };
 int logits_command(const LogitsOptions& options, Terminal& terminal);
@@ -117,7 +118,7 @@ struct RunOptions {
     SamplingFlags sampling;
     std::vector<std::string> prompts;  // one turn each
     std::string turns;                 // or a file with one a line
-    std::string system, tools, out, title, about, state, on_full = "stop";
+    std::string system, tools, intervene, out, title, about, state, on_full = "stop";
     int pictures = 15;
     int64_t context = 0;
     std::optional<int64_t> predict;

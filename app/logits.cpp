@@ -6,6 +6,7 @@
 #include "app/files.h"
 #include "app/format.h"
 #include "app/progress.h"
+#include "app/session.h"
 #include "core/model/sequence.h"
 #include "kernels/cpu/sample.h"
 
@@ -50,6 +51,9 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
             return report({Error::failure, "token " + std::to_string(id) + " is outside the vocabulary of " + grouped(engine->config().vocab_size)});
         }
     }
+    const auto hands = read_hands(options.intervene);
+    if (!hands) return report(hands.error());
+    if (auto laid = sequence.touch(*hands); !laid) return report({laid.error().kind, options.intervene + ": " + laid.error().message});
     std::optional<NewFile> file;
     if (!options.out.empty()) {
         auto made = NewFile::create(options.out, T * engine->config().vocab_size * static_cast<int64_t>(sizeof(float)));
@@ -59,10 +63,11 @@ int logits_command(const LogitsOptions& options, Terminal& terminal) {
     const int64_t chunk = options.step ? 1 : options.chunk > 0 ? options.chunk : kPrefillChunk;
     std::vector<float> last;
     std::optional<Progress> progress(std::in_place, terminal, "reading", "token");
-    for (int64_t at = 0; at < T; at += chunk) {
+    for (int64_t at = 0, count = 0; at < T; at += count) {
         if (g_interrupted) return report({Error::interrupted, "interrupted after " + grouped(at) + " of " + grouped(T) + " tokens"});
         progress->at(at, T);
-        const Feed feed{&sequence, std::span<const int32_t>(tokens).subspan(size_t(at), size_t(std::min(chunk, T - at)))};
+        count = std::min({chunk, T - at, sequence.pass_room()});
+        const Feed feed{&sequence, std::span<const int32_t>(tokens).subspan(size_t(at), size_t(count))};
         engine->model->forward({&feed, 1}, ws, /*all_rows=*/true);
         if (auto numbers = check_logits(ws.logits, engine->config().vocab_size, at + 1); !numbers) return report(numbers.error());
         if (file) {

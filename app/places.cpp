@@ -73,7 +73,7 @@ Result<void> KeptTalk::keep(Session& session, const std::string& name) {
             continue;
         }
         ChatMessage message{.parent = at, .role = n.role, .text = n.text, .time = std::time(nullptr)};
-        if (n.role == "assistant") spell(message, n.tokens, *frame), message.model = session.engine.name;
+        if (n.role == "assistant") spell(message, n.tokens, *frame), message.model = session.engine.name, message.hands = n.touched;
         at = messages_[i] = chat_->add(std::move(message));
     }
     chat_->stand(at);
@@ -139,6 +139,9 @@ Result<Reached> load_place(Session& session, const std::string& name) {
     }
     if (line.empty()) return fail(Error::failure, out.note.empty() ? file->string() + " holds no messages" : out.note);
 
+    const InterventionsPtr hands = (*chat)->hands((*chat)->tip());
+    if (hands)
+        if (auto fits = check(*hands, session.engine.config()); !fits) return fail(fits.error().kind, file->string() + ": " + fits.error().message);
     std::vector<int32_t> target;
     for (const auto& said : line) target.insert(target.end(), said.tokens.begin(), said.tokens.end());
     SnapshotPtr memory;
@@ -146,7 +149,8 @@ Result<Reached> load_place(Session& session, const std::string& name) {
     if (StateStore* states = session.states()) {
         const Sequence& like = session.talk.sequence();
         const auto found = states->nearest(like, target);
-        if (found && found->tokens == static_cast<int64_t>(target.size())) {
+        const bool alike = found && same_until(hands.get(), nullptr, found->tokens);  // files hold what nobody has touched
+        if (alike && found->tokens == static_cast<int64_t>(target.size())) {
             auto read = states->read(*found, like, target);
             if (read)
                 memory = std::move(*read), bytes = found->bytes;
@@ -155,7 +159,7 @@ Result<Reached> load_place(Session& session, const std::string& name) {
         }
     }
     out.from_file = memory != nullptr;
-    auto move = session.talk.adopt(line, std::move(memory), session.ws, &g_interrupted);
+    auto move = session.talk.adopt(line, std::move(memory), session.ws, &g_interrupted, hands);
     if (!move) return tl::unexpected(move.error());
     out.move = *move;
     if (out.from_file) out.move.restored_bytes = bytes;

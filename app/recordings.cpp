@@ -36,6 +36,8 @@ public:
     void take(const Event& event, bool stats) {
         if (const auto* begun = std::get_if<AnswerBegun>(&event)) {
             if (questions_ && !begun->line.empty()) show((any_ ? "\n> " : "> ") + begun->line.back().text + "\n");
+            if (begun->hands && !std::exchange(told_hands_, true))
+                for (const Intervention& one : *begun->hands) note("under hands: " + in_words(one));
             any_ = true, reader_.emplace(*tokenizer_), calls_ = 0;
         } else if (const auto* made = std::get_if<TokenMade>(&event); made && reader_) {
             show(reader_->push(made->id, made->text));
@@ -70,7 +72,7 @@ private:
         open_ = text.back() != '\n';
     }
     const Terminal& terminal_;
-    bool questions_, any_ = false, open_ = false;
+    bool questions_, any_ = false, open_ = false, told_hands_ = false;
     int64_t dropped_ = 0;
     WordWrap wrap_;
     std::shared_ptr<const Tokenizer> tokenizer_;
@@ -132,6 +134,8 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     if (!turns) return report(turns.error());
     const auto tools = read_tools(options.tools);
     if (!tools) return report(tools.error());
+    const auto hands = read_hands(options.intervene);
+    if (!hands) return report(hands.error());
     if (!options.out.empty())
         if (auto place = check_place(options.out); !place) return report(place.error());
     if (auto counted = check_threads(options.engine.device, options.engine.threads); !counted) return report(counted.error());
@@ -214,7 +218,10 @@ int run_command(const RunOptions& options, Terminal& terminal) {
         if (!made) return report(made.error());
         file.emplace(std::move(*made));
     }
+    if (*hands)
+        if (auto fits = check(**hands, card->config); !fits) return report({fits.error().kind, options.intervene + ": " + fits.error().message});
     MakeAnswer ask;
+    ask.hands = *hands;
     ask.sampling = card->sampling;
     apply(options.sampling, ask.sampling);
     ask.predict = options.predict.value_or(std::max<int64_t>(1, card->predict));

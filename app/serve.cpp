@@ -354,7 +354,7 @@ int serve_command(const ServeFlags& flags, Terminal& terminal) {
     note_context("-c", flags.context, engine->config().model_max_length);
 
     Served served{.name = engine->name, .tokenizer = *tokenizer, .turn = std::move(*turn), .created = std::time(nullptr)};
-    served.budget = 2048;
+    served.budget = 2048, served.config = engine->config();
     read_generation_defaults(engine->checkpoint.folder, served.sampling, served.budget);
     // A CPU's weights lie in files that are mapped, so every run has threads of its own; a GPU's are shared, and who uses them takes turns.
     const bool shared = engine->backend->free_bytes() >= 0;

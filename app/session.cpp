@@ -10,6 +10,15 @@
 
 namespace klp {
 
+Result<InterventionsPtr> read_hands(const std::string& file) {
+    if (file.empty()) return InterventionsPtr();
+    auto text = read_named(file, 64 << 20);
+    if (!text) return tl::unexpected(text.error());
+    auto all = read_interventions(*text, file);
+    if (!all) return tl::unexpected(all.error());
+    return all->empty() ? nullptr : std::make_shared<const Interventions>(std::move(*all));
+}
+
 Result<std::string> read_tools(const std::string& file) {
     if (file.empty()) return "";
     auto text = read_named(file, 1 << 20);
@@ -48,14 +57,9 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
     apply(options.sampling, s);
     session->predict = options.predict.value_or(std::max<int64_t>(1, session->predict));
     session->talk.set_system(options.system);
-    if (!options.intervene.empty()) {
-        auto text = read_named(options.intervene, 64 << 20);
-        if (!text) return tl::unexpected(text.error());
-        auto all = read_interventions(*text, options.intervene);
-        if (!all) return tl::unexpected(all.error());
-        if (auto laid = session->talk.begin_touched(std::make_shared<const Interventions>(std::move(*all))); !laid)
-            return fail(laid.error().kind, options.intervene + ": " + laid.error().message);
-    }
+    const auto hands = read_hands(options.intervene);
+    if (!hands) return tl::unexpected(hands.error());
+    if (auto laid = session->talk.begin_touched(*hands); !laid) return fail(laid.error().kind, options.intervene + ": " + laid.error().message);
     auto tools = read_tools(options.tools);
     if (!tools) return tl::unexpected(tools.error());
     session->talk.set_tools(std::move(*tools));

@@ -17,6 +17,7 @@ namespace klp {
 
 // The declaration of the tools in a file of OpenAI's JSON; "" for no file.
 Result<std::string> read_tools(const std::string& file);
+Result<InterventionsPtr> read_hands(const std::string& file);  // null: "", or an empty list
 // A place on disk (places.h) that a talk has gone to.
 struct Reached {
     Conversation::Move move;

@@ -58,6 +58,7 @@ protected:
     // While no batch runs: a device belongs to one thread.
     std::vector<int32_t> alone(const BatchRequest& request) {
         Sequence sequence(model_);
+        EXPECT_TRUE(sequence.touch(request.hands));
         Workspace ws(model_->backend());
         GenerateOptions options{.sampling = request.sampling, .budget = request.budget, .stop = request.stop};
         const auto made = generate(sequence, request.prompt, ws, options);
@@ -94,6 +95,39 @@ TEST_F(BatchTest, EachAnswerIsWhatItIsAlone) {
     for (const BatchRequest& r : requests) generated += r.budget;
     EXPECT_EQ(f.generated_tokens, generated);
     EXPECT_LT(f.passes, generated);
+}
+
+TEST_F(BatchTest, HandsOnOneMemoryAreOnNoOther) {
+    using What = Intervention::What;
+    const auto list = [](Intervention one) { return std::make_shared<const Interventions>(Interventions{std::move(one)}); };
+    const std::vector<InterventionsPtr> all = {nullptr,
+                                               list({.what = What::gates, .from = 20, .amount = 0.1f}),
+                                               list({.what = What::read, .layers = {1}, .amount = 0}),
+                                               list({.what = What::empty, .from = 33}),
+                                               list({.what = What::hide, .from = 50, .tokens = {3, 20}}),
+                                               nullptr};
+    std::vector<BatchRequest> requests;
+    std::vector<std::vector<int32_t>> right;
+    for (size_t i = 0; i < all.size(); ++i) {
+        requests.push_back({.prompt = prompt(60, 3), .marks = {40}, .sampling = {.temperature = 0.9f, .seed = 4}, .budget = 12, .hands = all[i]});
+        right.push_back(alone(requests.back()));
+    }
+    for (size_t i = 1; i + 1 < all.size(); ++i) EXPECT_NE(right[i], right[0]) << i;
+    Batch batch(model_);
+    for (int round = 0; round < 2; ++round) {  // the second from snapshots, each from one that fits
+        std::vector<std::future<Answer>> coming;
+        for (const BatchRequest& r : requests) coming.push_back(ask(batch, r));
+        for (size_t i = 0; i < coming.size(); ++i) {
+            const Answer got = coming[i].get();
+            ASSERT_TRUE(got.how);
+            EXPECT_EQ(got.told, right[i]) << i;
+            if (round > 0) EXPECT_EQ(got.cached, 40) << i;
+        }
+    }
+    BatchRequest wrong{.prompt = prompt(5, 1), .hands = list({.what = What::gates, .layers = {99}})};
+    const auto refused = batch.submit(wrong);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("no layer 99"));
 }
 
 TEST_F(BatchTest, ABeginningThatWasSeenIsNotFedAgain) {

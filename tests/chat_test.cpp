@@ -100,6 +100,62 @@ TEST_F(ChatTest, ComesBackFromItsFile) {
     EXPECT_EQ(again->message(2).stats->seed, 18446744073709551615u);
 }
 
+TEST_F(ChatTest, HandsOnTheMemoryComeBackAndAreWrittenOnce) {
+    using What = Intervention::What;
+    const auto list = [](Interventions all) { return std::make_shared<const Interventions>(std::move(all)); };
+    auto first = std::make_unique<Chat>(home / "a.jsonl");
+    Chat& chat = *first;
+    talk(chat);
+    ASSERT_TRUE(chat.save(true));
+    EXPECT_EQ(bytes(home / "a.jsonl").find("\"version\":2"), std::string::npos) << "a chat without hands is one that older programs know whole";
+    EXPECT_EQ(chat.hands(4), nullptr);
+    const auto one = list({{.what = What::put, .layers = {0}, .from = 7, .state = std::vector<float>(999, 0.1f)}});
+    const int touched = chat.add({.parent = 1, .role = "assistant", .text = "Hullo", .ids = {8}, .time = 105, .hands = one, .beside = 2});
+    const int asked = chat.add({.parent = touched, .role = "user", .text = "why?", .time = 106});
+    EXPECT_EQ(chat.hands(asked), one) << "what follows is under them";
+    chat.add({.parent = asked, .role = "assistant", .text = "so", .time = 107, .hands = list(*one)});
+    const auto two = list({one->at(0), {.what = What::gates, .from = 7, .amount = 2}});
+    chat.add({.parent = asked, .role = "assistant", .text = "and", .time = 108, .hands = two});
+    chat.add({.parent = asked, .role = "assistant", .text = "none", .time = 109, .hands = list({})});
+    EXPECT_EQ(chat.hands(chat.tip()), nullptr) << "an empty list is none";
+    ASSERT_TRUE(chat.save(true));
+    const std::string file = bytes(home / "a.jsonl");
+    const auto count = [&](const std::string& what) {
+        int n = 0;
+        for (size_t at = file.find(what); at != file.npos; at = file.find(what, at + 1)) ++n;
+        return n;
+    };
+    EXPECT_EQ(count("{\"hands\":["), 2);
+    const auto again = reopen(home / "a.jsonl");
+    expect_same(chat, *again);
+    ASSERT_TRUE(again->hands(asked));
+    EXPECT_EQ(*again->hands(asked), *one);
+    const std::string json = chat.export_json();
+    chat.stand(touched);
+    const std::string markdown = chat.export_markdown();
+    first.reset();  // it is written to by one
+    again->add({.parent = asked, .role = "assistant", .text = "more", .time = 110, .hands = list(*two)});
+    ASSERT_TRUE(again->save(true));
+    EXPECT_EQ(bytes(home / "a.jsonl").size() - file.size() < 300, true) << "a list that is in the file is only named";
+    expect_same(*again, *reopen(home / "a.jsonl"));
+
+    // Exported and imported, all of it.
+    auto imported = Chat::import_json(json, "it", home / "b.jsonl");
+    ASSERT_TRUE(imported) << imported.error().message;
+    EXPECT_EQ((*imported)->count(), again->count() - 1);
+    for (int i = 1; i < again->count(); ++i) EXPECT_EQ((*imported)->message(i), again->message(i)) << i;
+    ASSERT_TRUE((*imported)->save(true));
+    expect_same(**imported, *reopen(home / "b.jsonl"));
+    EXPECT_NE(markdown.find("*another state put into layer 0 at token 7*"), std::string::npos);
+
+    // Hands of a newer program are none that this one knows: the line is said to be lost, the rest is there.
+    write(home / "c.jsonl",
+          "{\"klp\":\"chat\",\"version\":1}\n{\"hands\":[{\"what\":\"pray\"}]}\n{\"message\":{\"id\":1,\"parent\":0,\"role\":\"assistant\",\"hands\":1}}\n");
+    std::string note;
+    EXPECT_EQ(reopen(home / "c.jsonl", &note)->hands(1), nullptr);
+    EXPECT_NE(note.find("one line could not be read"), std::string::npos);
+}
+
 TEST_F(ChatTest, OnlyGrows) {
     Chat chat(home / "a.jsonl");
     std::string before;

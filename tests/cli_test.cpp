@@ -1288,6 +1288,41 @@ TEST_F(Cli, InterventionsOfAFileAreLaidOnATalk) {
     EXPECT_EQ(klp(chat({"-p", "one", "--intervene", "/none.json"}), "", {data}).code, 1);
 }
 
+TEST_F(Cli, InterventionsAreThoseOfRunsAndLogitsToo) {
+    const auto file = home() / "hands.json", recording = home() / "hands.klprun";
+    write_bytes(file, R"([{"what": "read", "amount": 0, "from": 3}])");
+    for (Words words : {Words{"run", "-p", "one", "-n", "8", "--temp", "0"}, Words{"logits", "-p", "one two three four"}}) {
+        words.insert(words.end(), {"-m", model()});
+        const Outcome plain = klp(words);
+        EXPECT_EQ(plain.code, 0) << plain.err;
+        words.insert(words.end(), {"--intervene", file.string()});
+        const Outcome touched = klp(words);
+        EXPECT_EQ(touched.code, 0) << touched.err;
+        EXPECT_NE(touched.out, plain.out) << words[0];
+        EXPECT_EQ(klp(words).out, touched.out) << "the same list, the same answer";
+        if (words[0] == "logits") {
+            for (const Words& cut : {Words{"--step"}, Words{"--chunk", "2"}}) {
+                Words other = words;
+                other.insert(other.end(), cut.begin(), cut.end());
+                EXPECT_EQ(klp(other).out, touched.out) << "however it is fed";
+            }
+        } else {
+            EXPECT_EQ(klp({"chat", "-p", "one", "-n", "8", "--temp", "0", "-m", model(), "--intervene", file.string()}).out, touched.out);
+            Words recorded = words;
+            recorded.insert(recorded.end(), {"-o", recording.string()});
+            EXPECT_EQ(klp(recorded).code, 0);
+            const Outcome again = klp({"replay", recording.string(), "--speed", "16"});
+            EXPECT_THAT(again.err, HasSubstr("nothing is read in every layer from token 3 on"));
+        }
+        Words wrong = words;
+        write_bytes(home() / "wrong.json", R"([{"what": "gates", "layers": [77]}])");
+        wrong.back() = (home() / "wrong.json").string();
+        const Outcome refused = klp(wrong);
+        EXPECT_EQ(refused.code, 2);
+        EXPECT_THAT(refused.err, HasSubstr("wrong.json: 'gates': the model has no layer 77"));
+    }
+}
+
 TEST_F(Cli, CtrlCStopsAnAnswerAndTheConversationGoesOn) {
     Klp repl({"-m", model(), "-n", "30000", "--temp", "1", "--seed", "3"}, kUsual, {history(), "NO_COLOR=1"});
     ASSERT_TRUE(repl.wait_for_prompt());

@@ -51,6 +51,44 @@ TEST(TraceStore, GoingBackForgetsWhatComesAfter) {
     EXPECT_EQ(s.session->selection().token(), Selection::kNewest);
 }
 
+TEST(TraceStore, UnderOtherHandsTheSameTokensAreOthersFromThereOn) {
+    ScriptedSession s;
+    s.answer(1);
+    const auto card = s.card;
+    TraceStore trace;
+    trace.begin(card);
+    const auto hands = std::make_shared<const Interventions>(Interventions{{.what = Intervention::What::gates, .from = 2, .amount = 2}});
+    const std::vector<float> some(static_cast<size_t>(card->shape.size()), 1), others(static_cast<size_t>(card->shape.size()), 2);
+    trace.fed({0, {1, 2, 3, 4}});
+    for (int64_t p = 0; p < 4; ++p) trace.read({p, some});
+    trace.fed({2, {3, 4}, {}, hands});
+    EXPECT_FALSE(trace.readings(1).empty()) << "before they begin nothing is another";
+    EXPECT_TRUE(trace.readings(2).empty());
+    EXPECT_TRUE(trace.readings(3).empty());
+    for (int64_t p = 2; p < 4; ++p) trace.read({p, others});
+    TraceStore::Stored stored;
+    std::vector<TracePiece> pieces = trace.pieces(stored);
+    trace.fed({0, {1, 2, 3, 4}});
+    for (int64_t p = 0; p < 4; ++p) {
+        ASSERT_FALSE(trace.readings(p).empty()) << p;
+        EXPECT_EQ(trace.readings(p)[0], 1) << p;
+    }
+    trace.fed({1, {2, 3, 4}, {}, hands});
+    EXPECT_EQ(trace.readings(1)[0], 1);
+    EXPECT_EQ(trace.readings(3)[0], 2);
+
+    // From a file, too.
+    TraceStore opened;
+    opened.begin(card);
+    for (TracePiece& piece : pieces) opened.recall(std::move(piece));
+    opened.fed({0, {1, 2, 3, 4}});
+    EXPECT_FALSE(opened.readings(1).empty());
+    EXPECT_TRUE(opened.readings(3).empty()) << "it is of other hands";
+    opened.fed({0, {1, 2, 3, 4}, {}, hands});
+    ASSERT_FALSE(opened.readings(3).empty());
+    EXPECT_EQ(opened.readings(3)[0], 2);
+}
+
 // A line that is left and told again is known again, also after another model of other files had its turn; and a file's pieces find their tokens.
 TEST(TraceStore, ALineThatIsToldAgainIsKnownAgain) {
     ScriptedSession s;

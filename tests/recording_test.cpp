@@ -9,6 +9,7 @@
 #include <random>
 
 #include "core/files/crc32.h"
+#include "core/runs/event_fields.h"
 #include "core/runs/replay_run.h"
 #include "core/runs/scripted_run.h"
 #include "tests/checkpoints.h"
@@ -46,6 +47,15 @@ std::shared_ptr<const Recording> open(const fs::path& file) {
 }
 
 // One of every kind, with something in every field.
+Interventions every_hand() {
+    using What = Intervention::What;
+    return {{.what = What::gates, .layers = {0, 2}, .heads = {1}, .channels = {3, 4}, .from = 5, .to = 9, .amount = 0.3f},
+            {.what = What::silence, .experts = {1, 300}},
+            {.what = What::put, .layers = {0}, .from = 4, .state = {0.1f, -2, 1e-30f}},
+            {.what = What::edit, .layers = {0}, .heads = {0}, .key = {1, 0.7f}, .value = {3}},
+            {.what = What::hide, .from = 12, .tokens = {2, 7}}};
+}
+
 std::vector<Event> one_of_each() {
     const auto c = card();
     const MemoryUse memory{1, 2, int64_t{1} << 40};
@@ -59,12 +69,13 @@ std::vector<Event> one_of_each() {
     TokenMade made{3, 9, 42, "\xe2\x82", 123456789, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}, memory};
     AnswerDone done{3, Generation::End::context, false, 10, 11, 12, 13, 14, move, {1, 2, 3, 4, 5, 6}, UINT64_MAX, memory, 7};
     Sampling sampling{0.5f, 40, 0.9f, 0.1f, 1.1f, 32, UINT64_MAX - 1};
+    const auto hands = std::make_shared<const Interventions>(every_hand());
     return {Loading{"demo", 0.5},
             Loaded{c},
             Unloaded{},
             Trouble{Error{Error::device, "it broke"}, "Mend it.", 4},
             PhaseChanged{Phase::prefill, 3, 9},
-            PromptFed{0, {1, 2, 263}, {{1, 2}}},
+            PromptFed{0, {1, 2, 263}, {{1, 2}}, hands},
             made,
             readings,
             done,
@@ -76,12 +87,29 @@ std::vector<Event> one_of_each() {
             RaceDone{TwinKind::trained, "memory"},
             AttentionPicture{kda, 1, 9, 4, true, {0.5f, -0.25f, 0, 0, 0.125f}, {1, 0.5f, 0, 0, 0.125f}, 0.0625f},
             EventsDropped{5},
-            AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling},
+            AnswerBegun{3, {{"user", "Füße\n", {1, 2}, false}, {"assistant", "so", {}, true}}, sampling, hands},
             TelemetryCost{0.0125},
             CacheRolled{512},
             StatesKept{{1, 2, 3, 4, 5, "a folder's name"}},
             Considered{9, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}},
             Retraced{Retraced::End::gave_way, {4, 9}}};
+}
+
+// What a program of before hands on the memory has written is shorter.
+TEST(Recording, OneOfBeforeHandsIsReadAsUnderNone) {
+    const TraceShape none;
+    for (Event e : {Event(PromptFed{7, {1, 2}, {{1, 2}}}), Event(AnswerBegun{3, {{"user", "hi"}}, {}})}) {
+        std::string bytes;
+        FieldWriter out(bytes, none);
+        write_event(e, out);
+        ASSERT_EQ(bytes.back(), 0) << "how many hands";
+        bytes.pop_back();
+        FieldReader in(bytes, none);
+        const auto again = read_event(e.index(), in);
+        ASSERT_TRUE(again);
+        if (const auto* fed = std::get_if<PromptFed>(&*again)) EXPECT_EQ(fed->hands, nullptr);
+        if (const auto* begun = std::get_if<AnswerBegun>(&*again)) EXPECT_EQ(begun->line.at(0).text, "hi");
+    }
 }
 
 TEST(Crc32, IsThatOfZip) {
@@ -117,6 +145,10 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(made.memory.cache, int64_t{1} << 40);
     EXPECT_EQ(made.top[1].id, 7);
     EXPECT_EQ(std::get<PromptFed>(again[5]).ids, (std::vector<int32_t>{1, 2, 263}));
+    ASSERT_TRUE(std::get<PromptFed>(again[5]).hands);
+    EXPECT_EQ(*std::get<PromptFed>(again[5]).hands, every_hand());
+    ASSERT_TRUE(std::get<AnswerBegun>(again[17]).hands);
+    EXPECT_EQ(*std::get<AnswerBegun>(again[17]).hands, every_hand()) << "exactly: nothing of it is rounded";
     EXPECT_EQ(std::get<AnswerDone>(again[8]).phases.head, 6);
     EXPECT_EQ(std::get<AnswerDone>(again[8]).closing, 7);
     EXPECT_EQ(std::get<AnswerBegun>(again[17]).line[0].text, "Füße\n");

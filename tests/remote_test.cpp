@@ -180,6 +180,12 @@ Told talk_with(Run& run) {
     add(ear.until<CostKnown>());
     run.post(ask(4, {hello, answer, {"user", "What is KDA?"}}));  // a branch
     add(ear.until<SnapshotsKept>());
+    MakeAnswer touched = ask(5, {hello, answer, {"user", "Tell me a story."}});
+    touched.hands = std::make_shared<const Interventions>(Interventions{{.what = Intervention::What::gates, .layers = {0}, .from = 9, .amount = 0.25f}});
+    run.post(touched);
+    add(ear.until<SnapshotsKept>());
+    run.post(AskCost{6, {hello, answer}, touched.hands});
+    add(ear.until<CostKnown>());
     run.post(GoTo{{hello, answer}});
     add(ear.until<SnapshotsKept>());
     run.post(ProbeState{1, 2, 9});
@@ -492,18 +498,19 @@ TEST(Remote, WhatIsNoRunProtocolIsSaidInASentence) {
                                           {"[1]", "does not speak"},
                                           {"nonsense", "does not speak"},
                                           {R"({"run": "../x", "card": {}})", "does not speak"},
-                                          {R"({"run": "a", "card": {"protocol": 1}})", "names no model"},
-                                          {R"({"run": "a", "card": {"protocol": 7}})", "speaks version 7 of the run protocol, and this program version 1"}}) {
+                                          {R"({"run": "a", "card": {"protocol": 2}})", "names no model"},
+                                          {R"({"run": "a", "card": {"protocol": 1}})", "speaks version 1 of the run protocol, and this program version 2"},
+                                          {R"({"run": "a", "card": {"protocol": 7}})", "speaks version 7 of the run protocol, and this program version 2"}}) {
         says = reply;
         EXPECT_THAT(trouble(fake.at()), HasSubstr(sentence)) << reply;
     }
     RunHost host(demo_run);
     Port port(host);
     httplib::Client client("127.0.0.1", std::stoi(port.at().substr(port.at().find(':') + 1)));
-    const auto other = client.Post("/run", {{kWireHeader, "2"}}, "{}", "application/json");
+    const auto other = client.Post("/run", {{kWireHeader, "1"}}, "{}", "application/json");
     ASSERT_TRUE(other);
     EXPECT_EQ(other->status, 400);
-    EXPECT_THAT(other->body, HasSubstr("speaks version 1 of the run protocol, and whoever asks version 2"));
+    EXPECT_THAT(other->body, HasSubstr("speaks version 2 of the run protocol, and whoever asks version 1"));
     EXPECT_EQ(client.Post("/run", "{}", "application/json")->status, 400) << "no page of a browser sends the header";
 }
 

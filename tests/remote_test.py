@@ -196,6 +196,20 @@ class Notebook(unittest.TestCase):
             self.assertEqual(first + len(weights), len(gates))
             self.assertAlmostEqual(float(weights.sum()), 1, 3)
 
+            talk.hands = [{"what": "beta", "from": tokens, "amount": 0}, {"what": "hide", "from": tokens, "tokens": (2, 4)}, {"what": "gates", "layers": [1], "heads": [0], "from": tokens, "amount": 0.5}]
+            touched = [talk.chat("And what is KDA?", temperature=0, predict=5)]
+            self.assertTrue((talk.taps()["beta"][tokens + 1:] == 0).all())
+            talk.rewind()
+            touched.append(talk.chat("And what is KDA?", temperature=0, predict=5))
+            self.assertEqual(touched[0], touched[1])
+            talk.rewind()
+            with self.assertRaisesRegex(KlpError, "no layer 99"):
+                talk.hands = [{"what": "gates", "layers": [99]}]
+                talk.chat("And now?", temperature=0, predict=5)
+            with self.assertRaisesRegex(KlpError, "layer"):
+                talk.hands = [{"what": "gates", "layer": [0]}]
+                talk.chat("And now?", temperature=0, predict=5)
+            talk.hands = []
             talk.chat("And what is KDA?", temperature=0, predict=5)
             talk.rewind()
             self.assertEqual(len(talk.taps()["beta"]), len(writes))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "app/machine.h"
 #include "app/opener.h"
@@ -41,7 +42,9 @@ protected:
     }
     void load() {
         run_.post(LoadModel{.device = "cpu", .threads = 1});
-        ASSERT_EQ(only<Loaded>(until<Loaded>()).size(), 1u);
+        const auto loaded = only<Loaded>(until<Loaded>());
+        ASSERT_EQ(loaded.size(), 1u);
+        loaded_ = loaded[0].card;
     }
     static MakeAnswer ask(std::vector<Part> line, int64_t predict = 8) {
         MakeAnswer c{.answer = 7, .line = std::move(line), .predict = predict};
@@ -50,6 +53,7 @@ protected:
     }
     LiveRun run_;
     std::deque<Event> waiting_;
+    std::shared_ptr<const RunCard> loaded_;
 };
 
 TEST_F(RunTest, AnswersWithATokenEventAndReadingsForEachToken) {
@@ -384,6 +388,179 @@ TEST_F(RunTest, AContextThatRollsSaysWhatItDropped) {
     const auto back = until<Moved>();
     EXPECT_EQ(only<Moved>(back)[0].move.replayed, 0);
     EXPECT_EQ(only<CacheRolled>(back).back().dropped, rolled.back().dropped);
+}
+
+InterventionsPtr hands(Interventions all) { return std::make_shared<const Interventions>(std::move(all)); }
+
+// An answer under hands, with all that was read.
+struct Touched {
+    std::vector<int32_t> ids;
+    std::vector<std::vector<float>> readings;
+    AnswerDone done;
+    std::vector<Event> events;
+    Part part() const { return {.role = "assistant", .ids = ids, .closing = done.closing}; }
+};
+
+TEST_F(RunTest, HandsAreHeldFromTheSnapshotThatFitsThem) {
+    using What = Intervention::What;
+    Interest all;
+    for (bool& s : all.sites) s = true;
+    run_.watch(all);
+    load();
+    const auto answer = [&](std::vector<Part> line, InterventionsPtr under, uint64_t seed = 5) {
+        MakeAnswer c = ask(std::move(line), 10);
+        c.hands = std::move(under), c.sampling = {.temperature = 0.8f, .seed = seed};
+        run_.post(c);
+        Touched out;
+        out.events = until<AnswerDone>();
+        for (const TokenMade& t : only<TokenMade>(out.events)) out.ids.push_back(t.id);
+        for (const Readings& r : only<Readings>(out.events)) out.readings.push_back(r.values);
+        if (const auto done = only<AnswerDone>(out.events); !done.empty()) out.done = done[0];
+        return out;
+    };
+    // As far as both were fed: what a snapshot had was not read again.
+    const auto expect_bits = [](const Touched& a, const Touched& b) {
+        EXPECT_EQ(a.ids, b.ids);
+        const size_t n = std::min(a.readings.size(), b.readings.size());
+        ASSERT_GE(n, a.ids.size());
+        for (size_t i = 1; i <= n; ++i) {
+            const auto &x = a.readings[a.readings.size() - i], &y = b.readings[b.readings.size() - i];
+            EXPECT_EQ(std::memcmp(x.data(), y.data(), x.size() * sizeof(float)), 0) << "row " << i << " from the end";
+        }
+    };
+    const Part hello{"user", "My name is Tom."}, next{"user", "What is my name?"};
+    const Touched first = answer({hello}, nullptr);
+    const Touched plain = answer({hello, first.part(), next}, nullptr);
+    const int64_t question = only<PromptFed>(plain.events)[0].first;  // behind what the first answer ended with
+    ASSERT_GT(question, 0);
+
+    // From that question on; what is before it is found as it stands.
+    const auto slow = hands({{.what = What::beta, .from = question, .amount = 0}});
+    const Touched touched = answer({hello, first.part(), next}, slow);
+    EXPECT_NE(touched.ids, plain.ids) << "nothing that was asked could be written";
+    EXPECT_LE(touched.done.move.replayed, plain.done.move.replayed) << "the first answer's end was kept, and is the same for both";
+    EXPECT_EQ(only<AnswerBegun>(touched.events)[0].hands, slow);
+    for (const PromptFed& fed : only<PromptFed>(touched.events)) {
+        EXPECT_EQ(fed.hands, slow);
+        EXPECT_GE(fed.first, question) << "what is under no hands stays as it was told";
+    }
+    EXPECT_EQ(only<PromptFed>(touched.events)[0].first, question) << "the same tokens are read otherwise from there on";
+
+    // Back and there again, however often: the same list, snapshot and seed are the same answer, and an empty list is none.
+    expect_bits(answer({hello, first.part(), next}, slow), touched);
+    expect_bits(answer({hello, first.part(), next}, nullptr), plain);
+    const Touched empty = answer({hello, first.part(), next}, hands({}));
+    EXPECT_EQ(empty.ids, plain.ids);
+    expect_bits(answer({hello, first.part(), next}, hands({{.what = What::beta, .from = question, .amount = 0}})), touched);  // another pointer, the same list
+
+    // What is asked about them costs what it costs.
+    run_.post(AskCost{1, {hello, first.part(), next, touched.part()}, slow});
+    EXPECT_EQ(only<CostKnown>(until<CostKnown>())[0].move.replayed, 0);
+    run_.post(AskCost{2, {hello, first.part(), next, touched.part()}, nullptr});
+    EXPECT_GT(only<CostKnown>(until<CostKnown>())[0].move.replayed, 0) << "nobody told it so";
+    run_.post(GoTo{{hello, first.part(), next, plain.part()}});
+    until<Moved>();
+
+    // Looks at the past see what was.
+    run_.post(GoTo{{hello, first.part(), next, touched.part()}, slow});
+    const int64_t length = only<Moved>(until<Moved>())[0].position;
+    run_.post(ProbeState{0, 0, length});
+    const auto now = only<StatePicture>(until<StatePicture>()).back();
+    run_.post(ProbeState{0, 0, question - 1});
+    const auto before = only<StatePicture>(until<StatePicture>()).back();
+    run_.post(Retrace{{question, length}, {}, all});
+    const auto rows = only<Readings>(until<Retraced>());
+    ASSERT_FALSE(rows.empty());
+    const TraceShape& shape = loaded_->shape;
+    for (const Readings& r : rows)
+        for (const float beta : shape.of(Site::beta, 0, r.values)) EXPECT_EQ(beta, 0);
+    double was = 0, is = 0;
+    for (const float v : before.values) was += double{v} * v;
+    for (const float v : now.values) is += double{v} * v;
+    EXPECT_GT(was, is) << "without writing it only decays";
+
+    // Another program, from nothing: the same.
+    LiveRun fresh(open_for_run);
+    fresh.watch(all);
+    fresh.post(LoadModel{.device = "cpu", .threads = 1});
+    MakeAnswer c = ask({hello, first.part(), next}, 10);
+    c.hands = slow, c.sampling = {.temperature = 0.8f, .seed = 5};
+    fresh.post(c);
+    std::vector<int32_t> ids;
+    for (bool done = false; !done; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
+        for (const Event& e : fresh.drain()) {
+            if (const auto* t = std::get_if<TokenMade>(&e)) ids.push_back(t->id);
+            done = done || std::holds_alternative<AnswerDone>(e);
+        }
+    EXPECT_EQ(ids, touched.ids);
+}
+
+TEST_F(RunTest, HandsThatTheModelHasNoneOfLeaveEverythingAsItWas) {
+    using What = Intervention::What;
+    load();
+    const Part hello{"user", "Hello"};
+    run_.post(ask({hello}));
+    const auto first = until<AnswerDone>();
+    Part said{.role = "assistant"};
+    for (const TokenMade& t : only<TokenMade>(first)) said.ids.push_back(t.id);
+    said.closing = only<AnswerDone>(first)[0].closing;
+    const auto expect_as_it_was = [&] {
+        run_.post(AskCost{1, {hello, said}});
+        const auto cost = only<CostKnown>(until<CostKnown>())[0].move;
+        EXPECT_EQ(cost.replayed + cost.restored_bytes, 0) << "it stands there";
+    };
+    const auto refused = [&](MakeAnswer c, const char* why) {
+        run_.post(c);
+        const Trouble trouble = only<Trouble>(until<Trouble>())[0];
+        EXPECT_NE(trouble.error.message.find(why), std::string::npos) << trouble.error.message;
+        EXPECT_EQ(trouble.answer, 7);
+        until<PhaseChanged>();
+        expect_as_it_was();
+    };
+    MakeAnswer c = ask({hello});
+    c.hands = hands({{.what = What::gates, .layers = {99}}});
+    refused(c, "no layer 99");
+    c.hands = hands({{.what = What::hide, .from = 4, .tokens = {0, 2}}});
+    c.roll = true;
+    refused(c, "tokens are hidden cannot roll on");
+
+    // And one that is broken off on its way to another answer.
+    std::string all;
+    for (int i = 0; i < 2000; ++i) all += " long";
+    c = ask({{"user", all}});
+    c.hands = hands({{.what = What::gates, .amount = 0.5f}});
+    run_.post(c);
+    run_.cancel();
+    until<Trouble>();
+    until<PhaseChanged>();
+    expect_as_it_was();
+}
+
+TEST_F(RunTest, WhatIsHiddenIsNotReadAndAStateThatWasEmptiedHoldsNothingOfBefore) {
+    using What = Intervention::What;
+    load();
+    const auto& latent = loaded_->shape.layers(Site::log_sum_exp);
+    ASSERT_FALSE(latent.empty());
+    MakeAnswer c = ask({{"user", "My name is Tom. What is my name?"}}, 6);
+    c.hands = hands({{.what = What::hide, .from = 8, .tokens = {3, 6}}, {.what = What::empty, .layers = {0}, .from = 9}});
+    run_.post(c);
+    until<AnswerDone>();
+    run_.post(ProbeAttention{latent[0], 0, 12});
+    const AttentionPicture read = only<AttentionPicture>(until<AttentionPicture>()).back();
+    ASSERT_EQ(read.weights.size(), 13u);
+    double sum = 0;
+    for (size_t i = 0; i < read.weights.size(); ++i) {
+        EXPECT_EQ(read.weights[i] == 0, i >= 3 && i < 6) << i;
+        sum += double{read.weights[i]};
+    }
+    EXPECT_NEAR(sum, 1, 1e-5);
+    run_.post(ProbeAttention{latent[0], 0, 7});
+    const AttentionPicture before = only<AttentionPicture>(until<AttentionPicture>()).back();
+    for (const float w : before.weights) EXPECT_GT(w, 0) << "until then it was there";
+    run_.post(ProbeAttention{0, 0, 12});
+    const AttentionPicture unrolled = only<AttentionPicture>(until<AttentionPicture>()).back();
+    EXPECT_EQ(unrolled.first, 9);
+    EXPECT_EQ(unrolled.before, 0) << "it was empty";
 }
 
 TEST_F(RunTest, AChatOpensWhereItStood) {

@@ -115,6 +115,27 @@ class Serve(unittest.TestCase):
                 said, reason = choice["message"]["content"], choice["finish_reason"]
             self.assertEqual((said, reason), (text[:text.index(middle)], "stop"))
 
+    def test_hands_on_the_memory_are_a_request_s_own(self):
+        question, hands = "My name is Tom. What is my name?", [None, [], [{"what": "beta", "amount": 0, "from": 5}], [{"what": "gates", "layers": [0], "amount": 0.2}]] * 3
+        got = [None] * len(hands)
+
+        def ask(i):
+            got[i] = self.server.chat(question, max_tokens=40, **({} if hands[i] is None else {"intervene": hands[i]}))["choices"][0]["message"]["content"]
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(hands))]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(got[0], got[1])
+        self.assertNotEqual(got[0], got[2])
+        self.assertEqual(got[:4], got[4:8])
+        self.assertEqual(got[:4], got[8:])
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(hands[2], file)
+            file.flush()
+            said = subprocess.run([KLP, "-p", question, "--temp", "0", "-n", "40", "--intervene", file.name], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(got[2].strip(), said.strip())
+
     def test_log_probabilities(self):
         choice = self.server.chat("Hello", logprobs=True, top_logprobs=3, max_tokens=5)["choices"][0]
         entries = choice["logprobs"]["content"]
@@ -169,6 +190,9 @@ class Serve(unittest.TestCase):
                 ({"messages": hello, "presence_penalty": 1}, 400, "presence_penalty", "not supported"),
                 ({"messages": hello, "tool_choice": "required"}, 400, "tool_choice", "neither auto nor none"),
                 ({"messages": hello, "top_logprobs": 21, "logprobs": True}, 400, "top_logprobs", "from 0 to 20"),
+                ({"messages": hello, "intervene": {"what": "gates"}}, 400, "intervene", "must be a list of interventions"),
+                ({"messages": hello, "intervene": [{"what": "pray"}]}, 400, "intervene", "entry 0, 'what' must be one of gates"),
+                ({"messages": hello, "intervene": [{"what": "gates", "layers": [99]}]}, 400, "intervene", "the model has no layer 99"),
                 ({"messages": [{"role": "user", "content": "word " * 70000}]}, 400, "messages", "the context holds 65536"),
                 (b'{"messages": [{"role": "user", "content": "\xff"}]}', 400, None, "not valid JSON"), ("[" * 100000, 400, None, "levels|nested|deep")]:
             got, answer = self.server.ask("/v1/chat/completions", body)

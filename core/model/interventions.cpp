@@ -165,6 +165,40 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
 
 bool same_until(const Interventions* a, const Interventions* b, int64_t position) { return a == b || until(a, position) == until(b, position); }
 
+int64_t alike_until(const Interventions* a, const Interventions* b) {
+    int64_t alike = Intervention::kAlways;
+    if (same_until(a, b, alike)) return alike;
+    for (const Interventions* all : {a, b})
+        for (const Intervention& one : all ? *all : Interventions())
+            for (const int64_t edge : {one.from, one.to})
+                if (edge < alike && !same_until(a, b, edge + 1)) alike = edge;
+    return alike;
+}
+
+uint64_t hash_at(const Interventions* all, int64_t position) {
+    uint64_t hash = 0;
+    for (const Intervention& one : all ? *all : Interventions()) {
+        if (one.from != position && one.to != position) continue;
+        if (hash == 0) hash = 0xcbf29ce484222325u;
+        for (const char c : to_json({one}).dump()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+InterventionsPtr standing(const Interventions* all) {
+    auto out = std::make_shared<Interventions>();
+    for (Intervention one : all ? *all : Interventions())
+        if (one.from = 0; !one.once() && one.to == Intervention::kAlways) out->push_back(std::move(one));
+    return out->empty() ? nullptr : out;
+}
+
+int64_t newest_change(const Interventions* all, int layer, int64_t position) {
+    int64_t newest = 0;
+    for (const Intervention& one : all ? *all : Interventions())
+        if (one.once() && one.what != What::hide && named(one.layers, layer) && one.from <= position) newest = std::max(newest, one.from);
+    return newest;
+}
+
 int64_t next_edge(const Interventions& all, int64_t behind) {
     int64_t next = Intervention::kAlways;
     for (const Intervention& one : all)

@@ -54,6 +54,14 @@ std::string in_words(const Intervention& one);
 Result<void> check(const Interventions& all, const ModelConfig& config);
 // Whether tokens before `position` are fed alike under both.
 bool same_until(const Interventions* a, const Interventions* b, int64_t position);
+// How many are; kAlways: all of them.
+int64_t alike_until(const Interventions* a, const Interventions* b);
+// Names what begins, ends or happens in front of the token at `position`; 0: nothing does.
+uint64_t hash_at(const Interventions* all, int64_t position);
+// What goes on of them where a line begins anew, as behind a summary: what lies on it always. What was done once is past, and where it was done is no more.
+InterventionsPtr standing(const Interventions* all);
+// The last position, up to `position`, in front of which a state of the layer was changed; 0: none was.
+int64_t newest_change(const Interventions* all, int layer, int64_t position);
 
 // As JSON: a list of objects with the fields above, `from` and what follows only where they say something. Errors name file, entry and field.
 Result<Interventions> read_interventions(const std::string& text, const std::string& file);

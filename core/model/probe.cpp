@@ -97,9 +97,11 @@ using AllReads = std::vector<HeadReads>;
 Result<AllReads> probe_kda(Replay& at, int first_head, int heads) {
     const ModelConfig& c = at.sequence.model().config();
     const int64_t K = c.kda_key_dim, V = c.kda_value_dim;
-    const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(at.what.tokens.size()) - at.what.window);
+    const auto end = static_cast<int64_t>(at.what.tokens.size());
+    // A state that hands have changed is what is read from there on: what was written before is in it no more, or not as it was written.
+    const int64_t first = std::max({int64_t{0}, end - at.what.window, newest_change(at.what.hands.get(), at.what.layer, end - 1)});
     if (auto stands = at.stand(first); !stands) return tl::unexpected(stands.error());
-    const std::vector<float> state = at.sequence.state(at.what.layer, "S");
+    const std::vector<float> state = at.sequence.state_under_hands(at.what.layer, "S");
     AllReads all_reads;
     const auto look = [&](int h, const DeltaRows& rows) {
         Unrolled unrolled = unroll(rows);
@@ -158,11 +160,14 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
                 all[h].weights.push_back(static_cast<float>(score * scale));
             }
     }
+    const std::vector<int64_t>& hidden = at.sequence.hidden();
     for (HeadReads& reads : all) {
         const float top = *std::max_element(reads.weights.begin(), reads.weights.end());
         double sum = 0;
         for (float w : reads.weights) sum += std::exp(static_cast<double>(w) - top);
         for (float& w : reads.weights) w = static_cast<float>(std::exp(static_cast<double>(w) - top) / sum);
+        for (const int64_t token : hidden)  // ascending, so each goes where it stands at the end
+            if (token >= reads.first) reads.weights.insert(reads.weights.begin() + (token - reads.first), 0.f);
     }
     return all;
 }
@@ -253,6 +258,7 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));
     if (what.tokens.empty()) return fail(Error::usage, "there is no token to look at yet");
     Replay at{what, pool, cancel, progress, Sequence(model, what.context), Workspace(model->backend())};
+    if (auto laid = at.sequence.touch(what.hands); !laid) return tl::unexpected(laid.error());
     if (auto rolls = at.sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
     const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
     return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);

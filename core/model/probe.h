@@ -35,7 +35,8 @@ Unrolled unroll(const DeltaRows& rows);  // of the last row's output
 struct HeadReads {
     int head = 0;
     int64_t position = 0;                    // of the reading token
-    int64_t first = 0;                       // of the earliest weight (MLA: the oldest that the cache still holds); the last one is the reading token's own
+    int64_t first = 0;                       // of the earliest weight (MLA: the oldest that the cache still holds); the last one is the reading token's own.
+                                             // What the cache has forgotten by hand has a weight of 0
     bool implicit = false;                   // of a KDA head
     std::vector<float> weights, decay_only;  // decay_only: KDA
     float before = 0;                        // KDA: length of what the state of before `first` adds to the output, over the output's own
@@ -47,6 +48,7 @@ struct ProbeRequest {
     int64_t window = kProbeWindow;    // KDA
     int64_t context = 0;              // as the sequence that is looked at
     bool rolls = false;               // so too
+    InterventionsPtr hands = {};      // under which it was fed
 };
 // Feeds what it needs again into a sequence of its own, from the nearest snapshot. `cancel` and `progress` as in SnapshotPool::go. Errors: no such head, or
 // interrupted.

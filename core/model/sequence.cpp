@@ -113,7 +113,7 @@ Result<void> Sequence::touch(InterventionsPtr what) {
     if (what && what->empty()) what.reset();
     if (what)
         if (auto has = check(*what, model_->config()); !has) return has;
-    if (rolls_ && hides(what.get())) return fail(Error::usage, "'hide': a context that rolls on drops the oldest rows itself; /full stop first");
+    if (rolls_ && hides(what.get())) return fail(Error::usage, "'hide': a context that rolls on drops the oldest rows itself; let it stop when it is full");
     if (!same_until(touched_.get(), what.get(), position())) reset();
     touched_ = std::move(what);
     hands_.reset();
@@ -130,6 +130,13 @@ void Sequence::lay_hands() {
     for (const Intervention& one : *touched_)
         if (one.once() && one.from == position()) one.what == Intervention::What::hide ? hide(one) : change(one);
     if (!hands_ || position() < hands_->since || position() >= hands_->until) hands_ = hands_at(*touched_, *model_, position());
+}
+
+std::vector<float> Sequence::state_under_hands(int layer, std::string_view name, std::optional<int> of) const {
+    if (!edge_here()) return state(layer, name, of);
+    Sequence aside = fork();
+    aside.lay_hands();
+    return aside.state(layer, name, of);
 }
 
 void Sequence::change(const Intervention& what) {

@@ -85,6 +85,8 @@ public:
     // For pictures: one fixed state of a layer as floats ("S" [H, V, K] or "conv"), or row `of` of its first dimension alone (a head of S); empty where the
     // layer has none of this name.
     std::vector<float> state(int layer, std::string_view name, std::optional<int> of = {}) const;
+    // The same behind what hands do in front of the next token.
+    std::vector<float> state_under_hands(int layer, std::string_view name, std::optional<int> of = {}) const;
     // Cached rows first .. first + count - 1 of an MLA layer, the oldest that is left being 0, as floats [count, L + rope]; empty where the layer has no cache.
     std::vector<float> cache(int layer, int64_t first, int64_t count) const;
 

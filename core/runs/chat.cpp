@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "core/files/disk.h"
@@ -29,7 +30,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kChatVersion = 1;
+constexpr int kChatVersion = 2, kBeforeHands = 1;  // a file is of version 2 from its first list of hands on
 constexpr int64_t kLargestFile = int64_t{1} << 30;
 
 std::string line_of(const json& record) { return record.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
@@ -62,7 +63,13 @@ json to_json(const std::vector<ToolCall>& calls) {
     for (const ToolCall& call : calls) out.push_back({{"id", call.id}, {"arguments", call.arguments}});
     return out;
 }
-json to_json(const ChatMessage& m) {
+// Where a list stands among those of a file, from 1 on; 0: it is none.
+int place_in(const std::vector<InterventionsPtr>& all, const InterventionsPtr& list) {
+    const auto same = [&](const InterventionsPtr& one) { return one && list && (one == list || *one == *list); };
+    const auto at = std::find_if(all.begin(), all.end(), same);
+    return at == all.end() ? 0 : static_cast<int>(at - all.begin()) + 1;
+}
+json to_json(const ChatMessage& m, int hands) {
     json out = {{"id", m.id}, {"parent", m.parent}, {"role", m.role}, {"text", m.text}, {"time", m.time}};
     if (!m.ids.empty()) out["ids"] = m.ids;
     if (!m.calls.empty()) out["calls"] = to_json(m.calls);
@@ -71,6 +78,8 @@ json to_json(const ChatMessage& m) {
     if (m.alone) out["alone"] = true;
     if (!m.model.empty()) out["model"] = m.model;
     if (m.stats) out["stats"] = to_json(*m.stats);
+    if (hands > 0) out["hands"] = hands;
+    if (m.beside > 0) out["beside"] = m.beside;
     return out;
 }
 
@@ -137,10 +146,17 @@ ChatMessage read_message(const json& j) {
     ChatMessage m;
     get(j, "id", m.id), get(j, "parent", m.parent), get(j, "role", m.role), get(j, "text", m.text), get(j, "ids", m.ids), get(j, "open", m.open),
         get(j, "alone", m.alone);
-    get(j, "time", m.time), get(j, "model", m.model), get(j, "call_id", m.call_id);
+    get(j, "time", m.time), get(j, "model", m.model), get(j, "call_id", m.call_id), get(j, "beside", m.beside);
+    m.beside = std::clamp(m.beside, 0, std::max(0, m.id - 1));
     if (const auto at = j.find("calls"); at != j.end() && at->is_array()) m.calls = read_calls(*at);
     if (const auto at = j.find("stats"); at != j.end() && at->is_object()) m.stats = read_stats(*at);
     return m;
+}
+
+InterventionsPtr at_number(const std::vector<InterventionsPtr>& all, const json& message) {
+    int number = 0;
+    get(message, "hands", number);
+    return number > 0 && number <= static_cast<int>(all.size()) ? all[static_cast<size_t>(number) - 1] : nullptr;
 }
 
 bool write_all(int fd, std::string_view bytes) {
@@ -169,7 +185,14 @@ fs::path new_name(const fs::path& folder) {
 
 }  // namespace
 
-Chat::Chat(fs::path file) : file_(std::move(file)) { pending_ = line_of({{"klp", "chat"}, {"version", kChatVersion}}); }
+Chat::Chat(fs::path file) : file_(std::move(file)) { pending_ = line_of({{"klp", "chat"}, {"version", kBeforeHands}}); }
+
+bool ChatMessage::operator==(const ChatMessage& o) const {
+    const auto all = [](const ChatMessage& m) {
+        return std::tie(m.id, m.parent, m.role, m.text, m.ids, m.calls, m.call_id, m.open, m.alone, m.removed, m.time, m.model, m.stats, m.beside);
+    };
+    return all(*this) == all(o) && same_until(hands.get(), o.hands.get(), Intervention::kAlways);
+}
 
 Chat::~Chat() {
     if (fd_ >= 0) close(fd_);
@@ -217,6 +240,7 @@ bool Chat::take(std::string_view line) {
         info_ = read_info(*info);
     } else if (const json* said = object("message")) {
         ChatMessage m = read_message(*said);
+        m.hands = at_number(hands_, *said);
         // Numbers count up and a parent stands before its children; a file where that is not so was not written by us.
         if (m.id != count() + 1 || m.parent < 0 || m.parent >= m.id || !is_role(m.role)) return false;
         if (m.role == "assistant" && !m.stats && said->find("open") == said->end()) m.open = false;
@@ -239,6 +263,10 @@ bool Chat::take(std::string_view line) {
         at(id).open = false;
         get(*ended, "open", at(id).open);
         if (const auto stats = ended->find("stats"); stats != ended->end() && stats->is_object()) at(id).stats = read_stats(*stats);
+    } else if (const auto list = record->find("hands"); list != record->end()) {
+        auto hands = read_interventions(list->dump(), "");
+        hands_.push_back(hands ? std::make_shared<const Interventions>(std::move(*hands)) : nullptr);
+        return hands.has_value();
     } else if (record->contains("remove")) {
         if (!known(number("remove"))) return false;
         at(number("remove")).removed = true;
@@ -260,8 +288,15 @@ Result<std::unique_ptr<Chat>> Chat::import_json(const std::string& text, const s
     const auto tree = parsed->is_object() ? parsed->find("tree") : parsed->end();
     if (parsed->is_object() && tree != parsed->end() && tree->is_array()) {
         if (const auto info = parsed->find("info"); info != parsed->end() && info->is_object()) chat->info_ = read_info(*info);
+        if (const auto lists = parsed->find("hands"); lists != parsed->end() && lists->is_array())
+            for (const json& list : *lists) {
+                auto hands = read_interventions(list.dump(), name + ": hands[" + std::to_string(chat->hands_.size()) + "]");
+                if (!hands) return fail(Error::failure, hands.error().message);
+                chat->hands_.push_back(std::make_shared<const Interventions>(std::move(*hands)));
+            }
         for (const json& node : *tree) {
             ChatMessage m = node.is_object() ? read_message(node) : ChatMessage{};
+            if (node.is_object()) m.hands = at_number(chat->hands_, node);
             const std::string place = name + ": tree[" + std::to_string(chat->count()) + "]";
             if (m.id != chat->count() + 1 || m.parent < 0 || m.parent >= m.id)
                 return fail(Error::failure, place + " is not a message that follows those before it");
@@ -328,6 +363,12 @@ Chat::Told Chat::told(int id) const {
     return out;
 }
 
+InterventionsPtr Chat::hands(int id) const {
+    for (; id > 0; id = message(id).parent)
+        if (const ChatMessage& m = message(id); m.role == "assistant" || m.role == "summary") return m.hands;
+    return nullptr;
+}
+
 std::vector<int> Chat::last_exchange(int id) const {
     std::vector<int> ids;
     for (; id > 0 && message(id).role != "summary"; id = message(id).parent) {
@@ -387,7 +428,9 @@ int64_t Chat::time() const { return messages_.empty() ? 0 : messages_.back().tim
 int Chat::add(ChatMessage m) {
     m.id = count() + 1;
     m.text = repair_utf8(m.text);
-    put("message", to_json(m));
+    if (m.hands && m.hands->empty()) m.hands.reset();
+    const int number = number_of(m.hands);
+    put("message", to_json(m, number));
     messages_.push_back(std::move(m));
     visited_.push_back(++visits_);
     return tip_ = count();
@@ -446,10 +489,21 @@ void Chat::restore(int id) {
     put("restore", id);
 }
 
+int Chat::number_of(const InterventionsPtr& hands) {
+    if (!hands) return 0;
+    const int known = place_in(hands_, hands);
+    if (known > 0) return known;
+    if (hands_.empty()) pending_ += line_of({{"klp", "chat"}, {"version", kChatVersion}});
+    put("hands", klp::to_json(*hands));
+    hands_.push_back(hands);
+    return static_cast<int>(hands_.size());
+}
+
 std::string Chat::whole() const {
-    std::string out = line_of({{"klp", "chat"}, {"version", kChatVersion}}) + line_of({{"info", to_json(info_)}});
+    std::string out = line_of({{"klp", "chat"}, {"version", hands_.empty() ? kBeforeHands : kChatVersion}}) + line_of({{"info", to_json(info_)}});
+    for (const InterventionsPtr& list : hands_) out += line_of({{"hands", list ? klp::to_json(*list) : json::array()}});
     for (const ChatMessage& m : messages_) {
-        out += line_of({{"message", to_json(m)}});
+        out += line_of({{"message", to_json(m, place_in(hands_, m.hands))}});
         if (m.removed) out += line_of({{"remove", m.id}});
     }
     return out + line_of({{"stand", tip_}});
@@ -528,10 +582,12 @@ std::string Chat::export_json() const {
         if (!m.calls.empty()) messages.back()["tool_calls"] = json(openai_json(m.calls));
     }
     for (const ChatMessage& m : messages_) {
-        tree.push_back(to_json(m));
+        tree.push_back(to_json(m, place_in(hands_, m.hands)));
         if (m.removed) tree.back()["removed"] = true;
     }
-    json all = {{"klp", "chat"}, {"version", kChatVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree}, {"stand", tip_}};
+    json all = {{"klp", "chat"}, {"version", hands_.empty() ? kBeforeHands : kChatVersion}, {"info", to_json(info_)}, {"messages", messages}, {"tree", tree},
+                {"stand", tip_}};
+    for (const InterventionsPtr& list : hands_) all["hands"].push_back(list ? klp::to_json(*list) : json::array());
     if (!info_.tools.empty()) all["tools"] = json::parse(info_.tools, nullptr, /*allow_exceptions=*/false);
     return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -547,6 +603,7 @@ std::string Chat::export_markdown() const {
                 : m.role == "summary"   ? "Summary"
                                         : m.role) +
                "\n\n" + m.text;
+        for (const Intervention& one : m.hands ? *m.hands : Interventions()) out += "\n\n*" + in_words(one) + "*";
         for (const ToolCall& call : m.calls) out += "\n\nCalls `" + call.id + "`:\n\n```json\n" + call.arguments + "\n```\n";
         if (out.back() != '\n') out += '\n';
         if (m.stats && m.stats->tokens > 0) {

@@ -3,6 +3,7 @@
 //
 //   {"klp": "chat", "version": 1}                                                     the first line
 //   {"info": {"title": ..., "system": ..., "sampling": {...}}}                        the newest one holds
+//   {"hands": [{"what": "gates", "amount": 2}]}                                       a list of interventions.h; the first is number 1
 //   {"message": {"id": 3, "parent": 2, "role": "assistant", "open": true, ...}}       an answer's text may follow in pieces
 //   {"more": {"id": 3, "text": " and", "ids": [411]}}
 //   {"end": {"id": 3, "open": false, "stats": {...}}}
@@ -21,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/interventions.h"
 #include "core/model/sampler.h"
 #include "core/runs/on_full.h"
 #include "core/text/chat_template.h"
@@ -50,7 +52,9 @@ struct ChatMessage {
     int64_t time = 0;                  // seconds since 1970
     std::string model;                 // that made it
     std::optional<AnswerStats> stats;
-    bool operator==(const ChatMessage&) const = default;
+    InterventionsPtr hands = {};  // of an answer or a summary: what is changed of the memory, in it and in what follows
+    int beside = 0;               // the answer that they were laid on to make this one; 0: none
+    bool operator==(const ChatMessage& other) const;
 };
 
 struct ChatInfo {
@@ -89,6 +93,7 @@ public:
         std::vector<int> ids;
     };
     Told told(int id) const;
+    InterventionsPtr hands(int id) const;          // under which what follows this message is fed
     std::vector<int> last_exchange(int id) const;  // up to this message, from its question on; none where a summary stands there
     std::vector<int> children(int id) const;       // that are shown, oldest first
     std::vector<int> ends() const;                 // of all branches, oldest first
@@ -124,6 +129,7 @@ private:
     void put(const char* key, nlohmann::json value);
     void put_growth();
     std::string whole() const;
+    int number_of(const InterventionsPtr& hands);  // in the file, where they are written once; 0: none
     Result<void> open_file(std::string& note);
 
     std::filesystem::path file_;
@@ -136,7 +142,8 @@ private:
     std::vector<int32_t> grown_ids_;
     ChatInfo info_;
     std::vector<ChatMessage> messages_;
-    std::vector<int> visited_;  // of each message, when one stood at or below it last
+    std::vector<InterventionsPtr> hands_;  // as they are numbered in the file
+    std::vector<int> visited_;             // of each message, when one stood at or below it last
     int visits_ = 0;
     int tip_ = 0, version_ = 1;
 };

@@ -185,11 +185,7 @@ Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     auto tokens = static_cast<int64_t>(own->size());
     for (size_t i = 1; i < next.size(); ++i) tokens += static_cast<int64_t>(next[i].tokens.size());
     if (!exchange_stays(tokens, sequence_.context())) next.resize(1);
-    // Hands that lie on it go on; what they did once is past, and where it was done is no more.
-    auto standing = std::make_shared<Interventions>();
-    for (Intervention one : touched() ? *touched() : Interventions())
-        if (one.from = 0; !one.once() && one.to == Intervention::kAlways) standing->push_back(std::move(one));
-    if (auto moved = adopt(next, nullptr, ws, cancel, standing->empty() ? nullptr : standing); !moved) return tl::unexpected(moved.error());
+    if (auto moved = adopt(next, nullptr, ws, cancel, standing(touched().get())); !moved) return tl::unexpected(moved.error());
     if (on_summary_) on_summary_({summary, left});
     return {};
 }

@@ -85,6 +85,30 @@ void fields(A& a, Part& p) {
     a.list(p.tool_calls, [&](ToolCall& call) { a.text(call.id), a.text(call.arguments); });
     a.number(p.closing);
 }
+template <class A>
+void fields(A& a, Intervention& i) {
+    choice(a, i.what, static_cast<int>(Intervention::What::hide) + 1);
+    for (std::vector<int>* named : {&i.layers, &i.heads, &i.channels, &i.experts}) a.list(*named, [&](int& n) { a.number(n); });
+    a.number(i.from), a.number(i.to), a.exact(i.amount), a.number(i.tokens.first), a.number(i.tokens.second);
+    for (std::vector<float>* values : {&i.key, &i.value, &i.state}) {
+        uint64_t n = values->size();
+        if constexpr (A::reads) {
+            n = a.unsigned_();
+            a.must(n <= a.left() / sizeof(float));
+            if (!a.ok) return;
+            values->resize(n);
+        } else {
+            a.unsigned_(n);
+        }
+        a.floats(*values);
+    }
+}
+template <class A>
+void fields(A& a, InterventionsPtr& hands) {
+    Interventions all = hands ? *hands : Interventions();
+    a.list(all, [&](Intervention& one) { fields(a, one); });
+    if constexpr (A::reads) hands = all.empty() ? nullptr : std::make_shared<const Interventions>(std::move(all));
+}
 // A head of a layer, and a matrix or row of it.
 template <class A>
 void place(A& a, int& layer, int& head) {
@@ -120,6 +144,9 @@ void fields(A& a, PromptFed& e) {
     if constexpr (A::reads)
         if (a.left() == 0) return;  // written before there was more
     a.list(e.answers, [&](Span& s) { fields(a, s); });
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // likewise
+    fields(a, e.hands);
 }
 template <class A>
 void fields(A& a, TokenMade& e) {
@@ -265,6 +292,9 @@ void fields(A& a, Retraced& e) {
 template <class A>
 void fields(A& a, AnswerBegun& e) {
     a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
+    if constexpr (A::reads)
+        if (a.left() == 0) return;  // written before there was more
+    fields(a, e.hands);
 }
 
 // --- Commands -----------------------------------------------------------------------------------------------------------
@@ -296,16 +326,16 @@ template <class A>
 void fields(A&, UnloadModel&) {}
 template <class A>
 void fields(A& a, MakeAnswer& c) {
-    a.number(c.answer), line_of(a, c.line), fields(a, c.sampling), a.number(c.predict), flag(a, c.roll), a.text(c.keep_as);
+    a.number(c.answer), line_of(a, c.line), fields(a, c.sampling), a.number(c.predict), flag(a, c.roll), a.text(c.keep_as), fields(a, c.hands);
     if constexpr (A::reads) a.must(c.predict > 0);
 }
 template <class A>
 void fields(A& a, GoTo& c) {
-    line_of(a, c.line);
+    line_of(a, c.line), fields(a, c.hands);
 }
 template <class A>
 void fields(A& a, AskCost& c) {
-    a.number(c.request), line_of(a, c.line);
+    a.number(c.request), line_of(a, c.line), fields(a, c.hands);
 }
 template <class A>
 void fields(A& a, SetSnapshotBudget& c) {

@@ -222,7 +222,7 @@ void LiveRun::handle(const UnloadModel&) {
 }
 
 PromptFed LiveRun::Line::fed(int64_t first, int64_t last) const {
-    PromptFed e{first, {tokens.begin() + first, tokens.begin() + last}};
+    PromptFed e{first, {tokens.begin() + first, tokens.begin() + last}, {}, hands};
     for (const Span& a : answers)
         if (const Span part{std::max(a.first, first), std::min(a.last, last)}; part.first < part.last) e.answers.push_back(part);
     return e;
@@ -251,9 +251,38 @@ Result<LiveRun::Line> LiveRun::tokens_of(const std::vector<Part>& line, bool mar
     return all;
 }
 
-Result<SnapshotPool::Move> LiveRun::stand(const Line& line, size_t length) {
+Result<LiveRun::Stood> LiveRun::lay(const InterventionsPtr& hands, bool roll) {
     Sequence& sequence = at_->sequence;
-    const std::vector<int32_t> before = sequence.tokens();
+    Stood before{sequence.tokens(), sequence.touched(), sequence.rolls(), {}};
+    if (hands)
+        if (auto has = check(*hands, at_->card->config); !has) return tl::unexpected(has.error());
+    if (!same_until(before.hands.get(), hands.get(), sequence.position())) before.memory = at_->pool.keep(sequence);
+    (void)sequence.set_rolling(false);
+    auto laid = sequence.touch(hands);
+    if (laid) laid = sequence.set_rolling(roll);
+    if (laid) return before;
+    take_back(before);
+    return tl::unexpected(laid.error());
+}
+
+void LiveRun::take_back(const Stood& before) {
+    Sequence& sequence = at_->sequence;
+    (void)sequence.set_rolling(false);
+    (void)sequence.touch(before.hands);
+    (void)sequence.set_rolling(before.rolls);
+    if (before.memory) sequence.restore(*before.memory);
+}
+
+Result<void> LiveRun::look_alike(Sequence& other) const {
+    (void)other.set_rolling(false);
+    auto laid = other.touch(at_->sequence.touched());
+    (void)other.set_rolling(rolls());
+    return laid;
+}
+
+Result<SnapshotPool::Move> LiveRun::stand(const Line& line, size_t length, const Stood& stood) {
+    Sequence& sequence = at_->sequence;
+    const std::vector<int32_t>& before = stood.tokens;
     const std::span<const int32_t> target = std::span(line.tokens).first(length);
     auto move = at_->pool.go(
         sequence, target, at_->ws, &cancel_,
@@ -264,9 +293,11 @@ Result<SnapshotPool::Move> LiveRun::stand(const Line& line, size_t length) {
         true);
     if (!move) {
         at_->tracer.finish();
+        take_back(stood);
         return move;
     }
-    const auto same = std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin();
+    const int64_t same = std::min(std::mismatch(before.begin(), before.end(), target.begin(), target.end()).second - target.begin(),
+                                  alike_until(stood.hands.get(), line.hands.get()));
     if (same < static_cast<int64_t>(before.size()) || same < static_cast<int64_t>(length)) tell(line.fed(same, static_cast<int64_t>(length)));
     publish_readings();
     say_rolled(/*again=*/true);
@@ -321,17 +352,19 @@ void LiveRun::handle(const MakeAnswer& c) {
     if (c.line.empty()) return end_here({Error::usage, "there is nothing to answer"});
     auto target = tokens_of(c.line, true);
     if (!target) return end_here(target.error());
-    if (auto set = sequence.set_rolling(c.roll); !set) return end_here(set.error(), "Let the model sum the talk up, or begin a new chat.");
+    target->hands = c.hands;
     const std::span<const int32_t> line(target->tokens);
     if (const auto n = static_cast<int64_t>(line.size()); n >= sequence.context() && !c.roll) {
         return end_here({Error::failure, "the conversation needs " + std::to_string(n) + " tokens and the context holds " + std::to_string(sequence.context())},
                         "Rewind or begin a new chat.");
     }
-    tell(AnswerBegun{c.answer, c.line, c.sampling});
+    const auto stood = lay(c.hands, c.roll);
+    if (!stood) return end_here(stood.error(), c.hands ? "" : "Let the model sum the talk up, or begin a new chat.");
+    tell(AnswerBegun{c.answer, c.line, c.sampling, c.hands});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
     const size_t tail = goes_on ? 1 : at_->turn.opening.size();  // left for generate()
     int top = capture_what_is_watched();
-    auto move = stand(*target, line.size() - tail);
+    auto move = stand(*target, line.size() - tail, *stood);
     if (!move) return end_here(move.error());
     if (!goes_on) at_->pool.keep(sequence);
     const int64_t begin = static_cast<int64_t>(line.size());  // of the answer
@@ -369,7 +402,7 @@ void LiveRun::handle(const MakeAnswer& c) {
         done.closed = at_->turn.end >= 0 && sequence.room() > 0 && sequence.feed({&at_->turn.end, 1}, at_->ws, nullptr, &kGreedy).has_value();
     }
     if (const std::span<const int32_t> all(sequence.tokens()); static_cast<int64_t>(all.size()) > told) {
-        tell(PromptFed{told, {all.begin() + told, all.end()}});  // what closed the turn
+        tell(PromptFed{told, {all.begin() + told, all.end()}, {}, c.hands});  // what closed the turn
         if (all.back() != at_->turn.end) done.closing = all.back();
     }
     publish_readings();
@@ -394,9 +427,12 @@ void LiveRun::handle(const GoTo& c) {
     if (!ready()) return;
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
+    target->hands = c.hands;
     capture_what_is_watched();
-    (void)at_->sequence.set_rolling(true);  // a line that is longer than the context was told with it
-    auto move = stand(*target, target->tokens.size());
+    auto stood = lay(c.hands, true);  // a line that is longer than the context was told with it
+    if (!stood) stood = lay(c.hands, false);
+    if (!stood) return fail(stood.error());
+    auto move = stand(*target, target->tokens.size(), *stood);
     if (!move) return fail(move.error());
     tell(Moved{*move, at_->sequence.position(), at_->sequence.memory()});
     say_snapshots();
@@ -408,7 +444,12 @@ void LiveRun::handle(const AskCost& c) {
     if (!ready()) return;
     auto target = tokens_of(c.line, false);
     if (!target) return fail(target.error());
-    tell(CostKnown{c.request, at_->pool.cost(at_->sequence, target->tokens)});
+    if (same_until(at_->sequence.touched().get(), c.hands.get(), Intervention::kAlways))
+        return tell(CostKnown{c.request, at_->pool.cost(at_->sequence, target->tokens)});
+    Sequence other(at_->model, at_->sequence.context());
+    if (auto laid = other.touch(c.hands); !laid) return fail(laid.error());
+    (void)other.set_rolling(rolls());
+    tell(CostKnown{c.request, at_->pool.cost(other, target->tokens)});
 }
 
 void LiveRun::handle(const SetSnapshotBudget& c) {
@@ -459,8 +500,9 @@ void LiveRun::handle(const ProbeAttention& c) {
     const std::span<const int32_t> tokens(at_->sequence.tokens());
     const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
     const int64_t begin = now_ns();
-    auto reads = probe(at_->model, at_->pool, {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window, at_->sequence.context(), rolls()}, &cancel_,
-                       [&](int64_t done, int64_t total) {
+    auto reads = probe(at_->model, at_->pool,
+                       {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window, at_->sequence.context(), rolls(), at_->sequence.touched()},
+                       &cancel_, [&](int64_t done, int64_t total) {
                            if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
                        });
     if (!reads) return fail_probe(reads.error());
@@ -473,7 +515,7 @@ void LiveRun::handle(const ProbeState& c) {
     const std::vector<int32_t>& tokens = at_->sequence.tokens();
     const std::span<const int32_t> target(tokens.data(), static_cast<size_t>(std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()))));
     Sequence sequence(at_->model, at_->sequence.context());
-    (void)sequence.set_rolling(rolls());
+    if (auto alike = look_alike(sequence); !alike) return fail(alike.error());
     if (at_->pool.cost(sequence, target).replayed > kProbeWindow) {
         StatePicture none;
         none.layer = c.layer, none.head = c.head, none.position = c.position + 1, none.past = true;
@@ -493,7 +535,10 @@ void LiveRun::handle(const Retrace& c) {
     const std::vector<int32_t>& tokens = at_->sequence.tokens();
     const auto size = static_cast<int64_t>(tokens.size());
     if (!at_->again) at_->again.emplace(at_->model, at_->sequence.context());
-    (void)at_->again->set_rolling(rolls());
+    if (auto alike = look_alike(*at_->again); !alike) {
+        fail(alike.error());
+        return tell(Retraced{Retraced::End::failed, c.tokens});
+    }
     Tracer tracer(at_->card->config);
     for (int s = 0; s < kSites; ++s) tracer.want(static_cast<Site>(s), c.what.sites[s]);
     const std::function<bool(int64_t)> made = [&](int64_t p) {

@@ -50,13 +50,25 @@ private:
     struct Line {
         std::vector<int32_t> tokens;
         std::vector<Span> answers;  // that were made before
+        InterventionsPtr hands = {};
         PromptFed fed(int64_t first, int64_t last) const;
     };
     // With `marker` an answer's opening follows the last message.
     Result<Line> tokens_of(const std::vector<Part>& line, bool marker) const;
-    // Stands at the line's first `length` tokens, saying how far it is.
-    Result<SnapshotPool::Move> stand(const Line& line, size_t length);
-    int capture_what_is_watched();  // how many candidates are wanted
+    // Where the sequence stood, and how to get back there.
+    struct Stood {
+        std::vector<int32_t> tokens;
+        InterventionsPtr hands;
+        bool rolls = false;
+        SnapshotPtr memory;  // where others' hands took it away
+    };
+    // What comes is fed under these, and a full context rolls on or stops. An Error leaves all as it was.
+    Result<Stood> lay(const InterventionsPtr& hands, bool roll);
+    void take_back(const Stood& before);
+    // Stands at the line's first `length` tokens, saying how far it is; an Error takes back what was laid.
+    Result<SnapshotPool::Move> stand(const Line& line, size_t length, const Stood& before);
+    Result<void> look_alike(Sequence& other) const;  // that is fed as this one is, the same tokens again
+    int capture_what_is_watched();                   // how many candidates are wanted
     void publish_readings();
     void picture_state();
     void picture_state(const Sequence& sequence, int layer, int head, bool past);

@@ -82,15 +82,18 @@ struct MakeAnswer {
     std::vector<Part> line;
     Sampling sampling;
     int64_t predict = 2048;
-    bool roll = false;    // where the context is full, its oldest tokens make room
-    std::string keep_as;  // whose end the state behind the answer is, on disk; "": nobody's
+    bool roll = false;            // where the context is full, its oldest tokens make room
+    std::string keep_as = {};     // whose end the state behind the answer is, on disk; "": nobody's
+    InterventionsPtr hands = {};  // under which the line is fed and the answer is made; null: none
 };
 struct GoTo {  // the memory of this line, without an answer: a rewind
     std::vector<Part> line;
+    InterventionsPtr hands = {};
 };
 struct AskCost {  // of going there now
     int request = 0;
     std::vector<Part> line;
+    InterventionsPtr hands = {};
 };
 struct SetSnapshotBudget {
     int64_t bytes = 0;
@@ -142,6 +145,7 @@ struct AnswerBegun {
     int answer = -1;
     std::vector<Part> line;
     Sampling sampling;
+    InterventionsPtr hands = {};
 };
 // A command that could not be done. `answer` >= 0: that answer ends here, what was said of it stays.
 struct Trouble {
@@ -158,6 +162,7 @@ struct PromptFed {
     int64_t first = 0;
     std::vector<int32_t> ids;
     std::vector<Span> answers = {};  // which of them an answer had made before
+    InterventionsPtr hands = {};     // under which they were fed, and what follows is made
 };
 struct TokenMade {
     int answer = -1;

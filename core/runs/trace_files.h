@@ -29,7 +29,7 @@ struct TokenTrace {
 };
 struct TracePiece {
     int64_t first = 0;    // position of its first token
-    uint64_t before = 0;  // the hash of all tokens in front of that
+    uint64_t before = 0;  // the hash of all tokens in front of that, and of what hands did there; within a piece nothing begins or ends
     std::vector<TokenTrace> tokens;
 };
 inline constexpr uint64_t kNothingBefore = 0xcbf29ce484222325u;

@@ -17,7 +17,7 @@
 
 namespace klp {
 
-inline constexpr int kWireVersion = 1;
+inline constexpr int kWireVersion = 2;                      // 2: with hands on the memory (interventions.h)
 inline constexpr const char* kWireHeader = "Klp-Run";       // of every request: the version. No page of a browser can send it unasked
 inline constexpr const char* kSecretHeader = "Klp-Secret";  // who opened the run, and so may command it
 inline constexpr const char* kWireType = "application/x-klp-run";

@@ -65,6 +65,8 @@ Result<Batch::Job> Batch::submit(BatchRequest request) {
                         "the prompt has the id " + std::to_string(id) + ", outside the vocabulary of " + std::to_string(model_->config().vocab_size));
     if (n >= context_)
         return fail(Error::usage, "the prompt has " + std::to_string(n) + " tokens, and the context holds " + std::to_string(context_) + " with the answer's");
+    if (request.hands)
+        if (auto fits = check(*request.hands, model_->config()); !fits) return tl::unexpected(fits.error());
     auto answer = std::make_unique<Answer>();
     answer->request = std::move(request);
     Job job = answer->cancel;
@@ -134,6 +136,8 @@ void Batch::run() {
 void Batch::begin(Answer& a) {
     a.sequence = std::make_unique<Sequence>(model_, options_.context);
     a.sampler = std::make_unique<Sampler>(a.request.sampling);
+    const bool laid = a.sequence->touch(a.request.hands).has_value();
+    KLP_CHECK(laid);  // submit() has looked
     const auto known = std::span<const int32_t>(a.request.prompt).first(a.request.prompt.size() - 1);
     const int64_t seen = static_cast<int64_t>(known.size()) - pool_.cost(*a.sequence, known).replayed;
     if (seen > 0 && pool_.go(*a.sequence, known.first(static_cast<size_t>(seen)), ws_)) a.cached = a.sequence->position();

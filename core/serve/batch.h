@@ -30,6 +30,7 @@ struct BatchRequest {
     int64_t budget = 512;            // tokens at most
     std::vector<int32_t> stop = {};  // ids that end the answer; they are not reported
     int candidates = 0;              // that each token's event names
+    InterventionsPtr hands = {};     // under which it is fed; null: none
     // Both on the batch's thread, so they must not wait. on_token: false stops here, as a cancel does. on_end: once, the last that is called.
     std::function<bool(const TokenEvent&)> on_token = {};
     std::function<void(const Result<Generation>&, int64_t cached)> on_end = {};  // cached: prompt tokens that came from a snapshot
@@ -61,7 +62,7 @@ public:
     Batch(const Batch&) = delete;
 
     using Job = std::shared_ptr<std::atomic<bool>>;  // true: break it off
-    // An Error: ids outside the vocabulary, no room for one more token behind the prompt (kind usage); too many requests wait (kind device).
+    // An Error: hands on what the model has none of, ids outside the vocabulary, no room for one more token behind the prompt (kind usage); too many requests wait (kind device).
     Result<Job> submit(BatchRequest request);
 
     int64_t context() const { return context_; }

@@ -180,6 +180,12 @@ Answered<Request> parse_chat_request(const std::string& body, const Served& serv
         read_common(fields, served, out);
         read_messages(body, fields, served, out);
         check_room(served, out, "messages");
+        if (const json* hands = fields.find("intervene")) {
+            auto list = read_interventions(hands->dump(), "intervene");
+            const auto fits = list ? check(*list, served.config) : Result<void>(tl::unexpected(list.error()));
+            if (!fits) throw ApiError{400, (list ? "intervene: " : "") + fits.error().message, "intervene"};
+            if (!list->empty()) out.batch.hands = std::make_shared<const Interventions>(std::move(*list));
+        }
         if (fields.flag("logprobs")) out.top_logprobs = static_cast<int>(fields.whole("top_logprobs", 0, 20, 0));
         out.batch.candidates = std::max(0, out.top_logprobs);
         return out;

@@ -24,7 +24,8 @@ struct Served {
     Sampling sampling;   // where a request does not say
     int64_t budget = 0;  // tokens of an answer where a request does not say
     int64_t context = 0;
-    int64_t created = 0;  // Unix time
+    ModelConfig config = {};  // what hands may be laid on
+    int64_t created = 0;      // Unix time
 };
 
 struct ApiError {

@@ -7,6 +7,7 @@
     taps["log_decay"].shape                     # (tokens, KDA layers, heads, channels): log of what each channel keeps
     klp.state(layer=1, head=0).shape            # (values, keys): all that this head knows of the text
     klp.rewind()                                # as if the last question had not been asked
+    klp.hands = [{"what": "gates", "layers": [0], "amount": 2}]   # from now on half-lives of layer 0 are twice as long (klp --intervene has the same list)
 
 It speaks the Run protocol (docs/serving.md) and needs nothing but NumPy.
 """
@@ -20,7 +21,7 @@ import urllib.parse
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 EVENTS = ["Loading", "Loaded", "Unloaded", "Trouble", "PhaseChanged", "PromptFed", "TokenMade", "Readings", "AnswerDone", "Moved", "CostKnown", "SnapshotsKept",
           "StatePicture", "RacePoint", "RaceDone", "AttentionPicture", "EventsDropped", "AnswerBegun", "TelemetryCost", "CacheRolled", "StatesKept", "Considered",
           "Retraced"]
@@ -101,6 +102,26 @@ def _line(parts):
     return out
 
 
+_WHAT = ["gates", "beta", "read", "silence", "empty", "put", "edit", "hide"]
+
+
+def _hands(hands):
+    out = _unsigned(len(hands))
+    for one in hands:
+        unknown = set(one) - {"what", "layers", "heads", "channels", "experts", "from", "to", "amount", "tokens", "key", "value", "state"}
+        if one.get("what") not in _WHAT or unknown:
+            raise KlpError(f"no hands on the memory: {sorted(unknown) or one.get('what')}")
+        out += _number(_WHAT.index(one["what"]))
+        for name in ("layers", "heads", "channels", "experts"):
+            out += _unsigned(len(one.get(name, ()))) + b"".join(_number(int(n)) for n in one.get(name, ()))
+        first, last = one.get("tokens", (0, 0))
+        out += _number(one.get("from", 0)) + _number(one.get("to", (1 << 63) - 1)) + struct.pack("<f", one.get("amount", 1)) + _number(first) + _number(last)
+        for name in ("key", "value", "state"):
+            values = np.ascontiguousarray(one.get(name, ()), "<f4").ravel()
+            out += _unsigned(len(values)) + values.tobytes()
+    return out
+
+
 class Klp:
     """One run there, with a talk of its own. `watch`: the id of a run that somebody else has opened (Klp.runs lists them); then only events() works."""
 
@@ -120,7 +141,7 @@ class Klp:
         self.model = card["header"]["model"]
         self.sites = [{**s, "site": s["site"].split(".")[-1]} for s in card["readings"]]
         self.defaults = self.model.get("sampling", {})
-        self.line, self.stats, self.lost = [], {}, 0
+        self.line, self.stats, self.lost, self.hands = [], {}, 0, []
         self._answers, self._rows, self._tokens = 0, {}, 0
         if watch is None and taps:
             bits = sum(1 << s["bit"] for s in self.sites if taps is True or s["site"] in taps)
@@ -141,6 +162,7 @@ class Klp:
 
     def stream(self, text, system=None, **sampling):
         """The same as bytes of one token after the other (a token may be half a character)."""
+        hands = _hands(self.hands)
         if system is not None and not self.line:
             self.line.append({"role": "system", "text": system})
         self.line.append({"role": "user", "text": text})
@@ -149,7 +171,7 @@ class Klp:
                "predict": self.model.get("predict", 2048), **self.defaults, **sampling}
         fields = _number(self._answers) + _line(self.line)
         fields += struct.pack("<f", how["temperature"]) + _number(how["top_k"]) + struct.pack("<fff", how["top_p"], how["min_p"], how["repeat_penalty"])
-        fields += _number(64) + struct.pack("<Q", how["seed"]) + _number(how["predict"]) + _number(0) + _text("")
+        fields += _number(64) + struct.pack("<Q", how["seed"]) + _number(how["predict"]) + _number(0) + _text("") + hands
         self._command(MAKE_ANSWER, fields)
         answer = {"role": "assistant", "text": b"", "ids": []}
         done = False
@@ -180,7 +202,7 @@ class Klp:
                 self.line.pop()
             if self.line:
                 self.line.pop()
-        self._command(GO_TO, _line(self.line))
+        self._command(GO_TO, _line(self.line) + _hands(self.hands))
         self._until("Moved")
 
     def taps(self):

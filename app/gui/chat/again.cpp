@@ -63,7 +63,7 @@ std::shared_ptr<const Recording> answer_again(const Chats& chats, int id) {
         if (const auto values = trace.readings(position); !values.empty()) tell(Readings{position, {values.begin(), values.end()}});
     };
     const auto tell_fed = [&](int64_t from, int64_t to) {
-        PromptFed fed{from, {}};
+        PromptFed fed{from, {}, {}, m.hands};
         for (int64_t p = from; p < to; ++p) {
             fed.ids.push_back(trace.row(p).id);
             if (!trace.row(p).made) continue;
@@ -76,7 +76,7 @@ std::shared_ptr<const Recording> answer_again(const Chats& chats, int id) {
         for (int64_t p = from; p < to; ++p) tell_readings(p);
     };
     constexpr int kAnswer = 1;
-    tell(AnswerBegun{kAnswer, chats.line_before(id), {}});
+    tell(AnswerBegun{kAnswer, chats.line_before(id), {}, m.hands});
     tell(PhaseChanged{Phase::prefill, 0, first});
     tell_fed(0, first);
     if (session.rolled() > 0) tell(CacheRolled{std::min(session.rolled(), first)});

@@ -53,8 +53,7 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
     connect(&session, &Session::cost_known, this, [this](const CostKnown& e) {
         if (e.request != follow_request_) return emit cost_known(e.request, e.move);
         follow_request_ = 0;
-        if (e.move.replayed <= cheap_replay() && can_answer() && current_->tip() > 0)
-            post(*current_, GoTo{parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+        if (e.move.replayed <= cheap_replay() && can_answer() && current_->tip() > 0) go_to(current_->tip(), current_->message(current_->tip()).open);
     });
     const auto look = [this] { session_.set_elsewhere(elsewhere()); };
     for (const auto& changed : {&Chats::line_changed, &Chats::state_changed}) connect(this, changed, this, look);
@@ -187,7 +186,7 @@ void Chats::rewind(int id) {
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    if (can_answer()) post(*current_, GoTo{parts(*current_, id, false)});
+    if (can_answer()) go_to(id, false);
 }
 
 std::pair<std::string, std::vector<int32_t>> Chats::beginning(int id, int64_t tokens) const {
@@ -210,12 +209,13 @@ void Chats::rewind_to_token(int id, int64_t tokens) {
     auto [said, ids] = beginning(id, tokens);
     ChatMessage cut{
         .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = true, .time = std::time(nullptr), .model = m.model};
+    cut.hands = m.hands;
     cut.stats = AnswerStats{.tokens = tokens, .seed = m.stats ? m.stats->seed : 0, .end = "rewound"};
     const int made = current_->add(std::move(cut));
     save(*current_, false);
     emit line_changed();
     emit list_changed();
-    if (can_answer()) post(*current_, GoTo{parts(*current_, made, true)});
+    if (can_answer()) go_to(made, true);
 }
 
 void Chats::fork_with(int64_t position, int32_t id) {
@@ -235,6 +235,7 @@ void Chats::fork_with(int64_t position, int32_t id) {
     const ChatMessage& m = current_->message(place.id);
     ChatMessage branch{
         .parent = m.parent, .role = "assistant", .text = std::move(said), .ids = std::move(ids), .open = !ends, .time = std::time(nullptr), .model = m.model};
+    branch.hands = m.hands;
     branch.stats = AnswerStats{.tokens = static_cast<int64_t>(branch.ids.size()), .end = ends ? "stop_token" : "chosen"};
     const int made = current_->add(std::move(branch));
     if (!ends) return grow(*current_, made);
@@ -388,7 +389,7 @@ void Chats::return_call(const QString& id, const QString& message) {
     const auto open = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return text(call.id) == id; });
     if (open == calls.end() || !ready()) return;
     const int made = current_->add({.parent = current_->tip(), .role = "tool", .text = message.toStdString(), .call_id = open->id, .time = std::time(nullptr)});
-    if (calls.size() == 1) return answer(made);
+    if (calls.size() == 1) return answer(made, current_->hands(made));
     save(*current_, false);
     emit line_changed();
     emit list_changed();

@@ -131,10 +131,11 @@ private:
     int hidden_message() const;
     int put(const QString& message);  // of a person, at the end of the line
     AnswerStats broken_off(const char* end) const;
-    void answer(int parent, std::optional<Sampling> sampling = {});  // a new message below it
+    void answer(int parent, InterventionsPtr hands, std::optional<Sampling> sampling = {});  // a new message below it
+    void go_to(int id, bool open);                                                           // the engine, to this message's end
     bool says_the_same(int id) const;
     void sum_up();  // the line, in a message of its own
-    MakeAnswer question(std::vector<Part> line, std::optional<Sampling> sampling = {});
+    MakeAnswer question(std::vector<Part> line, InterventionsPtr hands, std::optional<Sampling> sampling = {});
     void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);

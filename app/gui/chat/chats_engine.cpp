@@ -6,6 +6,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/language.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -68,7 +69,7 @@ bool Chats::send(const QString& message) {
         emit line_changed();
         emit list_changed();
         ready([this, id, chat = current_] {
-            if (current_ == chat && chat->tip() == id) answer(id);
+            if (current_ == chat && chat->tip() == id) answer(id, chat->hands(id));
         });
         return true;
     }
@@ -80,7 +81,8 @@ bool Chats::send(const QString& message) {
         sum_up();
         return true;
     }
-    answer(put(message));
+    const int id = put(message);
+    answer(id, chat.hands(id));
     return true;
 }
 
@@ -97,13 +99,18 @@ bool Chats::send_all(const QStringList& turns, const QString& system, const QStr
     return send(turns_.takeFirst());
 }
 
-void Chats::answer(int parent, std::optional<Sampling> sampling) { make(question(parts(*current_, parent, false), sampling), "assistant", parent); }
+void Chats::answer(int parent, InterventionsPtr hands, std::optional<Sampling> sampling) {
+    make(question(parts(*current_, parent, false), std::move(hands), sampling), "assistant", parent);
+}
+
+void Chats::go_to(int id, bool open) { post(*current_, GoTo{parts(*current_, id, open), current_->hands(id)}); }
 
 // With the chat's settings. Its end is kept on disk, under the name of its file.
-MakeAnswer Chats::question(std::vector<Part> line, std::optional<Sampling> sampling) {
+MakeAnswer Chats::question(std::vector<Part> line, InterventionsPtr hands, std::optional<Sampling> sampling) {
     Settings s = settings();
     if (sampling) s.sampling = *sampling;
     MakeAnswer ask{.line = std::move(line), .sampling = s.sampling, .predict = s.predict, .roll = on_full() == OnFull::roll};
+    if (!served_card(session_.card())) ask.hands = std::move(hands);  // nobody's hands reach into a server
     if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
     if (!current_->in_memory()) ask.keep_as = current_->file().stem().string();
     return ask;
@@ -113,7 +120,9 @@ void Chats::make(MakeAnswer ask, const char* role, int parent, bool alone) {
     Chat& chat = *current_;
     ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat};
-    running_.message = chat.add({.parent = parent, .role = role, .open = true, .alone = alone, .time = std::time(nullptr), .model = session_.card()->name});
+    ChatMessage made{.parent = parent, .role = role, .open = true, .alone = alone, .time = std::time(nullptr), .model = session_.card()->name};
+    made.hands = made.role == "summary" ? standing(ask.hands.get()) : ask.hands;
+    running_.message = chat.add(std::move(made));
     running_.before.seed = ask.sampling.seed;
     save(chat, false);
     save_timer_.start();
@@ -152,7 +161,7 @@ void Chats::set_on_full(OnFull way) {
     if (!was_full) return;
     const int tip = current_->tip();
     const ChatMessage m = current_->message(tip);
-    if (way == OnFull::roll) return m.role == "assistant" ? go_on(tip) : answer(tip);
+    if (way == OnFull::roll) return m.role == "assistant" ? go_on(tip) : answer(tip, current_->hands(tip));
     if (m.role == "user") {
         if (m.parent == 0)
             return session_.say(tr("There is nothing to sum up yet: the message alone does not fit."), tr("Shorten it, or let the context roll on."), false);
@@ -166,14 +175,15 @@ void Chats::sum_up() {
     MakeAnswer ask{.line = ask_for_summary(parts(*current_, current_->tip(), false), can_roll()),
                    .sampling = {.temperature = 0},
                    .predict = summary_tokens(session_.card()->context),
-                   .roll = can_roll()};
+                   .roll = can_roll(),
+                   .hands = current_->hands(current_->tip())};
     int64_t tokens = tokens_.of_front(*current_);
     for (int id : current_->last_exchange(current_->tip())) tokens += tokens_.of_message(*current_, id);
     make(std::move(ask), "summary", current_->tip(), !exchange_stays(tokens, session_.card()->context));
 }
 
 void Chats::grow(Chat& chat, int id) {
-    MakeAnswer ask = question(parts(chat, id, true));
+    MakeAnswer ask = question(parts(chat, id, true), chat.hands(id));
     ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat, .message = id, .before = chat.message(id).stats.value_or(AnswerStats{})};
     running_.before.seed = ask.sampling.seed;
@@ -204,7 +214,7 @@ void Chats::regenerate(int id) {
                              false,
                              [this, id, chat = current_, tip = current_->tip()] { return current_ == chat && chat->tip() == tip && says_the_same(id); },
                              {{tr("Vary this once"), [this, id] { vary(id); }}}});
-    answer(m.role == "assistant" ? m.parent : id);
+    answer(m.role == "assistant" ? m.parent : id, current_->hands(id));
 }
 
 // A whole answer that was made greedily is made so again: by this model, after the same messages.
@@ -216,7 +226,7 @@ bool Chats::says_the_same(int id) const {
 void Chats::vary(int id) {
     if (!ready()) return;
     const ChatMessage& m = current_->message(id);
-    answer(m.role == "assistant" ? m.parent : id, Sampling{.temperature = 0.9f, .min_p = 0.05f});
+    answer(m.role == "assistant" ? m.parent : id, current_->hands(id), Sampling{.temperature = 0.9f, .min_p = 0.05f});
 }
 
 bool Chats::edit(int id, const QString& message) {
@@ -228,12 +238,14 @@ bool Chats::edit(int id, const QString& message) {
         return !waited && waits_for_model();
     if (const ChatMessage& m = current_->message(id); m.role == "assistant") {
         ChatMessage edited{.parent = m.parent, .role = "assistant", .text = message.toStdString(), .open = true, .time = std::time(nullptr), .model = m.model};
+        edited.hands = m.hands;
         if (const Tokenizer* tokenizer = tokens_.tokenizer()) edited.ids = tokenizer->encode(edited.text);
         edited.stats = AnswerStats{.tokens = static_cast<int64_t>(edited.ids.size()), .end = "edited"};
         grow(*current_, current_->add(std::move(edited)));
         return true;
     }
-    answer(current_->add({.parent = current_->message(id).parent, .role = "user", .text = message.toStdString(), .time = std::time(nullptr)}));
+    const int asked = current_->add({.parent = current_->message(id).parent, .role = "user", .text = message.toStdString(), .time = std::time(nullptr)});
+    answer(asked, current_->hands(asked));
     return true;
 }
 
@@ -260,7 +272,7 @@ int Chats::ask_cost(int id, int64_t tokens) {
         auto [said, ids] = beginning(id, tokens);
         line.back().text = said, line.back().ids = ids, line.back().open = true;
     }
-    session_.post(AskCost{++requests_, std::move(line)});
+    session_.post(AskCost{++requests_, std::move(line), current_->hands(id)});
     return requests_;
 }
 
@@ -298,10 +310,11 @@ int64_t Chats::cheap_replay() const { return std::max(kCheapReplay, prefill_ns_ 
 void Chats::follow() {
     if (!session_.live() || answering() || recorded()) return;  // while a model loads, too: it is asked when it is there
     if (current_->tip() == 0) {                                 // nothing was said here, so nothing is remembered
-        if (session_.trace().size() > 0) post(*current_, GoTo{parts(*current_, 0, false)});
+        if (session_.trace().size() > 0) go_to(0, false);
         return;
     }
-    session_.post(AskCost{follow_request_ = ++requests_, parts(*current_, current_->tip(), current_->message(current_->tip()).open)});
+    const int tip = current_->tip();
+    session_.post(AskCost{follow_request_ = ++requests_, parts(*current_, tip, current_->message(tip).open), current_->hands(tip)});
 }
 
 // --- What the engine says ---------------------------------------------------------------------------------------------------
@@ -359,7 +372,8 @@ void Chats::take(const AnswerBegun& e) {
     chat->set_info(info);
     running_ = {.answer = e.answer, .chat = chat.get(), .before = {.seed = e.sampling.seed}};
     const bool goes_on = chat->tip() > 0 && chat->message(chat->tip()).open;
-    running_.message = goes_on ? chat->tip() : chat->add({.parent = chat->tip(), .role = "assistant", .open = true, .model = session_.card()->name});
+    running_.message =
+        goes_on ? chat->tip() : chat->add({.parent = chat->tip(), .role = "assistant", .open = true, .model = session_.card()->name, .hands = e.hands});
     tokens_.forget_positions(recorded_.get());
     recorded_ = std::move(chat);
     set_current(recorded_.get());

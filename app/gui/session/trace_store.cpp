@@ -12,7 +12,7 @@ namespace klp::gui {
 namespace {
 
 constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
-constexpr int64_t kRowBytes = 200;    // of a token on the shelf, without readings and candidates
+constexpr int64_t kRowBytes = 200;     // of a token on the shelf, without readings and candidates
 constexpr int64_t kAroundFocus = 256;  // tokens
 
 float quantile(std::vector<float>& values, double q) {
@@ -34,6 +34,7 @@ int64_t trace_budget() { return std::clamp<int64_t>(system_memory().total / 32, 
 
 void TraceStore::begin(std::shared_ptr<const RunCard> card) {
     cut(0);
+    hands_.reset();
     card_ = std::move(card);
     shape_ = card_ ? card_->shape : TraceShape();
     if (live()) {
@@ -68,6 +69,7 @@ void TraceStore::append(TokenRow row, std::vector<Candidate> top) {
 void TraceStore::fed(const PromptFed& event) {
     const int64_t first = std::clamp<int64_t>(event.first, 0, size());
     cut(first);
+    hands_ = event.hands;
     for (int32_t id : event.ids) {
         TokenRow row;
         row.id = id;
@@ -252,13 +254,15 @@ std::optional<Span> TraceStore::missing(const Interest& what, bool all) const {
 std::vector<TracePiece> TraceStore::pieces(Stored& stored) const {
     std::vector<TracePiece> all;
     int64_t end = -1;  // of the last piece
+    uint64_t before = 0;
     for (int64_t p = 0; p < size(); ++p) {
         const Token& t = at(p);
         if (t.readings.empty() && !t.row.made) continue;
         const auto [known, is_new] = stored.try_emplace(hash_behind(t.before, t.row.id), !t.readings.empty());
         if (!is_new && (known->second || t.readings.empty())) continue;
         known->second = !t.readings.empty();
-        if (end != p) all.push_back({p, t.before, {}});
+        if (end != p || t.before != before) all.push_back({p, t.before, {}});  // a piece's later hashes follow from its first
+        before = hash_behind(t.before, t.row.id);
         all.back().tokens.push_back({t.row.id, t.row.made, t.row.nanoseconds, t.row.probability, t.row.entropy, t.row.rank, t.top, t.readings});
         end = p + 1;
     }

@@ -69,7 +69,7 @@ public:
 private:
     static constexpr int64_t kTokenBytes = 256;  // of a token's candidates and what else there is
     struct Token {
-        uint64_t before = kNothingBefore;  // the hash of the tokens in front of it
+        uint64_t before = kNothingBefore;  // the hash of all in front of it
         TokenRow row;
         std::vector<float> readings;
         std::vector<Candidate> top;
@@ -82,7 +82,12 @@ private:
     };
     const Token& at(int64_t position) const { return tokens_[static_cast<size_t>(position)]; }
     bool live() const { return card_ && card_->recorded.empty(); }
-    uint64_t behind() const { return tokens_.empty() ? kNothingBefore : hash_behind(tokens_.back().before, tokens_.back().row.id); }
+    // Of the tokens in front of the next one, and of what hands on the memory do until there: under others the same tokens are read otherwise.
+    uint64_t behind() const {
+        const uint64_t tokens = tokens_.empty() ? kNothingBefore : hash_behind(tokens_.back().before, tokens_.back().row.id);
+        const uint64_t laid = hash_at(hands_.get(), size());
+        return laid ? mix(tokens ^ laid) : tokens;
+    }
     void cut(int64_t position);  // those from there on go to the shelf
     void append(TokenRow row, std::vector<Candidate> top);
     bool take(Token& to, Token&& from);  // what it lacks; whether that was something
@@ -94,6 +99,7 @@ private:
 
     int64_t budget_, bytes_ = 0, shelf_bytes_ = 0;
     std::shared_ptr<const RunCard> card_;
+    InterventionsPtr hands_;
     TraceShape shape_;
     std::vector<Token> tokens_;
     std::deque<Piece> shelf_;  // the newest last
