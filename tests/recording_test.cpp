@@ -68,6 +68,12 @@ std::vector<Event> one_of_each() {
     for (int i = 0; i < picture.rows * picture.columns; ++i) picture.values.push_back(std::sin(static_cast<float>(i)));
     TokenMade made{3, 9, 42, "\xe2\x82", 123456789, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}, memory};
     AnswerDone done{3, Generation::End::context, false, 10, 11, 12, 13, 14, move, {1, 2, 3, 4, 5, 6}, UINT64_MAX, memory, 7};
+    ReadablePicture readable{{.layer = kda, .head = 1, .position = 9, .first = 7, .token = 8, .with = -1}};
+    readable.cosine = {1, 0.5f, -0.25f}, readable.ratio = {0.5f, NAN, 2}, readable.predicted = {0.5f, 1, 0}, readable.measured = {0.5f, 1, 0.25f};
+    readable.beta = 0.75f, readable.change = 1, readable.carried = {{3, 1}, 0.5f, 0.125f};
+    LifePicture life{{.token = 4, .last = 5, .probability = {{5, 0.25f}}}};
+    life.heads = {{.layer = kda, .head = 1, .beta = 0.5f, .decay = {1, 0.5f}, .left = {1, -0.25f}, .read = {0.25f, 0}},
+                  {.layer = c->shape.layers(Site::log_sum_exp)[0], .head = 1, .cache = true, .read = {0.5f, 0.125f}}};
     Sampling sampling{0.5f, 40, 0.9f, 0.1f, 1.1f, 32, UINT64_MAX - 1};
     const auto hands = std::make_shared<const Interventions>(every_hand());
     return {Loading{"demo", 0.5},
@@ -92,7 +98,9 @@ std::vector<Event> one_of_each() {
             CacheRolled{512},
             StatesKept{{1, 2, 3, 4, 5, "a folder's name"}},
             Considered{9, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}},
-            Retraced{Retraced::End::gave_way, {4, 9}}};
+            Retraced{Retraced::End::gave_way, {4, 9}},
+            readable,
+            life};
 }
 
 // What a program of before hands on the memory has written is shorter.
@@ -160,6 +168,17 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(std::get<PromptFed>(again[5]).answers, (std::vector<Span>{{1, 2}}));
     EXPECT_EQ(std::get<Considered>(again[21]).top[1].probability, 0.125f);
     EXPECT_EQ(std::get<Retraced>(again[22]).tokens, (Span{4, 9}));
+    const auto& readable = std::get<ReadablePicture>(again[23]);
+    EXPECT_EQ(readable.cosine, (std::vector<float>{1, 0.5f, -0.25f}));
+    EXPECT_TRUE(std::isnan(readable.ratio[1]));
+    EXPECT_EQ(readable.measured[2], 0.25f);
+    EXPECT_EQ(readable.carried.channels, (std::vector<int>{3, 1}));
+    EXPECT_EQ(readable.with, -1);
+    const auto& life = std::get<LifePicture>(again[24]);
+    ASSERT_EQ(life.heads.size(), 2u);
+    EXPECT_EQ(life.heads[0].left, (std::vector<float>{1, -0.25f}));
+    EXPECT_TRUE(life.heads[1].cache);
+    EXPECT_EQ(life.probability[0], std::pair(int64_t{5}, 0.25f));
     EXPECT_EQ(std::get<StatesKept>(again[20]).nanoseconds, 5);
     EXPECT_EQ(std::get<StatesKept>(again[20]).trouble, "") << "where somebody's files lie is not in a recording";
 
@@ -686,7 +705,8 @@ TEST_F(Replay, LoopsWhenAsked) {
 TEST_F(Replay, WhatOnlyAModelCanDoIsRefusedWithAdvice) {
     const auto run = replay();
     run->drain();
-    for (const Command& c : std::vector<Command>{MakeAnswer{.answer = 9}, GoTo{}, LoadModel{}, ProbeAttention{}, StartRace{}}) {
+    for (const Command& c :
+         std::vector<Command>{MakeAnswer{.answer = 9}, GoTo{}, LoadModel{}, ProbeAttention{}, StartRace{}, ProbeReadable{}, ProbeLife{.token = 3}}) {
         run->post(c);
         const auto events = run->drain();
         ASSERT_EQ(events.size(), 1u);
@@ -712,6 +732,12 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     const auto& picture = std::get<AttentionPicture>(events[15]);
     run.post(ProbeAttention{picture.layer, picture.head, picture.position});
     EXPECT_EQ(std::get<AttentionPicture>(run.drain()[0]).weights, picture.weights);
+    run.post(ProbeReadable{.layer = picture.layer, .head = 1, .position = 9, .token = 8, .cut = true});
+    EXPECT_EQ(std::get<ReadablePicture>(run.drain()[0]).measured.size(), 3u);
+    run.post(ProbeReadable{.layer = picture.layer, .head = 1, .position = 9, .token = 8});
+    EXPECT_THAT(std::get<Trouble>(run.drain()[0]).error.message, HasSubstr("was not captured")) << "that one was measured";
+    run.post(ProbeLife{.token = 4});
+    EXPECT_EQ(std::get<LifePicture>(run.drain()[0]).heads.size(), 2u);
     run.post(StartRace{});
     const auto race = run.drain();
     EXPECT_EQ(std::get<RacePoint>(race[0]).context, 4096);

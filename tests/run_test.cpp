@@ -238,6 +238,44 @@ TEST_F(RunTest, AProbeShowsWhatAHeadReadsAndDisturbsNothing) {
     EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage);
 }
 
+TEST_F(RunTest, WhatAStateStillAnswersAndAFactsLifeCanBeAskedFor) {
+    load();
+    run_.post(ask({{"user", "My favorite color is green."}}, 12));
+    const auto events = until<AnswerDone>();
+    const int64_t newest = only<TokenMade>(events).back().position;
+    const Span answer{only<TokenMade>(events).front().position, newest + 1};
+    until<PhaseChanged>();
+    run_.post(ProbeReadable{.layer = 0, .head = 1, .position = 9});
+    const ReadablePicture plain = only<ReadablePicture>(until<ReadablePicture>())[0];
+    EXPECT_EQ(plain.cosine.size(), 10u);
+    EXPECT_TRUE(plain.predicted.empty());
+    until<PhaseChanged>();
+    for (const bool cut : {false, true}) {
+        run_.post(ProbeReadable{.layer = 0, .head = 1, .position = 9, .token = 7, .with = 5, .cut = cut});
+        const ReadablePicture edit = only<ReadablePicture>(until<ReadablePicture>())[0];
+        EXPECT_EQ(edit.predicted.size(), 10u);
+        EXPECT_EQ(edit.measured.size(), cut ? 10u : 0u);
+        for (size_t i = 0; i < edit.measured.size(); ++i) EXPECT_NEAR(edit.measured[i], edit.predicted[i], 1e-4f * (1 + edit.change));
+        EXPECT_FALSE(edit.key.empty() || edit.value.empty());
+        until<PhaseChanged>();
+    }
+    run_.post(ProbeLife{.token = 7, .answers = {answer}});
+    const LifePicture life = only<LifePicture>(until<LifePicture>())[0];
+    EXPECT_EQ(life.heads.size(), 16u);
+    EXPECT_GE(life.last, newest);
+    ASSERT_FALSE(life.probability.empty());
+    EXPECT_EQ(life.probability.front().first, answer.first);
+    until<PhaseChanged>();
+    run_.post(ProbeLife{.token = 7, .layer = 3});
+    EXPECT_EQ(only<LifePicture>(until<LifePicture>())[0].heads.size(), 4u);
+    until<PhaseChanged>();
+    run_.post(ProbeReadable{.layer = 3, .head = 1, .position = 9});
+    EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage) << "a cache is no state";
+    until<PhaseChanged>();
+    run_.post(ProbeLife{.token = 7000});
+    EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage);
+}
+
 TEST_F(RunTest, AStateOfThePastIsFedAgain) {
     load();
     Interest interest;

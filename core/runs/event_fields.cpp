@@ -244,24 +244,25 @@ void fields(A& a, RaceDone& e) {
     choice(a, e.twin, static_cast<int>(TwinKind::recorded) + 1), a.text(e.why);
 }
 template <class A>
+void some(A& a, std::vector<float>& values) {  // as many as there are
+    uint64_t n = values.size();
+    if constexpr (A::reads) {
+        n = a.unsigned_();
+        a.must(n <= a.left() / (a.whole ? 4 : 2));
+        if (!a.ok) return;
+        values.resize(n);
+    } else {
+        a.unsigned_(n);
+    }
+    a.halves(values);
+}
+template <class A>
 void fields(A& a, AttentionPicture& e) {
     place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), flag(a, e.implicit);
-    const auto some = [&](std::vector<float>& values) {
-        uint64_t n = values.size();
-        if constexpr (A::reads) {
-            n = a.unsigned_();
-            a.must(n <= a.left() / (a.whole ? 4 : 2));
-            if (!a.ok) return;
-            values.resize(n);
-        } else {
-            a.unsigned_(n);
-        }
-        a.halves(values);
-    };
-    some(e.weights);
+    some(a, e.weights);
     if constexpr (A::reads)
         if (a.left() == 0) return;  // written before there was more
-    some(e.decay_only), a.exact(e.before);
+    some(a, e.decay_only), a.exact(e.before);
     if constexpr (A::reads) a.must(e.decay_only.empty() || e.decay_only.size() == e.weights.size());
 }
 template <class A>
@@ -288,6 +289,34 @@ void fields(A& a, Considered& e) {
 template <class A>
 void fields(A& a, Retraced& e) {
     choice(a, e.end, static_cast<int>(Retraced::End::failed) + 1), fields(a, e.tokens);
+}
+template <class A>
+void fields(A& a, ReadablePicture& e) {
+    place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), a.number(e.token), a.number(e.with);
+    some(a, e.cosine), some(a, e.ratio), some(a, e.predicted), some(a, e.measured);
+    a.exact(e.beta), a.exact(e.change);
+    a.list(e.carried.channels, [&](int& channel) { a.number(channel); }), a.exact(e.carried.lost), a.exact(e.carried.lost_at_random);
+    if (a.whole) some(a, e.key), some(a, e.value);  // for an edit, which nobody makes of a recording
+    if constexpr (A::reads) {
+        const size_t n = e.cosine.size();
+        a.must(static_cast<int64_t>(n) == e.position - e.first + 1 && e.ratio.size() == n && (e.predicted.empty() || e.predicted.size() == n) &&
+               (e.measured.empty() || e.measured.size() == n));
+        a.must(e.token >= -1 && e.token <= e.position && e.with >= -1 && e.with <= e.position &&
+               (e.token < 0 || (e.token >= e.first && e.predicted.size() == n)));
+    }
+}
+template <class A>
+void fields(A& a, LifePicture& e) {
+    natural(a, e.token), natural(a, e.last);
+    a.list(e.heads, [&](HeadLife& head) {
+        place(a, head.layer, head.head), flag(a, head.cache), a.exact(head.beta), some(a, head.decay), some(a, head.left), some(a, head.read);
+        if constexpr (A::reads) {
+            const auto n = static_cast<size_t>(std::max<int64_t>(0, e.last - e.token + 1)), kept = head.cache ? 0 : n;
+            a.must(head.read.size() == n && head.decay.size() == kept && head.left.size() == kept && head.cache == a.shape.has(Site::log_sum_exp, head.layer));
+        }
+    });
+    a.list(e.probability, [&](std::pair<int64_t, float>& p) { natural(a, p.first), a.exact(p.second); });
+    if constexpr (A::reads) a.must(e.last >= e.token);
 }
 template <class A>
 void fields(A& a, AnswerBegun& e) {
@@ -364,6 +393,17 @@ void fields(A& a, ProbeState& c) {
 template <class A>
 void fields(A& a, Retrace& c) {
     fields(a, c.tokens), a.list(c.answers, [&](Span& s) { fields(a, s); }), fields(a, c.what);
+}
+
+template <class A>
+void fields(A& a, ProbeReadable& c) {
+    place(a, c.layer, c.head), natural(a, c.position), a.number(c.token), a.number(c.with), flag(a, c.cut);
+    if constexpr (A::reads) a.must(a.shape.has(Site::beta, c.layer) && c.token >= -1 && c.with >= -1);
+}
+template <class A>
+void fields(A& a, ProbeLife& c) {
+    natural(a, c.token), a.number(c.layer), a.list(c.answers, [&](Span& s) { fields(a, s); });
+    if constexpr (A::reads) a.must(c.layer == -1 || a.shape.has(Site::beta, c.layer) || a.shape.has(Site::log_sum_exp, c.layer));
 }
 
 template <size_t I>

@@ -20,7 +20,8 @@ constexpr int64_t kBrief = 200'000'000;         // ns: a probe that takes no lon
 const size_t kRetrace = Command(Retrace{}).index();
 
 bool probes(const Command& command) {
-    return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || command.index() == kRetrace;
+    return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || std::holds_alternative<ProbeReadable>(command) ||
+           std::holds_alternative<ProbeLife>(command) || command.index() == kRetrace;
 }
 bool is_aside(const Command& command) {  // it asks for nothing that takes time
     return std::holds_alternative<AskCost>(command) || std::holds_alternative<SetSnapshotBudget>(command) || std::holds_alternative<SetStateBudget>(command);
@@ -528,6 +529,45 @@ void LiveRun::handle(const ProbeState& c) {
     });
     if (!move) return fail_probe(move.error());
     picture_state(sequence, c.layer, c.head, true);
+}
+
+void LiveRun::handle(const ProbeReadable& c) {
+    if (!ready()) return;
+    const std::span<const int32_t> tokens(at_->sequence.tokens());
+    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
+    const int64_t begin = now_ns();
+    auto looked = look_for_surgery(at_->model, at_->pool,
+                                   {.tokens = tokens.first(static_cast<size_t>(count)),
+                                    .layer = c.layer,
+                                    .head = c.head,
+                                    .token = c.token,
+                                    .with = c.with,
+                                    .cut = c.cut,
+                                    .context = at_->sequence.context(),
+                                    .rolls = rolls(),
+                                    .touched = at_->sequence.touched()},
+                                   &cancel_, [&](int64_t done, int64_t total) {
+                                       if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
+                                   });
+    if (!looked) return fail_probe(looked.error());
+    for (HeadReadable& head : *looked) tell(ReadablePicture{std::move(head)});
+}
+
+void LiveRun::handle(const ProbeLife& c) {
+    if (!ready()) return;
+    LifeRequest what{.tokens = at_->sequence.tokens(),
+                     .token = c.token,
+                     .layer = c.layer,
+                     .context = at_->sequence.context(),
+                     .rolls = rolls(),
+                     .touched = at_->sequence.touched()};
+    what.made = [&](int64_t p) { return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; }); };
+    const int64_t begin = now_ns();
+    auto life = follow_fact(at_->model, at_->pool, what, &cancel_, [&](int64_t done, int64_t total) {
+        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
+    });
+    if (!life) return fail_probe(life.error());
+    tell(LifePicture{std::move(*life)});
 }
 
 void LiveRun::handle(const Retrace& c) {

@@ -47,6 +47,8 @@ private:
     void handle(const ProbeAttention& c);
     void handle(const ProbeState& c);
     void handle(const Retrace& c);
+    void handle(const ProbeReadable& c);
+    void handle(const ProbeLife& c);
     struct Line {
         std::vector<int32_t> tokens;
         std::vector<Span> answers;  // that were made before

@@ -66,6 +66,8 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
             rolled_.push_back(i);
         } else if (r.is<AttentionPicture>(i)) {
             attentions_.push_back(i);
+        } else if (r.is<ReadablePicture>(i) || r.is<LifePicture>(i)) {
+            looks_.push_back(i);
         }
         due_.push_back(due);
     }
@@ -88,7 +90,8 @@ void ReplayRun::post(Command command) {
     if (std::holds_alternative<GoTo>(command)) return refuse("its memory cannot be gone back to", "Load a model to rewind and to branch, or move the slider.");
     if (std::holds_alternative<LoadModel>(command)) return refuse("it runs no model", "Leave the replay first.");
     if (std::holds_alternative<UnloadModel>(command)) return waiting_.push_back(Unloaded{});
-    if (engine_ && (std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command))) {
+    if (engine_ && (std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) ||
+                    std::holds_alternative<ProbeReadable>(command) || std::holds_alternative<ProbeLife>(command))) {
         if (const auto* c = std::get_if<ProbeState>(&command)) probed_ = c->position;
         return engine_->post(std::move(command));
     }
@@ -116,10 +119,28 @@ void ReplayRun::post(Command command) {
         nearest.past = true;
         return waiting_.push_back(std::move(nearest));
     }
+    if (const auto* c = std::get_if<ProbeReadable>(&command))
+        return tell_captured("what this state answers was not captured", [&](const Event& e) {
+            const auto* p = std::get_if<ReadablePicture>(&e);
+            return p && p->layer == c->layer && p->head == c->head && p->position == c->position && p->token == c->token && p->with == c->with &&
+                   p->measured.empty() == !c->cut;
+        });
+    if (const auto* c = std::get_if<ProbeLife>(&command))
+        return tell_captured("this token's life was not captured", [&](const Event& e) {
+            const auto* p = std::get_if<LifePicture>(&e);
+            return p && p->token == c->token;
+        });
     if (std::holds_alternative<StartRace>(command)) {
         if (races_.empty()) return refuse("no race was captured", "Load a model to run one on this machine.");
         tell_race();
     }
+}
+
+// The newest up to where it stands.
+void ReplayRun::tell_captured(const char* none, const std::function<bool(const Event&)>& is) {
+    for (auto i = std::lower_bound(looks_.begin(), looks_.end(), cursor_); i != looks_.begin();)
+        if (auto e = recording_->event(*--i); e && is(*e)) return waiting_.push_back(std::move(*e));
+    refuse(none, "Load a model to look at any token.");
 }
 
 void ReplayRun::tell_card() {
@@ -237,7 +258,8 @@ void ReplayRun::hear_engine() {
         } else if (std::holds_alternative<Trouble>(e)) {
             picturing_ = false;
             waiting_.push_back(std::move(e));
-        } else if (std::holds_alternative<AttentionPicture>(e) || (std::holds_alternative<PhaseChanged>(e) && !playing_ && !seeking())) {
+        } else if (std::holds_alternative<AttentionPicture>(e) || std::holds_alternative<ReadablePicture>(e) || std::holds_alternative<LifePicture>(e) ||
+                   (std::holds_alternative<PhaseChanged>(e) && !playing_ && !seeking())) {
             waiting_.push_back(std::move(e));
         }
     }

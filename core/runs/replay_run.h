@@ -57,6 +57,7 @@ private:
     };
     size_t end_of(int64_t token) const;  // events that belong to this moment and all before
     void tell(size_t index);
+    void tell_captured(const char* none, const std::function<bool(const Event&)>& is);
     void tell_card();  // and a race: it belongs to no moment of the talk
     void tell_race();
     void arrive();
@@ -69,9 +70,9 @@ private:
     std::shared_ptr<const Recording> recording_;
     std::unique_ptr<Run> engine_;
     Clock clock_;
-    std::vector<int64_t> due_;                                                    // of each event, at speed 1
-    std::vector<size_t> made_, phases_, pictures_, attentions_, races_, rolled_;  // events of these kinds
-    std::vector<bool> of_race_;                                                   // of each event
+    std::vector<int64_t> due_;                                                            // of each event, at speed 1
+    std::vector<size_t> made_, phases_, pictures_, attentions_, looks_, races_, rolled_;  // events of these kinds; looks_: ReadablePicture, LifePicture
+    std::vector<bool> of_race_;                                                           // of each event
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
     std::optional<std::pair<int, int>> watched_;  // head whose state is looked at

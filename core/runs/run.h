@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/model/generate.h"
+#include "core/model/life.h"
 #include "core/model/probe.h"
 #include "core/model/snapshot_pool.h"
 #include "core/model/trace.h"
@@ -125,8 +126,24 @@ struct Retrace {
     std::vector<Span> answers;
     Interest what;
 };
-using Command =
-    std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState, Retrace>;
+// What the state of a head behind the token at `position` still answers to the keys of all tokens before it and, with a `token`, what giving its key the value of
+// token `with` (-1: none, erasing it) will do to them; with `cut` it is done, on a copy, and measured. It gives way as ProbeAttention does.
+struct ProbeReadable {
+    int layer = 0, head = 0;
+    int64_t position = 0;
+    int64_t token = -1, with = -1;
+    bool cut = false;
+};
+// What becomes of a token in every memory (life.h), up to the newest of the current sequence. `answers`: what was made, where its probability is told. It gives
+// way likewise.
+struct ProbeLife {
+    int64_t token = 0;
+    int layer = -1;  // -1: all
+    std::vector<Span> answers;
+};
+// Lines between machines number them: a new one comes last.
+using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState,
+                             Retrace, ProbeReadable, ProbeLife>;
 
 // --- Events: what happened ---------------------------------------------------------------------------------------------
 
@@ -249,9 +266,11 @@ struct Retraced {
     enum class End : uint8_t { whole, gave_way, stopped, failed } end{};
     Span tokens;  // as asked
 };
-using Event =
-    std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept, StatePicture,
-                 RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered, Retraced>;
+struct ReadablePicture : HeadReadable {};
+struct LifePicture : FactLife {};
+using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
+                           StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered,
+                           Retraced, ReadablePicture, LifePicture>;
 
 class Run {
 public:

@@ -229,6 +229,10 @@ void Session::take(Event& event) {
                 emit race_done(e);
             } else if constexpr (std::is_same_v<T, AttentionPicture>) {
                 emit attention_pictured(e);
+            } else if constexpr (std::is_same_v<T, ReadablePicture>) {
+                emit readable_pictured(e);
+            } else if constexpr (std::is_same_v<T, LifePicture>) {
+                emit life_pictured(e);
             } else if constexpr (std::is_same_v<T, EventsDropped>) {
                 dropped_ += e.readings;
             } else if constexpr (std::is_same_v<T, TelemetryCost>) {

@@ -129,6 +129,8 @@ signals:
     void race_point(const klp::RacePoint& event);
     void race_done(const klp::RaceDone& event);
     void attention_pictured(const klp::AttentionPicture& event);
+    void readable_pictured(const klp::ReadablePicture& event);
+    void life_pictured(const klp::LifePicture& event);
     void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);

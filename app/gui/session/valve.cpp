@@ -12,8 +12,9 @@ constexpr double kCatchUp = 0.25;  // seconds: a window that was busy for longer
 // What somebody asked for meanwhile, and what the engine says of itself.
 bool is_aside(const Event& event) {
     const auto* picture = std::get_if<StatePicture>(&event);
-    return (picture && picture->past) || std::holds_alternative<AttentionPicture>(event) || std::holds_alternative<CostKnown>(event) ||
-           std::holds_alternative<Loading>(event) || std::holds_alternative<SnapshotsKept>(event) || std::holds_alternative<StatesKept>(event);
+    return (picture && picture->past) || std::holds_alternative<AttentionPicture>(event) || std::holds_alternative<ReadablePicture>(event) ||
+           std::holds_alternative<LifePicture>(event) || std::holds_alternative<CostKnown>(event) || std::holds_alternative<Loading>(event) ||
+           std::holds_alternative<SnapshotsKept>(event) || std::holds_alternative<StatesKept>(event);
 }
 
 int64_t bytes_of(const Event& event) {
