@@ -1,10 +1,10 @@
 #include "app/facts.h"
 
-#include <iterator>
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <system_error>
 
 #include "app/format.h"
@@ -109,7 +109,7 @@ Result<std::vector<HeadReadable>> look(Session& session, int64_t tokens, int64_t
                                        .cut = cut,
                                        .context = sequence.context(),
                                        .rolls = sequence.rolls(),
-                                       .touched = sequence.touched()},
+                                       .hands = sequence.touched()},
                                       &g_interrupted, [&](int64_t done, int64_t total) { session.reading->at(done, total); });
         if (!heads) {
             session.reading.reset();
@@ -223,7 +223,7 @@ void live_fact(Session& session, const std::vector<std::string>& words) {
     }
     SnapshotPool pool(kPoolBytes);
     session.reading.emplace(session.terminal, "following it", "token");
-    LifeRequest what{.tokens = sequence.tokens(), .token = *token, .context = sequence.context(), .rolls = sequence.rolls(), .touched = sequence.touched()};
+    LifeRequest what{.tokens = sequence.tokens(), .token = *token, .context = sequence.context(), .rolls = sequence.rolls(), .hands = sequence.touched()};
     what.made = [&](int64_t p) { return made[static_cast<size_t>(p)]; };
     const auto life = follow_fact(session.engine.model, pool, what, &g_interrupted, [&](int64_t done, int64_t total) { session.reading->at(done, total); });
     session.reading.reset();

@@ -196,6 +196,15 @@ class Notebook(unittest.TestCase):
             self.assertEqual(first + len(weights), len(gates))
             self.assertAlmostEqual(float(weights.sum()), 1, 3)
 
+            looked = talk.readable(layer, 0, token=5, other=3, cut=True)
+            self.assertEqual(len(looked["cosine"]), len(gates))
+            self.assertLess(np.abs(looked["predicted"] - looked["measured"]).max(), 1e-3 * (1 + looked["change"]))
+            answered = late @ looked["key"]
+            self.assertAlmostEqual(float(np.linalg.norm(looked["value"] - answered)), looked["change"], 3)
+            kept = talk.life(5)
+            self.assertEqual({len(head["read"]) for head in kept}, {len(gates) - 5})
+            self.assertAlmostEqual(float(next(head for head in kept if not head["cache"])["left"][0]), 1, 5)
+
             talk.hands = [{"what": "beta", "from": tokens, "amount": 0}, {"what": "hide", "from": tokens, "tokens": (2, 4)}, {"what": "gates", "layers": [1], "heads": [0], "from": tokens, "amount": 0.5}]
             touched = [talk.chat("And what is KDA?", temperature=0, predict=5)]
             self.assertTrue((talk.taps()["beta"][tokens + 1:] == 0).all())

@@ -315,7 +315,7 @@ TEST_P(OnDevice, HandsOnTheMemoryAreSeenInAFactsLife) {
                                                                           {.what = What::empty, .layers = {0}, .heads = {0}, .from = 50},
                                                                           {.what = What::gates, .layers = {kda}, .heads = {0}, .from = 30, .amount = 1e30f},
                                                                           {.what = What::hide, .from = 45, .tokens = {18, 22}}});
-    const auto got = follow_fact(model, pool, {.tokens = ids, .token = 20, .touched = list}), without = follow_fact(model, pool, {.tokens = ids, .token = 20});
+    const auto got = follow_fact(model, pool, {.tokens = ids, .token = 20, .hands = list}), without = follow_fact(model, pool, {.tokens = ids, .token = 20});
     ASSERT_TRUE(got && without);
     for (size_t h = 0; h < got->heads.size(); ++h) {
         const HeadLife &head = got->heads[h], &was = without->heads[h];
@@ -336,7 +336,7 @@ TEST_P(OnDevice, HandsOnTheMemoryAreSeenInAFactsLife) {
     }
     // And what can be read of it is of the touched state.
     SurgeryRequest asks = asked(41, 20, -1, false);
-    asks.tokens = std::span(ids).first(40), asks.touched = list;
+    asks.tokens = std::span(ids).first(40), asks.hands = list;
     const auto before = look_for_surgery(model, pool, asks);
     asks.tokens = std::span(ids).first(41);
     const auto after = look_for_surgery(model, pool, asks);

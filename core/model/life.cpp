@@ -237,7 +237,7 @@ Result<FactLife> follow_fact(std::shared_ptr<const Model> model, SnapshotPool& p
     const int64_t end = std::min(N, what.token + kLifeWindow);
     Sequence sequence(model, what.context);
     if (auto rolls = sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
-    if (auto laid = sequence.touch(what.touched); !laid) return tl::unexpected(laid.error());
+    if (auto laid = sequence.touch(what.hands); !laid) return tl::unexpected(laid.error());
     Workspace ws(model->backend());
     const auto before = what.tokens.first(static_cast<size_t>(what.token));
     const int64_t replayed = pool.cost(sequence, before).replayed, total = replayed + end - what.token;

@@ -43,7 +43,7 @@ struct LifeRequest {
     std::function<bool(int64_t position)> made = {};  // by an answer: how probable it was that the fact's id came there is said
     int64_t context = 0;
     bool rolls = false;
-    InterventionsPtr touched = {};
+    InterventionsPtr hands = {};
 };
 struct HeadLife {
     int layer = 0, head = 0;

@@ -176,7 +176,7 @@ Result<std::vector<HeadReadable>> look_for_surgery(std::shared_ptr<const Model> 
 
     Sequence sequence(model, what.context);
     if (auto rolls = sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
-    if (auto laid = sequence.touch(what.touched); !laid) return tl::unexpected(laid.error());
+    if (auto laid = sequence.touch(what.hands); !laid) return tl::unexpected(laid.error());
     Workspace ws(model->backend());
     const auto before = what.tokens.first(static_cast<size_t>(first));
     const int64_t replayed = pool.cost(sequence, before).replayed, total = replayed + N - first;

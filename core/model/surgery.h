@@ -66,7 +66,7 @@ struct SurgeryRequest {
     int64_t window = kProbeWindow;    // tokens back, further where `token` or `with` lies further
     int64_t context = 0;              // as the sequence that is looked at
     bool rolls = false;
-    InterventionsPtr touched = {};
+    InterventionsPtr hands = {};
 };
 struct HeadReadable {
     int layer = 0, head = 0;

@@ -545,7 +545,7 @@ void LiveRun::handle(const ProbeReadable& c) {
                                     .cut = c.cut,
                                     .context = at_->sequence.context(),
                                     .rolls = rolls(),
-                                    .touched = at_->sequence.touched()},
+                                    .hands = at_->sequence.touched()},
                                    &cancel_, [&](int64_t done, int64_t total) {
                                        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
                                    });
@@ -560,7 +560,7 @@ void LiveRun::handle(const ProbeLife& c) {
                      .layer = c.layer,
                      .context = at_->sequence.context(),
                      .rolls = rolls(),
-                     .touched = at_->sequence.touched()};
+                     .hands = at_->sequence.touched()};
     what.made = [&](int64_t p) { return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; }); };
     const int64_t begin = now_ns();
     auto life = follow_fact(at_->model, at_->pool, what, &cancel_, [&](int64_t done, int64_t total) {

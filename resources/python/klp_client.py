@@ -24,8 +24,8 @@ import numpy as np
 VERSION = 2
 EVENTS = ["Loading", "Loaded", "Unloaded", "Trouble", "PhaseChanged", "PromptFed", "TokenMade", "Readings", "AnswerDone", "Moved", "CostKnown", "SnapshotsKept",
           "StatePicture", "RacePoint", "RaceDone", "AttentionPicture", "EventsDropped", "AnswerBegun", "TelemetryCost", "CacheRolled", "StatesKept", "Considered",
-          "Retraced"]
-MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, WATCH, CANCEL = 2, 3, 8, 9, 200, 201
+          "Retraced", "ReadablePicture", "LifePicture"]
+MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 200, 201
 OVER = 251  # frames beside events
 NEWEST = 1 << 40  # a position that no sequence has: the newest token
 PATIENCE = 60  # seconds that a line is tried again
@@ -236,6 +236,20 @@ class Klp:
         picture = self._until("AttentionPicture")
         return picture["weights"], picture["first"]
 
+    def readable(self, layer, head, position=None, token=None, other=None, cut=False):
+        """What the state of a KDA head answers to the key of each token up to `position` (the newest), against the value that was written: "cosine" and "ratio" of
+        lengths, of tokens "first" and on. With a token also what giving its key the value of `other` (none: erasing it) would change for each key ("predicted"),
+        with `cut` what it did on a copy ("measured"), and "key" and "value" as an edit in `hands` takes them."""
+        places = [NEWEST if position is None else position, -1 if token is None else token, -1 if other is None else other]
+        self._command(PROBE_READABLE, _number(layer) + _number(head) + b"".join(map(_number, places)) + _number(int(cut)))
+        return self._until("ReadablePicture")
+
+    def life(self, token, layer=None):
+        """What becomes of a token: for each head a dict with "decay", "left" (and overwriting) and "read", of the token itself and each later one; of MLA heads
+        "read" alone."""
+        self._command(PROBE_LIFE, _number(token) + _number(-1 if layer is None else layer) + _unsigned(0))
+        return self._until("LifePicture")["heads"]
+
     def events(self):
         """Every event as (name, dict), as they come; the line is made again where it is lost."""
         while True:
@@ -397,6 +411,17 @@ class Klp:
         elif name == "AttentionPicture":
             event = {"layer": f.number(), "head": f.number(), "position": f.number(), "first": f.number(), "implicit": bool(f.number())}
             event["weights"] = f.floats(f.unsigned())
+        elif name == "ReadablePicture":
+            event = {"layer": f.number(), "head": f.number(), "position": f.number(), "first": f.number(), "token": f.number(), "other": f.number()}
+            event.update((field, f.floats(f.unsigned())) for field in ("cosine", "ratio", "predicted", "measured"))
+            event.update(beta=f.float32(), change=f.float32(), channels=[f.number() for _ in range(f.unsigned())], lost=f.float32(), lost_at_random=f.float32())
+            event.update((field, f.floats(f.unsigned())) for field in ("key", "value"))
+        elif name == "LifePicture":
+            event = {"token": f.number(), "last": f.number(), "heads": []}
+            for _ in range(f.unsigned()):
+                head = {"layer": f.number(), "head": f.number(), "cache": bool(f.number()), "beta": f.float32()}
+                head.update((field, f.floats(f.unsigned())) for field in ("decay", "left", "read"))
+                event["heads"].append(head)
         elif name == "EventsDropped":
             event = {"readings": f.number()}
             self.lost += event["readings"]
