@@ -116,6 +116,8 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
                        : one.what == What::hide  ? is + " and has no latent cache"
                                                  : is + ", which has no state and no gates");
         }
+        if (!one.channels.empty() && one.what != What::gates && one.what != What::empty) return bad("it is not of channels");
+        if (!one.experts.empty() && one.what != What::silence) return bad("it is not of experts");
         bool any = false;
         for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
             if (!named(one.layers, layer) || !concerns(one.what, c, layer)) continue;

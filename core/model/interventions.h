@@ -6,7 +6,7 @@
 //   read     what heads have read times `amount`, in front of the out-projection: 0 reads nothing. Of MLA layers too
 //   silence  experts that are not chosen
 // and once, in front of token `from`:
-//   empty    S becomes 0
+//   empty    S becomes 0, or its rows of some channels
 //   put      S becomes `state`
 //   edit     S <- S + amount k (v - S^T k)^T, k = `key` / |key|: reading k gives v afterwards where amount is 1, and 0 where there is no `value` (it is erased).
 //            Closed form of the least-squares memory's own update (arXiv 2501.12352); what other keys k_j read changes by (k_j . k) times what k's read does
@@ -33,7 +33,7 @@ struct Intervention {
     enum class What : uint8_t { gates, beta, read, silence, empty, put, edit, hide };
     static constexpr int64_t kAlways = std::numeric_limits<int64_t>::max();
     What what = What::gates;
-    std::vector<int> layers, heads, channels, experts;  // none named: all that the layer has. Channels are of gates, experts of silence
+    std::vector<int> layers, heads, channels, experts;  // none named: all that the layer has. Channels are of gates and of empty, experts of silence
     int64_t from = 0, to = kAlways;                     // tokens by position, [from, to)
     float amount = 1;
     std::pair<int64_t, int64_t> tokens = {};  // hide: [first, last)

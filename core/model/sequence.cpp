@@ -151,14 +151,18 @@ void Sequence::change(const Intervention& what) {
             if (!what.heads.empty() && std::find(what.heads.begin(), what.heads.end(), h) == what.heads.end()) continue;
             float* const at = S + h * of_head;
             const auto bytes = static_cast<size_t>(of_head) * sizeof(float);
-            if (what.what == Intervention::What::empty) {
+            if (what.what == Intervention::What::empty && what.channels.empty()) {
                 on.zero(at, bytes);
             } else if (what.what == Intervention::What::put) {
                 on.upload(at, what.state.data() + nth * of_head, bytes);
             } else {
                 std::vector<float> values(static_cast<size_t>(of_head));
                 on.download(values.data(), at, bytes);
-                edit(values, what.key, what.value, what.amount);
+                if (what.what == Intervention::What::empty)
+                    for (int64_t v = 0; v < V; ++v)
+                        for (const int i : what.channels) values[static_cast<size_t>(v * K + i)] = 0;
+                else
+                    edit(values, what.key, what.value, what.amount);
                 on.upload(at, values.data(), bytes);
             }
             ++nth;

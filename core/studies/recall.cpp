@@ -71,7 +71,8 @@ std::string lower(std::string text) {
     return text;
 }
 
-// Whether the answer holds these words, in any case, not as parts of longer ones.
+}  // namespace
+
 bool holds(const std::string& answer, const std::string& words) {
     const std::string text = lower(answer), part = lower(words);
     const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
@@ -80,6 +81,58 @@ bool holds(const std::string& answer, const std::string& words) {
     }
     return false;
 }
+
+Result<std::vector<int32_t>> OtherTalk::more(int64_t tokens) {
+    std::vector<int32_t> out;
+    while (static_cast<int64_t>(out.size()) < tokens) {
+        const auto& exchange = data_.talk[next_++ % data_.talk.size()];
+        std::vector<int32_t> ids;
+        for (const Message& m : exchange) {
+            auto more = encode_message(tokenizer_, m);
+            if (!more) return tl::unexpected(more.error());
+            ids.insert(ids.end(), more->begin(), more->end());
+        }
+        constexpr int64_t kOver = 48;  // tokens at most that are more than asked for
+        const bool fits = static_cast<int64_t>(out.size() + ids.size()) <= tokens + kOver;
+        if (!fits && ++passed_ < data_.talk.size()) continue;
+        passed_ = 0;
+        out.insert(out.end(), ids.begin(), ids.end());
+    }
+    return out;
+}
+
+std::string hiding_text(const Tokenizer& tokenizer, const RecallData& data, const RecallTask& task, size_t turn, int64_t distance) {
+    size_t next = turn * 37;
+    const auto sentence = [&] { return data.text[next++ % data.text.size()]; };
+    std::string text = "Here is a long text.";
+    for (int i = 0; i < 3; ++i) text += " " + sentence();
+    text += " " + task.before[0].content;
+    std::string behind;
+    for (int64_t tokens = 0; tokens < distance;) {
+        behind += " " + sentence();
+        tokens = static_cast<int64_t>(behind.size()) * 10 / 37;  // characters of a token, nearly; the exact count at the end
+        if (tokens >= distance) tokens = static_cast<int64_t>(tokenizer.encode(behind).size());
+    }
+    return text + behind;
+}
+
+Result<std::vector<int32_t>> told(const Tokenizer& tokenizer, const RecallData& data, const RecallTask& task, size_t turn, int64_t distance) {
+    const bool needle = task.name == "needle";
+    std::vector<Message> before = task.before;
+    if (needle) before[0] = message("user", hiding_text(tokenizer, data, task, turn, distance));
+    std::vector<int32_t> out;
+    for (const Message& m : before) {
+        auto ids = encode_message(tokenizer, m);
+        if (!ids) return ids;
+        out.insert(out.end(), ids->begin(), ids->end());
+    }
+    if (needle) return out;
+    auto talk = OtherTalk(tokenizer, data, turn).more(distance);
+    if (talk) out.insert(out.end(), talk->begin(), talk->end());
+    return talk ? std::move(out) : std::move(talk);
+}
+
+namespace {
 
 // One model under examination.
 class Examinee {
@@ -106,22 +159,11 @@ public:
         }
         if (!task.far) return {};
         const int64_t start = sequence.position();
-        size_t next = turn * 17, passed = 0;  // exchanges in a row that were too long
+        OtherTalk talk(tokenizer_, data_, turn);
         for (const int64_t distance : distances) {
-            while (sequence.position() - start < distance) {
-                const auto& exchange = data_.talk[next++ % data_.talk.size()];
-                std::vector<int32_t> ids;
-                for (const Message& m : exchange) {
-                    auto more = encode_message(tokenizer_, m);
-                    if (!more) return tl::unexpected(more.error());
-                    ids.insert(ids.end(), more->begin(), more->end());
-                }
-                constexpr int64_t kOver = 48;  // tokens at most that the distance is overstepped
-                const bool fits = static_cast<int64_t>(ids.size()) <= distance - (sequence.position() - start) + kOver;
-                if (!fits && ++passed < data_.talk.size()) continue;
-                passed = 0;
-                if (auto fed = sequence.feed(ids, ws_, cancel_); !fed) return fed;
-            }
+            auto ids = talk.more(distance - (sequence.position() - start));
+            if (!ids) return tl::unexpected(ids.error());
+            if (auto fed = sequence.feed(*ids, ws_, cancel_); !fed) return fed;
             if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
         }
         return {};
@@ -182,19 +224,8 @@ private:
     // One message: a few sentences, the needle, and as much text as the distance says.
     Result<void> examine_needle(const RecallTask& task, size_t turn, const std::vector<int64_t>& distances, Recall& out) {
         for (const int64_t distance : distances) {
-            size_t next = turn * 37;
-            const auto sentence = [&] { return data_.text[next++ % data_.text.size()]; };
-            std::string text = "Here is a long text.";
-            for (int i = 0; i < 3; ++i) text += " " + sentence();
-            text += " " + task.before[0].content;
-            std::string behind;
-            for (int64_t tokens = 0; tokens < distance;) {
-                behind += " " + sentence();
-                tokens = static_cast<int64_t>(behind.size()) * 10 / 37;  // characters of a token, nearly; the exact count at the end
-                if (tokens >= distance) tokens = static_cast<int64_t>(tokenizer_.encode(behind).size());
-            }
             Sequence sequence = fresh();
-            if (auto fed = feed(sequence, message("user", text + behind)); !fed) return fed;
+            if (auto fed = feed(sequence, message("user", hiding_text(tokenizer_, data_, task, turn, distance))); !fed) return fed;
             if (auto fed = feed(sequence, task.before[1]); !fed) return fed;
             if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
         }

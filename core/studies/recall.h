@@ -34,6 +34,27 @@ struct RecallData {
 // tasks.jsonl, talk.jsonl, text.jsonl, stories.jsonl, chats.jsonl; an Error names file and line.
 Result<RecallData> read_recall(const std::filesystem::path& folder);
 
+// Whether an answer holds these words, in any case, not as parts of longer ones.
+bool holds(const std::string& answer, const std::string& words);
+
+// Other talk behind a fact, in front of the question about it: exchanges of RecallData::talk, from another place on for each `turn`, so that not every task meets
+// the same.
+class OtherTalk {
+public:
+    OtherTalk(const Tokenizer& tokenizer, const RecallData& data, size_t turn) : tokenizer_(tokenizer), data_(data), next_(turn * 17) {}
+    // At least so many tokens, and hardly more as long as there are exchanges that short.
+    Result<std::vector<int32_t>> more(int64_t tokens);
+
+private:
+    const Tokenizer& tokenizer_;
+    const RecallData& data_;
+    size_t next_, passed_ = 0;  // exchanges in a row that were too long
+};
+// The message that hides a needle's fact, so many tokens of text behind it.
+std::string hiding_text(const Tokenizer& tokenizer, const RecallData& data, const RecallTask& task, size_t turn, int64_t distance);
+// All that is said before a task's questions, as tokens: its facts, and so many tokens behind them.
+Result<std::vector<int32_t>> told(const Tokenizer& tokenizer, const RecallData& data, const RecallTask& task, size_t turn, int64_t distance);
+
 struct Score {
     int right = 0, asked = 0;
     double share() const { return asked ? double(right) / asked : NAN; }

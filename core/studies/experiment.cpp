@@ -1,0 +1,510 @@
+#include "core/studies/experiment.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "core/model/probe.h"
+#include "core/studies/crowd.h"
+#include "kernels/random.h"
+
+namespace klp {
+
+namespace {
+
+using Aim = AimedHand::Aim;
+using What = Intervention::What;
+
+// What the KDA heads are given at one token, and what decay has left of it in front of the question.
+struct WrittenRow {
+    int64_t position = 0;
+    std::vector<float> key, value, kept;  // [K], unit length; [V]; [K]
+};
+// Of all words of interest, by layer and head.
+using Written = std::map<std::pair<int, int>, std::vector<WrittenRow>>;
+
+// Where a text says these words, in any case, if it says them once; npos else.
+size_t only_place(const std::string& text, const std::string& words) {
+    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+    const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
+    size_t found = std::string::npos;
+    if (words.empty()) return found;
+    for (auto at = text.begin();; ++at) {
+        at = std::search(at, text.end(), words.begin(), words.end(), same);
+        if (at == text.end()) return found;
+        const auto i = static_cast<size_t>(at - text.begin());
+        if ((i > 0 && inside(i - 1)) || inside(i + words.size())) continue;
+        if (found != std::string::npos) return std::string::npos;
+        found = i;
+    }
+}
+
+// The tokens whose text is these words, which must stand there once; empty where they do not.
+std::vector<int64_t> tokens_of(const Tokenizer& tokenizer, std::span<const int32_t> ids, const std::string& words) {
+    std::string text;
+    std::vector<size_t> ends;
+    for (const int32_t id : ids) {
+        text += tokenizer.bytes(id);
+        ends.push_back(text.size());
+    }
+    std::vector<int64_t> out;
+    const size_t first = only_place(text, words);
+    for (size_t t = 0; t < ids.size() && first != std::string::npos; ++t)
+        if (ends[t] > first && (t ? ends[t - 1] : 0) < first + words.size()) out.push_back(static_cast<int64_t>(t));
+    return out;
+}
+
+std::vector<int> kda_layers(const ModelConfig& c) {
+    std::vector<int> out;
+    for (int layer = 0; layer < c.num_hidden_layers; ++layer)
+        if (c.layer_kinds[static_cast<size_t>(layer)] == "kda") out.push_back(layer);
+    return out;
+}
+
+bool named(const std::vector<int>& all, int one) { return all.empty() || std::find(all.begin(), all.end(), one) != all.end(); }
+
+// What a whole chat writes at some of its tokens.
+Result<Written> written(const std::shared_ptr<const Model>& model, std::span<const int32_t> ids, const std::vector<int64_t>& positions, Workspace& ws,
+                        const std::atomic<bool>* cancel) {
+    Written out;
+    const ModelConfig& c = model->config();
+    for (const int layer : kda_layers(c)) {
+        Sequence sequence(model);
+        const auto take = [&](int head, const DeltaRows& rows) {
+            auto& mine = out[{layer, head}];
+            for (const int64_t position : positions) {
+                WrittenRow row{.position = position};
+                for (int i = 0; i < rows.K; ++i) row.key.push_back(static_cast<float>(rows.k[static_cast<size_t>(position * rows.K + i)]));
+                for (int j = 0; j < rows.V; ++j) row.value.push_back(static_cast<float>(rows.v[static_cast<size_t>(position * rows.V + j)]));
+                for (int i = 0; i < rows.K; ++i) {
+                    double kept = 1;
+                    for (int64_t t = position + 1; t < rows.tokens() && kept > 0; ++t) kept *= rows.alpha[static_cast<size_t>(t * rows.K + i)];
+                    row.kept.push_back(static_cast<float>(kept));
+                }
+                mine.push_back(std::move(row));
+            }
+        };
+        if (auto fed = delta_rows(sequence, ids, layer, 0, c.kda_heads, ws, take, cancel); !fed) return tl::unexpected(fed.error());
+    }
+    return out;
+}
+
+double dot(const std::vector<float>& a, const std::vector<float>& b) {
+    double sum = 0;
+    for (size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
+    return sum;
+}
+
+// sum_i p_i (log p_i - log q_i), of softmax(p) and softmax(q); nats.
+double divergence(std::span<const float> p, std::span<const float> q) {
+    const auto log_sum = [](std::span<const float> x, double& top) {
+        top = *std::max_element(x.begin(), x.end());
+        double sum = 0;
+        for (const float one : x) sum += std::exp(one - top);
+        return top + std::log(sum);
+    };
+    double top_p = 0, top_q = 0, out = 0;
+    const double all_p = log_sum(p, top_p), all_q = log_sum(q, top_q);
+    for (size_t i = 0; i < p.size(); ++i) {
+        const double log_p = p[i] - all_p;
+        if (log_p > -50) out += std::exp(log_p) * (log_p - (q[i] - all_q));
+    }
+    return std::max(out, 0.0);
+}
+
+// A chat in front of its questions.
+struct Bed {
+    const RecallTask* task = nullptr;
+    ChatSeen seen;
+    std::vector<int32_t> ids;
+    int target = -1;                         // which question; -1: no arm is aimed
+    std::string other_word;                  // what an overwriting arm puts in the place of the target's
+    std::vector<std::vector<int64_t>> said;  // of each question, the tokens of its words where they stand once
+    Written written, other_written;          // of all these tokens; of the target's, when the chat says the other word
+    std::vector<Sequence> arms;              // at the end of `ids`
+};
+
+class Clinic {
+public:
+    Clinic(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const RecallData& data, const Experiment& experiment,
+           const ExperimentOptions& options)
+        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), experiment_(experiment), options_(options), ws_(model_->backend()) {}
+
+    Result<void> run() {
+        auto turn = turn_tokens(tokenizer_, model_->config());
+        if (!turn) return tl::unexpected(turn.error());
+        turn_ = std::move(*turn);
+        std::vector<std::pair<int, int64_t>> left;
+        for (const int64_t distance : experiment_.distances)
+            for (int chat = 0; chat < static_cast<int>(experiment_.chats.size()); ++chat)
+                if (!options_.known || !options_.known(chat, distance)) left.emplace_back(chat, distance);
+        const auto total = static_cast<int64_t>(experiment_.chats.size() * experiment_.distances.size());
+        const auto say = [&](size_t at) {
+            if (options_.on_progress) options_.on_progress(total - static_cast<int64_t>(left.size() - at), total);
+        };
+        const size_t together = std::max<size_t>(1, kTogether / experiment_.arms.size());
+        for (size_t at = 0; at < left.size(); at += together) {
+            say(at);
+            std::vector<Bed> beds;
+            for (size_t i = at; i < std::min(at + together, left.size()); ++i) {
+                auto bed = lay(left[i].first, left[i].second);
+                if (!bed) return tl::unexpected(bed.error());
+                beds.push_back(std::move(*bed));
+            }
+            if (auto done = observe(beds); !done) return done;
+            for (const Bed& bed : beds)
+                if (auto heard = options_.on_chat(bed.seen); !heard) return heard;
+        }
+        say(left.size());
+        return {};
+    }
+
+private:
+    static constexpr size_t kTogether = 64;  // sequences that are fed at once
+
+    Result<Bed> lay(int chat, int64_t distance) {
+        const RecallTask& task = experiment_.chats[static_cast<size_t>(chat)];
+        Bed bed{.task = &task, .seen = {.task = task.name, .size = task.size, .distance = distance, .chat = chat}};
+        auto ids = told(tokenizer_, data_, task, experiment_.numbers[static_cast<size_t>(chat)], distance);
+        if (!ids) return tl::unexpected(ids.error());
+        bed.ids = std::move(*ids);
+        for (const auto& [question, wanted] : task.ask) bed.said.push_back(tokens_of(tokenizer_, bed.ids, wanted));
+        if (!experiment_.aimed() && !experiment_.fidelity) return bed;
+
+        std::vector<int64_t> positions;
+        for (const auto& words : bed.said) positions.insert(positions.end(), words.begin(), words.end());
+        std::sort(positions.begin(), positions.end());
+        positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+        if (experiment_.aimed()) {
+            const size_t n = task.ask.size();
+            for (size_t i = 0; i < n && bed.target < 0; ++i)
+                if (const size_t q = (i + static_cast<size_t>(chat)) % n; !bed.said[q].empty()) bed.target = static_cast<int>(q);
+            if (bed.target < 0) {
+                bed.seen.skipped = "no answer's words stand once in what it is told";
+                return bed;
+            }
+        }
+        auto rows = written(model_, bed.ids, positions, ws_, options_.cancel);
+        if (!rows) return tl::unexpected(rows.error());
+        bed.written = std::move(*rows);
+        if (bed.target >= 0 && overwrites())
+            if (auto other = lay_other(bed, chat, distance); !other) return tl::unexpected(other.error());
+        return bed;
+    }
+
+    bool overwrites() const {
+        for (const Arm& arm : experiment_.arms)
+            for (const AimedHand& hand : arm.hands)
+                if (hand.aim == Aim::overwrite) return true;
+        return false;
+    }
+
+    // The same chat with another word in the target's place: that of the next chat which asks the same and wants something else.
+    Result<void> lay_other(Bed& bed, int chat, int64_t distance) {
+        const auto& [question, word] = bed.task->ask[static_cast<size_t>(bed.target)];
+        const size_t n = experiment_.chats.size();
+        for (const bool same_question : {true, false})
+            for (size_t i = 1; i < n && bed.other_word.empty(); ++i) {
+                const RecallTask& other = experiment_.chats[(static_cast<size_t>(chat) + i) % n];
+                if (other.name != bed.task->name || other.size != bed.task->size) continue;
+                for (const auto& [asked, wanted] : other.ask)
+                    if ((asked == question || !same_question) && !holds(wanted, word) && tokens_of(tokenizer_, bed.ids, wanted).empty())
+                        bed.other_word = wanted;
+            }
+        if (bed.other_word.empty()) {
+            bed.seen.skipped = "no other chat has a word to write over it";
+            return {};
+        }
+        RecallTask other = *bed.task;
+        for (Message& m : other.before)
+            if (const size_t at = only_place(m.content, word); at != std::string::npos) m.content.replace(at, word.size(), bed.other_word);
+        auto ids = told(tokenizer_, data_, other, experiment_.numbers[static_cast<size_t>(chat)], distance);
+        if (!ids) return tl::unexpected(ids.error());
+        const auto positions = tokens_of(tokenizer_, *ids, bed.other_word);
+        if (positions.empty()) {
+            bed.seen.skipped = "the word to write over it does not stand once where it was put";
+            return {};
+        }
+        auto rows = written(model_, *ids, positions, ws_, options_.cancel);
+        if (!rows) return tl::unexpected(rows.error());
+        bed.other_written = std::move(*rows);
+        return {};
+    }
+
+    // The rows of the target's words in one head.
+    std::vector<const WrittenRow*> rows_of(const Bed& bed, int ask, std::pair<int, int> head) const {
+        std::vector<const WrittenRow*> out;
+        const auto& words = bed.said[static_cast<size_t>(ask)];
+        for (const WrittenRow& row : bed.written.at(head))
+            if (std::find(words.begin(), words.end(), row.position) != words.end()) out.push_back(&row);
+        return out;
+    }
+
+    // The channels that hold most of these rows now, |k_i| times what decay has left, or as many drawn at random; ascending.
+    std::vector<int> channels_of(const std::vector<const WrittenRow*>& rows, const AimedHand& hand, uint64_t seed) const {
+        const size_t K = rows[0]->key.size();
+        std::vector<double> weight(K);
+        for (size_t i = 0; i < K; ++i) {
+            for (const WrittenRow* row : rows) weight[i] += std::abs(double{row->key[i]} * row->kept[i]);
+            if (hand.random) weight[i] = static_cast<double>(four(seed, static_cast<int64_t>(i)));
+        }
+        std::vector<int> order(K);
+        for (size_t i = 0; i < K; ++i) order[i] = static_cast<int>(i);
+        std::sort(order.begin(), order.end(), [&](int a, int b) { return weight[static_cast<size_t>(a)] > weight[static_cast<size_t>(b)]; });
+        order.resize(std::min(K, static_cast<size_t>(hand.channels)));
+        std::sort(order.begin(), order.end());
+        return order;
+    }
+
+    InterventionsPtr hands_on(const Bed& bed, const Arm& arm) const {
+        Interventions out;
+        const auto question = static_cast<int64_t>(bed.ids.size());
+        for (const AimedHand& hand : arm.hands) {
+            Intervention one = hand.what;
+            one.from = hand.from_the_start ? 0 : question;
+            if (hand.aim == Aim::none) {
+                out.push_back(std::move(one));
+                continue;
+            }
+            one.from = question;
+            if (hand.aim == Aim::hide) {
+                one.what = What::hide;
+                const auto& words = bed.said[static_cast<size_t>(std::max(bed.target, 0))];
+                one.tokens = hand.whole_cache ? std::pair<int64_t, int64_t>{0, question} : std::pair<int64_t, int64_t>{words.front(), words.back() + 1};
+                out.push_back(std::move(one));
+                continue;
+            }
+            for (const auto& [head, unused] : bed.written) {
+                if (!named(hand.what.layers, head.first) || !named(hand.what.heads, head.second)) continue;
+                const auto rows = rows_of(bed, bed.target, head);
+                one.layers = {head.first}, one.heads = {head.second};
+                if (hand.aim == Aim::cut) {
+                    one.what = What::empty;
+                    one.channels = channels_of(rows, hand, four(experiment_.seed, bed.seen.chat) + static_cast<uint64_t>(head.first * 1000 + head.second));
+                    out.push_back(one);
+                    continue;
+                }
+                one.what = What::edit;
+                for (size_t i = 0; i < rows.size(); ++i) {
+                    one.key = rows[i]->key;
+                    one.value.clear();
+                    if (hand.aim == Aim::overwrite) {  // the last token of the one word with the last of the other; what has none is erased
+                        const auto& others = bed.other_written.at(head);
+                        const size_t behind = rows.size() - 1 - i;
+                        if (behind < others.size()) one.value = others[others.size() - 1 - behind].value;
+                    }
+                    out.push_back(one);
+                }
+            }
+        }
+        return out.empty() ? nullptr : std::make_shared<const Interventions>(std::move(out));
+    }
+
+    Result<void> observe(std::vector<Bed>& beds) {
+        if (auto stand = stand_in_front_of_questions(beds); !stand) return stand;
+        for (Bed& bed : beds)
+            if (bed.seen.skipped.empty()) look_at_states(bed);
+        size_t most = 0;
+        for (const Bed& bed : beds) most = std::max(most, bed.task->ask.size());
+        for (size_t q = 0; q < most + static_cast<size_t>(experiment_.unrelated); ++q) {
+            std::vector<Question> questions;
+            for (Bed& bed : beds) {
+                if (!bed.seen.skipped.empty()) continue;
+                const size_t own = bed.task->ask.size();
+                Question question{.bed = &bed, .ask = static_cast<int>(q)};
+                if (q < own) {
+                    question.text = bed.task->ask[q].first, question.wanted = bed.task->ask[q].second;
+                    question.of = bed.target < 0 || bed.target == static_cast<int>(q) ? Observation::Of::target : Observation::Of::other;
+                } else if (q < own + static_cast<size_t>(experiment_.unrelated)) {
+                    const auto place = static_cast<size_t>(bed.seen.chat) * 7 + q - own;
+                    question.text = data_.talk[(place * 13 + 5) % data_.talk.size()][0].content;
+                    question.of = Observation::Of::unrelated;
+                } else {
+                    continue;
+                }
+                questions.push_back(std::move(question));
+            }
+            if (auto asked = ask(questions); !asked) return asked;
+        }
+        for (Bed& bed : beds) bed.arms.clear();
+        return {};
+    }
+
+    Result<void> stand_in_front_of_questions(std::vector<Bed>& beds) {
+        // Arms that begin with the question share the untouched chat.
+        std::vector<Telling> tellings;
+        for (Bed& bed : beds) {
+            if (!bed.seen.skipped.empty()) continue;
+            bed.arms.reserve(experiment_.arms.size());
+            for (const Arm& arm : experiment_.arms) {
+                const InterventionsPtr hands = hands_on(bed, arm);
+                const bool starts = hands && std::any_of(hands->begin(), hands->end(), [](const Intervention& one) { return one.from == 0; });
+                bed.arms.emplace_back(model_);
+                if (auto laid = bed.arms.back().touch(hands); !laid) return fail(laid.error().kind, "arm '" + arm.name + "': " + laid.error().message);
+                if (&arm == &experiment_.arms[0] || starts) tellings.push_back({&bed.arms.back(), bed.ids});
+            }
+        }
+        if (auto fed = tell(tellings, ws_, options_.cancel); !fed) return fed;
+        for (Bed& bed : beds)
+            for (size_t a = 1; a < bed.arms.size(); ++a) {
+                if (bed.arms[a].position() > 0) continue;
+                const InterventionsPtr hands = bed.arms[a].touched();
+                bed.arms[a] = bed.arms[0].fork();
+                if (auto laid = bed.arms[a].touch(hands); !laid) return laid;
+            }
+        return {};
+    }
+
+    // How well the states read back what they were given.
+    void look_at_states(Bed& bed) {
+        if (!experiment_.fidelity) return;
+        const ModelConfig& c = model_->config();
+        const auto K = static_cast<size_t>(c.kda_key_dim), V = static_cast<size_t>(c.kda_value_dim);
+        for (const int layer : kda_layers(c)) {
+            const std::vector<float> S = bed.arms[0].state(layer, "S");
+            for (int head = 0; head < c.kda_heads; ++head) {
+                const auto& rows = bed.written.at({layer, head});
+                double cosines = 0, kept = 0;
+                for (const WrittenRow& row : rows) {
+                    double along = 0, read = 0, left = 0;
+                    for (size_t v = 0; v < V; ++v) {
+                        double sum = 0;
+                        for (size_t i = 0; i < K; ++i) sum += double{S[(static_cast<size_t>(head) * V + v) * K + i]} * row.key[i];
+                        along += sum * row.value[v], read += sum * sum;
+                    }
+                    for (size_t i = 0; i < K; ++i) left += std::pow(double{row.key[i]} * row.kept[i], 2);
+                    const double value = std::sqrt(dot(row.value, row.value));
+                    cosines += read > 0 && value > 0 ? along / (std::sqrt(read) * value) : 0;
+                    kept += std::sqrt(left);
+                }
+                bed.seen.fidelity.push_back(rows.empty() ? NAN : static_cast<float>(cosines / static_cast<double>(rows.size())));
+                bed.seen.kept.push_back(rows.empty() ? NAN : static_cast<float>(kept / static_cast<double>(rows.size())));
+            }
+        }
+    }
+
+    struct Question {
+        Bed* bed = nullptr;
+        int ask = 0;
+        std::string text, wanted;
+        Observation::Of of{};
+        std::vector<std::vector<int32_t>> answers = {};  // of each arm
+    };
+
+    // Largest |k . k_j| of the question's words and the target's, mean over the heads; NaN where the words do not stand once.
+    float nearness(const Bed& bed, int ask) const {
+        if (bed.said[static_cast<size_t>(ask)].empty() || bed.target < 0) return NAN;
+        double sum = 0;
+        for (const auto& [head, unused] : bed.written) {
+            double most = 0;
+            for (const WrittenRow* mine : rows_of(bed, ask, head))
+                for (const WrittenRow* target : rows_of(bed, bed.target, head)) most = std::max(most, std::abs(dot(mine->key, target->key)));
+            sum += most;
+        }
+        return static_cast<float>(sum / static_cast<double>(bed.written.size()));
+    }
+
+    Result<void> ask(std::vector<Question>& questions) {
+        const size_t arms = experiment_.arms.size();
+        // Each arm of each chat hears the question, up to the last token in front of the answer.
+        std::vector<Sequence> heard;
+        std::vector<Telling> tellings;
+        heard.reserve(questions.size() * arms);
+        for (const Question& q : questions) {
+            auto ids = encode_message(tokenizer_, {.role = "user", .content = q.text});
+            if (!ids) return tl::unexpected(ids.error());
+            ids->insert(ids->end(), turn_.opening.begin(), turn_.opening.end() - 1);
+            for (size_t a = 0; a < arms; ++a) {
+                heard.push_back(q.bed->arms[a].fork());
+                tellings.push_back({&heard.back(), *ids});
+            }
+        }
+        if (auto fed = tell(tellings, ws_, options_.cancel); !fed) return fed;
+
+        // What each one answers; of unrelated questions only what the untouched model does.
+        std::vector<Sequence> speaking;
+        std::vector<Telling> openings;
+        std::vector<int64_t> budgets;
+        std::vector<std::pair<size_t, size_t>> who;  // question, arm
+        speaking.reserve(heard.size());
+        for (size_t i = 0; i < questions.size(); ++i) {
+            Question& q = questions[i];
+            q.answers.resize(arms);
+            const bool related = q.of != Observation::Of::unrelated;
+            for (size_t a = 0; a < (related ? arms : 1); ++a) {
+                speaking.push_back(heard[i * arms + a].fork());
+                openings.push_back({&speaking.back(), {turn_.opening.back()}});
+                budgets.push_back(related ? static_cast<int64_t>(tokenizer_.encode(q.wanted).size()) + 32 : 16);
+                who.emplace_back(i, a);
+            }
+        }
+        auto said = answers(openings, turn_.stop, budgets, ws_, options_.cancel);
+        if (!said) return tl::unexpected(said.error());
+        for (size_t i = 0; i < who.size(); ++i) questions[who[i].first].answers[who[i].second] = std::move((*said)[i]);
+
+        // Every arm is fed the untouched model's answer: how far is what it would say from what that one says?
+        std::vector<Telling> listeners;
+        for (size_t i = 0; i < questions.size(); ++i)
+            for (size_t a = 0; a < arms; ++a) {
+                std::vector<int32_t> ids{turn_.opening.back()};
+                const auto& answer = questions[i].answers[0];
+                ids.insert(ids.end(), answer.begin(), answer.end());
+                listeners.push_back({&heard[i * arms + a], std::move(ids)});
+            }
+        std::vector<double> changes(listeners.size());
+        std::vector<float> untouched;
+        const auto vocabulary = static_cast<size_t>(model_->config().vocab_size);
+        auto listened = listen(listeners, ws_, options_.cancel, [&](size_t which, std::span<const float> logits) {
+            if (which % arms == 0) untouched.assign(logits.begin(), logits.end());
+            const size_t rows = logits.size() / vocabulary;
+            if (which % arms != 0)
+                for (size_t r = 0; r < rows; ++r)
+                    changes[which] += divergence(std::span(untouched).subspan(r * vocabulary, vocabulary), logits.subspan(r * vocabulary, vocabulary));
+            changes[which] /= static_cast<double>(rows);
+        });
+        if (!listened) return listened;
+
+        for (size_t i = 0; i < questions.size(); ++i) {
+            const Question& q = questions[i];
+            for (size_t a = 0; a < arms; ++a) {
+                Observation o{.of = q.of, .arm = static_cast<int>(a), .ask = q.ask, .change = static_cast<float>(changes[i * arms + a])};
+                if (q.of != Observation::Of::unrelated) {
+                    const std::string answer = tokenizer_.decode(q.answers[a]);
+                    o.recalled = holds(answer, q.wanted);
+                    if (q.of == Observation::Of::target && !q.bed->other_word.empty()) o.replaced = holds(answer, q.bed->other_word);
+                    if (q.of == Observation::Of::other) o.cosine = nearness(*q.bed, q.ask);
+                }
+                q.bed->seen.seen.push_back(o);
+            }
+        }
+        return {};
+    }
+
+    std::shared_ptr<const Model> model_;
+    const Tokenizer& tokenizer_;
+    const RecallData& data_;
+    const Experiment& experiment_;
+    const ExperimentOptions& options_;
+    Workspace ws_;
+    TurnTokens turn_;
+};
+
+}  // namespace
+
+bool Experiment::aimed() const {
+    for (const Arm& arm : arms)
+        for (const AimedHand& hand : arm.hands)
+            if (hand.aim != Aim::none && !hand.whole_cache) return true;
+    return false;
+}
+
+Result<void> run_experiment(const std::shared_ptr<const Model>& model, const Tokenizer& tokenizer, const RecallData& data, const Experiment& experiment,
+                            const ExperimentOptions& options) {
+    return Clinic(model, tokenizer, data, experiment, options).run();
+}
+
+}  // namespace klp
