@@ -355,6 +355,22 @@ int run(int argc, char** argv) {
         ->check(between(1, kTokens));
     sub->add_flag("--json", eval.json, "as a JSON object");
 
+    ProbeFlags probe;
+    sub = subcommand("probe", "what many chats recall, and answer, with their memory untouched and touched", probe, probe_command,
+                     "  klp probe                             which experiments there are\n"
+                     "  klp probe gates-times-two\n"
+                     "  klp probe mine.json -o mine.jsonl -o mine.svg   broken off, it goes on from mine.jsonl");
+    auto* experiment = names("EXPERIMENT", sub->add_option("experiment", probe.experiment, "its name, or a file of JSON; without it their list"));
+    add_engine(*sub, probe.engine);
+    add_template(*sub, probe.engine);
+    sub->add_option("--items", probe.items, "chats of each kind, at most; without it as the experiment says")->check(between(1, 100000));
+    names("FILE", sub->add_option("-o,--out", probe.out,
+                                  "also in a file, again for another: .csv, a table; .svg, a picture; .json; .jsonl, what was seen in every chat, from which "
+                                  "a run that was broken off goes on"))
+        ->take_all();
+    sub->add_flag("--json", probe.json, "as a JSON object");
+    for (const char* name : {"--model", "--device", "--threads", "--template", "--items", "--out", "--json"}) sub->get_option(name)->needs(experiment);
+
     InitOptions init;
     sub = subcommand("init", "a checkpoint with random weights", init, init_command,
                      "  klp init --list\n"
@@ -473,7 +489,7 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
-    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "init", "quantize", "run", "replay", "export", "doctor"})
+    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "probe", "init", "quantize", "run", "replay", "export", "doctor"})
         (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
     app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));
 

@@ -73,6 +73,15 @@ struct EvalOptions {
 };
 int eval_command(const EvalOptions& options, Terminal& terminal);
 
+struct ProbeFlags {
+    EngineOptions engine;
+    std::string experiment;        // a file, or one that comes with the program; "": which there are
+    int items = 0;                 // chats of each kind; 0: as the experiment says
+    std::vector<std::string> out;  // files, each what its name says: .json, .csv, .svg; .jsonl: chats, to go on from
+    bool json = false;
+};
+int probe_command(const ProbeFlags& flags, Terminal& terminal);
+
 struct InitOptions {
     std::string shape, config, out, type = "bf16";
     uint64_t seed = 0;

@@ -126,6 +126,19 @@ std::string percent_text(double fraction) { return std::isfinite(fraction) ? fix
 
 std::string plural(int64_t n, std::string_view noun) { return grouped(n) + " " + std::string(noun) + (n == 1 ? "" : "s"); }
 
+std::string plain(double value) {
+    if (!std::isfinite(value)) return "";
+    char text[40];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+std::string csv_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return out + "\"";
+}
+
 int64_t binary_number(std::string_view text, std::string_view unit) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -21,6 +21,10 @@ std::string spread_text(double least, double most);    // of nanoseconds, behind
 std::string percent_text(double fraction);             // "43 %"
 std::string plural(int64_t n, std::string_view noun);  // "1 token", "1,204 tokens"
 
+// For tables of other programs: a number in six digits, "" where it is none; a text in quotes.
+std::string plain(double value);
+std::string csv_text(std::string_view text);
+
 // "16k", "1M", "1.5GiB": a number and a power of 1024; what the suffixes may end in. -1: it is none.
 int64_t binary_number(std::string_view text, std::string_view unit);
 

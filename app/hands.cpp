@@ -24,7 +24,7 @@ struct Hand {
     const char* takes;  // for who got it wrong
 };
 constexpr Hand kHandsOfTheRepl[] = {
-    {"gate", What::gates, "/gate LAYER[.HEAD[.CHANNEL]] xN, such as /gate 0.1 x2, makes half-lives N times as long"},
+    {"gate", What::gates, "/gate LAYER[.HEAD[.CHANNEL]] xN, such as /gate 0.1 x2, makes half-lives N times as long; /gate every x2: in every layer"},
     {"beta", What::beta, "/beta LAYER[.HEAD] xN, such as /beta 0 x0, writes N times as strongly"},
     {"mute", What::read, "/mute LAYER[.HEAD], such as /mute 0.1, lets nothing of it be read"},
     {"silence", What::silence, "/silence LAYER.EXPERT, such as /silence 1.3, keeps an expert from being chosen"},
@@ -32,6 +32,8 @@ constexpr Hand kHandsOfTheRepl[] = {
     {"empty", What::empty, "/empty LAYER[.HEAD], such as /empty 0, empties its state before the last question"},
     {"transplant", What::put, "/transplant SNAPSHOT LAYER[.HEAD], such as /transplant tom 0, puts in a snapshot's state before the last question"},
 };
+
+constexpr std::string_view kEvery = "every";  // layer
 
 // "0", "0.1", "0.1.5"
 bool parse_place(std::string_view text, std::vector<int>& numbers, size_t most) {
@@ -71,8 +73,9 @@ Result<Intervention> read_hand(const Session& session, const Hand& hand, const s
         one.tokens = {first[0], last[0] + int64_t{1}};
         return one;
     }
-    if (!parse_place(words[from_snapshot ? 1 : 0], place, hand.what == What::gates ? 3 : 2)) return wrong();
-    one.layers = {place[0]};
+    const bool every = words[0] == kEvery && hand.what != What::silence && !from_snapshot;
+    if (!every && !parse_place(words[from_snapshot ? 1 : 0], place, hand.what == What::gates ? 3 : 2)) return wrong();
+    if (!every) one.layers = {place[0]};
     if (hand.what == What::silence) {
         if (place.size() != 2) return wrong();
         one.experts = {place[1]};

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/format.h"
+#include "app/svg.h"
 #include "kernels/tensor.h"
 
 namespace klp {
@@ -56,17 +57,6 @@ double rate_of(const Sweep& s) {
     return rate_name(s) == "int8" ? s.limits.int8_gops : rate_name(s) == "bf16" ? std::max(s.limits.bf16_gflops, s.limits.f32_gflops) : s.limits.f32_gflops;
 }
 
-std::string csv_text(const std::string& text) {
-    std::string out = "\"";
-    for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return out + "\"";
-}
-std::string plain(double v) {
-    if (!std::isfinite(v)) return "";
-    char text[40];
-    std::snprintf(text, sizeof text, "%.6g", v);
-    return text;
-}
 std::string csv_decode(const SweepDecode& d) {
     return std::to_string(d.sequences) + "," + std::to_string(d.steps) + "," + (d.steps ? d.synthetic ? "yes" : "no" : "") + "," + plain(d.ms) + "," +
            plain(d.p10) + "," + plain(d.p90) + "," + plain(d.least_ms) + "," + (d.steps ? plain(d.rate()) : "") + "," + csv_text(d.why);
@@ -273,15 +263,7 @@ std::string sweep_csv(const Sweep& s) {
 
 namespace {
 
-constexpr const char* kText = "#737b88";
-constexpr const char* kHybrid = "#2f80d8";
-constexpr const char* kTwin = "#dd6b2d";
-
-std::string xml(const std::string& text) {
-    std::string out;
-    for (char c : one_line(text)) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
-    return out;
-}
+using svg::kText;
 
 std::string power_of_two(double bytes) {  // "64 MiB"
     const std::string text = bytes_text(std::llround(bytes));
@@ -397,7 +379,8 @@ std::string sweep_svg(const Sweep& s) {
     std::vector<int64_t> contexts;
     const bool served = !s.servers.empty();
     const char* const names[] = {served ? s.servers.size() > 1 ? "first" : "" : "hybrid", served ? "second" : "all-MLA twin"};
-    Line time[2] = {{names[0], kHybrid, {}, {}}, {names[1], kTwin, {}, {}}}, memory[2] = {{names[0], kHybrid, {}, {}}, {names[1], kTwin, {}, {}}};
+    Line time[2] = {{names[0], svg::kFirst, {}, {}}, {names[1], svg::kSecond, {}, {}}},
+         memory[2] = {{names[0], svg::kFirst, {}, {}}, {names[1], svg::kSecond, {}, {}}};
     bool hollow = false;
     for (const SweepRow& row : s.rows) {
         contexts.push_back(row.context);
@@ -414,18 +397,13 @@ std::string sweep_svg(const Sweep& s) {
         }
     }
     constexpr double kWidth = 940, kHeight = 420;
-    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + fixed(kWidth, 0) + "\" height=\"" + fixed(kHeight, 0) + "\" viewBox=\"0 0 " +
-                      fixed(kWidth, 0) + " " + fixed(kHeight, 0) + "\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" fill=\"" + kText +
-                      "\">\n";
     std::string title = s.model + ", " + s.type + ": hybrid and all-MLA twin by context", under = s.device.hardware;
     if (!s.device.detail.empty()) under += ", " + s.device.detail;
     if (served) {
         title = s.servers[0].model + (s.servers.size() > 1 ? " (first) and " + s.servers[1].model + " (second)" : "") + " by context, as served";
         under = s.servers[0].url + (s.servers.size() > 1 ? " and " + s.servers[1].url : "");
     }
-    out += "<title>" + xml(served ? title : s.model + " and its all-MLA twin by context") + "</title>\n";
-    out += "<text x=\"24\" y=\"28\" font-size=\"15\" font-weight=\"bold\">" + xml(title) + "</text>\n";
-    out += "<text x=\"24\" y=\"47\">" + xml(under + "; " + s.date.substr(0, 10) + "; klp " + s.klp) + "</text>\n";
+    std::string out = svg::begin(kWidth, kHeight, title, under + "; " + s.date.substr(0, 10) + "; klp " + s.klp);
     if (contexts.empty()) return out + "<text x=\"24\" y=\"90\">no row was finished</text>\n</svg>\n";
     Plot left(66, 94, 300, 262), right(544, 94, 286, 262);
     out += left.draw(served ? "ms a token, one request" : "ms a token, one sequence", contexts, {time[0], time[1]}, ms_text, false);

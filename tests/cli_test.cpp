@@ -297,6 +297,8 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
     const auto fresh = [&] { return (home() / ("made" + std::to_string(made++))).string(); };
     const std::string key = (home() / "key").string();
     std::ofstream(key) << "key";
+    const std::string experiment = (home() / "one.json").string();
+    std::ofstream(experiment) << R"({"chats": [{"before": ["a is b"], "ask": [["a?", "b"]]}], "unrelated": 0, "arms": []})";
     const Command commands[] = {{"chat", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"info", {}},
                                 {"logits", {"--tokens", "1,2"}},
@@ -304,6 +306,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"bench", {"--prompt", "2", "--gen", "2", "--repeat", "1"}, false},
                                 {"sweep", {"--contexts", "64", "--limit", "0.01"}, false},
                                 {"eval", {"--data", "/none"}},
+                                {"probe", {experiment}},
                                 {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
                                 {"models", {}},
@@ -658,6 +661,44 @@ TEST_F(Cli, ASweepIsShownAgainFromItsFile) {
     EXPECT_EQ(small.code, 4);
     EXPECT_EQ(small.out, "");
     EXPECT_THAT(small.err, HasSubstr("a budget of 1.0 MiB holds no sequence"));
+}
+
+TEST_F(Cli, AnExperimentGoesOnFromWhatItHasSeen) {
+    const auto slurp = [](const std::string& file) {
+        std::ifstream in(file, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const auto spec = (home() / "two.json").string(), chats = (home() / "two.jsonl").string(), table = (home() / "two.csv").string();
+    std::ofstream(spec) << R"({"about": "two", "chats": [{"before": ["a is b", "yes"], "ask": [["a?", "b"], ["and?", "yes"]]},
+        {"before": ["c is d"], "ask": [["c?", "d"]]}, {"before": ["e is f"], "ask": [["e?", "f"]]}], "unrelated": 1, "distances": [0, 8],
+        "arms": [{"name": "as it was", "hands": [{"what": "gates", "amount": 1}]}, {"name": "emptied", "each": "layer", "hands": [{"what": "empty"}]}]})";
+    const Words words{"probe", spec, "-m", model(), "-t", "1", "-o", chats, "-o", table};
+    const Outcome whole = klp(words);
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    EXPECT_THAT(whole.out, AllOf(HasSubstr("two"), HasSubstr("6 chats"), HasSubstr("emptied, layer 2"), Not(HasSubstr("layer 3"))));  // layer 3 has no state
+    EXPECT_THAT(slurp(table), HasSubstr("\"two\",\"talker\",\"own\",0,8,\"emptied, layer 2\",\"change\",\"nats a token\","));
+
+    const std::string all = slurp(chats);
+    const size_t third = all.find('\n', all.find('\n', all.find('\n') + 1) + 1) + 1;
+    std::ofstream(chats) << all.substr(0, third + 20);  // two chats, and a torn line
+    EXPECT_EQ(klp(words).out, whole.out);
+    EXPECT_EQ(slurp(chats), all);
+
+    std::ofstream(spec, std::ios::app) << "\n";
+    const Outcome other = klp(words);
+    EXPECT_EQ(other.code, 1);
+    EXPECT_THAT(other.err, HasSubstr("two.jsonl is of another experiment"));
+    EXPECT_EQ(slurp(chats), all);
+
+    EXPECT_THAT(klp({"probe"}).out, HasSubstr("erase-one-of-eight"));
+    const Outcome near = klp({"probe", "erase-one-of-eigth"});
+    EXPECT_EQ(near.code, 2);
+    EXPECT_THAT(near.err, HasSubstr("did you mean erase-one-of-eight?"));
+    EXPECT_EQ(klp({"probe", spec, "-o", "x.txt"}).code, 2);
+    EXPECT_EQ(klp({"probe", "--items", "2"}).code, 2);
+    const Outcome json = klp({"probe", spec, "-m", model(), "--json"});
+    ASSERT_EQ(json.code, 0) << json.err;
+    EXPECT_EQ(nlohmann::json::parse(json.out)["conditions"].size(), 2u);
 }
 
 TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {

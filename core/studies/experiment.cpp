@@ -124,8 +124,9 @@ struct Bed {
     int target = -1;                         // which question; -1: no arm is aimed
     std::string other_word;                  // what an overwriting arm puts in the place of the target's
     std::vector<std::vector<int64_t>> said;  // of each question, the tokens of its words where they stand once
-    Written written, other_written;          // of all these tokens; of the target's, when the chat says the other word
-    std::vector<Sequence> arms;              // at the end of `ids`
+    Written written, other_written;          // of all these tokens, and those behind; of the target's, when the chat says the other word
+    std::vector<int64_t> other_said;
+    std::vector<Sequence> arms;  // at the end of `ids`
 };
 
 class Clinic {
@@ -138,28 +139,31 @@ public:
         auto turn = turn_tokens(tokenizer_, model_->config());
         if (!turn) return tl::unexpected(turn.error());
         turn_ = std::move(*turn);
-        std::vector<std::pair<int, int64_t>> left;
+        std::vector<std::pair<int, int64_t>> all;
         for (const int64_t distance : experiment_.distances)
-            for (int chat = 0; chat < static_cast<int>(experiment_.chats.size()); ++chat)
-                if (!options_.known || !options_.known(chat, distance)) left.emplace_back(chat, distance);
-        const auto total = static_cast<int64_t>(experiment_.chats.size() * experiment_.distances.size());
+            for (int chat = 0; chat < static_cast<int>(experiment_.chats.size()); ++chat) all.emplace_back(chat, distance);
+        const auto is_known = [&](const auto& one) { return options_.known && options_.known(one.first, one.second); };
         const auto say = [&](size_t at) {
-            if (options_.on_progress) options_.on_progress(total - static_cast<int64_t>(left.size() - at), total);
+            if (options_.on_progress) options_.on_progress(static_cast<int64_t>(at), static_cast<int64_t>(all.size()));
         };
+        // The same chats together however often the run was broken off: where rows lie in a pass moves the last bits of what comes of them.
         const size_t together = std::max<size_t>(1, kTogether / experiment_.arms.size());
-        for (size_t at = 0; at < left.size(); at += together) {
+        for (size_t at = 0; at < all.size(); at += together) {
             say(at);
+            const auto group = std::span(all).subspan(at, std::min(together, all.size() - at));
+            if (std::all_of(group.begin(), group.end(), is_known)) continue;
             std::vector<Bed> beds;
-            for (size_t i = at; i < std::min(at + together, left.size()); ++i) {
-                auto bed = lay(left[i].first, left[i].second);
+            for (const auto& [chat, distance] : group) {
+                auto bed = lay(chat, distance);
                 if (!bed) return tl::unexpected(bed.error());
                 beds.push_back(std::move(*bed));
             }
             if (auto done = observe(beds); !done) return done;
-            for (const Bed& bed : beds)
-                if (auto heard = options_.on_chat(bed.seen); !heard) return heard;
+            for (size_t i = 0; i < beds.size(); ++i)
+                if (!is_known(group[i]))
+                    if (auto heard = options_.on_chat(beds[i].seen); !heard) return heard;
         }
-        say(left.size());
+        say(all.size());
         return {};
     }
 
@@ -177,6 +181,9 @@ private:
 
         std::vector<int64_t> positions;
         for (const auto& words : bed.said) positions.insert(positions.end(), words.begin(), words.end());
+        for (const auto& words : bed.said)
+            for (int64_t t = 0; t < most_behind() && !words.empty(); ++t)
+                if (words.back() + 1 + t < static_cast<int64_t>(bed.ids.size())) positions.push_back(words.back() + 1 + t);
         std::sort(positions.begin(), positions.end());
         positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
         if (experiment_.aimed()) {
@@ -224,7 +231,10 @@ private:
             if (const size_t at = only_place(m.content, word); at != std::string::npos) m.content.replace(at, word.size(), bed.other_word);
         auto ids = told(tokenizer_, data_, other, experiment_.numbers[static_cast<size_t>(chat)], distance);
         if (!ids) return tl::unexpected(ids.error());
-        const auto positions = tokens_of(tokenizer_, *ids, bed.other_word);
+        auto positions = tokens_of(tokenizer_, *ids, bed.other_word);
+        bed.other_said = positions;
+        for (int64_t t = 0; t < most_behind() && !positions.empty(); ++t)
+            if (positions.back() + 1 < static_cast<int64_t>(ids->size())) positions.push_back(positions.back() + 1);
         if (positions.empty()) {
             bed.seen.skipped = "the word to write over it does not stand once where it was put";
             return {};
@@ -235,12 +245,18 @@ private:
         return {};
     }
 
-    // The rows of the target's words in one head.
-    std::vector<const WrittenRow*> rows_of(const Bed& bed, int ask, std::pair<int, int> head) const {
+    int64_t most_behind() const {
+        int64_t most = 0;
+        for (const Arm& arm : experiment_.arms)
+            for (const AimedHand& hand : arm.hands) most = std::max<int64_t>(most, hand.behind);
+        return most;
+    }
+
+    // The rows of a question's words, and of so many tokens behind them, in one head; ascending.
+    std::vector<const WrittenRow*> rows_of(const Written& written, const std::vector<int64_t>& words, std::pair<int, int> head, int behind = 0) const {
         std::vector<const WrittenRow*> out;
-        const auto& words = bed.said[static_cast<size_t>(ask)];
-        for (const WrittenRow& row : bed.written.at(head))
-            if (std::find(words.begin(), words.end(), row.position) != words.end()) out.push_back(&row);
+        for (const WrittenRow& row : written.at(head))
+            if (row.position >= words.front() && row.position <= words.back() + behind) out.push_back(&row);
         return out;
     }
 
@@ -274,13 +290,14 @@ private:
             if (hand.aim == Aim::hide) {
                 one.what = What::hide;
                 const auto& words = bed.said[static_cast<size_t>(std::max(bed.target, 0))];
-                one.tokens = hand.whole_cache ? std::pair<int64_t, int64_t>{0, question} : std::pair<int64_t, int64_t>{words.front(), words.back() + 1};
+                one.tokens = hand.whole_cache ? std::pair<int64_t, int64_t>{0, question}
+                                              : std::pair<int64_t, int64_t>{words.front(), std::min(words.back() + 1 + hand.behind, question)};
                 out.push_back(std::move(one));
                 continue;
             }
             for (const auto& [head, unused] : bed.written) {
                 if (!named(hand.what.layers, head.first) || !named(hand.what.heads, head.second)) continue;
-                const auto rows = rows_of(bed, bed.target, head);
+                const auto rows = rows_of(bed.written, bed.said[static_cast<size_t>(bed.target)], head, hand.behind);
                 one.layers = {head.first}, one.heads = {head.second};
                 if (hand.aim == Aim::cut) {
                     one.what = What::empty;
@@ -293,9 +310,9 @@ private:
                     one.key = rows[i]->key;
                     one.value.clear();
                     if (hand.aim == Aim::overwrite) {  // the last token of the one word with the last of the other; what has none is erased
-                        const auto& others = bed.other_written.at(head);
-                        const size_t behind = rows.size() - 1 - i;
-                        if (behind < others.size()) one.value = others[others.size() - 1 - behind].value;
+                        const auto others = rows_of(bed.other_written, bed.other_said, head, hand.behind);
+                        const size_t from_last = rows.size() - 1 - i;
+                        if (from_last < others.size()) one.value = others[others.size() - 1 - from_last]->value;
                     }
                     out.push_back(one);
                 }
@@ -401,8 +418,9 @@ private:
         double sum = 0;
         for (const auto& [head, unused] : bed.written) {
             double most = 0;
-            for (const WrittenRow* mine : rows_of(bed, ask, head))
-                for (const WrittenRow* target : rows_of(bed, bed.target, head)) most = std::max(most, std::abs(dot(mine->key, target->key)));
+            for (const WrittenRow* mine : rows_of(bed.written, bed.said[static_cast<size_t>(ask)], head))
+                for (const WrittenRow* target : rows_of(bed.written, bed.said[static_cast<size_t>(bed.target)], head))
+                    most = std::max(most, std::abs(dot(mine->key, target->key)));
             sum += most;
         }
         return static_cast<float>(sum / static_cast<double>(bed.written.size()));

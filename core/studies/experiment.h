@@ -31,7 +31,8 @@ struct AimedHand {
     Intervention what;           // aimed: its layers and heads, none named: all KDA layers
     bool from_the_start = true;  // in front of the first token; else of the question
     bool whole_cache = false;    // hide: every row, not the fact's alone
-    int channels = 0;
+    int behind = 0;              // so many tokens behind the fact's words too: a convolution, and every layer below, has carried it on by then
+    int channels = 0;            // cut
     bool random = false;
 };
 struct Arm {

@@ -234,6 +234,10 @@ private:
             }
             j.erase("tokens");
         }
+        if (out.aim != Aim::none && !out.whole_cache) {
+            if (auto read = whole(j, "behind", 0, 1000, out.behind); !read) return tl::unexpected(read.error());
+            j.erase("behind");
+        }
         if (out.aim == Aim::cut) {
             if (auto read = whole(j, "count", 1, 1 << 16, out.channels); !read) return tl::unexpected(read.error());
             if (out.channels == 0) return bad(where + ".count", "must say how many channels of each head");
