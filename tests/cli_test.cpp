@@ -1248,8 +1248,9 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
 TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
     const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
     const Words greedy = chat({"-i", "--temp", "0", "-n", "8"});
-    const Outcome got = klp(greedy, "/gate 0 x2\none\ntwo\n/snap here\n/beta 0 x0\n/hands\n/branch\n/undo\n/hands\n/transplant here 0\n/hide 0:3\n", {data});
+    const Outcome got = klp(greedy, "/gate 0 x2\none\ntwo\n/snap here\n/beta 0 x0\n/hands\n/branch\n/undo\n/hands\n/transplant here 0\n/hide 0:3\n/gate every x0.5\n", {data});
     EXPECT_EQ(got.code, 0);
+    EXPECT_THAT(got.out, HasSubstr("half-lives of every layer x0.5 from token "));
     EXPECT_THAT(got.err, HasSubstr("there is no answer yet"));
     EXPECT_THAT(got.out, HasSubstr("nothing is written in layer 0 from token "));
     EXPECT_THAT(got.out, HasSubstr("what was here is branch 1 (/branch 1"));
