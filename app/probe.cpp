@@ -129,8 +129,8 @@ private:
     bool begun_ = false;
 };
 
-using Writer = std::string (*)(const ProbeCard&, const Findings&);
-Writer writer_of(const std::string& file) {
+using ProbeWriter = std::string (*)(const ProbeCard&, const Findings&);
+ProbeWriter probe_writer(const std::string& file) {
     const std::string kind = fs::path(file).extension().string();
     if (kind == ".json") return probe_json;
     if (kind == ".csv") return probe_csv;
@@ -143,7 +143,8 @@ bool keeps_chats(const std::string& file) { return fs::path(file).extension() ==
 int probe_command(const ProbeFlags& flags, Terminal& terminal) {
     if (flags.experiment.empty()) return list_specs();
     for (const std::string& file : flags.out) {  // an hour of measuring must not end at a folder that is not there
-        if (!writer_of(file) && !keeps_chats(file)) return report({Error::usage, "-o " + file + ": the file's name must end in .json, .csv, .svg or .jsonl"});
+        if (!probe_writer(file) && !keeps_chats(file))
+            return report({Error::usage, "-o " + file + ": the file's name must end in .json, .csv, .svg or .jsonl"});
         if (auto place = check_place(file); !place) return report(place.error());
     }
     const auto spec = find_spec(flags.experiment);
@@ -211,7 +212,7 @@ int probe_command(const ProbeFlags& flags, Terminal& terminal) {
     put(flags.json ? probe_json(card, found) : probe_tables(card, found, terminal.canvas));
     if (!done) return report({Error::interrupted, "interrupted" + std::string(chats ? "; the same command goes on from what is in the file" : "")});
     for (const std::string& file : flags.out)
-        if (const Writer write = writer_of(file))
+        if (const ProbeWriter write = probe_writer(file))
             if (auto written = write_whole(file, write(card, found)); !written) return report(written.error());
     return 0;
 }

@@ -26,7 +26,7 @@ std::vector<Measure> shown(const Findings& found) {
 
 std::string value_text(Measure m, double value) { return is_share(m) ? percent_text(value) : fixed(value, 3); }
 // "72 % (64-80)", "0.116 (0.056-0.187)"
-std::string figure_text(Measure m, const Figure& f) {
+std::string estimate_text(Measure m, const Estimate& f) {
     if (f.questions == 0) return "";
     const auto bare = [m](double v) { return is_share(m) ? fixed(v * 100, 0) : fixed(v, 3); };
     return value_text(m, f.mean) + " (" + bare(f.low) + "-" + bare(f.high) + ")";
@@ -75,7 +75,7 @@ std::string probe_tables(const ProbeCard& card, const Findings& found, const Can
     for (const std::string& arm : found.arms) names.push_back(one_line(arm));
     const auto column = [&](const std::string& head, size_t condition, Measure m) {
         Column out{head};
-        for (size_t a = 0; a < found.arms.size(); ++a) out.push_back(figure_text(m, found.at(condition, a, m)));
+        for (size_t a = 0; a < found.arms.size(); ++a) out.push_back(estimate_text(m, found.at(condition, a, m)));
         return out;
     };
     if (found.conditions.size() == 1) {
@@ -97,7 +97,7 @@ std::string probe_tables(const ProbeCard& card, const Findings& found, const Can
         for (size_t a = 0; a < found.arms.size(); ++a) {
             std::vector<std::string> row{one_line(found.arms[a])};
             for (size_t third = 0; third < 3; ++third) {
-                const Figure &kept = found.near_recalled[a][third], &moved = found.near_change[a][third];
+                const Estimate &kept = found.near_recalled[a][third], &moved = found.near_change[a][third];
                 row.push_back(kept.questions ? percent_text(kept.mean) + (a ? ", " + fixed(moved.mean, 3) : "") : "");
             }
             table.add(row);
@@ -132,7 +132,7 @@ std::string probe_csv(const ProbeCard& card, const Findings& found) {
     for (size_t c = 0; c < found.conditions.size(); ++c)
         for (size_t a = 0; a < found.arms.size(); ++a)
             for (const Measure m : kAll) {
-                const Figure& f = found.at(c, a, m);
+                const Estimate& f = found.at(c, a, m);
                 if (f.questions == 0) continue;
                 const Condition& at = found.conditions[c];
                 out += csv_text(card.name) + "," + csv_text(card.model) + "," + csv_text(at.task) + "," + std::to_string(at.size) + "," +
@@ -145,7 +145,7 @@ std::string probe_csv(const ProbeCard& card, const Findings& found) {
 std::string probe_json(const ProbeCard& card, const Findings& found) {
     using Json = nlohmann::ordered_json;
     const auto number = [](double v) { return std::isfinite(v) ? Json(v) : Json(); };
-    const auto figure = [&](const Figure& f) {
+    const auto figure = [&](const Estimate& f) {
         return Json{{"mean", number(f.mean)}, {"low", number(f.low)}, {"high", number(f.high)}, {"questions", f.questions}, {"chats", f.chats}};
     };
     Json out{{"experiment", card.name}, {"about", card.about}, {"model", card.model}, {"weights", card.weights}, {"device", card.device},
@@ -157,7 +157,7 @@ std::string probe_json(const ProbeCard& card, const Findings& found) {
         for (size_t a = 0; a < found.arms.size(); ++a) {
             Json arm{{"arm", found.arms[a]}};
             for (const Measure m : kAll)
-                if (const Figure& f = found.at(c, a, m); f.questions) arm[info(m).name] = figure(f);
+                if (const Estimate& f = found.at(c, a, m); f.questions) arm[info(m).name] = figure(f);
             row["arms"].push_back(std::move(arm));
         }
         for (const auto& [name, values] : {std::pair{"reads_back", &found.fidelity[c]}, {"left_by_decay", &found.kept[c]}}) {
@@ -210,7 +210,7 @@ std::string probe_svg(const ProbeCard& card, const Findings& found) {
         double most = is_share(m) ? 1 : 0;
         for (size_t c = 0; c < conditions; ++c)
             for (size_t a = 0; a < found.arms.size(); ++a)
-                if (const Figure& f = found.at(c, a, m); f.questions) most = std::max(most, f.high);
+                if (const Estimate& f = found.at(c, a, m); f.questions) most = std::max(most, f.high);
         if (!(most > 0)) most = 1;
         const double step = std::pow(10, std::floor(std::log10(most))), top = std::ceil(most / step) * step;
         const auto x = [&](double v) { return left + v / top * kPanel; };
@@ -226,7 +226,7 @@ std::string probe_svg(const ProbeCard& card, const Findings& found) {
         if (!is_share(m)) out += "<text x=\"" + at(left) + "\" y=\"" + at(bottom + 32) + "\">" + info(m).unit + "</text>\n";
         for (size_t a = 0; a < found.arms.size(); ++a)
             for (size_t c = 0; c < conditions; ++c) {
-                const Figure& f = found.at(c, a, m);
+                const Estimate& f = found.at(c, a, m);
                 if (f.questions == 0) continue;
                 const double y = kTop + row * (static_cast<double>(a) + (static_cast<double>(c) + 1) / (static_cast<double>(conditions) + 1));
                 const std::string colour = kColours[c % kColours.size()];

@@ -210,14 +210,14 @@ TEST_F(Experiments, FiguresAreMeansOfQuestionsAndIntervalsOfChats) {
     EXPECT_EQ(f.conditions[1].distance, 64);
     EXPECT_EQ(f.skipped, 1);
     EXPECT_EQ(f.why_skipped, "why not");
-    const Figure& recalled = f.at(0, 0, Measure::recalled);
+    const Estimate& recalled = f.at(0, 0, Measure::recalled);
     EXPECT_EQ(recalled.mean, 0.5);
     EXPECT_EQ(recalled.chats, 20);
     EXPECT_EQ(recalled.questions, 20);
     // A mean of 20 fair coins: 0.5 +- 1.96 sqrt(0.25 / 20) = 0.28 to 0.72, in steps of a chat.
     EXPECT_NEAR(recalled.low, 0.28, 0.051);
     EXPECT_NEAR(recalled.high, 0.72, 0.051);
-    const Figure& change = f.at(1, 1, Measure::change);
+    const Estimate& change = f.at(1, 1, Measure::change);
     EXPECT_EQ(change.mean, 0.5);
     EXPECT_EQ(change.low, 0.5);
     EXPECT_EQ(change.high, 0.5);

@@ -65,7 +65,7 @@ std::vector<int> kda_layers(const ModelConfig& c) {
     return out;
 }
 
-bool named(const std::vector<int>& all, int one) { return all.empty() || std::find(all.begin(), all.end(), one) != all.end(); }
+bool among(const std::vector<int>& all, int one) { return all.empty() || std::find(all.begin(), all.end(), one) != all.end(); }
 
 // What a whole chat writes at some of its tokens.
 Result<Written> written(const std::shared_ptr<const Model>& model, std::span<const int32_t> ids, const std::vector<int64_t>& positions, Workspace& ws,
@@ -296,7 +296,7 @@ private:
                 continue;
             }
             for (const auto& [head, unused] : bed.written) {
-                if (!named(hand.what.layers, head.first) || !named(hand.what.heads, head.second)) continue;
+                if (!among(hand.what.layers, head.first) || !among(hand.what.heads, head.second)) continue;
                 const auto rows = rows_of(bed.written, bed.said[static_cast<size_t>(bed.target)], head, hand.behind);
                 one.layers = {head.first}, one.heads = {head.second};
                 if (hand.aim == Aim::cut) {

@@ -93,7 +93,7 @@ struct MeasureInfo {
 const MeasureInfo& info(Measure measure);
 
 // Mean over the questions of all chats of a kind, and the 95 % interval of 2,000 bootstrap samples of chats (percentiles; Efron and Tibshirani 1993, chapter 13).
-struct Figure {
+struct Estimate {
     double mean = NAN, low = NAN, high = NAN;
     int questions = 0, chats = 0;
 };
@@ -106,12 +106,12 @@ struct Condition {
 struct Findings {
     std::vector<std::string> arms;
     std::vector<Condition> conditions;
-    std::vector<std::array<Figure, kMeasures>> figures;  // [conditions, arms]
-    const Figure& at(size_t condition, size_t arm, Measure m) const { return figures[condition * arms.size() + arm][static_cast<size_t>(m)]; }
+    std::vector<std::array<Estimate, kMeasures>> figures;  // [conditions, arms]
+    const Estimate& at(size_t condition, size_t arm, Measure m) const { return figures[condition * arms.size() + arm][static_cast<size_t>(m)]; }
     bool any(Measure m) const;
     // Of what was not aimed at, by how near its keys are to the target's: bounds of the thirds, and [arms, 3] of recalled and of change.
     double bounds[2] = {};
-    std::vector<std::array<Figure, 3>> near_recalled, near_change;
+    std::vector<std::array<Estimate, 3>> near_recalled, near_change;
     // [conditions][KDA layers * heads], means
     std::vector<std::vector<float>> fidelity, kept;
     int skipped = 0;

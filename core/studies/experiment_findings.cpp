@@ -34,9 +34,9 @@ struct Sum {
     }
 };
 
-Figure figure(const std::vector<Sum>& chats, uint64_t seed) {
+Estimate estimate(const std::vector<Sum>& chats, uint64_t seed) {
     constexpr int kSamples = 2000;
-    Figure out;
+    Estimate out;
     std::vector<Sum> some;
     double sum = 0;
     for (const Sum& chat : chats) {
@@ -125,7 +125,7 @@ Findings findings(const Experiment& experiment, const std::vector<ChatSeen>& all
         }
         for (auto& of : sums) {
             out.figures.emplace_back();
-            for (size_t m = 0; m < kMeasures; ++m) out.figures.back()[m] = figure(of[m], experiment.seed);
+            for (size_t m = 0; m < kMeasures; ++m) out.figures.back()[m] = estimate(of[m], experiment.seed);
         }
         for (auto member : {&ChatSeen::fidelity, &ChatSeen::kept}) {
             std::vector<float> mean;
@@ -144,8 +144,8 @@ Findings findings(const Experiment& experiment, const std::vector<ChatSeen>& all
         for (size_t a = 0; a < arms; ++a) {
             out.near_recalled.emplace_back(), out.near_change.emplace_back();
             for (size_t third = 0; third < 3; ++third) {
-                out.near_recalled[a][third] = figure(near_recalled[a][third], experiment.seed);
-                out.near_change[a][third] = figure(near_change[a][third], experiment.seed);
+                out.near_recalled[a][third] = estimate(near_recalled[a][third], experiment.seed);
+                out.near_change[a][third] = estimate(near_change[a][third], experiment.seed);
             }
         }
     }

@@ -13,7 +13,6 @@ namespace klp {
 
 namespace {
 
-using Json = nlohmann::json;
 using Aim = AimedHand::Aim;
 using What = Intervention::What;
 
@@ -21,7 +20,7 @@ class Spec {
 public:
     Spec(const std::string& file, const RecallData& data, const ModelConfig& config, int items) : file_(file), data_(data), config_(config), items_(items) {}
 
-    Result<Experiment> read(const Json& j) {
+    Result<Experiment> read(const nlohmann::json& j) {
         if (!j.is_object()) return bad("", "is not an object");
         for (const auto& [field, unused] : j.items())
             if (!kFields.contains(field)) return bad(field, "is no field of an experiment");
@@ -58,14 +57,14 @@ private:
     tl::unexpected<Error> bad(const std::string& field, const std::string& why) const {
         return fail(Error::usage, file_ + (field.empty() ? ": it " : ": '" + field + "' ") + why);
     }
-    Result<void> text(const Json& j, const char* field, std::string& into) const {
+    Result<void> text(const nlohmann::json& j, const char* field, std::string& into) const {
         const auto at = j.find(field);
         if (at == j.end()) return {};
         if (!at->is_string()) return bad(field, "must be a text");
         into = at->get<std::string>();
         return {};
     }
-    Result<void> whole(const Json& j, const char* field, int low, int high, int& into) const {
+    Result<void> whole(const nlohmann::json& j, const char* field, int low, int high, int& into) const {
         const auto at = j.find(field);
         if (at == j.end()) return {};
         if (!at->is_number_integer() || *at < low || *at > high)
@@ -73,14 +72,14 @@ private:
         into = at->get<int>();
         return {};
     }
-    Result<std::vector<int>> wholes(const Json& j, const char* field, int low, int high) const {
-        const auto fits = [&](const Json& one) { return one.is_number_integer() && one >= low && one <= high; };
+    Result<std::vector<int>> wholes(const nlohmann::json& j, const char* field, int low, int high) const {
+        const auto fits = [&](const nlohmann::json& one) { return one.is_number_integer() && one >= low && one <= high; };
         if (!j.is_array() || j.empty() || !std::all_of(j.begin(), j.end(), fits))
             return bad(field, "must be a list of whole numbers from " + std::to_string(low) + " to " + std::to_string(high));
         return j.get<std::vector<int>>();
     }
 
-    Result<void> chats(const Json& j, int items) {
+    Result<void> chats(const nlohmann::json& j, int items) {
         if (j.contains("task") == j.contains("chats")) return bad("task", "or 'chats' must say whom to ask, one of the two");
         std::map<std::pair<std::string, int>, int> taken;
         const auto take = [&](const RecallTask& task) {
@@ -119,7 +118,7 @@ private:
     }
 
     template <class Take>
-    Result<void> own_chats(const Json& all, const Take& take) {
+    Result<void> own_chats(const nlohmann::json& all, const Take& take) {
         if (!all.is_array() || all.empty()) return bad("chats", "must be a list of chats");
         for (size_t i = 0; i < all.size(); ++i) {
             const std::string where = "chats[" + std::to_string(i) + "]";
@@ -128,11 +127,11 @@ private:
                            "must have 'before', a list of what the person and the model say in turn, and 'ask', a list of pairs: a question, and what the "
                            "answer must hold");
             };
-            const auto texts = [](const Json& list, size_t count) {
+            const auto texts = [](const nlohmann::json& list, size_t count) {
                 return list.is_array() && (count == 0 || list.size() == count) &&
-                       std::all_of(list.begin(), list.end(), [](const Json& t) { return t.is_string(); });
+                       std::all_of(list.begin(), list.end(), [](const nlohmann::json& t) { return t.is_string(); });
             };
-            const Json& chat = all[i];
+            const nlohmann::json& chat = all[i];
             if (!chat.is_object() || !chat.contains("before") || !chat.contains("ask")) return wrong();
             for (const auto& [field, unused] : chat.items())
                 if (field != "before" && field != "ask" && field != "size") return bad(where, "has a field '" + field + "', which is no field of a chat");
@@ -150,13 +149,13 @@ private:
         return {};
     }
 
-    Result<void> arms(const Json& j) {
+    Result<void> arms(const nlohmann::json& j) {
         out_.arms.push_back({"untouched", {}});
         const auto all = j.find("arms");
         if (all == j.end()) return {};
         if (!all->is_array()) return bad("arms", "must be a list");
         for (size_t i = 0; i < all->size(); ++i) {
-            const Json& one = (*all)[i];
+            const nlohmann::json& one = (*all)[i];
             const std::string where = "arms[" + std::to_string(i) + "]";
             if (!one.is_object() || !one.contains("name") || !one["name"].is_string() || !one.contains("hands") || !one["hands"].is_array() ||
                 one["hands"].empty())
@@ -210,7 +209,7 @@ private:
         return check(all, config_);
     }
 
-    Result<AimedHand> read_hand(Json j, const std::string& where) const {
+    Result<AimedHand> read_hand(nlohmann::json j, const std::string& where) const {
         AimedHand out;
         if (!j.is_object() || !j.contains("what") || !j["what"].is_string()) return bad(where, "must say 'what'");
         const std::string what = j["what"].get<std::string>();
@@ -251,7 +250,7 @@ private:
                 if (j.contains(field)) return bad(where + "." + field, "is nothing that '" + what + "' has");
             j["what"] = "empty";  // the same layers and heads
         }
-        auto read = read_interventions(Json::array({j}).dump(), file_ + ": " + where);
+        auto read = read_interventions(nlohmann::json::array({j}).dump(), file_ + ": " + where);
         if (!read) return tl::unexpected(read.error());
         out.what = std::move((*read)[0]);
         return out;
