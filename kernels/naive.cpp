@@ -84,13 +84,14 @@ Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<con
     return o;
 }
 
-void rotate(std::span<double> x, int64_t position, double theta) {
+void rotate(std::span<double> x, int64_t position, double theta, bool adjacent) {
     const size_t half = x.size() / 2;
     for (size_t i = 0; i < half; ++i) {
         const double angle = position * std::pow(theta, -2.0 * i / x.size()), c = std::cos(angle), s = std::sin(angle);
-        const double a = x[i], b = x[i + half];
-        x[i] = a * c - b * s;
-        x[i + half] = b * c + a * s;
+        double &first = x[adjacent ? 2 * i : i], &second = x[adjacent ? 2 * i + 1 : i + half];
+        const double a = first, b = second;
+        first = a * c - b * s;
+        second = a * s + b * c;
     }
 }
 
@@ -142,10 +143,17 @@ Picks route(const Router& r, std::span<const double> n) {
     return picks;
 }
 
+double glu(double gate, double up, double limit) {
+    const double a = silu(gate);
+    if (limit <= 0) return a * up;
+    const auto no_more = [&](double x) { return x > limit ? limit : x; };  // NaN stays NaN
+    return no_more(a) * -no_more(-no_more(up));
+}
+
 Numbers swiglu(const SwiGlu& w, std::span<const double> n) {
     Numbers hidden = matvec(w.gate, n);
     const Numbers up = matvec(w.up, n);
-    for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = silu(hidden[i]) * up[i];
+    for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = glu(hidden[i], up[i], w.limit);
     return matvec(w.down, hidden);
 }
 

@@ -41,14 +41,16 @@ double log_decay(double f, double A_log, double dt_bias, double lower_bound);
 Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<const double> k, std::span<const double> v, std::span<const double> g, double beta,
                    Numbers* u = nullptr);
 
-// Rotates (x_i, x_{i + n/2}) by position * theta^(-2i/n).
-void rotate(std::span<double> x, int64_t position, double theta);
+// Rotates (x_i, x_{i + n/2}), or where neighbours are paired (x_2i, x_{2i+1}), by position * theta^(-2i/n).
+void rotate(std::span<double> x, int64_t position, double theta, bool adjacent = false);
 
 struct Picks {
     std::vector<int> experts;  // best first
     Numbers weights;
 };
 Picks route(const Router& router, std::span<const double> n);
+// silu(gate) up of one channel; limit 0: none.
+double glu(double gate, double up, double limit);
 Numbers swiglu(const SwiGlu& w, std::span<const double> n);
 
 }  // namespace naive

@@ -36,8 +36,8 @@ public:
 
     void linear(const Linear& a) override {
         for (int64_t t = 0; t < a.x.dim[0]; ++t) {
-            const Numbers n = rms_norm(numbers(a.x.row(t), a.x.dim[1]), a.norm);
-            float* y = a.y.row(t);
+            const Numbers n = rms_norm(numbers(a.x.data + t * a.x_step(), a.x.dim[1]), a.norm);
+            float* y = a.y.data + t * a.y_step();
             for (const Weight& w : a.w)
                 for (double value : matvec(w, n)) *y = static_cast<float>(value + (a.add ? *y : 0)), ++y;
         }
@@ -156,7 +156,8 @@ private:
                 for (int64_t j = 0; j < C; ++j) window[j] = raw[(t + j) * conv + c];
                 qkv[c] = silu(short_conv(window, a.conv + c * C));
             }
-            const Numbers f = matvec(a.f_b, numbers(x + conv, a.R_f)), z = matvec(a.g_b, numbers(x + conv + a.R_f, a.R_g));
+            const auto gate = [](const Weight& map, const Numbers& n) { return map ? matvec(map, n) : n; };
+            const Numbers f = gate(a.f_b, numbers(x + conv, a.R_f)), z = gate(a.g_b, numbers(x + conv + a.R_f, a.R_g));
             const float* b = x + conv + a.R_f + a.R_g;
 
             for (int64_t h = 0; h < H; ++h) {
@@ -193,7 +194,7 @@ private:
         for (int64_t t = 0; t < s.count; ++t) {  // append c | k_r
             const float* x = a.x.row(s.first + t) + a.q_width();
             Numbers c = rms_norm(numbers(x, a.L), a.norm), k_r = numbers(x + a.L, a.rope);
-            if (a.rope_theta != 0) rotate(k_r, s.past + t, a.rope_theta);
+            if (a.rope_theta != 0) rotate(k_r, s.past + t, a.rope_theta, a.rope_adjacent);
             c.insert(c.end(), k_r.begin(), k_r.end());
             std::vector<float> rounded;
             for (double value : c) rounded.push_back(round_to(a.cache_type, value));
@@ -213,7 +214,7 @@ private:
                 const float* x = a.x.row(s.first + t) + h * width;
                 const Numbers q_n = numbers(x, a.nope);
                 Numbers q_r = numbers(x + a.nope, a.rope);
-                if (a.rope_theta != 0) rotate(q_r, s.past + t, a.rope_theta);
+                if (a.rope_theta != 0) rotate(q_r, s.past + t, a.rope_theta, a.rope_adjacent);
 
                 Numbers p(s.past + t + 1);
                 double top = -std::numeric_limits<double>::infinity();
@@ -226,7 +227,9 @@ private:
                 Numbers o(a.V);
                 for (size_t n = 0; n < p.size(); ++n)
                     for (int64_t j = 0; j < a.V; ++j) o[j] += p[n] / sum * kv[n][h * (a.nope + a.V) + a.nope + j];
-                for (int64_t j = 0; j < a.V; ++j) a.y(s.first + t, h * a.V + j) = static_cast<float>(o[j]);
+                const float* z = a.x.row(s.first + t) + a.q_width() + a.cache_width();
+                for (int64_t j = 0; j < a.V; ++j)
+                    a.y(s.first + t, h * a.V + j) = static_cast<float>(a.gates ? o[j] * sigmoid(z[(h * a.V + j) / (H * a.V / a.gates)]) : o[j]);
                 if (a.taps.log_sum_exp) a.taps.log_sum_exp[(s.first + t) * H + h] = static_cast<float>(top + std::log(sum));
             }
     }

@@ -59,11 +59,15 @@ struct Norm {
 
 // y = W norm(x)   or, with `add`,   y += W norm(x).   W is several matrices stacked along their rows (projections of the same input).
 struct Linear {
-    In<2> x;                    // [T, in]
-    Norm norm;                  // in front
-    std::span<const Weight> w;  // [out_i, in] each; out = sum of out_i
-    Out<2> y;                   // [T, out]
-    bool add = false;           // the residual behind
+    In<2> x;                             // [T, in]
+    Norm norm;                           // in front
+    std::span<const Weight> w;           // [out_i, in] each; out = sum of out_i
+    Out<2> y;                            // [T, out]
+    bool add = false;                    // the residual behind
+    int64_t x_stride = 0, y_stride = 0;  // floats from row to row, where x or y are some columns of wider rows; 0: `in`, `out`
+
+    int64_t x_step() const { return x_stride ? x_stride : x.dim[1]; }
+    int64_t y_step() const { return y_stride ? y_stride : y.dim[1]; }
 };
 
 // Kimi Delta Attention without its in- and out-projection (report, section 3 and 4). For each head and token:
@@ -73,6 +77,7 @@ struct Linear {
 //   beta = sigmoid(b)
 //   S   <- Diag(exp g) S;   u = beta (v - S^T k);   S <- S + k u^T;   o = S^T q
 //   y    = RMSNorm(o; o_norm) * sigmoid(g_b g_a)
+// Gates of full rank (Ling 3.0) have one map each, which is part of the in-projection: f_b (g_b) is none then, and x holds f_b f_a (g_b g_a) itself.
 enum class KdaForm { automatic, recurrent, chunkwise };
 
 struct KdaSegment {          // consecutive rows of one sequence
@@ -96,14 +101,15 @@ struct KdaTaps {                   // written when not null; the kernels hold th
 struct Kda {
     int H = 0, K = 0, V = 0;
     int C = 0;                       // taps of the short convolution (4)
-    int R_f = 0, R_g = 0;            // ranks of the two low-rank maps
+    int R_f = 0, R_g = 0;            // ranks of the two low-rank maps; HK and HV where there is none
     In<2> x;                         // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
     const float* conv = nullptr;     // [2HK + HV, C] depthwise, conv[c, C-1] multiplies the current token
     const float* A_log = nullptr;    // [H]
     const float* dt_bias = nullptr;  // [HK]
-    Weight f_b;                      // [HK, R_f]
-    Weight g_b;                      // [HV, R_g]
-    float lower_bound = 0;           // 0: the unbounded softplus gate (the 48B); < 0: the bounded sigmoid gate (K3: -5)
+    Weight f_b;                      // [HK, R_f], or none
+    Weight g_b;                      // [HV, R_g], or none
+    DType gates = DType::f32;        // what f was made with where there is no f_b: less than f32 and f16 lets a GPU choose chunks by itself
+    float lower_bound = 0;           // 0: the unbounded softplus gate (the 48B); < 0: the bounded sigmoid gate (K3, Ling 3.0: -5)
     Norm o_norm;                     // [V], shared by the heads
     std::span<const KdaSegment> segments;
     Out<2> y;  // [T, HV]
@@ -126,6 +132,9 @@ struct ScaleHeads {
 //   score = (q_n . W_UK c_s + q_r . k_r,s) scale,   p = softmax(score),   o = W_UV sum_s p_s c_s
 // with W_UK, W_UV the halves of kv_b. Decode absorbs W_UK into q and W_UV behind the sum (the cache is read once, as key and value);
 // prefill expands keys and values. NoPE (Kimi Linear): nothing is rotated, the rope columns are plain columns.
+// RoPE: q_r and k_r are rotated by the token's position n, pair i of (a, b) by the angle n theta^(-2i / rope):
+//   (a, b) <- (a cos - b sin, a sin + b cos)
+// An output gate (Ling 3.0: a number a head) multiplies what was read: o <- o sigmoid(z), z behind k_r in x.
 enum class MlaForm { automatic, absorbed, expanded };
 
 struct MlaSegment {
@@ -144,11 +153,13 @@ struct Mla {
     int nope = 0, rope = 0;         // widths of q_n and q_r
     int V = 0;                      // value width of a head
     int L = 0;                      // latent width (kv_lora_rank)
-    In<2> x;                        // [T, H (nope + rope) + L + rope]: q | c^ | k_r
+    int gates = 0;                  // of the output: H, a number for each head, or HV; 0: none
+    In<2> x;                        // [T, H (nope + rope) + L + rope + gates or more]: q | c^ | k_r | z; columns behind them mean nothing here
     Norm norm;                      // [L], the latent's
     Weight kv_b;                    // [H (nope + V), L], head h: nope rows of W_UK, then V rows of W_UV
     float scale = 0;                // (nope + rope)^-1/2
-    float rope_theta = 0;           // 0: NoPE. Else q_r and k_r are rotated by position, halves paired (i, i + rope/2); the cache keeps rotated keys
+    float rope_theta = 0;           // 0: NoPE. Else q_r and k_r are rotated by position; the cache keeps rotated keys
+    bool rope_adjacent = false;     // neighbours are paired (2i, 2i + 1), else halves (i, i + rope/2)
     DType cache_type = DType::f32;  // f32 or bf16
     std::span<const MlaSegment> segments;
     Out<2> y;  // [T, HV]
@@ -157,13 +168,15 @@ struct Mla {
 
     int64_t q_width() const { return int64_t{H} * (nope + rope); }
     int64_t cache_width() const { return int64_t{L} + rope; }
-    int64_t width() const { return q_width() + cache_width(); }
+    int64_t width() const { return q_width() + cache_width() + gates; }
 };
 
 // SwiGLU: y += down( silu(gate n) * (up n) ),  n = norm(x). A dense feed-forward, an expert or the shared expert.
+// With a limit l > 0 (late layers of Ling 3.0 flash):  y += down( min(silu(gate n), l) * clamp(up n, -l, l) ); what is no number stays none.
 struct SwiGlu {
     Weight gate, up;  // [F, D]
     Weight down;      // [D, F]
+    float limit = 0;  // 0: none
 };
 struct Ffn {
     In<2> x;  // [T, D]

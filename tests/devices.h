@@ -44,7 +44,9 @@ public:
         std::vector<Weight> w(a.w.begin(), a.w.end());
         for (Weight& one : w) weight(one);
         a.w = w;
-        norm(a.norm, a.x.dim[1]), in(a.x), view(a.y);
+        norm(a.norm, a.x.dim[1]);
+        constant(a.x.data, a.x.dim[0] ? (a.x.dim[0] - 1) * a.x_step() + a.x.dim[1] : 0);
+        memory(a.y.data, a.y.dim[0] ? (a.y.dim[0] - 1) * a.y_step() + a.y.dim[1] : 0);
         on_->linear(a);
         bring_back();
     }

@@ -10,7 +10,7 @@ namespace {
 using namespace test;
 
 struct Shape {
-    int H = 2, K = 16, V = 16, C = 4, R_f = 8, R_g = 12;
+    int H = 2, K = 16, V = 16, C = 4, R_f = 8, R_g = 12;  // ranks; 0: the gates are of full rank
 };
 
 // How strongly the channels forget: A_log and the mean of dt_bias.
@@ -45,8 +45,8 @@ struct Problem {
           gate(gate),
           f_b(normal(s.H * s.K * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.H * s.K, s.R_f, low_rank),
           g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g, low_rank) {
-        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_f = s.R_f, op.R_g = s.R_g;
         const int64_t HK = s.H * s.K, HV = s.H * s.V;
+        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_f = s.R_f ? s.R_f : s.H * s.K, op.R_g = s.R_g ? s.R_g : s.H * s.V;
         x = normal(T * op.width(), seed + 3);
         conv = normal(op.conv_width() * s.C, seed + 4, 0.5f);
         A_log = normal(s.H, seed + 5, 0.1f, gate.A_log);
@@ -55,7 +55,9 @@ struct Problem {
         state = normal(HV * s.K, seed + 8, 0.3f);
         tail = normal((s.C - 1) * op.conv_width(), seed + 9);
         op.conv = conv.data(), op.A_log = A_log.data(), op.dt_bias = dt_bias.data(), op.lower_bound = gate.lower_bound;
-        op.f_b = f_b.w, op.g_b = g_b.w;
+        if (s.R_f) op.f_b = f_b.w;
+        if (s.R_g) op.g_b = g_b.w;
+        op.gates = low_rank;
         op.o_norm = {o_norm.data(), 1e-5f};
     }
 
@@ -276,6 +278,45 @@ TEST_P(KdaOnEveryDevice, EveryFormIsTheFormulaAtEveryLengthAndShape) {
                 expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
                              name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T), rounded(form, T));
         }
+}
+
+// Gates of full rank, both or one of them: x holds what the second map would have made.
+TEST_P(KdaOnEveryDevice, GatesMayBeOfFullRank) {
+    using Lengths = std::vector<int64_t>;
+    const std::vector<Shape> shapes =
+        cases(std::vector<Shape>{{3, 4, 3, 4, 0, 0}, {3, 32, 64, 4, 0, 0}, {2, 12, 20, 3, 0, 5}, {1, 128, 128, 4, 0, 0}, {2, 64, 16, 4, 8, 0}},
+              std::vector<Shape>{{3, 4, 3, 4, 0, 0}, {1, 32, 40, 4, 0, 0}, {1, 128, 128, 4, 0, 0}, {2, 64, 16, 4, 8, 0}});
+    for (const Shape& s : shapes)
+        for (const Gate& gate : {kOrdinary, kBounded})
+            for (int64_t T : cases(Lengths{1, 2, 6, 7, 16, 63, 64, 65, 130}, Lengths{1, 2, 65})) {
+                const Problem p(s, T, gate, T);
+                const Outcome expected = p.run(*truth, KdaForm::automatic);
+                for (KdaForm form : kForms)
+                    expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                                 name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T), rounded(form, T));
+            }
+}
+
+// The same numbers come out of a map that changes nothing.
+TEST(KdaFormula, AGateOfFullRankIsALowRankOneWhoseSecondMapIsTheIdentity) {
+    const Shape full{2, 8, 6, 4, 0, 0}, low{2, 8, 6, 4, 16, 12};
+    Problem p(full, 9, kBounded), q(low, 9, kBounded);
+    const auto identity = [](int64_t n) {
+        Floats one(n * n, 0);
+        for (int64_t i = 0; i < n; ++i) one[i * n + i] = 1;
+        return Matrix(one, n, n);
+    };
+    q.f_b = identity(16), q.g_b = identity(12);
+    q.op.f_b = q.f_b.w, q.op.g_b = q.g_b.w;
+    const Outcome a = p.run(*make_naive_backend(), KdaForm::automatic), b = q.run(*make_naive_backend(), KdaForm::automatic);
+    EXPECT_TRUE(identical(a.y, b.y) && identical(a.state, b.state) && identical(a.log_decay, b.log_decay));
+}
+
+// Log decays of the bounded gate, computed elsewhere in float64.
+TEST(KdaFormula, TheBoundedGateIsASigmoidUnderItsBound) {
+    using namespace golden;
+    const double expected[] = {-1.02946728, -2.96501079, -4.369923133, -4.802503496};
+    for (int i = 0; i < 4; ++i) EXPECT_NEAR(naive::log_decay(f(0, i), 0.3, dt_bias(i), -5), expected[i], 1e-8) << i;
 }
 
 // f_a and g_a are sixty-fourths, the largest of each 32 is 127 of them: exact in bf16 and in int8, so that no type's rounding of x (ops.h) changes the answer.

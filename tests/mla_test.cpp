@@ -22,7 +22,10 @@ struct Options {
     float theta = 0;      // 0: NoPE
     float sharpness = 1;  // of the queries
     uint64_t seed = 1;
-    bool whole = false;  // small whole numbers, scores a sixteenth in base 2: no absorbed query and no key changes when rounded to bf16
+    bool adjacent = false;  // of rotated columns neighbours are pairs
+    int gates = 0;          // of the output: 1 a head, 2 a value
+    int spare = 0;          // columns of x behind what the op reads
+    bool whole = false;     // small whole numbers, scores a sixteenth in base 2: no absorbed query and no key changes when rounded to bf16
 };
 
 // A sequence of tokens. With a bf16 cache there is no norm and latents are bf16 already, so that nothing depends on which neighbour a number is rounded to.
@@ -45,11 +48,12 @@ struct Problem {
             for (size_t i = 0; const float v : normal(w.size(), o.seed + 1)) w[i++] = std::clamp(std::round(v / 2), -1.f, 1.f);
             kv_b = Matrix(w, kv_b.w.out, s.L, o.weights);
         }
-        x = normal(T * op.width(), o.seed + 2);
+        op.gates = o.gates == 1 ? s.H : o.gates == 2 ? s.H * s.V : 0;
+        x = normal(T * step(), o.seed + 2);
         norm = normal(s.L, o.seed + 3, 0.1f, 1);
         for (int64_t t = 0; t < T; ++t)
             for (int64_t i = 0; i < op.width(); ++i) {
-                float& value = x[t * op.width() + i];
+                float& value = x[t * step() + i];
                 if (i < op.q_width())
                     value = o.whole ? std::clamp(std::round(value), -1.f, 1.f) : value * o.sharpness;
                 else if (o.whole)
@@ -59,8 +63,9 @@ struct Problem {
             }
         op.kv_b = kv_b.w;
         op.scale = o.whole ? std::log(2.f) / 16 : 1 / std::sqrt(static_cast<float>(s.nope + s.rope));
-        op.rope_theta = o.theta, op.cache_type = o.cache;
+        op.rope_theta = o.theta, op.rope_adjacent = o.adjacent, op.cache_type = o.cache;
     }
+    int64_t step() const { return op.width() + options.spare; }  // from row to row of x
     Norm latent_norm() const { return options.cache == DType::f32 ? Norm{norm.data(), 1e-6f} : Norm{}; }
 };
 
@@ -78,9 +83,9 @@ struct Cache {
     // The problem's first tokens, as if they had been fed.
     void fill(const Problem& p, int64_t tokens) const {
         for (int64_t t = 0; t < tokens; ++t) {
-            const float* x = p.x.data() + t * p.op.width() + p.op.q_width();
+            const float* x = p.x.data() + t * p.step() + p.op.q_width();
             naive::Numbers c = naive::rms_norm(naive::Numbers(x, x + p.s.L), p.latent_norm()), k_r(x + p.s.L, x + p.op.cache_width());
-            if (p.options.theta != 0) naive::rotate(k_r, t, p.options.theta);
+            if (p.options.theta != 0) naive::rotate(k_r, t, p.options.theta, p.options.adjacent);
             c.insert(c.end(), k_r.begin(), k_r.end());
             encode(p.op.cache_type, Floats(c.begin(), c.end()).data(), p.op.cache_width(), row(t));
         }
@@ -104,7 +109,7 @@ Outcome run(Backend& on, const Problem& p, MlaForm form, std::vector<int64_t> pi
         const MlaSegment segment{0, n, t, cache.pages};
         Mla a = p.op;
         a.norm = p.latent_norm();
-        a.x = {const_cast<float*>(p.x.data()) + t * p.op.width(), {n, p.op.width()}};
+        a.x = {const_cast<float*>(p.x.data()) + t * p.step(), {n, p.step()}};
         a.y = {r.y.data() + t * HV, {n, HV}};
         a.segments = {&segment, 1};
         a.taps.log_sum_exp = r.lse.data() + t * p.s.H;
@@ -173,6 +178,37 @@ TEST_P(MlaEverywhere, EveryFormIsTheFormula) {
                 const Outcome expected = run(*truth, p, MlaForm::automatic);
                 for (MlaForm form : forms)
                     expect_close(run(*on, p, form), expected, 1e-5, name_of(form) + " H " + std::to_string(s.H) + " T " + std::to_string(T));
+            }
+}
+
+// (1 .. 8) at position 5, theta 6e6, computed elsewhere in float64.
+TEST(Rope, NeighboursOrHalvesAreRotatedTogether) {
+    naive::Numbers x{1, 2, 3, 4, 5, 6, 7, 8};
+    naive::rotate(x, 5, 6e6, true);
+    const naive::Numbers expected{2.201510735, -0.391599904, 2.581287647, 4.282166984, 4.987742143, 6.0101937, 6.999670045, 8.000288698};
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], expected[i], 1e-8) << i;
+    naive::Numbers y{1, 2, 3, 4};
+    naive::rotate(y, 5, 1e7);
+    for (size_t i = 0; const double v : {3.160435009, 1.993672947, -0.107937718, 4.003157276}) EXPECT_NEAR(y[i++], v, 1e-8);
+}
+
+// Pairs either way, gates of a head or of each value, and rows of x that are wider than what the op reads.
+TEST_P(MlaEverywhere, RotationGatesAndWiderRowsInEveryForm) {
+    for (const Shape& s : {Shape{1, 4, 2, 4, 6}, {3, 16, 8, 12, 32}, {5, 12, 4, 20, 28}, {8, 32, 32, 24, 64}})
+        for (const Options& o : {Options{.theta = 6e6f, .adjacent = true},
+                                 {.theta = 6e6f, .adjacent = true, .gates = 1, .spare = 5},
+                                 {.gates = 2},
+                                 {.gates = 1, .spare = 1},
+                                 {.cache = DType::bf16, .gates = 1}})
+            for (int64_t T : {1, 2, 15, 33, 70}) {
+                if (simulated && (T * s.H > 120 || T == 2)) continue;
+                const Problem p(s, T, o);
+                const Outcome expected = run(*truth, p, MlaForm::automatic);
+                for (MlaForm form : forms) {
+                    const std::string where = name_of(form) + " H " + std::to_string(s.H) + " T " + std::to_string(T) + " gates " + std::to_string(o.gates);
+                    expect_close(run(*on, p, form), expected, 1e-5, where);
+                    if (T > 15) expect_close(run(*on, p, form, {T - 4, 3, 1}), expected, 1e-5, where);
+                }
             }
 }
 

@@ -109,7 +109,7 @@ Bounded bounded_swiglu(const SwiGlu& w, const Bounded& n, double scale) {
     Bounded hidden = gate;
     for (size_t i = 0; i < hidden.value.size(); ++i) {
         const double s = naive::silu(gate.value[i]), ds = 1.1 * gate.error[i] + 8 * kU * (std::abs(s) + gate.error[i]);
-        hidden.value[i] = scale * s * up.value[i];
+        hidden.value[i] = scale * naive::glu(gate.value[i], up.value[i], w.limit);  // a limit moves neither factor further than it was
         hidden.error[i] = std::abs(scale) * (ds * (std::abs(up.value[i]) + up.error[i]) + std::abs(s) * up.error[i] + 4 * kU * std::abs(s * up.value[i]));
     }
     return bounded_product(w.down, hidden);
@@ -284,6 +284,58 @@ TEST_P(OnEveryDevice, ATokenDoesNotCareWhoSharesItsBatch) {
     const Floats x = normal(T * D, 4), together = m.run(*device, x);
     for (int64_t t = 0; t < T; ++t)
         EXPECT_LT(error(m.run(*device, std::span(x).subspan(t * D, D)), Floats(together.begin() + t * D, together.begin() + (t + 1) * D)), 1e-5);
+}
+
+// By hand: silu(6) = 5.985 is more than 4, -7 less than -4; silu(-6) is small and below nothing.
+TEST(SwiGlu, ALimitIsOneOfTheGateFromAboveAndOneOfTheOtherFromBothSides) {
+    EXPECT_NEAR(naive::glu(6, -7, 4), -16, 1e-12);
+    EXPECT_NEAR(naive::glu(-6, 3, 4), -0.044507217, 1e-9);
+    EXPECT_NEAR(naive::glu(6, -7, 0), naive::silu(6) * -7, 1e-12);
+    EXPECT_TRUE(std::isnan(naive::glu(kNaN, 1, 4)) && std::isnan(naive::glu(1, kNaN, 4)));
+}
+
+TEST_P(OnEveryDevice, LimitsHoldInEveryFormOfTheProduct) {
+    constexpr int64_t D = Experts::D;
+    const auto device = GetParam().make();
+    const Floats scale = normal(D, 1, 0.2f, 1);
+    for (DType type : {DType::f32, DType::bf16, DType::q8_0}) {
+        Experts m(type, type);
+        for (SwiGlu& e : m.views) e.limit = 0.5f;
+        m.op.shared.limit = 0.8f;
+        for (const int64_t T : {1, 5, 40}) {
+            const Floats x = normal(T * D, 4);
+            Floats weights(T * 3, kNaN);
+            std::vector<int32_t> picks(T * 3, -1);
+            m.op.taps = {picks.data(), weights.data()};
+            const Floats y = m.run(*device, x);
+            int64_t limited = 0;
+            Floats alone(T * D);
+            device->ffn({.x = {x.data(), {T, D}}, .norm = {scale.data(), 1e-5f}, .w = m.op.shared, .y = {alone.data(), {T, D}}});
+            for (int64_t t = 0; t < T; ++t) {
+                const Bounded n = bounded_norm(x.data() + t * D, D, m.op.norm);
+                Bounded want{Numbers(D), Numbers(D)}, dense{Numbers(D), Numbers(D)};
+                for (int i = 0; i < 3; ++i) add(want.value, want.error, bounded_swiglu(m.views[static_cast<size_t>(picks[t * 3 + i])], n, weights[t * 3 + i]));
+                add(want.value, want.error, bounded_swiglu(m.op.shared, n, 1));
+                add(dense.value, dense.error, bounded_swiglu(m.op.shared, bounded_norm(x.data() + t * D, D, {scale.data(), 1e-5f}), 1));
+                const Numbers up = naive::matvec(m.op.shared.up, n.value);
+                limited += std::count_if(up.begin(), up.end(), [](double u) { return std::abs(u) > 0.8; });
+                for (int64_t d = 0; d < D; ++d) {
+                    ASSERT_NEAR(y[t * D + d], want.value[d], want.error[d]) << info(type).name << " T " << T;
+                    ASSERT_NEAR(alone[t * D + d], dense.value[d], dense.error[d]) << info(type).name << " T " << T;
+                }
+            }
+            EXPECT_GT(limited, T);
+        }
+    }
+}
+
+TEST_P(OnEveryDevice, ALimitHidesNoNaN) {
+    constexpr int64_t D = Experts::D;
+    Experts m(DType::f32, DType::f32);
+    m.op.shared.limit = 0.8f;
+    Floats x(D, kNaN), y(D);
+    GetParam().make()->ffn({.x = {x.data(), {1, D}}, .w = m.op.shared, .y = {y.data(), {1, D}}});
+    for (float v : y) EXPECT_TRUE(std::isnan(v));
 }
 
 // So many that tiles of a GPU's products are full.

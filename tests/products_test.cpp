@@ -94,8 +94,10 @@ TEST(Functions, NormSwiGluAndSoftmaxFollowTheirFormulas) {
             p.rms_norm(x.data(), w.data(), 1e-5f, n, y.data());
             const Numbers norm = naive::rms_norm(Numbers(x.begin(), x.end()), {w.data(), 1e-5f});
             for (int64_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], norm[i], (n + 6) * kU * std::abs(norm[i]));
-            p.swiglu(x.data(), w.data(), 0.5f, n, y.data());
-            for (int64_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], 0.5 * naive::silu(x[i]) * w[i], 10 * kU * std::abs(x[i] * w[i]));
+            for (const float limit : {0.f, 0.7f}) {
+                p.swiglu(x.data(), w.data(), 0.5f, limit, n, y.data());
+                for (int64_t i = 0; i < n; ++i) EXPECT_NEAR(y[i], 0.5 * naive::glu(x[i], w[i], limit), 10 * kU * std::abs(x[i] * w[i]));
+            }
             p.softmax(x.data(), n, y.data());
             double sum = 0, top = *std::max_element(x.begin(), x.end());
             for (float v : x) sum += std::exp(v - top);
@@ -305,6 +307,38 @@ TEST_P(OnEveryDevice, NormalisesInFrontAddsBehindAndStacksWeightsOfDifferentType
             }
         }
     }
+}
+
+// Some columns of rows into some columns of others, which keep what else they hold.
+TEST_P(OnEveryDevice, TakesAndGivesColumnsOfWiderRows) {
+    constexpr int64_t in = 64, x_step = 101, y_step = 77;
+    const Floats scale = normal(in, 5, 0.2f, 1);
+    const auto device = GetParam().make();
+    for (const DType type : {DType::f32, DType::bf16, DType::q8_0})
+        for (const Norm& norm : {Norm{}, Norm{scale.data(), 1e-5f}})
+            for (const bool add : {false, true})
+                for (const int64_t T : {1, 6, 40}) {
+                    const Matrix a(normal(40 * in, 1), 40, in, type), b(normal(3 * in, 2), 3, in, type);
+                    const Weight w[] = {a.w, b.w};
+                    const Floats wide = normal(T * x_step, 6), before = normal(T * y_step, 7);
+                    Floats x, close;
+                    for (int64_t t = 0; t < T; ++t) {
+                        x.insert(x.end(), wide.begin() + t * x_step + 9, wide.begin() + t * x_step + 9 + in);
+                        close.insert(close.end(), before.begin() + t * y_step + 11, before.begin() + t * y_step + 11 + 43);
+                    }
+                    device->linear({.x = {x.data(), {T, in}}, .norm = norm, .w = w, .y = {close.data(), {T, 43}}, .add = add});
+                    Floats y = before;
+                    device->linear({.x = {wide.data() + 9, {T, in}},
+                                    .norm = norm,
+                                    .w = w,
+                                    .y = {y.data() + 11, {T, 43}},
+                                    .add = add,
+                                    .x_stride = x_step,
+                                    .y_stride = y_step});
+                    for (int64_t t = 0; t < T; ++t)
+                        for (int64_t i = 0; i < y_step; ++i)
+                            ASSERT_EQ(y[t * y_step + i], i >= 11 && i < 54 ? close[t * 43 + i - 11] : before[t * y_step + i]) << info(type).name << " T " << T;
+                }
 }
 
 TEST(Linear, GivesTheSameBitsWithAnyNumberOfThreads) {

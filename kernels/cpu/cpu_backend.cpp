@@ -66,7 +66,8 @@ DType form(DType type) {
 
 KLP_TABLES(Products, products_of, kProducts_)
 
-CpuBackend::CpuBackend(int threads, Isa isa, std::string why) : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)) {
+CpuBackend::CpuBackend(int threads, Isa isa, std::string why)
+    : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)) {
     info_.name = "cpu";
     info_.why = std::move(why);
     info_.hardware = processor();
@@ -122,13 +123,14 @@ int CpuBackend::threads_for(int64_t bytes, int64_t products) const {
     return static_cast<int>(std::clamp<int64_t>(nanoseconds / 2000, 1, pool_.size()));
 }
 
-void CpuBackend::normalise(const Norm& norm, In<2> x, int64_t first, int64_t last, float* out) const {
+void CpuBackend::normalise(const Norm& norm, In<2> x, int64_t first, int64_t last, float* out, int64_t stride) const {
     const int64_t width = x.dim[1];
     for (int64_t t = first; t < last; ++t, out += width) {
+        const float* row = x.data + t * (stride ? stride : width);
         if (norm.weight) {
-            products_.rms_norm(x.row(t), norm.weight, norm.eps, width, out);
+            products_.rms_norm(row, norm.weight, norm.eps, width, out);
         } else {
-            std::memcpy(out, x.row(t), static_cast<size_t>(width) * sizeof(float));
+            std::memcpy(out, row, static_cast<size_t>(width) * sizeof(float));
         }
     }
 }

@@ -66,7 +66,8 @@ private:
 
     // Threads worth waking for work of about this size: `bytes` read once, `products` multiply-adds.
     int threads_for(int64_t bytes, int64_t products) const;
-    void normalise(const Norm& norm, In<2> x, int64_t first, int64_t last, float* out) const;  // rows first .. last - 1 to out[0], out[1], ...
+    // Rows first .. last - 1 to out[0], out[1], ...; `stride` floats from one to the next in x, 0: as many as it is wide.
+    void normalise(const Norm& norm, In<2> x, int64_t first, int64_t last, float* out, int64_t stride = 0) const;
     void route(const Router& router, In<2> n, int32_t* picks, float* weights);
     struct Job;
     void run_jobs(std::span<Job> jobs, In<2> n, Out<2> y);

@@ -41,7 +41,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
     KdaBlock b{.K = K, .V = V, .C = a.C, .stride = a.x.dim[1]};
     b.lower_bound = a.lower_bound;
     b.o_norm = a.o_norm.weight, b.eps = a.o_norm.eps;
-    b.f = work.f, b.z = work.z, b.scratch = work.block;
+    b.f = work.f, b.f_stride = a.f_b ? K : b.stride, b.z = work.z, b.z_stride = a.g_b ? V : b.stride, b.scratch = work.block;
     b.y_stride = a.y.dim[1], b.H = H;
     b.steps = steps_of(a.form, s.count);
     for (int64_t t = 0; t < s.count; t += b.T) {
@@ -51,16 +51,23 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
         const float* x = a.x.row(row);
         const float* past = t == 0 && a.C > 1 ? s.tail : x - (a.C - 1) * b.stride;  // a block is longer than the convolution
         b.past_stride = t == 0 ? conv : b.stride;
-        products.prepare({.type = a.f_b.type, .x = x + conv, .stride = b.stride, .in = a.R_f, .T = b.T, .last = b.T, .prepared = work.f_a});
-        products.prepare({.type = a.g_b.type, .x = x + conv + a.R_f, .stride = b.stride, .in = a.R_g, .T = b.T, .last = b.T, .prepared = work.g_a});
+        const float *f = x + conv, *z = f + a.R_f;
+        if (a.f_b) products.prepare({.type = a.f_b.type, .x = f, .stride = b.stride, .in = a.R_f, .T = b.T, .last = b.T, .prepared = work.f_a});
+        if (a.g_b) products.prepare({.type = a.g_b.type, .x = z, .stride = b.stride, .in = a.R_g, .T = b.T, .last = b.T, .prepared = work.g_a});
         for (int64_t h = first; h < last; ++h) {
             const int64_t q = h * K, k = (H + h) * K, v = 2 * H * K + h * V;  // columns
-            low_rank(a.f_b.rows(h * K, K), work.f_a, b.T, work.f);
-            low_rank(a.g_b.rows(h * V, V), work.g_a, b.T, work.z);
+            if (a.f_b)
+                low_rank(a.f_b.rows(h * K, K), work.f_a, b.T, work.f);
+            else
+                b.f = f + h * K;
+            if (a.g_b)
+                low_rank(a.g_b.rows(h * V, V), work.g_a, b.T, work.z);
+            else
+                b.z = z + h * V;
             b.q = {x + q, past + q, a.conv + q * a.C};
             b.k = {x + k, past + k, a.conv + k * a.C};
             b.v = {x + v, past + v, a.conv + v * a.C};
-            b.b = x + conv + a.R_f + a.R_g + h;
+            b.b = z + a.R_g + h;
             b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * K;
             if (s.gate) b.gate = s.gate + h * K;
             if (s.beta) b.beta_factor = s.beta[h];
@@ -82,16 +89,18 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
 
 void CpuBackend::kda(const Kda& a) {
     KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.C >= 1 && a.C <= kKdaBlock);
+    KLP_CHECK((a.f_b || a.R_f == a.H * a.K) && (a.g_b || a.R_g == a.H * a.V));
     int64_t longest = 0, tokens = 0;
     for (const KdaSegment& s : a.segments) longest = std::max(longest, s.count), tokens += s.count;
     if (tokens == 0) return;
 
     const int64_t block = std::min<int64_t>(longest, kKdaBlock), segments = static_cast<int64_t>(a.segments.size());
-    const int threads = threads_for(0, tokens * a.H * (a.K * (4L * a.V + a.R_f) + int64_t{a.V} * a.R_g));
+    const int64_t low_ranks = int64_t{a.K} * (a.f_b ? a.R_f : 0) + int64_t{a.V} * (a.g_b ? a.R_g : 0);  // products of a head
+    const int threads = threads_for(0, tokens * a.H * (4L * a.K * a.V + low_ranks));
     size_t f_a = 0, g_a = 0;  // of any length up to a block's
     for (int64_t T = 1; T <= block; ++T) {
-        f_a = std::max(f_a, products_.prepared_bytes(a.f_b.type, T, a.R_f));
-        g_a = std::max(g_a, products_.prepared_bytes(a.g_b.type, T, a.R_g));
+        if (a.f_b) f_a = std::max(f_a, products_.prepared_bytes(a.f_b.type, T, a.R_f));
+        if (a.g_b) g_a = std::max(g_a, products_.prepared_bytes(a.g_b.type, T, a.R_g));
     }
     arena_.reset();
     std::vector<Work> work(threads);

@@ -40,16 +40,17 @@ void CpuBackend::linear(const Linear& a) {
     const int64_t group_rows = std::min(T, kTokenGroup);
     auto* normalised = a.norm.weight ? arena_.take<float>(threads * group_rows * in) : nullptr;
     pool_.run(T, kTokenGroup, threads, [&](int thread, int64_t first, int64_t last) {
-        const float* x = a.x.row(first);
+        const float* x = a.x.data + first * a.x_step();
         if (normalised) {
             float* n = normalised + thread * group_rows * in;
-            normalise(a.norm, a.x, first, last, n);
+            normalise(a.norm, a.x, first, last, n, a.x_step());
             x = n;
         }
+        const int64_t stride = normalised ? in : a.x_step();
         for (size_t f = 0; f < prepared.size(); ++f)
             if (prepared[f])
                 products_.prepare(
-                    {.type = static_cast<DType>(f), .x = x, .stride = in, .in = in, .T = T, .first = first, .last = last, .prepared = prepared[f]});
+                    {.type = static_cast<DType>(f), .x = x, .stride = stride, .in = in, .T = T, .first = first, .last = last, .prepared = prepared[f]});
     });
 
     // Pieces of rows, none across two weights: small enough to balance, large enough to stream.
@@ -71,7 +72,7 @@ void CpuBackend::linear(const Linear& a) {
                             .T = T,
                             .last = T,
                             .y = a.y.data + column + first,
-                            .stride = out,
+                            .stride = a.y_step(),
                             .add = a.add});
     });
 }

@@ -18,11 +18,13 @@ constexpr int64_t kKeys = 128;   // keys that are expanded together: they stay i
 
 int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-void rotate(float* x, int64_t n, const float* turn) {
+void rotate(float* x, int64_t n, const float* turn, bool adjacent) {
+    const int64_t next = adjacent ? 2 : 1, other = adjacent ? 1 : n / 2;
     for (int64_t i = 0; i < n / 2; ++i) {
-        const float a = x[i], b = x[i + n / 2], c = turn[2 * i], s = turn[2 * i + 1];
-        x[i] = a * c - b * s;
-        x[i + n / 2] = b * c + a * s;
+        float &first = x[i * next], &second = x[i * next + other];
+        const float a = first, b = second, c = turn[2 * i], s = turn[2 * i + 1];
+        first = a * c - b * s;
+        second = b * c + a * s;
     }
 }
 
@@ -46,7 +48,7 @@ struct Plan {
 };
 
 struct Memory {  // of one thread
-    float *row = nullptr, *turn = nullptr, *turned = nullptr, *attend = nullptr;
+    float *row = nullptr, *turn = nullptr, *turned = nullptr, *gate = nullptr, *attend = nullptr;
     float *latents = nullptr, *kv = nullptr, *tiles = nullptr, *top = nullptr, *sum = nullptr, *values = nullptr, *scores = nullptr, *prefill = nullptr;
     std::byte* prepared = nullptr;
 };
@@ -103,6 +105,7 @@ public:
         memory.resize(threads);
         for (Memory& m : memory) {
             m.row = arena.take<float>(std::max(W, 4 * L)), m.turn = arena.take<float>(R), m.turned = arena.take<float>(turned);
+            m.gate = arena.take<float>(a_.gates);
             m.prepared = arena.take<std::byte>(static_cast<int64_t>(prepared));
             if (!absorbed.empty()) m.attend = arena.take<float>(attend);
             if (prefill_floats) m.prefill = arena.take<float>(prefill_floats);
@@ -125,6 +128,15 @@ public:
         std::memcpy(m.row + L, x + L, R * sizeof(float));
         turn(m.row + L, s.past + i, m);
         encode(a_.cache_type, m.row, W, s.pages[(s.past + i) / kMlaPage] + (s.past + i) % kMlaPage * W * info(a_.cache_type).bytes);
+    }
+
+    // What the i-th new row has read, times the sigmoids of its gates.
+    void weigh(int64_t i, const Memory& m) const {
+        const int64_t row = find(i, [](const Plan&plan) { return plan.segment->count; }).segment->first + i, width = H * V / a_.gates;
+        products_.sigmoid(a_.x.row(row) + a_.q_width() + W, a_.gates, m.gate);
+        float* y = a_.y.row(row);
+        for (int64_t g = 0; g < a_.gates; ++g)
+            for (int64_t j = 0; j < width; ++j) y[g * width + j] *= m.gate[g];
     }
 
     void absorb(int64_t task, const Memory& m) const {  // q~ of one head
@@ -273,7 +285,7 @@ private:
             const double angle = static_cast<double>(position) * frequency_[i];
             m.turn[2 * i] = static_cast<float>(std::cos(angle)), m.turn[2 * i + 1] = static_cast<float>(std::sin(angle));
         }
-        rotate(x, R, m.turn);
+        rotate(x, R, m.turn, a_.rope_adjacent);
     }
 
     void multiply(const Weight& w, const float* x, int64_t stride, int64_t T, float* y, int64_t y_stride, const Memory& m) const {
@@ -309,7 +321,8 @@ private:
 }  // namespace
 
 void CpuBackend::mla(const Mla& a) {
-    KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
+    KLP_CHECK(a.x.dim[1] >= a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
+    KLP_CHECK(a.gates == 0 || a.gates == a.H || a.gates == a.H * a.V);
     KLP_CHECK(a.cache_type == DType::f32 || a.cache_type == DType::bf16);
     Attention attention(a, products_, mixers_);
     if (attention.rows == 0) return;
@@ -329,6 +342,7 @@ void CpuBackend::mla(const Mla& a) {
     each(attention.attend_tasks, 1, [&](int64_t i, const Memory& m) { attention.attend(i, m); });
     each(attention.expand_tasks, 1, [&](int64_t i, const Memory& m) { attention.expand(i, m); });
     each(heads, 1, [&](int64_t i, const Memory& m) { attention.merge(i, m); });
+    if (a.gates) each(attention.rows, 8, [&](int64_t i, const Memory& m) { attention.weigh(i, m); });
 }
 
 }  // namespace klp

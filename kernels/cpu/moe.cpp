@@ -188,7 +188,7 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         project(job.w->gate, gate, job.w->up.rows(task.first, width));
         project(job.w->up, up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
         for (int64_t i = 0; i < job.count; ++i)
-            products_.swiglu(gate + i * stride, up + i * stride, job.scales ? job.scales[i] : 1.f, width, gate + i * stride);
+            products_.swiglu(gate + i * stride, up + i * stride, job.scales ? job.scales[i] : 1.f, job.w->limit, width, gate + i * stride);
         if (!job.hidden)
             products_.prepare({.type = job.w->down.type,
                                .x = gate,

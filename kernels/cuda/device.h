@@ -174,6 +174,15 @@ struct Matrix {
 };
 struct Expert {  // SwiGlu
     Matrix gate, up, down;
+    float limit = 0;
+    int32_t none = 0;  // no padding
+
+    // silu(g) u; what is no number stays none.
+    __device__ float glu(float g, float u) const {
+        const float a = silu(g);
+        if (!(limit > 0)) return a * u;
+        return (a > limit ? limit : a) * (u > limit ? limit : u < -limit ? -limit : u);
+    }
 };
 Matrix matrix(const Weight& adopted);      // of a weight that adopt() returned; an empty one stays empty
 int64_t device_bytes(const Weight& host);  // what adopt() will take for it

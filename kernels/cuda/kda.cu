@@ -183,6 +183,12 @@ __global__ void kda_tail(KdaShape a, const KdaRows* pieces) {
     for (int i = 0; i < a.C - 1; ++i) s.tail[i * width + c] = kda_window(a, s, s.from + s.count, i, c);
 }
 
+// Some columns of x, which are as wide as they are needed, row behind row. A block for 256 of them.
+__global__ void kda_columns(const float* from, int64_t stride, int64_t width, float* to) {
+    const int64_t blocks = (width + blockDim.x - 1) / blockDim.x, c = blockIdx.x % blocks * blockDim.x + threadIdx.x, row = blockIdx.x / blocks;
+    if (c < width) to[row * width + c] = from[row * stride + c];
+}
+
 int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 int64_t padded_key(int64_t K) {
     int64_t n = 32;
@@ -204,8 +210,12 @@ void CudaBackend::kda_pieces(const KdaShape& a, const Matrix& f_b, const Matrix&
     float *f = temporary<float>(total * HK), *z = temporary<float>(total * HV), *o = temporary<float>(total * HV);
     for (const KdaRows& s : pieces) {
         const float* low_rank = a.x + (s.first + s.from) * a.width + a.conv_width();
-        multiply({.x = low_rank, .x_stride = a.width, .T = s.count, .w = f_b, .y = f + s.start * HK, .y_stride = HK});
-        multiply({.x = low_rank + a.R_f, .x_stride = a.width, .T = s.count, .w = g_b, .y = z + s.start * HV, .y_stride = HV});
+        const auto gate = [&](const Matrix& w, const float* x, int64_t width, float* y) {
+            if (w.codes) return multiply({.x = x, .x_stride = a.width, .T = s.count, .w = w, .y = y, .y_stride = width});
+            stream_.launch("kda_columns", kda_columns, {.x = s.count * ((width + 255) / 256), .threads = 256}, x, a.width, width, y);
+        };
+        gate(f_b, low_rank, HK, f + s.start * HK);
+        gate(g_b, low_rank + a.R_f, HV, z + s.start * HV);
     }
     const KdaRows* given = stream_.give(pieces);
     const bool norms = a.state_norm || a.update_norm;
@@ -259,10 +269,12 @@ void CudaBackend::kda(const Kda& op) {
     a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
+    KLP_CHECK((op.f_b || op.R_f == op.H * op.K) && (op.g_b || op.R_g == op.H * op.V));
     const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
 
     // Chunks round to bf16, so a model with f32 weights gets them only where they are asked for.
-    const bool rounds = op.f_b.type != DType::f32 && op.f_b.type != DType::f16;
+    const DType gates = op.f_b ? op.f_b.type : op.gates;
+    const bool rounds = gates != DType::f32 && gates != DType::f16;
     // A segment's form is its own affair. A chunk costs as much as some 60 tokens one by one, but all its heads' and segments' chunks are made at once.
     std::vector<KdaRows> steps, forms[2];
     for (const KdaSegment& s : op.segments) {

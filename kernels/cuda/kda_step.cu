@@ -186,9 +186,10 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
 
     for (int c = warp * 2 * N; c < K; c += kWarps * 2 * N) {
         if (c >= kWarps * 2 * N) load_units(p.f_b, h * K + c, (h + 1) * K, lane % 16, codes);
-        const float f = low_rank<type>(p.f_b, h * K + c, (h + 1) * K, codes, f_a);
+        float f = low_rank<type>(p.f_b, h * K + c, (h + 1) * K, codes, f_a);
         const int mine = c + 2 * (lane % 16 / (16 / N)) + lane / 16;
         if (lane % (16 / N) == 0) {
+            if (!p.f_b.codes) f = x[width + h * K + mine];
             const float g = kda_log_decay(f, A, a.dt_bias[h * K + mine], a.lower_bound) * s.gate_of(h * K + mine);
             alpha[mine] = expf(g);
             if (a.log_decay && block == 0) a.log_decay[(s.first * a.H + h) * K + mine] = g;
@@ -199,7 +200,7 @@ __global__ void __launch_bounds__(kThreads, K == 256 ? 1 : 2) kda_step(Step p) {
         if (c >= kWarps * 4) load_units(p.g_b, row, end, lane % 16, two);
         const float z = low_rank<type>(p.g_b, row, end, two, g_a);
         const int mine = c + 2 * (lane % 16 / 8) + lane / 16;
-        if (lane % 8 == 0 && mine < V) gate[mine] = sigmoid(z);
+        if (lane % 8 == 0 && mine < V) gate[mine] = sigmoid(p.g_b.codes ? z : x[width + a.R_f + h * a.V + first + mine]);
     }
     // Every warp sums for itself, in the same order.
     float qq = 0, kk = 0, qk = 0;

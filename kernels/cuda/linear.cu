@@ -294,12 +294,12 @@ void CudaBackend::linear(const Linear& a) {
     fresh();
     std::vector<Matrix> w;
     for (const Weight& one : a.w) w.push_back(matrix(one));
-    multiply({.x = a.x.data, .x_stride = a.x.dim[1], .T = a.x.dim[0], .norm = a.norm, .y = a.y.data, .y_stride = a.y.dim[1], .add = a.add}, w);
+    multiply({.x = a.x.data, .x_stride = a.x_step(), .T = a.x.dim[0], .norm = a.norm, .y = a.y.data, .y_stride = a.y_step(), .add = a.add}, w);
 }
 
 void CudaBackend::ffn(const Ffn& a) {
     fresh();
-    feed_forward({matrix(a.w.gate), matrix(a.w.up), matrix(a.w.down)}, a.x.data, a.norm, a.x.dim[0], a.y.data);
+    feed_forward({matrix(a.w.gate), matrix(a.w.up), matrix(a.w.down), a.w.limit}, a.x.data, a.norm, a.x.dim[0], a.y.data);
 }
 
 }  // namespace klp::cuda

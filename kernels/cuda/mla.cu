@@ -66,6 +66,14 @@ __global__ void append_kernel(Append a) {
     for (int i = static_cast<int>(threadIdx.x); i < s.R; i += static_cast<int>(blockDim.x)) store(to + s.L + i, turned(x + s.L, i, s, part.row + t));
 }
 
+// What a new row has read, times the sigmoids of its gates; one block a row.
+__global__ void gate_kernel(MlaShape s, const MlaPart* parts, int64_t n, const float* x, float* y) {
+    const MlaPart& part = part_of<&MlaPart::begin>(parts, n, blockIdx.x);
+    const int64_t row = part.row + blockIdx.x - part.begin, values = int64_t{s.H} * s.V, width = values / s.gates;
+    const float* z = x + row * s.width + int64_t{s.H} * (s.N + s.R) + s.W;
+    for (int64_t i = threadIdx.x; i < values; i += blockDim.x) y[row * values + i] *= sigmoid(z[i / width]);
+}
+
 // --- absorb -----------------------------------------------------------------------------------------------------------------
 
 // Values i .. i + 7 of a row, zeros behind its end; i is a multiple of 8. Loads and arithmetic apart, so that many loads go out before the first is needed.
@@ -309,7 +317,8 @@ __global__ void __launch_bounds__(kCombineThreads) combine_kernel(Combine a) {
 }  // namespace
 
 void CudaBackend::mla(const Mla& a) {
-    KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
+    KLP_CHECK(a.x.dim[1] >= a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
+    KLP_CHECK(a.gates == 0 || a.gates == a.H || a.gates == a.H * a.V);
     KLP_CHECK(a.cache_type == DType::f32 || a.cache_type == DType::bf16);
     fresh();
     std::vector<MlaPart> parts;
@@ -329,11 +338,13 @@ void CudaBackend::mla(const Mla& a) {
     std::byte* const* const table = stream_.give(std::span<std::byte* const>(pages));
     const MlaPlan plan = attend_plan(a, processors_, shared_);
     const int32_t pitch = static_cast<int32_t>((a.cache_width() + 15) / 16 * 16);
-    MlaShape shape{a.H, a.nope, a.rope, a.V, a.L, static_cast<int32_t>(a.cache_width()), pitch, a.scale * kLog2e, a.width(), nullptr};
+    MlaShape shape{a.H,        a.nope,  a.rope,          a.V,    a.L, static_cast<int32_t>(a.cache_width()), pitch, a.scale * kLog2e,
+                   a.x.dim[1], nullptr, a.rope_adjacent, a.gates};
     const MlaExpandPlan expansion = expand_plan(shape, rounds(a), shared_);
 
     parts.push_back(end);
     const auto n = static_cast<int64_t>(parts.size()) - 1;
+    const int64_t rows = end.begin;
     const MlaPart* const given = stream_.give(std::span<const MlaPart>(parts));
     if (a.rope_theta != 0) {
         std::vector<double> frequency;
@@ -429,6 +440,7 @@ void CudaBackend::mla(const Mla& a) {
         }
     }
     attend_group();
+    if (a.gates) stream_.launch("gate", gate_kernel, {.x = rows, .threads = 256}, shape, given, n, a.x.data, a.y.data);
 }
 
 }  // namespace klp::cuda

@@ -23,6 +23,8 @@ struct MlaShape {
     float scale;               // of scores in base 2
     int64_t width;             // of a row of x
     const float2* turn;        // [rows of x, R / 2] cosine and sine of RoPE; null: NoPE
+    int32_t adjacent;          // 1: neighbours are paired, else halves
+    int32_t gates;             // of the output, behind the row that is cached; 0: none
 };
 
 // The part that the i-th of all rows (or items) belongs to.
@@ -39,12 +41,15 @@ __device__ inline const MlaPart& part_of(const MlaPart* parts, int64_t n, int64_
     return parts[low];
 }
 
-// The i-th of the rope columns x of row `row`, turned by its position: halves are paired.
+// The i-th of the rope columns x of row `row`, turned by its position.
 __device__ __forceinline__ float turned(const float* x, int i, const MlaShape& a, int64_t row) {
-    const int half = a.R / 2, k = i < half ? i : i - half;
-    if (!a.turn || k >= half) return x[i];
-    const float2 t = a.turn[row * half + k];
-    return i < half ? x[i] * t.x - x[i + half] * t.y : x[i] * t.x + x[k] * t.y;
+    const int half = a.R / 2;
+    if (!a.turn || i >= 2 * half) return x[i];
+    const int pair = a.adjacent ? i / 2 : i % half;
+    const bool first = a.adjacent ? i % 2 == 0 : i < half;
+    const int other = (a.adjacent ? 1 : half) * (first ? 1 : -1);
+    const float2 t = a.turn[row * half + pair];
+    return first ? x[i] * t.x - x[i + other] * t.y : x[i] * t.x + x[i + other] * t.y;
 }
 
 __device__ __forceinline__ float value_of(float v) { return v; }

@@ -179,7 +179,7 @@ __global__ __launch_bounds__(256, few_blocks(type)) void gate_up(const Expert* e
     const int i = static_cast<int>(threadIdx.x), t = i / 8;
     if (t >= T || first + i % 8 >= e.gate.out) return;
     hidden[(p + t) * hidden_stride + first + i % 8] =
-        silu(part[0][i] + part[1][i] + part[2][i] + part[3][i]) * (part[4][i] + part[5][i] + part[6][i] + part[7][i]);
+        e.glu(part[0][i] + part[1][i] + part[2][i] + part[3][i], part[4][i] + part[5][i] + part[6][i] + part[7][i]);
 }
 
 constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
@@ -228,7 +228,7 @@ __global__ void plain_gate_up(const Expert* experts, int64_t for_all, const int3
     float gate = 0, up = 0;
     for (int64_t i = lane; i < D; i += 32) gate += e.gate.at(f, i) * x[i], up += e.up.at(f, i) * x[i];
     gate = warp_sum(gate), up = warp_sum(up);
-    if (lane == 0) hidden[p * hidden_stride + f] = silu(gate) * up;
+    if (lane == 0) hidden[p * hidden_stride + f] = e.glu(gate, up);
 }
 __global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k, int32_t jobs, const float* hidden,
                            int64_t hidden_stride, float* y, int64_t D) {
@@ -331,6 +331,8 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
         });
     const DType form_of_down = form(e.down.type);
     const int64_t F = e.gate.out;  // a store into hidden might change e
+    Expert limited;
+    limited.limit = e.limit;
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
@@ -340,7 +342,8 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
                 const int row = Product::x_of(m) + i / 2 * 8, r = Product::w_of(n) + i % 2;
                 const int64_t f = first + r / (2 * kHalf) * kHalf + r % kHalf;
                 if (row < tile.z && f < F)
-                    put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f, silu(block.sum[m][n][i]) * block.sum[m][n + Product::kN / 2][i]);
+                    put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f,
+                                 limited.glu(block.sum[m][n][i], block.sum[m][n + Product::kN / 2][i]));
             }
 }
 
@@ -421,7 +424,7 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     *table = {.of = table->of, .shared = table->shared, .count = table->count, .adopted = adopted_};
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
-        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down)});
+        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down), e.limit});
         table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
         table->few_in |= few_bit(e.gate.type) | few_bit(e.up.type), table->few_down |= few_bit(e.down.type);
         table->even &= layout(e.gate.type) == layout(e.up.type);

@@ -24,8 +24,9 @@ struct KdaBlock {
         const float* conv = nullptr;  // [K or V, C]
     } q, k, v;
     int64_t stride = 0, past_stride = 0;
-    const float* f = nullptr;  // [T, K] f_b f_a
-    const float* z = nullptr;  // [T, V] g_b g_a
+    const float* f = nullptr;  // [K] f_b f_a of token t at f + t * f_stride
+    const float* z = nullptr;  // [V] g_b g_a likewise
+    int64_t f_stride = 0, z_stride = 0;
     const float* b = nullptr;  // at b + t * stride
     float A_log = 0;
     const float* dt_bias = nullptr;  // [K]

@@ -397,8 +397,17 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t n, float* 
     for (; i < n; ++i) out[i] = weight ? x[i] * scale * weight[i] : x[i] * scale;
 }
 
-void swiglu(const float* gate, const float* up, float scale, int64_t n, float* out) {
+void swiglu(const float* gate, const float* up, float scale, float limit, int64_t n, float* out) {
     int64_t i = 0;
+    if (limit > 0) {  // min and max answer with their second argument where the first is no number
+        const F most = splat(limit);
+        for (; i < n; i += kLanes) {
+            const int64_t part = n - i < kLanes ? n - i : kLanes;
+            const F a = silu(load_part(gate + i, part)), u = load_part(up + i, part);
+            store_part(out + i, scale * min(most, a) * max(-most, min(most, u)), part);
+        }
+        return;
+    }
     for (; i + kLanes <= n; i += kLanes) store(out + i, scale * silu(load(gate + i)) * load(up + i));
     if (i < n) store_part(out + i, scale * silu(load_part(gate + i, n - i)) * load_part(up + i, n - i), n - i);
 }

@@ -54,8 +54,9 @@ struct Products {
     void (*multiply)(const Multiply&);
 
     void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);  // weight null: ones
-    void (*swiglu)(const float* gate, const float* up, float scale, int64_t n, float* out);   // scale silu(gate) up
-    void (*exp)(const float* x, int64_t n, float* out);                                       // to 2 ulp
+    // scale silu(gate) up; with a limit (0: none) silu(gate) from above, and up from both sides
+    void (*swiglu)(const float* gate, const float* up, float scale, float limit, int64_t n, float* out);
+    void (*exp)(const float* x, int64_t n, float* out);  // to 2 ulp
     void (*sigmoid)(const float* x, int64_t n, float* out);
     void (*softmax)(const float* x, int64_t n, float* out);  // out may be x
 };
