@@ -124,6 +124,9 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
 
 void add_template(CLI::App& app, EngineOptions& o) {
     app.add_option("--template", o.chat_template, "talk in this format even where the model's file names another: kimi")->check(CLI::IsMember({"kimi"}));
+    app.add_option_function<std::string>(
+           "--think", [&o](const std::string& way) { o.thinks = way == "on"; }, "whether a model that can think before it answers does: on, off")
+        ->check(CLI::IsMember({"on", "off"}));
 }
 
 // A model that another program serves. `without`: options that have no use then. `engine`: a klp serve may lend its engine, too.
@@ -170,7 +173,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
     app.get_option("--continue")->excludes(intervene);
-    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--ctx-size", "--on-full", "--intervene", "--continue"}, true);
+    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--think", "--ctx-size", "--on-full", "--intervene", "--continue"}, true);
 }
 
 int talk(const ChatOptions& options, Terminal& terminal) {
@@ -436,7 +439,7 @@ int run(int argc, char** argv) {
     sub->add_flag("--stats", run.stats, "speed on stderr, after each answer");
 #if KLP_HUB
     auto* at = names("HOST:PORT", sub->add_option("--at", run.at, "the engine of a klp serve elsewhere, such as gpu:8080"));
-    for (const char* name : {"--model", "--device", "--threads", "--template", "--ctx-size"}) at->excludes(name);
+    for (const char* name : {"--model", "--device", "--threads", "--template", "--think", "--ctx-size"}) at->excludes(name);
     names("HOST", sub->add_option("--ssh", run.ssh, "the host that ssh reaches it through; --at is as seen from there"))->needs(at);
     sub->add_option("--api-key-env", run.key_variable, "environment variable with its key; without it OPENAI_API_KEY, where that is set")->needs(at);
 #endif

@@ -13,6 +13,7 @@
 #include "core/files/resources.h"
 #include "core/model/memory_plan.h"
 #include "core/system.h"
+#include "core/text/chat_form.h"
 
 namespace klp {
 
@@ -103,6 +104,7 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
     auto checkpoint = options.shape.empty() ? open_folder(options.model) : open_shape(options.shape, options.dtype);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     checkpoint->config.model_max_length = std::max(checkpoint->config.model_max_length, options.room);
+    if (auto told = set_thinking(*checkpoint, options.thinks); !told) return tl::unexpected(told.error());
     if (auto counted = check_threads(options.device, options.threads); !counted) return tl::unexpected(counted.error());
     auto backend = make_backend(options.device, options.threads);
     if (!backend) return tl::unexpected(backend.error());
@@ -132,6 +134,13 @@ Result<Engine> open_engine(const EngineOptions& options, const Terminal& termina
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint) {
     if (checkpoint.tokenizer) return checkpoint.tokenizer;
     return fail(Error::model, checkpoint.folder.string() + " " + std::string(kNoTokenizer));
+}
+
+Result<void> set_thinking(Checkpoint& checkpoint, bool on) {
+    if (on || !checkpoint.tokenizer) return {};
+    if (chat_form(*checkpoint.tokenizer).thinking.empty()) return fail(Error::usage, "--think off: this model does not think before it answers");
+    std::const_pointer_cast<Tokenizer>(checkpoint.tokenizer)->set_thinking(false);  // nobody has it yet
+    return {};
 }
 
 Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway) {

@@ -16,6 +16,7 @@ struct EngineOptions {
     int64_t context = LoadOptions{}.context;  // tokens that must fit beside the weights
     int64_t room = 0;                         // tokens that a sequence may hold even where the model was made for fewer
     std::string chat_template;                // "kimi": talk in Kimi's format even where the model's file names another
+    bool thinks = true;                       // a model that can think before it answers does
 };
 
 struct Engine {
@@ -44,7 +45,9 @@ std::string type_names(bool written);  // of weights; `written`: that files can 
 Result<DType> type_named(const std::string& name, bool written);
 Result<const GgufMix*> mix_named(const std::string& name);  // every type that files can be made with is one, and so are mixes of several
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
-// An Error where the model's file names another chat template than the one of this program.
+// Whether answers begin with thoughts; before anybody uses the tokenizer. An Error where off is asked of a model that has none.
+Result<void> set_thinking(Checkpoint& checkpoint, bool on);
+// An Error where the model's file names another chat template than those of this program.
 Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway);
 
 std::string model_name(const std::filesystem::path& folder);

@@ -305,4 +305,8 @@ std::string Table::text(int max_width) const {
 
 std::string call_text(const ToolCall& call) { return "\ncalls " + one_line(call.id) + " " + one_line(call.arguments) + "\n"; }
 
+std::string thoughts_note(std::string_view thought, int columns) {
+    return wrapped("it thought first, in " + plural(std::count(thought.begin(), thought.end(), ' ') + 1, "word") + "; /reasoning shows them", columns);
+}
+
 }  // namespace klp

@@ -37,7 +37,8 @@ std::string one_line(std::string_view utf8);  // harmless, and line ends become 
 
 std::string line_ends(std::string_view text);  // "\r\n" and a lone "\r", as other systems end lines, become "\n"
 
-std::string wrapped(std::string_view text, int columns);  // broken at spaces, with a line end after each line
+std::string wrapped(std::string_view text, int columns);           // broken at spaces, with a line end after each line
+std::string thoughts_note(std::string_view thought, int columns);  // that there was one, how long, and where it is
 
 // Text that comes in pieces, broken at blanks before a line gets longer than `columns`. A word waits until it is whole.
 class WordWrap {

@@ -35,7 +35,8 @@ std::string mixers(const ModelConfig& c) {
                        (c.gate_lower_bound < 0 ? "bounded gate (" + short_number(c.gate_lower_bound) + ")" : "unbounded gate");
     if (c.kv_lora_rank > 0) {
         text += "; MLA " + std::to_string(c.num_attention_heads) + " heads, latent " + std::to_string(c.kv_lora_rank) + " + " +
-                std::to_string(c.qk_rope_head_dim) + ", " + (c.mla_use_nope ? "NoPE" : "RoPE");
+                std::to_string(c.qk_rope_head_dim) + ", " + (c.mla_use_nope ? "NoPE" : "RoPE") +
+                (c.q_lora_rank ? ", queries of rank " + std::to_string(c.q_lora_rank) : "") + (c.mla_head_gate ? ", a gate a head" : "");
     }
     return text;
 }

@@ -49,6 +49,7 @@ Result<OpenedModel> open_for_run(const LoadModel& what, const LoadOptions& optio
     auto checkpoint = open_folder(what.model);
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     if (auto ours = check_template(*checkpoint, what.kimi_template); !ours) return tl::unexpected(ours.error());
+    if (auto told = set_thinking(*checkpoint, what.thinks); !told) return tl::unexpected(told.error());
     int64_t bytes = 0;
     for (const TensorInfo& tensor : checkpoint->source->tensors()) bytes += tensor.bytes;
     auto backend = make_backend(what.device, what.threads);

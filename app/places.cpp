@@ -113,12 +113,11 @@ Result<Reached> load_place(Session& session, const std::string& name) {
         line.push_back({role, text, std::move(*ids)});
         return {};
     };
-    if (const ChatInfo& info = (*chat)->info(); !info.system.empty() || !info.tools.empty()) {
-        std::vector<Message> first;
-        if (!info.system.empty()) first.push_back({.role = "system", .content = info.system});
-        auto ids = encode(tokenizer, {.messages = first, .tools_json = info.tools, .add_generation_prompt = false});
-        if (!ids) return tl::unexpected(ids.error());
-        line.push_back({"system", info.system, std::move(*ids)});
+    const ChatInfo& info = (*chat)->info();
+    auto front = encode_front(tokenizer, info.tools, info.system);
+    if (!front) return tl::unexpected(front.error());
+    if (!front->empty()) {
+        line.push_back({"system", info.system, std::move(*front)});
         session.talk.set_tools(info.tools);
     }
     for (int id : (*chat)->line()) {
@@ -127,10 +126,12 @@ Result<Reached> load_place(Session& session, const std::string& name) {
             if (auto added = add(m.role, m.text); !added) return tl::unexpected(added.error());
             continue;
         }
-        std::vector<int32_t> tokens = frame->opening;
+        auto opening = answer_opening(tokenizer, m.text);
+        if (!opening) return tl::unexpected(opening.error());
+        std::vector<int32_t> tokens = std::move(*opening);
         const bool own =
-            m.model == session.engine.name && has_all(tokenizer, m.ids) && read_answer(tokenizer, m.ids).text == m.text;  // else another model's ids
-        const std::vector<int32_t> ids = own ? m.ids : tokenizer.encode(m.text);
+            m.model == session.engine.name && has_all(tokenizer, m.ids) && read_answer(tokenizer, m.ids, m.text).text == m.text;  // else another model's ids
+        const std::vector<int32_t> ids = own ? m.ids : encode_answer(tokenizer, m.text);
         tokens.insert(tokens.end(), ids.begin(), ids.end());
         const int32_t closing = own && m.stats ? m.stats->closing : -1;
         const bool known = std::find(frame->stop.begin(), frame->stop.end(), closing) != frame->stop.end();

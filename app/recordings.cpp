@@ -129,7 +129,8 @@ int run_command(const RunOptions& options, Terminal& terminal) {
                            .device = options.engine.device,
                            .threads = options.engine.threads,
                            .context = options.context,
-                           .kimi_template = !options.engine.chat_template.empty()});
+                           .kimi_template = !options.engine.chat_template.empty(),
+                           .thinks = options.engine.thinks});
         const auto loaded = events_until([&](const Event& e) -> Result<bool> {
             if (const auto* loading = std::get_if<Loading>(&e)) progress.at(std::llround(1000 * loading->fraction), 1000);
             if (const auto* l = std::get_if<Loaded>(&e)) card = l->card;

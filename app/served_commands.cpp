@@ -351,9 +351,7 @@ void show_served_outcome(ServedSession& session, const Result<ServedReply>& repl
     put("\n");
     const ServedAnswer& a = reply->answer;
     std::string text = session.cost_of(*reply);
-    if (!a.reasoning.empty())
-        text += wrapped("it thought first, in " + plural(std::count(a.reasoning.begin(), a.reasoning.end(), ' ') + 1, "word") + "; /reasoning shows them",
-                        canvas.width);
+    if (!a.reasoning.empty()) text += thoughts_note(a.reasoning, canvas.width);
     std::string out;
     for (size_t at = 0; at < text.size();) {
         const size_t end = std::min(text.find('\n', at), text.size() - 1);

@@ -6,6 +6,7 @@
 #include "app/format.h"
 #include "app/places.h"
 #include "core/files/resources.h"
+#include "core/text/thoughts.h"
 #include "core/text/tool_calls.h"
 
 namespace klp {
@@ -144,6 +145,7 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     WordWrap wrap(terminal.canvas.width);
     const auto show = [&](const std::string& text) { return put(terminal.output ? wrap.push(harmless(text)) : text); };
     AnswerReader reader(tokenizer);
+    Thoughts thoughts;  // are not shown; /reasoning does
     summed_up.reset();
     GenerateOptions options;
     options.sampling = sampling;
@@ -158,7 +160,13 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
         if (silent) reading->at(said, 0);
         ++said;
         const size_t calls = reader.calls().size();
-        std::string text = reader.push(token.id);
+        std::string text = thoughts.push(reader.push(token.id)).said;
+        if (!silent && thoughts.thinking()) {
+            if (!reading) reading.emplace(terminal, "thinking", "token");
+            reading->at(said, 0);
+        } else if (!silent && !text.empty()) {
+            reading.reset();
+        }
         for (size_t i = calls; i < reader.calls().size(); ++i) text += call_text(reader.calls()[i]);
         return !stream || text.empty() || show(text);
     };
@@ -167,7 +175,7 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
     reading.reset();
     if (stream) {
         const size_t calls = reader.calls().size();
-        show(reader.finish());
+        show(thoughts.push(reader.finish()).said + thoughts.finish().said);
         for (size_t i = calls; i < reader.calls().size(); ++i) show(call_text(reader.calls()[i]));
         put(wrap.finish());
     }
@@ -194,7 +202,9 @@ std::string Session::cost_of(const Conversation::Answer& answer) const {
     std::string bytes = "memory " + bytes_text(use.total()) + " (state " + bytes_text(use.state) + ", conv " + bytes_text(use.conv) + ", cache " +
                         bytes_text(use.cache) + (talk.sequence().dropped() > 0 ? ", without the oldest " + plural(talk.sequence().dropped(), "token") : "") +
                         "); as all-MLA twin " + bytes_text(twin_memory().total()) + " (computed)";
-    return wrapped(speed, terminal.canvas.width) + wrapped(bytes, terminal.canvas.width);
+    const std::string thought = watched >= 0 ? parted_thoughts(talk.node(watched).text).thought : "";
+    const std::string before = thought.empty() ? "" : thoughts_note(thought, terminal.canvas.width);
+    return wrapped(speed, terminal.canvas.width) + before + wrapped(bytes, terminal.canvas.width);
 }
 
 }  // namespace klp

@@ -12,6 +12,7 @@
 #include "app/lenses.h"
 #include "app/places.h"
 #include "core/text/prompts.h"
+#include "core/text/thoughts.h"
 
 namespace klp {
 
@@ -407,6 +408,11 @@ const std::vector<SlashCommand>& commands() {
         {"snap", "[NAME]", "remember this place and its memory under a name, on disk too", [](auto& s, auto& args, auto&) { snap(s, args); }},
         {"restore", "[NAME]", "go back to a snapshot, of an earlier talk too", [](auto& s, auto& args, auto&) { restore(s, args); }},
         {"states", "[SIZE]", "states on disk, and how much they may take", [](auto& s, auto& args, auto&) { states(s, args); }},
+        {"reasoning", "", "what the model thought before the last answer",
+         [](auto& s, auto&, auto&) {
+             const std::string thought = parted_thoughts(s.talk.node(s.talk.tip()).text).thought;
+             say(s, thought.empty() ? "the last answer came without reasoning" : harmless(thought));
+         }},
         {"context", "", "how much of the context is used", [](auto& s, auto&, auto&) { context(s); }},
         {"stats", "", "settings, device, and where the time went", [](auto& s, auto&, auto&) { stats(s); }},
         {"mem", "", "memory by context, against the all-MLA twin",

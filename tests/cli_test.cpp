@@ -334,6 +334,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--repeat-penalty", "9"},
                                       {"--json"},
                                       {"--template", "kimi"},
+                                      {"--think", "off"},
                                       {"--tools", "/dev/null"},
                                       {"--on-full", "roll"},
                                       {"--intervene", "/none.json"},
@@ -460,6 +461,13 @@ TEST_F(Cli, AGgufFileIsAModel) {
     EXPECT_TRUE(klp({"info", (home() / "alone").string()}).out.starts_with("model-Q8_0\n"));
 }
 
+TEST_F(Cli, ThinkingIsOnlyTakenFromAModelThatThinks) {
+    const Outcome refused = klp({"-p", "hi", "-n", "2", "--think", "off"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err, HasSubstr("--think off: this model does not think before it answers"));
+    EXPECT_EQ(klp({"-p", "hi", "-n", "2", "--think", "on"}).code, 0);
+}
+
 TEST_F(Cli, AChatTemplateThatIsNotKimisIsRefusedUnlessAskedFor) {
     GgufFile file = GgufFile::fixture("legacy-q8_0.gguf");
     file.set("tokenizer.chat_template", std::string("<|im_start|>{{ messages }}"));
@@ -581,7 +589,7 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, HasSubstr("tiny, q4_0"));
     EXPECT_THAT(got.out, HasSubstr("synthetic caches"));
-    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b"));
+    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b, ling-3.0-tiny, ling-3.0-flash"));
 }
 
 TEST_F(Cli, MemoryNeedsNoWeights) {

@@ -30,6 +30,8 @@ struct GgufFile {
             if (v.type == GgufValue::u32) pair.value = static_cast<uint32_t>(*v.integer());
             if (v.type == GgufValue::u16) pair.value = static_cast<uint16_t>(*v.integer());
             if (v.type == GgufValue::i32) pair.value = static_cast<int32_t>(*v.integer());
+            if (const auto flag = v.flag()) pair.value = *flag;
+            if (const auto reals = v.numbers()) pair.value = std::vector<float>(reals->begin(), reals->end());
             if (const auto texts = v.texts()) pair.value = std::vector<std::string>(texts->begin(), texts->end());
             if (const auto whole = v.integers()) pair.value = std::vector<int32_t>(whole->begin(), whole->end());
             file.metadata.push_back(std::move(pair));

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <sys/wait.h>
+#include <cmath>
 
 #include <csignal>
 #include <cstring>
@@ -12,7 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "core/files/gguf_mixes.h"
 #include "core/files/gguf_model.h"
+#include "core/files/gguf_writer.h"
 #include "core/files/values.h"
 #include "core/model/model.h"
 #include "core/model/sequence.h"
@@ -271,6 +273,120 @@ TEST(GgufModel, ATemplateThatIsNotKimisIsTold) {
     EXPECT_EQ(opened(folder / "m.gguf").foreign_template, "");
 }
 
+// --- Ling 3.0 -------------------------------------------------------------------------------------------------------
+
+const fs::path kLingFolder = source_dir() / "tests/golden/hf";
+const std::vector<int32_t> kLingPrompt{1, 5, 9, 31, 0, 7, 7, 20, 3, 11, 30, 2, 2, 19};
+
+double furthest(const std::vector<float>& a, const std::vector<float>& b) {
+    double largest = a.size() == b.size() && !a.empty() ? 0 : INFINITY;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) largest = std::max(largest, std::abs(double{a[i]} - double{b[i]}));
+    return largest;
+}
+
+TEST(GgufLing, SaysTheSameAsItsFolder) {
+    const Checkpoint gguf = opened(kGolden / "ling.gguf"), hf = opened(kLingFolder / "ling-limits");
+    ModelConfig ours = gguf.config, theirs = hf.config;
+    ours.pad_token_id = theirs.pad_token_id;  // the file names none
+    EXPECT_EQ(to_json(ours), to_json(theirs));
+    for (const TensorSpec& spec : tensor_specs(hf.config)) {
+        const auto here = gguf.source->find(spec.name, spec.shape), there = hf.source->find(spec.name, spec.shape);
+        ASSERT_TRUE(here) << here.error().message;
+        if (spec.name.ends_with("A_log"))
+            EXPECT_LE(furthest(floats(*here), floats(*there)), 1e-6) << spec.name;  // its exponential is what the file has
+        else
+            EXPECT_EQ(floats(*here), floats(*there)) << spec.name;
+    }
+    EXPECT_LE(furthest(logits(gguf, kLingPrompt), logits(hf, kLingPrompt)), 2e-5);
+    EXPECT_FALSE(gguf.source->find("model.layers.4.self_attn.q_proj.weight", {8, 16}));
+}
+
+// Programs that went their own way: other names, another sign, a rank that only a tensor tells, a block that is only spoken of.
+TEST(GgufLing, FilesOfOtherProgramsSayItToo) {
+    TempFolder folder;
+    const auto truth = logits(opened(kGolden / "ling.gguf"), kLingPrompt);
+    const auto said = [&](const std::function<void(GgufFile&)>& change) {
+        GgufFile file = GgufFile::fixture("ling.gguf");
+        change(file);
+        write_bytes(folder / "m.gguf", file.bytes());
+        return logits(opened(folder / "m.gguf"), kLingPrompt);
+    };
+    const auto without_ahead = [](GgufFile& f) { std::erase_if(f.tensors, [](const GgufFile::Tensor& t) { return t.info.name.starts_with("blk.4."); }); };
+    EXPECT_TRUE(same_bits(said([&](GgufFile& f) { without_ahead(f), f.set("bailingmoe3.block_count", uint32_t{4}); }), truth)) << "the block is not there";
+    EXPECT_TRUE(same_bits(said(without_ahead), truth)) << "and is counted";
+    EXPECT_TRUE(same_bits(said([](GgufFile& f) { f.unset("bailingmoe3.attention.q_lora_rank"); }), truth));
+    EXPECT_TRUE(same_bits(said([](GgufFile& f) {
+                              for (auto& t : f.tensors) {
+                                  if (t.info.name.ends_with("ssm_f_a.weight")) t.info.name.replace(t.info.name.size() - 9, 2, "");
+                                  if (t.info.name.ends_with("ssm_g_a.weight")) t.info.name.replace(t.info.name.size() - 9, 2, "");
+                                  if (!t.info.name.ends_with("ssm_a")) continue;
+                                  auto* values = reinterpret_cast<float*>(t.data.data());
+                                  for (size_t i = 0; i < t.data.size() / 4; ++i) values[i] = -values[i];
+                              }
+                          }),
+                          truth));
+    EXPECT_TRUE(same_bits(said([](GgufFile& f) {
+                              for (GgufPair& p : f.metadata) {
+                                  if (p.key.starts_with("bailingmoe3.")) p.key.replace(0, 11, "bailing_hybrid");
+                                  if (p.key == "bailing_hybrid.kda.gate_lower_bound") p.key = "bailing_hybrid.kda.lower_bound";
+                              }
+                              f.set("general.architecture", std::string("bailing_hybrid"));
+                          }),
+                          truth));
+}
+
+TEST(GgufLing, AFlashModelOfBeforeThereWereLimitsHasItsLimits) {
+    const ModelConfig& flash = shape("ling-3.0-flash");
+    const auto read = [&](bool with_limits) {
+        auto metadata = gguf_metadata(flash);
+        if (!with_limits) std::erase_if(metadata, [](const GgufPair& p) { return p.key.find("swiglu_clamp") != std::string::npos; });
+        const std::string header = gguf_header(metadata, {});
+        auto head = parse_gguf(std::as_bytes(std::span(header)), "m.gguf");
+        EXPECT_TRUE(head);
+        head->tensors.push_back({{.name = "output.weight"}});
+        GgufModel model{.file = "m.gguf"};
+        model.parts.push_back({"m.gguf", Mapping{}, std::move(*head)});
+        auto config = gguf_config(model);
+        EXPECT_TRUE(config) << config.error().message;
+        return config ? *config : ModelConfig{};
+    };
+    for (const bool with_limits : {true, false}) {
+        const ModelConfig c = read(with_limits);
+        EXPECT_EQ(c.expert_limits, flash.expert_limits);
+        EXPECT_EQ(c.shared_limits, flash.shared_limits);
+        EXPECT_EQ(c.expert_limit(41), 4);
+        EXPECT_EQ(c.expert_limit(34), 0);
+        EXPECT_EQ(c.shared_limit(34), 5);
+        EXPECT_EQ(c.layer_kinds, flash.layer_kinds);
+    }
+}
+
+TEST(GgufLing, WhatIsWrittenIsReadAndHasTheTensorsOfItsMakers) {
+    TempFolder folder;
+    EXPECT_EQ(gguf_tensors(shape("ling-3.0-tiny"), *find_mix("q4_k_m")).size(), 526u);
+    EXPECT_EQ(gguf_tensors(shape("ling-3.0-flash"), *find_mix("q4_k_m")).size(), 917u);
+    for (const char* name : {"ling-flash", "ling-odd", "ling-limits"}) {
+        SCOPED_TRACE(name);
+        const auto made = quantize_gguf(kLingFolder / name, folder / (std::string(name) + ".gguf"), *find_mix("f32"), {});
+        ASSERT_TRUE(made) << made.error().message;
+        const Checkpoint gguf = opened(folder / (std::string(name) + ".gguf")), hf = opened(kLingFolder / name);
+        EXPECT_EQ(to_json(gguf.config), to_json(hf.config));
+        EXPECT_LE(furthest(logits(gguf, kLingPrompt), logits(hf, kLingPrompt)), 2e-5);
+    }
+    const GgufFile ours = [&] {
+        std::filesystem::copy_file(folder / "ling-limits.gguf", folder / "copy.gguf");
+        return GgufFile::fixture((folder / "copy.gguf").string());
+    }();
+    GgufFile theirs = GgufFile::fixture("ling.gguf");
+    for (const GgufFile::Tensor& t : ours.tensors) {
+        if (t.info.name.ends_with("ssm_a")) continue;  // the same but for trailing dimensions and a last bit
+        std::vector<int64_t> a = t.info.shape, b = theirs.tensor(t.info.name).info.shape;
+        std::erase(a, 1), std::erase(b, 1);
+        EXPECT_EQ(a, b) << t.info.name;
+        EXPECT_EQ(t.data, theirs.tensor(t.info.name).data) << t.info.name;
+    }
+}
+
 // --- metadata --------------------------------------------------------------------------------------------------------
 
 TEST(GgufMetadata, WhatIsWrongIsSaidByItsKey) {
@@ -286,7 +402,7 @@ TEST(GgufMetadata, WhatIsWrongIsSaidByItsKey) {
         return refusal(file, folder);
     };
     EXPECT_THAT(with("general.architecture", std::string("llama")),
-                HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear"));
+                HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear and bailingmoe3"));
     EXPECT_THAT(without("general.architecture"), HasSubstr("general.architecture is missing"));
     EXPECT_THAT(with("general.type", std::string("adapter")), HasSubstr("is a GGUF of type 'adapter', which is not a model by itself"));
     for (const char* key : {"block_count", "embedding_length", "feed_forward_length", "attention.head_count", "attention.kv_lora_rank", "rope.dimension_count",

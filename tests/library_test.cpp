@@ -78,12 +78,12 @@ TEST_F(Library, EveryPlaceIsLookedIn) {
     EXPECT_EQ(tiny.bytes, static_cast<int64_t>(fs::file_size(tiny.path / "model.safetensors")));
     EXPECT_EQ(tiny.why_not, "");
     EXPECT_EQ(models[6].type, "q4_k_m");
-    EXPECT_EQ(models[6].why_not, "is no Kimi Linear model: llama");
+    EXPECT_EQ(models[6].why_not, "is of another architecture: llama");
     const FoundModel& llama = models[5];
     EXPECT_EQ(llama.architecture, "llama");
     EXPECT_EQ(llama.type, "bf16");
     EXPECT_EQ(llama.bytes, 8);
-    EXPECT_EQ(llama.why_not, "is no Kimi Linear model: llama");
+    EXPECT_EQ(llama.why_not, "is of another architecture: llama");
 
     ASSERT_TRUE(forget_folder(home_ / "elsewhere"));
     EXPECT_EQ(found_models().size(), 6);
@@ -113,7 +113,7 @@ TEST_F(Library, ANameIsWhatAPersonMayMean) {
     for (const char* name :
          {"moon/Kimi-Linear-Instruct", "y/Kimi-GGUF:Kimi-Q4_K_M.gguf", "y/Kimi-GGUF:Kimi-Q4_K_S.gguf", "y/Kimi-GGUF:Kimi-Q8_0.gguf", "meta/Llama"})
         models.push_back({.path = name, .name = name});
-    models.back().why_not = "is no Kimi Linear model: llama";
+    models.back().why_not = "is of another architecture: llama";
     const auto chosen = [&](const std::string& text) {
         const auto model = choose_model(models, text);
         return model ? model->name : model.error().message;

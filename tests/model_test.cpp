@@ -225,7 +225,8 @@ std::vector<std::tuple<std::string, Device>> cases() {
     std::vector<std::tuple<std::string, Device>> all;
     for (const std::string& fixture : fixtures())
         for (const Device& device : devices())
-            if (device.name != "simulated_gpu" || fixture == "odd-sizes" || fixture == "grouped-four" || fixture == "bf16-sharded")
+            if (device.name != "simulated_gpu" || fixture == "odd-sizes" || fixture == "grouped-four" || fixture == "bf16-sharded" ||
+                fixture == "ling-limits" || fixture == "ling-odd")
                 all.emplace_back(fixture, device);
     return all;
 }
@@ -662,6 +663,95 @@ TEST_P(OnEveryDevice, AnyHybridOpensAsItsFullAttentionTwin) {
     EXPECT_EQ(full.memory().state, 0);
     EXPECT_EQ(full.memory().cache, 4 * hybrid.memory().cache);  // four layers instead of one
 }
+
+// --- the laws once more, where keys know their positions -------------------------------------------------------------
+
+class LingOnEveryDevice : public testing::TestWithParam<Device> {
+protected:
+    void SetUp() override {
+        on = backend(GetParam());
+        ASSERT_TRUE(on);
+        model = load("ling-limits", on);
+        ASSERT_TRUE(model);
+        ws.emplace(*on);
+    }
+    bool in_short() const { return GetParam().name == "simulated_gpu"; }
+    std::shared_ptr<Backend> on;
+    std::shared_ptr<const Model> model;
+    std::optional<Workspace> ws;
+};
+
+TEST_P(LingOnEveryDevice, PrefillInAnySplitEqualsTokenByToken) {
+    const Ids ids = random_ids(in_short() ? 30 : 140, 32, 1);
+    Sequence stepwise(model);
+    std::vector<float> truth;
+    for (const int32_t& id : ids) {
+        ASSERT_TRUE(stepwise.feed({&id, 1}, *ws));
+        truth.insert(truth.end(), ws->logits.begin(), ws->logits.end());
+    }
+    for (size_t split : in_short() ? std::vector<size_t>{7, 30} : std::vector<size_t>{1, 3, 16, 64, 65, 140}) {
+        Sequence sequence(model);
+        std::vector<float> logits;
+        for (size_t at = 0; at < ids.size(); at += split) {
+            const std::vector<float> piece = prefill(*model, sequence, std::span(ids).subspan(at, std::min(split, ids.size() - at)), *ws);
+            logits.insert(logits.end(), piece.begin(), piece.end());
+        }
+        EXPECT_LE(largest_difference(logits, truth), 2 * kRounding) << "pieces of " << split;
+        for (int layer : {0, 2}) EXPECT_LE(largest_difference(sequence.state(layer, "S"), stepwise.state(layer, "S")), kRounding);
+        for (int layer : {1, 3}) EXPECT_LE(largest_difference(sequence.cache(layer, 0, sequence.rows()), stepwise.cache(layer, 0, stepwise.rows())), kRounding);
+    }
+}
+
+TEST_P(LingOnEveryDevice, SnapshotsForksAndBatchesStandAtTheirOwnPositions) {
+    const Ids ids = random_ids(26, 32, 3), other = random_ids(9, 32, 4), more = random_ids(3, 32, 5);
+    const auto after = [&](std::initializer_list<Ids> parts) {
+        Sequence sequence(model);
+        for (const Ids& part : parts) EXPECT_TRUE(sequence.feed(part, *ws));
+        return ws->logits;
+    };
+    const std::vector<float> truth = after({ids, more}), aside = after({ids, other});
+    Sequence sequence(model);
+    ASSERT_TRUE(sequence.feed(ids, *ws));
+    const SnapshotPtr here = sequence.snapshot();
+    Sequence fork = sequence.fork();
+    ASSERT_TRUE(sequence.feed(other, *ws));
+    EXPECT_LE(largest_difference(ws->logits, aside), 2 * kRounding);
+    ASSERT_TRUE(fork.feed(more, *ws));
+    EXPECT_LE(largest_difference(ws->logits, truth), 2 * kRounding) << "of the fork";
+    sequence.restore(*here);
+    ASSERT_TRUE(sequence.feed(more, *ws));
+    EXPECT_LE(largest_difference(ws->logits, truth), 2 * kRounding) << "behind the snapshot";
+
+    Sequence a(model), b(model);
+    ASSERT_TRUE(a.feed(ids, *ws));
+    const std::vector<float> alone = after({other});
+    const Feed feeds[] = {{&a, more}, {&b, other}};
+    model->forward(feeds, *ws);
+    const std::span<const float> both = ws->logits;
+    EXPECT_LE(largest_difference(both.first(32), truth), 2 * kRounding) << "the first of the batch";
+    EXPECT_LE(largest_difference(both.subspan(32), alone), 2 * kRounding) << "the second";
+}
+
+TEST_P(LingOnEveryDevice, OpensAsItsFullAttentionTwinAndSaysWhatItCannot) {
+    auto twin = model->all_mla_twin();
+    ASSERT_TRUE(twin) << twin.error().message;
+    Sequence full(*twin), hybrid(model);
+    ASSERT_TRUE(full.feed(random_ids(20, 32, 24), *ws));
+    EXPECT_THAT(ws->logits, testing::Each(testing::Truly([](float l) { return std::isfinite(l); })));
+    ASSERT_TRUE(hybrid.feed(random_ids(20, 32, 24), *ws));
+    EXPECT_EQ(full.memory().state, 0);
+    EXPECT_EQ(full.memory().cache, 2 * hybrid.memory().cache);
+    for (Sequence* s : {&full, &hybrid}) {
+        const auto rolling = s->set_rolling(true);
+        ASSERT_FALSE(rolling);
+        EXPECT_THAT(rolling.error().message, testing::HasSubstr("rotates keys by their positions"));
+    }
+    const auto hidden = hybrid.touch(std::make_shared<Interventions>(Interventions{{.what = Intervention::What::hide, .layers = {1}, .from = 20, .tokens = {2, 4}}}));
+    ASSERT_FALSE(hidden);
+    EXPECT_THAT(hidden.error().message, testing::HasSubstr("rotates keys by their positions"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LingOnEveryDevice, testing::ValuesIn(devices()), [](const auto& p) { return label_of(p.param); });
 
 TEST(Twin, AModelWithoutMlaHasNoShapesForOne) {
     const auto on = backend({"cpu", 1});

@@ -11,6 +11,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/files/family.h"
 #include "core/model/checkpoint.h"
 #include "tests/checkpoints.h"
 
@@ -83,10 +84,23 @@ TEST(Packed, NibblesAndScalesBecomeBlocks) {
     }
 }
 
-TEST(Packed, AModelIsTheSameModel) {
+// A Ling as large as the shape "tiny".
+ModelConfig tiny_ling() {
+    ModelConfig c = shape("tiny");
+    c.model_type = "bailing_hybrid";
+    c.kda_gate_rank = 0, c.gate_lower_bound = -5;
+    c.q_lora_rank = 32, c.mla_use_nope = false, c.rope_adjacent = true, c.mla_head_gate = true;
+    return c;
+}
+
+class PackedModel : public testing::TestWithParam<ModelConfig> {};
+INSTANTIATE_TEST_SUITE_P(Families, PackedModel, testing::Values(shape("tiny"), tiny_ling()), [](const auto& p) { return p.param.model_type; });
+
+TEST_P(PackedModel, IsTheSameModel) {
     TempFolder folder;
-    ASSERT_TRUE(init_checkpoint(folder / "q4", shape("tiny"), DType::q4_0, 3));
-    const auto blocks = open_safetensors(folder / "q4");
+    const ModelConfig& c = GetParam();
+    ASSERT_TRUE(init_checkpoint(folder / "q4", c, DType::q4_0, 3));
+    const auto blocks = open_safetensors(folder / "q4", &c);
     ASSERT_TRUE(blocks);
     std::vector<Raw> raw;
     int packed = 0;
@@ -94,11 +108,12 @@ TEST(Packed, AModelIsTheSameModel) {
         const auto w = (*blocks)->find(t.name, t.shape);
         ASSERT_TRUE(w);
         if (t.type != DType::q4_0) {
-            raw.push_back(
-                {t.name, t.type == DType::f32 ? "F32" : "BF16", t.shape, std::string(reinterpret_cast<const char*>(w->data), static_cast<size_t>(t.bytes))});
+            raw.push_back({their_tensor_name(c, t.name), t.type == DType::f32 ? "F32" : "BF16", t.shape,
+                           std::string(reinterpret_cast<const char*>(w->data), static_cast<size_t>(t.bytes))});
             continue;
         }
-        Raw values{t.name + "_packed", "I32", {w->out, w->in / 8}, ""}, scales{t.name + "_scale", "F16", {w->out, w->in / 32}, ""};
+        Raw values{their_tensor_name(c, t.name) + "_packed", "I32", {w->out, w->in / 8}, ""},
+            scales{their_tensor_name(c, t.name) + "_scale", "F16", {w->out, w->in / 32}, ""};
         for (int64_t b = 0; b < w->out * w->in / 32; ++b) {
             const auto* block = reinterpret_cast<const char*>(w->data) + b * 18;
             scales.bytes.append(block, 2);
@@ -110,7 +125,7 @@ TEST(Packed, AModelIsTheSameModel) {
     EXPECT_GT(packed, 10);
     std::filesystem::create_directory(folder / "packed");
     write_raw(folder / "packed/model.safetensors", raw);
-    json config = json::parse(to_json(shape("tiny")));
+    json config = json::parse(to_json(c));
     config["quantization_config"] = {
         {"quant_method", "compressed-tensors"},
         {"format", "pack-quantized"},

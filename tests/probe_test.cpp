@@ -41,11 +41,19 @@ ModelConfig rotated() {
     c.mla_use_nope = false;
     return c;
 }
+// What Ling has that Kimi has not: gates of full rank, queries of low rank, rotated neighbours, a gate a head.
+ModelConfig ling() {
+    ModelConfig c = shape("tiny");
+    c.kda_gate_rank = 0, c.gate_lower_bound = -5;
+    c.q_lora_rank = 24, c.mla_use_nope = false, c.rope_adjacent = true, c.mla_head_gate = true;
+    return c;
+}
 std::vector<Case> cases() {
     return {{"narrow_values", narrow_values("tiny-spec"), DType::f32, "naive"},
             {"narrow_values", narrow_values("tiny"), DType::f32, "cpu"},
             {"bounded_gates", bounded(), DType::f32, "cpu"},
             {"rope", rotated(), DType::f32, "cpu"},
+            {"ling", ling(), DType::f32, "cpu"},
             {"bf16", shape("tiny"), DType::bf16, "cpu"},
             {"q8_0", shape("tiny"), DType::q8_0, "cpu"},
             {"embedded", {}, DType::bf16, "cpu"}};
@@ -193,12 +201,12 @@ TEST_P(EveryModel, WeightsOfACacheAreTheSoftmaxOfTheFormula) {
         naive::Numbers scores;
         const naive::Numbers q_n = part(tap.rows.back(), h * (nope + rope), nope);
         naive::Numbers q_r = part(tap.rows.back(), h * (nope + rope) + nope, rope);
-        if (!c.mla_use_nope) naive::rotate(q_r, N - 1, c.rope_theta);
+        if (!c.mla_use_nope) naive::rotate(q_r, N - 1, c.rope_theta, c.rope_adjacent);
         for (int64_t s = 0; s < N; ++s) {
             const auto& row = tap.rows[static_cast<size_t>(s)];
             const naive::Numbers latent = naive::rms_norm(part(row, H * (nope + rope), L), {norm_weight.data(), c.kv_a_layernorm_eps});
             naive::Numbers k_r = part(row, H * (nope + rope) + L, rope);
-            if (!c.mla_use_nope) naive::rotate(k_r, s, c.rope_theta);
+            if (!c.mla_use_nope) naive::rotate(k_r, s, c.rope_theta, c.rope_adjacent);
             const naive::Numbers k_n = naive::matvec(kv_b->rows(h * head_rows, nope), latent);
             scores.push_back((naive::dot(q_n, k_n) + naive::dot(q_r, k_r)) / std::sqrt(static_cast<double>(nope + rope)));
         }

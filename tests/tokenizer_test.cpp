@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 
+#include "core/text/chat_form.h"
 #include "core/text/chat_template.h"
 #include "core/text/pretokenizer.h"
 #include "core/text/tool_calls.h"
@@ -421,6 +423,196 @@ TEST(TokenizerJson, SaysWhatItCannotRead) {
     missing["model"]["vocab"].erase("A");
     EXPECT_THAT(read_tokenizer_json(missing.dump(), "", "folder").error().message, HasSubstr("no token for the byte 65"));
     EXPECT_FALSE(read_tokenizer_json("{}", "", "folder"));
+}
+
+// --- Ling 3.0 -----------------------------------------------------------------------------------------------------------
+
+const Tokenizer& ling() {
+    static const Tokenizer tokenizer = [] {
+        auto files = read_tokenizer_json(contents("tests/golden/tokenizer/ling.json"), "", "folder");
+        EXPECT_TRUE(files) << (files ? "" : files.error().message);
+        return Tokenizer(std::move(*files));
+    }();
+    return tokenizer;
+}
+
+// The same vocabulary as a GGUF says it.
+Result<Tokenizer> ling_of_gguf(const std::function<void(std::vector<GgufPair>&)>& change = {}) {
+    const json root = json::parse(contents("tests/golden/tokenizer/ling.json"));
+    std::vector<std::string> tokens(root["model"]["vocab"].size() + root["added_tokens"].size()), merges;
+    std::vector<int32_t> types(tokens.size(), 1);
+    for (const auto& [token, id] : root["model"]["vocab"].items()) tokens[id.get<size_t>()] = token;
+    for (const json& added : root["added_tokens"]) tokens[added["id"].get<size_t>()] = added["content"], types[added["id"].get<size_t>()] = 3;
+    for (const json& merge : root["model"]["merges"]) merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+    std::vector<GgufPair> pairs{{"tokenizer.ggml.model", std::string("gpt2")},
+                                {"tokenizer.ggml.pre", std::string("bailingmoe2")},
+                                {"tokenizer.ggml.tokens", tokens},
+                                {"tokenizer.ggml.token_type", types},
+                                {"tokenizer.ggml.merges", merges},
+                                {"tokenizer.ggml.eos_token_id", static_cast<uint32_t>(*ling().special("<|role_end|>"))}};
+    if (change) change(pairs);
+    const std::string header = gguf_header(pairs, {});
+    const auto head = parse_gguf(std::as_bytes(std::span(header)), "m.gguf");
+    EXPECT_TRUE(head) << (head ? "" : head.error().message);
+    auto files = read_gguf_tokens(*head, "m.gguf");
+    if (!files) return tl::unexpected(files.error());
+    return Tokenizer(std::move(*files));
+}
+
+TEST(Ling, GivesTheIdsOfTheTokenizersLibrary) {
+    const auto gguf = ling_of_gguf();
+    ASSERT_TRUE(gguf) << gguf.error().message;
+    const json cases = json::parse(contents("tests/golden/tokenizer/ling-ids.json"));
+    ASSERT_GT(cases.size(), 500u);
+    for (const json& c : cases) {
+        const std::string text = from_hex(c.at("utf8_hex"));
+        const Ids ids = c.at("ids");
+        ASSERT_EQ(ling().encode(text), ids) << text;
+        ASSERT_EQ(gguf->encode(text), ids) << text;
+        ASSERT_EQ(ling().decode(ids), text);
+    }
+    EXPECT_EQ(gguf->ends(), Ids{*ling().special("<|role_end|>")});
+}
+
+TEST(Ling, CutsAsItsPatternSays) {
+    const auto pieces = [](const std::string& text) {
+        std::vector<std::string> all;
+        for_each_pretoken(
+            text, [&](std::string_view piece) { all.emplace_back(piece); }, Cutting::ling);
+        return all;
+    };
+    using Pieces = std::vector<std::string>;
+    EXPECT_EQ(pieces("I'LL don't"), (Pieces{"I", "'LL", " don", "'t"}));
+    EXPECT_EQ(pieces("2026 你好"), (Pieces{"2", "0", "2", "6", " 你好"}));
+    EXPECT_EQ(pieces("a\n\n b  c"), (Pieces{"a", "\n\n", " b", " ", " c"}));
+    EXPECT_EQ(pieces("a \n\n--\n"), (Pieces{"a", " \n\n", "--\n"}));
+    EXPECT_EQ(pieces("x !?\r\n--"), (Pieces{"x", " !?\r\n", "--"}));
+    EXPECT_EQ(pieces("CamelCase"), (Pieces{"CamelCase"}));
+}
+
+TEST(Ling, AVocabularyIsWrittenAsItWasRead) {
+    auto files = read_tokenizer_json(contents("tests/golden/tokenizer/ling.json"), "", "folder");
+    ASSERT_TRUE(files);
+    ModelConfig config;
+    config.vocab_size = 700;
+    const auto pairs = gguf_vocabulary(&*files, config, "folder");
+    ASSERT_TRUE(pairs) << pairs.error().message;
+    const std::string header = gguf_header(*pairs, {});
+    const auto head = parse_gguf(std::as_bytes(std::span(header)), "m.gguf");
+    ASSERT_TRUE(head);
+    auto again = read_gguf_tokens(*head, "m.gguf");
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->vocabulary.merges(), files->vocabulary.merges());
+    const Tokenizer tokenizer(std::move(*again));
+    for (const char* text : {"the quick brown fox", "I'll say 123 你好 é", "\n\n  x"}) EXPECT_EQ(tokenizer.encode(text), ling().encode(text));
+    EXPECT_THAT(tokenizer_files(*files, "m.gguf").error().message, HasSubstr("m.gguf: its tokenizer is not one that tiktoken.model can say"));
+    EXPECT_THAT(ling_of_gguf([](auto& pairs) { std::erase_if(pairs, [](const GgufPair& p) { return p.key.ends_with("merges"); }); }).error().message,
+                HasSubstr("tokenizer.ggml.merges is missing"));
+}
+
+std::string ling_text(const ChatPrompt& prompt, bool thinks = true) {
+    const auto made = render(prompt, chat_form(ling()), thinks);
+    return made ? *made : made.error().message;
+}
+
+TEST(LingTemplate, WritesTalksAsItsMakersDo) {
+    const Message user{.role = "user", .content = "hi"}, brief{.role = "system", .content = "Be brief."};
+    EXPECT_EQ(ling_text({.messages = {user}}),
+              "<role>SYSTEM</role>detailed thinking on<|role_end|><role>HUMAN</role>hi<|role_end|><role>ASSISTANT</role>\n<think>");
+    EXPECT_EQ(ling_text({.messages = {user}}, false),
+              "<role>SYSTEM</role>detailed thinking off<|role_end|><role>HUMAN</role>hi<|role_end|><role>ASSISTANT</role>\n<think></think>");
+    EXPECT_EQ(ling_text({.messages = {brief, user}, .add_generation_prompt = false}),
+              "<role>SYSTEM</role>Be brief.\ndetailed thinking on<|role_end|><role>HUMAN</role>hi<|role_end|>");
+    EXPECT_EQ(ling_text({.messages = {{.role = "system", .content = "Now detailed thinking off, please."}}, .add_generation_prompt = false}),
+              "<role>SYSTEM</role>Now detailed thinking off, please.<|role_end|>");
+    EXPECT_EQ(ling_text({.messages = {user, {.role = "assistant", .content = "<think>\nHm.\n</think>Yes."}, {.role = "system", .content = "Later."}},
+                         .add_generation_prompt = false}),
+              "<role>SYSTEM</role>detailed thinking on<|role_end|><role>HUMAN</role>hi<|role_end|>"
+              "<role>ASSISTANT</role>\n<think>Hm.</think>Yes.<|role_end|><role>SYSTEM</role>Later.<|role_end|>");
+    EXPECT_EQ(ling_text({.messages = {{.role = "assistant", .content = "Yes."}}, .add_generation_prompt = false, .begins = false}),
+              "<role>ASSISTANT</role>\n<think></think>Yes.<|role_end|>");
+    EXPECT_THAT(ling_text({.messages = {user}, .tools_json = R"([{"type":"function","function":{"name":"f"}}])"}),
+                HasSubstr("tools are declared to Kimi's models only"));
+}
+
+TEST(LingTemplate, MessagesFedOneByOneEqualTheWholePrompt) {
+    for (const bool thinks : {true, false}) {
+        auto files = read_tokenizer_json(contents("tests/golden/tokenizer/ling.json"), "", "folder");
+        Tokenizer tokenizer(std::move(*files));
+        tokenizer.set_thinking(thinks);
+        const std::vector<Message> talk{{.role = "user", .content = "hi"},
+                                        {.role = "assistant", .content = thinks ? "<think>Hm.</think>Yes." : "Yes."},
+                                        {.role = "user", .content = "<|role_end|> is text here"}};
+        std::vector<Message> all = talk;
+        all.insert(all.begin(), {.role = "system", .content = "Be brief."});
+        const auto whole = encode(tokenizer, {.messages = all});
+        ASSERT_TRUE(whole) << whole.error().message;
+        Ids ids = encode_front(tokenizer, "", "Be brief.").value();
+        ids = ids + encode_message(tokenizer, talk[0]).value();
+        // An answer as the engine has it: the generation prompt, what was made, the end of the turn.
+        const auto turn = turn_tokens(tokenizer, {.vocab_size = 700});
+        ASSERT_TRUE(turn);
+        ids = ids + turn->opening + encode_answer(tokenizer, talk[1].content) + Ids{turn->end};
+        ids = ids + encode_message(tokenizer, talk[2]).value() + generation_prompt(tokenizer).value();
+        EXPECT_EQ(ids, *whole) << tokenizer.decode(ids, true) << "\n" << tokenizer.decode(*whole, true);
+        EXPECT_EQ(std::count(ids.begin(), ids.end(), *tokenizer.special("<|role_end|>")), 4);
+    }
+}
+
+TEST(LingTemplate, WhatIsThoughtStandsInTheTextOfAnAnswer) {
+    const auto marker = [](const char* name) { return *ling().special(name); };
+    Ids answer = ling().encode("Hm, é.");
+    answer.push_back(marker("</think>"));
+    answer = answer + ling().encode("Yes.") + Ids{marker("<|role_end|>")};
+    const ReadAnswer read = read_answer(ling(), answer);
+    EXPECT_EQ(read.text, "<think>Hm, é.</think>Yes.");
+    EXPECT_EQ(encode_answer(ling(), read.text) + Ids{marker("<|role_end|>")}, answer);
+    AnswerReader reader(ling());
+    std::string text;
+    int64_t bytes = 0;
+    for (const int32_t id : answer) {
+        bytes += reader.shown(id);
+        text += reader.push(id);
+    }
+    EXPECT_EQ(text + reader.finish(), read.text);
+    EXPECT_EQ(bytes, static_cast<int64_t>(read.text.size()));
+    EXPECT_EQ(read_answer(ling(), {}).text, "");
+    // An answer that says no thoughts was not asked for any.
+    EXPECT_EQ(ling().decode(*answer_opening(ling(), "Yes.") + encode_answer(ling(), "Yes."), true), "<role>ASSISTANT</role>\n<think></think>Yes.");
+    EXPECT_EQ(ling().decode(*answer_opening(ling(), read.text) + encode_answer(ling(), read.text), true), "<role>ASSISTANT</role>\n<think>Hm, é.</think>Yes.");
+    EXPECT_EQ(ling().decode(encode_answer(ling(), "<think>cut of"), true), "cut of");
+    EXPECT_EQ(read_answer(ling(), ling().encode("Yes."), "Yes.").text, "Yes.");
+}
+
+TEST(LingTemplate, ItsTurnsEndAsItsConfigsSayAndAsItsMarkersDo) {
+    ModelConfig config;
+    config.vocab_size = 700, config.eos_token_ids = {3};
+    const auto turn = turn_tokens(ling(), config);
+    ASSERT_TRUE(turn);
+    EXPECT_THAT(turn->stop, testing::ElementsAre(3, *ling().special("<|role_end|>"), *ling().special("<|endoftext|>")));
+    EXPECT_EQ(turn->end, *ling().special("<|role_end|>"));
+}
+
+TEST(LingTemplate, MarkersThatTheVocabularyLacksAreText) {
+    json root = json::parse(contents("tests/golden/tokenizer/ling.json"));
+    json kept = json::array();
+    for (const json& added : root["added_tokens"])
+        if (added["content"].get<std::string>().starts_with("<|")) kept.push_back(added);
+    root["added_tokens"] = kept;
+    auto files = read_tokenizer_json(root.dump(), "", "folder");
+    ASSERT_TRUE(files) << files.error().message;
+    const Tokenizer bare(std::move(*files));
+    const Ids ids = encode_message(bare, {.role = "user", .content = "hi"}).value();
+    EXPECT_EQ(bare.decode(ids, true), "<role>HUMAN</role>hi<|role_end|>");
+    Ids expected = bare.encode("<role>HUMAN</role>hi");
+    expected.push_back(*bare.special("<|role_end|>"));
+    EXPECT_EQ(ids, expected) << "tokenised together";
+}
+
+TEST(ChatTemplate, IsKnownByItsWords) {
+    EXPECT_EQ(unknown_template("{{ '<role>SYSTEM</role>' }} detailed thinking on <|role_end|>"), "");
+    EXPECT_EQ(unknown_template("<|im_user|><|im_assistant|><|im_middle|><|im_end|>"), "");
+    EXPECT_EQ(unknown_template("<|im_start|>"), "is not Kimi's: it never writes <|im_user|>");
 }
 
 // --- Calls of tools -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 #include "core/files/convert.h"
 #include "core/files/disk.h"
+#include "core/files/family.h"
 #include "core/files/out_file.h"
 #include "core/files/safetensors.h"
 
@@ -20,6 +21,11 @@ Result<void> write_file(const fs::path& folder, const std::string& name, const s
     OutFile file(folder / name, shown / name);
     file.write(content.data(), static_cast<int64_t>(content.size()));
     return file.close();
+}
+
+std::vector<TensorInfo> in_their_names(const ModelConfig& config, std::vector<TensorInfo> tensors) {
+    for (TensorInfo& t : tensors) t.name = their_tensor_name(config, t.name);
+    return tensors;
 }
 
 std::string shard_name(size_t i, size_t n) {
@@ -94,10 +100,12 @@ Result<void> init_checkpoint(const fs::path& folder, const ModelConfig& config, 
     std::vector<float> values;
     const auto piece = [&](const TensorInfo& t, int64_t first, int64_t count, std::byte* data) {
         values.resize(static_cast<size_t>(count));
-        synthetic_values(t, seed, first, values);
+        TensorInfo ours = t;
+        ours.name = our_tensor_name(config, t.name);
+        synthetic_values(ours, seed, first, values);
         return encode_piece(t, first, values, data);
     };
-    return write_checkpoint(folder, stored_tensors(config, type), piece, {{"config.json", to_json(config)}}, options);
+    return write_checkpoint(folder, in_their_names(config, stored_tensors(config, type)), piece, {{"config.json", to_json(config)}}, options);
 }
 
 Result<void> quantize_checkpoint(const WeightSource& from, const ModelConfig& config, const std::vector<std::pair<std::string, std::string>>& files,
@@ -108,9 +116,9 @@ Result<void> quantize_checkpoint(const WeightSource& from, const ModelConfig& co
     for (const TensorInfo& t : tensors)
         if (auto found = from.find(t.name, t.shape); !found) return tl::unexpected(found.error());
     const auto piece = [&](const TensorInfo& t, int64_t first, int64_t count, std::byte* data) {
-        return convert_piece(t, *from.find(t.name, t.shape), first, count, data);
+        return convert_piece(t, *from.find(our_tensor_name(config, t.name), t.shape), first, count, data);
     };
-    return write_checkpoint(to, std::move(tensors), piece, files, options);
+    return write_checkpoint(to, in_their_names(config, std::move(tensors)), piece, files, options);
 }
 
 }  // namespace klp

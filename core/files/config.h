@@ -10,7 +10,7 @@
 namespace klp {
 
 struct ModelConfig {
-    std::string model_type;  // "kimi_linear"
+    std::string model_type;  // of its family (family.h): "kimi_linear"
     int vocab_size = 0;
     int hidden_size = 0;
     int num_hidden_layers = 0;
@@ -23,19 +23,22 @@ struct ModelConfig {
     int kda_heads = 0;
     int kda_key_dim = 0;
     int kda_value_dim = 0;  // head_dim, unless v_head_dim is given beside it
-    int kda_gate_rank = 0;  // of the low-rank maps f_b f_a and g_b g_a: head_dim
+    int kda_gate_rank = 0;  // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
     int short_conv_kernel_size = 4;
     float gate_lower_bound = 0;  // 0: unbounded softplus gate
 
     // MLA
     int num_attention_heads = 0;
+    int q_lora_rank = 0;  // of the queries' low-rank map; 0: one of full rank
     int kv_lora_rank = 0;
     int qk_nope_head_dim = 0;
     int qk_rope_head_dim = 0;
     int v_head_dim = 0;
     bool mla_use_nope = true;
     float rope_theta = 10000.f;        // used only where mla_use_nope is false
-    float kv_a_layernorm_eps = 1e-6f;  // the vendor's class default, not rms_norm_eps
+    bool rope_adjacent = false;        // likewise: neighbours are rotated together, else halves
+    bool mla_head_gate = false;        // what a head has read is multiplied by a sigmoid of its own
+    float kv_a_layernorm_eps = 1e-6f;  // and of the queries' low rank; the vendors' class default, not rms_norm_eps
 
     // Feed-forward
     int intermediate_size = 0;
@@ -52,6 +55,7 @@ struct ModelConfig {
     bool moe_renormalize = true;
     float routed_scaling_factor = 1;
     bool router_weights_from_biased_scores = false;
+    std::vector<float> expert_limits, shared_limits;  // of activations (SwiGlu::limit), per layer, 0: none; empty: none anywhere
 
     int bos_token_id = -1, pad_token_id = -1;
     std::vector<int> eos_token_ids;
@@ -60,17 +64,22 @@ struct ModelConfig {
         if (!moe_layers.empty()) return moe_layers[static_cast<size_t>(layer)];
         return num_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;
     }
+    float expert_limit(int layer) const { return expert_limits.empty() ? 0 : expert_limits[static_cast<size_t>(layer)]; }
+    float shared_limit(int layer) const { return shared_limits.empty() ? 0 : shared_limits[static_cast<size_t>(layer)]; }
 };
 
-// Reads and checks config.json, in the vendor's spelling or in that of the transformers library's own class: unknown architectures are refused by name,
+// Reads and checks config.json, in the vendor's spelling or in that of the transformers library's own class, of any family: unknown architectures are refused by name,
 // every absurd or missing value and every feature that is not built here by file and field. A generation_config.json beside it adds its end tokens.
 Result<ModelConfig> read_config(const std::filesystem::path& file);
 Result<ModelConfig> parse_config(const std::string& json, const std::string& name_for_errors);
 
-// config.json text of a config, in the vendor's spelling (klp init, klp quantize).
+// What config.json calls the fields that say how this config's gates are bounded.
+std::string_view gate_fields(const ModelConfig& config);
+
+// config.json text of a config, in its vendor's spelling (klp init, klp quantize).
 std::string to_json(const ModelConfig& config);
 
-// Named shapes of `klp init --shape`: "tiny-spec", "tiny", "mini", "bench-700m", "kimi-linear-48b-4", "kimi-linear-48b"
+// Named shapes of `klp init --shape`: "tiny-spec", "tiny", "mini", "bench-700m", "kimi-linear-48b-4", "kimi-linear-48b", "ling-3.0-tiny", "ling-3.0-flash"
 struct NamedShape {
     std::string_view name, about;
     ModelConfig config;
@@ -80,7 +89,7 @@ const std::vector<NamedShape>& named_shapes();
 // The same config with every mixer MLA (design: the full-attention baseline).
 ModelConfig all_mla(const ModelConfig& config);
 
-// Every tensor of a checkpoint of this config, with the vendor's names, in file order.
+// Every tensor of a checkpoint of this config, with the engine's names (Kimi's; family.h has what others call them), in file order.
 struct TensorSpec {
     std::string name;
     std::vector<int64_t> shape;

@@ -211,6 +211,14 @@ std::optional<std::vector<int64_t>> GgufValue::integers() const {
     return all;
 }
 
+std::optional<std::vector<double>> GgufValue::numbers() const {
+    if (type != list_ || (element != f32 && element != f64)) return {};
+    std::vector<double> all;
+    for (uint64_t i = 0; i < count; ++i)
+        all.push_back(*GgufValue{.type = element, .bytes = bytes.subspan(i * static_cast<uint64_t>(kValueBytes[element]))}.number());
+    return all;
+}
+
 const GgufValue* Gguf::find(std::string_view key) const {
     const auto at = std::lower_bound(metadata.begin(), metadata.end(), key, [](const auto& pair, std::string_view k) { return pair.first < k; });
     return at != metadata.end() && at->first == key ? &at->second : nullptr;
@@ -335,6 +343,10 @@ struct PutValue {  // the type, then the value
     void operator()(const std::vector<int32_t>& v) {
         typed(GgufValue::list_, static_cast<uint32_t>(GgufValue::i32)), put_number<uint64_t>(out, v.size());
         for (int32_t n : v) put_number(out, n);
+    }
+    void operator()(const std::vector<float>& v) {
+        typed(GgufValue::list_, static_cast<uint32_t>(GgufValue::f32)), put_number<uint64_t>(out, v.size());
+        for (float n : v) put_number(out, n);
     }
     void operator()(const std::vector<std::string>& v) {
         typed(GgufValue::list_, static_cast<uint32_t>(GgufValue::text_)), put_number<uint64_t>(out, v.size());

@@ -28,6 +28,7 @@ struct GgufValue {
     // Of a list of texts or of whole numbers (booleans are 0 and 1); nothing for any other value.
     std::optional<std::vector<std::string_view>> texts() const;
     std::optional<std::vector<int64_t>> integers() const;
+    std::optional<std::vector<double>> numbers() const;  // of a list of f32 or f64
 };
 
 struct GgufTensor {
@@ -50,7 +51,7 @@ Result<Gguf> parse_gguf(std::span<const std::byte> bytes, const std::string& fil
 
 struct GgufPair {
     std::string key;
-    std::variant<uint16_t, uint32_t, int32_t, uint64_t, float, bool, std::string, std::vector<int32_t>, std::vector<std::string>> value;
+    std::variant<uint16_t, uint32_t, int32_t, uint64_t, float, bool, std::string, std::vector<int32_t>, std::vector<float>, std::vector<std::string>> value;
 };
 // Everything of a file in front of its numbers. The tensors follow in this order, each filled up to a multiple of kGgufAlignment bytes.
 inline constexpr int64_t kGgufAlignment = 32;

@@ -1,4 +1,4 @@
-// A Kimi Linear model in GGUF: one file, or all parts of a split one. Names and metadata are those of llama.cpp's architecture `kimi-linear`.
+// A model in GGUF: one file, or all parts of a split one. Names and metadata are those of llama.cpp's architectures, one of which each family names (family.h).
 #pragma once
 
 #include "core/files/gguf.h"
@@ -23,14 +23,12 @@ bool is_gguf(const std::filesystem::path& file);  // a regular file that begins 
 Result<GgufModel> open_gguf(const std::filesystem::path& file);
 
 Result<ModelConfig> gguf_config(const GgufModel& model);
-// The way back: general.architecture, general.type and kimi-linear.* of a config, as far as GGUF has keys for it.
+// The way back: general.architecture, general.type and ARCHITECTURE.* of a config, as far as GGUF has keys for it.
 std::vector<GgufPair> gguf_metadata(const ModelConfig& config);
 // Under the engine's names (a Hugging Face checkpoint's), read where they lie; the experts of a layer, which are one tensor in the file, can also be found one
 // by one. What the file holds in another form is made when it is asked for and stays in the source: A_log from ssm_a, and kv_b_proj from attn_k_b and attn_v_b.
 Result<std::shared_ptr<const WeightSource>> gguf_weights(GgufModel model, const ModelConfig& config);
 
 std::string gguf_file_type(const Gguf& head);  // "Q4_K_M", as general.file_type says; "" where it says nothing that is known
-// Why a chat with this model would be in words that it has never seen; "" where its template is Kimi's, or it has none.
-std::string gguf_foreign_template(const Gguf& head);
 
 }  // namespace klp

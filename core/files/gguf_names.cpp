@@ -1,21 +1,18 @@
 #include "core/files/gguf_names.h"
 
+#include <charconv>
+
 namespace klp {
 
 namespace {
 
-constexpr std::string_view kExpertTensors = ".block_sparse_moe.experts.";
+constexpr std::string_view kExpertTensors = ".experts.";
 
-struct NameRow {
-    std::string_view gguf, ours;  // behind "blk.N." and "model.layers.N."
-    GgufForm form = GgufForm::same;
-};
-constexpr NameRow kWhole[] = {
+constexpr NameRow kShared[] = {
     {"token_embd.weight", "model.embed_tokens.weight"},
     {"output_norm.weight", "model.norm.weight"},
     {"output.weight", "lm_head.weight"},
-};
-constexpr NameRow kOfLayer[] = {
+    // of each layer
     {"attn_norm.weight", "input_layernorm.weight"},
     {"ffn_norm.weight", "post_attention_layernorm.weight"},
     // KDA
@@ -55,25 +52,33 @@ constexpr NameRow kOfLayer[] = {
     {"ffn_down_shexp.weight", "block_sparse_moe.shared_experts.down_proj.weight"},
 };
 
-constexpr std::string_view kTheirLayer = "blk.", kOurLayer = "model.layers.";
+constexpr NameSide kGgufSide{&NameRow::theirs, kTheirLayer}, kOurSide{&NameRow::ours, kOurLayer};
 
-std::optional<TranslatedName> translated(std::string_view name, std::string_view NameRow::*from, std::string_view NameRow::*to, std::string_view from_layer,
-                                         std::string_view to_layer) {
-    for (const NameRow& row : kWhole)
-        if (row.*from == name) return TranslatedName{std::string(row.*to), row.form};
-    if (!name.starts_with(from_layer)) return {};
-    const size_t dot = name.find('.', from_layer.size());
-    if (dot == name.npos) return {};
-    const std::string_view number = name.substr(from_layer.size(), dot - from_layer.size());
-    for (const NameRow& row : kOfLayer)
-        if (row.*from == name.substr(dot + 1)) return TranslatedName{std::string(to_layer) + std::string(number) + "." + std::string(row.*to), row.form};
-    return {};
+std::optional<TranslatedName> by_tables(const ModelConfig& config, std::string_view name, NameSide from, NameSide to) {
+    if (auto own = translated(config, family_of(config).gguf_names, name, from, to)) return own;
+    return translated(config, kShared, name, from, to);
 }
 
 }  // namespace
 
-std::optional<TranslatedName> our_name(std::string_view gguf) { return translated(gguf, &NameRow::gguf, &NameRow::ours, kTheirLayer, kOurLayer); }
-std::optional<TranslatedName> gguf_name(std::string_view ours) { return translated(ours, &NameRow::ours, &NameRow::gguf, kOurLayer, kTheirLayer); }
+std::optional<TranslatedName> translated(const ModelConfig& config, std::span<const NameRow> rows, std::string_view name, NameSide from, NameSide to) {
+    for (const NameRow& row : rows)
+        if (row.*from.name == name) return TranslatedName{std::string(row.*to.name), row.form};
+    if (!name.starts_with(from.layer)) return {};
+    const size_t dot = name.find('.', from.layer.size());
+    if (dot == name.npos) return {};
+    const std::string_view number = name.substr(from.layer.size(), dot - from.layer.size());
+    size_t layer = 0;
+    std::from_chars(number.data(), number.data() + number.size(), layer);
+    const std::string_view kind = layer < config.layer_kinds.size() ? std::string_view(config.layer_kinds[layer]) : "";
+    for (const NameRow& row : rows)
+        if (row.*from.name == name.substr(dot + 1) && (row.kind.empty() || row.kind == kind))
+            return TranslatedName{std::string(to.layer) + std::string(number) + "." + std::string(row.*to.name), row.form};
+    return {};
+}
+
+std::optional<TranslatedName> our_name(const ModelConfig& config, std::string_view gguf) { return by_tables(config, gguf, kGgufSide, kOurSide); }
+std::optional<TranslatedName> gguf_name(const ModelConfig& config, std::string_view ours) { return by_tables(config, ours, kOurSide, kGgufSide); }
 
 std::optional<ExpertName> expert_name(const std::string& name) {
     const size_t at = name.find(kExpertTensors);

@@ -1,4 +1,4 @@
-// Tensors of a kimi-linear GGUF under the engine's names, and what is stored in another form than the engine reads.
+// Tensors of a GGUF under the engine's names, and what is stored in another form than the engine reads.
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
@@ -71,21 +71,21 @@ public:
     Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override {
         const auto expert = expert_name(name);
         const std::string& whole = expert ? expert->all : name;
-        if (const auto theirs = gguf_name(whole); theirs && !has(name))  // whoever looks for it has the file in front of them
+        if (const auto theirs = gguf_name(config, whole); theirs && !has(name))  // whoever looks for it has the file in front of them
             return fail(Error::model, path() + ": tensor " + in_quotes(theirs->name) + " is missing");
         if (!expert) return MappedSource::find(name, shape);
         std::vector<int64_t> all = shape;
-        all.insert(all.begin(), experts);
+        all.insert(all.begin(), config.num_experts);
         auto stack = MappedSource::find(whole, all);
         if (!stack) return stack;
-        const int64_t rows = stack->out / experts;
+        const int64_t rows = stack->out / config.num_experts;
         return stack->rows(expert->number * rows, rows);
     }
     bool has(const std::string& name) const override {
         const auto expert = expert_name(name);
-        return expert ? expert->number < experts && MappedSource::has(expert->all) : MappedSource::has(name);
+        return expert ? expert->number < config.num_experts && MappedSource::has(expert->all) : MappedSource::has(name);
     }
-    int64_t experts = 0;
+    ModelConfig config;
 };
 
 // A tensor of any part.
@@ -181,7 +181,7 @@ Result<void> add_tensors(GgufSource& source, GgufModel& model, const ModelConfig
     for (const GgufPart& part : model.parts)
         for (const GgufTensor& t : part.gguf.tensors) {
             const Place& at = places.at(t.info.name);
-            const auto ours = our_name(t.info.name);
+            const auto ours = our_name(config, t.info.name);
             MappedTensor tensor{.info = t.info, .data = at.bytes, .file = at.file, .said = in_quotes(t.info.name)};
             if (ours) tensor.info.name = ours->name;
             Result<void> added;
@@ -194,6 +194,7 @@ Result<void> add_tensors(GgufSource& source, GgufModel& model, const ModelConfig
                     added = add_qkv(source, at, std::move(tensor));
                     break;
                 case GgufForm::decay:
+                case GgufForm::rate:
                     added = add_decay(source, at, std::move(tensor), config);
                     break;
                 case GgufForm::k_b:
@@ -289,7 +290,7 @@ Result<GgufModel> open_gguf(const fs::path& file) {
 
 Result<std::shared_ptr<const WeightSource>> gguf_weights(GgufModel model, const ModelConfig& config) {
     auto source = std::make_shared<GgufSource>(model.file.string());
-    source->experts = config.num_experts;
+    source->config = config;
     if (auto added = add_tensors(*source, model, config); !added) return tl::unexpected(added.error());
     source->read_ahead();
     return source;

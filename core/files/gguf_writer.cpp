@@ -31,7 +31,7 @@ std::vector<PlannedTensor> planned_tensors(const ModelConfig& c, const GgufMix& 
     for (const TensorSpec& spec : tensor_specs(c)) {
         const auto expert = expert_name(spec.name);
         if (expert && expert->number > 0) continue;  // in the same tensor as number 0
-        const auto theirs = gguf_name(expert ? expert->all : spec.name);
+        const auto theirs = gguf_name(c, expert ? expert->all : spec.name);
         KLP_CHECK(theirs);
         const auto add = [&](const std::string& name, GgufForm form, std::vector<int64_t> shape, int64_t parts = 1) {
             int64_t values = 1;
@@ -70,8 +70,8 @@ Result<Weight> part_values(const PlannedTensor& t, int64_t part, const WeightSou
     std::vector<float> values(static_cast<size_t>(n));
     decode(found->type, found->data, n, values.data());
     made.clear();
-    if (t.form == GgufForm::decay) {
-        for (const float a : values) made.push_back(static_cast<float>(-std::exp(static_cast<double>(a))));
+    if (t.form == GgufForm::decay || t.form == GgufForm::rate) {
+        for (const float a : values) made.push_back(static_cast<float>((t.form == GgufForm::rate ? 1 : -1) * std::exp(static_cast<double>(a))));
     } else {  // kv_b_proj [H (nope + V), L]
         const int64_t H = c.num_attention_heads, nope = c.qk_nope_head_dim, V = c.v_head_dim, L = c.kv_lora_rank;
         for (int64_t h = 0; h < H; ++h) {

@@ -1,4 +1,4 @@
-// A Kimi Linear model as one GGUF file, in the names, forms and types of llama.cpp's architecture `kimi-linear`.
+// A model as one GGUF file, in the names, forms and types of llama.cpp's architecture of its family.
 #pragma once
 
 #include "core/files/checkpoint_writer.h"

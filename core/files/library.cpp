@@ -14,6 +14,7 @@
 
 #include "core/files/config.h"
 #include "core/files/foreign.h"
+#include "core/files/family.h"
 #include "core/files/gguf_model.h"
 #include "core/files/json.h"
 #include "core/files/resources.h"
@@ -77,12 +78,13 @@ std::optional<FoundModel> of_folder(const fs::path& folder) {
     }
     const auto config = read_config(folder / "config.json");
     if (!config) {
-        found.why_not =
-            !found.architecture.empty() && found.architecture != "kimi_linear" ? "is no Kimi Linear model: " + found.architecture : config.error().message;
+        const auto known = [&](const Family& family) { return family.model_type == found.architecture; };
+        const bool other = !found.architecture.empty() && std::none_of(families().begin(), families().end(), known);
+        found.why_not = other ? "is of another architecture: " + found.architecture : config.error().message;
         return found;
     }
     found.parameters = count_parameters(*config).total;
-    const auto source = open_safetensors(folder);
+    const auto source = open_safetensors(folder, &*config);
     if (source)
         found.type = main_type(**source);
     else
@@ -108,8 +110,8 @@ FoundModel of_gguf(const fs::path& file) {
     }
     found.type = lower_case(gguf_file_type(model->head()));
     if (const GgufValue* said = model->head().find("general.architecture")) found.architecture = said->text().value_or("");
-    if (found.architecture != "kimi-linear")
-        found.why_not = found.architecture.empty() ? "does not say what it is" : "is no Kimi Linear model: " + found.architecture;
+    if (!family_of_gguf(found.architecture))
+        found.why_not = found.architecture.empty() ? "does not say what it is" : "is of another architecture: " + found.architecture;
     else if (auto config = gguf_config(*model); !config)
         found.why_not = config.error().message;
     return found;

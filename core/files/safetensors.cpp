@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/files/family.h"
 #include "core/files/foreign.h"
 #include "core/files/json.h"
 #include "core/files/mapped_source.h"
@@ -175,17 +176,39 @@ Result<void> add(MappedSource& source, const std::filesystem::path& path) {
     return {};
 }
 
+// Tensors under the engine's names, in sentences about them under the files'.
+class FolderSource final : public MappedSource {
+public:
+    FolderSource(std::string path, const ModelConfig* config) : MappedSource(std::move(path)) {
+        if (config) config_ = *config;
+    }
+    Result<void> finish() {
+        if (auto whole = change(put_together); !whole || !config_) return whole;
+        return change([this](std::vector<MappedTensor> tensors, const std::vector<std::string>&) -> Result<std::vector<MappedTensor>> {
+            for (MappedTensor& t : tensors) t.info.name = our_tensor_name(*config_, t.info.name);
+            return tensors;
+        });
+    }
+    Result<Weight> find(const std::string& name, const std::vector<int64_t>& shape) const override {
+        if (config_ && !has(name)) return fail(Error::model, path() + ": tensor " + in_quotes(their_tensor_name(*config_, name)) + " is missing");
+        return MappedSource::find(name, shape);
+    }
+
+private:
+    std::optional<ModelConfig> config_;
+};
+
 }  // namespace
 
-Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesystem::path& folder) {
-    auto source = std::make_shared<MappedSource>(folder.string());
+Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesystem::path& folder, const ModelConfig* config) {
+    auto source = std::make_shared<FolderSource>(folder.string(), config);
     std::error_code none;
     const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
     if (std::filesystem::exists(single, none) || !std::filesystem::exists(index, none)) {
         if (const std::string what = foreign_folder(folder); !std::filesystem::exists(single, none))
             return fail(Error::model, folder.string() + " " + (what.empty() ? "has neither model.safetensors nor model.safetensors.index.json" : what));
         if (auto added = add(*source, single); !added) return tl::unexpected(added.error());
-        if (auto whole = source->change(put_together); !whole) return tl::unexpected(whole.error());
+        if (auto whole = source->finish(); !whole) return tl::unexpected(whole.error());
         source->read_ahead();
         return source;
     }
@@ -218,7 +241,7 @@ Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesyst
         if (!file || *file != (folder / shard.get<std::string>()).string())
             return bad("tensor " + in_quotes(name) + " is not in its shard " + in_quotes(shard.get<std::string>()));
     }
-    if (auto whole = source->change(put_together); !whole) return tl::unexpected(whole.error());
+    if (auto whole = source->finish(); !whole) return tl::unexpected(whole.error());
     source->read_ahead();
     return source;
 }

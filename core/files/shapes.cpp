@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/files/config.h"
+#include "core/files/families/all.h"
 
 namespace klp {
 
@@ -21,16 +22,26 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_conv1d.weight", {width, 1, C});
         emit(attn + "A_log", {1, 1, H, 1});
         emit(attn + "dt_bias", {H * K});
-        emit(attn + "f_a_proj.weight", {R, D});
-        emit(attn + "f_b_proj.weight", {H * K, R});
+        const auto gate = [&](const std::string& x, int64_t width) {
+            if (R == 0) return emit(attn + x + "_proj.weight", {width, D});
+            emit(attn + x + "_a_proj.weight", {R, D});
+            emit(attn + x + "_b_proj.weight", {width, R});
+        };
+        gate("f", H * K);
         emit(attn + "b_proj.weight", {H, D});
-        emit(attn + "g_a_proj.weight", {R, D});
-        emit(attn + "g_b_proj.weight", {H * V, R});
+        gate("g", H * V);
         emit(attn + "o_norm.weight", {V});
         emit(attn + "o_proj.weight", {D, H * V});
     } else {
         const int64_t H = c.num_attention_heads, L = c.kv_lora_rank, nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, V = c.v_head_dim;
-        emit(attn + "q_proj.weight", {H * (nope + rope), D});
+        if (c.q_lora_rank) {
+            emit(attn + "q_a_proj.weight", {c.q_lora_rank, D});
+            emit(attn + "q_a_layernorm.weight", {c.q_lora_rank});
+            emit(attn + "q_b_proj.weight", {H * (nope + rope), c.q_lora_rank});
+        } else {
+            emit(attn + "q_proj.weight", {H * (nope + rope), D});
+        }
+        if (c.mla_head_gate) emit(attn + "g_proj.weight", {H, D});
         emit(attn + "kv_a_proj_with_mqa.weight", {L + rope, D});
         emit(attn + "kv_a_layernorm.weight", {L});
         emit(attn + "kv_b_proj.weight", {H * (nope + V), L});
@@ -106,6 +117,8 @@ const std::vector<NamedShape>& named_shapes() {
         {"bench-700m", "12 layers of width 1024, 8 of 64 experts: what klp bench measures", small(32768, 12, 1024, 8, 128, 4096, 64, 8, 256)},
         {"kimi-linear-48b-4", "the 48B's first four layers, for measuring", four_layers_of_48b()},
         {"kimi-linear-48b", "Kimi-Linear-48B-A3B, 3.1B active", kimi_linear_48b()},
+        {"ling-3.0-tiny", "Ling-3.0-tiny, 7.9B, 1.3B active", ling_3_tiny()},
+        {"ling-3.0-flash", "Ling-3.0-flash, 124B, 5.1B active", ling_3_flash()},
     };
     return shapes;
 }

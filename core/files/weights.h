@@ -46,7 +46,8 @@ public:
 
 // A Hugging Face folder (model.safetensors, or shards named by model.safetensors.index.json), mapped read-only. Every header is checked before anything is
 // used: lengths, overlaps, types, shards that are absent.
-Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesystem::path& folder);
+// `config`: whose family has other names than the engine; null: names are those of the files.
+Result<std::shared_ptr<const WeightSource>> open_safetensors(const std::filesystem::path& folder, const ModelConfig* config = nullptr);
 
 // What a tensor of a checkpoint is stored as when its matrices are stored as `type`: A_log and dt_bias stay f32, as the vendor has them; among quantised
 // matrices the small gates stay bf16, and vectors, convolutions and the router f32, because a model is far more sensitive to them than they are large.

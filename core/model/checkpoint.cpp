@@ -7,6 +7,7 @@
 #include "core/files/gguf_model.h"
 #include "core/files/gguf_writer.h"
 #include "core/files/json.h"
+#include "core/text/chat_template.h"
 #include "core/text/vocabulary.h"
 
 namespace klp {
@@ -25,7 +26,7 @@ Result<Checkpoint> open_folder_weights(const fs::path& folder) {
     if (auto checked = check_folder(folder); !checked) return tl::unexpected(checked.error());
     auto config = read_config(folder / "config.json");
     if (!config) return tl::unexpected(config.error());
-    auto source = open_safetensors(folder);
+    auto source = open_safetensors(folder, &*config);
     if (!source) return tl::unexpected(source.error());
     return Checkpoint{.folder = folder, .config = std::move(*config), .source = std::move(*source)};
 }
@@ -85,7 +86,10 @@ Result<Checkpoint> open_gguf_weights(const fs::path& file) {
     auto config = gguf_config(*model);
     if (!config) return tl::unexpected(config.error());
     Checkpoint checkpoint{.folder = file, .config = std::move(*config), .file_type = gguf_file_type(model->head())};
-    if (const std::string why = gguf_foreign_template(model->head()); !why.empty()) checkpoint.foreign_template = model->name() + ": " + why;
+    const GgufValue* chat = model->head().find(kTemplateKey);
+    if (const auto text = chat ? chat->text() : std::nullopt; text && !text->empty())
+        if (const std::string why = unknown_template(*text); !why.empty())
+            checkpoint.foreign_template = model->name() + ": its " + std::string(kTemplateKey) + " " + why;
     auto source = gguf_weights(std::move(*model), checkpoint.config);
     if (!source) return tl::unexpected(source.error());
     checkpoint.source = std::move(*source);
@@ -153,7 +157,7 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     if (!checkpoint) return checkpoint;
     auto tokens = format.tokens(path);
     if (!tokens) return tl::unexpected(tokens.error());
-    if (*tokens) checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokens));
+    if (*tokens) checkpoint->tokenizer = std::make_shared<Tokenizer>(std::move(**tokens));
     return checkpoint;
 }
 

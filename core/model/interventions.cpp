@@ -143,7 +143,7 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
         if (one.what == What::hide && (one.tokens.first < 0 || one.tokens.second <= one.tokens.first || one.tokens.second > one.from))
             return bad("tokens " + std::to_string(one.tokens.first) + " to " + std::to_string(one.tokens.second) + " are not among the " +
                        std::to_string(one.from) + " before it");
-        if (one.what == What::hide && !c.mla_use_nope) return bad("its attention rotates keys by their positions (mla_use_nope is false), so rows cannot go");
+        if (one.what == What::hide && !c.mla_use_nope) return bad("its attention rotates keys by their positions (RoPE), so rows cannot go");
         const auto size = [&](const char* field, const std::vector<float>& v, int64_t is) -> Result<void> {
             if (static_cast<int64_t>(v.size()) != is)
                 return bad(std::string(field) + " has " + std::to_string(v.size()) + " numbers; this model's has " + std::to_string(is));

@@ -38,10 +38,10 @@ private:
     std::shared_ptr<const WeightSource> model_, synthetic_;
 };
 
-// The type that the mixers' matrices are stored in, which both kinds of mixer have under this name.
+// The type that the mixers' matrices are stored in, by that of the queries.
 DType mixer_type(const WeightSource& source) {
     for (const TensorInfo& tensor : source.tensors())
-        if (tensor.name == "model.layers.0.self_attn.q_proj.weight") return tensor.type;
+        if (tensor.name == "model.layers.0.self_attn.q_proj.weight" || tensor.name == "model.layers.0.self_attn.q_a_proj.weight") return tensor.type;
     return DType::f32;
 }
 

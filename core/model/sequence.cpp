@@ -86,7 +86,7 @@ void Sequence::reset() {
 
 Result<void> Sequence::set_rolling(bool on) {
     if (on && !model_->config().mla_use_nope)
-        return fail(Error::failure, "a full context of this model cannot roll on: its attention rotates keys by their positions (mla_use_nope is false)");
+        return fail(Error::failure, "a full context of this model cannot roll on: its attention rotates keys by their positions (RoPE)");
     if (on && hides(touched_.get())) return fail(Error::failure, "a context whose tokens are hidden cannot roll on; undo that first");
     rolls_ = on;
     return {};

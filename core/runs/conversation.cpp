@@ -30,12 +30,9 @@ Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std
 Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messages, Workspace& ws, GenerateOptions options) {
     remedy_ = Remedy::none;
     const auto encoded = [&](const std::vector<Message>& all) {
-        return encode(*tokenizer_, {.messages = all, .tools_json = "", .add_generation_prompt = false});
+        return encode(*tokenizer_, {.messages = all, .tools_json = "", .add_generation_prompt = false, .begins = false});
     };
-    std::vector<Message> before;
-    if (tip_ == 0 && !tools_.empty()) before.push_back({.role = std::string(kToolsRole), .content = tools_});
-    if (tip_ == 0 && !system_.empty()) before.push_back({.role = "system", .content = system_});
-    const auto first = encoded(before), message = encoded(messages);
+    const auto first = tip_ == 0 ? encode_front(*tokenizer_, tools_, system_) : encoded({}), message = encoded(messages);
     for (const auto* ids : {&first, &message})
         if (!*ids) return tl::unexpected(ids->error());
     const std::vector<int32_t>& opening = *first;
@@ -168,11 +165,7 @@ Result<void> Conversation::sum_up(Workspace& ws, Cancel cancel) {
     if (summed->end == Generation::End::cancelled) return fail(Error::interrupted, "interrupted while summing up");
     const std::string summary = tokenizer_->decode(summed->tokens);
 
-    const auto opening = [&](const std::string& system) {
-        std::vector<Message> messages;
-        if (!system.empty()) messages.push_back({.role = "system", .content = system});
-        return encode(*tokenizer_, {.messages = messages, .tools_json = tools_, .add_generation_prompt = false});
-    };
+    const auto opening = [&](const std::string& system) { return encode_front(*tokenizer_, tools_, system); };
     const std::string before = node(all[0]).role == "system" ? node(all[0]).text : "", system = with_summary(before, summary);
     auto first = opening(system), own = opening(without_summary(before));
     for (const auto* ids : {&first, &own})

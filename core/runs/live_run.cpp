@@ -233,11 +233,20 @@ Result<LiveRun::Line> LiveRun::tokens_of(const std::vector<Part>& line, bool mar
     const Tokenizer& tokenizer = *at_->card->tokenizer;
     Line all;
     const auto append = [&](const std::vector<int32_t>& ids) { all.tokens.insert(all.tokens.end(), ids.begin(), ids.end()); };
-    for (const Part& part : line) {
+    size_t begin = 0;  // of the messages
+    std::string tools, system;
+    for (; begin < line.size() && (line[begin].role == kToolsRole || line[begin].role == "system"); ++begin)
+        (line[begin].role == "system" ? system : tools) = line[begin].text;
+    auto front = encode_front(tokenizer, tools, system);
+    if (!front) return tl::unexpected(front.error());
+    append(*front);
+    for (const Part& part : std::span(line).subspan(begin)) {
         if (part.role == "assistant" && (part.tool_calls.empty() || !part.ids.empty())) {
-            append(at_->turn.opening);
+            auto opening = answer_opening(tokenizer, part.text);
+            if (!opening) return tl::unexpected(opening.error());
+            append(*opening);
             const auto first = static_cast<int64_t>(all.tokens.size());
-            append(part.ids.empty() ? tokenizer.encode(part.text) : part.ids);
+            append(part.ids.empty() ? encode_answer(tokenizer, part.text) : part.ids);
             all.answers.push_back({first, static_cast<int64_t>(all.tokens.size())});
             const std::vector<int32_t>& stop = at_->turn.stop;
             const bool known = !part.ids.empty() && std::find(stop.begin(), stop.end(), part.closing) != stop.end();

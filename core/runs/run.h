@@ -75,6 +75,7 @@ struct LoadModel {
     int64_t snapshot_budget = int64_t{1} << 30;  // bytes
     std::string states;                          // folder of states on disk (state_store.h); "": none
     bool kimi_template = false;                  // talk in Kimi's format even where the model's file names another
+    bool thinks = true;                          // a model that can think before it answers does
 };
 struct UnloadModel {};
 // Answers the line: its last part is a message, or an open answer to go on with. `answer` comes back in every event about it.

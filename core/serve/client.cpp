@@ -218,9 +218,10 @@ Result<std::optional<ModelConfig>> served_shape(const std::string& said, const s
         return *config;
     }
     const std::string name = small_letters(model);
-    if (name.find("kimi-linear-48b") != name.npos)
-        for (const NamedShape& s : named_shapes())
-            if (s.name == std::string_view("kimi-linear-48b")) return s.config;
+    for (const char* published : {"kimi-linear-48b", "ling-3.0-tiny", "ling-3.0-flash"})
+        if (name.find(published) != name.npos)
+            for (const NamedShape& s : named_shapes())
+                if (s.name == published) return s.config;
     return std::nullopt;
 }
 

@@ -15,8 +15,6 @@ namespace {
 using ServedJson = nlohmann::ordered_json;
 using nlohmann::json;
 
-constexpr std::string_view kThink = "<think>", kThought = "</think>";
-
 const json* member(const json& object, const char* key) {
     if (!object.is_object()) return nullptr;
     const auto it = object.find(key);
@@ -74,13 +72,6 @@ std::string error_in(const json& body) {
     return "";
 }
 
-// How many bytes at the end of `text` may be the beginning of `tag`.
-size_t begins_tag(std::string_view text, std::string_view tag) {
-    for (size_t n = std::min(tag.size() - 1, text.size()); n > 0; --n)
-        if (text.substr(text.size() - n) == tag.substr(0, n)) return n;
-    return 0;
-}
-
 ServedJson message_json(const Message& m) {
     ServedJson out{{"role", m.role}, {"content", m.content}};
     if (!m.tool_call_id.empty()) out["tool_call_id"] = m.tool_call_id;
@@ -136,10 +127,9 @@ Result<void> AnswerListener::finish(std::vector<ServedPiece>& rest) {
     if (const std::string data = events_.finish(); !done_ && (data == "[DONE]" || parse_json(data, ""))) {
         if (auto read = event(data, rest); !read) return read;
     }
-    if (!held_.empty()) {  // it was no tag
+    if (const Thoughts::Piece held = thoughts_.finish(); !held.empty()) {
         ServedPiece piece;
-        (within_ == Within::reasoning ? piece.reasoning : piece.text) = std::exchange(held_, {});
-        answer_.text += piece.text, answer_.reasoning += piece.reasoning;
+        put(held, piece);
         rest.push_back(std::move(piece));
     }
     close_calls();
@@ -201,29 +191,11 @@ void AnswerListener::read_choice(const json& choice, const char* delta, std::vec
 }
 
 // What a model thinks stands between tags in the text itself where the server leaves it there.
-void AnswerListener::read_content(std::string_view text, ServedPiece& piece) {
-    held_ += text;
-    if (within_ == Within::start) {
-        const size_t first = held_.find_first_not_of(" \t\r\n");
-        const std::string_view said = first == held_.npos ? std::string_view() : std::string_view(held_).substr(first);
-        if (said.empty() || (said.size() < kThink.size() && kThink.starts_with(said))) return;  // it may become the tag
-        within_ = said.starts_with(kThink) ? Within::reasoning : Within::text;
-        if (within_ == Within::reasoning) held_.erase(0, first + kThink.size());
-    }
-    if (within_ == Within::reasoning) {
-        const size_t end = held_.find(kThought);
-        const size_t whole = end != held_.npos ? end : held_.size() - begins_tag(held_, kThought);
-        const std::string thought = held_.substr(0, whole);
-        piece.reasoning += thought, answer_.reasoning += thought;
-        held_.erase(0, end != held_.npos ? end + kThought.size() : whole);
-        if (end == held_.npos) return;
-        within_ = Within::text;
-        held_.erase(0, std::min(held_.find_first_not_of("\r\n"), held_.size()));
-    }
-    if (within_ == Within::text) {
-        piece.text += held_, answer_.text += held_;
-        held_.clear();
-    }
+void AnswerListener::read_content(std::string_view text, ServedPiece& piece) { put(thoughts_.push(text), piece); }
+
+void AnswerListener::put(const Thoughts::Piece& part, ServedPiece& piece) {
+    piece.reasoning += part.thought, answer_.reasoning += part.thought;
+    piece.text += part.said, answer_.text += part.said;
 }
 
 void AnswerListener::close_calls() {

@@ -11,6 +11,7 @@
 
 #include "core/serve/event_stream.h"
 #include "core/text/chat_template.h"
+#include "core/text/thoughts.h"
 #include "kernels/backend.h"
 
 namespace klp {
@@ -76,13 +77,13 @@ private:
     Result<void> event(std::string_view data, std::vector<ServedPiece>& out);
     void read_choice(const nlohmann::json& choice, const char* delta, std::vector<ServedPiece>& out);
     void read_content(std::string_view text, ServedPiece& piece);
+    void put(const Thoughts::Piece& part, ServedPiece& piece);
     void close_calls();
 
     EventStream events_;
     ServedAnswer answer_;
     std::vector<OpenCall> open_;
-    std::string held_;  // what may be the beginning of <think> or </think>
-    enum class Within { start, reasoning, text } within_ = Within::start;
+    Thoughts thoughts_;
     int64_t calls_before_;
     bool done_ = false;
 };

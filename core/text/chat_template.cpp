@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/json.h"
+#include "core/text/chat_form.h"
 
 namespace klp {
 namespace {
@@ -49,78 +50,20 @@ void write_json(const Json& value, const Separators& separators, std::string& ou
 
 // --- The template -------------------------------------------------------------------------------------------------------
 
-struct TemplatePart {
-    bool is_control;
-    std::string text;
-};
-
-class Parts {
-public:
-    Parts& control(std::string name) {
-        all_.push_back({true, std::move(name)});
-        return *this;
+Result<Parts> parts_of(const ChatForm& form, const ChatPrompt& p, bool thinks) {
+    Parts parts;
+    const auto declared = tool_declaration(p.tools_json);
+    if (!declared) return tl::unexpected(declared.error());
+    size_t first = 0;
+    if (p.begins) {
+        const bool system = !p.messages.empty() && p.messages[0].role == "system" && p.messages[0].name.empty() && p.messages[0].images.empty();
+        if (auto made = form.front(parts, *declared, system ? p.messages[0].content : "", thinks); !made) return tl::unexpected(made.error());
+        first = system && !p.messages[0].content.empty();
     }
-    Parts& text(std::string_view text) {  // joined with the text before: it is tokenised as a whole
-        if (all_.empty() || all_.back().is_control) all_.push_back({false, ""});
-        all_.back().text += text;
-        return *this;
-    }
-    Parts& content(const Message& m) {
-        size_t begin = 0;
-        for (size_t image : m.images) {
-            const size_t at = std::clamp(image, begin, m.content.size());
-            text(std::string_view(m.content).substr(begin, at - begin));
-            control("<|media_start|>").text("image").control("<|media_content|>").control("<|media_pad|>").control("<|media_end|>");
-            begin = at;
-        }
-        return text(std::string_view(m.content).substr(begin));
-    }
-    Parts& message(const Message& m) {
-        control(m.role == "user" || m.role == "assistant" ? "<|im_" + m.role + "|>" : "<|im_system|>");
-        text(m.name.empty() ? m.role : m.name).control("<|im_middle|>");
-        if (m.role == "tool" && !m.tool_call_id.empty()) text(tool_return(m.tool_call_id, ""));
-        content(m);
-        if (m.role == "assistant" && !m.tool_calls.empty()) {
-            control("<|tool_calls_section_begin|>");
-            for (const ToolCall& call : m.tool_calls)
-                control("<|tool_call_begin|>").text(call.id).control("<|tool_call_argument_begin|>").text(call.arguments).control("<|tool_call_end|>");
-            control("<|tool_calls_section_end|>");
-        }
-        return control("<|im_end|>");
-    }
-    Parts& generation_prompt() { return control("<|im_assistant|>").text("assistant").control("<|im_middle|>"); }
-    Result<void> prompt(const ChatPrompt& p) {
-        const auto declared = tool_declaration(p.tools_json);
-        if (!declared) return tl::unexpected(declared.error());
-        if (!declared->empty()) message({.role = std::string(kToolsRole), .content = *declared});
-        for (const Message& m : p.messages) message(m);
-        if (p.add_generation_prompt) generation_prompt();
-        return {};
-    }
-
-    std::string spelled_out() const {
-        std::string out;
-        for (const TemplatePart& part : all_) out += part.text;
-        return out;
-    }
-    Result<std::vector<int32_t>> ids(const Tokenizer& tokenizer) const {
-        std::vector<int32_t> ids;
-        for (const TemplatePart& part : all_) {
-            if (part.is_control) {
-                const auto id = tokenizer.special(part.text);
-                if (!id) return fail(Error::model, "the tokenizer has no token " + part.text + ", which the chat template needs here");
-                ids.push_back(*id);
-            } else {
-                const std::vector<int32_t> text = tokenizer.encode(part.text);
-                ids.insert(ids.end(), text.begin(), text.end());
-            }
-        }
-        return ids;
-    }
-
-private:
-    std::vector<TemplatePart> all_;
-};
+    for (size_t i = first; i < p.messages.size(); ++i) form.message(parts, p.messages[i]);
+    if (p.add_generation_prompt) form.opening(parts, thinks);
+    return parts;
+}
 
 // --- OpenAI's JSON ------------------------------------------------------------------------------------------------------
 
@@ -209,32 +152,71 @@ Result<std::string> tool_declaration(const std::string& tools_json, const std::s
 
 std::string tool_return(std::string_view call_id, std::string_view text) { return std::string("## Return of ").append(call_id).append("\n").append(text); }
 
-Result<std::string> render(const ChatPrompt& prompt) {
-    Parts parts;
-    if (auto made = parts.prompt(prompt); !made) return tl::unexpected(made.error());
-    return parts.spelled_out();
+Result<std::string> render(const ChatPrompt& prompt, const ChatForm& form, bool thinks) {
+    const auto parts = parts_of(form, prompt, thinks);
+    if (!parts) return tl::unexpected(parts.error());
+    return parts->spelled_out();
 }
+Result<std::string> render(const ChatPrompt& prompt) { return render(prompt, kimi_form(), false); }
 
 Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt& prompt) {
+    const auto parts = parts_of(chat_form(tokenizer), prompt, tokenizer.thinks());
+    if (!parts) return tl::unexpected(parts.error());
+    return parts->ids(tokenizer);
+}
+
+Result<std::vector<int32_t>> encode_front(const Tokenizer& tokenizer, const std::string& tools, const std::string& system) {
     Parts parts;
-    if (auto made = parts.prompt(prompt); !made) return tl::unexpected(made.error());
+    if (auto made = chat_form(tokenizer).front(parts, tools, system, tokenizer.thinks()); !made) return tl::unexpected(made.error());
     return parts.ids(tokenizer);
 }
 
-Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message) { return Parts().message(message).ids(tokenizer); }
+Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message) {
+    Parts parts;
+    chat_form(tokenizer).message(parts, message);
+    return parts.ids(tokenizer);
+}
 
-Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer) { return Parts().generation_prompt().ids(tokenizer); }
+Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer) {
+    Parts parts;
+    chat_form(tokenizer).opening(parts, tokenizer.thinks());
+    return parts.ids(tokenizer);
+}
+
+Result<std::vector<int32_t>> answer_opening(const Tokenizer& tokenizer, std::string_view text) {
+    Parts parts;
+    chat_form(tokenizer).opening(parts, text.empty() ? tokenizer.thinks() : text.starts_with(kThinkBegin));
+    return parts.ids(tokenizer);
+}
+
+std::vector<int32_t> encode_answer(const Tokenizer& tokenizer, std::string_view text) {
+    Parts parts;
+    chat_form(tokenizer).answer(parts, text);
+    return parts.ids(tokenizer).value_or(std::vector<int32_t>());  // nothing in it must be in the vocabulary
+}
+
 Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config) {
     auto opening = generation_prompt(tokenizer);
     if (!opening) return tl::unexpected(opening.error());
     TurnTokens turn{std::move(*opening), {config.eos_token_ids.begin(), config.eos_token_ids.end()}};
     std::vector<int32_t> ends = tokenizer.ends();
-    for (const char* name : {"<|im_end|>", "[EOS]", "[EOT]"})
+    const ChatForm& form = chat_form(tokenizer);
+    for (const std::string_view name : form.ends)
         if (const auto id = tokenizer.special(name)) ends.push_back(*id);
     for (int32_t id : ends)
         if (id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), id) == turn.stop.end()) turn.stop.push_back(id);
-    turn.end = tokenizer.special("<|im_end|>").value_or(turn.stop.empty() ? -1 : turn.stop[0]);
+    turn.end = tokenizer.special(form.ends[0]).value_or(turn.stop.empty() ? -1 : turn.stop[0]);
     return turn;
+}
+
+std::string unknown_template(std::string_view text) {
+    std::string why;
+    for (const ChatForm& form : chat_forms()) {
+        const auto missing = std::find_if(form.words.begin(), form.words.end(), [&](std::string_view word) { return text.find(word) == text.npos; });
+        if (missing == form.words.end()) return "";
+        if (why.empty()) why = "it never writes " + std::string(*missing);
+    }
+    return "is not Kimi's: " + why;
 }
 
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors) {

@@ -1,4 +1,4 @@
-// Messages to ids, as Kimi's template writes them. Contents are encoded as plain text: only the template itself makes control tokens.
+// Messages to ids, as the template of the tokenizer's family writes them (chat_form.h), here Kimi's. Contents are encoded as plain text: only the template itself makes control tokens.
 //
 //   <|im_system|>system<|im_middle|>Be brief.<|im_end|><|im_user|>user<|im_middle|>hi<|im_end|><|im_assistant|>assistant<|im_middle|>
 //
@@ -31,6 +31,7 @@ struct ChatPrompt {
     std::vector<Message> messages;
     std::string tools_json;  // a JSON array of tool declarations, or ""
     bool add_generation_prompt = true;
+    bool begins = true;  // else these messages follow others
 };
 
 // Tools are declared in a message of their own, of this role, in front of all others. Its content: the array with its keys sorted at every depth, as the model
@@ -41,20 +42,30 @@ Result<std::string> tool_declaration(const std::string& tools_json, const std::s
 // The content of a "tool" message that answers the call of this id.
 std::string tool_return(std::string_view call_id, std::string_view text);
 
-// The rendered text, control tokens spelled out (for reading and for tests). An Error: tools_json is not a JSON array.
+// The rendered text in Kimi's form, control tokens spelled out (for reading and for tests). An Error: tools_json is not a JSON array.
 Result<std::string> render(const ChatPrompt& prompt);
+struct ChatForm;  // chat_form.h
+Result<std::string> render(const ChatPrompt& prompt, const ChatForm& form, bool thinks);
 // The ids; control tokens of the template are looked up in the tokenizer, and an Error names the first one that the vocabulary lacks.
 Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt& prompt);
+// What stands before the first message: declared tools (tool_declaration()) and the system prompt, each "" for none. Some families' talks have it always.
+Result<std::vector<int32_t>> encode_front(const Tokenizer& tokenizer, const std::string& tools, const std::string& system);
 // Only the ids that follow what is already in a sequence: one message, or the generation prompt. Two turns fed like this equal one long prompt.
 Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message);
 Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer);
+// The generation prompt of an answer that is known as text, and behind it that answer's ids. What it thought stands in front, between <think> and </think>;
+// one without was not asked to think, whatever the tokenizer says now.
+Result<std::vector<int32_t>> answer_opening(const Tokenizer& tokenizer, std::string_view text);
+std::vector<int32_t> encode_answer(const Tokenizer& tokenizer, std::string_view text);
 // What an answer is made of besides its text.
 struct TurnTokens {
     std::vector<int32_t> opening;  // the generation prompt
-    std::vector<int32_t> stop;     // the ids that end an answer: the configs', the tokenizer's, and what Kimi's models end with
+    std::vector<int32_t> stop;     // the ids that end an answer: the configs', the tokenizer's, and what its family's models end with
     int32_t end = -1;              // closes a turn that ended otherwise; -1: there is none
 };
 Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config);
+// Why a template (which is never run) is of no family that is known here, in words behind its name; "": it is of one.
+std::string unknown_template(std::string_view text);
 // Messages from JSON, OpenAI style: {"messages": [...], "tools": [...], "add_generation_prompt": true} or the array of messages alone; content as string, list
 // of parts or null; arguments as string or object. `name_for_errors` stands in front of what is wrong: "chat.json: messages[2].role is not a text".
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors = "the chat");

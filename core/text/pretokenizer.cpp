@@ -13,16 +13,26 @@
 namespace klp {
 namespace {
 
-// Kimi's pattern is written for Rust's fancy-regex. The same language in PCRE2 needs care:
+// The patterns are written for Rust's fancy-regex. The same language in PCRE2 needs care:
 //   \s         is Unicode White_Space there; PCRE2 adds U+180E, so the class is spelled out
 //   \p{Han}    is Script=Han there; PCRE2 takes Script_Extensions, which hold U+3001 and other punctuation, so it is sc:Han
 //   [A&&[^B]]  PCRE2 has no intersections. The general categories partition all characters, so "letters but Ll, or marks, and no Han" is
 //              "none of Han, Ll, N, P, S, Z, C": one class and no look-ahead, so that the longest run needs no backtracking stack
 // PCRE2 10.42 (Debian 12, Ubuntu 24.04) knows Unicode 14, tiktoken 0.14 Unicode 16. The Han characters that came between are added by hand; other characters
 // younger than the library (4,670 of them: Egyptian hieroglyphs, Kawi, Garay, ...) count as symbols where tiktoken sees letters, marks or digits.
+const std::string young_han = R"(\x{2b739}\x{2ebf0}-\x{2ee5d}\x{31350}-\x{323af})";
+const std::string white = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+
+std::string ling_pattern() {
+    const std::string letter = R"(\p{L})" + young_han, letter_or_number = R"(\p{N})" + letter;
+    return "(?i:'[sdmt]|'ll|'ve|'re)|[^\\r\\n" + letter_or_number + "]?+[" + letter + R"(]+|\p{N})"  // \u017F is an s here, as there
+           + "| ?[^" + white + letter_or_number + R"(]++[\r\n]*)"                                    //
+           + "|[" + white + R"(]*[\r\n])"                                                            //
+           + "|[" + white + "]+(?![^" + white + "])"                                                 //
+           + "|[" + white + "]+";
+}
+
 std::string kimi_pattern() {
-    const std::string young_han = R"(\x{2b739}\x{2ebf0}-\x{2ee5d}\x{31350}-\x{323af})";
-    const std::string white = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
     const std::string letter_or_number = R"(\p{L}\p{N})" + young_han;
     const std::string prefix = R"([^\r\n)" + letter_or_number + "]?";
     const std::string upper = R"([^\p{sc:Han}\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}])";        // and marks, and letters without case
@@ -42,8 +52,7 @@ struct Pattern {
     pcre2_code* code = nullptr;
     pcre2_match_context* limits = nullptr;
 
-    Pattern() {
-        const std::string text = kimi_pattern();
+    explicit Pattern(const std::string& text) {
         // Anchored here and not at every match, where it would rule out the compiled code.
         int error = 0;
         size_t offset = 0;
@@ -70,11 +79,14 @@ bool is_python_space(std::string_view character) {
 
 }  // namespace
 
-bool is_kimi_pattern(std::string_view regex) {
+std::optional<Cutting> cutting_of(std::string_view regex) {
     const std::string prefix = R"([^\r\n\p{L}\p{N}]?)", contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
     const std::string upper = R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]])", lower = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]])";
-    return regex == R"([\p{Han}]+|)" + prefix + upper + "*" + lower + "+" + contraction + "|" + prefix + upper + "+" + lower + "*" + contraction +
-                        R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    const std::string kimi = R"([\p{Han}]+|)" + prefix + upper + "*" + lower + "+" + contraction + "|" + prefix + upper + "+" + lower + "*" + contraction +
+                             R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    if (regex == kimi) return Cutting::kimi;
+    constexpr std::string_view kLing = R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
+    return regex == kLing ? std::optional(Cutting::ling) : std::nullopt;
 }
 
 void for_each_vendor_part(std::string_view text, const TextPart& part) {
@@ -100,8 +112,9 @@ void for_each_vendor_part(std::string_view text, const TextPart& part) {
     part(text.substr(begin));
 }
 
-void for_each_pretoken(std::string_view text, const TextPart& piece) {
-    static const Pattern& pattern = *new Pattern;  // for the life of the program
+void for_each_pretoken(std::string_view text, const TextPart& piece, Cutting cutting) {
+    static const Pattern &kimi = *new Pattern(kimi_pattern()), &ling = *new Pattern(ling_pattern());  // for the life of the program
+    const Pattern& pattern = cutting == Cutting::kimi ? kimi : ling;
     const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
     if (!match) throw std::bad_alloc();
     for (size_t begin = 0; begin < text.size();) {

@@ -98,6 +98,8 @@ Result<TokenizerFiles> read_tiktoken(std::string_view text, std::string_view con
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> tokenizer_files(const TokenizerFiles& files, const std::string& from) {
+    if (files.cutting != Cutting::kimi)
+        return fail(Error::failure, from + ": its tokenizer is not one that tiktoken.model can say; make a GGUF file of it instead");
     std::string ranks;
     for (int32_t id = 0; id < files.vocabulary.size(); ++id) {
         if (!files.vocabulary.has(id))

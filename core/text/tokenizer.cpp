@@ -80,6 +80,7 @@ struct Tokenizer::Impl : TokenizerFiles {
     std::map<int32_t, std::string_view> names;  // of the specials, by id
     std::vector<size_t> name_sizes;             // distinct, longest first
     std::array<bool, 256> begins_name{};
+    bool thinks = true;
 
     // The special token that stands at the front of `text`: where one name begins another, the longer.
     auto special_at(std::string_view text) const -> decltype(specials)::const_iterator {
@@ -159,8 +160,11 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special
 
     std::vector<int32_t> ids;
     Merger merger(impl_->vocabulary, impl_->whole_first);
-    const auto encode_ordinary = [&](std::string_view part) { for_each_pretoken(part, [&](std::string_view piece) { merger.append_ids(piece, ids); }); };
-    for_each_vendor_part(text, [&](std::string_view part) {
+    const auto encode_ordinary = [&](std::string_view part) {
+        for_each_pretoken(
+            part, [&](std::string_view piece) { merger.append_ids(piece, ids); }, impl_->cutting);
+    };
+    const auto encode_part = [&](std::string_view part) {
         for (size_t i = 0; parse_special && i < part.size();) {
             const auto special = impl_->special_at(part.substr(i));
             if (special == impl_->specials.end()) {
@@ -173,7 +177,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special
             i = 0;
         }
         encode_ordinary(part);
-    });
+    };
+    impl_->cutting == Cutting::kimi ? for_each_vendor_part(text, encode_part) : encode_part(text);
     return ids;
 }
 
@@ -197,6 +202,8 @@ int Tokenizer::vocab_size() const {
 }
 const std::vector<int32_t>& Tokenizer::ends() const { return impl_->ends; }
 const std::vector<std::string>& Tokenizer::notes() const { return impl_->notes; }
+bool Tokenizer::thinks() const { return impl_->thinks; }
+void Tokenizer::set_thinking(bool on) { impl_->thinks = on; }
 bool Tokenizer::is_special(int32_t id) const { return impl_->names.contains(id); }
 std::optional<int32_t> Tokenizer::special(std::string_view name) const {
     const auto found = impl_->specials.find(name);

@@ -10,6 +10,13 @@ namespace klp {
 
 namespace {
 
+// How text is cut, as tokenizer.ggml.pre says; of a cutting, the first is written.
+struct PreRow {
+    std::string_view name;
+    Cutting cutting;
+};
+constexpr PreRow kPres[] = {{"kimi-k2", Cutting::kimi}, {"bailingmoe2", Cutting::ling}, {"bailingmoe", Cutting::ling}};
+
 enum TokenKind { normal_token = 1, control_token = 3, unused_token = 5 };  // tokenizer.ggml.token_type
 
 // The two tokens that byte pair encoding joins to this one last: it runs as if only smaller ids existed. Nothing where something else than two is left.
@@ -59,12 +66,17 @@ bool merges_by_id(const Vocabulary& vocabulary) {
 Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& file) {
     const auto bad = [&](const std::string& what) { return fail(Error::model, file + ": tokenizer.ggml." + what); };
     const auto value = [&](const char* key) { return head.find("tokenizer.ggml." + std::string(key)); };
-    for (const auto& [key, known] : {std::pair("model", "gpt2"), std::pair("pre", "kimi-k2")}) {
+    TokenizerFiles files;
+    for (const char* key : {"model", "pre"}) {
         const GgufValue* v = value(key);
         const auto text = v ? v->text() : std::nullopt;
         if (!text) return bad(std::string(key) + (v ? " is not a text" : " is missing"));
-        if (*text != known)
-            return bad(std::string(key) + " is " + in_quotes(*text) + ", which cuts text in a way that this program does not know; it knows '" + known + "'");
+        const bool pre = key == std::string_view("pre");
+        const auto row = std::find_if(std::begin(kPres), std::end(kPres), [&](const PreRow& r) { return r.name == *text; });
+        if (pre ? row == std::end(kPres) : *text != "gpt2")
+            return bad(std::string(key) + " is " + in_quotes(*text) + ", which cuts text in a way that this program does not know; it knows " +
+                       (pre ? "'kimi-k2' and 'bailingmoe2'" : "'gpt2'"));
+        if (pre) files.cutting = row->cutting;
     }
     const GgufValue *token_list = value("tokens"), *type_list = value("token_type"), *merge_list = value("merges");
     const auto tokens = token_list ? token_list->texts() : std::nullopt;
@@ -82,7 +94,6 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
     size_t ordinary = tokens->size();
     while (ordinary > 0 && (*types)[ordinary - 1] != normal_token) --ordinary;
     if (ordinary == 0) return bad("token_type has no ordinary token");
-    TokenizerFiles files;
     Vocabulary& vocabulary = files.vocabulary;
     vocabulary.reserve(ordinary, bytes);
     std::map<int32_t, std::string> names;
@@ -106,8 +117,11 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
     if (const int byte = vocabulary.missing_byte(); byte >= 0) return bad("tokens has no token for the byte " + std::to_string(byte));
 
     // Kimi's ids are its ranks, so the list of merges adds nothing, and files without one are whole. It is only looked at, lest the ids were other than that.
+    const bool listed = files.cutting != Cutting::kimi;
+    files.whole_first = !listed;
     const auto merges = merge_list ? merge_list->texts() : std::nullopt;
     if (merge_list && !merges) return bad("merges is not a list of texts");
+    if (listed && !merges) return bad("merges is missing");
     int32_t before = -1;
     std::string joined;
     for (size_t i = 0; merges && i < merges->size(); ++i) {
@@ -115,10 +129,17 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
         const std::string field = "merges[" + std::to_string(i) + "]";
         const size_t space = merge.find(' ');
         joined.clear();
-        if (space == merge.npos || !append_spelled(merge.substr(0, space), joined) || !append_spelled(merge.substr(space + 1), joined))
-            return bad(field + ", " + in_quotes(merge) + ", is not a pair");
+        if (space == merge.npos || !append_spelled(merge.substr(0, space), joined)) return bad(field + ", " + in_quotes(merge) + ", is not a pair");
+        const size_t half = joined.size();
+        if (!append_spelled(merge.substr(space + 1), joined)) return bad(field + ", " + in_quotes(merge) + ", is not a pair");
         const int32_t id = vocabulary.find(joined);
         if (id < 0) return bad(field + ", " + in_quotes(merge) + ", makes no token of the vocabulary");
+        if (listed) {
+            const int32_t left = vocabulary.find(std::string_view(joined).substr(0, half)), right = vocabulary.find(std::string_view(joined).substr(half));
+            if (left < 0 || right < 0) return bad(field + ", " + in_quotes(merge) + ", joins what are no tokens of the vocabulary");
+            if (!vocabulary.add_merge(left, right, id)) return bad(field + ", " + in_quotes(merge) + ", is given twice");
+            continue;
+        }
         if (id < before) return bad(field + " makes token " + std::to_string(id) + " behind " + std::to_string(before) + ": these ids are not Kimi's ranks");
         before = id;
     }
@@ -150,7 +171,8 @@ Result<std::vector<GgufPair>> gguf_vocabulary(const TokenizerFiles* files, const
     }
 
     const Vocabulary& vocabulary = files->vocabulary;
-    if (!merges_by_id(vocabulary))
+    const auto listed = vocabulary.merges();
+    if (files->cutting == Cutting::kimi && !merges_by_id(vocabulary))
         return fail(Error::failure, from + ": its tokenizer merges in another order than that of its ids, which is not how Kimi's in a GGUF file do");
     std::vector<std::string> tokens, merges;
     std::vector<int32_t> kinds;
@@ -159,14 +181,19 @@ Result<std::vector<GgufPair>> gguf_vocabulary(const TokenizerFiles* files, const
         if (id >= vocabulary.size() || !vocabulary.has(id)) continue;
         tokens.back().clear(), kinds.back() = normal_token;
         append_spelling(vocabulary.bytes(id), tokens.back());
+        if (files->cutting != Cutting::kimi) continue;
         if (std::string merge = last_merge(vocabulary, id); !merge.empty()) merges.push_back(std::move(merge));
+    }
+    for (size_t i = 0; i < listed.size() && files->cutting != Cutting::kimi; ++i) {
+        append_spelling(vocabulary.bytes(listed[i].first), merges.emplace_back());
+        append_spelling(vocabulary.bytes(listed[i].second), merges.back() += ' ');
     }
     for (const auto& [name, id] : files->specials)
         if (id < config.vocab_size) tokens[static_cast<size_t>(id)] = name, kinds[static_cast<size_t>(id)] = control_token;
     if (const auto unknown = files->specials.find("[UNK]"); unknown != files->specials.end() && unknown->second < config.vocab_size)
         put_id("unknown_token_id", unknown->second);
     put("model", std::string("gpt2"));
-    put("pre", std::string("kimi-k2"));
+    put("pre", std::string(std::find_if(std::begin(kPres), std::end(kPres), [&](const PreRow& r) { return r.cutting == files->cutting; })->name));
     put("tokens", std::move(tokens));
     put("token_type", std::move(kinds));
     put("merges", std::move(merges));

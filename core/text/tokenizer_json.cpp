@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 // What the file says with fields that this reader has no use for must say nothing that would change ids.
-std::string unknown_feature(const json& root, const json& model) {
+std::string unknown_feature(const json& root, const json& model, std::optional<Cutting> cutting) {
     const auto text = [](const json& j, const char* key) { return j.value(key, json()); };
     if (model.value("type", json("BPE")) != "BPE") return "model.type is " + text(model, "type").dump() + "; only BPE can be read";
     if (text(model, "byte_fallback") == true) return "model.byte_fallback is set; only byte-level vocabularies can be read";
@@ -21,7 +21,9 @@ std::string unknown_feature(const json& root, const json& model) {
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
         if (const json value = text(model, affix); value.is_string() && value != "")
             return std::string("model.") + affix + " is set, which this program does not know";
-    if (const json normalizer = text(root, "normalizer"); !normalizer.is_null())
+    // NFC is not made for Ling: of a text that is in it already, as nearly all are, the ids are the same.
+    if (const json normalizer = text(root, "normalizer");
+        !normalizer.is_null() && !(cutting == Cutting::ling && normalizer.is_object() && normalizer.value("type", json()) == "NFC"))
         return "normalizer is " + in_quotes(normalizer.is_object() ? normalizer.value("type", json("?")).dump() : normalizer.dump()) +
                ", which this program does not have";
     return "";
@@ -44,7 +46,8 @@ std::optional<std::vector<std::string>> patterns(const json& pre) {
         if (pre.value("use_regex", json(true)) != false || pre.value("add_prefix_space", json(true)) != false) return std::nullopt;
         return std::vector<std::string>();
     }
-    if (type == "Split" && pre.value("behavior", json("")) == "Isolated" && pre.value("invert", json(false)) == false) {
+    const json behavior = pre.value("behavior", json("")), invert = pre.value("invert", json(false));
+    if (type == "Split" && ((behavior == "Isolated" && invert == false) || (behavior == "Removed" && invert == true))) {  // what matches nothing is nowhere
         const json pattern = pre.value("pattern", json::object());
         if (pattern.is_object() && pattern.contains("Regex") && pattern["Regex"].is_string()) return std::vector{pattern["Regex"].get<std::string>()};
     }
@@ -60,10 +63,10 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
     if (!parsed) return tl::unexpected(parsed.error());
     if (!parsed->is_object() || !parsed->contains("model") || !(*parsed)["model"].is_object()) return bad("model is not an object");
     const json &root = *parsed, &model = root["model"];
-    if (const std::string what = unknown_feature(root, model); !what.empty()) return bad(what);
     const auto split = patterns(root.value("pre_tokenizer", json()));
-    if (!split || split->size() != 1 || !is_kimi_pattern((*split)[0]))
-        return bad("pre_tokenizer cuts text in a way that this program does not know; it knows Kimi's");
+    const auto cutting = split && split->size() == 1 ? cutting_of((*split)[0]) : std::nullopt;
+    if (const std::string what = unknown_feature(root, model, cutting); !what.empty()) return bad(what);
+    if (!cutting) return bad("pre_tokenizer cuts text in a way that this program does not know; it knows Kimi's and Ling's");
     if (!model.contains("vocab") || !model["vocab"].is_object()) return bad("model.vocab is not an object");
     if (!model.contains("merges") || !model["merges"].is_array()) return bad("model.merges is not a list");
 
@@ -124,6 +127,7 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
         if (!vocabulary.add_merge(l, r, id)) return bad(field + " is given twice");
     }
     files.whole_first = model.value("ignore_merges", json(false)) == true;
+    files.cutting = *cutting;
     if (auto added = add_specials(files, std::move(names), config, folder); !added) return tl::unexpected(added.error());
     return files;
 }

@@ -161,6 +161,13 @@ bool Vocabulary::add_merge(int32_t left, int32_t right, int32_t id) {
     return merges_.try_emplace(both, Merge{static_cast<int32_t>(merges_.size()), id}).second;
 }
 
+std::vector<std::pair<int32_t, int32_t>> Vocabulary::merges() const {
+    std::vector<std::pair<int32_t, int32_t>> all(merges_.size());
+    for (const auto& [both, merge] : merges_)
+        all[static_cast<size_t>(merge.order)] = {static_cast<int32_t>(both >> 32), static_cast<int32_t>(both & 0xffffffff)};
+    return all;
+}
+
 Vocabulary::Merge Vocabulary::merge(int32_t left, int32_t right, std::string_view both) const {
     if (merges_.empty()) {
         const int32_t id = find(both);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/files/gguf.h"
+#include "core/text/pretokenizer.h"
 
 namespace klp {
 
@@ -36,6 +37,7 @@ public:
         int32_t order = -1, id = -1;
     };
     Merge merge(int32_t left, int32_t right, std::string_view both) const;
+    std::vector<std::pair<int32_t, int32_t>> merges() const;  // the list, in its order; empty: by id
 
     bool has(int32_t rank) const { return rank >= 0 && rank < size() && ends_[static_cast<size_t>(rank)] > 0; }
     int32_t size() const { return static_cast<int32_t>(starts_.size()); }
@@ -65,21 +67,22 @@ struct TokenizerFiles {
     std::vector<int32_t> ends;                             // ids that end an answer, as the files say
     std::vector<std::string> notes;                        // sentences about what the files do not agree on
     bool whole_first = true;                               // a piece that is a token is not merged up to
+    Cutting cutting = Cutting::kimi;
 };
 
 // Those of a folder: tiktoken.model, or where there is none tokenizer.json, and beside it tokenizer_config.json.
 Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& folder);
 // tiktoken.model: a line a token, its bytes in base64 and its rank. `config` is the text of tokenizer_config.json, or empty; `folder` is for messages.
 Result<TokenizerFiles> read_tiktoken(std::string_view text, std::string_view config, const std::filesystem::path& folder);
-// tokenizer.json of the tokenizers library: byte-level BPE whose pre-tokenizer is Kimi's.
+// tokenizer.json of the tokenizers library: byte-level BPE whose pre-tokenizer is known.
 Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_view config, const std::filesystem::path& folder);
-// The tokens of a GGUF whose vocabulary is Kimi's; `file` is for messages.
+// The tokens of a GGUF whose pre-tokenizer is known; `file` is for messages.
 Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& file);
 // The bytes of a token in GPT-2's spelling, where every byte is a printable character, appended to `out`; false: a character stands for no byte.
 bool append_spelled(std::string_view spelled, std::string& out);
 void append_spelling(std::string_view bytes, std::string& out);  // the way back
 // tokenizer.ggml.* of a GGUF, and the ids of the control tokens that it names; nothing where there is no tokenizer but that. Every id of the model has a token,
-// those of none an unused one. An Error: merges in another order than that of the ids, or more than three tokens that end an answer.
+// those of none an unused one. An Error: merges of Kimi's in another order than that of the ids, or more than three tokens that end an answer.
 Result<std::vector<GgufPair>> gguf_vocabulary(const TokenizerFiles* files, const ModelConfig& config, const std::string& from);
 // A vocabulary as the small files of a folder: tiktoken.model and tokenizer_config.json. An Error: some id below the largest is no token, which the first
 // cannot say.

@@ -239,7 +239,7 @@ bool Chats::edit(int id, const QString& message) {
     if (const ChatMessage& m = current_->message(id); m.role == "assistant") {
         ChatMessage edited{.parent = m.parent, .role = "assistant", .text = message.toStdString(), .open = true, .time = std::time(nullptr), .model = m.model};
         edited.hands = m.hands;
-        if (const Tokenizer* tokenizer = tokens_.tokenizer()) edited.ids = tokenizer->encode(edited.text);
+        if (const Tokenizer* tokenizer = tokens_.tokenizer()) edited.ids = encode_answer(*tokenizer, edited.text);
         edited.stats = AnswerStats{.tokens = static_cast<int64_t>(edited.ids.size()), .end = "edited"};
         grow(*current_, current_->add(std::move(edited)));
         return true;

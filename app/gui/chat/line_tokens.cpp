@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/text/thoughts.h"
 #include "core/text/tool_calls.h"
 
 namespace klp::gui {
@@ -17,7 +18,7 @@ bool LineTokens::sound(const Chat& chat, const ChatMessage& m) const {
     if (!tokenizer_) return true;
     auto& [size, ok] = sound_[{&chat, m.id}];
     if (size != m.ids.size() || size == 0) {
-        const ReadAnswer read = read_answer(*tokenizer_, m.ids);
+        const ReadAnswer read = read_answer(*tokenizer_, m.ids, m.text);
         ok = has_all(*tokenizer_, m.ids) && read.text == m.text && read.calls == m.calls, size = m.ids.size();
     }
     return ok;
@@ -33,7 +34,7 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
     if (!tokenizer_) return -1;
     const ChatMessage& m = chat.message(id);
     if (m.role == "assistant") {
-        const auto marker = generation_prompt(*tokenizer_);
+        const auto marker = answer_opening(*tokenizer_, m.text);
         const int64_t opening = marker ? static_cast<int64_t>(marker->size()) : 0;
         if (sound(chat, m)) return opening + static_cast<int64_t>(m.ids.size()) + 1;
         auto [at, is_new] = counted_.try_emplace({&chat, id}, 0);
@@ -52,11 +53,8 @@ int64_t LineTokens::of_message(const Chat& chat, int id) const {
 }
 
 int64_t LineTokens::of_front(const Chat& chat, const std::string& system) const {
-    int64_t n = 0;
-    for (const auto& [role, content] : {std::pair(kToolsRole, chat.info().tools), std::pair(std::string_view("system"), system)})
-        if (!content.empty())
-            if (const auto ids = encode_message(*tokenizer_, {.role = std::string(role), .content = content})) n += static_cast<int64_t>(ids->size());
-    return n;
+    const auto ids = encode_front(*tokenizer_, chat.info().tools, system);
+    return ids ? static_cast<int64_t>(ids->size()) : 0;
 }
 
 int64_t LineTokens::of_front(const Chat& chat) const { return tokenizer_ ? of_front(chat, chat.info().system) : -1; }
@@ -118,11 +116,11 @@ std::vector<int64_t> LineTokens::offsets(const Chat& chat, int id) const {
     std::vector<int64_t> offsets{0};
     const int64_t first = first_position(chat, id);
     std::optional<AnswerReader> reader;
-    if (tokenizer_ && generation_prompt(*tokenizer_)) reader.emplace(*tokenizer_);  // a server's words are none of it
+    if (tokenizer_ && generation_prompt(*tokenizer_)) reader.emplace(*tokenizer_, m.text.starts_with(kThinkBegin));  // a server's words are none of it
     for (size_t i = 0; i < m.ids.size(); ++i) {
         int64_t size = 0;
         if (reader) {
-            if (reader->in_text() && !tokenizer_->is_special(m.ids[i])) size = static_cast<int64_t>(tokenizer_->bytes(m.ids[i]).size());
+            size = reader->shown(m.ids[i]);
             reader->push(m.ids[i]);
         } else {
             const int64_t at = first + static_cast<int64_t>(i);

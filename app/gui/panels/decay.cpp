@@ -227,8 +227,9 @@ void DecayPanel::begin() {
     if (!view_chosen_) view_->setCurrentIndex(shape.layers(Site::log_decay).size() * static_cast<size_t>(shape.kda_heads) <= 48 ? heads : layers);
     const GateForm form = gate_form(card_->config);
     form_->setText(tr("Gate: %1").arg(form.name));
-    form_->setToolTip(form.formula + "<br>" +
-                      tr("From config.json: %1").arg(card_->config.gate_lower_bound == 0 ? "linear_attn_config" : "linear_attn_config, gate_lower_bound"));
+    form_->setToolTip(
+        form.formula + "<br>" +
+        tr("From config.json: %1").arg(QString::fromUtf8(gate_fields(card_->config).data(), static_cast<qsizetype>(gate_fields(card_->config).size()))));
 }
 
 QString DecayPanel::why_nothing() const {

@@ -58,12 +58,14 @@ public:
         for (int e = 0; e < c.num_experts && load.error.empty(); ++e) {
             const std::string expert = moe + "experts." + std::to_string(e) + ".";
             experts_.push_back(swiglu(load, expert + "w1.weight", expert + "w3.weight", expert + "w2.weight", F, D));
+            experts_.back().limit = c.expert_limit(layer);
         }
         load.active = others + (load.active - others) / c.num_experts * c.num_experts_per_token;
         if (c.num_shared_experts > 0) {
             const std::string shared = moe + "shared_experts.";
             const int64_t S = F * c.num_shared_experts;
             shared_ = swiglu(load, shared + "gate_proj.weight", shared + "up_proj.weight", shared + "down_proj.weight", S, D);
+            shared_.limit = c.shared_limit(layer);
         }
     }
 

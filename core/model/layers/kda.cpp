@@ -14,17 +14,22 @@ public:
         const int64_t D = c.hidden_size, HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
         op_.H = c.kda_heads, op_.K = c.kda_key_dim, op_.V = c.kda_value_dim;
         op_.C = c.short_conv_kernel_size;
-        op_.R_f = op_.R_g = c.kda_gate_rank;
+        const bool low_rank = c.kda_gate_rank > 0;
+        op_.R_f = static_cast<int>(low_rank ? c.kda_gate_rank : HK), op_.R_g = static_cast<int>(low_rank ? c.kda_gate_rank : HV);
 
         norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
-        in_ = {load.matrix(attn + "q_proj.weight", HK, D),      load.matrix(attn + "k_proj.weight", HK, D),      load.matrix(attn + "v_proj.weight", HV, D),
-               load.gate(attn + "f_a_proj.weight", op_.R_f, D), load.gate(attn + "g_a_proj.weight", op_.R_g, D), load.gate(attn + "b_proj.weight", op_.H, D)};
+        in_ = {load.matrix(attn + "q_proj.weight", HK, D),
+               load.matrix(attn + "k_proj.weight", HK, D),
+               load.matrix(attn + "v_proj.weight", HV, D),
+               load.gate(attn + (low_rank ? "f_a_proj.weight" : "f_proj.weight"), op_.R_f, D),
+               load.gate(attn + (low_rank ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D),
+               load.gate(attn + "b_proj.weight", op_.H, D)};
         op_.conv =
             load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
         op_.A_log = load.vector(attn + "A_log", {1, 1, op_.H, 1});
         op_.dt_bias = load.vector(attn + "dt_bias", {HK});
-        op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f);
-        op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
+        if (low_rank) op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f), op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
+        op_.gates = in_[3].type;
         op_.lower_bound = c.gate_lower_bound;
         op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
         out_ = {load.matrix(attn + "o_proj.weight", D, HV)};
@@ -38,7 +43,7 @@ public:
         const Out<2> p = step.scratch.rows(step.tokens, op_.width());
         const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
 
-        // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x)
+        // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x), or with gates of full rank  q^ | k^ | v^ | f | g | b
         step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
         step.show(Site::projections, p);
 
