@@ -100,7 +100,8 @@ std::vector<Event> one_of_each() {
             Considered{9, 0.25f, 1.5f, 2, {{42, 0.25f}, {7, 0.125f}}},
             Retraced{Retraced::End::gave_way, {4, 9}},
             readable,
-            life};
+            life,
+            Compared{3, Retraced::End::whole, {{0.25f, {0.5f, 0.125f}}, {2, {1, 0}}}, {{1.5f, 2.5f}, 0.75f}}};
 }
 
 // What a program of before hands on the memory has written is shorter.
@@ -179,6 +180,8 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(life.heads[0].left, (std::vector<float>{1, -0.25f}));
     EXPECT_TRUE(life.heads[1].cache);
     EXPECT_EQ(life.probability[0], std::pair(int64_t{5}, 0.25f));
+    EXPECT_EQ(std::get<Compared>(again[25]).tokens.at(1).divergence, 2);
+    EXPECT_EQ(std::get<Compared>(again[25]).states, (StatesApart{{1.5f, 2.5f}, 0.75f}));
     EXPECT_EQ(std::get<StatesKept>(again[20]).nanoseconds, 5);
     EXPECT_EQ(std::get<StatesKept>(again[20]).trouble, "") << "where somebody's files lie is not in a recording";
 

@@ -200,6 +200,8 @@ Told talk_with(Run& run) {
     add(ear.until<LifePicture>());
     run.post(Retrace{{4, 12}, {}, everything()});
     add(ear.until<Retraced>());
+    run.post(Compare{7, {hello, answer}, nullptr, touched.hands});
+    add(ear.until<Compared>());
     return out;
 }
 

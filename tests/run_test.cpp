@@ -533,6 +533,60 @@ TEST_F(RunTest, HandsAreHeldFromTheSnapshotThatFitsThem) {
     EXPECT_EQ(ids, touched.ids);
 }
 
+TEST(Divergence, IsThatOfTheFormula) {
+    const float p[] = {0, std::log(3.f)}, q[] = {5, 5};  // 1/4 and 3/4 against halves
+    EXPECT_NEAR(divergence(p, q), 0.25 * std::log(0.5) + 0.75 * std::log(1.5), 1e-7);
+    EXPECT_NEAR(divergence(q, p), 0.5 * std::log(2) + 0.5 * std::log(2. / 3), 1e-7);
+    EXPECT_EQ(divergence(p, p), 0);
+    const float sure[] = {200, 0}, other[] = {0, 200};
+    EXPECT_NEAR(divergence(sure, other), 200, 1e-4) << "no overflow";
+}
+
+TEST_F(RunTest, AnAnswerIsComparedUnderTwoListsOfHands) {
+    using What = Intervention::What;
+    load();
+    const Part hello{"user", "My name is Tom."};
+    run_.post(ask({hello}, 12));
+    const auto first = until<AnswerDone>();
+    const auto made = only<TokenMade>(first);
+    Part said{.role = "assistant", .closing = only<AnswerDone>(first)[0].closing};
+    for (const TokenMade& t : made) said.ids.push_back(t.id);
+    const auto compare = [&](InterventionsPtr before, InterventionsPtr now) {
+        run_.post(Compare{4, {hello, said}, std::move(before), std::move(now)});
+        return only<Compared>(until<Compared>())[0];
+    };
+    const auto mute = hands({{.what = What::beta, .from = 3, .amount = 0}});
+    const Compared same = compare(nullptr, nullptr);
+    EXPECT_EQ(same.request, 4);
+    ASSERT_EQ(same.end, Retraced::End::whole);
+    ASSERT_EQ(same.tokens.size(), made.size() + 1) << "and what closed the turn";
+    // Both are rows of one pass, so nothing but the order of sums could be another, of which 1e-6 nats is more than there are.
+    for (const TokenApart& t : same.tokens) EXPECT_NEAR(t.divergence, 0, 1e-6);
+    EXPECT_EQ(same.states.difference, 0);
+    EXPECT_GT(same.states.norm[0], 0);
+    // What it says of the answer that stood is what was said when it was made; passes of other lengths round otherwise, to bf16's 2^-8 of a logit.
+    for (size_t i = 0; i < made.size(); ++i) EXPECT_NEAR(same.tokens[i].probability[0], made[i].probability, 0.02);
+
+    const Compared apart = compare(nullptr, mute), back = compare(mute, nullptr);
+    double sum = 0;
+    for (const TokenApart& t : apart.tokens) {
+        sum += double{t.divergence};
+        EXPECT_GE(t.divergence, 0);
+    }
+    EXPECT_GT(sum, 0.1);
+    EXPECT_LT(apart.states.norm[1], apart.states.norm[0]) << "nothing was written";
+    EXPECT_FLOAT_EQ(apart.states.difference, back.states.difference);
+    for (size_t i = 0; i < apart.tokens.size(); ++i) EXPECT_NEAR(apart.tokens[i].probability[0], back.tokens[i].probability[1], 1e-5);
+
+    // It leaves where the engine stands, and says what it could not do.
+    run_.post(AskCost{1, {hello, said}});
+    const auto cost = only<CostKnown>(until<CostKnown>())[0].move;
+    EXPECT_EQ(cost.replayed + cost.restored_bytes, 0);
+    EXPECT_EQ(compare(nullptr, hands({{.what = What::gates, .layers = {99}}})).end, Retraced::End::failed);
+    run_.post(Compare{5, {hello}, nullptr, mute});
+    EXPECT_EQ(only<Compared>(until<Compared>())[0].end, Retraced::End::failed) << "there is no answer";
+}
+
 TEST_F(RunTest, HandsThatTheModelHasNoneOfLeaveEverythingAsItWas) {
     using What = Intervention::What;
     load();

@@ -319,6 +319,12 @@ void fields(A& a, LifePicture& e) {
     if constexpr (A::reads) a.must(e.last >= e.token);
 }
 template <class A>
+void fields(A& a, Compared& e) {
+    a.number(e.request), choice(a, e.end, static_cast<int>(Retraced::End::failed) + 1);
+    a.list(e.tokens, [&](TokenApart& t) { a.exact(t.divergence), a.exact(t.probability[0]), a.exact(t.probability[1]); });
+    a.exact(e.states.norm[0]), a.exact(e.states.norm[1]), a.exact(e.states.difference);
+}
+template <class A>
 void fields(A& a, AnswerBegun& e) {
     a.number(e.answer), a.list(e.line, [&](Part& p) { fields(a, p); }), fields(a, e.sampling);
     if constexpr (A::reads)
@@ -393,6 +399,10 @@ void fields(A& a, ProbeState& c) {
 template <class A>
 void fields(A& a, Retrace& c) {
     fields(a, c.tokens), a.list(c.answers, [&](Span& s) { fields(a, s); }), fields(a, c.what);
+}
+template <class A>
+void fields(A& a, Compare& c) {
+    a.number(c.request), line_of(a, c.line), fields(a, c.before), fields(a, c.now);
 }
 
 template <class A>

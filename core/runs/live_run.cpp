@@ -1,10 +1,8 @@
-#include "core/runs/live_run.h"
-
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <new>
 
+#include "core/runs/live_loaded.h"
 #include "core/studies/race.h"
 #include "core/system.h"
 #include "core/text/chat_template.h"
@@ -15,13 +13,12 @@ namespace {
 
 constexpr int64_t kMostReadingsWaiting = 4096;  // of a screen that does not draw; text is never dropped
 constexpr std::chrono::seconds kSettled(1);     // without a command, until the ends of talks are written
-constexpr int64_t kBrief = 200'000'000;         // ns: a probe that takes no longer is no phase of its own
 
-const size_t kRetrace = Command(Retrace{}).index();
+const size_t kRetrace = Command(Retrace{}).index(), kCompare = Command(Compare{}).index();
 
 bool probes(const Command& command) {
     return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || std::holds_alternative<ProbeReadable>(command) ||
-           std::holds_alternative<ProbeLife>(command) || command.index() == kRetrace;
+           std::holds_alternative<ProbeLife>(command) || command.index() == kRetrace || command.index() == kCompare;
 }
 bool is_aside(const Command& command) {  // it asks for nothing that takes time
     return std::holds_alternative<AskCost>(command) || std::holds_alternative<SetSnapshotBudget>(command) || std::holds_alternative<SetStateBudget>(command);
@@ -34,31 +31,6 @@ bool hurries(const Command& command, size_t probe) {
 }
 
 }  // namespace
-
-struct LiveRun::Loaded {
-    Loaded(OpenedModel opened, int64_t budget)
-        : card(std::move(opened.card)),
-          model(std::move(opened.model)),
-          sequence(model, card->context),
-          ws(model->backend()),
-          pool(budget),
-          tracer(card->config) {
-        ws.tap = &tracer;
-    }
-    std::shared_ptr<const RunCard> card;
-    std::shared_ptr<const Model> model;
-    Sequence sequence;
-    Workspace ws;
-    SnapshotPool pool;
-    Tracer tracer;
-    std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
-    int64_t twin_bytes = 0;             // its weights that are not the model's
-    TurnTokens turn;
-    int64_t told_dropped = 0;
-    std::optional<Sequence> again;  // of the last retrace, whose next stretch goes on there
-    std::unique_ptr<StateStore> states;
-    std::map<std::string, SnapshotPtr> ends;  // to be written, by whose they are
-};
 
 LiveRun::LiveRun(Opener open, std::shared_ptr<Turns> turns)
     : open_(std::move(open)), turns_(std::move(turns)), thread_([this](std::stop_token stop) { loop(stop); }) {}
@@ -283,13 +255,6 @@ void LiveRun::take_back(const Stood& before) {
     if (before.memory) sequence.restore(*before.memory);
 }
 
-Result<void> LiveRun::look_alike(Sequence& other) const {
-    (void)other.set_rolling(false);
-    auto laid = other.touch(at_->sequence.touched());
-    (void)other.set_rolling(rolls());
-    return laid;
-}
-
 Result<SnapshotPool::Move> LiveRun::stand(const Line& line, size_t length, const Stood& stood) {
     Sequence& sequence = at_->sequence;
     const std::vector<int32_t>& before = stood.tokens;
@@ -503,122 +468,6 @@ void LiveRun::handle(const StartRace& c) {
     if (at_->twin_bytes > system_memory().available / 4) at_->twin.reset();
     if (!end) return fail(end.error());
     tell(RaceDone{kind, *end});
-}
-
-void LiveRun::handle(const ProbeAttention& c) {
-    if (!ready()) return;
-    const std::span<const int32_t> tokens(at_->sequence.tokens());
-    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
-    const int64_t begin = now_ns();
-    auto reads = probe(at_->model, at_->pool,
-                       {tokens.first(static_cast<size_t>(count)), c.layer, c.head, c.window, at_->sequence.context(), rolls(), at_->sequence.touched()},
-                       &cancel_, [&](int64_t done, int64_t total) {
-                           if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
-                       });
-    if (!reads) return fail_probe(reads.error());
-    for (HeadReads& r : *reads)
-        tell(AttentionPicture{c.layer, r.head, r.position, r.first, r.implicit, std::move(r.weights), std::move(r.decay_only), r.before});
-}
-
-void LiveRun::handle(const ProbeState& c) {
-    if (!ready()) return;
-    const std::vector<int32_t>& tokens = at_->sequence.tokens();
-    const std::span<const int32_t> target(tokens.data(), static_cast<size_t>(std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()))));
-    Sequence sequence(at_->model, at_->sequence.context());
-    if (auto alike = look_alike(sequence); !alike) return fail(alike.error());
-    if (at_->pool.cost(sequence, target).replayed > kProbeWindow) {
-        StatePicture none;
-        none.layer = c.layer, none.head = c.head, none.position = c.position + 1, none.past = true;
-        return tell(std::move(none));
-    }
-    Workspace ws(at_->model->backend());
-    const int64_t begin = now_ns();
-    auto move = at_->pool.go(sequence, target, ws, &cancel_, [&](int64_t done, int64_t total) {
-        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
-    });
-    if (!move) return fail_probe(move.error());
-    picture_state(sequence, c.layer, c.head, true);
-}
-
-void LiveRun::handle(const ProbeReadable& c) {
-    if (!ready()) return;
-    const std::span<const int32_t> tokens(at_->sequence.tokens());
-    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
-    const int64_t begin = now_ns();
-    auto looked = look_for_surgery(at_->model, at_->pool,
-                                   {.tokens = tokens.first(static_cast<size_t>(count)),
-                                    .layer = c.layer,
-                                    .head = c.head,
-                                    .token = c.token,
-                                    .with = c.with,
-                                    .cut = c.cut,
-                                    .context = at_->sequence.context(),
-                                    .rolls = rolls(),
-                                    .hands = at_->sequence.touched()},
-                                   &cancel_, [&](int64_t done, int64_t total) {
-                                       if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
-                                   });
-    if (!looked) return fail_probe(looked.error());
-    for (HeadReadable& head : *looked) tell(ReadablePicture{std::move(head)});
-}
-
-void LiveRun::handle(const ProbeLife& c) {
-    if (!ready()) return;
-    LifeRequest what{.tokens = at_->sequence.tokens(),
-                     .token = c.token,
-                     .layer = c.layer,
-                     .context = at_->sequence.context(),
-                     .rolls = rolls(),
-                     .hands = at_->sequence.touched()};
-    what.made = [&](int64_t p) { return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; }); };
-    const int64_t begin = now_ns();
-    auto life = follow_fact(at_->model, at_->pool, what, &cancel_, [&](int64_t done, int64_t total) {
-        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
-    });
-    if (!life) return fail_probe(life.error());
-    tell(LifePicture{std::move(*life)});
-}
-
-void LiveRun::handle(const Retrace& c) {
-    if (!at_) return tell(Retraced{Retraced::End::stopped, c.tokens});
-    const std::vector<int32_t>& tokens = at_->sequence.tokens();
-    const auto size = static_cast<int64_t>(tokens.size());
-    if (!at_->again) at_->again.emplace(at_->model, at_->sequence.context());
-    if (auto alike = look_alike(*at_->again); !alike) {
-        fail(alike.error());
-        return tell(Retraced{Retraced::End::failed, c.tokens});
-    }
-    Tracer tracer(at_->card->config);
-    for (int s = 0; s < kSites; ++s) tracer.want(static_cast<Site>(s), c.what.sites[s]);
-    const std::function<bool(int64_t)> made = [&](int64_t p) {
-        return std::any_of(c.answers.begin(), c.answers.end(), [p](const Span& s) { return p >= s.first && p < s.last; });
-    };
-    RetraceRequest what{
-        .tokens = tokens, .first = std::clamp<int64_t>(c.tokens.first, 0, size), .last = std::clamp<int64_t>(c.tokens.last, 0, size), .made = made};
-    what.candidates = c.what.top;
-    what.on_row = [&](Tracer::Row row) { tell(Readings{row.position, std::move(row.values)}); };
-    what.on_pick = [&](int64_t position, const Picked& picked) { tell(Considered{position, picked.probability, picked.entropy, picked.rank, picked.top}); };
-    const int64_t begin = now_ns();
-    auto done = retrace(*at_->again, at_->pool, tracer, what, &cancel_, [&](int64_t read, int64_t total) {
-        if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, read, total});
-    });
-    if (done) return tell(Retraced{Retraced::End::whole, c.tokens});
-    if (done.error().kind != Error::interrupted) fail(done.error());
-    const std::lock_guard lock(mutex_);
-    const auto end = done.error().kind != Error::interrupted ? Retraced::End::failed
-                     : begun_ > cancelled_until_             ? Retraced::End::gave_way
-                                                             : Retraced::End::stopped;
-    events_.push_back(Retraced{end, c.tokens});
-}
-
-bool LiveRun::rolls() const { return at_->sequence.rolls() || at_->sequence.dropped() > 0; }
-
-void LiveRun::fail_probe(Error error) {
-    if (error.kind == Error::interrupted) {
-        const std::lock_guard lock(mutex_);
-        if (begun_ > cancelled_until_) return;
-    }
-    fail(std::move(error));
 }
 
 }  // namespace klp

@@ -49,6 +49,8 @@ private:
     void handle(const Retrace& c);
     void handle(const ProbeReadable& c);
     void handle(const ProbeLife& c);
+    void handle(const Compare& c);
+    Retraced::End end_of(const Error& error);  // of what gives way
     struct Line {
         std::vector<int32_t> tokens;
         std::vector<Span> answers;  // that were made before

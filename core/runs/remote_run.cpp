@@ -141,9 +141,8 @@ Result<EngineLine> engine_line(const std::string& at, const std::string& ssh, co
     return line;
 }
 
-Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card,
-                                         const std::string& watch) {
-    auto opened = open_remote(line.server, cancel, watch);
+Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card) {
+    auto opened = open_remote(line.server, cancel);
     if (!opened) return tl::unexpected(opened.error());
     auto named = std::make_shared<RunCard>(*opened->card);
     named->folder = std::string(kFolder) + line.called;
@@ -212,6 +211,8 @@ void RemoteRun::post(Command command) {
     if (opened_.secret.empty()) {  // who watches asks for nothing
         if (const auto* again = std::get_if<Retrace>(&command))
             events_.push_back(Retraced{Retraced::End::stopped, again->tokens});
+        else if (const auto* apart = std::get_if<Compare>(&command))
+            events_.push_back(Compared{apart->request, Retraced::End::stopped});
         else if (ask || std::holds_alternative<StartRace>(command) || std::holds_alternative<GoTo>(command))
             events_.push_back(Trouble{{Error::usage, "this run is only watched here"}, "Whoever opened it talks.", ask ? ask->answer : -1});
         return;

@@ -130,6 +130,7 @@ void ReplayRun::post(Command command) {
             const auto* p = std::get_if<LifePicture>(&e);
             return p && p->token == c->token;
         });
+    if (const auto* apart = std::get_if<Compare>(&command)) return waiting_.push_back(Compared{apart->request, Retraced::End::stopped});
     if (std::holds_alternative<StartRace>(command)) {
         if (races_.empty()) return refuse("no race was captured", "Load a model to run one on this machine.");
         tell_race();

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/model/compare.h"
 #include "core/model/generate.h"
 #include "core/model/life.h"
 #include "core/model/probe.h"
@@ -142,9 +143,16 @@ struct ProbeLife {
     int layer = -1;  // -1: all
     std::vector<Span> answers;
 };
+// The line's last part, an answer, under two lists of hands: how far what the model would say in the place of each of its tokens is apart. It gives way as
+// Retrace does, and ends with Compared.
+struct Compare {
+    int request = 0;
+    std::vector<Part> line;
+    InterventionsPtr before, now;
+};
 // Lines between machines number them: a new one comes last.
 using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState,
-                             Retrace, ProbeReadable, ProbeLife>;
+                             Retrace, ProbeReadable, ProbeLife, Compare>;
 
 // --- Events: what happened ---------------------------------------------------------------------------------------------
 
@@ -269,9 +277,15 @@ struct Retraced {
 };
 struct ReadablePicture : HeadReadable {};
 struct LifePicture : FactLife {};
+struct Compared {
+    int request = 0;
+    Retraced::End end{};                  // but for `whole` there is nothing else
+    std::vector<TokenApart> tokens = {};  // of the answer, and of what closed it
+    StatesApart states = {};
+};
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
                            StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered,
-                           Retraced, ReadablePicture, LifePicture>;
+                           Retraced, ReadablePicture, LifePicture, Compared>;
 
 class Run {
 public:

@@ -178,6 +178,7 @@ void ServedRun::look(std::stop_token stop) {
 void ServedRun::handle(const Command& command) {
     if (const auto* ask = std::get_if<MakeAnswer>(&command)) return answer(*ask);
     if (const auto* cost = std::get_if<AskCost>(&command)) return tell(CostKnown{cost->request, {}});
+    if (const auto* apart = std::get_if<Compare>(&command)) return tell(Compared{apart->request, Retraced::End::stopped});
     if (const auto* again = std::get_if<Retrace>(&command)) return tell(Retraced{Retraced::End::whole, again->tokens});
     if (std::holds_alternative<GoTo>(command)) {
         position_ = 0;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/model/compare.h"
 #include "core/model/probe.h"
 #include "core/studies/crowd.h"
 #include "kernels/random.h"
@@ -97,23 +98,6 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
     double sum = 0;
     for (size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
     return sum;
-}
-
-// sum_i p_i (log p_i - log q_i), of softmax(p) and softmax(q); nats.
-double divergence(std::span<const float> p, std::span<const float> q) {
-    const auto log_sum = [](std::span<const float> x, double& top) {
-        top = *std::max_element(x.begin(), x.end());
-        double sum = 0;
-        for (const float one : x) sum += std::exp(one - top);
-        return top + std::log(sum);
-    };
-    double top_p = 0, top_q = 0, out = 0;
-    const double all_p = log_sum(p, top_p), all_q = log_sum(q, top_q);
-    for (size_t i = 0; i < p.size(); ++i) {
-        const double log_p = p[i] - all_p;
-        if (log_p > -50) out += std::exp(log_p) * (log_p - (q[i] - all_q));
-    }
-    return std::max(out, 0.0);
 }
 
 // A chat in front of its questions.

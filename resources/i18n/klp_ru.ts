@@ -4,6 +4,40 @@
 <context>
     <name>klp</name>
     <message>
+        <source>KL divergence, in nats: both memories read the words of the answer before, and this is how far what the model would say next moves under the hand, over the whole vocabulary and before temperature. 0: nothing moves. Bars: one a token, height by the root, of a nat or of the most there is.
+|S|: Frobenius norm of all states behind that answer, before and under the hand, and the norm of their difference as a share of the first.</source>
+        <translation>Расхождение KL, в натах: обе памяти читают слова прежнего ответа, и это показывает, насколько сдвигается под вмешательством то, что модель сказала бы дальше, по всему словарю и до температуры. 0: ничего не сдвинулось. Столбцы: по одному на токен, высота по корню, от ната или от наибольшего.
+|S|: норма Фробениуса всех состояний после того ответа, до вмешательства и под ним, и норма их разности как доля первой.</translation>
+    </message>
+    <message>
+        <source>the same, word for word</source>
+        <translation>то же слово в слово</translation>
+    </message>
+    <message>
+        <source>%1 of %2 differ</source>
+        <translation>отличается %1 из: %2</translation>
+    </message>
+    <message>
+        <source>KL %1 nats a token, most %2 at “%3”</source>
+        <translation>KL %1 ната на токен, больше всего %2 на «%3»</translation>
+    </message>
+    <message>
+        <source>|S| %1 → %2, apart by %3</source>
+        <translation>|S| %1 → %2, разность %3</translation>
+    </message>
+    <message>
+        <source>Beside the answer before: %1</source>
+        <translation>Рядом с прежним ответом: %1</translation>
+    </message>
+    <message>
+        <source>the end</source>
+        <translation>конец</translation>
+    </message>
+    <message>
+        <source>token %1, “%2”: KL %3 nats; its probability %4 → %5</source>
+        <translation>токен %1, «%2»: KL %3 ната; его вероятность %4 → %5</translation>
+    </message>
+    <message>
         <source>Dismiss</source>
         <translation>Закрыть</translation>
     </message>
@@ -22,6 +56,26 @@
     <message>
         <source>Note: %1</source>
         <translation>Замечание: %1</translation>
+    </message>
+    <message>
+        <source>Under the hands before</source>
+        <translation>Под прежними вмешательствами</translation>
+    </message>
+    <message>
+        <source>Without hands</source>
+        <translation>Без вмешательств</translation>
+    </message>
+    <message>
+        <source>Go back to this answer; the other stays as a branch</source>
+        <translation>Вернуться к этому ответу; другой остаётся ветвью</translation>
+    </message>
+    <message>
+        <source>Go back to the answer before</source>
+        <translation>Вернуться к прежнему ответу</translation>
+    </message>
+    <message>
+        <source>The answer before</source>
+        <translation>Прежний ответ</translation>
     </message>
     <message>
         <source>Calls &lt;b&gt;%1&lt;/b&gt;</source>
@@ -368,6 +422,50 @@
         <translation>Запись: %1</translation>
     </message>
     <message>
+        <source>This is a recording: nothing in it can be changed. Load a model to lay hands on its memory.</source>
+        <translation>Это запись: в ней ничего нельзя изменить. Загрузите модель, чтобы вмешаться в её память.</translation>
+    </message>
+    <message>
+        <source>Another program serves this model, and its memory is out of reach from here.</source>
+        <translation>Эту модель обслуживает другая программа, и её память отсюда недоступна.</translation>
+    </message>
+    <message>
+        <source>Load a model, and its memory can be changed here.</source>
+        <translation>Загрузите модель, и здесь можно будет менять её память.</translation>
+    </message>
+    <message>
+        <source>Ask something first: the answer is made again under the hand, beside the one that stands.</source>
+        <translation>Сначала спросите что-нибудь: ответ будет дан снова под вмешательством, рядом с имеющимся.</translation>
+    </message>
+    <message>
+        <source>This answer has no question that could be asked again.</source>
+        <translation>У этого ответа нет вопроса, который можно задать снова.</translation>
+    </message>
+    <message>
+        <source>This answer is of another model. Regenerate it first, so that the two that are compared are of one.</source>
+        <translation>Этот ответ дала другая модель. Сначала получите его заново, чтобы сравнивались два ответа одной модели.</translation>
+    </message>
+    <message>
+        <source>The question of this answer is not in the model's memory any more: it was summed up.</source>
+        <translation>Вопроса к этому ответу уже нет в памяти модели: он вошёл в сводку.</translation>
+    </message>
+    <message>
+        <source>Ask something.</source>
+        <translation>Спросите что-нибудь.</translation>
+    </message>
+    <message>
+        <source>Only what stands before the answer can be hidden from it.</source>
+        <translation>От ответа можно скрыть только то, что стоит перед ним.</translation>
+    </message>
+    <message>
+        <source>Choose tokens further up, or ask something more.</source>
+        <translation>Выберите токены выше или спросите ещё что-нибудь.</translation>
+    </message>
+    <message>
+        <source>That is how it is already.</source>
+        <translation>Так уже и есть.</translation>
+    </message>
+    <message>
         <source>Code</source>
         <translation>Код</translation>
     </message>
@@ -693,6 +791,162 @@
         <translation>32k токенов</translation>
     </message>
     <message>
+        <source>half-lives times</source>
+        <translation>периоды полураспада умножить</translation>
+    </message>
+    <message>
+        <source>writing strength β times</source>
+        <translation>силу записи β умножить</translation>
+    </message>
+    <message>
+        <source>no writing</source>
+        <translation>без записи</translation>
+    </message>
+    <message>
+        <source>no reading of the state</source>
+        <translation>без чтения состояния</translation>
+    </message>
+    <message>
+        <source>empty the state</source>
+        <translation>опустошить состояние</translation>
+    </message>
+    <message>
+        <source>hide tokens from the caches</source>
+        <translation>скрыть токены от кэшей</translation>
+    </message>
+    <message>
+        <source>no reading of the cache</source>
+        <translation>без чтения кэша</translation>
+    </message>
+    <message>
+        <source>silence the expert</source>
+        <translation>заглушить эксперта</translation>
+    </message>
+    <message>
+        <source>from the first token</source>
+        <translation>с первого токена</translation>
+    </message>
+    <message>
+        <source>Answer again so</source>
+        <translation>Ответить так заново</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Отменить</translation>
+    </message>
+    <message>
+        <source>%1, hands on the memory</source>
+        <translation>%1, вмешательство в память</translation>
+    </message>
+    <message>
+        <source>%1, what is changed</source>
+        <translation>%1, что меняется</translation>
+    </message>
+    <message>
+        <source>%1, of which part</source>
+        <translation>%1, в какой части</translation>
+    </message>
+    <message>
+        <source>%1, dial</source>
+        <translation>%1, шкала</translation>
+    </message>
+    <message>
+        <source>Four steps are twice as much; × 1 changes nothing</source>
+        <translation>Четыре шага — вдвое больше; × 1 ничего не меняет</translation>
+    </message>
+    <message>
+        <source>%1, the whole conversation under it</source>
+        <translation>%1, вся беседа под вмешательством</translation>
+    </message>
+    <message>
+        <source>The whole conversation is read again under it; else it begins with the last question</source>
+        <translation>Вся беседа читается заново под вмешательством; иначе оно начинается с последнего вопроса</translation>
+    </message>
+    <message>
+        <source>%1, answer again under this hand</source>
+        <translation>%1, ответить заново под этим вмешательством</translation>
+    </message>
+    <message>
+        <source>The last question is answered again, from the same memory and with the same seed, on a branch of its own; this answer stays</source>
+        <translation>На последний вопрос отвечают снова, от той же памяти и с тем же зерном, на отдельной ветви; этот ответ остаётся</translation>
+    </message>
+    <message>
+        <source>%1, undo the last hand</source>
+        <translation>%1, отменить последнее вмешательство</translation>
+    </message>
+    <message>
+        <source>Back to the answer that this one was laid beside; nothing is lost</source>
+        <translation>Назад к ответу, рядом с которым дан этот; ничего не теряется</translation>
+    </message>
+    <message>
+        <source>Copy as JSON</source>
+        <translation>Скопировать как JSON</translation>
+    </message>
+    <message>
+        <source>%1, copy the hands in force as JSON</source>
+        <translation>%1, скопировать действующие вмешательства как JSON</translation>
+    </message>
+    <message>
+        <source>What is in force, as klp chat, run and logits take it with --intervene, and klp serve as "intervene"</source>
+        <translation>Действующее — в том виде, в каком его берут klp chat, run и logits с --intervene и klp serve как "intervene"</translation>
+    </message>
+    <message>
+        <source>What is in force is on the clipboard</source>
+        <translation>Действующее скопировано в буфер обмена</translation>
+    </message>
+    <message>
+        <source>the channel</source>
+        <translation>канал</translation>
+    </message>
+    <message>
+        <source>the head</source>
+        <translation>голову</translation>
+    </message>
+    <message>
+        <source>the layer</source>
+        <translation>слой</translation>
+    </message>
+    <message>
+        <source>all caches</source>
+        <translation>все кэши</translation>
+    </message>
+    <message>
+        <source>all states</source>
+        <translation>все состояния</translation>
+    </message>
+    <message>
+        <source>Choose a token, or a stretch of them in the timeline, to hide it from the caches.</source>
+        <translation>Выберите токен или отрезок на ленте времени, чтобы скрыть его от кэшей.</translation>
+    </message>
+    <message>
+        <source>This model has no experts.</source>
+        <translation>У этой модели нет экспертов.</translation>
+    </message>
+    <message>
+        <source>Click an expert in the map to choose it.</source>
+        <translation>Щёлкните по эксперту на карте, чтобы выбрать его.</translation>
+    </message>
+    <message>
+        <source>This model has no latent cache.</source>
+        <translation>У этой модели нет латентного кэша.</translation>
+    </message>
+    <message>
+        <source>This model has no states.</source>
+        <translation>У этой модели нет состояний.</translation>
+    </message>
+    <message>
+        <source>× %1</source>
+        <translation>× %1</translation>
+    </message>
+    <message>
+        <source>In force: %1</source>
+        <translation>Действует: %1</translation>
+    </message>
+    <message>
+        <source>Nothing is changed on this branch.</source>
+        <translation>На этой ветви ничего не изменено.</translation>
+    </message>
+    <message>
         <source>%1, layer</source>
         <translation>%1, слой</translation>
     </message>
@@ -848,6 +1102,14 @@
     <message>
         <source>Choose the cell</source>
         <translation>Выбрать ячейку</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln word(s)</source>
+        <translation>
+            <numerusform>%Ln слово</numerusform>
+            <numerusform>%Ln слова</numerusform>
+            <numerusform>%Ln слов</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>%Ln turn(s)</source>
@@ -1236,6 +1498,98 @@
     <message>
         <source>The model was as unsure as between %1 equal choices.</source>
         <translation>Модель сомневалась, как между равными вариантами: %1.</translation>
+    </message>
+    <message>
+        <source>layer %1</source>
+        <translation>слой %1</translation>
+    </message>
+    <message>
+        <source>layers %1</source>
+        <translation>слои %1</translation>
+    </message>
+    <message>
+        <source>head %1</source>
+        <translation>голова %1</translation>
+    </message>
+    <message>
+        <source>heads %1</source>
+        <translation>головы %1</translation>
+    </message>
+    <message>
+        <source>channel %1</source>
+        <translation>канал %1</translation>
+    </message>
+    <message>
+        <source>channels %1</source>
+        <translation>каналы %1</translation>
+    </message>
+    <message>
+        <source>every layer</source>
+        <translation>все слои</translation>
+    </message>
+    <message>
+        <source>half-lives × %1 in %2</source>
+        <translation>периоды полураспада × %1: %2</translation>
+    </message>
+    <message>
+        <source>nothing is written in %1</source>
+        <translation>ничего не пишется: %1</translation>
+    </message>
+    <message>
+        <source>writing strength β × %1 in %2</source>
+        <translation>сила записи β × %1: %2</translation>
+    </message>
+    <message>
+        <source>nothing is read in %1</source>
+        <translation>ничего не читается: %1</translation>
+    </message>
+    <message>
+        <source>what is read × %1 in %2</source>
+        <translation>прочитанное × %1: %2</translation>
+    </message>
+    <message>
+        <source>expert %1 silenced in %2</source>
+        <translation>эксперт %1 заглушён: %2</translation>
+    </message>
+    <message>
+        <source>experts %1 silenced in %2</source>
+        <translation>эксперты %1 заглушены: %2</translation>
+    </message>
+    <message>
+        <source>state emptied in %1</source>
+        <translation>состояние опустошено: %1</translation>
+    </message>
+    <message>
+        <source>another state put into %1</source>
+        <translation>вложено другое состояние: %1</translation>
+    </message>
+    <message>
+        <source>one key erased in %1</source>
+        <translation>один ключ стёрт: %1</translation>
+    </message>
+    <message>
+        <source>one key overwritten in %1</source>
+        <translation>один ключ переписан: %1</translation>
+    </message>
+    <message>
+        <source>tokens %1 to %2 hidden from the caches of %3</source>
+        <translation>токены с %1 по %2 скрыты от кэшей: %3</translation>
+    </message>
+    <message>
+        <source>in front of token %1</source>
+        <translation>перед токеном %1</translation>
+    </message>
+    <message>
+        <source>from token %1 on</source>
+        <translation>начиная с токена %1</translation>
+    </message>
+    <message>
+        <source>tokens %1 to %2</source>
+        <translation>токены с %1 по %2</translation>
+    </message>
+    <message>
+        <source>up to token %1</source>
+        <translation>до токена %1</translation>
     </message>
     <message>
         <source>%1, %2 to %3</source>
@@ -1800,6 +2154,18 @@
         <translation>Загрузите модель и нажмите «Старт» в панели «Гонка».</translation>
     </message>
     <message>
+        <source>Under hands: %1</source>
+        <translation>Под вмешательством: %1</translation>
+    </message>
+    <message>
+        <source>Without hands again</source>
+        <translation>Снова без вмешательств</translation>
+    </message>
+    <message>
+        <source>Under hands</source>
+        <translation>Под вмешательством</translation>
+    </message>
+    <message>
         <source>You</source>
         <translation>Вы</translation>
     </message>
@@ -2262,6 +2628,18 @@
     <message>
         <source>Export as %1…</source>
         <translation>Экспорт в %1…</translation>
+    </message>
+    <message>
+        <source>Change the memory and answer the last question again beside the answer that stands</source>
+        <translation>Изменить память и снова ответить на последний вопрос рядом с имеющимся ответом</translation>
+    </message>
+    <message>
+        <source>Hands (%1)</source>
+        <translation>Вмешательства (%1)</translation>
+    </message>
+    <message>
+        <source>Hands</source>
+        <translation>Вмешаться</translation>
     </message>
     <message>
         <source>Back into the main window</source>
@@ -3399,8 +3777,8 @@
         <translation>&lt;p&gt;Каждая ячейка — канал одной головы: столбец её состояния. Чем она ярче, тем дольше хранит своё. Каждый токен задаёт все заново, поэтому карта меняется от слова к слову.&lt;/p&gt;&lt;p&gt;Период полураспада на карте — для &lt;i&gt;одного&lt;/i&gt; токена, как если бы его вентиль повторялся снова и снова. &lt;i&gt;Период полураспада по поданному&lt;/i&gt; — для всех токенов до этого момента вместе; обычно он намного короче. Ни тот, ни другой не учитывает, что переписывают следующие токены: это делает панель «Внимание».&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Щёлкните яркую ячейку: «Состояние» и «Внимание» перейдут к её голове. Щёлкните токен на ленте времени: карта покажет его вентили, а фраза — сколько от него осталось. Выберите под картой &lt;i&gt;Что одно затухание оставляет от закреплённого токена&lt;/i&gt;, чтобы увидеть, как он гаснет.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Щёлкните яркую ячейку: «Состояние» и «Внимание» перейдут к её голове. Щёлкните токен на ленте времени: карта покажет его вентили, а фраза — сколько от него осталось. Выберите под картой &lt;i&gt;Что одно затухание оставляет от закреплённого токена&lt;/i&gt;, чтобы увидеть, как он гаснет.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: сделайте периоды полураспада в восемь раз длиннее или короче, и на последний вопрос будет дан новый ответ рядом с имеющимся.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.&lt;/p&gt;&lt;p&gt;α = e&lt;sup&gt;g&lt;/sup&gt;, one for each column of S. Half-life of a token: ln 2 / −g. Over n fed tokens: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α.&lt;/p&gt;</source>
@@ -3415,8 +3793,8 @@
         <translation>&lt;p&gt;Квадрат — вся память одной головы. Его столбцы — каналы ключей, строки — каналы значений; цвета показывают знак. Полоски по краям — среднеквадратичное строки или столбца. Рядом: насколько сильно каждое направление. Если длинных полосок мало, мало что хранится раздельно.&lt;/p&gt;&lt;p&gt;Ниже: величина состояния каждой головы по токенам и сколько записал каждый токен. Щёлкните, чтобы перейти.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: пусть голова ничего не пишет или не читает, или опустошите её, и смотрите, что модель ещё помнит.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;</source>
@@ -3475,8 +3853,8 @@
         <translation>&lt;p&gt;Строка — слой, ячейка — один из его экспертов. Чем она ярче, тем больше последних токенов он обработал. Точки — выборы для выбранного токена.&lt;/p&gt;&lt;p&gt;Ниже: насколько неравномерен каждый слой. У уравновешенного слоя — 1 и 0.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Щёлкните два токена одного предложения и сравните их точки. Посчитайте 32 токена, потом 512: остаётся ли любимый эксперт любимым?&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: silence the chosen expert and see who takes its place.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Щёлкните два токена одного предложения и сравните их точки. Посчитайте 32 токена, потом 512: остаётся ли любимый эксперт любимым?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: заглушите выбранного эксперта и смотрите, кто займёт его место.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Load: an expert's share of the picks over the share that all would have in balance, top-k / experts. Imbalance: the busiest expert's load over the mean, and the standard deviation over the mean.&lt;/p&gt;</source>
@@ -3515,8 +3893,8 @@
         <translation>&lt;p&gt;Один токен смотрит назад, и обе памяти говорят, что из прошлого до него доходит. Кэш хранит каждый токен, поэтому его полоски — доли с суммой 1. Состояние токенов не хранит: его полоски говорят, что каждый из них ещё добавляет к прочитанному или отнимает. Пустая полоска — что он добавил бы, если бы следующие токены ничего не переписали.&lt;/p&gt;&lt;p&gt;Полоски и цвета растут как корень из веса, чтобы были видны малые.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a name in the answer: does the cache look at where it was told? Then choose &lt;i&gt;all heads&lt;/i&gt; to find the head that does it.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Щёлкните имя в ответе: смотрит ли кэш туда, где его назвали? Затем выберите &lt;i&gt;все головы&lt;/i&gt;, чтобы найти ту, которая это делает.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a name in the answer: does the cache look at where it was told? Then choose &lt;i&gt;all heads&lt;/i&gt; to find the head that does it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: hide the words that it looks at, and let it answer again.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Щёлкните имя в ответе: смотрит ли кэш туда, где его назвали? Затем выберите &lt;i&gt;все головы&lt;/i&gt;, чтобы найти ту, которая это делает.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: скройте слова, на которые она смотрит, и пусть ответит снова.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;MLA: softmax weights over the cache. KDA: the delta rule unrolled, o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;, backwards from r = q: w = β k·r, then r ← α (r − w k); for S as V × K. It comes from feeding these tokens again while the model rests; for a state the last 2,048.&lt;/p&gt;</source>
@@ -3953,14 +4331,6 @@
         <translation>Картинка на подходе.</translation>
     </message>
     <message>
-        <source>layer %1</source>
-        <translation>слой %1</translation>
-    </message>
-    <message>
-        <source>head %1</source>
-        <translation>голова %1</translation>
-    </message>
-    <message>
         <source>A recording has the layers that were looked at when it was made</source>
         <translation>В записи есть слои, на которые смотрели при её создании</translation>
     </message>
@@ -4279,10 +4649,6 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>slowest tenth</source>
         <translation>самая медленная десятая</translation>
-    </message>
-    <message>
-        <source>channel %1</source>
-        <translation>канал %1</translation>
     </message>
     <message>
         <source>layer · head</source>

@@ -4,6 +4,40 @@
 <context>
     <name>klp</name>
     <message>
+        <source>KL divergence, in nats: both memories read the words of the answer before, and this is how far what the model would say next moves under the hand, over the whole vocabulary and before temperature. 0: nothing moves. Bars: one a token, height by the root, of a nat or of the most there is.
+|S|: Frobenius norm of all states behind that answer, before and under the hand, and the norm of their difference as a share of the first.</source>
+        <translation>KL 散度，单位奈特：两种记忆都读入之前那条回答的文字；它表示在干预下，模型接下来要说的内容偏移了多少，按整个词表、温度之前计算。0：没有偏移。柱形：每个词元一根，高度按平方根，满高为 1 奈特或其中最大者。
+|S|：那条回答之后全部状态的 Frobenius 范数，干预前与干预下，以及两者之差的范数占前者的比例。</translation>
+    </message>
+    <message>
+        <source>the same, word for word</source>
+        <translation>逐词相同</translation>
+    </message>
+    <message>
+        <source>%1 of %2 differ</source>
+        <translation>%2中有 %1 个不同</translation>
+    </message>
+    <message>
+        <source>KL %1 nats a token, most %2 at “%3”</source>
+        <translation>KL 每词元 %1 奈特，最大 %2，在“%3”处</translation>
+    </message>
+    <message>
+        <source>|S| %1 → %2, apart by %3</source>
+        <translation>|S| %1 → %2，相差 %3</translation>
+    </message>
+    <message>
+        <source>Beside the answer before: %1</source>
+        <translation>与之前的回答相比：%1</translation>
+    </message>
+    <message>
+        <source>the end</source>
+        <translation>结尾</translation>
+    </message>
+    <message>
+        <source>token %1, “%2”: KL %3 nats; its probability %4 → %5</source>
+        <translation>词元 %1“%2”：KL %3 奈特；其概率 %4 → %5</translation>
+    </message>
+    <message>
         <source>Dismiss</source>
         <translation>关闭</translation>
     </message>
@@ -22,6 +56,26 @@
     <message>
         <source>Note: %1</source>
         <translation>提示：%1</translation>
+    </message>
+    <message>
+        <source>Under the hands before</source>
+        <translation>在之前的干预下</translation>
+    </message>
+    <message>
+        <source>Without hands</source>
+        <translation>没有干预</translation>
+    </message>
+    <message>
+        <source>Go back to this answer; the other stays as a branch</source>
+        <translation>回到这条回答；另一条作为分支保留</translation>
+    </message>
+    <message>
+        <source>Go back to the answer before</source>
+        <translation>回到之前的回答</translation>
+    </message>
+    <message>
+        <source>The answer before</source>
+        <translation>之前的回答</translation>
     </message>
     <message>
         <source>Calls &lt;b&gt;%1&lt;/b&gt;</source>
@@ -368,6 +422,50 @@
         <translation>录制：%1</translation>
     </message>
     <message>
+        <source>This is a recording: nothing in it can be changed. Load a model to lay hands on its memory.</source>
+        <translation>这是录制：其中什么都不能改。加载一个模型即可干预它的记忆。</translation>
+    </message>
+    <message>
+        <source>Another program serves this model, and its memory is out of reach from here.</source>
+        <translation>这个模型由另一个程序提供，从这里够不到它的记忆。</translation>
+    </message>
+    <message>
+        <source>Load a model, and its memory can be changed here.</source>
+        <translation>加载一个模型后，可以在这里改动它的记忆。</translation>
+    </message>
+    <message>
+        <source>Ask something first: the answer is made again under the hand, beside the one that stands.</source>
+        <translation>先问点什么：回答会在干预下重新生成，放在已有的那条旁边。</translation>
+    </message>
+    <message>
+        <source>This answer has no question that could be asked again.</source>
+        <translation>这条回答没有可以再问一次的问题。</translation>
+    </message>
+    <message>
+        <source>This answer is of another model. Regenerate it first, so that the two that are compared are of one.</source>
+        <translation>这条回答来自另一个模型。请先重新生成，使相比较的两条出自同一个模型。</translation>
+    </message>
+    <message>
+        <source>The question of this answer is not in the model's memory any more: it was summed up.</source>
+        <translation>这条回答的问题已不在模型的记忆里：它被总结掉了。</translation>
+    </message>
+    <message>
+        <source>Ask something.</source>
+        <translation>问点什么吧。</translation>
+    </message>
+    <message>
+        <source>Only what stands before the answer can be hidden from it.</source>
+        <translation>只有位于回答之前的内容才能对它隐藏。</translation>
+    </message>
+    <message>
+        <source>Choose tokens further up, or ask something more.</source>
+        <translation>请选择更靠前的词元，或再问一句。</translation>
+    </message>
+    <message>
+        <source>That is how it is already.</source>
+        <translation>现在就是这样。</translation>
+    </message>
+    <message>
         <source>Code</source>
         <translation>代码</translation>
     </message>
@@ -693,6 +791,162 @@
         <translation>32k 词元</translation>
     </message>
     <message>
+        <source>half-lives times</source>
+        <translation>半衰期乘以</translation>
+    </message>
+    <message>
+        <source>writing strength β times</source>
+        <translation>写入强度 β 乘以</translation>
+    </message>
+    <message>
+        <source>no writing</source>
+        <translation>不写入</translation>
+    </message>
+    <message>
+        <source>no reading of the state</source>
+        <translation>不读取状态</translation>
+    </message>
+    <message>
+        <source>empty the state</source>
+        <translation>清空状态</translation>
+    </message>
+    <message>
+        <source>hide tokens from the caches</source>
+        <translation>对缓存隐藏词元</translation>
+    </message>
+    <message>
+        <source>no reading of the cache</source>
+        <translation>不读取缓存</translation>
+    </message>
+    <message>
+        <source>silence the expert</source>
+        <translation>让专家静默</translation>
+    </message>
+    <message>
+        <source>from the first token</source>
+        <translation>从第一个词元起</translation>
+    </message>
+    <message>
+        <source>Answer again so</source>
+        <translation>如此重新回答</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>撤销</translation>
+    </message>
+    <message>
+        <source>%1, hands on the memory</source>
+        <translation>%1，干预记忆</translation>
+    </message>
+    <message>
+        <source>%1, what is changed</source>
+        <translation>%1，改动什么</translation>
+    </message>
+    <message>
+        <source>%1, of which part</source>
+        <translation>%1，改动哪一部分</translation>
+    </message>
+    <message>
+        <source>%1, dial</source>
+        <translation>%1，刻度</translation>
+    </message>
+    <message>
+        <source>Four steps are twice as much; × 1 changes nothing</source>
+        <translation>四步为两倍；× 1 不改变任何东西</translation>
+    </message>
+    <message>
+        <source>%1, the whole conversation under it</source>
+        <translation>%1，整个对话都在干预之下</translation>
+    </message>
+    <message>
+        <source>The whole conversation is read again under it; else it begins with the last question</source>
+        <translation>整个对话在干预下重新读一遍；否则从最后一个问题开始</translation>
+    </message>
+    <message>
+        <source>%1, answer again under this hand</source>
+        <translation>%1，在此干预下重新回答</translation>
+    </message>
+    <message>
+        <source>The last question is answered again, from the same memory and with the same seed, on a branch of its own; this answer stays</source>
+        <translation>最后一个问题从同样的记忆、用同样的种子在另一分支上重新回答；这条回答保留</translation>
+    </message>
+    <message>
+        <source>%1, undo the last hand</source>
+        <translation>%1，撤销最近的干预</translation>
+    </message>
+    <message>
+        <source>Back to the answer that this one was laid beside; nothing is lost</source>
+        <translation>回到与这条并列的那条回答；什么都不会丢失</translation>
+    </message>
+    <message>
+        <source>Copy as JSON</source>
+        <translation>复制为 JSON</translation>
+    </message>
+    <message>
+        <source>%1, copy the hands in force as JSON</source>
+        <translation>%1，将生效的干预复制为 JSON</translation>
+    </message>
+    <message>
+        <source>What is in force, as klp chat, run and logits take it with --intervene, and klp serve as "intervene"</source>
+        <translation>生效的内容：klp chat、run 和 logits 用 --intervene 读取它，klp serve 用 "intervene"</translation>
+    </message>
+    <message>
+        <source>What is in force is on the clipboard</source>
+        <translation>生效的内容已在剪贴板上</translation>
+    </message>
+    <message>
+        <source>the channel</source>
+        <translation>该通道</translation>
+    </message>
+    <message>
+        <source>the head</source>
+        <translation>该头</translation>
+    </message>
+    <message>
+        <source>the layer</source>
+        <translation>该层</translation>
+    </message>
+    <message>
+        <source>all caches</source>
+        <translation>全部缓存</translation>
+    </message>
+    <message>
+        <source>all states</source>
+        <translation>全部状态</translation>
+    </message>
+    <message>
+        <source>Choose a token, or a stretch of them in the timeline, to hide it from the caches.</source>
+        <translation>选择一个词元，或在时间线上选一段，以对缓存隐藏。</translation>
+    </message>
+    <message>
+        <source>This model has no experts.</source>
+        <translation>这个模型没有专家。</translation>
+    </message>
+    <message>
+        <source>Click an expert in the map to choose it.</source>
+        <translation>点击图中的一个专家来选择它。</translation>
+    </message>
+    <message>
+        <source>This model has no latent cache.</source>
+        <translation>这个模型没有潜在缓存。</translation>
+    </message>
+    <message>
+        <source>This model has no states.</source>
+        <translation>这个模型没有状态。</translation>
+    </message>
+    <message>
+        <source>× %1</source>
+        <translation>× %1</translation>
+    </message>
+    <message>
+        <source>In force: %1</source>
+        <translation>生效：%1</translation>
+    </message>
+    <message>
+        <source>Nothing is changed on this branch.</source>
+        <translation>这条分支上没有任何改动。</translation>
+    </message>
+    <message>
         <source>%1, layer</source>
         <translation>%1，层</translation>
     </message>
@@ -848,6 +1102,12 @@
     <message>
         <source>Choose the cell</source>
         <translation>选中该格</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln word(s)</source>
+        <translation>
+            <numerusform>%Ln 个词</numerusform>
+        </translation>
     </message>
     <message numerus="yes">
         <source>%Ln turn(s)</source>
@@ -1200,6 +1460,98 @@
     <message>
         <source>The model was as unsure as between %1 equal choices.</source>
         <translation>模型的不确定程度相当于在 %1 个等可能选项之间选择。</translation>
+    </message>
+    <message>
+        <source>layer %1</source>
+        <translation>第 %1 层</translation>
+    </message>
+    <message>
+        <source>layers %1</source>
+        <translation>第 %1 层</translation>
+    </message>
+    <message>
+        <source>head %1</source>
+        <translation>第 %1 头</translation>
+    </message>
+    <message>
+        <source>heads %1</source>
+        <translation>第 %1 头</translation>
+    </message>
+    <message>
+        <source>channel %1</source>
+        <translation>通道 %1</translation>
+    </message>
+    <message>
+        <source>channels %1</source>
+        <translation>通道 %1</translation>
+    </message>
+    <message>
+        <source>every layer</source>
+        <translation>每一层</translation>
+    </message>
+    <message>
+        <source>half-lives × %1 in %2</source>
+        <translation>%2 的半衰期 × %1</translation>
+    </message>
+    <message>
+        <source>nothing is written in %1</source>
+        <translation>%1 不写入</translation>
+    </message>
+    <message>
+        <source>writing strength β × %1 in %2</source>
+        <translation>%2 的写入强度 β × %1</translation>
+    </message>
+    <message>
+        <source>nothing is read in %1</source>
+        <translation>%1 不读取</translation>
+    </message>
+    <message>
+        <source>what is read × %1 in %2</source>
+        <translation>%2 读到的内容 × %1</translation>
+    </message>
+    <message>
+        <source>expert %1 silenced in %2</source>
+        <translation>%2 的专家 %1 静默</translation>
+    </message>
+    <message>
+        <source>experts %1 silenced in %2</source>
+        <translation>%2 的专家 %1 静默</translation>
+    </message>
+    <message>
+        <source>state emptied in %1</source>
+        <translation>%1 的状态被清空</translation>
+    </message>
+    <message>
+        <source>another state put into %1</source>
+        <translation>%1 放入了另一个状态</translation>
+    </message>
+    <message>
+        <source>one key erased in %1</source>
+        <translation>%1 中擦除了一个键</translation>
+    </message>
+    <message>
+        <source>one key overwritten in %1</source>
+        <translation>%1 中改写了一个键</translation>
+    </message>
+    <message>
+        <source>tokens %1 to %2 hidden from the caches of %3</source>
+        <translation>词元 %1 至 %2 对 %3 的缓存隐藏</translation>
+    </message>
+    <message>
+        <source>in front of token %1</source>
+        <translation>在词元 %1 之前</translation>
+    </message>
+    <message>
+        <source>from token %1 on</source>
+        <translation>自词元 %1 起</translation>
+    </message>
+    <message>
+        <source>tokens %1 to %2</source>
+        <translation>词元 %1 至 %2</translation>
+    </message>
+    <message>
+        <source>up to token %1</source>
+        <translation>至词元 %1 为止</translation>
     </message>
     <message>
         <source>%1, %2 to %3</source>
@@ -1764,6 +2116,18 @@
         <translation>请加载模型，然后在“竞速”视图中按“开始”。</translation>
     </message>
     <message>
+        <source>Under hands: %1</source>
+        <translation>干预之下：%1</translation>
+    </message>
+    <message>
+        <source>Without hands again</source>
+        <translation>不再有干预</translation>
+    </message>
+    <message>
+        <source>Under hands</source>
+        <translation>在干预下</translation>
+    </message>
+    <message>
         <source>You</source>
         <translation>你</translation>
     </message>
@@ -2226,6 +2590,18 @@
     <message>
         <source>Export as %1…</source>
         <translation>导出为 %1…</translation>
+    </message>
+    <message>
+        <source>Change the memory and answer the last question again beside the answer that stands</source>
+        <translation>改动记忆，并在已有回答旁边重新回答最后一个问题</translation>
+    </message>
+    <message>
+        <source>Hands (%1)</source>
+        <translation>干预（%1）</translation>
+    </message>
+    <message>
+        <source>Hands</source>
+        <translation>干预</translation>
     </message>
     <message>
         <source>Back into the main window</source>
@@ -3363,8 +3739,8 @@
         <translation>&lt;p&gt;每一格是一个头的一个通道：状态的一列。越亮，内容保留得越久。每个词元都会重新设定所有通道，所以这张图逐词变化。&lt;/p&gt;&lt;p&gt;图中的半衰期是&lt;i&gt;一个&lt;/i&gt;词元的，就好像它的门控一再出现。&lt;i&gt;已输入部分的半衰期&lt;/i&gt;是到目前为止全部词元合在一起的，通常短得多。两者都不计后来词元的覆写，“注意力”视图才计入。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，上方那句话说明它还剩多少。在图下方选择&lt;i&gt;固定词元仅经衰减还剩多少&lt;/i&gt;，可以看它淡去。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，上方那句话说明它还剩多少。在图下方选择&lt;i&gt;固定词元仅经衰减还剩多少&lt;/i&gt;，可以看它淡去。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：把半衰期变为八倍或八分之一，最后一个问题会在已有回答旁边重新回答。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.&lt;/p&gt;&lt;p&gt;α = e&lt;sup&gt;g&lt;/sup&gt;, one for each column of S. Half-life of a token: ln 2 / −g. Over n fed tokens: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α.&lt;/p&gt;</source>
@@ -3379,8 +3755,8 @@
         <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让一个头不写入或不读取，或把它清空，看看模型还知道什么。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;</source>
@@ -3439,8 +3815,8 @@
         <translation>&lt;p&gt;一行是一层，一格是其中一个专家。越亮，最近的词元中由它处理的越多。圆点是所选词元选中的专家。&lt;/p&gt;&lt;p&gt;下面：每一层有多不均衡。均衡的层位于 1 和 0。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?&lt;/p&gt;</source>
-        <translation>&lt;p&gt;点同一句话里的两个词元，比较它们的圆点。先数 32 个词元，再数 512 个：偏爱的专家还是同一个吗？&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: silence the chosen expert and see who takes its place.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;点同一句话里的两个词元，比较它们的圆点。先数 32 个词元，再数 512 个：偏爱的专家还是同一个吗？&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让所选专家静默，看看谁来接替。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Load: an expert's share of the picks over the share that all would have in balance, top-k / experts. Imbalance: the busiest expert's load over the mean, and the standard deviation over the mean.&lt;/p&gt;</source>
@@ -3479,8 +3855,8 @@
         <translation>&lt;p&gt;一个词元回看，两种记忆各自说明过去有什么传到了它这里。缓存保留每个词元，所以它的条是合计为 1 的份额。状态不保留词元：它的条表示每个词元对读出的内容还增加多少，或减去多少。空心条表示如果没有后来的词元覆写，它会增加多少。&lt;/p&gt;&lt;p&gt;条和颜色按权重的平方根增长，这样小的也能看见。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a name in the answer: does the cache look at where it was told? Then choose &lt;i&gt;all heads&lt;/i&gt; to find the head that does it.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;点回答里的一个名字：缓存看的是告诉它名字的地方吗？再选择&lt;i&gt;所有头&lt;/i&gt;，找出是哪个头做的。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a name in the answer: does the cache look at where it was told? Then choose &lt;i&gt;all heads&lt;/i&gt; to find the head that does it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: hide the words that it looks at, and let it answer again.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;点回答里的一个名字：缓存看的是告诉它名字的地方吗？再选择&lt;i&gt;所有头&lt;/i&gt;，找出是哪个头做的。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：隐藏它所看的词，让它重新回答。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;MLA: softmax weights over the cache. KDA: the delta rule unrolled, o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;, backwards from r = q: w = β k·r, then r ← α (r − w k); for S as V × K. It comes from feeding these tokens again while the model rests; for a state the last 2,048.&lt;/p&gt;</source>
@@ -3917,14 +4293,6 @@
         <translation>图正在生成。</translation>
     </message>
     <message>
-        <source>layer %1</source>
-        <translation>第 %1 层</translation>
-    </message>
-    <message>
-        <source>head %1</source>
-        <translation>第 %1 头</translation>
-    </message>
-    <message>
         <source>A recording has the layers that were looked at when it was made</source>
         <translation>录制中只有录制时看过的那些层</translation>
     </message>
@@ -4243,10 +4611,6 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>slowest tenth</source>
         <translation>最慢的十分之一</translation>
-    </message>
-    <message>
-        <source>channel %1</source>
-        <translation>通道 %1</translation>
     </message>
     <message>
         <source>layer · head</source>

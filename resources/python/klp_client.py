@@ -24,7 +24,7 @@ import numpy as np
 VERSION = 2
 EVENTS = ["Loading", "Loaded", "Unloaded", "Trouble", "PhaseChanged", "PromptFed", "TokenMade", "Readings", "AnswerDone", "Moved", "CostKnown", "SnapshotsKept",
           "StatePicture", "RacePoint", "RaceDone", "AttentionPicture", "EventsDropped", "AnswerBegun", "TelemetryCost", "CacheRolled", "StatesKept", "Considered",
-          "Retraced", "ReadablePicture", "LifePicture"]
+          "Retraced", "ReadablePicture", "LifePicture", "Compared"]
 MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 200, 201
 OVER = 251  # frames beside events
 NEWEST = 1 << 40  # a position that no sequence has: the newest token

@@ -55,7 +55,13 @@ Chats::Chats(Session& session, const QString& folder, QObject* parent) : QObject
         follow_request_ = 0;
         if (e.move.replayed <= cheap_replay() && can_answer() && current_->tip() > 0) go_to(current_->tip(), current_->message(current_->tip()).open);
     });
-    const auto look = [this] { session_.set_elsewhere(elsewhere()); };
+    connect(&session, &Session::compared, this, [this](const Compared& e) { take(e); });
+    connect(&session, &Session::hand_asked, this, &Chats::lay_hand);
+    connect(&session, &Session::undo_hand_asked, this, &Chats::undo_hand);
+    const auto look = [this] {
+        session_.set_elsewhere(elsewhere());
+        session_.set_hands(hands_now());
+    };
     for (const auto& changed : {&Chats::line_changed, &Chats::state_changed}) connect(this, changed, this, look);
     connect(&session, &Session::prompt_fed, this, look);
     connect(&session, &Session::fork_asked, this, [this](qint64 position, qint32 id) { fork_with(position, id); });

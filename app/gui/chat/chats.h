@@ -3,6 +3,8 @@
 
 #include <QTimer>
 
+#include <map>
+#include <set>
 #include <utility>
 
 #include "app/gui/chat/line_tokens.h"
@@ -45,6 +47,13 @@ public:
     void fork(int id);                             // a new chat that begins with the line to here
     void rewind(int id);                           // stands here; what follows stays as a branch
     void rewind_to_token(int id, int64_t tokens);  // so many tokens of an answer, as an unfinished answer of its own
+    // Hands on the memory (interventions.h): the last question answered again under one more, from the same memory and with the same seed, on a branch of its
+    // own. It begins with that question, or where `whole_line` with the first token; hidden tokens go behind the last of them. What is in its way is said.
+    void lay_hand(Intervention what, bool whole_line);
+    void undo_hand();  // back to the answer that the newest was laid on
+    Session::HandsNow hands_now() const;
+    // How far an answer under hands is from the one it stands beside; null: not known yet, and asked for where it can be (message_changed says when).
+    const Compared* compared(int id);
     // What happens when the context is full, in this chat. Said where the talk has ended for want of it, it goes on.
     OnFull on_full() const { return current_->info().on_full; }
     void set_on_full(OnFull way);
@@ -136,7 +145,7 @@ private:
     bool says_the_same(int id) const;
     void sum_up();  // the line, in a message of its own
     MakeAnswer question(std::vector<Part> line, InterventionsPtr hands, std::optional<Sampling> sampling = {});
-    void make(MakeAnswer ask, const char* role, int parent, bool alone = false);
+    void make(MakeAnswer ask, const char* role, int parent, bool alone = false, int beside = 0);
     void grow(Chat& chat, int id);
     void finish(bool open, AnswerStats stats);
     void follow();                                 // the engine goes where we are, if that is cheap
@@ -149,6 +158,7 @@ private:
     void take(const AnswerDone& event);
     void take(const Trouble& event);
     void take(const AnswerBegun& event);  // of a recording
+    void take(const Compared& event);
     void fork_with(int64_t position, int32_t id);
     std::pair<std::string, std::vector<int32_t>> beginning(int id, int64_t tokens) const;
 
@@ -168,6 +178,10 @@ private:
     bool again_ = false;     // what is shown as recorded is an answer of before_recording_
     double prefill_ns_ = 0;  // of a token, in the last prompt that was long enough to tell; 0: not known
     bool disk_said_ = false;
+    std::map<std::pair<const Chat*, int>, Compared> compared_;  // by the answer under hands
+    std::set<std::pair<const Chat*, int>> compared_asked_;
+    std::pair<const Chat*, int> compared_of_;
+    int comparing_ = 0;  // the request that is under way; 0: none
     bool device_failed_ = false, was_loading_ = false;
     std::optional<QString> last_model_;
     LineTokens tokens_;

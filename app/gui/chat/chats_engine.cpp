@@ -116,11 +116,12 @@ MakeAnswer Chats::question(std::vector<Part> line, InterventionsPtr hands, std::
     return ask;
 }
 
-void Chats::make(MakeAnswer ask, const char* role, int parent, bool alone) {
+void Chats::make(MakeAnswer ask, const char* role, int parent, bool alone, int beside) {
     Chat& chat = *current_;
     ask.answer = ++answers_;
     running_ = {.answer = ask.answer, .chat = &chat};
     ChatMessage made{.parent = parent, .role = role, .open = true, .alone = alone, .time = std::time(nullptr), .model = session_.card()->name};
+    made.beside = beside;
     made.hands = made.role == "summary" ? standing(ask.hands.get()) : ask.hands;
     running_.message = chat.add(std::move(made));
     running_.before.seed = ask.sampling.seed;
@@ -333,6 +334,7 @@ void Chats::take_card() {
     } else if (running_.chat) {  // whoever made the answer is gone
         finish(true, broken_off("error"));
     }
+    comparing_ = 0, compared_asked_.clear();  // whoever was asked is gone
     tokens_.set_tokenizer(card ? card->tokenizer : nullptr);
     const bool was_again = std::exchange(again_, session_.aside());
     if (!again_ && !was_again) tokens_.forget_positions();  // else the engine stands where it stood

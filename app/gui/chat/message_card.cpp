@@ -22,6 +22,7 @@ namespace klp::gui {
 namespace {
 
 constexpr int kPad = 12, kGap = 8;
+constexpr int kBesideEachOther = 440;  // pixels from which on two answers stand beside each other, and not one below the other
 
 int header_of(const QWidget* card) { return std::max(26, card->fontMetrics().height() + 9); }
 
@@ -269,6 +270,7 @@ MessageCard::Figures MessageCard::figures() const {
 void MessageCard::take_figures() {
     const ChatMessage& m = chats_.chat().message(id_);
     take_calls();
+    take_hands();
     const Figures said = figures();
     footer_->setText(said.shown);
     footer_->setToolTip(said.all == said.shown ? QString() : said.all);
@@ -287,6 +289,18 @@ void MessageCard::take_figures() {
     if (go_on_) go_on_->setProperty("wanted", m.open && idle);
     setAccessibleName(role_->text() + ": " + text(clipped(one_line(m.text), 120)));
     setAccessibleDescription(said.all);
+}
+
+int MessageCard::place_segments(int x, int y, int width) {
+    for (Segment& s : segments_) {
+        const int h = s.prose ? s.prose->height_for(width) : s.code->height_for(width);
+        if (s.prose)
+            s.prose->setGeometry(x, y, width, h);
+        else
+            s.code->setGeometry(x, y, width, h);
+        y += h + kGap;
+    }
+    return y;
 }
 
 int MessageCard::lay_out(int width) {
@@ -315,12 +329,29 @@ int MessageCard::lay_out(int width) {
     }
     role_->setGeometry(kPad, 8, std::max(20, right - kPad - 4), header);
     int y = 8 + header + 4;
-    for (Segment& s : segments_) {
-        const int h = s.prose ? s.prose->height_for(inner) : s.code->height_for(inner);
-        if (s.prose)
-            s.prose->setGeometry(kPad, y, inner, h);
-        else
-            s.code->setGeometry(kPad, y, inner, h);
+    if (hands_) {
+        const int h = hands_->heightForWidth(inner);
+        hands_->setGeometry(kPad, y, inner, h);
+        y += h + kGap;
+    }
+    if (before_box_ && inner >= kBesideEachOther) {
+        const int column = (inner - 2 * kPad) / 2, h = before_box_->height_for(column);
+        before_box_->setGeometry(kPad, y, column, h);
+        const int x = kPad + column + 2 * kPad, title = BeforeBox::title_height(*this);
+        now_title_->setGeometry(x, y, column, title);
+        y = std::max(y + h + kGap, place_segments(x, y + title, column));
+    } else {
+        if (now_title_) now_title_->setGeometry(0, 0, 0, 0);  // the line above says it
+        y = place_segments(kPad, y, inner);
+        if (before_box_) {
+            const int h = before_box_->height_for(inner);
+            before_box_->setGeometry(kPad, y, inner, h);
+            y += h + kGap;
+        }
+    }
+    if (apart_) {
+        const int h = apart_->height_for(inner);
+        apart_->setGeometry(kPad, y, inner, h);
         y += h + kGap;
     }
     for (CallBox* box : calls_) {

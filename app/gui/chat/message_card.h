@@ -3,6 +3,7 @@
 
 #include <QFrame>
 
+#include "app/gui/chat/beside.h"
 #include "app/gui/chat/call_box.h"
 #include "app/gui/chat/chats.h"
 #include "app/gui/chat/code_box.h"
@@ -46,6 +47,8 @@ private:
         CodeBox* code = nullptr;
     };
     void take_calls();
+    void take_hands();
+    int place_segments(int x, int y, int width);
     QToolButton* button(const QString& text, const QString& tip, std::function<void()> what);
     ProseBox& prose();
     void put(const Block& block, bool closed);
@@ -69,7 +72,9 @@ private:
     bool finished_ = false, code_open_ = false;
     std::vector<Segment> segments_;
     std::vector<CallBox*> calls_;
-    QLabel *role_, *footer_;
+    QLabel *role_, *footer_, *hands_ = nullptr, *now_title_ = nullptr;
+    BeforeBox* before_box_ = nullptr;  // of an answer under hands: what it stands beside
+    ApartBars* apart_ = nullptr;
     std::vector<QToolButton*> buttons_;
     QToolButton *rewind_ = nullptr, *go_on_ = nullptr, *play_ = nullptr, *more_ = nullptr, *before_ = nullptr, *behind_ = nullptr;
     QLabel* siblings_ = nullptr;

@@ -186,7 +186,25 @@ void ProseBox::mark(const QString& word, int n) {
         marks << mark;
     }
     marked_ = marks;
-    setExtraSelections(found_ + marked_);
+    setExtraSelections(changed_ + found_ + marked_);
+}
+
+void ProseBox::mark_words(const QList<std::pair<int, int>>& places) {
+    changed_.clear();
+    QColor colour = theme_of(palette()).warn;
+    for (const auto& [at, length] : places) {
+        ExtraSelection word;
+        word.cursor = QTextCursor(document());
+        word.cursor.setPosition(at);
+        word.cursor.setPosition(at + length, QTextCursor::KeepAnchor);
+        word.format.setUnderlineStyle(QTextCharFormat::DashUnderline);
+        word.format.setUnderlineColor(colour);
+        QColor ground = colour;
+        ground.setAlphaF(0.16f);
+        word.format.setBackground(ground);
+        changed_ << word;
+    }
+    setExtraSelections(changed_ + found_ + marked_);
 }
 
 int ProseBox::find_all(const QString& what, int n) {
@@ -206,7 +224,7 @@ int ProseBox::find_all(const QString& what, int n) {
         found_ << place;
         if (i == n) y = cursorRect(place.cursor).top();
     }
-    setExtraSelections(found_ + marked_);
+    setExtraSelections(changed_ + found_ + marked_);
     return y;
 }
 

@@ -3,6 +3,8 @@
 
 #include <QTextBrowser>
 
+#include <utility>
+
 namespace klp::gui {
 
 // The n-th (from 0) place where `word` stands and is not part of a longer one; -1: nowhere. And how many of them begin before a place.
@@ -21,6 +23,8 @@ public:
     int height_for(int width);
     // The n-th (from 0) place where `word` stands, marked; "" marks nothing.
     void mark(const QString& word, int n);
+    // Words by where they stand and how long they are, marked as others than elsewhere.
+    void mark_words(const QList<std::pair<int, int>>& places);
     // Every place where a text stands, marked lightly, and the n-th more; gives that one's y, -1 without one.
     int find_all(const QString& text, int n);
 
@@ -40,7 +44,7 @@ private:
     int open_at_ = 0;  // where the open block begins in the document
     QString open_;
     QPoint pressed_;
-    QList<ExtraSelection> marked_, found_;
+    QList<ExtraSelection> changed_, marked_, found_;
 };
 
 }  // namespace klp::gui

@@ -80,6 +80,8 @@ QString style_sheet(const Theme& t) {
         QToolButton[autoRaise="true"]:checked { background: $accent; color: $on_accent; }
         QToolButton[popupMode="2"] { padding-right: 16px; }
         QToolButton::menu-indicator { subcontrol-position: right center; subcontrol-origin: padding; right: 4px; }
+        QCheckBox::indicator { width: 12px; height: 12px; border: 1px solid $muted; border-radius: 3px; background: $panel; }
+        QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
         QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
         QPushButton[primary="true"]:focus { border: 2px solid $text; padding: 2px 8px; }
         QPushButton[primary="true"]:disabled { background: $raised; color: $muted; border-color: $border; }

@@ -18,7 +18,8 @@ const std::vector<PanelRow>& panels() {
               "klp",
               "<p>Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says "
               "how "
-              "much of it is left. Choose <i>What decay alone leaves of the pinned token</i> below the map to see it fade.</p>"),
+              "much of it is left. Choose <i>What decay alone leaves of the pinned token</i> below the map to see it fade.</p>"
+              "<p><i>Hands</i>: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.</p><p>α = e<sup>g</sup>, one for each column of S. Half-life of a token: "
@@ -35,7 +36,8 @@ const std::vector<PanelRow>& panels() {
               "klp",
               "<p>Hold the state as A, say something, then choose <i>Now − A</i>: what is left is what those words wrote. Click another token to see the "
               "state as it "
-              "was behind it.</p>"),
+              "was behind it.</p>"
+              "<p><i>Hands</i>: let a head write or read nothing, or empty it, and see what the model still knows.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.</p><p>Effective rank: e to "
@@ -77,7 +79,9 @@ const std::vector<PanelRow>& panels() {
               "<p>A row is a layer, a cell is one of its experts. The brighter it is, the more of the last tokens it worked on. Dots are the picks of the "
               "chosen "
               "token.</p><p>Below: how uneven each layer is. A balanced layer lies at 1 and 0.</p>"),
-          QT_TRANSLATE_NOOP("klp", "<p>Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?</p>"),
+          QT_TRANSLATE_NOOP("klp",
+                            "<p>Click two tokens of one sentence and compare their dots. Count 32 tokens, then 512: does a favourite stay one?</p>"
+                            "<p><i>Hands</i>: silence the chosen expert and see who takes its place.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>Load: an expert's share of the picks over the share that all would have in balance, top-k / experts. Imbalance: the busiest expert's load "
@@ -111,7 +115,8 @@ const std::vector<PanelRow>& panels() {
               "token had overwritten anything.</p><p>Bars and colours grow with the root of the weight, so that small ones are seen.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
-              "<p>Click a name in the answer: does the cache look at where it was told? Then choose <i>all heads</i> to find the head that does it.</p>"),
+              "<p>Click a name in the answer: does the cache look at where it was told? Then choose <i>all heads</i> to find the head that does it.</p>"
+              "<p><i>Hands</i>: hide the words that it looks at, and let it answer again.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>MLA: softmax weights over the cache. KDA: the delta rule unrolled, o = Σ w<sub>i</sub> v<sub>i</sub>, backwards from r = q: w = β k·r, then "

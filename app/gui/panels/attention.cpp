@@ -91,6 +91,7 @@ public:
         words_->setToolTip(tr("The words, coloured by the weights of one memory or of each; or all heads of both layers"));
         words_->addItems({tr("words by both"), tr("words by cache"), tr("words by state"), tr("all heads")});
         controls()->addWidget(words_);
+        add_hands({HandTool::hide, HandTool::no_cache, HandTool::no_reading});
         connect(words_, &QComboBox::activated, this, [this] { drawn_ = false, refresh_soon(); });
 
         texts_ = new QWidget(picture_);

@@ -134,6 +134,7 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     controls()->addWidget(gate_);
     controls()->addWidget(picker_);
     controls()->addStretch(1);
+    add_hands({HandTool::half_lives});
 
     auto* layout = new QVBoxLayout(body());
     layout->setContentsMargins(0, 0, 0, 0);

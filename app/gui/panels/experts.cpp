@@ -36,6 +36,7 @@ public:
         connect(window_, &QComboBox::activated, this, [this] { refresh_soon(); });
         controls()->addWidget(window_);
         controls()->addStretch(1);
+        add_hands({HandTool::silence});
 
         auto* column = new QVBoxLayout(body());
         column->setContentsMargins(0, 0, 0, 0);

@@ -146,6 +146,7 @@ private:
                 } else if constexpr (std::is_same_v<T, AnswerBegun>) {
                     add(Level::detail, "Answer " + std::to_string(e.answer) + " begins: " + plural(static_cast<int64_t>(e.line.size()), "message") +
                                            ", temperature " + short_number(double(e.sampling.temperature)) + ", seed " + std::to_string(e.sampling.seed) + ".");
+                    for (const Intervention& one : e.hands ? *e.hands : Interventions()) add(Level::info, "Under hands: " + klp::in_words(one) + ".");
                 } else if constexpr (std::is_same_v<T, AnswerDone>) {
                     add(Level::info, "Answer " + std::to_string(e.answer) + ": " + plural(e.tokens, "token") + " at " +
                                          short_number(tokens_per_second(e.tokens, e.decode_ns)) + " tokens/s, first after " +

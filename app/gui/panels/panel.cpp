@@ -185,6 +185,37 @@ void Panel::make_buttons(QHBoxLayout* row) {
     more->setStyleSheet("QToolButton::menu-indicator { image: none; }");
 }
 
+void Panel::add_hands(std::vector<HandTool> tools) {
+    hands_ = new HandsStrip(session, tr(info_.title), std::move(tools), this);
+    hands_->hide();
+    auto* open = new QToolButton(this);
+    open->setObjectName("hands-button");
+    open->setCheckable(true);
+    open->setAutoRaise(true);
+    open->setAccessibleName(tr("%1, hands on the memory").arg(tr(info_.title)));
+    open->setToolTip(tr("Change the memory and answer the last question again beside the answer that stands"));
+    connect(open, &QToolButton::toggled, hands_, &QWidget::setVisible);
+    const auto say = [this, open] {
+        const InterventionsPtr& list = session.hands().list;
+        open->setText(list ? tr("Hands (%1)").arg(list->size()) : tr("Hands"));
+        open->setVisible(session.card());
+        hands_->setVisible(session.card() && open->isChecked());
+    };
+    connect(&session, &Session::hands_changed, open, say);
+    connect(&session, &Session::card_changed, open, say);
+    say();
+    // Beside the key, which breaks its lines as there is room; a row of boxes does not.
+    auto* column = static_cast<QVBoxLayout*>(layout());
+    const int at = column->indexOf(key_);
+    column->removeWidget(key_);
+    auto* row = new QHBoxLayout;
+    row->addWidget(key_, 1);
+    row->addStretch();
+    row->addWidget(open, 0, Qt::AlignTop);
+    column->insertLayout(at, row);
+    column->insertWidget(at + 1, hands_);
+}
+
 void Panel::set_detached(bool on) { detach_->setText(on ? tr("Back into the main window") : tr("Detach: a window of its own")); }
 
 void Panel::set_frozen(bool on) {

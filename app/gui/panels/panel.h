@@ -6,6 +6,7 @@
 #include <QWidget>
 
 #include "app/gui/draw/theme.h"
+#include "app/gui/panels/hands_strip.h"
 #include "app/gui/panels/lens_head.h"
 #include "app/gui/panels/plate.h"
 #include "app/gui/panels/table_data.h"
@@ -87,6 +88,7 @@ protected:
     const Theme& theme() const { return theme_of(palette()); }
     QWidget* body() const { return body_; }              // lay the picture out in here
     QHBoxLayout* controls() const { return controls_; }  // combo boxes and the like, above the picture
+    void add_hands(std::vector<HandTool> tools);         // a button beside the key, and the strip that it opens
 
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -107,6 +109,7 @@ private:
     Sentence* sentence_ = nullptr;
     Key* key_ = nullptr;
     QLabel* still_ = nullptr;  // it is frozen
+    HandsStrip* hands_ = nullptr;
     QTextBrowser* help_ = nullptr;
     QBoxLayout* middle_ = nullptr;  // help and picture: beside each other where there is room
     QWidget* body_ = nullptr;

@@ -148,6 +148,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         controls()->addWidget(button);
     }
     controls()->addStretch(1);
+    add_hands({HandTool::writing, HandTool::no_writing, HandTool::no_reading, HandTool::empty});
 
     auto* layout = new QVBoxLayout(body());
     layout->setContentsMargins(0, 0, 0, 0);

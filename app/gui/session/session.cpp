@@ -201,6 +201,8 @@ void Session::take(Event& event) {
                 trace_.weighed(e);
             } else if constexpr (std::is_same_v<T, Retraced>) {
                 recall_.take(e);
+            } else if constexpr (std::is_same_v<T, Compared>) {
+                emit compared(e);
             } else if constexpr (std::is_same_v<T, AnswerDone>) {
                 memory_ = e.memory;
                 speed_ = e.decode_ns > 0 && e.tokens > 0 ? klp::tokens_per_second(e.tokens, e.decode_ns) : std::numeric_limits<double>::quiet_NaN();
@@ -297,6 +299,12 @@ QString Session::why_missing(const QString& what) const {
         default:
             return {};
     }
+}
+
+void Session::set_hands(HandsNow now) {
+    if (now == hands_) return;
+    hands_ = std::move(now);
+    emit hands_changed();
 }
 
 void Session::set_elsewhere(bool on) {

@@ -98,6 +98,18 @@ public:
 
     // Where a click on a rejected candidate goes: who keeps the conversation makes a branch that goes on with `id` at `position`.
     void ask_fork(int64_t position, int32_t id) { emit fork_asked(position, id); }
+    // Hands on the memory of the talk in sight: what is in force, whether the last of them can be undone, and a sentence why none can be laid ("": they can). Who
+    // keeps the conversation says so, and does what is asked: the last question once more under `what`, from that question on or from the first token.
+    struct HandsNow {
+        InterventionsPtr list;
+        bool undo = false;
+        QString why_not;
+        bool operator==(const HandsNow&) const = default;
+    };
+    const HandsNow& hands() const { return hands_; }
+    void set_hands(HandsNow now);
+    void ask_hand(const Intervention& what, bool whole_line) { emit hand_asked(what, whole_line); }
+    void ask_undo_hand() { emit undo_hand_asked(); }
     // A sentence for people, and what to do about it; shown where it is not in the way.
     void say(const QString& what, const QString& advice = {}, bool bad = true) { say(Notice{what, advice, bad}); }
     void say(const Notice& notice) { emit noticed(notice.what, notice.advice, notice.bad, notice); }
@@ -134,6 +146,10 @@ signals:
     void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);
+    void hands_changed();
+    void hand_asked(const klp::Intervention& what, bool whole_line);
+    void undo_hand_asked();
+    void compared(const klp::Compared& event);
     void noticed(const QString& what, const QString& advice, bool bad, const klp::gui::Notice& whole);
     void logged(const QString& what);
     void recalled(qint64 first);  // tokens from here on are known now that were not, or better
@@ -155,6 +171,7 @@ private:
     Baseline baseline_;
     SnapshotsKept snapshots_;
     StatesKept states_;
+    HandsNow hands_;
     std::string states_folder_;
     int64_t rolled_ = 0;
     struct Aside {

@@ -1,0 +1,35 @@
+// What a LiveRun has of a model: for its own files alone.
+#pragma once
+
+#include <map>
+
+#include "core/runs/live_run.h"
+
+namespace klp {
+
+struct LiveRun::Loaded {
+    Loaded(OpenedModel opened, int64_t budget)
+        : card(std::move(opened.card)),
+          model(std::move(opened.model)),
+          sequence(model, card->context),
+          ws(model->backend()),
+          pool(budget),
+          tracer(card->config) {
+        ws.tap = &tracer;
+    }
+    std::shared_ptr<const RunCard> card;
+    std::shared_ptr<const Model> model;
+    Sequence sequence;
+    Workspace ws;
+    SnapshotPool pool;
+    Tracer tracer;
+    std::shared_ptr<const Model> twin;  // of the last race, kept while there is room
+    int64_t twin_bytes = 0;             // its weights that are not the model's
+    TurnTokens turn;
+    int64_t told_dropped = 0;
+    std::optional<Sequence> again;  // of the last retrace, whose next stretch goes on there
+    std::unique_ptr<StateStore> states;
+    std::map<std::string, SnapshotPtr> ends;  // to be written, by whose they are
+};
+
+}  // namespace klp
