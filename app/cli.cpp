@@ -356,6 +356,7 @@ int run(int argc, char** argv) {
         ->check(between(0, kTokens));
     sub->add_option("--roll", eval.roll, "also with a cache that keeps so many tokens at most: what is recalled of those it dropped")
         ->check(between(1, kTokens));
+    add_intervene(*sub, eval.intervene);
     sub->add_flag("--json", eval.json, "as a JSON object");
 
     ProbeFlags probe;

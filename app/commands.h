@@ -68,7 +68,8 @@ struct EvalOptions {
     std::string data;  // folder; "": the one beside the embedded model
     int items = 20;    // of each task and size
     std::vector<int64_t> distances{0, 64, 256, 1024, 2048, 4096, 8192};
-    int64_t roll = 0;  // rows of a cache that rolls; 0: none
+    int64_t roll = 0;       // rows of a cache that rolls; 0: none
+    std::string intervene;  // a file of interventions
     bool twin = false, json = false;
 };
 int eval_command(const EvalOptions& options, Terminal& terminal);

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/format.h"
 #include "app/progress.h"
+#include "app/session.h"
 #include "core/files/resources.h"
 #include "core/studies/recall.h"
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 struct Figures : Recall {
     std::string model;
     int64_t roll = 0;  // rows of a cache that rolls
+    bool hands = false;
 };
 
 // Rows are tasks and models, columns distances or sizes.
@@ -64,6 +66,10 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     const auto data = read_recall(folder);
     if (!data) return report(data.error());
 
+    const auto hands = read_hands(options.intervene);
+    if (!hands) return report(hands.error());
+    if (*hands)
+        if (auto fits = check(**hands, engine->config()); !fits) return report({fits.error().kind, options.intervene + ": " + fits.error().message});
     say_that_it_takes_long(terminal);
     RecallOptions how{.items = options.items, .distances = options.distances, .cancel = &g_interrupted};
     std::sort(how.distances.begin(), how.distances.end());
@@ -76,14 +82,18 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     }
     std::vector<Figures> all;
     for (const auto& [name, model] : models) {
-        for (const int64_t rows : options.roll > 0 ? std::vector<int64_t>{0, options.roll} : std::vector<int64_t>{0}) {
-            const std::string called = name + (rows > 0 ? ", newest " + grouped(rows) : "");
+        std::vector<std::pair<int64_t, InterventionsPtr>> ways{{0, nullptr}};
+        if (options.roll > 0) ways.emplace_back(options.roll, nullptr);
+        if (*hands && model == engine->model) ways.emplace_back(0, *hands);
+        for (const auto& [rows, under] : ways) {
+            const std::string called = name + (rows > 0 ? ", newest " + grouped(rows) : under ? ", under hands" : "");
+            how.hands = under;
             Progress progress(terminal, "examining " + called, "item");
             how.rows = rows;
             how.on_progress = [&](int64_t done, int64_t total) { progress.at(done, total); };
             auto recall = measure_recall(model, **tokenizer, *data, how);
             if (!recall) return report(recall.error());
-            all.push_back({std::move(*recall), called, rows});
+            all.push_back({std::move(*recall), called, rows, under != nullptr});
         }
     }
 
@@ -95,6 +105,7 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
             for (const auto& [key, s] : f.sizes) sizes.push_back({{"task", key.first}, {"size", key.second}, {"right", s.right}, {"asked", s.asked}});
             out.push_back({{"model", f.model},
                            {"roll", f.roll},
+                           {"hands", f.hands},
                            {"by_distance", far},
                            {"by_size", sizes},
                            {"perplexity", {{"stories", f.stories.value()}, {"chats", f.chats.value()}}},

@@ -588,7 +588,8 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, HasSubstr("tiny, q4_0"));
     EXPECT_THAT(got.out, HasSubstr("synthetic caches"));
-    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err, HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b, ling-3.0-tiny, ling-3.0-flash"));
+    EXPECT_THAT(klp({"bench", "--shape", "no-such"}).err,
+                HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b, ling-3.0-tiny, ling-3.0-flash"));
 }
 
 TEST_F(Cli, MemoryNeedsNoWeights) {
@@ -742,6 +743,20 @@ TEST_F(Cli, AnEvaluationCountsEveryQuestionAtEveryDistance) {
     const double perplexity = got[0]["perplexity"]["stories"];
     EXPECT_TRUE(perplexity > 100 && perplexity < 1000) << perplexity << " of 264 tokens, none known";
     EXPECT_THAT(with({"--distance", "0"}).out, HasSubstr("recall"));
+
+    // Under hands beside without, of the same questions.
+    const auto file = home() / "hands.json";
+    write_bytes(file, R"([{"what": "read", "amount": 0}])");
+    const Outcome touched = with({"--distance", "0", "--json", "--intervene", file.string()});
+    ASSERT_EQ(touched.code, 0) << touched.err;
+    const auto both = nlohmann::json::parse(touched.out);
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0]["hands"], false);
+    EXPECT_EQ(both[1]["hands"], true);
+    EXPECT_EQ(both[0]["perplexity"]["stories"], got[0]["perplexity"]["stories"]);
+    EXPECT_NE(both[1]["perplexity"]["stories"], both[0]["perplexity"]["stories"]);
+    write_bytes(file, R"([{"what": "gates", "layers": [77]}])");
+    EXPECT_THAT(with({"--intervene", file.string()}).err, HasSubstr("hands.json: 'gates': the model has no layer 77"));
 
     const Outcome twin = with({"--twin"});
     EXPECT_EQ(twin.code, 3);
@@ -1256,7 +1271,8 @@ TEST_F(Cli, ATerminalSessionFromGreetingToGoodbye) {
 TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
     const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
     const Words greedy = chat({"-i", "--temp", "0", "-n", "8"});
-    const Outcome got = klp(greedy, "/gate 0 x2\none\ntwo\n/snap here\n/beta 0 x0\n/hands\n/branch\n/undo\n/hands\n/transplant here 0\n/hide 0:3\n/gate every x0.5\n", {data});
+    const Outcome got =
+        klp(greedy, "/gate 0 x2\none\ntwo\n/snap here\n/beta 0 x0\n/hands\n/branch\n/undo\n/hands\n/transplant here 0\n/hide 0:3\n/gate every x0.5\n", {data});
     EXPECT_EQ(got.code, 0);
     EXPECT_THAT(got.out, HasSubstr("half-lives of every layer x0.5 from token "));
     EXPECT_THAT(got.err, HasSubstr("there is no answer yet"));

@@ -138,13 +138,21 @@ namespace {
 class Examinee {
 public:
     Examinee(std::shared_ptr<const Model> model, const Tokenizer& tokenizer, const RecallData& data, const RecallOptions& options)
-        : model_(std::move(model)), tokenizer_(tokenizer), data_(data), rows_(options.rows), cancel_(options.cancel), ws_(model_->backend()) {}
+        : model_(std::move(model)),
+          tokenizer_(tokenizer),
+          data_(data),
+          rows_(options.rows),
+          hands_(options.hands),
+          cancel_(options.cancel),
+          ws_(model_->backend()) {}
 
     Result<void> begin() {
         auto turn = turn_tokens(tokenizer_, model_->config());
         if (!turn) return tl::unexpected(turn.error());
         turn_ = std::move(*turn);
-        return Sequence(model_).set_rolling(rows_ > 0);
+        Sequence sequence(model_);
+        auto fits = sequence.set_rolling(rows_ > 0);
+        return fits ? sequence.touch(hands_) : fits;
     }
 
     // The task at each distance; `turn` says where in the talk to begin, so that not every task meets the same.
@@ -193,6 +201,7 @@ private:
     Sequence fresh() const {
         Sequence sequence(model_, rows_);
         (void)sequence.set_rolling(rows_ > 0);
+        (void)sequence.touch(hands_);
         return sequence;
     }
 
@@ -261,6 +270,7 @@ private:
     const Tokenizer& tokenizer_;
     const RecallData& data_;
     int64_t rows_;
+    InterventionsPtr hands_;
     const std::atomic<bool>* cancel_;
     Workspace ws_;
     TurnTokens turn_;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/interventions.h"
 #include "core/model/model.h"
 #include "core/text/chat_template.h"
 
@@ -74,6 +75,7 @@ struct RecallOptions {
     int items = 20;                  // of each task and size, at most
     std::vector<int64_t> distances;  // tokens between fact and question, ascending
     int64_t rows = 0;                // of a cache that rolls; 0: one that keeps everything
+    InterventionsPtr hands = {};     // under which everything is fed; by position in each chat
     const std::atomic<bool>* cancel = nullptr;
     std::function<void(int64_t done, int64_t total)> on_progress;
 };

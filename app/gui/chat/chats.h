@@ -179,7 +179,7 @@ private:
     double prefill_ns_ = 0;  // of a token, in the last prompt that was long enough to tell; 0: not known
     bool disk_said_ = false;
     std::map<std::pair<const Chat*, int>, Compared> compared_;  // by the answer under hands
-    std::set<std::pair<const Chat*, int>> compared_asked_;
+    std::set<std::pair<const Chat*, int>> compared_asked_, laid_here_;
     std::pair<const Chat*, int> compared_of_;
     int comparing_ = 0;  // the request that is under way; 0: none
     bool device_failed_ = false, was_loading_ = false;

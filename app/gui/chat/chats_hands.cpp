@@ -69,6 +69,7 @@ void Chats::lay_hand(Intervention what, bool whole_line) {
     MakeAnswer ask = question(parts(*current_, m.parent, false), list->empty() ? nullptr : list);
     if (m.stats) ask.sampling.seed = m.stats->seed;
     make(std::move(ask), "assistant", m.parent, false, tip);
+    laid_here_.insert({current_, current_->tip()});
 }
 
 void Chats::undo_hand() {
@@ -85,6 +86,8 @@ const Compared* Chats::compared(int id) {
     if (m.beside == 0 || !can_answer() || served_card(session_.card()) || comparing_ > 0 || m.model != session_.card()->name) return nullptr;
     const ChatMessage& before = current_->message(m.beside);
     if (before.ids.empty() || before.parent != m.parent || !tokens_.sound(*current_, before)) return nullptr;
+    // Of a chat that was opened again nobody keeps the memory in front of the answer: a long one is not read again for a figure.
+    if (!laid_here_.contains({current_, id}) && first_position(m.beside) > cheap_replay()) return nullptr;
     if (!compared_asked_.insert({current_, id}).second) return nullptr;  // once: what cannot be told is not asked for again
     comparing_ = ++requests_;
     compared_of_ = {current_, id};
