@@ -511,13 +511,14 @@ std::vector<std::string> completions(const Session& session, std::string_view be
         for (const char* way : {"stop", "roll", "summarise"}) offer(way);
     } else if (before.starts_with("/branch ")) {
         for (const auto& b : session.talk.branches()) offer(std::to_string(b.number));
-    } else if (before.starts_with("/gates ") || before.starts_with("/state ")) {
+    } else if (before.starts_with("/gates ") || before.starts_with("/state ") || before.starts_with("/read ") || before.starts_with("/overwrite ") ||
+               before.starts_with("/erase ")) {
         const ModelConfig& config = session.engine.config();
         for (int l = 0; l < config.num_hidden_layers; ++l) {
             for (int h = 0; config.layer_kinds[static_cast<size_t>(l)] == "kda" && h < config.kda_heads; ++h)
                 offer(std::to_string(l) + "." + std::to_string(h));
         }
-        offer("table");
+        if (before.starts_with("/gates ") || before.starts_with("/state ")) offer("table");
     }
     return words;
 }

@@ -174,6 +174,16 @@ int main(int argc, char** argv) {
         window.show_panel(row.info.id);
         turns(row.info.id);
     }
+    // A fact that is pinned is followed in the pauses, and decoding pays for none of it.
+    session.set_run(std::make_unique<LiveRun>(open_for_run));
+    session.post(LoadModel{});
+    while (drawing().empty()) {
+    }
+    speed(session.run(), 8, drawing);
+    session.selection().set_token(3);
+    window.show_panel("life");
+    rounds("a fact's life, pinned");
+    session.selection().set_token(Selection::kNewest);
     session.set_run(std::make_unique<LiveRun>(open_for_run));
     session.post(LoadModel{});
     while (drawing().empty()) {

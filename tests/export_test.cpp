@@ -18,7 +18,7 @@ namespace {
 
 const auto* const environment = ::testing::AddGlobalTestEnvironment(new GuiEnvironment);
 
-const char* const kPictures[] = {"decay", "state", "memory", "race", "experts", "logits", "attention"};
+const char* const kPictures[] = {"decay", "state", "memory", "race", "experts", "logits", "attention", "life"};
 
 // A session in which every lens has something to show.
 class Export : public ::testing::Test {
@@ -60,6 +60,7 @@ protected:
     }
     // Shown, with everything that it needs.
     Panel& lens(const std::string& id, QSize size = {620, 720}) {
+        session.selection().set_token(Selection::kNewest);
         for (const PanelRow& row : panels())
             if (row.info.id == id) panel_.reset(row.make(session, row.info));
         panel_->resize(size);
@@ -83,6 +84,15 @@ protected:
         }
         if (id == "attention" && recorded)
             for (int layer : {3, 0}) events.push_back(read(layer, 0, session.trace().size() - 1));
+        if (id == "life") {
+            session.selection().set_token(7);
+            settle();
+            LifePicture life{{.token = 7, .last = session.trace().size() - 1, .probability = {{20, 0.5f}}}};
+            const std::vector<float> kept(static_cast<size_t>(life.last - 6), 0.5f);
+            for (int layer : {0, 3}) life.heads.push_back({.layer = layer, .cache = layer == 3, .decay = kept, .left = kept, .read = kept});
+            events.push_back(life);
+            if (!recorded) events.push_back(PhaseChanged{Phase::ready});
+        }
         play(std::move(events));
         return *panel_;
     }
@@ -291,7 +301,7 @@ lines = open(sys.argv[1], encoding='utf-8', newline='').read().split('\r\n')
 head = [l for l in lines if l.startswith('#')]
 assert lines[:len(head)] == head and 1 <= len(head) <= 2, head
 table = list(csv.reader(lines[len(head):-1]))
-places = {'token', 'layer', 'head', 'channel', 'value', 'key', 'what', 'expert', 'position', 'rank', 'id', 'chosen', 'level', 'message', 'time (ISO 8601, local)', 'tokens'}
+places = {'token', 'layer', 'head', 'channel', 'value', 'key', 'what', 'expert', 'position', 'rank', 'id', 'chosen', 'level', 'message', 'memory', 'time (ISO 8601, local)', 'tokens'}
 assert len(table) > 1
 for name in table[0]:
     assert name in places or name.endswith(')'), name

@@ -11,7 +11,6 @@
 
 #include "app/gui/panels/half_life.h"
 #include "app/gui/panels/norm_plots.h"
-#include "app/gui/panels/retention.h"
 #include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/token_window.h"
 #include "tests/gui_support.h"
@@ -89,32 +88,6 @@ TEST(TokenWindow, ReadsOnlyWhatIsNew) {
     EXPECT_EQ(window.follow(trace), 30) << "two of 32 were not read, and what was known before may be another line's";
     EXPECT_TRUE(std::isnan(window.row(51)[0]));
     EXPECT_FALSE(std::isnan(window.row(49)[0]));
-}
-
-TEST(Retention, IsTheProductOfTheGatesAfterTheToken) {
-    ScriptedSession s;
-    s.answer(20);
-    const auto& trace = s.session->trace();
-    const auto gate = [&](int64_t p, int c) { return trace.shape().of(Site::log_decay, 1, trace.readings(p))[static_cast<size_t>(2 * 32 + c)]; };
-    Retention r;
-    r.follow(trace, 5, {1, 2}, 7);
-    ASSERT_EQ(r.points().size(), 27u);
-    EXPECT_EQ(r.points()[0].mean, 1);
-    double sum = 0, mean = 0;
-    for (int64_t p = 6; p <= 31; ++p) sum += double(gate(p, 7));
-    for (int c = 0; c < 32; ++c) {
-        double all = 0;
-        for (int64_t p = 6; p <= 31; ++p) all += double(gate(p, c));
-        mean += std::exp(all) / 32;
-    }
-    EXPECT_NEAR(r.points().back().chosen, std::exp(sum), 1e-5);
-    EXPECT_NEAR(r.points().back().mean, mean, 1e-5);
-    EXPECT_GE(r.points().back().slowest, r.points().back().mean);
-
-    s.answer(10);
-    r.follow(trace, 5, {1, 2}, 7);
-    EXPECT_EQ(r.points().size(), 27u + 22u);
-    EXPECT_NEAR(r.points()[26].chosen, std::exp(sum), 1e-5);
 }
 
 TEST(Decay, ShowsTheTokenThatIsLookedAt) {

@@ -359,19 +359,22 @@ TEST_P(OnDevice, WhatCannotBeCutIsSaid) {
 }
 
 TEST(Life, OfAModelThatRotatesItsKeysIsWhatItsHeadsRead) {
-    ModelConfig c = shape("tiny");
-    c.mla_use_nope = false;
-    const auto on = *make_backend("cpu", 2);
-    const auto model = *Model::load(on, c, synthetic_weights(c, DType::bf16, 3));
-    SnapshotPool pool{int64_t{1} << 30};
-    Ids ids;
-    for (int i = 0; i < 70; ++i) ids.push_back(i * 7 % c.vocab_size);
-    const auto all = follow_fact(model, pool, {.tokens = ids, .token = 9});
-    ASSERT_TRUE(all) << all.error().message;
-    for (const HeadLife& head : all->heads) {
-        const auto probed = probe(model, pool, {.tokens = ids, .layer = head.layer, .head = head.head});
-        ASSERT_TRUE(probed);
-        EXPECT_NEAR(head.read.back(), probed->front().weights[9], 2e-3) << head.layer << "." << head.head;
+    for (const bool adjacent : {false, true}) {
+        ModelConfig c = shape("tiny");
+        c.mla_use_nope = false;
+        if (adjacent) c.rope_adjacent = true, c.q_lora_rank = 24, c.mla_head_gate = true;
+        const auto on = *make_backend("cpu", 2);
+        const auto model = *Model::load(on, c, synthetic_weights(c, DType::bf16, 3));
+        SnapshotPool pool{int64_t{1} << 30};
+        Ids ids;
+        for (int i = 0; i < 70; ++i) ids.push_back(i * 7 % c.vocab_size);
+        const auto all = follow_fact(model, pool, {.tokens = ids, .token = 9});
+        ASSERT_TRUE(all) << all.error().message;
+        for (const HeadLife& head : all->heads) {
+            const auto probed = probe(model, pool, {.tokens = ids, .layer = head.layer, .head = head.head});
+            ASSERT_TRUE(probed);
+            EXPECT_NEAR(head.read.back(), probed->front().weights[9], 2e-3) << head.layer << "." << head.head;
+        }
     }
 }
 

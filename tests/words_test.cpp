@@ -57,6 +57,18 @@ TEST(Words, OfAttentionSayWhatIsRead) {
     EXPECT_EQ(words::of("“a”", {}, {}), "");
 }
 
+TEST(Words, OfAFactsLifeSayWhoHoldsIt) {
+    words::Life l{.token = "token 7 “green”", .back = 56, .state = std::pair(0, 1), .left = 0.37, .decay = 0.56, .probability = {}};
+    EXPECT_EQ(words::of(l), "56 tokens later the state of layer 0, head 1 holds 37 % of token 7 “green”; decay alone would have left 56 %.");
+    l.probability = 0.999;
+    EXPECT_TRUE(words::of(l).endsWith("56 %. An answer since then gave it more than 99 %."));
+    l.left = -0.2;
+    EXPECT_TRUE(words::of(l).startsWith("56 tokens later no state holds token 7 “green” any more; decay alone would have left 56 % in layer 0, head 1."));
+    l.back = 0;
+    EXPECT_EQ(words::of(l), "Token 7 “green” is the last token: nothing has become of it yet.");
+    EXPECT_EQ(words::of(words::Life{.token = "token 7", .back = 3, .state = {}, .probability = {}}), "") << "a model of caches alone";
+}
+
 TEST(Words, OfExpertsMemoryRaceAndLogits) {
     EXPECT_EQ(words::of(words::Experts{128, 1, 3, 1.62, 2, 24}),
               "Over the last 128 tokens, expert 3 of layer 1 was picked 1.6 times as often as an even share; 2 of 24 experts were never picked.");

@@ -149,7 +149,7 @@ public:
             for (size_t h = 0; h < H; ++h) {
                 const auto q = projections.subspan(static_cast<size_t>(n) * width + h * static_cast<size_t>(head), static_cast<size_t>(head));
                 Numbers query(q.begin(), q.end());
-                if (!config_.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(nope)), position + n, config_.rope_theta);
+                if (!config_.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(nope)), position + n, config_.rope_theta, config_.rope_adjacent);
                 const double score = naive::dot(query, keys_[h]) * scale - sums[static_cast<size_t>(n) * H + h];
                 heads[h].read.push_back(gone ? 0 : static_cast<float>(std::exp(score)));
             }

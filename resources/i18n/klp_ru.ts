@@ -1432,6 +1432,22 @@
         <translation>Чтение (%1): состояние больше всего отсюда: %2.</translation>
     </message>
     <message>
+        <source>%1 is the last token: nothing has become of it yet.</source>
+        <translation>%1 — последний токен: с ним ещё ничего не произошло.</translation>
+    </message>
+    <message>
+        <source>%1 later no state holds %2 any more; decay alone would have left %3 in %4.</source>
+        <translation>%1 спустя ни одно состояние уже не хранит: %2; одно затухание оставило бы %3 (%4).</translation>
+    </message>
+    <message>
+        <source>%1 later the state of %2 holds %3 of %4; decay alone would have left %5.</source>
+        <translation>%1 спустя состояние (%2) хранит %3 от: %4; одно затухание оставило бы %5.</translation>
+    </message>
+    <message>
+        <source>An answer since then gave it %1.</source>
+        <translation>С тех пор один ответ дал ему %1.</translation>
+    </message>
+    <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
         <translation>По выбранному (%1): эксперт %2 слоя %3 выбирался в %4 раза чаще равной доли</translation>
     </message>
@@ -3358,6 +3374,122 @@
         <translation>Смотрите: %1</translation>
     </message>
     <message>
+        <source>Overwrite</source>
+        <translation>Перезаписать</translation>
+    </message>
+    <message>
+        <source>Erase</source>
+        <translation>Стереть</translation>
+    </message>
+    <message>
+        <source>with the value of …</source>
+        <translation>значением слова…</translation>
+    </message>
+    <message>
+        <source>Surgery, the word whose value it gets</source>
+        <translation>Хирургия, слово, чьё значение он получит</translation>
+    </message>
+    <message>
+        <source>A word that was said before the last question, or the number of a token. The last place where it stands is meant.</source>
+        <translation>Слово, сказанное до последнего вопроса, или номер токена. Имеется в виду последнее место, где оно стоит.</translation>
+    </message>
+    <message>
+        <source>Surgery, overwrite</source>
+        <translation>Хирургия, перезаписать</translation>
+    </message>
+    <message>
+        <source>S ← S + (v′ − S k) kᵀ before the last question: the pinned token's key reads the other's value. The question is answered again.</source>
+        <translation>S ← S + (v′ − S k) kᵀ перед последним вопросом: ключ закреплённого токена читает чужое значение. На вопрос отвечают снова.</translation>
+    </message>
+    <message>
+        <source>Surgery, erase</source>
+        <translation>Хирургия, стереть</translation>
+    </message>
+    <message>
+        <source>The same with v′ = 0: nothing is read with its key any more. The question is answered again.</source>
+        <translation>То же с v′ = 0: по его ключу больше ничего не читается. На вопрос отвечают снова.</translation>
+    </message>
+    <message>
+        <source>Surgery, what each token's key reads and hears</source>
+        <translation>Хирургия, что читает и слышит ключ каждого токена</translation>
+    </message>
+    <message>
+        <source>Send a message, then pin a word: what the state still answers for it, and for all others.</source>
+        <translation>Отправьте сообщение и закрепите слово: что состояние ещё отвечает о нём и обо всех остальных.</translation>
+    </message>
+    <message>
+        <source>This recording holds no look at what this state can still read.</source>
+        <translation>В этой записи нет взгляда на то, что ещё читается из этого состояния.</translation>
+    </message>
+    <message>
+        <source>Stopped. Choose a token to look at.</source>
+        <translation>Остановлено. Выберите токен.</translation>
+    </message>
+    <message>
+        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
+        <translation>Покажется, когда модель освободится: чтобы посмотреть в прошлое, его надо подать снова.</translation>
+    </message>
+    <message>
+        <source>Pin a word to read it, overwrite it or erase it in this state.</source>
+        <translation>Закрепите слово, чтобы прочитать, перезаписать или стереть его в этом состоянии.</translation>
+    </message>
+    <message>
+        <source>is read with a cosine of %1, at %2 of its length</source>
+        <translation>читается с косинусом %1 при %2 своей длины</translation>
+    </message>
+    <message>
+        <source>Now %1 %2.</source>
+        <translation>Сейчас %1 %2.</translation>
+    </message>
+    <message>
+        <source>Ask something behind it, and it can be cut.</source>
+        <translation>Спросите что-нибудь после него, и его можно будет править.</translation>
+    </message>
+    <message>
+        <source>Before the last question %1 %2.</source>
+        <translation>Перед последним вопросом %1 %2.</translation>
+    </message>
+    <message>
+        <source>A cut would be heard most by %1: %2 of it.</source>
+        <translation>Правку сильнее всех услышит %1: %2 от неё.</translation>
+    </message>
+    <message>
+        <source>The cut was heard most by %1: %2 of it predicted, %3 measured.</source>
+        <translation>Правку сильнее всех услышал %1: предсказано %2, измерено %3.</translation>
+    </message>
+    <message>
+        <source>%1: what its key reads has a cosine of %2 with what was written, and %3 times its length</source>
+        <translation>%1: прочитанное по его ключу имеет с записанным косинус %2 и длину в %3 раза</translation>
+    </message>
+    <message>
+        <source>%1: not measured yet</source>
+        <translation>%1: ещё не измерено</translation>
+    </message>
+    <message>
+        <source>%1: hears %2 of the change, by its key</source>
+        <translation>%1: по своему ключу слышит %2 изменения</translation>
+    </message>
+    <message>
+        <source>%1: heard %2 of the change, measured</source>
+        <translation>%1: услышал %2 изменения, измерено</translation>
+    </message>
+    <message>
+        <source>can be read</source>
+        <translation>читается</translation>
+    </message>
+    <message>
+        <source>would hear it</source>
+        <translation>услышит</translation>
+    </message>
+    <message>
+        <source>heard it</source>
+        <translation>услышал</translation>
+    </message>
+    <message>
+        <source>token</source>
+        <translation>токен</translation>
+    </message>
+    <message>
         <source>Zoom to it</source>
         <translation>Крупнее</translation>
     </message>
@@ -3777,8 +3909,8 @@
         <translation>&lt;p&gt;Каждая ячейка — канал одной головы: столбец её состояния. Чем она ярче, тем дольше хранит своё. Каждый токен задаёт все заново, поэтому карта меняется от слова к слову.&lt;/p&gt;&lt;p&gt;Период полураспада на карте — для &lt;i&gt;одного&lt;/i&gt; токена, как если бы его вентиль повторялся снова и снова. &lt;i&gt;Период полураспада по поданному&lt;/i&gt; — для всех токенов до этого момента вместе; обычно он намного короче. Ни тот, ни другой не учитывает, что переписывают следующие токены: это делает панель «Внимание».&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Щёлкните яркую ячейку: «Состояние» и «Внимание» перейдут к её голове. Щёлкните токен на ленте времени: карта покажет его вентили, а фраза — сколько от него осталось. Выберите под картой &lt;i&gt;Что одно затухание оставляет от закреплённого токена&lt;/i&gt;, чтобы увидеть, как он гаснет.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: сделайте периоды полураспада в восемь раз длиннее или короче, и на последний вопрос будет дан новый ответ рядом с имеющимся.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. The lens &lt;i&gt;A fact's life&lt;/i&gt; shows it fade, head by head.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Щёлкните яркую ячейку: «Состояние» и «Внимание» перейдут к её голове. Щёлкните токен на ленте времени: карта покажет его вентили, а фраза — сколько от него осталось. Панель &lt;i&gt;Жизнь факта&lt;/i&gt; покажет по головам, как он гаснет.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: сделайте периоды полураспада в восемь раз длиннее или короче, и на последний вопрос будет дан новый ответ рядом с имеющимся.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.&lt;/p&gt;&lt;p&gt;α = e&lt;sup&gt;g&lt;/sup&gt;, one for each column of S. Half-life of a token: ln 2 / −g. Over n fed tokens: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α.&lt;/p&gt;</source>
@@ -3789,16 +3921,16 @@
         <translation>Память одной головы: матрица, которую каждый токен немного переписывает.</translation>
     </message>
     <message>
-        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Квадрат — вся память одной головы. Его столбцы — каналы ключей, строки — каналы значений; цвета показывают знак. Полоски по краям — среднеквадратичное строки или столбца. Рядом: насколько сильно каждое направление. Если длинных полосок мало, мало что хранится раздельно.&lt;/p&gt;&lt;p&gt;Ниже: величина состояния каждой головы по токенам и сколько записал каждый токен. Щёлкните, чтобы перейти.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Квадрат — вся память одной головы. Его столбцы — каналы ключей, строки — каналы значений; цвета показывают знак. Полоски по краям — среднеквадратичное строки или столбца. Рядом: насколько сильно каждое направление. Если длинных полосок мало, мало что хранится раздельно.&lt;/p&gt;&lt;p&gt;Ниже: величина состояния каждой головы по токенам и сколько записал каждый токен. Щёлкните, чтобы перейти. Или хирургия: читается ли ещё по ключу каждого токена то, что он записал, и какую долю правки закреплённого услышат остальные.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: пусть голова ничего не пишет или не читает, или опустошите её, и смотрите, что модель ещё помнит.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;&lt;p&gt;Закрепите слово факта, выберите под матрицей &lt;i&gt;Хирургия&lt;/i&gt; и перезапишите его другим сказанным словом: на последний вопрос ответят снова.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: пусть голова ничего не пишет или не читает, или опустошите её, и смотрите, что модель ещё помнит.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;S — это V × K чисел при любом контексте. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; запрос читает o = S q / √K.&lt;/p&gt;&lt;p&gt;Эффективный ранг: e в степени энтропии долей сингулярных чисел в их сумме.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;S — это V × K чисел при любом контексте. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; запрос читает o = S q / √K.&lt;/p&gt;&lt;p&gt;Эффективный ранг: e в степени энтропии долей сингулярных чисел в их сумме.&lt;/p&gt;&lt;p&gt;Правка при ключе k длины 1: S ← S + (v′ − S k) kᵀ, так что k читает v′ (стёрто: 0), а другой ключ k&lt;sub&gt;j&lt;/sub&gt; слышит k&lt;sub&gt;j&lt;/sub&gt; · k от изменения. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Memory</source>
@@ -3901,6 +4033,26 @@
         <translation>&lt;p&gt;MLA: веса softmax по кэшу. KDA: развёрнутое дельта-правило, o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;, назад от r = q: w = β k·r, затем r ← α (r − w k); S как V × K. Получено повторной подачей этих токенов, пока модель свободна; для состояния — последние 2048.&lt;/p&gt;</translation>
     </message>
     <message>
+        <source>A fact's life</source>
+        <translation>Жизнь факта</translation>
+    </message>
+    <message>
+        <source>What becomes of a pinned word in every memory.</source>
+        <translation>Что становится с закреплённым словом в каждой памяти.</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Токен записывает в состояние каждой головы значение по ключу. Кривые показывают, сколько от него ещё можно прочитать его собственным ключом: слева после одного затухания вентилей, справа и после того, что записали позже. Ниже 0 поздние записи говорят против него.&lt;/p&gt;&lt;p&gt;Ниже: какую долю прочитанного головой кэша составляет строка этого токена и насколько вероятен был этот токен там, где делались ответы.&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says whether it was still found. Choose a head: the lens State can overwrite or erase it there.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Сообщите факт, закрепите его слово щелчком, поговорите о другом и спросите о нём: кривые опускаются, а вероятность говорит, найден ли он ещё. Выберите голову: панель «Состояние» может там его перезаписать или стереть.&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Запись β k v&lt;sup&gt;T&lt;/sup&gt; лежит в S после токена t как β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p с α, β и k каждого токена. Одно затухание: k · ∏ α k. Вместе: k · p. Поздний токен читает её с весом β q · p (развёрнутое правило). У кэша — softmax-вес её строки. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>Журнал</translation>
     </message>
@@ -3921,10 +4073,6 @@
         <translation>позиция</translation>
     </message>
     <message>
-        <source>token</source>
-        <translation>токен</translation>
-    </message>
-    <message>
         <source>cache weight</source>
         <translation>вес в кэше</translation>
     </message>
@@ -3943,6 +4091,46 @@
     <message>
         <source>share of a value</source>
         <translation>доля значения</translation>
+    </message>
+    <message>
+        <source>decay alone</source>
+        <translation>одно затухание</translation>
+    </message>
+    <message>
+        <source>decay and overwriting</source>
+        <translation>затухание и перезапись</translation>
+    </message>
+    <message>
+        <source>read</source>
+        <translation>чтение</translation>
+    </message>
+    <message>
+        <source>weight</source>
+        <translation>вес</translation>
+    </message>
+    <message>
+        <source>cosine</source>
+        <translation>косинус</translation>
+    </message>
+    <message>
+        <source>length</source>
+        <translation>длина</translation>
+    </message>
+    <message>
+        <source>share of what was written</source>
+        <translation>доля записанного</translation>
+    </message>
+    <message>
+        <source>would hear</source>
+        <translation>услышит</translation>
+    </message>
+    <message>
+        <source>share of the change</source>
+        <translation>доля изменения</translation>
+    </message>
+    <message>
+        <source>heard</source>
+        <translation>услышал</translation>
     </message>
     <message>
         <source>layer</source>
@@ -4355,10 +4543,6 @@
         <translation>Остановлено. Выберите токен или голову.</translation>
     </message>
     <message>
-        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
-        <translation>Покажется, когда модель освободится: чтобы посмотреть в прошлое, его надо подать снова.</translation>
-    </message>
-    <message>
         <source>%1: not in this recording</source>
         <translation>%1: нет в этой записи</translation>
     </message>
@@ -4467,30 +4651,8 @@
         <translation>Период полураспада токена: ln 2 / −g, в токенах, как если бы вентиль этого токена повторялся снова и снова. α = e&lt;sup&gt;g&lt;/sup&gt;: что остаётся от канала после одного токена. g: логарифм затухания, в натах на токен. По поданному: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α всех n токенов до этого. Все шкалы неизменны. Источник: вентили, которые применил движок.</translation>
     </message>
     <message>
-        <source>How many channels have which half-life</source>
-        <translation>Сколько каналов с каким периодом полураспада</translation>
-    </message>
-    <message>
-        <source>What decay alone leaves of the pinned token</source>
-        <translation>Что одно затухание оставляет от закреплённого токена</translation>
-    </message>
-    <message>
-        <source>Decay, plot</source>
-        <translation>Затухание, график</translation>
-    </message>
-    <message>
-        <source>How many channels: at the token shown. What decay alone leaves: the product of α over the tokens after the pinned one, for one head. What later tokens overwrite is not in it: the lens Attention counts both.</source>
-        <translation>Сколько каналов: на показанном токене. Что оставляет одно затухание: произведение α по токенам после закреплённого, для одной головы. То, что переписывают следующие токены, сюда не входит: панель «Внимание» учитывает и то, и другое.</translation>
-    </message>
-    <message>
         <source>Decay map</source>
         <translation>Карта затухания</translation>
-    </message>
-    <message>
-        <source>%1, %2 later: %3
-left: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)</source>
-        <translation>%1, позже на %2: %3
-осталось: %4 (среднее каналов), %5 (самая медленная десятая), %6 (канал %7)</translation>
     </message>
     <message>
         <source>Gate: %1</source>
@@ -4623,34 +4785,6 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>слоя %1, головы %2:</translation>
     </message>
     <message>
-        <source>Pin a token (a click on it in the chat, the timeline or the map of the last tokens) to see how long it lasts.</source>
-        <translation>Закрепите токен (щелчком по нему в беседе, на ленте времени или на карте последних токенов), чтобы увидеть, сколько он держится.</translation>
-    </message>
-    <message>
-        <source>The gates after %1</source>
-        <translation>Вентили дальше (%1)</translation>
-    </message>
-    <message>
-        <source>%1 is the last token: nothing has been forgotten of it yet.</source>
-        <translation>%1 — последний токен: от него ещё ничего не забыто.</translation>
-    </message>
-    <message>
-        <source>The gates after %1 are not known.</source>
-        <translation>Вентили дальше неизвестны (%1).</translation>
-    </message>
-    <message>
-        <source>left by decay alone</source>
-        <translation>остаток от одного затухания</translation>
-    </message>
-    <message>
-        <source>layer %1, head %2, mean of channels</source>
-        <translation>слой %1, голова %2, среднее каналов</translation>
-    </message>
-    <message>
-        <source>slowest tenth</source>
-        <translation>самая медленная десятая</translation>
-    </message>
-    <message>
         <source>layer · head</source>
         <translation>слой · голова</translation>
     </message>
@@ -4773,6 +4907,86 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>deviation / mean (even: 0)</source>
         <translation>отклонение / среднее (поровну: 0)</translation>
+    </message>
+    <message>
+        <source>Life</source>
+        <translation>Жизнь</translation>
+    </message>
+    <message>
+        <source>Life, the cache head that reads it most</source>
+        <translation>Жизнь, голова кэша, читающая его больше всех</translation>
+    </message>
+    <message>
+        <source>Life, the state head that reads it most</source>
+        <translation>Жизнь, голова состояния, читающая его больше всех</translation>
+    </message>
+    <message>
+        <source>Choose this head, in all lenses</source>
+        <translation>Выбрать эту голову во всех панелях</translation>
+    </message>
+    <message>
+        <source>Left by decay alone</source>
+        <translation>Осталось при одном затухании</translation>
+    </message>
+    <message>
+        <source>Left by decay and overwriting</source>
+        <translation>Осталось после затухания и записей</translation>
+    </message>
+    <message>
+        <source>Weight of its row in the caches</source>
+        <translation>Вес его строки в кэшах</translation>
+    </message>
+    <message>
+        <source>Probability in the answers</source>
+        <translation>Вероятность в ответах</translation>
+    </message>
+    <message>
+        <source>It is followed further when the model rests.</source>
+        <translation>Дальше — когда модель освободится.</translation>
+    </message>
+    <message>
+        <source>one line a head: layer.head</source>
+        <translation>линия на голову: слой.голова</translation>
+    </message>
+    <message>
+        <source>what is left of a token</source>
+        <translation>что осталось от токена</translation>
+    </message>
+    <message>
+        <source>Load a model and tell it something: this lens shows what becomes of a word in each of its memories.</source>
+        <translation>Загрузите модель и скажите ей что-нибудь: эта панель покажет, что становится со словом в каждой её памяти.</translation>
+    </message>
+    <message>
+        <source>This recording holds no token's life: it takes the model to follow one. Leave the replay to look at any token.</source>
+        <translation>В этой записи нет жизни токена: чтобы её проследить, нужна модель. Выйдите из повтора, чтобы посмотреть любой токен.</translation>
+    </message>
+    <message>
+        <source>Pin a word (a click on it in the chat or the timeline) to see what becomes of it.</source>
+        <translation>Закрепите слово (щелчком по нему в беседе или на ленте времени), чтобы увидеть, что с ним становится.</translation>
+    </message>
+    <message>
+        <source>Ask for it: no answer was made since.</source>
+        <translation>Спросите о нём: с тех пор ответов не было.</translation>
+    </message>
+    <message>
+        <source>Read most by cache %1.%2</source>
+        <translation>Больше всех читает кэш %1.%2</translation>
+    </message>
+    <message>
+        <source>Read most by state %1.%2</source>
+        <translation>Больше всех читает состояние %1.%2</translation>
+    </message>
+    <message>
+        <source>%1, %2 later: %3</source>
+        <translation>%1, %2 спустя: %3</translation>
+    </message>
+    <message>
+        <source>state %1.%2: left %3, by decay alone %4, read with %5</source>
+        <translation>состояние %1.%2: осталось %3, при одном затухании %4, читается с %5</translation>
+    </message>
+    <message>
+        <source>cache %1.%2: %3</source>
+        <translation>кэш %1.%2: %3</translation>
     </message>
     <message>
         <source>Least level that is shown</source>
@@ -5356,6 +5570,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Нормы всех слоёв, медиана голов</translation>
     </message>
     <message>
+        <source>Surgery: what can be read, overwritten, erased</source>
+        <translation>Хирургия: прочесть, перезаписать, стереть</translation>
+    </message>
+    <message>
         <source>State, norms of</source>
         <translation>Состояние, нормы чего</translation>
     </message>
@@ -5480,6 +5698,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>край: средняя величина строки или столбца</translation>
     </message>
     <message>
+        <source>chosen channel, pinned token</source>
+        <translation>выбранный канал, закреплённый токен</translation>
+    </message>
+    <message>
         <source>strength of a direction</source>
         <translation>сила направления</translation>
     </message>
@@ -5582,6 +5804,26 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>What a head writes under a key.</source>
         <translation>Что голова записывает по ключу.</translation>
+    </message>
+    <message>
+        <source>overwriting</source>
+        <translation>перезапись</translation>
+    </message>
+    <message>
+        <source>What later tokens take away where they write under keys that resemble an older one.</source>
+        <translation>Что отнимают поздние токены, записывая по ключам, похожим на прежний.</translation>
+    </message>
+    <message>
+        <source>How alike two directions are: 1 the same, 0 nothing in common, −1 opposite.</source>
+        <translation>Насколько похожи два направления: 1 — одинаковы, 0 — ничего общего, −1 — противоположны.</translation>
+    </message>
+    <message>
+        <source>cut</source>
+        <translation>правка</translation>
+    </message>
+    <message>
+        <source>A change of a state by hand: one key gets another value, or none.</source>
+        <translation>Изменение состояния вручную: один ключ получает другое значение или никакого.</translation>
     </message>
     <message>
         <source>direction</source>

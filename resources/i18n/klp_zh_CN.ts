@@ -1396,6 +1396,22 @@
         <translation>在%1处读取：状态取自%2的最多。</translation>
     </message>
     <message>
+        <source>%1 is the last token: nothing has become of it yet.</source>
+        <translation>%1 是最后一个词元：它还什么都没有经历。</translation>
+    </message>
+    <message>
+        <source>%1 later no state holds %2 any more; decay alone would have left %3 in %4.</source>
+        <translation>%1之后，没有状态还保存着%2；仅经衰减，%4中还会剩 %3。</translation>
+    </message>
+    <message>
+        <source>%1 later the state of %2 holds %3 of %4; decay alone would have left %5.</source>
+        <translation>%1之后，%2的状态还保存着%4的 %3；仅经衰减会剩 %5。</translation>
+    </message>
+    <message>
+        <source>An answer since then gave it %1.</source>
+        <translation>此后的一个回答给了它 %1 的概率。</translation>
+    </message>
+    <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
         <translation>在所选的 %1中，第 %3 层的专家 %2 被选中的次数是均等份额的 %4 倍</translation>
     </message>
@@ -3320,6 +3336,122 @@
         <translation>看点：%1</translation>
     </message>
     <message>
+        <source>Overwrite</source>
+        <translation>改写</translation>
+    </message>
+    <message>
+        <source>Erase</source>
+        <translation>抹去</translation>
+    </message>
+    <message>
+        <source>with the value of …</source>
+        <translation>换成这个词的值…</translation>
+    </message>
+    <message>
+        <source>Surgery, the word whose value it gets</source>
+        <translation>手术，要取其值的词</translation>
+    </message>
+    <message>
+        <source>A word that was said before the last question, or the number of a token. The last place where it stands is meant.</source>
+        <translation>最后一个问题之前说过的一个词，或一个词元的编号。指它最后出现的地方。</translation>
+    </message>
+    <message>
+        <source>Surgery, overwrite</source>
+        <translation>手术，改写</translation>
+    </message>
+    <message>
+        <source>S ← S + (v′ − S k) kᵀ before the last question: the pinned token's key reads the other's value. The question is answered again.</source>
+        <translation>在最后一个问题之前 S ← S + (v′ − S k) kᵀ：固定词元的键读出另一个词元的值。问题会重新回答。</translation>
+    </message>
+    <message>
+        <source>Surgery, erase</source>
+        <translation>手术，抹去</translation>
+    </message>
+    <message>
+        <source>The same with v′ = 0: nothing is read with its key any more. The question is answered again.</source>
+        <translation>同样，但 v′ = 0：用它的键再也读不出任何东西。问题会重新回答。</translation>
+    </message>
+    <message>
+        <source>Surgery, what each token's key reads and hears</source>
+        <translation>手术，每个词元的键读到和听到什么</translation>
+    </message>
+    <message>
+        <source>Send a message, then pin a word: what the state still answers for it, and for all others.</source>
+        <translation>发送一条消息，然后固定一个词：看状态对它和所有其他词还能答出什么。</translation>
+    </message>
+    <message>
+        <source>This recording holds no look at what this state can still read.</source>
+        <translation>这个录制中没有记下这个状态还能读出什么。</translation>
+    </message>
+    <message>
+        <source>Stopped. Choose a token to look at.</source>
+        <translation>已停止。请选择要看的词元。</translation>
+    </message>
+    <message>
+        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
+        <translation>等模型空闲时显示：回看过去需要重新输入它。</translation>
+    </message>
+    <message>
+        <source>Pin a word to read it, overwrite it or erase it in this state.</source>
+        <translation>固定一个词，就可以在这个状态中读取、改写或抹去它。</translation>
+    </message>
+    <message>
+        <source>is read with a cosine of %1, at %2 of its length</source>
+        <translation>读出时余弦为 %1，长度为写入时的 %2</translation>
+    </message>
+    <message>
+        <source>Now %1 %2.</source>
+        <translation>现在%1%2。</translation>
+    </message>
+    <message>
+        <source>Ask something behind it, and it can be cut.</source>
+        <translation>在它之后问点什么，就可以对它动手术。</translation>
+    </message>
+    <message>
+        <source>Before the last question %1 %2.</source>
+        <translation>在最后一个问题之前，%1%2。</translation>
+    </message>
+    <message>
+        <source>A cut would be heard most by %1: %2 of it.</source>
+        <translation>%1会最多地听到一次手术：其中的 %2。</translation>
+    </message>
+    <message>
+        <source>The cut was heard most by %1: %2 of it predicted, %3 measured.</source>
+        <translation>%1最多地听到了这次手术：预计 %2，实测 %3。</translation>
+    </message>
+    <message>
+        <source>%1: what its key reads has a cosine of %2 with what was written, and %3 times its length</source>
+        <translation>%1：它的键读到的与写入的余弦为 %2，长度为 %3 倍</translation>
+    </message>
+    <message>
+        <source>%1: not measured yet</source>
+        <translation>%1：尚未测量</translation>
+    </message>
+    <message>
+        <source>%1: hears %2 of the change, by its key</source>
+        <translation>%1：按它的键会听到变化的 %2</translation>
+    </message>
+    <message>
+        <source>%1: heard %2 of the change, measured</source>
+        <translation>%1：实测听到了变化的 %2</translation>
+    </message>
+    <message>
+        <source>can be read</source>
+        <translation>可读出</translation>
+    </message>
+    <message>
+        <source>would hear it</source>
+        <translation>会听到</translation>
+    </message>
+    <message>
+        <source>heard it</source>
+        <translation>已听到</translation>
+    </message>
+    <message>
+        <source>token</source>
+        <translation>词元</translation>
+    </message>
+    <message>
         <source>Zoom to it</source>
         <translation>放大到此</translation>
     </message>
@@ -3739,8 +3871,8 @@
         <translation>&lt;p&gt;每一格是一个头的一个通道：状态的一列。越亮，内容保留得越久。每个词元都会重新设定所有通道，所以这张图逐词变化。&lt;/p&gt;&lt;p&gt;图中的半衰期是&lt;i&gt;一个&lt;/i&gt;词元的，就好像它的门控一再出现。&lt;i&gt;已输入部分的半衰期&lt;/i&gt;是到目前为止全部词元合在一起的，通常短得多。两者都不计后来词元的覆写，“注意力”视图才计入。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. Choose &lt;i&gt;What decay alone leaves of the pinned token&lt;/i&gt; below the map to see it fade.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，上方那句话说明它还剩多少。在图下方选择&lt;i&gt;固定词元仅经衰减还剩多少&lt;/i&gt;，可以看它淡去。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：把半衰期变为八倍或八分之一，最后一个问题会在已有回答旁边重新回答。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says how much of it is left. The lens &lt;i&gt;A fact's life&lt;/i&gt; shows it fade, head by head.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;点一个亮格：“状态”和“注意力”会转到它的头。点时间线上的一个词元：图就是它的门控，上方那句话说明它还剩多少。视图&lt;i&gt;事实的一生&lt;/i&gt;逐头显示它如何淡去。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：把半衰期变为八倍或八分之一，最后一个问题会在已有回答旁边重新回答。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;At every token S ← S Diag(α), then S ← S + β (v − S k) kᵀ.&lt;/p&gt;&lt;p&gt;α = e&lt;sup&gt;g&lt;/sup&gt;, one for each column of S. Half-life of a token: ln 2 / −g. Over n fed tokens: −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α.&lt;/p&gt;</source>
@@ -3751,16 +3883,16 @@
         <translation>一个头的记忆：一个每个词元都会改写一点的矩阵。</translation>
     </message>
     <message>
-        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。或者做手术：看状态在每个词元的键下是否还能读出它写入的内容，以及在固定词元处的一次手术会被其他词元听到多少。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让一个头不写入或不读取，或把它清空，看看模型还知道什么。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;&lt;p&gt;固定一个事实的词，在矩阵下方选择&lt;i&gt;手术&lt;/i&gt;，用另一个说过的词改写它：最后一个问题会重新回答。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让一个头不写入或不读取，或把它清空，看看模型还知道什么。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;无论上下文多长，S 都是 V × K 个数。S ← S Diag(α) + β (v − S Diag(α) k) kᵀ；查询读出 o = S q / √K。&lt;/p&gt;&lt;p&gt;有效秩：e 的熵次幂，熵取自各奇异值占总和的份额。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;无论上下文多长，S 都是 V × K 个数。S ← S Diag(α) + β (v − S Diag(α) k) kᵀ；查询读出 o = S q / √K。&lt;/p&gt;&lt;p&gt;有效秩：e 的熵次幂，熵取自各奇异值占总和的份额。&lt;/p&gt;&lt;p&gt;在长度为 1 的键 k 处动手术：S ← S + (v′ − S k) kᵀ，于是 k 读出 v′（抹去则为 0），另一个键 k&lt;sub&gt;j&lt;/sub&gt; 听到变化的 k&lt;sub&gt;j&lt;/sub&gt; · k。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Memory</source>
@@ -3863,6 +3995,26 @@
         <translation>&lt;p&gt;MLA：缓存上的 softmax 权重。KDA：展开的 delta 规则，o = Σ w&lt;sub&gt;i&lt;/sub&gt; v&lt;sub&gt;i&lt;/sub&gt;，从 r = q 开始倒推：w = β k·r，然后 r ← α (r − w k)；S 为 V × K。数据来自模型空闲时重新输入这些词元；状态只回看最后 2,048 个。&lt;/p&gt;</translation>
     </message>
     <message>
+        <source>A fact's life</source>
+        <translation>事实的一生</translation>
+    </message>
+    <message>
+        <source>What becomes of a pinned word in every memory.</source>
+        <translation>一个固定的词在每个记忆中的经历。</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;一个词元在每个头的状态里，在一个键下写入一个值。曲线表示用它自己的键还能在那里读出多少：左边只经过门控的衰减，右边还经过后来词元的写入。低于 0 表示后来的写入与它相反。&lt;/p&gt;&lt;p&gt;下面：缓存的一个头读到的内容中有多少是这个词元的行，以及在生成回答之处这个词元有多大概率。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says whether it was still found. Choose a head: the lens State can overwrite or erase it there.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;说一个事实，点击固定它的词，再聊点别的，然后问它：曲线会下降，概率说明是否还找得到它。选一个头：“状态”视图可以在那里改写或抹去它。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;一次写入 β k v&lt;sup&gt;T&lt;/sup&gt; 在词元 t 之后以 β p v&lt;sup&gt;T&lt;/sup&gt; 留在 S 里：p ← (I − β k kᵀ) Diag(α) p，其中 α、β、k 属于各个词元。仅经衰减：k · ∏ α k。两者：k · p。后来的词元以 β q · p 读它（展开规则中的权重）。对缓存：它的行的 softmax 权重。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;</translation>
+    </message>
+    <message>
         <source>Log</source>
         <translation>日志</translation>
     </message>
@@ -3883,10 +4035,6 @@
         <translation>位置</translation>
     </message>
     <message>
-        <source>token</source>
-        <translation>词元</translation>
-    </message>
-    <message>
         <source>cache weight</source>
         <translation>缓存权重</translation>
     </message>
@@ -3905,6 +4053,46 @@
     <message>
         <source>share of a value</source>
         <translation>占一个值的份额</translation>
+    </message>
+    <message>
+        <source>decay alone</source>
+        <translation>仅经衰减</translation>
+    </message>
+    <message>
+        <source>decay and overwriting</source>
+        <translation>衰减与改写</translation>
+    </message>
+    <message>
+        <source>read</source>
+        <translation>读取</translation>
+    </message>
+    <message>
+        <source>weight</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>cosine</source>
+        <translation>余弦</translation>
+    </message>
+    <message>
+        <source>length</source>
+        <translation>长度</translation>
+    </message>
+    <message>
+        <source>share of what was written</source>
+        <translation>写入量的份额</translation>
+    </message>
+    <message>
+        <source>would hear</source>
+        <translation>会听到</translation>
+    </message>
+    <message>
+        <source>share of the change</source>
+        <translation>变化的份额</translation>
+    </message>
+    <message>
+        <source>heard</source>
+        <translation>已听到</translation>
     </message>
     <message>
         <source>layer</source>
@@ -4317,10 +4505,6 @@
         <translation>已停止。请选择要看的词元或头。</translation>
     </message>
     <message>
-        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
-        <translation>等模型空闲时显示：回看过去需要重新输入它。</translation>
-    </message>
-    <message>
         <source>%1: not in this recording</source>
         <translation>%1：此录制中没有</translation>
     </message>
@@ -4429,30 +4613,8 @@
         <translation>该词元的半衰期：ln 2 / −g，以词元计，就好像该词元的门控一再出现。α = e&lt;sup&gt;g&lt;/sup&gt;：一个词元之后通道还剩多少。g：对数衰减，每词元的 nat。已输入部分：到这个词元为止全部 n 个词元的 −n / log&lt;sub&gt;2&lt;/sub&gt; ∏ α。所有刻度固定。来源：引擎实际使用的门控。</translation>
     </message>
     <message>
-        <source>How many channels have which half-life</source>
-        <translation>各半衰期有多少通道</translation>
-    </message>
-    <message>
-        <source>What decay alone leaves of the pinned token</source>
-        <translation>固定词元仅经衰减还剩多少</translation>
-    </message>
-    <message>
-        <source>Decay, plot</source>
-        <translation>衰减，图表</translation>
-    </message>
-    <message>
-        <source>How many channels: at the token shown. What decay alone leaves: the product of α over the tokens after the pinned one, for one head. What later tokens overwrite is not in it: the lens Attention counts both.</source>
-        <translation>有多少通道：在所示词元处。仅经衰减还剩多少：固定词元之后各词元的 α 之积，对一个头。不包括后来词元的覆写：“注意力”视图两者都计。</translation>
-    </message>
-    <message>
         <source>Decay map</source>
         <translation>衰减图</translation>
-    </message>
-    <message>
-        <source>%1, %2 later: %3
-left: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)</source>
-        <translation>%1，过了 %2：%3
-剩余：%4（各通道平均），%5（最慢的十分之一），%6（通道 %7）</translation>
     </message>
     <message>
         <source>Gate: %1</source>
@@ -4585,34 +4747,6 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>第 %1 层第 %2 头：</translation>
     </message>
     <message>
-        <source>Pin a token (a click on it in the chat, the timeline or the map of the last tokens) to see how long it lasts.</source>
-        <translation>固定一个词元（在对话、时间线或最近词元的图中点击它），看它能留存多久。</translation>
-    </message>
-    <message>
-        <source>The gates after %1</source>
-        <translation>%1之后的门控</translation>
-    </message>
-    <message>
-        <source>%1 is the last token: nothing has been forgotten of it yet.</source>
-        <translation>%1是最后一个词元：它还没有被遗忘。</translation>
-    </message>
-    <message>
-        <source>The gates after %1 are not known.</source>
-        <translation>不知道%1之后的门控。</translation>
-    </message>
-    <message>
-        <source>left by decay alone</source>
-        <translation>仅经衰减的剩余</translation>
-    </message>
-    <message>
-        <source>layer %1, head %2, mean of channels</source>
-        <translation>第 %1 层第 %2 头，各通道平均</translation>
-    </message>
-    <message>
-        <source>slowest tenth</source>
-        <translation>最慢的十分之一</translation>
-    </message>
-    <message>
         <source>layer · head</source>
         <translation>层 · 头</translation>
     </message>
@@ -4735,6 +4869,86 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>deviation / mean (even: 0)</source>
         <translation>标准差 / 均值（均衡：0）</translation>
+    </message>
+    <message>
+        <source>Life</source>
+        <translation>一生</translation>
+    </message>
+    <message>
+        <source>Life, the cache head that reads it most</source>
+        <translation>一生，最多读取它的缓存头</translation>
+    </message>
+    <message>
+        <source>Life, the state head that reads it most</source>
+        <translation>一生，最多读取它的状态头</translation>
+    </message>
+    <message>
+        <source>Choose this head, in all lenses</source>
+        <translation>在所有视图中选择这个头</translation>
+    </message>
+    <message>
+        <source>Left by decay alone</source>
+        <translation>仅经衰减剩余</translation>
+    </message>
+    <message>
+        <source>Left by decay and overwriting</source>
+        <translation>经衰减与改写剩余</translation>
+    </message>
+    <message>
+        <source>Weight of its row in the caches</source>
+        <translation>它的行在缓存中的权重</translation>
+    </message>
+    <message>
+        <source>Probability in the answers</source>
+        <translation>在回答中的概率</translation>
+    </message>
+    <message>
+        <source>It is followed further when the model rests.</source>
+        <translation>等模型空闲时会继续跟踪它。</translation>
+    </message>
+    <message>
+        <source>one line a head: layer.head</source>
+        <translation>每个头一条线：层.头</translation>
+    </message>
+    <message>
+        <source>what is left of a token</source>
+        <translation>一个词元还剩多少</translation>
+    </message>
+    <message>
+        <source>Load a model and tell it something: this lens shows what becomes of a word in each of its memories.</source>
+        <translation>加载一个模型并告诉它点什么：这个视图显示一个词在它的每个记忆中的经历。</translation>
+    </message>
+    <message>
+        <source>This recording holds no token's life: it takes the model to follow one. Leave the replay to look at any token.</source>
+        <translation>这个录制中没有词元的一生：需要模型才能跟踪。退出回放后可以看任意词元。</translation>
+    </message>
+    <message>
+        <source>Pin a word (a click on it in the chat or the timeline) to see what becomes of it.</source>
+        <translation>固定一个词（在对话或时间线中点击它），看它的经历。</translation>
+    </message>
+    <message>
+        <source>Ask for it: no answer was made since.</source>
+        <translation>问问它：此后还没有回答。</translation>
+    </message>
+    <message>
+        <source>Read most by cache %1.%2</source>
+        <translation>最多读取：缓存 %1.%2</translation>
+    </message>
+    <message>
+        <source>Read most by state %1.%2</source>
+        <translation>最多读取：状态 %1.%2</translation>
+    </message>
+    <message>
+        <source>%1, %2 later: %3</source>
+        <translation>%1，%2之后：%3</translation>
+    </message>
+    <message>
+        <source>state %1.%2: left %3, by decay alone %4, read with %5</source>
+        <translation>状态 %1.%2：剩余 %3，仅经衰减 %4，读取权重 %5</translation>
+    </message>
+    <message>
+        <source>cache %1.%2: %3</source>
+        <translation>缓存 %1.%2：%3</translation>
     </message>
     <message>
         <source>Least level that is shown</source>
@@ -5318,6 +5532,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>所有层的范数，各头中位数</translation>
     </message>
     <message>
+        <source>Surgery: what can be read, overwritten, erased</source>
+        <translation>手术：读取、改写、抹去</translation>
+    </message>
+    <message>
         <source>State, norms of</source>
         <translation>状态，范数取自</translation>
     </message>
@@ -5442,6 +5660,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>边缘：行或列的平均大小</translation>
     </message>
     <message>
+        <source>chosen channel, pinned token</source>
+        <translation>所选通道、固定的词元</translation>
+    </message>
+    <message>
         <source>strength of a direction</source>
         <translation>一个方向的强度</translation>
     </message>
@@ -5544,6 +5766,26 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>What a head writes under a key.</source>
         <translation>一个头在某个键下写入的内容。</translation>
+    </message>
+    <message>
+        <source>overwriting</source>
+        <translation>改写</translation>
+    </message>
+    <message>
+        <source>What later tokens take away where they write under keys that resemble an older one.</source>
+        <translation>后来的词元在与旧键相似的键下写入时所抹掉的部分。</translation>
+    </message>
+    <message>
+        <source>How alike two directions are: 1 the same, 0 nothing in common, −1 opposite.</source>
+        <translation>两个方向有多相似：1 相同，0 毫无共同之处，−1 相反。</translation>
+    </message>
+    <message>
+        <source>cut</source>
+        <translation>手术</translation>
+    </message>
+    <message>
+        <source>A change of a state by hand: one key gets another value, or none.</source>
+        <translation>用手改变一个状态：一个键得到另一个值，或没有值。</translation>
     </message>
     <message>
         <source>direction</source>

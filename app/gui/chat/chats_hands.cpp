@@ -30,6 +30,11 @@ Session::HandsNow Chats::hands_now() const {
                   : m->model != session_.card()->name
                       ? tr("This answer is of another model. Regenerate it first, so that the two that are compared are of one.")
                       : QString();
+    if (!m || m->role != "assistant") return now;
+    const auto positions = tokens_.positions(*current_);
+    const int asked = question_of(*current_, tip);
+    for (const auto& [message, position] : positions)
+        if (asked > 0 && message == asked) now.question = position;
     return now;
 }
 

@@ -18,7 +18,7 @@ const std::vector<PanelRow>& panels() {
               "klp",
               "<p>Click a bright cell: State and Attention go to its head. Click a token in the timeline: the map is that of its gates, and the sentence says "
               "how "
-              "much of it is left. Choose <i>What decay alone leaves of the pinned token</i> below the map to see it fade.</p>"
+              "much of it is left. The lens <i>A fact's life</i> shows it fade, head by head.</p>"
               "<p><i>Hands</i>: make half-lives eight times as long or short, and the last question is answered again beside the answer that stands.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
@@ -31,18 +31,21 @@ const std::vector<PanelRow>& panels() {
               "<p>The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around "
               "zero. "
               "The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few "
-              "things are held apart.</p><p>Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there.</p>"),
+              "things are held apart.</p><p>Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or "
+              "surgery: whether the state still "
+              "reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>Hold the state as A, say something, then choose <i>Now − A</i>: what is left is what those words wrote. Click another token to see the "
-              "state as it "
-              "was behind it.</p>"
+              "state as it was behind it.</p><p>Pin a fact's word, choose <i>Surgery</i> below the matrix and overwrite it with another word that was said: "
+              "the last "
+              "question is answered again.</p>"
               "<p><i>Hands</i>: let a head write or read nothing, or empty it, and see what the model still knows.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.</p><p>Effective rank: e to "
-              "the entropy "
-              "of the shares that the singular values have of their sum.</p>")},
+              "the entropy of the shares that the singular values have of their sum.</p><p>A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ "
+              "(erased: 0) and another key k<sub>j</sub> hears k<sub>j</sub> · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>")},
          make_state_panel},
         {{"memory", QT_TRANSLATE_NOOP("klp", "Memory"), QT_TRANSLATE_NOOP("klp", "Bytes this conversation holds, and what full attention would hold."),
           QT_TRANSLATE_NOOP(
@@ -123,6 +126,23 @@ const std::vector<PanelRow>& panels() {
               "r ← α (r − w k); "
               "for S as V × K. It comes from feeding these tokens again while the model rests; for a state the last 2,048.</p>")},
          make_attention_panel},
+        {{"life", QT_TRANSLATE_NOOP("klp", "A fact's life"), QT_TRANSLATE_NOOP("klp", "What becomes of a pinned word in every memory."),
+          QT_TRANSLATE_NOOP(
+              "klp",
+              "<p>A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on "
+              "the "
+              "left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.</p><p>Below: how "
+              "much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.</p>"),
+          QT_TRANSLATE_NOOP("klp",
+                            "<p>Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says "
+                            "whether it was still "
+                            "found. Choose a head: the lens State can overwrite or erase it there.</p>"),
+          QT_TRANSLATE_NOOP(
+              "klp",
+              "<p>A write β k v<sup>T</sup> lies in S after token t as β p v<sup>T</sup>: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay "
+              "alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its "
+              "row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>")},
+         make_life_panel},
         {{"log", QT_TRANSLATE_NOOP("klp", "Log"), QT_TRANSLATE_NOOP("klp", "What happened, in order."),
           QT_TRANSLATE_NOOP("klp", "<p>Loads, prompts, answers, moves and errors, with their times.</p>"),
           QT_TRANSLATE_NOOP("klp", "<p>Choose <i>everything</i> for the details.</p>"), ""},

@@ -2,7 +2,6 @@
 #include <QFontDatabase>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QStackedWidget>
 #include <QStandardItemModel>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -15,12 +14,10 @@
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/language.h"
-#include "app/gui/draw/line_chart.h"
 #include "app/gui/panels/fed_decay.h"
 #include "app/gui/panels/half_life_plot.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
-#include "app/gui/panels/retention.h"
 #include "app/gui/panels/token_window.h"
 #include "app/gui/panels/words.h"
 
@@ -78,21 +75,17 @@ private:
     void show_map(std::span<const float> gates);
     void show_waterfall();
     void show_counts(std::span<const float> gates);
-    void show_retention();
     void show_line();
     bool relabels(const QString& key) { return std::exchange(labels_, key) != key; }
     void begin();  // another model
 
-    QComboBox *view_, *gate_, *below_;
+    QComboBox *view_, *gate_;
     HeadPicker* picker_;
     HeatMap* map_;
     Figure* line_;
     QLabel* form_;
-    QStackedWidget* plots_;
     HalfLifePlot* plot_;
-    LineChart* left_;  // what is left of the pinned token
     QString plot_line_;
-    Retention retention_;
     FedDecay over_;            // the chosen range
     FedDecay fed_, since_;     // until the token shown; and until now, behind the pinned token or the first message
     std::vector<float> mean_;  // log decay of each channel over what was fed
@@ -112,14 +105,11 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     : Panel(session, info),
       view_(new QComboBox(this)),
       gate_(new QComboBox(this)),
-      below_(new QComboBox(body())),
       picker_(new HeadPicker(session, tr("Decay"), this)),
       map_(new HeatMap(body())),
       line_(new Figure(body(), false, 3)),
       form_(new QLabel(body())),
-      plots_(new QStackedWidget(body())),
-      plot_(new HalfLifePlot(plots_)),
-      left_(new LineChart(plots_)) {
+      plot_(new HalfLifePlot(body())) {
     view_->addItems({tr("Layer × channel, longest of heads"), tr("Layer × channel, one head"), tr("Head × channel"), tr("Last 512 tokens, one head")});
     view_->setCurrentIndex(layers);
     view_->setAccessibleName(tr("Decay, view"));
@@ -144,21 +134,12 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
-    below_->addItems({tr("How many channels have which half-life"), tr("What decay alone leaves of the pinned token")});
-    below_->setAccessibleName(tr("Decay, plot"));
-    below_->setToolTip(
-        tr("How many channels: at the token shown. What decay alone leaves: the product of α over the tokens after the pinned one, for one head. What later "
-           "tokens overwrite is not in it: the lens Attention counts both."));
-    head->addWidget(below_);
     form_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     form_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     form_->setForegroundRole(QPalette::PlaceholderText);
     head->addWidget(form_, 1);
     layout->addLayout(head);
-    plots_->addWidget(plot_);
-    plots_->addWidget(left_);
-    plots_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
-    layout->addWidget(plots_, 1);
+    layout->addWidget(plot_, 1);
 
     map_->setAccessibleName(tr("Decay map"));
     map_->describe = [this](int row, int column, float) {
@@ -174,23 +155,6 @@ DecayPanel::DecayPanel(Session& session, const PanelInfo& info)
         refresh_soon();
     });
     connect(gate_, &QComboBox::activated, this, &DecayPanel::refresh_soon);
-    connect(below_, &QComboBox::activated, this, [this](int i) {
-        plots_->setCurrentIndex(i);
-        refresh_soon();
-    });
-    connect(left_, &LineChart::hovered, this, [this](double x) {
-        const auto& points = retention_.points();
-        plot_line_.clear();
-        if (!std::isnan(x) && points.size() > 1) {
-            const auto& p = points[static_cast<size_t>(std::clamp<int64_t>(std::llround(x) - points[0].position, 0, static_cast<int64_t>(points.size()) - 1))];
-            const auto share = [](float v) { return local(percent_text(double(v))); };
-            plot_line_ = tr("%1, %2 later: %3\nleft: %4 (mean of channels), %5 (slowest tenth), %6 (channel %7)")
-                             .arg(token_name(this->session, points[0].position), tokens_text(p.position - points[0].position),
-                                  token_name(this->session, p.position), share(p.mean), share(p.slowest), share(p.chosen))
-                             .arg(this->session.selection().channel());
-        }
-        show_line();
-    });
     connect(map_, &HeatMap::hovered, this, [this](int row, int column) {
         if (view() == waterfall) this->session.selection().hover(row < 0 ? -1 : place(row, column).token);
         show_line();
@@ -217,7 +181,6 @@ void DecayPanel::begin() {
     labels_.clear();
     map_->set_values(0, 0, {});
     plot_->forget();
-    left_->drop_series(0);
     picker_->sync();
     form_->clear();
     const bool some = card_ && !session.trace().shape().layers(Site::log_decay).empty();
@@ -352,10 +315,8 @@ std::vector<KeyItem> DecayPanel::key() const {
     std::vector<KeyItem> items{{KeyItem::ramp, {}, gate() == Gate::alpha ? tr("α: forgets … keeps") : tr("forgets fast … keeps long"), &sequential_map()}};
     if (view() == waterfall) items.push_back({KeyItem::hatched, t.border, tr("not read")});
     items.push_back({KeyItem::frame, t.accent, tr("chosen channel")});
-    if (plots_->currentIndex() == 0) {
-        items.push_back({KeyItem::line, t.text, tr("chosen head")});
-        items.push_back({KeyItem::dashed, t.text, tr("median")});
-    }
+    items.push_back({KeyItem::line, t.text, tr("chosen head")});
+    items.push_back({KeyItem::dashed, t.text, tr("median")});
     return items;
 }
 
@@ -415,12 +376,11 @@ void DecayPanel::refresh() {
                            const auto gates = shape.of(Site::log_decay, layer, readings);
                            return !std::all_of(gates.begin(), gates.end(), [](float g) { return std::isnan(g); });
                        });
-    for (QWidget* w : std::initializer_list<QWidget*>{below_, form_, plots_, line_}) w->setVisible(known);
+    for (QWidget* w : std::initializer_list<QWidget*>{form_, plot_, line_}) w->setVisible(known);
     if (!known) {
         map_->set_empty(why_nothing());
         map_->set_values(0, 0, {});
         plot_->set_counts({}, {}, {}, {});
-        left_->drop_series(0);
         return show_line();
     }
     at_ = *head;
@@ -442,10 +402,7 @@ void DecayPanel::refresh() {
     else
         show_map(gates);
 
-    if (plots_->currentIndex() == 0)
-        show_counts(gates);
-    else
-        show_retention();
+    show_counts(gates);
     show_line();
 }
 
@@ -462,35 +419,6 @@ void DecayPanel::show_counts(std::span<const float> gates) {
                           .arg(at_.layer)
                           .arg(at_.head),
                       tr("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
-}
-
-void DecayPanel::show_retention() {
-    const Selection& selected = session.selection();
-    left_->set_empty(tr("Pin a token (a click on it in the chat, the timeline or the map of the last tokens) to see how long it lasts."));
-    if (selected.token() == Selection::kNewest) return left_->drop_series(0);
-    const int channel = std::clamp(selected.channel(), 0, session.trace().shape().key_dim - 1);
-    if (!held() || retention_.points().empty()) retention_.follow(session.trace(), selected.token(), at_, channel);
-    const auto& points = retention_.points();
-    if (points.size() < 2) {
-        const QString missing = session.why_missing(tr("The gates after %1").arg(token_name(session, selected.token())));
-        left_->set_empty(selected.token() + 1 >= session.trace().size()
-                             ? tr("%1 is the last token: nothing has been forgotten of it yet.").arg(token_name(session, selected.token()))
-                         : missing.isEmpty() ? tr("The gates after %1 are not known.").arg(token_name(session, selected.token()))
-                                             : missing);
-        return left_->drop_series(0);
-    }
-    const int64_t wide = stepped(static_cast<int64_t>(points.size()));
-    const auto first = static_cast<double>(points[0].position);
-    left_->set_axes({tr("token"), false, first, first + static_cast<double>(wide)}, {tr("left by decay alone"), false, 0, 1});
-    const auto line = [&](int index, const QString& name, const QColor& colour, float Retention::Point::*value, bool dashed) {
-        QList<QPointF> all;
-        all.reserve(static_cast<qsizetype>(points.size()));
-        for (const auto& p : points) all.append({static_cast<double>(p.position), double(p.*value)});
-        left_->set_series(index, name, colour, thinned(all), dashed);
-    };
-    line(0, tr("layer %1, head %2, mean of channels").arg(at_.layer).arg(at_.head), theme().hybrid, &Retention::Point::mean, false);
-    line(1, tr("slowest tenth"), theme().series[3], &Retention::Point::slowest, false);
-    line(2, tr("channel %1").arg(channel), theme().accent, &Retention::Point::chosen, true);
 }
 
 // `gates`: log decay of all channels, as they lie in a row of readings.

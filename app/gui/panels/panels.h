@@ -12,6 +12,7 @@ Panel* make_race_panel(Session& session, const PanelInfo& info);
 Panel* make_experts_panel(Session& session, const PanelInfo& info);
 Panel* make_logits_panel(Session& session, const PanelInfo& info);
 Panel* make_attention_panel(Session& session, const PanelInfo& info);
+Panel* make_life_panel(Session& session, const PanelInfo& info);
 Panel* make_log_panel(Session& session, const PanelInfo& info);
 
 }  // namespace klp::gui

@@ -17,6 +17,7 @@
 #include "app/gui/panels/norm_plots.h"
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/spectrum_plot.h"
+#include "app/gui/panels/surgery_strip.h"
 #include "app/gui/panels/token_window.h"
 #include "app/gui/panels/words.h"
 #include "app/gui/session/range.h"
@@ -27,6 +28,7 @@ namespace {
 
 constexpr int64_t kTokens = 512;     // of the norms
 constexpr int kSpectrumEvery = 250;  // ms
+constexpr int kSurgery = 2;          // of what stands below the matrix
 constexpr int kPatience = 300;       // ms a head's picture stays while the next head's is on its way
 
 // A picture of one head, and the words for where it was taken: the tokens may be others later.
@@ -74,6 +76,7 @@ protected:
 
 private:
     enum Show { now, a, b, b_less_a, now_less_a };
+    bool operates() const { return norms_of_->currentIndex() == kSurgery; }  // in the place of norms
     Show show() const { return static_cast<Show>(show_->currentIndex()); }
     bool difference() const { return show() == b_less_a || show() == now_less_a; }
     void take(const StatePicture& picture);
@@ -102,6 +105,7 @@ private:
     HeatMap* map_;
     SpectrumPlot* spectrum_;
     NormPlots* norms_;
+    SurgeryStrip* surgery_;
     Figure* line_;
     QString hover_line_;
 
@@ -131,6 +135,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
       map_(new HeatMap(body())),
       spectrum_(new SpectrumPlot(body())),
       norms_(new NormPlots(body())),
+      surgery_(new SurgeryStrip(session, body())),
       line_(new Figure(body(), false, 2)) {
     show_->addItems({tr("Now"), "A", "B", "B − A", tr("Now − A")});
     show_->setAccessibleName(tr("State, picture"));
@@ -165,7 +170,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
-    norms_of_->addItems({tr("Norms of this layer's heads"), tr("Norms of all layers, median of heads")});
+    norms_of_->addItems({tr("Norms of this layer's heads"), tr("Norms of all layers, median of heads"), tr("Surgery: what can be read, overwritten, erased")});
     norms_of_->setAccessibleName(tr("State, norms of"));
     norms_of_->setToolTip(
         tr("Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
@@ -174,6 +179,8 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     head->addStretch(1);
     layout->addLayout(head);
     layout->addWidget(norms_, 3);
+    layout->addWidget(surgery_, 3);
+    surgery_->hide();
 
     map_->setAccessibleName(tr("State matrix"));
     map_->set_square(true);
@@ -213,7 +220,11 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         matrix_stale_ = true;
         refresh_soon();
     });
-    connect(norms_of_, &QComboBox::activated, this, &StatePanel::refresh_soon);
+    connect(norms_of_, &QComboBox::activated, this, [this] {
+        norms_->setVisible(!operates()), line_->setVisible(!operates()), surgery_->setVisible(operates());
+        refresh_soon();
+    });
+    connect(&session, &Session::hands_changed, this, &StatePanel::refresh_soon);
     connect(hold_a_, &QPushButton::clicked, this, [this] { hold(a_, hold_a_, "A"); });
     connect(hold_b_, &QPushButton::clicked, this, [this] { hold(b_, hold_b_, "B"); });
     connect(lock_, &QPushButton::toggled, this, [this] {
@@ -248,6 +259,8 @@ void StatePanel::begin() {
     asked_.reset(), window_layer_.reset();
     const bool some = kda_head(session).has_value();
     for (QWidget* w : std::initializer_list<QWidget*>{show_, hold_a_, hold_b_, lock_, norms_of_, norms_, spectrum_, line_}) w->setVisible(some);
+    norms_->setVisible(some && !operates()), line_->setVisible(some && !operates()), surgery_->setVisible(some && operates());
+    surgery_->forget();
     matrix_stale_ = rescale_ = true;
     range_ = 0;
     lock_->setChecked(false);
@@ -376,7 +389,10 @@ void StatePanel::refresh() {
     if (matrix_stale_ && !(place && place == asked_past_ && place != answered_ && !drawn_.empty())) show_matrix();
     map_->set_chosen(-1, drawn_.empty() ? -1 : std::clamp(session.selection().channel(), 0, drawn_.columns - 1));
     show_spectrum();
-    show_norms();
+    if (operates())
+        surgery_->refresh(held());
+    else
+        show_norms();
     show_lines();
 }
 
@@ -393,6 +409,8 @@ QString StatePanel::in_words() const {
             .arg(head->head)
             .arg(local(short_number(all.mean)), local(short_number(all.most)), local(grouped(all.at)));
     }
+    if (operates())
+        if (const QString text = surgery_->in_words(); !text.isEmpty()) return text;
     if (drawn_.empty() || spectrum_->spectrum().values.empty()) return {};
     const Spectrum& s = spectrum_->spectrum();
     words::State w{.layer = drawn_.head.layer,
@@ -421,12 +439,14 @@ QString StatePanel::in_words() const {
 std::vector<KeyItem> StatePanel::key() const {
     if (drawn_.empty()) return {};
     const Theme& t = theme();
-    return {{KeyItem::ramp, {}, tr("negative … positive"), &diverging_map(t.dark)},
-            {KeyItem::fill, t.muted, tr("edge: mean size of a row or column")},
-            {KeyItem::frame, t.accent, tr("chosen channel")},
-            {KeyItem::fill, t.hybrid, tr("strength of a direction")},
-            {KeyItem::line, t.hybrid, tr("|S|")},
-            {KeyItem::area, t.hybrid, tr("what a token wrote, |ΔS|")}};
+    std::vector<KeyItem> items{{KeyItem::ramp, {}, tr("negative … positive"), &diverging_map(t.dark)},
+                               {KeyItem::fill, t.muted, tr("edge: mean size of a row or column")},
+                               {KeyItem::frame, t.accent, operates() ? tr("chosen channel, pinned token") : tr("chosen channel")},
+                               {KeyItem::fill, t.hybrid, tr("strength of a direction")}};
+    if (operates()) return items;
+    items.push_back({KeyItem::line, t.hybrid, tr("|S|")});
+    items.push_back({KeyItem::area, t.hybrid, tr("what a token wrote, |ΔS|")});
+    return items;
 }
 
 StatePanel::Caption StatePanel::caption() const {
@@ -557,6 +577,7 @@ void StatePanel::show_lines() {
 }
 
 TableData StatePanel::table() const {
+    if (operates()) return surgery_->table();
     TableData data;
     data.columns = {"layer", "head", "value", "key", difference() ? "ΔS (no unit)" : "S (no unit)"};
     for (int row = 0; row < map_->rows(); ++row)

@@ -23,6 +23,10 @@ QString share(double f) {
     if (f > 0.995 && f < 1) return Language::tr("more than %1").arg(local("99 %"));
     return local(std::to_string(std::llround(100 * f)) + " %");
 }
+QString capital(QString text) {
+    if (!text.isEmpty()) text[0] = text[0].toUpper();
+    return text;
+}
 // "3.5 times", of two figures the larger over the smaller.
 QString times(double ratio) { return local(ratio >= 9.95 ? grouped(std::llround(ratio)) : fixed(ratio, 1)); }
 QString speed(double ns) { return local(short_number(1e9 / ns)); }
@@ -83,6 +87,19 @@ QString of(const QString& reading, const std::optional<Read>& cache, const std::
             .arg(reading, share(cache->weight), place(*cache), place(*state));
     if (cache) return Language::tr("Reading at %1: the cache takes %2 from %3.").arg(reading, share(cache->weight), place(*cache));
     return state ? Language::tr("Reading at %1: the state takes most from %2.").arg(reading, place(*state)) : QString();
+}
+
+QString of(const Life& l) {
+    const auto head = [](const Life::Head& at) { return Language::tr("layer %1, head %2").arg(at.first).arg(at.second); };
+    if (l.back == 0) return Language::tr("%1 is the last token: nothing has become of it yet.").arg(capital(l.token));
+    QStringList all;
+    if (l.state)
+        all << (l.left < 0.005 ? Language::tr("%1 later no state holds %2 any more; decay alone would have left %3 in %4.")
+                                     .arg(tokens_text(l.back), l.token, share(l.decay), head(*l.state))
+                               : Language::tr("%1 later the state of %2 holds %3 of %4; decay alone would have left %5.")
+                                     .arg(tokens_text(l.back), head(*l.state), share(l.left), l.token, share(l.decay)));
+    if (l.probability) all << Language::tr("An answer since then gave it %1.").arg(share(*l.probability));
+    return sentences(all);
 }
 
 QString of(const Experts& e) {

@@ -44,6 +44,17 @@ struct Read {
 };
 QString of(const QString& reading, const std::optional<Read>& cache, const std::optional<Read>& state);
 
+// What became of a pinned token.
+struct Life {
+    using Head = std::pair<int, int>;   // layer, head
+    QString token;                      // "token 7 “green”"
+    int64_t back = 0;                   // tokens since
+    std::optional<Head> state;          // that holds most of it, and how much of what it wrote
+    double left = 0, decay = 0;         // by decay and overwriting; by decay alone
+    std::optional<double> probability;  // the most that an answer gave it since
+};
+QString of(const Life& l);
+
 struct Experts {
     int64_t tokens = 0;
     int layer = 0, busiest = 0;

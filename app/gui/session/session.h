@@ -104,6 +104,7 @@ public:
         InterventionsPtr list;
         bool undo = false;
         QString why_not;
+        int64_t question = -1;  // where the last question begins, in front of which states are changed; -1: there is none, or nobody knows
         bool operator==(const HandsNow&) const = default;
     };
     const HandsNow& hands() const { return hands_; }
