@@ -331,6 +331,19 @@ TEST_F(HandsTest, EveryPartHasANameInBothThemes) {
     apply_theme(*qApp, ThemeChoice::dark);
 }
 
+TEST(BeforeBox, ShowsTheAnswerAsItsCardDoes) {
+    ScriptedSession s;
+    Chats chats(*s.session);
+    QTemporaryDir home;
+    QFile file(home.filePath("it.json"));
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write(
+        R"({"messages": [{"role": "user", "content": "so?"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes, **so**.\n\n```\nx = 1\n```"}]})");
+    file.close();
+    ASSERT_EQ(chats.import_from(file.fileName()), "");
+    EXPECT_EQ(BeforeBox(chats, chats.chat().tip(), nullptr).text().simplified(), "Yes, so. x = 1") << "what was thought is folded there, too";
+}
+
 TEST(WordsApart, AreThoseThatTheOtherHasNot) {
     const auto words = [](const QString& text, const Places& places) {
         QStringList all;

@@ -90,8 +90,9 @@ BeforeBox::BeforeBox(Chats& chats, int id, QWidget* parent) : QWidget(parent), t
     title_->setStyleSheet("QPushButton { padding: 0; border: none; text-align: left; background: transparent; color: palette(placeholder-text); }");
     title_->setFocusPolicy(Qt::NoFocus);
     connect(title_, &QPushButton::clicked, this, [&chats, id] { chats.choose(id); });
+    const size_t begin = MessageCard::behind_thought(m.text);
     BlockReader reader;
-    for (const auto& blocks : {reader.push(QString::fromStdString(m.text)), reader.finish()})
+    for (const auto& blocks : {reader.push(QString::fromStdString(begin == m.text.npos ? m.text : m.text.substr(begin))), reader.finish()})
         for (const Block& block : blocks) prose_->add(block.kind == Block::Kind::code ? "```\n" + block.text + "\n```" : block.text);
     prose_->setAccessibleName(tr("The answer before"));
 }

@@ -28,15 +28,15 @@ int header_of(const QWidget* card) { return std::max(26, card->fontMetrics().hei
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
-// Where an answer begins behind what was thought before it: 0 where nothing was, npos while it is still thought.
 constexpr std::string_view kThinks = "<think>", kThought = "</think>";
-size_t behind_thought(const std::string& said) {
+
+}  // namespace
+
+size_t MessageCard::behind_thought(const std::string& said) {
     if (!said.starts_with(kThinks)) return 0;
     const size_t end = said.find(kThought);
     return end == said.npos ? end : std::min(said.find_first_not_of('\n', end + kThought.size()), said.size());
 }
-
-}  // namespace
 
 MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
     const ChatMessage& m = chats_.chat().message(id);

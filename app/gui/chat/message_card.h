@@ -21,6 +21,8 @@ class MessageCard : public QFrame {
 public:
     MessageCard(Chats& chats, int id, QWidget* parent);
     int id() const { return id_; }
+    // Where an answer begins behind what was thought before it: 0 where nothing was, npos while it is still thought.
+    static size_t behind_thought(const std::string& said);
     void take_text();                // what was added to the message since the last call
     void take_figures();             // footer, branches, what can be done
     int lay_out(int width);          // places everything, gives the height

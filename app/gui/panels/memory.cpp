@@ -157,7 +157,7 @@ private:
         const QString text = card ? tr("%1 (loaded)").arg(text_of(card->name)) : tr("no model is loaded");
         if (shape_->itemText(0) != text) {
             shape_->setItemText(0, text);
-            if (!chosen_ || !card) shape_->setCurrentIndex(card ? 0 : 1);
+            if (!chosen_ || !card) shape_->setCurrentIndex(card ? 0 : shape_->findText("kimi-linear-48b"));
         }
     }
     Subject subject() const {
