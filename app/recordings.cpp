@@ -119,14 +119,6 @@ Result<std::pair<int, int>> head_of(const std::string& text, const RunCard& card
     return std::pair(layer, head);
 }
 
-bool is_lost(const Trouble& trouble) {
-#if KLP_HUB
-    return line_lost(trouble);
-#else
-    return (void)trouble, false;
-#endif
-}
-
 }  // namespace
 
 int run_command(const RunOptions& options, Terminal& terminal) {
@@ -160,7 +152,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
             bool last = false;
             for (const Event& e : run.drain()) {
                 if (const auto* trouble = std::get_if<Trouble>(&e)) {
-                    if (!is_lost(*trouble) || g_interrupted) return tl::unexpected(trouble->error);
+                    if (!trouble->passing || g_interrupted) return tl::unexpected(trouble->error);
                     note("klp: " + trouble->error.message + "; it is tried again (Ctrl-C gives up)");
                     lost = true;
                     continue;

@@ -42,7 +42,7 @@ Result<void> RemoteTalk::events_until(const std::function<bool(const Event&)>& i
         bool last = false;
         for (const Event& e : run_->drain()) {
             if (const auto* trouble = std::get_if<Trouble>(&e)) {
-                lost = line_lost(*trouble);
+                lost = trouble->passing;
                 if (!lost) return tl::unexpected(trouble->error);
                 note("klp: " + trouble->error.message + "; it is tried again (Ctrl-C gives up)");
                 continue;

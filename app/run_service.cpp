@@ -25,9 +25,20 @@ void refuse(httplib::Response& response, const ApiError& error) {
     response.set_content(error.text(), "application/json");
 }
 
-ApiError of_host(const Error& error) {
-    const bool gone = error.message.starts_with(RunHost::kGone), others = error.message.starts_with(RunHost::kNotYours);
-    return {gone ? 404 : others ? 403 : error.kind == Error::device ? 503 : error.message.ends_with("is not kept") ? 410 : 400, error.message};
+ApiError of_host(const Refusal& refusal) {
+    switch (refusal.why) {
+        case Refusal::Why::unknown:
+            return {404, refusal.message};
+        case Refusal::Why::not_yours:
+            return {403, refusal.message};
+        case Refusal::Why::past:
+            return {410, refusal.message};
+        case Refusal::Why::full:
+            return {refusal.kind == Error::device ? 503 : 400, refusal.message};
+        case Refusal::Why::malformed:
+            return {400, refusal.message};
+    }
+    return {500, refusal.message};
 }
 
 }  // namespace
@@ -59,7 +70,7 @@ void serve_runs(httplib::Server& server, RunHost& host) {
         }));
     const auto with_card = [&host](const httplib::Request& request, httplib::Response& response) {
         auto card = host.card(request.matches[1]);
-        if (!card) refuse(response, {404, std::string(RunHost::kGone) + " of this name here"});
+        if (!card) refuse(response, {404, "there is no run of this name here"});
         return card;
     };
     server.Get("/run/([0-9a-f]+)", route([with_card](const httplib::Request& request, httplib::Response& response) {

@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kSilence = 10;                   // s: a line that does not even say that it is there is dead
 constexpr int kLongestPause = 4000, kPause = 200;  // ms between two attempts
 constexpr int64_t kMostWaiting = 4096;             // readings of a screen that does not draw
-constexpr std::string_view kLineLost = "the line to ";
 constexpr std::string_view kFolder = "klp serve at ";
 
 HttpRequest request_of(const Server& server, const std::string& path) {
@@ -75,8 +74,6 @@ Result<Server> engine_at(const std::string& at, const std::string& key_variable)
 }
 
 std::string remote_at(const RunCard& card) { return card.folder.starts_with(kFolder) ? card.folder.substr(kFolder.size()) : ""; }
-
-bool line_lost(const Trouble& trouble) { return trouble.answer < 0 && trouble.error.message.starts_with(kLineLost); }
 
 Result<RemoteOpened> open_remote(const Server& server, const std::atomic<bool>* cancel, const std::string& watch) {
     RemoteOpened out;
@@ -283,7 +280,7 @@ void RemoteRun::lost(const std::string& why) {
         if (std::exchange(lost_, true)) return;
     }
     tell(Trouble{
-        {Error::failure, std::string(kLineLost) + place_of(server_) + " is lost: " + why}, "It is tried again, and the answer goes on where it stood.", -1});
+        {Error::failure, "the line to " + place_of(server_) + " is lost: " + why}, "It is tried again, and the answer goes on where it stood.", -1, true});
 }
 
 bool RemoteRun::take(std::string_view bytes) {

@@ -41,8 +41,6 @@ Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atom
 Result<std::vector<RemoteListed>> remote_runs(const Server& server, const std::atomic<bool>* cancel);
 // "gpu:8080" of a card that came over the wire, else "".
 std::string remote_at(const RunCard& card);
-// The line is lost and is tried again: what goes on is not over.
-bool line_lost(const Trouble& trouble);
 
 class RemoteRun final : public Run {
 public:

@@ -178,6 +178,7 @@ struct Trouble {
     Error error;
     std::string advice;  // what to do, one sentence or ""
     int answer = -1;
+    bool passing = false;  // it is tried again, and what goes on is not over. Neither recorded nor told over a wire
 };
 struct PhaseChanged {
     Phase phase{};

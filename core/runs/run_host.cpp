@@ -155,7 +155,18 @@ void RunHost::reap(std::chrono::milliseconds alone) {
     }
 }
 
-Result<RunHost::Opened> RunHost::open() {
+namespace {
+
+using Why = Refusal::Why;
+
+tl::unexpected<Refusal> refuse(Why why, Error::Kind kind, std::string message) { return tl::unexpected(Refusal{{kind, std::move(message)}, why}); }
+tl::unexpected<Refusal> unknown() { return refuse(Why::unknown, Error::usage, "there is no run of this name here"); }
+tl::unexpected<Refusal> not_yours() { return refuse(Why::not_yours, Error::usage, "this run is commanded by whoever opened it"); }
+tl::unexpected<Refusal> ending() { return refuse(Why::full, Error::device, "this server is ending"); }
+
+}  // namespace
+
+Hosting<RunHost::Opened> RunHost::open() {
     const auto full = [&] {
         const std::lock_guard lock(mutex_);
         return runs_.size() + opening_ >= options_.most;
@@ -164,8 +175,9 @@ Result<RunHost::Opened> RunHost::open() {
     if (full()) reap(std::min(options_.alone, kNewcomers));
     {
         const std::lock_guard lock(mutex_);
-        if (leaves_) return fail(Error::device, "this server is ending");
-        if (runs_.size() + opening_ >= options_.most) return fail(Error::device, std::to_string(options_.most) + " runs are open already, as many as may be");
+        if (leaves_) return ending();
+        if (runs_.size() + opening_ >= options_.most)
+            return refuse(Why::full, Error::device, std::to_string(options_.most) + " runs are open already, as many as may be");
         ++opening_;
     }
     const auto hosted = std::make_shared<Hosted>(make_(), options_);
@@ -178,8 +190,8 @@ Result<RunHost::Opened> RunHost::open() {
     }
     const std::lock_guard lock(mutex_);
     --opening_;
-    if (failed) return tl::unexpected(*failed);
-    if (leaves_) return fail(Error::device, "this server is ending");
+    if (failed) return refuse(Why::full, failed->kind, failed->message);
+    if (leaves_) return ending();
     {
         const std::lock_guard own(hosted->mutex);
         hosted->last_seen = std::chrono::steady_clock::now();
@@ -201,12 +213,12 @@ std::shared_ptr<const RunCard> RunHost::card(const std::string& id) const {
     return run->card;
 }
 
-Result<void> RunHost::command(const std::string& id, const std::string& secret, std::string_view frames) {
+Hosting<void> RunHost::command(const std::string& id, const std::string& secret, std::string_view frames) {
     const auto run = find(id);
     const std::shared_ptr<const RunCard> of = card(id);
-    if (!run || !of) return fail(Error::usage, std::string(kGone) + " of this name here");
-    if (!same_secret(run->secret, secret)) return fail(Error::usage, std::string(kNotYours));
-    const auto bad = [] { return fail(Error::usage, "these are no commands of the run protocol"); };
+    if (!run || !of) return unknown();
+    if (!same_secret(run->secret, secret)) return not_yours();
+    const auto bad = [] { return refuse(Why::malformed, Error::usage, "these are no commands of the run protocol"); };
     WireReader reader;
     reader.push(frames);
     struct Told {
@@ -249,10 +261,10 @@ Result<void> RunHost::command(const std::string& id, const std::string& secret, 
     return {};
 }
 
-Result<void> RunHost::end(const std::string& id, const std::string& secret) {
+Hosting<void> RunHost::end(const std::string& id, const std::string& secret) {
     const auto run = find(id);
-    if (!run) return fail(Error::usage, std::string(kGone) + " of this name here");
-    if (!same_secret(run->secret, secret)) return fail(Error::usage, std::string(kNotYours));
+    if (!run) return unknown();
+    if (!same_secret(run->secret, secret)) return not_yours();
     {
         const std::lock_guard lock(mutex_);
         runs_.erase(id);
@@ -275,16 +287,16 @@ std::vector<RunHost::Listed> RunHost::list() const {
     return out;
 }
 
-Result<std::unique_ptr<RunHost::Line>> RunHost::listen(const std::string& id, int64_t after, const std::string& secret) {
+Hosting<std::unique_ptr<RunHost::Line>> RunHost::listen(const std::string& id, int64_t after, const std::string& secret) {
     reap(options_.alone);
     auto run = find(id);
-    if (!run) return fail(Error::usage, std::string(kGone) + " of this name here");
-    if (!secret.empty() && !same_secret(run->secret, secret)) return fail(Error::usage, std::string(kNotYours));
+    if (!run) return unknown();
+    if (!secret.empty() && !same_secret(run->secret, secret)) return not_yours();
     const bool own = !secret.empty();
     const std::lock_guard lock(run->mutex);
     const int64_t last = run->first + static_cast<int64_t>(run->kept.size()) - 1;
     if (after < 0 || after > last || (after > 0 && after + 1 < run->first))
-        return fail(Error::usage, "what this run said after event " + std::to_string(after) + " is not kept");
+        return refuse(Why::past, Error::usage, "what this run said after event " + std::to_string(after) + " is not kept");
     ++run->lines, run->own_lines += own;
     return std::unique_ptr<Line>(new Line(std::move(run), after, own));
 }

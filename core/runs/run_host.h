@@ -29,6 +29,19 @@ struct RunHostOptions {
     size_t behind = 32 << 20;                     // bytes of readings that a line may be behind, before it loses some
 };
 
+// Why a host does not do what it is asked.
+struct Refusal : Error {
+    enum class Why : uint8_t {
+        full,       // as many runs as may be, or the host is ending
+        unknown,    // no such run
+        not_yours,  // a wrong secret
+        past,       // what is asked for is not kept any more
+        malformed
+    } why{};
+};
+template <class T>
+using Hosting = tl::expected<T, Refusal>;
+
 class RunHost {
 public:
     // `make`: a run that is loading its model.
@@ -41,14 +54,12 @@ public:
         std::string id, secret;
         std::shared_ptr<const RunCard> card;
     };
-    // Waits for the model. An Error of kind device: as many are open as may be.
-    Result<Opened> open();
+    // Waits for the model.
+    Hosting<Opened> open();
     std::shared_ptr<const RunCard> card(const std::string& id) const;  // null: no such run
-    // Whole frames of commands, in order; those whose number was seen are passed over. An Error of kind usage: no such run (a message that begins with kGone), a
-    // wrong secret (kNotYours), or no commands; then none of them is done.
-    Result<void> command(const std::string& id, const std::string& secret, std::string_view frames);
-    Result<void> end(const std::string& id, const std::string& secret);
-    static constexpr std::string_view kGone = "there is no run", kNotYours = "this run is commanded by whoever opened it";
+    // Whole frames of commands, in order; those whose number was seen are passed over. Of what is refused none is done.
+    Hosting<void> command(const std::string& id, const std::string& secret, std::string_view frames);
+    Hosting<void> end(const std::string& id, const std::string& secret);
 
     struct Listed {
         std::string id, name;
@@ -70,9 +81,8 @@ public:
         int64_t at_ = 0, lost_ = 0;  // events that were told; readings that were not
         bool over_ = false, own_ = false;
     };
-    // `after`: the number of the last event that is there already; 0: from the first that is kept. With the secret the line keeps the run alive. An Error (kind
-    // usage): no such run, or what came after that event is not kept any more.
-    Result<std::unique_ptr<Line>> listen(const std::string& id, int64_t after, const std::string& secret = {});
+    // `after`: the number of the last event that is there already; 0: from the first that is kept. With the secret the line keeps the run alive.
+    Hosting<std::unique_ptr<Line>> listen(const std::string& id, int64_t after, const std::string& secret = {});
     void leave();  // ends all lines; nothing is opened any more
 
 private:
