@@ -44,6 +44,7 @@ json to_json(const ChatInfo& i) {
     if (i.sampling) out["sampling"] = to_json(*i.sampling);
     if (!i.tools.empty()) out["tools"] = i.tools;
     if (i.on_full != OnFull::stop) out["on_full"] = name(i.on_full);
+    if (!i.folder.empty()) out["folder"] = i.folder;
     if (i.removed) out["removed"] = true;
     return out;
 }
@@ -121,7 +122,7 @@ Sampling read_sampling(const json& j) {
 ChatInfo read_info(const json& j) {
     ChatInfo i;
     get(j, "title", i.title), get(j, "system", i.system), get(j, "preset", i.preset), get(j, "predict", i.predict), get(j, "tools", i.tools);
-    get(j, "random_seed", i.random_seed), get(j, "removed", i.removed);
+    get(j, "random_seed", i.random_seed), get(j, "removed", i.removed), get(j, "folder", i.folder);
     std::string way;
     get(j, "on_full", way);
     if (const auto known = on_full_named(way)) i.on_full = *known;

@@ -59,6 +59,7 @@ struct ChatMessage {
 
 struct ChatInfo {
     std::string title, system, preset;
+    std::string folder;                // of the list, where it is kept; "": in none
     std::string tools;                 // their declaration (chat_template.h)
     std::optional<Sampling> sampling;  // none: what the model suggests
     int64_t predict = 0;               // tokens of an answer at most; 0: what the model suggests

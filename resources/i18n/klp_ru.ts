@@ -662,6 +662,14 @@
         <translation>Место на диске для концов бесед, чтобы беседа открывалась там, где стояла; давно не использованные уступают место. klp в терминале использует те же файлы</translation>
     </message>
     <message>
+        <source>New folder</source>
+        <translation>Новая папка</translation>
+    </message>
+    <message>
+        <source>New folder %1</source>
+        <translation>Новая папка %1</translation>
+    </message>
+    <message>
         <source>No conversations yet: what you say is kept here.</source>
         <translation>Бесед пока нет: сказанное хранится здесь.</translation>
     </message>
@@ -696,6 +704,22 @@
     <message>
         <source>&amp;Rename</source>
         <translation>&amp;Переименовать</translation>
+    </message>
+    <message>
+        <source>&amp;Dissolve the folder (its chats stay)</source>
+        <translation>&amp;Убрать папку (беседы останутся)</translation>
+    </message>
+    <message>
+        <source>&amp;Folder</source>
+        <translation>&amp;Папка</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>Без папки</translation>
+    </message>
+    <message>
+        <source>&amp;New folder</source>
+        <translation>&amp;Новая папка</translation>
     </message>
     <message>
         <source>Re&amp;move the chat (its file stays)</source>
@@ -737,6 +761,14 @@
         <source>d MMMM yyyy, hh:mm</source>
         <comment>date</comment>
         <translation>d MMMM yyyy, hh:mm</translation>
+    </message>
+    <message>
+        <source>Folder, folded: %1</source>
+        <translation>Папка, свёрнута: %1</translation>
+    </message>
+    <message>
+        <source>Folder: %1</source>
+        <translation>Папка: %1</translation>
     </message>
     <message>
         <source>Chat: %1</source>
@@ -1127,24 +1159,6 @@
             <numerusform>Скрыто: %Ln сообщений.</numerusform>
         </translation>
     </message>
-    <message>
-        <source>d MMM</source>
-        <comment>date</comment>
-        <translation>d MMM</translation>
-    </message>
-    <message>
-        <source>MMM yyyy</source>
-        <comment>date</comment>
-        <translation>MMM yyyy</translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln message(s)</source>
-        <translation>
-            <numerusform>%Ln сообщение</numerusform>
-            <numerusform>%Ln сообщения</numerusform>
-            <numerusform>%Ln сообщений</numerusform>
-        </translation>
-    </message>
     <message numerus="yes">
         <source>%Ln snapshot(s)</source>
         <translation>
@@ -1159,6 +1173,32 @@
             <numerusform>%Ln конец на диске</numerusform>
             <numerusform>%Ln конца на диске</numerusform>
             <numerusform>%Ln концов на диске</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln message(s)</source>
+        <translation>
+            <numerusform>%Ln сообщение</numerusform>
+            <numerusform>%Ln сообщения</numerusform>
+            <numerusform>%Ln сообщений</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>d MMM</source>
+        <comment>date</comment>
+        <translation>d MMM</translation>
+    </message>
+    <message>
+        <source>MMM yyyy</source>
+        <comment>date</comment>
+        <translation>MMM yyyy</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln chat(s)</source>
+        <translation>
+            <numerusform>%Ln беседа</numerusform>
+            <numerusform>%Ln беседы</numerusform>
+            <numerusform>%Ln бесед</numerusform>
         </translation>
     </message>
     <message numerus="yes">

@@ -662,6 +662,14 @@
         <translation>存放各对话末尾状态的磁盘空间，使对话一打开就停在原处；最久没用的会让出位置。终端里的 klp 使用同一批文件</translation>
     </message>
     <message>
+        <source>New folder</source>
+        <translation>新建文件夹</translation>
+    </message>
+    <message>
+        <source>New folder %1</source>
+        <translation>新建文件夹 %1</translation>
+    </message>
+    <message>
         <source>No conversations yet: what you say is kept here.</source>
         <translation>还没有对话：你说的内容会保存在这里。</translation>
     </message>
@@ -696,6 +704,22 @@
     <message>
         <source>&amp;Rename</source>
         <translation>重命名(&amp;R)</translation>
+    </message>
+    <message>
+        <source>&amp;Dissolve the folder (its chats stay)</source>
+        <translation>解散文件夹（其中的对话保留）(&amp;D)</translation>
+    </message>
+    <message>
+        <source>&amp;Folder</source>
+        <translation>文件夹(&amp;F)</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>无</translation>
+    </message>
+    <message>
+        <source>&amp;New folder</source>
+        <translation>新建文件夹(&amp;N)</translation>
     </message>
     <message>
         <source>Re&amp;move the chat (its file stays)</source>
@@ -737,6 +761,14 @@
         <source>d MMMM yyyy, hh:mm</source>
         <comment>date</comment>
         <translation>yyyy年M月d日 hh:mm</translation>
+    </message>
+    <message>
+        <source>Folder, folded: %1</source>
+        <translation>文件夹，已折叠：%1</translation>
+    </message>
+    <message>
+        <source>Folder: %1</source>
+        <translation>文件夹：%1</translation>
     </message>
     <message>
         <source>Chat: %1</source>
@@ -1121,6 +1153,24 @@
             <numerusform>已隐藏 %Ln 条消息。</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln snapshot(s)</source>
+        <translation>
+            <numerusform>%Ln 个快照</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln end(s) on disk</source>
+        <translation>
+            <numerusform>磁盘上 %Ln 个末尾状态</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln message(s)</source>
+        <translation>
+            <numerusform>%Ln 条消息</numerusform>
+        </translation>
+    </message>
     <message>
         <source>d MMM</source>
         <comment>date</comment>
@@ -1132,21 +1182,9 @@
         <translation>yyyy年M月</translation>
     </message>
     <message numerus="yes">
-        <source>%Ln message(s)</source>
+        <source>%Ln chat(s)</source>
         <translation>
-            <numerusform>%Ln 条消息</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln snapshot(s)</source>
-        <translation>
-            <numerusform>%Ln 个快照</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln end(s) on disk</source>
-        <translation>
-            <numerusform>磁盘上 %Ln 个末尾状态</numerusform>
+            <numerusform>%Ln 个对话</numerusform>
         </translation>
     </message>
     <message numerus="yes">

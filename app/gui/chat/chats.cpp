@@ -317,6 +317,29 @@ void Chats::rename(const Chat* which, const QString& title) {
     emit info_changed();
 }
 
+QStringList Chats::folders() const {
+    QStringList out;
+    for (const auto& chat : chats_)
+        if (const QString folder = text(chat->info().folder); !folder.isEmpty() && !out.contains(folder)) out.push_back(folder);
+    std::sort(out.begin(), out.end(), [](const QString& a, const QString& b) { return QString::localeAwareCompare(a, b) < 0; });
+    return out;
+}
+
+void Chats::put_in_folder(const Chat* which, const QString& folder) {
+    Chat* chat = find(which);
+    if (!chat) return;
+    ChatInfo info = chat->info();
+    info.folder = folder.simplified().toStdString();
+    chat->set_info(info);
+    save(*chat, false);
+    emit list_changed();
+}
+
+void Chats::rename_folder(const QString& from, const QString& to) {
+    for (size_t i = 0; i < chats_.size(); ++i)  // each one tells the list
+        if (text(chats_[i]->info().folder) == from) put_in_folder(chats_[i].get(), to);
+}
+
 void Chats::remove_chat(const Chat* which) {
     if (which == running_.chat) return (void)ready();
     const auto at = std::find_if(chats_.begin(), chats_.end(), [&](const auto& c) { return c.get() == which; });

@@ -1,6 +1,7 @@
 // The conversations: what was said, on which branch, where it is kept, and what the engine is asked to do about it. Knows no widget.
 #pragma once
 
+#include <QStringList>
 #include <QTimer>
 
 #include <map>
@@ -66,6 +67,9 @@ public:
     void remove(int id);
     void restore(int id);
     void rename(const Chat* chat, const QString& title);
+    QStringList folders() const;                                  // that chats lie in, by name
+    void put_in_folder(const Chat* chat, const QString& folder);  // "": in none
+    void rename_folder(const QString& from, const QString& to);   // "": its chats lie in none then
     void remove_chat(const Chat* chat);
     bool can_restore() const;
     void restore_chat(const Chat* chat = nullptr);  // null: the one removed last, or else a branch of this one

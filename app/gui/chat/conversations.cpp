@@ -24,8 +24,6 @@ namespace {
 
 constexpr int64_t kBudgets[] = {0, int64_t{64} << 20, int64_t{256} << 20, int64_t{1} << 30, int64_t{2} << 30, int64_t{8} << 30, int64_t{32} << 30};
 
-QString text(const std::string& s) { return QString::fromStdString(s); }
-
 // Rows of one height. Renaming happens in a box as tall as a box is, not as a row.
 class RowDelegate : public QStyledItemDelegate {
 public:
@@ -56,18 +54,6 @@ public:
     }
 };
 
-// As near as one remembers it: the hour of today, the day of this week, else the date.
-QString date_of(int64_t time) {
-    if (time <= 0) return {};
-    const QDateTime at = QDateTime::fromSecsSinceEpoch(time), now = QDateTime::currentDateTime();
-    const qint64 days = at.date().daysTo(now.date());
-    const QLocale locale;
-    return days <= 0                               ? locale.toString(at.time(), "hh:mm")
-           : days < 7                              ? locale.toString(at.date(), "ddd")
-           : at.date().year() == now.date().year() ? locale.toString(at.date(), Language::tr("d MMM", "date"))
-                                                   : locale.toString(at.date(), Language::tr("MMM yyyy", "date"));
-}
-
 // From where on a branch is its own.
 int own_part(const Chat& chat, int end) {
     int own = end;
@@ -75,173 +61,9 @@ int own_part(const Chat& chat, int end) {
     return own;
 }
 
-QString start_of(const std::string& message, int characters) {
-    QString line = text(message.substr(0, static_cast<size_t>(characters) * 8)).simplified();
-    if (line.size() > characters) line = line.left(characters - 1).trimmed() + "…";
-    return line;
-}
+bool is_folder(const QModelIndex& at) { return at.isValid() && at.data(ConversationsModel::kChat).value<quintptr>() == 0; }
 
 }  // namespace
-
-ConversationsModel::ConversationsModel(Chats& chats, QObject* parent) : QAbstractItemModel(parent), chats_(chats) { refresh(); }
-
-void ConversationsModel::set_search(const QString& search) {
-    search_ = search.trimmed();
-    refresh();
-}
-
-// Where the searched text was said, the newest first, and on which branch where there are several.
-std::vector<ConversationsModel::Branch> ConversationsModel::hits_in(const Chat& chat) const {
-    constexpr size_t kMost = 5;
-    std::vector<Branch> hits;
-    const std::vector<int> ends = chat.ends();
-    for (int id = chat.count(); id > 0 && hits.size() < kMost; --id) {
-        const ChatMessage& m = chat.message(id);
-        if (m.removed) continue;
-        const QString said = text(m.text);
-        const qsizetype at = said.indexOf(search_, 0, Qt::CaseInsensitive);
-        if (at < 0) continue;
-        const int end = chat.newest_below(id);
-        const auto number = std::find(ends.begin(), ends.end(), end) - ends.begin();
-        if (number == static_cast<std::ptrdiff_t>(ends.size())) continue;  // below one that was removed
-        const qsizetype from = std::max<qsizetype>(0, at - 15);
-        Branch hit{.end = end, .hit = id, .text = (from > 0 ? "…" : "") + said.mid(from, 80).simplified()};
-        hit.tip = (m.role == "user" ? tr("You said it") : tr("The model said it"));
-        if (ends.size() > 1) {
-            hit.text = tr("branch %1: %2").arg(number + 1).arg(hit.text);
-            hit.tip += "\n" + tr("on branch %1 of %2").arg(number + 1).arg(ends.size());
-        }
-        hits.push_back(std::move(hit));
-    }
-    return hits;
-}
-
-std::vector<ConversationsModel::Branch> ConversationsModel::branches_of(const Chat& chat, bool current) const {
-    const std::vector<int> ends = chat.ends();
-    std::vector<Branch> branches;
-    if (ends.size() < 2) return branches;
-    for (int end : ends) {
-        const std::vector<int> way = chat.line(end);
-        size_t same = 0;
-        // Named by where it parts from the branch before it, which is the first message that is its own.
-        for (int other : ends) {
-            if (other == end) continue;
-            const std::vector<int> theirs = chat.line(other);
-            const size_t n = static_cast<size_t>(std::mismatch(way.begin(), way.end(), theirs.begin(), theirs.end()).first - way.begin());
-            same = std::max(same, n);
-        }
-        const int own = way[std::min(same, way.size() - 1)];
-        Branch branch{.end = end, .text = start_of(chat.message(own).text, 60)};
-        if (branch.text.isEmpty()) branch.text = tr("(no text)");
-        branch.current = current && std::find(way.begin(), way.end(), chat.tip()) != way.end() && (chat.tip() == end || chat.newest_below(chat.tip()) == end);
-        branch.tip = tr("parts at message %1 of %2").arg(same + 1).arg(way.size());
-        branches.push_back(std::move(branch));
-    }
-    return branches;
-}
-
-void ConversationsModel::refresh() {
-    std::vector<Row> rows;
-    for (const auto& chat : chats_.all()) {
-        const bool current = chat.get() == &chats_.chat();
-        if (chat->count() == 0 && !current) continue;
-        Row row{.chat = chat.get(), .title = chat->info().title.empty() ? tr("New chat") : text(chat->info().title), .current = current};
-        row.date = date_of(chat->time());
-        if (chat->time() > 0) row.tip = QLocale().toString(QDateTime::fromSecsSinceEpoch(chat->time()), tr("d MMMM yyyy, hh:mm", "date")) + "\n";
-        row.tip += Language::tr("%Ln message(s)", nullptr, chat->count());
-        if (!search_.isEmpty()) row.branches = hits_in(*chat);
-        if (row.branches.empty() && !search_.isEmpty() && !row.title.contains(search_, Qt::CaseInsensitive)) continue;
-        if (row.branches.empty()) row.branches = branches_of(*chat, current);
-        rows.push_back(std::move(row));
-    }
-    if (rows == rows_) return;
-    bool same = rows.size() == rows_.size();
-    for (size_t i = 0; same && i < rows.size(); ++i) same = rows[i].chat == rows_[i].chat && rows[i].branches.size() == rows_[i].branches.size();
-    if (!same) beginResetModel();
-    rows_ = std::move(rows);
-    if (!same) return endResetModel();
-    for (int i = 0; i < rowCount(); ++i) {
-        const QModelIndex at = index(i, 0);
-        emit dataChanged(at, at);
-        if (const int n = rowCount(at); n > 0) emit dataChanged(index(0, 0, at), index(n - 1, 0, at));
-    }
-}
-
-QModelIndex ConversationsModel::current() const {
-    for (int i = 0; i < rowCount(); ++i) {
-        const QModelIndex at = index(i, 0);
-        if (!at.data(kCurrent).toBool()) continue;
-        for (int b = 0; b < rowCount(at); ++b)
-            if (index(b, 0, at).data(kCurrent).toBool()) return index(b, 0, at);
-        return at;
-    }
-    return {};
-}
-
-// The internal id is 0 of a chat, and of a branch its chat's row and one.
-QModelIndex ConversationsModel::index(int row, int column, const QModelIndex& parent) const {
-    if (row < 0 || column != 0 || row >= rowCount(parent)) return {};
-    return createIndex(row, column, parent.isValid() ? static_cast<quintptr>(parent.row()) + 1 : quintptr{0});
-}
-
-QModelIndex ConversationsModel::parent(const QModelIndex& child) const {
-    if (!child.isValid() || child.internalId() == 0) return {};
-    return createIndex(static_cast<int>(child.internalId() - 1), 0, quintptr{0});
-}
-
-int ConversationsModel::rowCount(const QModelIndex& parent) const {
-    if (!parent.isValid()) return static_cast<int>(rows_.size());
-    if (parent.internalId() != 0 || parent.column() != 0 || parent.row() >= static_cast<int>(rows_.size())) return 0;
-    return static_cast<int>(rows_[static_cast<size_t>(parent.row())].branches.size());
-}
-
-QVariant ConversationsModel::data(const QModelIndex& at, int role) const {
-    if (!at.isValid()) return {};
-    const bool branch = at.internalId() != 0;
-    const Row& row = rows_[branch ? at.internalId() - 1 : static_cast<size_t>(at.row())];
-    const Branch* b = branch ? &row.branches[static_cast<size_t>(at.row())] : nullptr;
-    const bool current = b ? b->current : row.current;
-    switch (role) {
-        case Qt::DisplayRole:
-            return !b ? row.title : b->hit > 0 ? b->text : "↳ " + b->text;
-        case Qt::EditRole:
-            return row.title;
-        case Qt::ToolTipRole:
-            return b ? b->text + "\n" + b->tip : row.title + "\n" + row.tip;
-        case Qt::AccessibleTextRole:
-            return (!b ? tr("Chat: %1") : b->hit > 0 ? tr("Found: %1") : tr("Branch: %1")).arg(b ? b->text : row.title) + (current ? tr(", open") : QString());
-        case Qt::FontRole:
-            if (current) {
-                QFont font;
-                font.setBold(true);
-                return font;
-            }
-            return {};
-        case kChat:
-            return QVariant::fromValue(reinterpret_cast<quintptr>(row.chat));
-        case kEnd:
-            return b ? b->end : 0;
-        case kCurrent:
-            return current;
-        case kHit:
-            return b ? b->hit : 0;
-        case kDate:
-            return b ? QString() : row.date;
-        default:
-            return {};
-    }
-}
-
-bool ConversationsModel::setData(const QModelIndex& at, const QVariant& value, int role) {
-    if (role != Qt::EditRole || !at.isValid() || at.internalId() != 0) return false;
-    chats_.rename(rows_[static_cast<size_t>(at.row())].chat, value.toString());
-    return true;
-}
-
-Qt::ItemFlags ConversationsModel::flags(const QModelIndex& at) const {
-    if (!at.isValid()) return Qt::NoItemFlags;
-    return Qt::ItemIsEnabled | Qt::ItemIsSelectable | (at.internalId() == 0 ? Qt::ItemIsEditable : Qt::ItemNeverHasChildren);
-}
 
 Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : QWidget(parent), session_(session), chats_(chats), model_(chats) {
     auto* column = new QVBoxLayout(this);
@@ -309,7 +131,7 @@ Conversations::Conversations(Session& session, Chats& chats, QWidget* parent) : 
     connect(&soon_, &QTimer::timeout, this, &Conversations::find_now);
     connect(search_, &QLineEdit::returnPressed, this, [this] {
         find_now();
-        const QModelIndex first = model_.index(0, 0);
+        const QModelIndex top = model_.index(0, 0), first = is_folder(top) ? model_.index(1, 0) : top;
         if (!first.isValid() || search_->text().trimmed().isEmpty()) return;
         const QModelIndex hit = model_.index(0, 0, first);
         open(hit.data(ConversationsModel::kHit).toInt() > 0 ? hit : first);
@@ -351,6 +173,7 @@ void Conversations::find_now() {
 }
 
 void Conversations::open(const QModelIndex& at) {
+    if (is_folder(at)) return model_.fold(at.data(ConversationsModel::kFolder).toString());
     const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
     const int end = at.data(ConversationsModel::kEnd).toInt(), hit = at.data(ConversationsModel::kHit).toInt();
     chats_.open(chat);
@@ -386,11 +209,24 @@ bool Conversations::eventFilter(QObject* watched, QEvent* event) {
 void Conversations::remove(const QModelIndex& at) {
     const auto* chat = reinterpret_cast<const Chat*>(at.data(ConversationsModel::kChat).value<quintptr>());
     const int end = at.data(ConversationsModel::kEnd).toInt();
-    if (at.data(ConversationsModel::kHit).toInt() > 0) return;
+    if (at.data(ConversationsModel::kHit).toInt() > 0 || is_folder(at)) return;
     if (end == 0) return chats_.remove_chat(chat);
     const int own = own_part(*chat, end);
     chats_.open(chat);
     if (&chats_.chat() == chat) chats_.remove(own);
+}
+
+// A name of its own at once, to be typed over.
+void Conversations::new_folder(const Chat* chat) {
+    const QStringList taken = chats_.folders();
+    QString name = tr("New folder");
+    for (int n = 2; taken.contains(name); ++n) name = tr("New folder %1").arg(n);
+    chats_.put_in_folder(chat, name);
+    for (int i = 0; i < model_.rowCount(); ++i)
+        if (const QModelIndex at = model_.index(i, 0); is_folder(at) && at.data(ConversationsModel::kFolder).toString() == name) {
+            tree_->setCurrentIndex(at);
+            tree_->edit(at);
+        }
 }
 
 void Conversations::focus_search() {
@@ -448,8 +284,23 @@ void Conversations::show_menu(const QPoint& at) {
     const int end = index.data(ConversationsModel::kEnd).toInt();
     auto* menu = new QMenu(this);
     menu->setAttribute(Qt::WA_DeleteOnClose);
-    if (end == 0) {
+    if (is_folder(index)) {
+        const QString folder = index.data(ConversationsModel::kFolder).toString();
         menu->addAction(tr("&Rename"), this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
+        menu->addAction(tr("&Dissolve the folder (its chats stay)"), this, [this, folder] { chats_.rename_folder(folder, {}); });
+    } else if (end == 0) {
+        menu->addAction(tr("&Rename"), this, [this, index = QPersistentModelIndex(index)] { tree_->edit(index); });
+        QMenu* folders = menu->addMenu(tr("&Folder"));
+        folders->setObjectName("folders");
+        const QString mine = index.data(ConversationsModel::kFolder).toString();
+        for (const QString& folder : chats_.folders() << QString()) {
+            QAction* to = folders->addAction(folder.isEmpty() ? tr("None") : QString(folder).replace('&', "&&"), this,
+                                             [this, chat, folder] { chats_.put_in_folder(chat, folder); });
+            to->setCheckable(true);
+            to->setChecked(folder == mine);
+        }
+        folders->addSeparator();
+        folders->addAction(tr("&New folder"), this, [this, chat] { new_folder(chat); });
         menu->addAction(tr("Re&move the chat (its file stays)"), this, [this, index = QPersistentModelIndex(index)] { remove(index); });
     } else if (index.data(ConversationsModel::kHit).toInt() > 0) {
         menu->addAction(tr("&Go there"), this, [this, index = QPersistentModelIndex(index)] { open(index); });
