@@ -25,20 +25,20 @@ void refuse(httplib::Response& response, const ApiError& error) {
     response.set_content(error.text(), "application/json");
 }
 
-ApiError of_host(const Refusal& refusal) {
-    switch (refusal.why) {
-        case Refusal::Why::unknown:
-            return {404, refusal.message};
-        case Refusal::Why::not_yours:
-            return {403, refusal.message};
-        case Refusal::Why::past:
-            return {410, refusal.message};
-        case Refusal::Why::full:
-            return {refusal.kind == Error::device ? 503 : 400, refusal.message};
-        case Refusal::Why::malformed:
-            return {400, refusal.message};
+ApiError of_host(const Declined& declined) {
+    switch (declined.why) {
+        case Declined::Why::unknown:
+            return {404, declined.message};
+        case Declined::Why::not_yours:
+            return {403, declined.message};
+        case Declined::Why::past:
+            return {410, declined.message};
+        case Declined::Why::full:
+            return {declined.kind == Error::device ? 503 : 400, declined.message};
+        case Declined::Why::malformed:
+            return {400, declined.message};
     }
-    return {500, refusal.message};
+    return {500, declined.message};
 }
 
 }  // namespace

@@ -157,12 +157,12 @@ void RunHost::reap(std::chrono::milliseconds alone) {
 
 namespace {
 
-using Why = Refusal::Why;
+using Why = Declined::Why;
 
-tl::unexpected<Refusal> refuse(Why why, Error::Kind kind, std::string message) { return tl::unexpected(Refusal{{kind, std::move(message)}, why}); }
-tl::unexpected<Refusal> unknown() { return refuse(Why::unknown, Error::usage, "there is no run of this name here"); }
-tl::unexpected<Refusal> not_yours() { return refuse(Why::not_yours, Error::usage, "this run is commanded by whoever opened it"); }
-tl::unexpected<Refusal> ending() { return refuse(Why::full, Error::device, "this server is ending"); }
+tl::unexpected<Declined> refuse(Why why, Error::Kind kind, std::string message) { return tl::unexpected(Declined{{kind, std::move(message)}, why}); }
+tl::unexpected<Declined> unknown() { return refuse(Why::unknown, Error::usage, "there is no run of this name here"); }
+tl::unexpected<Declined> not_yours() { return refuse(Why::not_yours, Error::usage, "this run is commanded by whoever opened it"); }
+tl::unexpected<Declined> ending() { return refuse(Why::full, Error::device, "this server is ending"); }
 
 }  // namespace
 

@@ -30,7 +30,7 @@ struct RunHostOptions {
 };
 
 // Why a host does not do what it is asked.
-struct Refusal : Error {
+struct Declined : Error {
     enum class Why : uint8_t {
         full,       // as many runs as may be, or the host is ending
         unknown,    // no such run
@@ -40,7 +40,7 @@ struct Refusal : Error {
     } why{};
 };
 template <class T>
-using Hosting = tl::expected<T, Refusal>;
+using Hosting = tl::expected<T, Declined>;
 
 class RunHost {
 public:
