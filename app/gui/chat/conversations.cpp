@@ -293,7 +293,9 @@ void Conversations::show_menu(const QPoint& at) {
         QMenu* folders = menu->addMenu(tr("&Folder"));
         folders->setObjectName("folders");
         const QString mine = index.data(ConversationsModel::kFolder).toString();
-        for (const QString& folder : chats_.folders() << QString()) {
+        QStringList choices = chats_.folders();
+        choices << QString();
+        for (const QString& folder : choices) {
             QAction* to = folders->addAction(folder.isEmpty() ? tr("None") : QString(folder).replace('&', "&&"), this,
                                              [this, chat, folder] { chats_.put_in_folder(chat, folder); });
             to->setCheckable(true);
