@@ -445,6 +445,22 @@ int run(int argc, char** argv) {
     sub->add_option("--api-key-env", run.key_variable, "environment variable with its key; without it OPENAI_API_KEY, where that is set")->needs(at);
 #endif
 
+#if KLP_HUB
+    WatchFlags watched;
+    sub = subcommand("watch", "the talk that somebody else has with the engine of a klp serve", watched, watch_command,
+                     "  klp watch gpu:8080                    as it is said\n"
+                     "  klp watch gpu:8080 -o seen.klprun     and kept, with what its lenses show");
+    names("HOST:PORT", sub->add_option("at", watched.at, "the klp serve, such as gpu:8080"))->required();
+    names("RUN", sub->add_option("--run", watched.run, "which of its runs, where there are several"));
+    names("HOST", sub->add_option("--ssh", watched.ssh, "the host that ssh reaches it through; HOST:PORT is as seen from there"));
+    sub->add_option("--api-key-env", watched.key_variable, "environment variable with its key; without it OPENAI_API_KEY, where that is set");
+    auto* seen = names("FILE", sub->add_option("-o,--out", watched.out, "recording to make (.klprun)"));
+    sub->add_flag("--stats", watched.stats, "speed on stderr, after each answer");
+    auto* listed = sub->add_flag("--list", watched.list, "only say which runs there are")->excludes(seen);
+    sub->add_flag("--json", watched.json, "as a JSON object")->needs(listed);
+    listed->excludes("--run")->excludes("--stats");
+#endif
+
 #if KLP_SERVE
     ServeFlags serve;
     sub = subcommand("serve", "OpenAI's API over HTTP, for many at once", serve, serve_command,

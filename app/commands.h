@@ -138,6 +138,14 @@ struct RunOptions {
 };
 int run_command(const RunOptions& options, Terminal& terminal);
 
+struct WatchFlags {
+    std::string at, ssh, key_variable;  // of a klp serve
+    std::string run;                    // which of the runs there; "": the only one
+    std::string out;                    // a recording of what is seen
+    bool list = false, stats = false, json = false;
+};
+int watch_command(const WatchFlags& flags, Terminal& terminal);
+
 struct ReplayOptions {
     std::string file;
     double speed = 1;

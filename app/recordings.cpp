@@ -10,6 +10,7 @@
 #include "app/format.h"
 #include "app/opener.h"
 #include "app/progress.h"
+#include "app/run_talk.h"
 #include "app/session.h"
 #include "core/runs/on_full.h"
 #include "core/runs/remote_run.h"
@@ -26,59 +27,6 @@ namespace fs = std::filesystem;
 constexpr const char* kLicence = "Text and numbers made by the model named here; use them as its licence allows.";
 constexpr int64_t kProbed = 32768;                          // tokens; beyond, looking at the past costs more than the answer
 constexpr auto kReplayTick = std::chrono::milliseconds(2);  // between two drains
-
-// Questions and answers on stdout, as their events come.
-class Talk {
-public:
-    Talk(const Terminal& terminal, const RunCard& card, bool questions)
-        : terminal_(terminal), questions_(questions), wrap_(terminal.canvas.width), tokenizer_(card.tokenizer) {}
-
-    void take(const Event& event, bool stats) {
-        if (const auto* begun = std::get_if<AnswerBegun>(&event)) {
-            if (questions_ && !begun->line.empty()) show((any_ ? "\n> " : "> ") + begun->line.back().text + "\n");
-            if (begun->hands && !std::exchange(told_hands_, true))
-                for (const Intervention& one : *begun->hands) note("under hands: " + in_words(one));
-            any_ = true, reader_.emplace(*tokenizer_), calls_ = 0;
-        } else if (const auto* made = std::get_if<TokenMade>(&event); made && reader_) {
-            show(reader_->push(made->id, made->text));
-            show_calls();
-        } else if (const auto* done = std::get_if<AnswerDone>(&event)) {
-            end_line();
-            if (!stats) return;
-            note(plural(done->tokens, "token") + ", " + short_number(tokens_per_second(done->tokens, done->decode_ns)) + " tokens/s, first token after " +
-                 duration_text(double(done->first_token_ns)) + ", prompt " + plural(done->prompt_tokens, "token") +
-                 (done->end == Generation::End::stop_token ? "" : "; stopped: " + std::string(name(done->end))) + ", seed " + std::to_string(done->seed) +
-                 (dropped_ > 0 ? "; the oldest " + plural(dropped_, "token") + " dropped" : ""));
-        } else if (const auto* rolled = std::get_if<CacheRolled>(&event)) {
-            dropped_ = rolled->dropped;
-        }
-    }
-    void end_line() {
-        if (reader_) show(reader_->finish());
-        show_calls();
-        reader_.reset();
-        put(wrap_.finish());
-        if (open_) put("\n");
-        open_ = false;
-    }
-
-private:
-    void show_calls() {
-        for (; reader_ && calls_ < reader_->calls().size(); ++calls_) show(call_text(reader_->calls()[calls_]));
-    }
-    void show(const std::string& text) {
-        if (text.empty()) return;
-        put(terminal_.output ? wrap_.push(harmless(text)) : text);
-        open_ = text.back() != '\n';
-    }
-    const Terminal& terminal_;
-    bool questions_, any_ = false, open_ = false, told_hands_ = false;
-    int64_t dropped_ = 0;
-    WordWrap wrap_;
-    std::shared_ptr<const Tokenizer> tokenizer_;
-    std::optional<AnswerReader> reader_;
-    size_t calls_ = 0;  // shown
-};
 
 Result<std::vector<std::string>> turns_of(const RunOptions& options) {
     std::vector<std::string> turns = options.prompts;
@@ -223,7 +171,7 @@ int run_command(const RunOptions& options, Terminal& terminal) {
     if (!way) return report(way.error());
     ask.roll = *way == OnFull::roll;
     if (!options.system.empty()) ask.line.push_back({"system", options.system});
-    Talk talk(terminal, *card, turns->size() > 1);
+    RunTalk talk(terminal, *card, turns->size() > 1);
     std::vector<std::pair<int, int>> probed;  // a layer of each memory, and its heads
     if (const auto& mla = card->shape.layers(Site::log_sum_exp); !mla.empty()) probed.emplace_back(mla.back(), card->shape.mla_heads);
     if (card->shape.has(Site::beta, head->first)) probed.emplace_back(head->first, card->shape.kda_heads);
@@ -326,7 +274,7 @@ int replay_command(const ReplayOptions& options, Terminal& terminal) {
              one_line(c.recorded) + " with " + one_line(h.build) + "; " + plural(run.tokens(), "token") + ", " + duration_text(double(run.duration())) +
              " at speed 1");
     }
-    Talk talk(terminal, *h.card, /*questions=*/true);
+    RunTalk talk(terminal, *h.card, /*questions=*/true);
     run.set_speed(options.speed);
     run.play();
     while (!g_interrupted && !output_failed()) {

@@ -311,6 +311,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
                                 {"models", {}},
                                 {"pull", {"a/b"}},
+                                {"watch", {"127.0.0.1:9"}},
                                 {"run", {"-p", "hi", "-n", "2", "-s", "4", "--temp", "0"}},
                                 {"replay", {"/none.klprun"}},
                                 {"export", {"/none.klprun", "-o", "x.csv"}},

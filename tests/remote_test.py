@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """An engine elsewhere: klp --at, the client for notebooks, kills on both sides and ssh, against a real klp serve.     tests/remote_test.py PROGRAM"""
+import json
 import os
 import pathlib
 import re
@@ -130,6 +131,40 @@ while True:
             self.assertRegex(words, r"BatchMode=yes .*ExitOnForwardFailure=yes .*-L 127.0.0.1:\d+:127.0.0.1:\d+ -- me@gpu$")
             with self.assertRaises(ProcessLookupError):
                 os.kill(int(pid), 0)
+
+    def test_somebody_watches(self):
+        nobody = klp("watch", self.server.at)
+        self.assertEqual(nobody.returncode, 1)
+        self.assertIn("no run is open", nobody.stderr)
+        self.assertEqual(klp("watch", self.server.at, "--list").stdout, "no run is open there\n")
+        talks = subprocess.Popen([KLP, "--at", self.server.at, "-i", "--temp", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        talks.stdin.write("Hello, who are you?\n")
+        talks.stdin.flush()
+        while True:
+            runs = json.loads(klp("watch", self.server.at, "--list", "--json").stdout)
+            if runs and runs[0]["tokens"] > 0:
+                break
+            time.sleep(0.05)
+        self.assertEqual(len(runs), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            seen = pathlib.Path(folder, "seen.klprun")
+            watches = subprocess.Popen([KLP, "watch", self.server.at, "--run", runs[0]["run"][:6], "--stats", "-o", seen], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            self.assertIn("watching demo", watches.stderr.readline())
+            said = talks.communicate("What is KDA?\n")[0]
+            out, trouble = watches.communicate(timeout=60)
+            self.assertEqual(watches.returncode, 0, trouble)
+            self.assertIn("the run that was watched", trouble)
+            self.assertIn("tokens/s", trouble)
+            self.assertRegex(out, r"^> Hello, who are you\?\n.*Mini")  # also what was said before
+            self.assertIn("> What is KDA?", out)
+            answers = [line for line in out.split("\n") if line and not line.startswith(">")]
+            for line in answers:
+                self.assertIn(line, said)
+            self.assertIn("> What is KDA?", klp("replay", str(seen), "--speed", "16").stdout)
+        wrong = klp("watch", self.server.at, "--run", "zz")
+        self.assertNotEqual(wrong.returncode, 0)
+        self.assertEqual(klp("watch", "nowhere").returncode, 2)
 
     def test_a_client_that_is_killed_costs_nobody_anything(self):
         for _ in range(2):

@@ -138,8 +138,9 @@ Result<EngineLine> engine_line(const std::string& at, const std::string& ssh, co
     return line;
 }
 
-Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card) {
-    auto opened = open_remote(line.server, cancel);
+Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card,
+                                         const std::string& watch) {
+    auto opened = open_remote(line.server, cancel, watch);
     if (!opened) return tl::unexpected(opened.error());
     auto named = std::make_shared<RunCard>(*opened->card);
     named->folder = std::string(kFolder) + line.called;

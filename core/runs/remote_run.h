@@ -37,7 +37,8 @@ struct RemoteListed {
 };
 // A run of one's own there; with `watch` a look at one that is there. Waits; an error of kind interrupted after a cancel.
 Result<RemoteOpened> open_remote(const Server& server, const std::atomic<bool>* cancel, const std::string& watch = {});
-Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card = nullptr);
+Result<std::unique_ptr<Run>> open_remote(const EngineLine& line, const std::atomic<bool>* cancel, std::shared_ptr<const RunCard>* card = nullptr,
+                                         const std::string& watch = {});
 Result<std::vector<RemoteListed>> remote_runs(const Server& server, const std::atomic<bool>* cancel);
 // "gpu:8080" of a card that came over the wire, else "".
 std::string remote_at(const RunCard& card);
