@@ -132,23 +132,35 @@ while True:
             with self.assertRaises(ProcessLookupError):
                 os.kill(int(pid), 0)
 
+    def test_a_client_that_is_killed_costs_nobody_anything(self):
+        for _ in range(2):
+            client = subprocess.Popen([KLP, "--at", self.server.at, "-p", "Tell me a story.", *STORY], stdout=subprocess.PIPE)
+            client.stdout.read(20)
+            client.kill()
+            client.wait()
+            client.stdout.close()
+        self.assertIn("Mini", klp("--at", self.server.at, "-p", "Hello, who are you?", "--temp", "0").stdout)
+
+
+class Alone(unittest.TestCase):
     def test_somebody_watches(self):
-        nobody = klp("watch", self.server.at)
+        server = Server()  # with no runs of others
+        nobody = klp("watch", server.at)
         self.assertEqual(nobody.returncode, 1)
         self.assertIn("no run is open", nobody.stderr)
-        self.assertEqual(klp("watch", self.server.at, "--list").stdout, "no run is open there\n")
-        talks = subprocess.Popen([KLP, "--at", self.server.at, "-i", "--temp", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(klp("watch", server.at, "--list").stdout, "no run is open there\n")
+        talks = subprocess.Popen([KLP, "--at", server.at, "-i", "--temp", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         talks.stdin.write("Hello, who are you?\n")
         talks.stdin.flush()
         while True:
-            runs = json.loads(klp("watch", self.server.at, "--list", "--json").stdout)
+            runs = json.loads(klp("watch", server.at, "--list", "--json").stdout)
             if runs and runs[0]["tokens"] > 0:
                 break
             time.sleep(0.05)
         self.assertEqual(len(runs), 1)
         with tempfile.TemporaryDirectory() as folder:
             seen = pathlib.Path(folder, "seen.klprun")
-            watches = subprocess.Popen([KLP, "watch", self.server.at, "--run", runs[0]["run"][:6], "--stats", "-o", seen], stdout=subprocess.PIPE,
+            watches = subprocess.Popen([KLP, "watch", server.at, "--run", runs[0]["run"][:6], "--stats", "-o", seen], stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             self.assertIn("watching demo", watches.stderr.readline())
             said = talks.communicate("What is KDA?\n")[0]
@@ -162,21 +174,11 @@ while True:
             for line in answers:
                 self.assertIn(line, said)
             self.assertIn("> What is KDA?", klp("replay", str(seen), "--speed", "16").stdout)
-        wrong = klp("watch", self.server.at, "--run", "zz")
+        wrong = klp("watch", server.at, "--run", "zz")
         self.assertNotEqual(wrong.returncode, 0)
         self.assertEqual(klp("watch", "nowhere").returncode, 2)
+        self.assertEqual(server.end(), 0)
 
-    def test_a_client_that_is_killed_costs_nobody_anything(self):
-        for _ in range(2):
-            client = subprocess.Popen([KLP, "--at", self.server.at, "-p", "Tell me a story.", *STORY], stdout=subprocess.PIPE)
-            client.stdout.read(20)
-            client.kill()
-            client.wait()
-            client.stdout.close()
-        self.assertIn("Mini", klp("--at", self.server.at, "-p", "Hello, who are you?", "--temp", "0").stdout)
-
-
-class Killed(unittest.TestCase):
     def test_a_server_that_is_killed_in_the_middle_of_an_answer(self):
         server = Server()
         client = subprocess.Popen([KLP, "--at", server.at, "-p", "Tell me a story.", *STORY], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
