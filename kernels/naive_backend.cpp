@@ -162,18 +162,21 @@ private:
 
             for (int64_t h = 0; h < H; ++h) {
                 const std::span all(qkv);
-                Numbers q = l2_norm(all.subspan(h * K, K));
-                const Numbers k = l2_norm(all.subspan((H + h) * K, K));
-                const auto v = all.subspan(2 * H * K + h * V, V);
+                const int64_t H_k = a.k_heads(), h_k = a.k_head(h);
+                Numbers q = l2_norm(all.subspan(h_k * K, K));
+                const Numbers k = l2_norm(all.subspan((H_k + h_k) * K, K));
+                const auto v = all.subspan(2 * H_k * K + h * V, V);
                 for (double& value : q) value /= std::sqrt(static_cast<double>(K));
                 Numbers g(K), u;
-                for (int64_t i = 0; i < K; ++i)
-                    g[i] = log_decay(f[h * K + i], a.A_log[h], a.dt_bias[h * K + i], a.lower_bound) * (s.gate ? s.gate[h * K + i] : 1);
+                for (int64_t i = 0; i < K; ++i) {
+                    const int64_t at = a.one_gate ? h : h * K + i;
+                    g[i] = log_decay(f[at], a.A_log[h], a.dt_bias[at], a.lower_bound) * (s.gate ? s.gate[h * K + i] : 1);
+                }
                 const double beta = sigmoid(b[h]) * (s.beta ? s.beta[h] : 1);
 
                 const auto S = std::span(state).subspan(h * V * K, V * K);
                 const Numbers n = rms_norm(delta_rule(S, q, k, v, g, beta, &u), a.o_norm);
-                for (int64_t j = 0; j < V; ++j) a.y(row, h * V + j) = static_cast<float>(n[j] * sigmoid(z[h * V + j]));
+                for (int64_t j = 0; j < V; ++j) a.y(row, h * V + j) = static_cast<float>(n[j] * (a.silu ? silu : sigmoid)(z[h * V + j]));
 
                 if (a.taps.log_decay)
                     for (int64_t i = 0; i < K; ++i) a.taps.log_decay[(row * H + h) * K + i] = static_cast<float>(g[i]);

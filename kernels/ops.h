@@ -77,6 +77,8 @@ struct Linear {
 //   beta = sigmoid(b)
 //   S   <- Diag(exp g) S;   u = beta (v - S^T k);   S <- S + k u^T;   o = S^T q
 //   y    = RMSNorm(o; o_norm) * sigmoid(g_b g_a)
+// Gated DeltaNet (arXiv 2412.06464, as Qwen3-Next has it) is the same with one gate a head, fewer heads of q and k than of v, and
+//   y    = RMSNorm(o; o_norm) * SiLU(z)
 // Gates of full rank (Ling 3.0) have one map each, which is part of the in-projection: f_b (g_b) is none then, and x holds f_b f_a (g_b g_a) itself.
 enum class KdaForm { automatic, recurrent, chunkwise };
 
@@ -84,7 +86,7 @@ struct KdaSegment {          // consecutive rows of one sequence
     int64_t first = 0;       // first row of x
     int64_t count = 0;       // rows; 0 leaves state and tail as they are
     float* state = nullptr;  // [H, V, K], row v contiguous in K ("V-first"): row v needs only itself. In and out.
-    float* tail = nullptr;   // [C - 1, 2HK + HV] the last raw q^|k^|v^ rows, oldest first. In and out.
+    float* tail = nullptr;   // [C - 1, conv_width()] the last raw q^|k^|v^ rows, oldest first. In and out.
     // Hands on the memory: factors of g and of beta, which the taps show as well. Null: none, and no bit is another.
     const float* gate = nullptr;  // [H, K]
     const float* beta = nullptr;  // [H]  0: nothing is written
@@ -101,7 +103,11 @@ struct KdaTaps {                   // written when not null; the kernels hold th
 struct Kda {
     int H = 0, K = 0, V = 0;
     int C = 0;                       // taps of the short convolution (4)
-    int R_f = 0, R_g = 0;            // ranks of the two low-rank maps; HK and HV where there is none
+    int R_f = 0, R_g = 0;            // ranks of the two low-rank maps; HK (of one gate a head H) and HV where there is none
+    int H_k = 0;                     // heads of q and k, which H / H_k heads of v share: H_k for H in what follows; 0: H
+    bool tiled = false;              // head h has q and k of head h % H_k, else of h / (H / H_k)
+    bool one_gate = false;           // a head has one g for all channels: f_b f_a and dt_bias are [H]
+    bool silu = false;               // the output's gate is SiLU(z), else sigmoid(z)
     In<2> x;                         // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
     const float* conv = nullptr;     // [2HK + HV, C] depthwise, conv[c, C-1] multiplies the current token
     const float* A_log = nullptr;    // [H]
@@ -116,7 +122,10 @@ struct Kda {
     KdaTaps taps;
     KdaForm form = KdaForm::automatic;
 
-    int64_t conv_width() const { return 2LL * H * K + 1LL * H * V; }
+    int k_heads() const { return H_k ? H_k : H; }
+    int64_t k_head(int64_t h) const { return tiled ? h % k_heads() : h / (H / k_heads()); }  // that head h has q and k of
+    int64_t gate_width() const { return one_gate ? H : 1LL * H * K; }                        // of f_b f_a
+    int64_t conv_width() const { return 2LL * k_heads() * K + 1LL * H * V; }
     int64_t width() const { return conv_width() + R_f + R_g + H; }
 };
 

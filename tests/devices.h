@@ -61,7 +61,7 @@ public:
         }
         a.segments = segments;
         in(a.x), view(a.y), weight(a.f_b), weight(a.g_b), norm(a.o_norm, a.V);
-        constant(a.conv, conv * a.C), constant(a.A_log, a.H), constant(a.dt_bias, int64_t{a.H} * a.K);
+        constant(a.conv, conv * a.C), constant(a.A_log, a.H), constant(a.dt_bias, a.gate_width());
         memory(a.taps.log_decay, T * a.H * a.K), memory(a.taps.beta, T * a.H), memory(a.taps.state_norm, T * a.H), memory(a.taps.update_norm, T * a.H);
         on_->kda(a);
         bring_back();

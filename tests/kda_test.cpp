@@ -11,6 +11,8 @@ using namespace test;
 
 struct Shape {
     int H = 2, K = 16, V = 16, C = 4, R_f = 8, R_g = 12;  // ranks; 0: the gates are of full rank
+    int H_k = 0;                                          // heads of q and k; 0: H
+    bool tiled = false, one_gate = false, silu = false;
 };
 
 // How strongly the channels forget: A_log and the mean of dt_bias.
@@ -43,14 +45,17 @@ struct Problem {
         : s(s),
           T(T),
           gate(gate),
-          f_b(normal(s.H * s.K * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.H * s.K, s.R_f, low_rank),
+          f_b(normal((s.one_gate ? s.H : s.H * s.K) * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.one_gate ? s.H : s.H * s.K, s.R_f,
+              low_rank),
           g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g, low_rank) {
-        const int64_t HK = s.H * s.K, HV = s.H * s.V;
-        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_f = s.R_f ? s.R_f : s.H * s.K, op.R_g = s.R_g ? s.R_g : s.H * s.V;
+        const int64_t HV = s.H * s.V;
+        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_g = s.R_g ? s.R_g : s.H * s.V;
+        op.H_k = s.H_k, op.tiled = s.tiled, op.one_gate = s.one_gate, op.silu = s.silu;
+        op.R_f = s.R_f ? s.R_f : static_cast<int>(op.gate_width());
         x = normal(T * op.width(), seed + 3);
         conv = normal(op.conv_width() * s.C, seed + 4, 0.5f);
         A_log = normal(s.H, seed + 5, 0.1f, gate.A_log);
-        dt_bias = normal(HK, seed + 6, 0.3f, gate.dt_bias);
+        dt_bias = normal(op.gate_width(), seed + 6, 0.3f, gate.dt_bias);
         o_norm = normal(s.V, seed + 7, 0.1f, 1);
         state = normal(HV * s.K, seed + 8, 0.3f);
         tail = normal((s.C - 1) * op.conv_width(), seed + 9);
@@ -297,6 +302,98 @@ TEST_P(KdaOnEveryDevice, GatesMayBeOfFullRank) {
             }
 }
 
+// Gated DeltaNet: one gate a head, q and k shared by heads that lie together or in turns, SiLU behind; each of them alone, too.
+const Shape kDeltaNets[] = {{4, 16, 12, 4, 0, 0, 2, false, true, true},
+                            {6, 32, 32, 4, 0, 0, 2, true, true, true},
+                            {4, 12, 20, 3, 5, 7, 1, false, true, false},
+                            {4, 16, 16, 4, 8, 8, 4, false, false, true},
+                            {6, 8, 16, 4, 0, 0, 3, true, false, false}};
+
+TEST_P(KdaOnEveryDevice, GatedDeltaNetIsItsFormulaInEveryForm) {
+    using Lengths = std::vector<int64_t>;
+    for (const Shape& s : kDeltaNets)
+        for (const Gate& gate : {kOrdinary, kStrong})
+            for (int64_t T : cases(Lengths{0, 1, 2, 6, 7, 16, 63, 64, 65, 130}, Lengths{1, 2, 65})) {
+                const Problem p(s, T, gate, T);
+                const Outcome expected = p.run(*truth, KdaForm::automatic);
+                for (KdaForm form : kForms)
+                    expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                                 name_of(form) + " H " + std::to_string(s.H) + " of " + std::to_string(s.H_k) + " T " + std::to_string(T), rounded(form, T));
+            }
+}
+
+// Any split is one shot: the tail that heads share is moved once all of them have read it.
+TEST_P(KdaOnEveryDevice, GatedDeltaNetInPiecesIsOneShot) {
+    for (const Shape& s : kDeltaNets) {
+        const Problem p(s, simulated ? 40 : 150);
+        const Outcome expected = p.run(*truth, KdaForm::automatic);
+        for (KdaForm form : kForms)
+            for (const int64_t n : {1, 3, 17, 64}) {
+                if (simulated && n != 17) continue;
+                expect_close(p.run(*on, form, std::vector<int64_t>(151, n)), expected, 1e-5, false, name_of(form) + " in pieces of " + std::to_string(n),
+                             rounded(form, n));
+            }
+    }
+}
+
+// It is KDA whose channels all have one gate, and whose heads' q and k are written out.
+TEST(KdaFormula, GatedDeltaNetIsKdaWithOneGateForAllChannels) {
+    const Shape grouped{4, 8, 6, 4, 0, 0, 2, false, true, false}, tiled{4, 8, 6, 4, 0, 0, 2, true, true, false}, written{4, 8, 6, 4, 0, 0};
+    for (const Shape& s : {grouped, tiled}) {
+        Problem p(s, 9), q(written, 9);
+        const int K = s.K;
+        const auto spread = [&](const float* from, float* to, int64_t values) {  // q and k of two heads as those of four, in rows or taps of so many values
+            for (int part = 0; part < 2; ++part)
+                for (int h = 0; h < 4; ++h) std::copy_n(from + (part * 2 + p.op.k_head(h)) * K * values, K * values, to + (part * 4 + h) * K * values);
+            std::copy_n(from + 4 * K * values, 4 * s.V * values, to + 8 * K * values);
+        };
+        for (int64_t t = 0; t < 9; ++t) {
+            const float* from = p.x.data() + t * p.op.width();
+            float* to = q.x.data() + t * q.op.width();
+            spread(from, to, 1);
+            from += p.op.conv_width(), to += q.op.conv_width();
+            for (int h = 0; h < 4; ++h) std::fill_n(to + h * K, K, from[h]);
+            std::copy_n(from + 4, 4 * s.V + 4, to + 4 * K);
+        }
+        for (int i = 0; i < 3; ++i) spread(p.tail.data() + i * p.op.conv_width(), q.tail.data() + i * q.op.conv_width(), 1);
+        spread(p.conv.data(), q.conv.data(), 4);
+        for (int h = 0; h < 4; ++h) std::fill_n(q.dt_bias.begin() + h * K, K, p.dt_bias[h]);
+        std::copy(p.A_log.begin(), p.A_log.end(), q.A_log.begin());
+        q.state = p.state, q.o_norm = p.o_norm;
+        q.op.o_norm = {q.o_norm.data(), 1e-5f};
+        const Outcome a = p.run(*make_naive_backend(), KdaForm::automatic), b = q.run(*make_naive_backend(), KdaForm::automatic);
+        EXPECT_LE(error(a.y, b.y), 1e-7);
+        EXPECT_LE(error(a.state, b.state), 1e-7);
+        EXPECT_TRUE(identical(a.log_decay, b.log_decay));
+    }
+}
+
+// Gated DeltaNet's own numbers, computed elsewhere in float64.
+TEST(KdaFormula, GivesTheGoldenVectorsOfGatedDeltaNet) {
+    using namespace golden;
+    const double log_decays[] = {-0.639936993, -1.280561198, -1.95756377, -2.291141112, -2.099907764};
+    const double first[] = {-0.025293114, 0.233709938, 0.404961369}, last[] = {-0.358810893, -0.367997587, -0.248630867};
+    const double gated[] = {0, 0.559152707, 1.165163698};  // of the first
+    const float weight[V] = {1, 1.1f, 1.2f};
+    naive::Numbers S(V * K);
+    for (int j = 0; j < V; ++j)
+        for (int i = 0; i < K; ++i) S[j * K + i] = 0.1 * (i - j);
+    for (int t = 0; t < T; ++t) {
+        naive::Numbers qt(K), kt(K), vt(V);
+        for (int i = 0; i < K; ++i) qt[i] = q(t, i), kt[i] = k(t, i);
+        for (int j = 0; j < V; ++j) vt[j] = v(t, j);
+        const double g = naive::log_decay(2 * std::sin(0.5 * t), 0.3, -0.5, 0);
+        EXPECT_NEAR(g, log_decays[t], 1e-8);
+        qt = naive::l2_norm(qt), kt = naive::l2_norm(kt);
+        for (double& x : qt) x /= std::sqrt(static_cast<double>(K));
+        const naive::Numbers o = naive::delta_rule(S, qt, kt, vt, naive::Numbers(K, g), naive::sigmoid(std::cos(1.7 * t)));
+        for (int j = 0; j < V && t == 0; ++j) EXPECT_NEAR(o[j], first[j], 1e-8);
+        for (int j = 0; j < V && t == T - 1; ++j) EXPECT_NEAR(o[j], last[j], 1e-8);
+        const naive::Numbers n = naive::rms_norm(o, {weight, 1e-6f});
+        for (int j = 0; j < V && t == 0; ++j) EXPECT_NEAR(n[j] * naive::silu(std::sin(t + j)), gated[j], 1e-6);
+    }
+}
+
 // The same numbers come out of a map that changes nothing.
 TEST(KdaFormula, AGateOfFullRankIsALowRankOneWhoseSecondMapIsTheIdentity) {
     const Shape full{2, 8, 6, 4, 0, 0}, low{2, 8, 6, 4, 16, 12};
@@ -347,6 +444,15 @@ void lay_hands(Problem& p) {
     p.beta_factors = normal(p.s.H, 301, 0.5f, 0.7f);
     for (float& factor : p.beta_factors) factor = std::clamp(factor, 0.f, 1.5f);
     p.beta_factors[0] = 0;
+}
+
+TEST_P(KdaOnEveryDevice, HandsLieOnGatedDeltaNetToo) {
+    for (const Shape& s : kDeltaNets) {
+        Problem p(s, simulated ? 20 : 70, kOrdinary, 7);
+        lay_hands(p);
+        const Outcome expected = p.run(*truth, KdaForm::automatic);
+        for (KdaForm form : kForms) expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent, name_of(form), rounded(form, p.T));
+    }
 }
 
 TEST(KdaFormula, HandsMultiplyTheGatesLogarithmAndBeta) {

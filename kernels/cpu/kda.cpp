@@ -39,9 +39,10 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
         products.multiply({.type = w.type, .w = w.data, .rows = w.out, .in = w.in, .x = x, .T = T, .last = T, .y = y, .stride = w.out});
     };
     KdaBlock b{.K = K, .V = V, .C = a.C, .stride = a.x.dim[1]};
-    b.lower_bound = a.lower_bound;
+    b.lower_bound = a.lower_bound, b.one_gate = a.one_gate, b.silu = a.silu;
     b.o_norm = a.o_norm.weight, b.eps = a.o_norm.eps;
-    b.f = work.f, b.f_stride = a.f_b ? K : b.stride, b.z = work.z, b.z_stride = a.g_b ? V : b.stride, b.scratch = work.block;
+    const int64_t H_k = a.k_heads(), gates = a.one_gate ? 1 : K;  // of a head
+    b.f = work.f, b.f_stride = a.f_b ? gates : b.stride, b.z = work.z, b.z_stride = a.g_b ? V : b.stride, b.scratch = work.block;
     b.y_stride = a.y.dim[1], b.H = H;
     b.steps = steps_of(a.form, s.count);
     for (int64_t t = 0; t < s.count; t += b.T) {
@@ -55,11 +56,11 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
         if (a.f_b) products.prepare({.type = a.f_b.type, .x = f, .stride = b.stride, .in = a.R_f, .T = b.T, .last = b.T, .prepared = work.f_a});
         if (a.g_b) products.prepare({.type = a.g_b.type, .x = z, .stride = b.stride, .in = a.R_g, .T = b.T, .last = b.T, .prepared = work.g_a});
         for (int64_t h = first; h < last; ++h) {
-            const int64_t q = h * K, k = (H + h) * K, v = 2 * H * K + h * V;  // columns
+            const int64_t q = a.k_head(h) * K, k = (H_k + a.k_head(h)) * K, v = 2 * H_k * K + h * V;  // columns
             if (a.f_b)
-                low_rank(a.f_b.rows(h * K, K), work.f_a, b.T, work.f);
+                low_rank(a.f_b.rows(h * gates, gates), work.f_a, b.T, work.f);
             else
-                b.f = f + h * K;
+                b.f = f + h * gates;
             if (a.g_b)
                 low_rank(a.g_b.rows(h * V, V), work.g_a, b.T, work.z);
             else
@@ -68,7 +69,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
             b.k = {x + k, past + k, a.conv + k * a.C};
             b.v = {x + v, past + v, a.conv + v * a.C};
             b.b = z + a.R_g + h;
-            b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * K;
+            b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * gates;
             if (s.gate) b.gate = s.gate + h * K;
             if (s.beta) b.beta_factor = s.beta[h];
             b.state = s.state + h * V * K;
@@ -80,6 +81,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
             mixers.kda(b);
         }
     }
+    if (H_k != H) return;  // others may still read the columns that they share
     shift_tail(a, s, first * K, (last - first) * K);
     shift_tail(a, s, (H + first) * K, (last - first) * K);
     shift_tail(a, s, 2 * H * K + first * V, (last - first) * V);
@@ -89,7 +91,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
 
 void CpuBackend::kda(const Kda& a) {
     KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.C >= 1 && a.C <= kKdaBlock);
-    KLP_CHECK((a.f_b || a.R_f == a.H * a.K) && (a.g_b || a.R_g == a.H * a.V));
+    KLP_CHECK((a.f_b || a.R_f == a.gate_width()) && (a.g_b || a.R_g == a.H * a.V) && a.H % a.k_heads() == 0);
     int64_t longest = 0, tokens = 0;
     for (const KdaSegment& s : a.segments) longest = std::max(longest, s.count), tokens += s.count;
     if (tokens == 0) return;
@@ -114,6 +116,10 @@ void CpuBackend::kda(const Kda& a) {
         const int64_t head = task % groups * heads;
         if (s.count > 0) some_heads(a, s, head, std::min<int64_t>(head + heads, a.H), work[thread], products_, mixers_);
     });
+    if (a.k_heads() != a.H)
+        pool_.run(segments, 1, threads, [&](int, int64_t i, int64_t) {
+            if (a.segments[i].count > 0) shift_tail(a, a.segments[i], 0, a.conv_width());
+        });
 }
 
 }  // namespace klp

@@ -28,7 +28,8 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
     const KdaRows& s = piece_of<&KdaRows::start>(pieces, n, row);
     const int64_t t = s.from + row - s.start, out = (s.first + t) * a.H + h;
     float *q = records.at(row, a.H, h), *k = q + records.K, *alpha = k + records.K, *v = alpha + records.K, *scalars = v + records.V;
-    const int64_t q_first = h * a.K, k_first = (int64_t{a.H} + h) * a.K, v_first = int64_t{2} * a.H * a.K + h * a.V;
+    const int64_t q_first = a.k_head(h) * a.K, k_first = (a.H_k + a.k_head(h)) * a.K, v_first = int64_t{2} * a.H_k * a.K + h * a.V;
+    const int64_t gate_first = h * a.K;
 
     float qq = 0, kk = 0, qk = 0;
     const float A = expf(a.A_log[h]);
@@ -37,7 +38,8 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
         if (c >= a.K) continue;
         q[c] = kda_conv(a, s, t, q_first + c), k[c] = kda_conv(a, s, t, k_first + c);
         qq += q[c] * q[c], kk += k[c] * k[c], qk += q[c] * k[c];
-        const float g = kda_log_decay(f[row * a.H * a.K + q_first + c], A, a.dt_bias[q_first + c], a.lower_bound) * s.gate_of(q_first + c);
+        const int64_t gate = a.one_gate ? h : gate_first + c;
+        const float g = kda_log_decay(f[row * a.gate_width() + gate], A, a.dt_bias[gate], a.lower_bound) * s.gate_of(gate_first + c);
         if (a.log_decay) a.log_decay[out * a.K + c] = g;
         alpha[c] = expf(g);
     }
@@ -160,7 +162,8 @@ __global__ void kda_finish(KdaShape a, const KdaRows* pieces, int32_t n, int64_t
     float sum = 0;
     for (int64_t v = lane; v < a.V; v += 32) sum += o[index * a.V + v] * o[index * a.V + v];
     const float scale = a.norm ? 1 / sqrtf(warp_sum(sum) / static_cast<float>(a.V) + a.eps) : 1;
-    for (int64_t v = lane; v < a.V; v += 32) a.y[to * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * sigmoid(z[index * a.V + v]);
+    for (int64_t v = lane; v < a.V; v += 32)
+        a.y[to * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * (a.silu ? silu(z[index * a.V + v]) : sigmoid(z[index * a.V + v]));
     if (!squares.key) return;
     const int64_t of_state = squares.every_row ? index : (&s - pieces) * a.H + h;
     const bool known = squares.every_row || (s.last && t == s.count - 1);
@@ -206,7 +209,7 @@ void CudaBackend::kda_pieces(const KdaShape& a, const Matrix& f_b, const Matrix&
     const int64_t total = end.start + end.count, n_chunks = end.chunk + (end.count + kKdaChunk - 1) / kKdaChunk;
     const auto n = static_cast<int32_t>(pieces.size());
     // A product for each piece: what a token's bits are may depend on its own segment only.
-    const int64_t HK = int64_t{a.H} * a.K, HV = int64_t{a.H} * a.V;
+    const int64_t HK = a.gate_width(), HV = int64_t{a.H} * a.V;
     float *f = temporary<float>(total * HK), *z = temporary<float>(total * HV), *o = temporary<float>(total * HV);
     for (const KdaRows& s : pieces) {
         const float* low_rank = a.x + (s.first + s.from) * a.width + a.conv_width();
@@ -269,7 +272,8 @@ void CudaBackend::kda(const Kda& op) {
     a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
-    KLP_CHECK((op.f_b || op.R_f == op.H * op.K) && (op.g_b || op.R_g == op.H * op.V));
+    KLP_CHECK((op.f_b || op.R_f == op.gate_width()) && (op.g_b || op.R_g == op.H * op.V) && op.H % op.k_heads() == 0);
+    a.H_k = op.k_heads(), a.tiled = op.tiled, a.one_gate = op.one_gate, a.silu = op.silu;
     const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
 
     // Chunks round to bf16, so a model with f32 weights gets them only where they are asked for.
@@ -281,7 +285,7 @@ void CudaBackend::kda(const Kda& op) {
         if (s.count == 0) continue;
         const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1, s.gate, s.beta};
         const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && rounds && s.count >= kKdaChunk);
-        (kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && kda_chunks(a, shared_)]).push_back(rows);
+        (a.plain() && kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && a.plain() && kda_chunks(a, shared_)]).push_back(rows);
     }
     if (!steps.empty()) kda_step(a, f_b, g_b, steps);
     for (const bool chunkwise : {false, true}) {

@@ -12,8 +12,12 @@ struct KdaShape {
     int64_t width;  // of a row of x
     int32_t H, K, V, C, R_f, R_g;
     float eps, lower_bound;
+    int32_t H_k, tiled, one_gate, silu;  // H_k: heads of q and k
 
-    __host__ __device__ int64_t conv_width() const { return int64_t{2} * H * K + int64_t{1} * H * V; }
+    __host__ __device__ int64_t k_head(int64_t h) const { return tiled ? h % H_k : h / (H / H_k); }
+    __host__ __device__ int64_t gate_width() const { return one_gate ? H : int64_t{H} * K; }
+    __host__ __device__ bool plain() const { return H_k == H && !one_gate && !silu; }  // as Kimi's: the faster kernels know no other
+    __host__ __device__ int64_t conv_width() const { return int64_t{2} * H_k * K + int64_t{1} * H * V; }
     __device__ const float* row(int64_t r) const { return x + r * width; }
 };
 
@@ -22,9 +26,9 @@ struct KdaRows {
     float *state, *tail;
     int64_t first;  // the segment's first row of x
     int64_t from, count;
-    int64_t start;  // of its first row among the rows of all pieces given with it
-    int64_t chunk;  // of its first chunk among theirs
-    int64_t last;   // 1: it ends the segment
+    int64_t start;             // of its first row among the rows of all pieces given with it
+    int64_t chunk;             // of its first chunk among theirs
+    int64_t last;              // 1: it ends the segment
     const float *gate, *beta;  // factors, as in KdaSegment; null: none
 
     __device__ float gate_of(int64_t column) const { return gate ? gate[column] : 1; }

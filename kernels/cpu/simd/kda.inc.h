@@ -110,7 +110,8 @@ void prepare(const KdaBlock& a, const KdaWork& w) {
             const int64_t n = a.K - c;
             F g{};
             if (n > 0) {
-                const F f = load_upto(a.f + t * a.f_stride + c, n) + load_upto(a.dt_bias + c, n);
+                const float* at = a.f + t * a.f_stride;
+                const F f = a.one_gate ? splat(at[0] + a.dt_bias[0]) : load_upto(at + c, n) + load_upto(a.dt_bias + c, n);
                 g = a.lower_bound < 0 ? a.lower_bound * sigmoid(A * f) : -A * softplus(f);
                 if (a.gate) g *= load_upto(a.gate + c, n);
                 if (a.log_decay) store_upto(a.log_decay + t * a.H * a.K + c, g, n);
@@ -447,7 +448,8 @@ void finish(const KdaBlock& a, const KdaWork& w) {
         }
         for (int64_t c = 0; c < a.V; c += kLanes) {
             const int64_t n = a.V - c;
-            F y = load_upto(o + c, n) * inverse * sigmoid(load_upto(a.z + t * a.z_stride + c, n));
+            const F z = load_upto(a.z + t * a.z_stride + c, n);
+            F y = load_upto(o + c, n) * inverse * (a.silu ? silu(z) : sigmoid(z));
             if (a.o_norm) y *= load_upto(a.o_norm + c, n);
             store_upto(a.y + t * a.y_stride + c, y, n);
         }

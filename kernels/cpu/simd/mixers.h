@@ -24,7 +24,7 @@ struct KdaBlock {
         const float* conv = nullptr;  // [K or V, C]
     } q, k, v;
     int64_t stride = 0, past_stride = 0;
-    const float* f = nullptr;  // [K] f_b f_a of token t at f + t * f_stride
+    const float* f = nullptr;  // [K] f_b f_a of token t at f + t * f_stride; of one gate [1], and so dt_bias
     const float* z = nullptr;  // [V] g_b g_a likewise
     int64_t f_stride = 0, z_stride = 0;
     const float* b = nullptr;  // at b + t * stride
@@ -33,6 +33,7 @@ struct KdaBlock {
     const float* gate = nullptr;     // [K] factors of g; null: none
     float beta_factor = 1;
     float lower_bound = 0;
+    bool one_gate = false, silu = false;
     const float* o_norm = nullptr;  // [V]; null: no norm
     float eps = 0;
     float* state = nullptr;  // [V, K]
