@@ -124,6 +124,9 @@ void add_sampling(CLI::App& app, SamplingFlags& o) {
 
 void add_template(CLI::App& app, EngineOptions& o) {
     app.add_option("--template", o.chat_template, "talk in this format even where the model's file names another: kimi")->check(CLI::IsMember({"kimi"}));
+}
+
+void add_thinking(CLI::App& app, EngineOptions& o) {
     app.add_option_function<std::string>(
            "--think", [&o](const std::string& way) { o.thinks = way == "on"; }, "whether a model that can think before it answers does: on, off")
         ->check(CLI::IsMember({"on", "off"}));
@@ -162,7 +165,7 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     auto* prompt = app.add_option("-p,--prompt", o.prompt, "one question, one answer");
     app.add_flag("-i,--interactive", o.interactive, "the REPL even where stdin is no terminal")->excludes(prompt);
     app.add_option("--system", o.system, "system prompt");
-    add_template(app, o.engine);
+    add_template(app, o.engine), add_thinking(app, o.engine);
     names("FILE", app.add_option("--tools", o.tools, "JSON with the tools that the model may call, as OpenAI's API has them"));
     add_sampling(app, o.sampling);
     app.add_option("-n,--predict", o.predict, "tokens of an answer at most; without it what the model suggests, or 2048")->check(between(1, kTokens));
@@ -425,7 +428,7 @@ int run(int argc, char** argv) {
     names("FILE", sub->add_option("--turns", run.turns, "or a file with one question a line"))->excludes(prompts);
     auto* made = names("FILE", sub->add_option("-o,--out", run.out, "recording to make (.klprun)"));
     sub->add_option("--system", run.system, "system prompt");
-    add_template(*sub, run.engine);
+    add_template(*sub, run.engine), add_thinking(*sub, run.engine);
     names("FILE", sub->add_option("--tools", run.tools, "JSON with the tools that the model may call; a turn '/tool ID TEXT' returns from a call"));
     add_intervene(*sub, run.intervene);
     add_sampling(*sub, run.sampling);
@@ -467,7 +470,7 @@ int run(int argc, char** argv) {
                      "  klp serve                             http://127.0.0.1:8080/v1\n"
                      "  klp serve -m mine.gguf --port 9000 --parallel 16");
     add_engine(*sub, serve.engine);
-    add_template(*sub, serve.engine);
+    add_template(*sub, serve.engine), add_thinking(*sub, serve.engine);
     sub->add_option("--host", serve.host, "address to listen on; any but this machine's own needs a key")->capture_default_str();
     sub->add_option("--port", serve.port, "0: any that is free")->capture_default_str()->check(between(0, 65535));
     sub->add_option("--parallel", serve.parallel, "answers at once; more requests wait")->capture_default_str()->check(between(1, 1024));

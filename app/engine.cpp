@@ -139,8 +139,12 @@ Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkp
 Result<void> set_thinking(Checkpoint& checkpoint, bool on) {
     if (on || !checkpoint.tokenizer) return {};
     if (chat_form(*checkpoint.tokenizer).thinking.empty()) return fail(Error::usage, "--think off: this model does not think before it answers");
-    std::const_pointer_cast<Tokenizer>(checkpoint.tokenizer)->set_thinking(false);  // nobody has it yet
+    checkpoint.tokenizer->set_thinking(false);
     return {};
+}
+
+void ask_at_once(Checkpoint& checkpoint) {
+    if (checkpoint.tokenizer && !chat_form(*checkpoint.tokenizer).thinking.empty()) (void)set_thinking(checkpoint, false);
 }
 
 Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway) {

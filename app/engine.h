@@ -47,6 +47,7 @@ Result<const GgufMix*> mix_named(const std::string& name);  // every type that f
 Result<std::shared_ptr<const Tokenizer>> need_tokenizer(const Checkpoint& checkpoint);
 // Whether answers begin with thoughts; before anybody uses the tokenizer. An Error where off is asked of a model that has none.
 Result<void> set_thinking(Checkpoint& checkpoint, bool on);
+void ask_at_once(Checkpoint& checkpoint);  // of a study's questions: a few words answer them, and none are left for thoughts
 // An Error where the model's file names another chat template than those of this program.
 Result<void> check_template(const Checkpoint& checkpoint, bool kimi_anyway);
 

@@ -57,6 +57,7 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     auto tokenizer = need_tokenizer(engine->checkpoint);
     if (!tokenizer) return report(tokenizer.error());
     if (auto ours = check_template(engine->checkpoint, !options.engine.chat_template.empty()); !ours) return report(ours.error());
+    ask_at_once(engine->checkpoint);
     fs::path folder = options.data;
     if (folder.empty()) {
         auto demo = find_model("");

@@ -159,6 +159,7 @@ int probe_command(const ProbeFlags& flags, Terminal& terminal) {
     auto tokenizer = need_tokenizer(engine->checkpoint);
     if (!tokenizer) return report(tokenizer.error());
     if (auto ours = check_template(engine->checkpoint, !flags.engine.chat_template.empty()); !ours) return report(ours.error());
+    ask_at_once(engine->checkpoint);
     auto experiment = read_experiment(text, name + ".json", *data, engine->config(), flags.items);
     if (!experiment) return report(experiment.error());
     experiment->name = name;

@@ -157,7 +157,7 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     if (!checkpoint) return checkpoint;
     auto tokens = format.tokens(path);
     if (!tokens) return tl::unexpected(tokens.error());
-    if (*tokens) checkpoint->tokenizer = std::make_shared<Tokenizer>(std::move(**tokens));
+    if (*tokens) checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokens));
     return checkpoint;
 }
 

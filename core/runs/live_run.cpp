@@ -229,7 +229,12 @@ Result<LiveRun::Line> LiveRun::tokens_of(const std::vector<Part>& line, bool mar
         if (!ids) return tl::unexpected(ids.error());
         append(*ids);
     }
-    if (marker && !(line.back().role == "assistant" && line.back().open)) append(at_->turn.opening);
+    if (marker && !(line.back().role == "assistant" && line.back().open)) {
+        auto opening = generation_prompt(tokenizer);  // which may ask for thoughts now, or not
+        if (!opening) return tl::unexpected(opening.error());
+        all.opening = opening->size();
+        append(*opening);
+    }
     return all;
 }
 
@@ -337,7 +342,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     if (!stood) return end_here(stood.error(), c.hands ? "" : "Let the model sum the talk up, or begin a new chat.");
     tell(AnswerBegun{c.answer, c.line, c.sampling, c.hands});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
-    const size_t tail = goes_on ? 1 : at_->turn.opening.size();  // left for generate()
+    const size_t tail = goes_on ? 1 : target->opening;  // left for generate()
     int top = capture_what_is_watched();
     auto move = stand(*target, line.size() - tail, *stood);
     if (!move) return end_here(move.error());

@@ -55,6 +55,7 @@ private:
         std::vector<int32_t> tokens;
         std::vector<Span> answers;  // that were made before
         InterventionsPtr hands = {};
+        size_t opening = 0;  // tokens of the opening at its end
         PromptFed fed(int64_t first, int64_t last) const;
     };
     // With `marker` an answer's opening follows the last message.

@@ -71,6 +71,11 @@ std::string lower(std::string text) {
     return text;
 }
 
+// A talk that begins with these messages.
+Result<std::vector<int32_t>> begun(const Tokenizer& tokenizer, std::vector<Message> messages) {
+    return encode(tokenizer, {.messages = std::move(messages), .tools_json = "", .add_generation_prompt = false});
+}
+
 }  // namespace
 
 bool holds(const std::string& answer, const std::string& words) {
@@ -120,15 +125,10 @@ Result<std::vector<int32_t>> told(const Tokenizer& tokenizer, const RecallData& 
     const bool needle = task.name == "needle";
     std::vector<Message> before = task.before;
     if (needle) before[0] = message("user", hiding_text(tokenizer, data, task, turn, distance));
-    std::vector<int32_t> out;
-    for (const Message& m : before) {
-        auto ids = encode_message(tokenizer, m);
-        if (!ids) return ids;
-        out.insert(out.end(), ids->begin(), ids->end());
-    }
-    if (needle) return out;
+    auto out = begun(tokenizer, before);
+    if (needle || !out) return out;
     auto talk = OtherTalk(tokenizer, data, turn).more(distance);
-    if (talk) out.insert(out.end(), talk->begin(), talk->end());
+    if (talk) out->insert(out->end(), talk->begin(), talk->end());
     return talk ? std::move(out) : std::move(talk);
 }
 
@@ -159,9 +159,7 @@ public:
     Result<void> examine(const RecallTask& task, size_t turn, const std::vector<int64_t>& distances, Recall& out) {
         if (task.name == "needle") return examine_needle(task, turn, distances, out);
         Sequence sequence = fresh();
-        for (const Message& m : task.before) {
-            if (auto fed = feed(sequence, m); !fed) return fed;
-        }
+        if (auto fed = begin_with(sequence, task.before); !fed) return fed;
         if (task.size) {
             if (auto asked = ask(sequence, task, out.sizes[{task.name, task.size}]); !asked) return asked;
         }
@@ -185,9 +183,12 @@ public:
     }
     // What the assistant says, given the rest.
     Result<void> read(const std::vector<Message>& chat, Perplexity& out) {
-        std::vector<int32_t> ids;
-        std::vector<bool> counts;
-        for (const Message& m : chat) {
+        const size_t said = !chat.empty() && chat[0].role == "system";  // in front of the others
+        auto front = begun(tokenizer_, {chat.begin(), chat.begin() + static_cast<int64_t>(said)});
+        if (!front) return tl::unexpected(front.error());
+        std::vector<int32_t> ids = std::move(*front);
+        std::vector<bool> counts(ids.size(), false);
+        for (const Message& m : std::span(chat).subspan(said)) {
             auto more = encode_message(tokenizer_, m);
             if (!more) return tl::unexpected(more.error());
             ids.insert(ids.end(), more->begin(), more->end());
@@ -203,6 +204,12 @@ private:
         (void)sequence.set_rolling(rows_ > 0);
         (void)sequence.touch(hands_);
         return sequence;
+    }
+
+    Result<void> begin_with(Sequence& sequence, std::vector<Message> messages) {
+        auto ids = begun(tokenizer_, std::move(messages));
+        if (!ids) return tl::unexpected(ids.error());
+        return sequence.feed(*ids, ws_, cancel_);
     }
 
     Result<void> feed(Sequence& sequence, const Message& m) {
@@ -234,8 +241,8 @@ private:
     Result<void> examine_needle(const RecallTask& task, size_t turn, const std::vector<int64_t>& distances, Recall& out) {
         for (const int64_t distance : distances) {
             Sequence sequence = fresh();
-            if (auto fed = feed(sequence, message("user", hiding_text(tokenizer_, data_, task, turn, distance))); !fed) return fed;
-            if (auto fed = feed(sequence, task.before[1]); !fed) return fed;
+            const Message hiding = message("user", hiding_text(tokenizer_, data_, task, turn, distance));
+            if (auto fed = begin_with(sequence, {hiding, task.before[1]}); !fed) return fed;
             if (auto asked = ask(sequence, task, out.far[{task.name, distance}]); !asked) return asked;
         }
         return {};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <system_error>
 
@@ -80,7 +81,7 @@ struct Tokenizer::Impl : TokenizerFiles {
     std::map<int32_t, std::string_view> names;  // of the specials, by id
     std::vector<size_t> name_sizes;             // distinct, longest first
     std::array<bool, 256> begins_name{};
-    bool thinks = true;
+    std::atomic<bool> thinks = true;
 
     // The special token that stands at the front of `text`: where one name begins another, the longer.
     auto special_at(std::string_view text) const -> decltype(specials)::const_iterator {
@@ -203,7 +204,7 @@ int Tokenizer::vocab_size() const {
 const std::vector<int32_t>& Tokenizer::ends() const { return impl_->ends; }
 const std::vector<std::string>& Tokenizer::notes() const { return impl_->notes; }
 bool Tokenizer::thinks() const { return impl_->thinks; }
-void Tokenizer::set_thinking(bool on) { impl_->thinks = on; }
+void Tokenizer::set_thinking(bool on) const { impl_->thinks = on; }
 bool Tokenizer::is_special(int32_t id) const { return impl_->names.contains(id); }
 std::optional<int32_t> Tokenizer::special(std::string_view name) const {
     const auto found = impl_->specials.find(name);

@@ -52,9 +52,9 @@ public:
     // model has no row. The embedding refuses them; here they are ids like others.
     int vocab_size() const;
     bool is_special(int32_t id) const;
-    // Whether answers of a model that can think first begin with its thoughts (chat_form.h); to be said before anybody uses the tokenizer.
+    // Whether answers of a model that can think first begin with its thoughts (chat_form.h). Of any thread; it counts from the next answer on.
     bool thinks() const;
-    void set_thinking(bool on);
+    void set_thinking(bool on) const;
     std::optional<int32_t> special(std::string_view name) const;  // "<|im_end|>" -> id
     const std::vector<int32_t>& ends() const;                     // that end an answer, as the files say; the config may know more
     const std::vector<std::string>& notes() const;                // sentences about what the files do not agree on
