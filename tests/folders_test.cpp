@@ -68,7 +68,7 @@ protected:
         box->selectAll();
         QTest::keyClicks(box, name);
         QTest::keyClick(box, Qt::Key_Return);
-        QTest::qWait(1);
+        EXPECT_TRUE(QTest::qWaitFor([&] { return chats->folders().contains(name); }));
     }
 
     QTemporaryDir home;
@@ -105,7 +105,7 @@ TEST_F(Folders, AreMadeNamedFoldedFoundAndDissolved) {
     EXPECT_EQ(rows(), (QStringList{"▾ Pets", "Cats"})) << "what is looked for is not folded away";
     EXPECT_EQ(chats->chat().info().title, "Cats") << "the first found is opened, not its folder";
     search->clear();
-    QTest::qWait(250);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return row("▸ Pets").isValid(); }));
     QTest::mouseClick(tree->viewport(), Qt::LeftButton, {}, tree->visualRect(row("▸ Pets")).center());
 
     choose(menu_of("Cats")->findChild<QMenu*>("folders"), "None");
