@@ -43,7 +43,7 @@ def main():
     # A header's type is as near as the neighbour's.
     shared = {}
     for header in [*(ROOT / "kernels").glob("*.h"), *(ROOT / "core").rglob("*.h"), *(ROOT / "app").glob("*.h")]:
-        for name in re.findall(r"^(?:struct|class|enum(?: class)?) (\w+)\b[^;]*$", header.read_text(), re.M):
+        for name in re.findall(r"^(?:struct|class|enum(?: class)?) (\w+)\b(?! *;)", header.read_text(), re.M):
             shared[name] = header.relative_to(ROOT).as_posix()
     trees = collections.defaultdict(lambda: collections.defaultdict(list))
     for top in ("core", "app"):

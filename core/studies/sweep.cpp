@@ -76,9 +76,9 @@ struct Runner {
     double took = 0;        // seconds
 };
 
-class Measure {
+class Measuring {
 public:
-    Measure(const SweepOptions& options, Sweep& sweep, Runner& hybrid, Runner& twin) : options_(options), sweep_(sweep), runners_{&hybrid, &twin} {}
+    Measuring(const SweepOptions& options, Sweep& sweep, Runner& hybrid, Runner& twin) : options_(options), sweep_(sweep), runners_{&hybrid, &twin} {}
 
     // Bytes that may be taken now. What was given back to a GPU is free once it has done what came before.
     int64_t available() const {
@@ -302,7 +302,7 @@ void compute_rows(const ModelConfig& config, std::span<const int64_t> contexts, 
 Result<void> run_sweep(std::shared_ptr<const Model> hybrid, std::shared_ptr<const Model> twin, const SweepOptions& options, Sweep& sweep) {
     const DTypeInfo* type = find_dtype(sweep.type);
     Runner a("hybrid", std::move(hybrid), type ? type->type : DType::bf16), b("all-MLA twin", std::move(twin), type ? type->type : DType::bf16);
-    Measure measure(options, sweep, a, b);
+    Measuring measure(options, sweep, a, b);
     const int64_t free = measure.available(), most = free < 0 ? options.memory : sweep.weight_bytes + free;
     const bool gpu = a.model->backend().free_bytes() >= 0;
     sweep.limit_seconds = options.limit_seconds;
