@@ -1,6 +1,7 @@
 // Chat as a person uses it: through the widgets, with a scripted engine, across restarts, full disks and torn files.
 #include <QAbstractItemModelTester>
 #include <QApplication>
+#include <QCheckBox>
 #include <QClipboard>
 #include <QFile>
 #include <QLabel>
@@ -11,13 +12,17 @@
 #include <QSignalSpy>
 #include <QToolButton>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
 #include "app/gui/chat/sampling.h"
+#include "core/text/vocabulary.h"
 #include "tests/gui_support.h"
+#include "tests/source_dir.h"
 
 namespace klp::gui {
 namespace {
@@ -656,6 +661,38 @@ TEST_F(ChatFlow, SamplingExplainsItself) {
     EXPECT_TRUE(in_words({.temperature = 0}).startsWith("Always the most probable"));
     const QString said = in_words({.temperature = 1.2f, .top_k = 40, .min_p = 0.05f, .repeat_penalty = 1.1f});
     for (const char* part : {"improbable ones", "the 40 most probable", "5 %", "last 64"}) EXPECT_TRUE(said.contains(part)) << said.toStdString();
+}
+
+TEST_F(ChatFlow, AModelThatThinksCanBeAskedNotTo) {
+    auto* button = static_cast<SamplingButton*>(view->findChild<QToolButton*>("sampling"));
+    auto* box = button->findChild<QCheckBox*>("thinks");
+    button->show_settings();
+    EXPECT_FALSE(box->isVisible()) << "Kimi's do not";
+    std::ifstream file(source_dir() / "tests/golden/tokenizer/ling.json");
+    auto files = read_tokenizer_json(std::string(std::istreambuf_iterator<char>(file), {}), "", "folder");
+    ASSERT_TRUE(files) << files.error().message;
+    auto card = std::make_shared<RunCard>(*s->card);
+    card->tokenizer = std::make_shared<const Tokenizer>(std::move(*files));
+    s->script->play({Loaded{card}, PhaseChanged{Phase::ready}});
+    s->session->tick();
+    for (const auto choice : {ThemeChoice::light, ThemeChoice::dark}) {
+        apply_theme(*qApp, choice);
+        button->show_settings();
+        EXPECT_TRUE(box->isVisible() && box->isChecked() && box->isEnabled());
+        QTest::mouseClick(box, Qt::LeftButton, {}, QPoint(8, box->height() / 2));
+        EXPECT_FALSE(card->tokenizer->thinks());
+        QTest::mouseClick(box, Qt::LeftButton, {}, QPoint(8, box->height() / 2));
+        EXPECT_TRUE(card->tokenizer->thinks());
+    }
+    box->window()->hide();
+    type("Well?");
+    button->show_settings();
+    EXPECT_FALSE(box->isEnabled()) << "while it answers";
+    say("Hm.</think>Yes.");  // the question left it open
+    EXPECT_EQ(message(2).text, "<think>Hm.</think>Yes.");
+    EXPECT_EQ(view->messages().card(2)->findChild<ProseBox*>()->toPlainText(), "Yes.") << "what it thought is folded";
+    button->show_settings();
+    EXPECT_TRUE(box->isEnabled());
 }
 
 TEST_F(ChatFlow, DrawsInBothThemesAndSizes) {

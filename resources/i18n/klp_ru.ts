@@ -3066,6 +3066,18 @@
         <translation>Одинаковые зерно, настройки и беседа дают одинаковый ответ</translation>
     </message>
     <message>
+        <source>thinks before it answers</source>
+        <translation>думает перед ответом</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <translation>Размышление</translation>
+    </message>
+    <message>
+        <source>Whether the model is asked to think first; its thoughts are folded, and in the menu of its message</source>
+        <translation>Просить ли модель сначала подумать; её мысли свёрнуты и есть в меню её сообщения</translation>
+    </message>
+    <message>
         <source>Name of a new preset</source>
         <translation>Название нового набора</translation>
     </message>

@@ -3026,6 +3026,18 @@
         <translation>种子、设置和对话相同，回答就相同</translation>
     </message>
     <message>
+        <source>thinks before it answers</source>
+        <translation>回答前先思考</translation>
+    </message>
+    <message>
+        <source>Thinking</source>
+        <translation>思考</translation>
+    </message>
+    <message>
+        <source>Whether the model is asked to think first; its thoughts are folded, and in the menu of its message</source>
+        <translation>是否让模型先思考；思考内容会被折叠，可在该消息的菜单中查看</translation>
+    </message>
+    <message>
         <source>Name of a new preset</source>
         <translation>新预设的名称</translation>
     </message>

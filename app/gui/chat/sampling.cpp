@@ -13,6 +13,9 @@
 
 #include "app/format.h"
 #include "app/gui/draw/language.h"
+#include "core/runs/remote_run.h"
+#include "core/runs/served_run.h"
+#include "core/text/chat_form.h"
 
 namespace klp::gui {
 
@@ -28,6 +31,13 @@ QString shown(const QString& name) {
     if (name.endsWith(kChanged)) return Language::tr("%1 (changed)").arg(shown(name.chopped(static_cast<qsizetype>(std::strlen(kChanged)))));
     const bool ours = name == kModels || std::any_of(std::begin(kOurs), std::end(kOurs), [&](const char* each) { return name == each; });
     return ours ? Language::tr(name.toUtf8()) : name;
+}
+
+// The words of a model here that can think before it answers; null where there is none. That of an engine elsewhere does as that engine was told.
+const Tokenizer* thinking_words(const Session& session) {
+    const RunCard* card = session.card();
+    if (!card || !card->tokenizer || !session.live() || served_card(card) || !remote_at(*card).empty()) return nullptr;
+    return chat_form(*card->tokenizer).thinking.empty() ? nullptr : card->tokenizer.get();
 }
 
 }  // namespace
@@ -164,6 +174,16 @@ SamplingButton::SamplingButton(Chats& chats, const QString& label, QWidget* pare
     seed_->setToolTip(tr("The same seed, settings and conversation give the same answer"));
     form->addRow("", seed_);
     connect(seed_, &QSpinBox::valueChanged, this, [this] { apply(chats_.settings().preset.isEmpty() ? kModels : chats_.settings().preset); });
+    thinks_ = new QCheckBox(tr("thinks before it answers"), popup_);
+    thinks_->setObjectName("thinks");
+    thinks_->setAccessibleName(tr("Thinking"));
+    thinks_->setToolTip(tr("Whether the model is asked to think first; its thoughts are folded, and in the menu of its message"));
+    form->addRow(tr("Thinking"), thinks_);
+    connect(thinks_, &QCheckBox::toggled, this, [this](bool on) {
+        if (filling_) return;
+        QSettings().setValue("thinks", on);
+        refresh();
+    });
     auto* row = new QHBoxLayout;
     name_ = new QLineEdit(popup_);
     name_->setPlaceholderText(tr("Name of a new preset"));
@@ -248,6 +268,11 @@ void SamplingButton::refresh() {
     random_->setChecked(s.random_seed);
     seed_->setEnabled(!s.random_seed);
     seed_->setValue(static_cast<int>(std::min<uint64_t>(s.sampling.seed, 2'000'000'000)));
+    const Tokenizer* const words = thinking_words(chats_.session());
+    if (words) words->set_thinking(QSettings().value("thinks", true).toBool());
+    static_cast<QFormLayout*>(popup_->layout())->setRowVisible(thinks_, words != nullptr);
+    thinks_->setChecked(words && words->thinks());
+    thinks_->setEnabled(!chats_.answering());
     words_->setText(in_words(s.sampling));
     setText(label_ + shown(name) + "  ▾");
     setAccessibleName(tr("Sampling: %1").arg(shown(name)));

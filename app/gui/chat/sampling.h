@@ -43,7 +43,7 @@ private:
     QComboBox* preset_;
     QDoubleSpinBox *temperature_, *top_p_, *min_p_, *penalty_;
     QSpinBox *top_k_, *seed_, *length_;
-    QCheckBox* random_;
+    QCheckBox *random_, *thinks_;
     QToolButton *keep_, *forget_;
     QLineEdit* name_;
     QLabel* words_;
