@@ -325,7 +325,8 @@ TEST_P(LaidHands, WhatAModelHasNotIsNamed) {
     EXPECT_THAT(refused({.what = What::silence, .layers = {0}, .experts = {0}}), HasSubstr(config().is_moe(0) ? "" : "layer 0 has no experts"));
     EXPECT_THAT(refused({.what = What::silence}), HasSubstr("experts"));
     EXPECT_THAT(refused({.what = What::hide, .from = 4, .tokens = {2, 6}}), HasSubstr("not among the 4 before it"));
-    EXPECT_THAT(refused({.what = What::put, .layers = {kda}, .state = {1, 2}}), HasSubstr("state has 2 numbers; this model's has 128"));
+    EXPECT_THAT(refused({.what = What::put, .layers = {kda}, .state = {1, 2}}),
+                HasSubstr("state has 2 numbers; this model's has 128 (heads x values x keys: 2 x 8 x 8)"));
     EXPECT_THAT(refused({.what = What::edit, .layers = {kda}, .heads = {0}, .key = {1}}), HasSubstr("key has 1 numbers"));
     EXPECT_THAT(refused({.what = What::edit, .layers = {kda}, .key = {1}}), HasSubstr("one layer and one head"));
     ASSERT_TRUE(s.set_rolling(true));

@@ -144,9 +144,9 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
             return bad("tokens " + std::to_string(one.tokens.first) + " to " + std::to_string(one.tokens.second) + " are not among the " +
                        std::to_string(one.from) + " before it");
         if (one.what == What::hide && !c.mla_use_nope) return bad("its attention rotates keys by their positions (RoPE), so rows cannot go");
-        const auto size = [&](const char* field, const std::vector<float>& v, int64_t is) -> Result<void> {
+        const auto size = [&](const char* field, const std::vector<float>& v, int64_t is, const std::string& shape = "") -> Result<void> {
             if (static_cast<int64_t>(v.size()) != is)
-                return bad(std::string(field) + " has " + std::to_string(v.size()) + " numbers; this model's has " + std::to_string(is));
+                return bad(std::string(field) + " has " + std::to_string(v.size()) + " numbers; this model's has " + std::to_string(is) + shape);
             if (!std::all_of(v.begin(), v.end(), [](float x) { return std::isfinite(x); })) return bad(std::string(field) + " holds what is no finite number");
             return {};
         };
@@ -159,7 +159,9 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
         if (one.what == What::put) {
             if (one.layers.size() != 1) return bad("it is of one layer");
             const int64_t heads = one.heads.empty() ? c.kda_heads : static_cast<int64_t>(one.heads.size());
-            if (auto fits = size("state", one.state, heads * c.kda_key_dim * c.kda_value_dim); !fits) return fits;
+            const std::string shape =
+                " (heads x values x keys: " + std::to_string(heads) + " x " + std::to_string(c.kda_value_dim) + " x " + std::to_string(c.kda_key_dim) + ")";
+            if (auto fits = size("state", one.state, heads * c.kda_key_dim * c.kda_value_dim, shape); !fits) return fits;
         }
     }
     return {};

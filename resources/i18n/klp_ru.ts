@@ -4993,6 +4993,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Вероятность в ответах</translation>
     </message>
     <message>
+        <source>It is followed over %1, no further.</source>
+        <translation>Прослеживается на %1, не дальше.</translation>
+    </message>
+    <message>
         <source>It is followed further when the model rests.</source>
         <translation>Дальше — когда модель освободится.</translation>
     </message>

@@ -4953,6 +4953,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>在回答中的概率</translation>
     </message>
     <message>
+        <source>It is followed over %1, no further.</source>
+        <translation>只跟踪%1，不再继续。</translation>
+    </message>
+    <message>
         <source>It is followed further when the model rests.</source>
         <translation>等模型空闲时会继续跟踪它。</translation>
     </message>

@@ -121,6 +121,7 @@ protected:
         if (keeps) said.state = {keeps->layer, keeps->head}, said.left = keeps->left.back(), said.decay = keeps->decay.back();
         if (const auto peak = most_probable(); peak && peak->second >= kSaid) said.probability = peak->second;
         QString text = words::of(said);
+        if (life_.last - life_.token + 1 >= kLifeWindow) text = sentences({text, tr("It is followed over %1, no further.").arg(tokens_text(kLifeWindow))});
         if (session.looks_back() && !answered_ && session.busy() && session.phase().phase != Phase::probing && !session.engine_rests())
             text = sentences({text, tr("It is followed further when the model rests.")});
         return text;
