@@ -693,6 +693,10 @@ TEST_F(ChatFlow, AModelThatThinksCanBeAskedNotTo) {
     EXPECT_EQ(view->messages().card(2)->findChild<ProseBox*>()->toPlainText(), "Yes.") << "what it thought is folded";
     button->show_settings();
     EXPECT_TRUE(box->isEnabled());
+    type("And now?");
+    say("Hm, that", true, Generation::End::budget);
+    EXPECT_EQ(view->messages().card(4)->findChild<ProseBox*>()->toPlainText(), "Hm, that") << "thoughts are all there is, without the mark in front of them";
+    EXPECT_TRUE(view->messages().card(4)->accessibleDescription().contains("ended in its thoughts"));
 }
 
 TEST_F(ChatFlow, DrawsInBothThemesAndSizes) {

@@ -2350,6 +2350,10 @@
         <translation>зерно %1</translation>
     </message>
     <message>
+        <source>ended in its thoughts</source>
+        <translation>закончился в размышлениях</translation>
+    </message>
+    <message>
         <source>stopped</source>
         <translation>остановлен</translation>
     </message>

@@ -2310,6 +2310,10 @@
         <translation>种子 %1</translation>
     </message>
     <message>
+        <source>ended in its thoughts</source>
+        <translation>在思考中结束</translation>
+    </message>
+    <message>
         <source>stopped</source>
         <translation>已停止</translation>
     </message>

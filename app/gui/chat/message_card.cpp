@@ -135,7 +135,7 @@ void MessageCard::copy() {
 QString MessageCard::plain_text() const {
     const std::string& said = chats_.chat().message(id_).text;
     const size_t begin = user_ ? 0 : behind_thought(said);
-    return text(begin == said.npos ? said : said.substr(begin));
+    return text(said.substr(begin == said.npos ? kThinks.size() : begin));  // of one that ended in its thoughts, these
 }
 
 ProseBox& MessageCard::prose() {
@@ -184,6 +184,8 @@ void MessageCard::take_text() {
         taken_ = std::max(taken_, static_cast<qsizetype>(begin));  // what was thought is folded: it is in the card's menu
     else if (growing)
         return;
+    else  // it ended in them: they are all there is
+        taken_ = std::max(taken_, static_cast<qsizetype>(kThinks.size()));
     if (taken_ < static_cast<qsizetype>(m.text.size())) {
         const QString news = QString::fromUtf8(m.text.data() + taken_, static_cast<qsizetype>(m.text.size()) - taken_);
         taken_ = static_cast<qsizetype>(m.text.size());
@@ -250,6 +252,7 @@ MessageCard::Figures MessageCard::figures() const {
     } else {
         if (!m.ids.empty()) add(tokens_text(static_cast<int64_t>(m.ids.size())));
     }
+    if (!user_ && behind_thought(m.text) == m.text.npos) add(tr("ended in its thoughts"));
     if (m.open) {
         const std::string end = m.stats ? m.stats->end : "";
         add(end == "cancelled" ? tr("stopped")
