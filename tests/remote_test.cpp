@@ -304,7 +304,9 @@ TEST(Remote, AServerThatWasStartedAnewGoesOn) {
     ASSERT_TRUE(remote);
     Ear ear(*remote);
     ear.until<Loaded>();
-    remote->post(ask(1, {{"user", "Hello, who are you?"}}, 3000));
+    MakeAnswer unfinished = ask(1, {{"user", "Tell me a story."}}, 20000);  // one that takes longer than the host to leave
+    unfinished.sampling.temperature = 1.5f, unfinished.sampling.seed = 3;
+    remote->post(unfinished);
     ear.until<TokenMade>();
     RunHost second(demo_run);
     host->leave();
