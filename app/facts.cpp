@@ -84,10 +84,8 @@ Result<Place> head_named(const Session& session, const std::vector<std::string>&
 }
 
 std::vector<int> layers_with_states(const Session& session, int layer) {
-    std::vector<int> all;
-    const ModelConfig& c = session.engine.config();
-    for (int i = 0; i < c.num_hidden_layers; ++i)
-        if (c.layer_kinds[static_cast<size_t>(i)] == "kda" && (layer < 0 || layer == i)) all.push_back(i);
+    std::vector<int> all = session.engine.config().kda_layers();
+    if (layer >= 0) std::erase_if(all, [layer](int one) { return one != layer; });
     return all;
 }
 

@@ -11,8 +11,6 @@ namespace klp {
 
 namespace {
 
-bool is_kda(const ModelConfig& config, int layer) { return config.layer_kinds[static_cast<size_t>(layer)] == "kda"; }
-
 double median(std::vector<double> values) {
     if (values.empty()) return NAN;
     const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
@@ -54,7 +52,7 @@ Result<HeadName> parse_head(const std::string& text, const ModelConfig& config) 
         return fail(Error::usage,
                     "there is no layer " + std::to_string(name.layer) + ": the model has layers 0 to " + std::to_string(config.num_hidden_layers - 1));
     }
-    if (name.head >= 0 && !is_kda(config, name.layer)) {
+    if (name.head >= 0 && !config.is_kda(name.layer)) {
         return fail(Error::usage, "layer " + std::to_string(name.layer) + " is " + config.layer_kinds[static_cast<size_t>(name.layer)] +
                                       ", which has no gates and no state matrix");
     }
@@ -70,7 +68,7 @@ std::string gates_overview(const Watch& watch, const ModelConfig& config, bool t
     for (int h = 0; h < config.kda_heads; ++h) head.push_back("head " + std::to_string(h));
     Table numbers(head);
     for (int l = 0; l < config.num_hidden_layers; ++l) {
-        if (!is_kda(config, l) || watch.layer(l).decay_tokens == 0) continue;
+        if (!config.is_kda(l) || watch.layer(l).decay_tokens == 0) continue;
         Strip row{.label = "layer " + std::to_string(l), .values = {}, .note = ""};
         std::vector<std::string> cells{std::to_string(l)};
         std::vector<double> medians;
@@ -301,8 +299,8 @@ std::string layer_pattern(const ModelConfig& config, int width) {
     int kda = 0;
     std::string row;
     for (int l = 0; l < config.num_hidden_layers; ++l) {
-        kda += is_kda(config, l);
-        row += (l ? " " : "") + std::string(is_kda(config, l) ? "K" : config.layer_kinds[static_cast<size_t>(l)] == "mla" ? "M" : "?");
+        kda += config.is_kda(l);
+        row += (l ? " " : "") + std::string(config.is_kda(l) ? "K" : config.layer_kinds[static_cast<size_t>(l)] == "mla" ? "M" : "?");
     }
     return wrapped(row + " (" + std::to_string(kda) + " KDA, " + std::to_string(config.num_hidden_layers - kda) + " MLA)", width);
 }

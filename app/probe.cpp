@@ -172,10 +172,9 @@ int probe_command(const ProbeFlags& flags, Terminal& terminal) {
                    .weights = engine->weights(),
                    .device = engine->backend->info().hardware,
                    .date = sweep_date(),
+                   .layers = c.kda_layers(),
                    .heads = c.kda_heads,
                    .of = total};
-    for (int layer = 0; layer < c.num_hidden_layers; ++layer)
-        if (c.layer_kinds[static_cast<size_t>(layer)] == "kda") card.layers.push_back(layer);
 
     std::vector<ChatSeen> all;
     std::unique_ptr<ChatFile> chats;

@@ -123,7 +123,7 @@ std::string probe_tables(const ProbeCard& card, const Findings& found, const Can
     if (!found.near_recalled.empty())
         key += "; by |k . k_j|: share recalled, and change, by how near their keys are to the target's, largest of their tokens, mean over the heads";
     if (std::any_of(found.fidelity.begin(), found.fidelity.end(), [](const auto& f) { return !f.empty(); }))
-        key += "; reads back: cosine of what the state answers to a word's key and what was written there, and how much of the key decay has left";
+        key += "; reads back: cosine of what the state answers to a word's key and what was written there, and how much of it decay has left";
     return out + "\n" + wrapped(key + ". In brackets 95 % of 2,000 bootstrap samples of the chats.", canvas.width);
 }
 

@@ -515,8 +515,7 @@ std::vector<std::string> completions(const Session& session, std::string_view be
                before.starts_with("/erase ")) {
         const ModelConfig& config = session.engine.config();
         for (int l = 0; l < config.num_hidden_layers; ++l) {
-            for (int h = 0; config.layer_kinds[static_cast<size_t>(l)] == "kda" && h < config.kda_heads; ++h)
-                offer(std::to_string(l) + "." + std::to_string(h));
+            for (int h = 0; config.is_kda(l) && h < config.kda_heads; ++h) offer(std::to_string(l) + "." + std::to_string(h));
         }
         if (before.starts_with("/gates ") || before.starts_with("/state ")) offer("table");
     }

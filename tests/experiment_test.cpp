@@ -186,6 +186,16 @@ TEST_F(Experiments, AimedArmsMissWhatTheyAreNotAimedAt) {
     EXPECT_GT(target[3], target[4]);  // the channels that hold it, rather than any
     EXPECT_GT(target[2], target[1]);
 
+    // What is read back is the words', whatever arms reach behind them.
+    const auto bare = spec(R"({"task": "pairs", "sizes": [4], "items": 8, "unrelated": 0, "seed": 3, "fidelity": true, "arms": []})");
+    ASSERT_TRUE(bare);
+    const auto untouched = run(*bare);
+    for (size_t i = 0; i < all.size(); ++i)
+        for (size_t h = 0; h < all[i].fidelity.size(); ++h) {
+            EXPECT_NEAR(all[i].fidelity[h], untouched[i].fidelity[h], 1e-3);  // fed in other company
+            EXPECT_NEAR(all[i].kept[h], untouched[i].kept[h], 1e-5);
+        }
+
     // What was known is not said again, and the rest is the same to the bit.
     const auto later = run(*one, [](int chat, int64_t) { return chat % 2 == 0; });
     ASSERT_EQ(later.size(), all.size() / 2);
@@ -267,6 +277,7 @@ TEST_F(Experiments, ASpecIsReadOrRefusedByField) {
         {R"({"task": "recall", "arms": [{"name": "a", "hands": [{"what": "empty", "layers": [3]}]}]})", "layer 3 is an MLA layer"},
         {R"({"task": "recall", "arms": [{"name": "a", "each": "line", "hands": [{"what": "empty"}]}]})", "'arms[0].each' must be layer or head"},
         {R"({"task": "reverse", "sizes": [4], "arms": [{"name": "a", "hands": [{"what": "erase"}]}]})", "tells nothing in front of its question"},
+        {R"({"chats": [{"before": ["x"], "ask": [["q", ""]]}]})", "'chats[0]' must have 'before'"},
         {R"({"chats": [{"before": "x", "ask": []}]})", "'chats[0]' must have 'before'"},
     };
     for (const auto& [text, why] : bad) {

@@ -351,6 +351,7 @@ TEST(HandsAsJson, WhatIsWrongIsNamedWithItsEntryAndField) {
     const auto error = [](const char* text) {
         const auto read = read_interventions(text, "x.json");
         EXPECT_FALSE(read) << text;
+        if (!read) EXPECT_EQ(read.error().kind, Error::usage) << text;
         return read ? std::string() : read.error().message;
     };
     EXPECT_THAT(error("{"), HasSubstr("x.json"));

@@ -60,6 +60,13 @@ struct ModelConfig {
     int bos_token_id = -1, pad_token_id = -1;
     std::vector<int> eos_token_ids;
 
+    bool is_kda(int layer) const { return layer_kinds[static_cast<size_t>(layer)] == "kda"; }
+    std::vector<int> kda_layers() const {  // ascending
+        std::vector<int> all;
+        for (int layer = 0; layer < num_hidden_layers; ++layer)
+            if (is_kda(layer)) all.push_back(layer);
+        return all;
+    }
     bool is_moe(int layer) const {
         if (!moe_layers.empty()) return moe_layers[static_cast<size_t>(layer)];
         return num_experts > 0 && layer >= first_k_dense_replace && layer % moe_layer_freq == 0;

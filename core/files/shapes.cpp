@@ -16,7 +16,7 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
     const std::string at = "model.layers." + std::to_string(layer) + ".", attn = at + "self_attn.", moe = at + "block_sparse_moe.";
     const int64_t D = c.hidden_size;
     emit(at + "input_layernorm.weight", {D});
-    if (c.layer_kinds[static_cast<size_t>(layer)] == "kda") {
+    if (c.is_kda(layer)) {
         const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, R = c.kda_gate_rank, C = c.short_conv_kernel_size;
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_proj.weight", {width, D});
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_conv1d.weight", {width, 1, C});

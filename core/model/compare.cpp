@@ -9,19 +9,10 @@ namespace {
 
 constexpr int64_t kRows = 32;  // tokens of a pass: so many rows of logits a sequence
 
-// The log of the sum that logits are divided by.
-double log_sum(std::span<const float> logits) {
-    const double top = double{*std::max_element(logits.begin(), logits.end())};
-    double sum = 0;
-    for (const float x : logits) sum += std::exp(double{x} - top);
-    return top + std::log(sum);
-}
-
 StatesApart states_apart(const Sequence& first, const Sequence& second) {
     double norm[2] = {0, 0}, difference = 0;
     const ModelConfig& c = first.model().config();
-    for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
-        if (c.layer_kinds[static_cast<size_t>(layer)] != "kda") continue;
+    for (const int layer : c.kda_layers()) {
         const std::vector<float> a = first.state(layer, "S"), b = second.state(layer, "S");
         for (size_t i = 0; i < a.size(); ++i) {
             norm[0] += double{a[i]} * a[i], norm[1] += double{b[i]} * b[i];
@@ -33,8 +24,15 @@ StatesApart states_apart(const Sequence& first, const Sequence& second) {
 
 }  // namespace
 
+double log_sum_exp(std::span<const float> logits) {
+    const double top = double{*std::max_element(logits.begin(), logits.end())};
+    double sum = 0;
+    for (const float x : logits) sum += std::exp(double{x} - top);
+    return top + std::log(sum);
+}
+
 double divergence(std::span<const float> p, std::span<const float> q) {
-    const double of_p = log_sum(p), of_q = log_sum(q);
+    const double of_p = log_sum_exp(p), of_q = log_sum_exp(q);
     double sum = 0;
     for (size_t i = 0; i < p.size(); ++i) {
         const double log_p = double{p[i]} - of_p;
@@ -62,7 +60,7 @@ Result<Apart> tell_apart(Sequence& first, Sequence& second, std::span<const int3
             const auto p = all.subspan(static_cast<size_t>(i) * vocabulary, vocabulary),
                        q = all.subspan(static_cast<size_t>(count + i) * vocabulary, vocabulary);
             const auto next = static_cast<size_t>(tokens[static_cast<size_t>(at + i + 1)]);
-            const auto probability = [&](std::span<const float> of) { return static_cast<float>(std::exp(double{of[next]} - log_sum(of))); };
+            const auto probability = [&](std::span<const float> of) { return static_cast<float>(std::exp(double{of[next]} - log_sum_exp(of))); };
             out.tokens.push_back({static_cast<float>(divergence(p, q)), {probability(p), probability(q)}});
         }
         at += count;

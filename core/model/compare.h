@@ -26,6 +26,8 @@ struct Apart {
 // room; `cancel` is looked at between passes, and the error's kind is `interrupted`.
 Result<Apart> tell_apart(Sequence& first, Sequence& second, std::span<const int32_t> tokens, Workspace& ws, const std::atomic<bool>* cancel = nullptr);
 
+// log(sum exp x): what is taken from a logit to have the log of its probability, nats.
+double log_sum_exp(std::span<const float> logits);
 // KL(p || q) in nats, of logits.
 double divergence(std::span<const float> p, std::span<const float> q);
 

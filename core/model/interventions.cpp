@@ -15,8 +15,6 @@ namespace {
 using What = Intervention::What;
 constexpr std::array<std::string_view, 8> kWhats = {"gates", "beta", "read", "silence", "empty", "put", "edit", "hide"};
 
-bool is_kda(const ModelConfig& c, int layer) { return c.layer_kinds[static_cast<size_t>(layer)] == "kda"; }
-
 // Whether this kind of change means anything in this layer.
 bool concerns(What what, const ModelConfig& c, int layer) {
     switch (what) {
@@ -25,9 +23,9 @@ bool concerns(What what, const ModelConfig& c, int layer) {
         case What::silence:
             return c.is_moe(layer);
         case What::hide:
-            return !is_kda(c, layer);
+            return !c.is_kda(layer);
         default:
-            return is_kda(c, layer);
+            return c.is_kda(layer);
     }
 }
 
@@ -111,7 +109,7 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
             if (layer < 0 || layer >= c.num_hidden_layers)
                 return bad("the model has no layer " + std::to_string(layer) + ", only 0 to " + std::to_string(c.num_hidden_layers - 1));
             if (concerns(one.what, c, layer)) continue;
-            const std::string is = "layer " + std::to_string(layer) + " is an " + (is_kda(c, layer) ? "KDA" : "MLA") + " layer";
+            const std::string is = "layer " + std::to_string(layer) + " is an " + (c.is_kda(layer) ? "KDA" : "MLA") + " layer";
             return bad(one.what == What::silence ? "layer " + std::to_string(layer) + " has no experts"
                        : one.what == What::hide  ? is + " and has no latent cache"
                                                  : is + ", which has no state and no gates");
@@ -122,7 +120,7 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
         for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
             if (!named(one.layers, layer) || !concerns(one.what, c, layer)) continue;
             any = true;
-            const int heads = is_kda(c, layer) ? c.kda_heads : c.num_attention_heads;
+            const int heads = c.is_kda(layer) ? c.kda_heads : c.num_attention_heads;
             for (const int h : one.heads)
                 if (h < 0 || h >= heads) return none("head", h, heads, layer);
             for (const int i : one.channels)
@@ -224,7 +222,7 @@ std::shared_ptr<const Hands> hands_at(const Interventions& all, const Model& mod
         return hands->keep.back().as<float>();
     };
     for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
-        const bool kda = is_kda(c, layer);
+        const bool kda = c.is_kda(layer);
         const int H = kda ? c.kda_heads : c.num_attention_heads, K = kda ? c.kda_key_dim : 0;
         std::vector<float> gate, beta, read, bias;
         for (const Intervention& one : all) {
@@ -271,7 +269,7 @@ nlohmann::json to_json(const Interventions& all) {
 
 Result<Interventions> read_interventions(const std::string& text, const std::string& file) {
     const auto parsed = parse_json(text, file);
-    if (!parsed) return tl::unexpected(parsed.error());
+    if (!parsed) return fail(Error::usage, parsed.error().message);
     if (!parsed->is_array()) return fail(Error::usage, file + ": it must be a list of interventions, [{\"what\": \"gates\", ...}, ...]");
     Interventions all;
     for (size_t i = 0; i < parsed->size(); ++i) {

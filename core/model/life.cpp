@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "core/model/compare.h"
 #include "kernels/naive.h"
 
 namespace klp {
@@ -149,7 +150,8 @@ public:
             for (size_t h = 0; h < H; ++h) {
                 const auto q = projections.subspan(static_cast<size_t>(n) * width + h * static_cast<size_t>(head), static_cast<size_t>(head));
                 Numbers query(q.begin(), q.end());
-                if (!config_.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(nope)), position + n, config_.rope_theta, config_.rope_adjacent);
+                if (!config_.mla_use_nope)
+                    naive::rotate(std::span(query).subspan(static_cast<size_t>(nope)), position + n, config_.rope_theta, config_.rope_adjacent);
                 const double score = naive::dot(query, keys_[h]) * scale - sums[static_cast<size_t>(n) * H + h];
                 heads[h].read.push_back(gone ? 0 : static_cast<float>(std::exp(score)));
             }
@@ -177,13 +179,6 @@ private:
     int64_t fact_ = 0;
     std::vector<Numbers> keys_;  // of each head
 };
-
-float probability_of(std::span<const float> logits, int32_t id) {
-    const float top = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (const float x : logits) sum += std::exp(double{x} - top);
-    return static_cast<float>(std::exp(double{logits[static_cast<size_t>(id)]} - top) / sum);
-}
 
 }  // namespace
 
@@ -249,7 +244,7 @@ Result<FactLife> follow_fact(std::shared_ptr<const Model> model, SnapshotPool& p
     std::vector<std::unique_ptr<LayerLife>> layers;
     for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
         if (what.layer >= 0 && layer != what.layer) continue;
-        if (c.layer_kinds[static_cast<size_t>(layer)] != "kda") {
+        if (!c.is_kda(layer)) {
             layers.push_back(std::make_unique<CacheLife>(layer, c));
             continue;
         }
@@ -271,7 +266,9 @@ Result<FactLife> follow_fact(std::shared_ptr<const Model> model, SnapshotPool& p
         const bool looks = made(to);
         if (auto fed = sequence.feed(what.tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(to - at)), ws, cancel, looks ? nullptr : &kGreedy); !fed)
             return tl::unexpected(fed.error());
-        if (looks) out.probability.emplace_back(to, probability_of(ws.logits, what.tokens[static_cast<size_t>(what.token)]));
+        if (looks)
+            out.probability.emplace_back(to, static_cast<float>(std::exp(double{ws.logits[static_cast<size_t>(what.tokens[static_cast<size_t>(what.token)])]} -
+                                                                         log_sum_exp(ws.logits))));
         for (const auto& layer : layers)
             if (auto taken = layer->take(tap, sequence, at, to - at); !taken) return tl::unexpected(taken.error());
         tap.values.clear();

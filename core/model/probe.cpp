@@ -143,7 +143,8 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
         for (int64_t i = 0; i < nope; ++i)
             for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += (*w_uk)[static_cast<size_t>(i * L + l)] * q[i];
         query.insert(query.end(), q + nope, q + nope + rope);
-        if (!c.mla_use_nope) naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta, c.rope_adjacent);  // cached keys are rotated already
+        if (!c.mla_use_nope)
+            naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta, c.rope_adjacent);  // cached keys are rotated already
         queries.push_back(std::move(query));
         all.push_back({.head = h, .position = N - 1, .first = at.sequence.dropped()});
         all.back().weights.reserve(static_cast<size_t>(at.sequence.rows()));
@@ -252,7 +253,7 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
                        const SnapshotPool::Progress& progress) {
     const ModelConfig& c = model->config();
     const bool layer = what.layer >= 0 && what.layer < c.num_hidden_layers;
-    const bool kda = layer && c.layer_kinds[static_cast<size_t>(what.layer)] == "kda";
+    const bool kda = layer && c.is_kda(what.layer);
     const int heads = kda ? c.kda_heads : c.num_attention_heads;
     if (!layer || what.head < -1 || what.head >= heads)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));

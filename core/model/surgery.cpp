@@ -99,6 +99,12 @@ std::vector<double> kept_of(const DeltaRows& rows, int64_t token) {
     return kept;
 }
 
+std::vector<double> carried_by(std::span<const double> key, std::span<const double> kept) {
+    std::vector<double> share(key.size());
+    for (size_t c = 0; c < key.size(); ++c) share[c] = key[c] * key[c] * kept[c];
+    return share;
+}
+
 Result<Carried> carried(const HeadState& state, std::span<const double> key, std::span<const double> kept, int n, uint64_t seed) {
     const auto K = static_cast<int>(key.size());
     if (auto is = fits_head(state, state.V, K); !is) return tl::unexpected(is.error());
@@ -111,9 +117,9 @@ Result<Carried> carried(const HeadState& state, std::span<const double> key, std
         const double whole = length_of(read(state, key));
         return whole > 0 ? length_of(read(state, part)) / whole : 0;
     };
-    const auto share = [&](int c) { return key[static_cast<size_t>(c)] * key[static_cast<size_t>(c)] * kept[static_cast<size_t>(c)]; };
+    const std::vector<double> share = carried_by(key, kept);
     std::vector<int> best = all;
-    std::stable_sort(best.begin(), best.end(), [&](int a, int b) { return share(a) > share(b); });
+    std::stable_sort(best.begin(), best.end(), [&](int a, int b) { return share[static_cast<size_t>(a)] > share[static_cast<size_t>(b)]; });
     best.resize(static_cast<size_t>(n));
     Carried out{.channels = best, .lost = static_cast<float>(lost(best))};
     constexpr int kDraws = 32;
@@ -160,7 +166,7 @@ Result<std::vector<HeadReadable>> look_for_surgery(std::shared_ptr<const Model> 
     const ModelConfig& c = model->config();
     if (what.layer < 0 || what.layer >= c.num_hidden_layers)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + ", only 0 to " + std::to_string(c.num_hidden_layers - 1));
-    if (c.layer_kinds[static_cast<size_t>(what.layer)] != "kda")
+    if (!c.is_kda(what.layer))
         return fail(Error::usage, "layer " + std::to_string(what.layer) + " is an MLA layer, which has no state: there is nothing to read or to cut");
     if (what.head < -1 || what.head >= c.kda_heads)
         return fail(Error::usage,

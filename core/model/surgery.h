@@ -50,6 +50,7 @@ struct Carried {
 };
 // `kept` [K]: D_c of the token.
 Result<Carried> carried(const HeadState& state, std::span<const double> key, std::span<const double> kept, int n, uint64_t seed);
+std::vector<double> carried_by(std::span<const double> key, std::span<const double> kept);  // [K] k_c^2 D_c
 // What the gates of the tokens behind it have left of each channel, [K].
 std::vector<double> kept_of(const DeltaRows& rows, int64_t token);
 

@@ -22,7 +22,7 @@ TraceShape::TraceShape(const ModelConfig& c)
       num_experts(c.num_experts),
       top_k(c.num_experts_per_token) {
     for (int i = 0; i < c.num_hidden_layers; ++i) {
-        is_kda_.push_back(c.layer_kinds[static_cast<size_t>(i)] == "kda");
+        is_kda_.push_back(c.is_kda(i));
         is_moe_.push_back(c.is_moe(i));
         auto& mixers = is_kda_.back() ? kda_ : mla_;
         rank_.push_back(static_cast<int>(mixers.size()));

@@ -225,7 +225,7 @@ int64_t Conversation::last_question() const {
 
 Result<std::vector<float>> Conversation::state_at(int i, int layer, std::optional<int> head) const {
     const ModelConfig& c = sequence_.model().config();
-    if (layer < 0 || layer >= c.num_hidden_layers || c.layer_kinds[static_cast<size_t>(layer)] != "kda" || (head && (*head < 0 || *head >= c.kda_heads)))
+    if (layer < 0 || layer >= c.num_hidden_layers || !c.is_kda(layer) || (head && (*head < 0 || *head >= c.kda_heads)))
         return fail(Error::usage, "the model has no state of layer " + std::to_string(layer) + (head ? ", head " + std::to_string(*head) : ""));
     if (!node(i).memory) return fail(Error::failure, "the memory of that place is not kept any more");
     Sequence aside(sequence_.model_ptr(), sequence_.context());

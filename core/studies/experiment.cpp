@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "core/model/compare.h"
-#include "core/model/probe.h"
+#include "core/model/surgery.h"
 #include "core/studies/crowd.h"
+#include "kernels/naive.h"
 #include "kernels/random.h"
 
 namespace klp {
@@ -20,29 +22,13 @@ namespace {
 using Aim = AimedHand::Aim;
 using What = Intervention::What;
 
-// What the KDA heads are given at one token, and what decay has left of it in front of the question.
+// What a KDA head is given at one token, and what decay has left of it in front of the question (surgery.h).
 struct WrittenRow {
     int64_t position = 0;
-    std::vector<float> key, value, kept;  // [K], unit length; [V]; [K]
+    std::vector<double> key, value, kept;  // [K], of length 1; [V]; [K]
 };
 // Of all words of interest, by layer and head.
 using Written = std::map<std::pair<int, int>, std::vector<WrittenRow>>;
-
-// Where a text says these words, in any case, if it says them once; npos else.
-size_t only_place(const std::string& text, const std::string& words) {
-    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
-    const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
-    size_t found = std::string::npos;
-    if (words.empty()) return found;
-    for (auto at = text.begin();; ++at) {
-        at = std::search(at, text.end(), words.begin(), words.end(), same);
-        if (at == text.end()) return found;
-        const auto i = static_cast<size_t>(at - text.begin());
-        if ((i > 0 && inside(i - 1)) || inside(i + words.size())) continue;
-        if (found != std::string::npos) return std::string::npos;
-        found = i;
-    }
-}
 
 // The tokens whose text is these words, which must stand there once; empty where they do not.
 std::vector<int64_t> tokens_of(const Tokenizer& tokenizer, std::span<const int32_t> ids, const std::string& words) {
@@ -53,16 +39,11 @@ std::vector<int64_t> tokens_of(const Tokenizer& tokenizer, std::span<const int32
         ends.push_back(text.size());
     }
     std::vector<int64_t> out;
-    const size_t first = only_place(text, words);
-    for (size_t t = 0; t < ids.size() && first != std::string::npos; ++t)
+    const std::vector<size_t> places = places_of(text, words);
+    if (places.size() != 1) return out;
+    const size_t first = places[0];
+    for (size_t t = 0; t < ids.size(); ++t)
         if (ends[t] > first && (t ? ends[t - 1] : 0) < first + words.size()) out.push_back(static_cast<int64_t>(t));
-    return out;
-}
-
-std::vector<int> kda_layers(const ModelConfig& c) {
-    std::vector<int> out;
-    for (int layer = 0; layer < c.num_hidden_layers; ++layer)
-        if (c.layer_kinds[static_cast<size_t>(layer)] == "kda") out.push_back(layer);
     return out;
 }
 
@@ -73,31 +54,18 @@ Result<Written> written(const std::shared_ptr<const Model>& model, std::span<con
                         const std::atomic<bool>* cancel) {
     Written out;
     const ModelConfig& c = model->config();
-    for (const int layer : kda_layers(c)) {
+    for (const int layer : c.kda_layers()) {
         Sequence sequence(model);
         const auto take = [&](int head, const DeltaRows& rows) {
             auto& mine = out[{layer, head}];
             for (const int64_t position : positions) {
-                WrittenRow row{.position = position};
-                for (int i = 0; i < rows.K; ++i) row.key.push_back(static_cast<float>(rows.k[static_cast<size_t>(position * rows.K + i)]));
-                for (int j = 0; j < rows.V; ++j) row.value.push_back(static_cast<float>(rows.v[static_cast<size_t>(position * rows.V + j)]));
-                for (int i = 0; i < rows.K; ++i) {
-                    double kept = 1;
-                    for (int64_t t = position + 1; t < rows.tokens() && kept > 0; ++t) kept *= rows.alpha[static_cast<size_t>(t * rows.K + i)];
-                    row.kept.push_back(static_cast<float>(kept));
-                }
-                mine.push_back(std::move(row));
+                const auto value = value_of(rows, position);
+                mine.push_back({position, key_of(rows, position), {value.begin(), value.end()}, kept_of(rows, position)});
             }
         };
         if (auto fed = delta_rows(sequence, ids, layer, 0, c.kda_heads, ws, take, cancel); !fed) return tl::unexpected(fed.error());
     }
     return out;
-}
-
-double dot(const std::vector<float>& a, const std::vector<float>& b) {
-    double sum = 0;
-    for (size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
-    return sum;
 }
 
 // A chat in front of its questions.
@@ -212,7 +180,7 @@ private:
         }
         RecallTask other = *bed.task;
         for (Message& m : other.before)
-            if (const size_t at = only_place(m.content, word); at != std::string::npos) m.content.replace(at, word.size(), bed.other_word);
+            if (const auto at = places_of(m.content, word); at.size() == 1) m.content.replace(at[0], word.size(), bed.other_word);
         auto ids = told(tokenizer_, data_, other, experiment_.numbers[static_cast<size_t>(chat)], distance);
         if (!ids) return tl::unexpected(ids.error());
         auto positions = tokens_of(tokenizer_, *ids, bed.other_word);
@@ -244,16 +212,17 @@ private:
         return out;
     }
 
-    // The channels that hold most of these rows now, |k_i| times what decay has left, or as many drawn at random; ascending.
+    // The channels that carry most of these rows (surgery.h), or as many drawn at random; ascending.
     std::vector<int> channels_of(const std::vector<const WrittenRow*>& rows, const AimedHand& hand, uint64_t seed) const {
         const size_t K = rows[0]->key.size();
         std::vector<double> weight(K);
-        for (size_t i = 0; i < K; ++i) {
-            for (const WrittenRow* row : rows) weight[i] += std::abs(double{row->key[i]} * row->kept[i]);
-            if (hand.random) weight[i] = static_cast<double>(four(seed, static_cast<int64_t>(i)));
+        for (const WrittenRow* row : rows) {
+            const std::vector<double> share = carried_by(row->key, row->kept);
+            for (size_t i = 0; i < K; ++i) weight[i] += share[i];
         }
+        for (size_t i = 0; i < K && hand.random; ++i) weight[i] = static_cast<double>(four(seed, static_cast<int64_t>(i)));
         std::vector<int> order(K);
-        for (size_t i = 0; i < K; ++i) order[i] = static_cast<int>(i);
+        std::iota(order.begin(), order.end(), 0);
         std::sort(order.begin(), order.end(), [&](int a, int b) { return weight[static_cast<size_t>(a)] > weight[static_cast<size_t>(b)]; });
         order.resize(std::min(K, static_cast<size_t>(hand.channels)));
         std::sort(order.begin(), order.end());
@@ -289,16 +258,15 @@ private:
                     out.push_back(one);
                     continue;
                 }
-                one.what = What::edit;
                 for (size_t i = 0; i < rows.size(); ++i) {
-                    one.key = rows[i]->key;
-                    one.value.clear();
+                    std::span<const double> value;
                     if (hand.aim == Aim::overwrite) {  // the last token of the one word with the last of the other; what has none is erased
                         const auto others = rows_of(bed.other_written, bed.other_said, head, hand.behind);
                         const size_t from_last = rows.size() - 1 - i;
-                        if (from_last < others.size()) one.value = others[others.size() - 1 - from_last]->value;
+                        if (from_last < others.size()) value = others[others.size() - 1 - from_last]->value;
                     }
-                    out.push_back(one);
+                    out.push_back(edit_of(head.first, head.second, rows[i]->key, value));
+                    out.back().from = question;
                 }
             }
         }
@@ -364,26 +332,23 @@ private:
     void look_at_states(Bed& bed) {
         if (!experiment_.fidelity) return;
         const ModelConfig& c = model_->config();
-        const auto K = static_cast<size_t>(c.kda_key_dim), V = static_cast<size_t>(c.kda_value_dim);
-        for (const int layer : kda_layers(c)) {
-            const std::vector<float> S = bed.arms[0].state(layer, "S");
+        std::vector<int64_t> words;
+        for (const auto& some : bed.said) words.insert(words.end(), some.begin(), some.end());
+        for (const int layer : c.kda_layers()) {
             for (int head = 0; head < c.kda_heads; ++head) {
-                const auto& rows = bed.written.at({layer, head});
+                const HeadState state{c.kda_value_dim, c.kda_key_dim, bed.arms[0].state(layer, "S", head)};
                 double cosines = 0, kept = 0;
-                for (const WrittenRow& row : rows) {
-                    double along = 0, read = 0, left = 0;
-                    for (size_t v = 0; v < V; ++v) {
-                        double sum = 0;
-                        for (size_t i = 0; i < K; ++i) sum += double{S[(static_cast<size_t>(head) * V + v) * K + i]} * row.key[i];
-                        along += sum * row.value[v], read += sum * sum;
-                    }
-                    for (size_t i = 0; i < K; ++i) left += std::pow(double{row.key[i]} * row.kept[i], 2);
-                    const double value = std::sqrt(dot(row.value, row.value));
-                    cosines += read > 0 && value > 0 ? along / (std::sqrt(read) * value) : 0;
-                    kept += std::sqrt(left);
+                int rows = 0;
+                for (const WrittenRow& row : bed.written.at({layer, head})) {
+                    if (std::find(words.begin(), words.end(), row.position) == words.end()) continue;  // it stands behind one
+                    const std::vector<double> answer = read(state, row.key);
+                    const double lengths = std::sqrt(naive::dot(answer, answer) * naive::dot(row.value, row.value));
+                    cosines += lengths > 0 ? naive::dot(answer, row.value) / lengths : 0;
+                    for (const double share : carried_by(row.key, row.kept)) kept += share;
+                    ++rows;
                 }
-                bed.seen.fidelity.push_back(rows.empty() ? NAN : static_cast<float>(cosines / static_cast<double>(rows.size())));
-                bed.seen.kept.push_back(rows.empty() ? NAN : static_cast<float>(kept / static_cast<double>(rows.size())));
+                bed.seen.fidelity.push_back(rows == 0 ? NAN : static_cast<float>(cosines / rows));
+                bed.seen.kept.push_back(rows == 0 ? NAN : static_cast<float>(kept / rows));
             }
         }
     }
@@ -404,7 +369,7 @@ private:
             double most = 0;
             for (const WrittenRow* mine : rows_of(bed.written, bed.said[static_cast<size_t>(ask)], head))
                 for (const WrittenRow* target : rows_of(bed.written, bed.said[static_cast<size_t>(bed.target)], head))
-                    most = std::max(most, std::abs(dot(mine->key, target->key)));
+                    most = std::max(most, std::abs(naive::dot(mine->key, target->key)));
             sum += most;
         }
         return static_cast<float>(sum / static_cast<double>(bed.written.size()));

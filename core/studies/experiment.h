@@ -70,7 +70,7 @@ struct ChatSeen {
     int chat = 0;              // its index in Experiment::chats
     std::string skipped = {};  // why there is nothing to see in it, or ""
     std::vector<Observation> seen = {};
-    // [KDA layers, heads]: cosine of S^T k and v of the facts' words in front of the questions, untouched; and what decay has left of their keys, |alpha k| / |k|
+    // [KDA layers, heads]: cosine of S^T k and v of the facts' words in front of the questions, untouched; and what decay has left of them, k . Diag(D) k (surgery.h)
     std::vector<float> fidelity = {}, kept = {};
 };
 

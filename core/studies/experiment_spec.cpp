@@ -141,7 +141,7 @@ private:
             for (const auto& said : chat["before"])
                 task.before.push_back({.role = task.before.size() % 2 ? "assistant" : "user", .content = said.template get<std::string>()});
             for (const auto& asked : chat["ask"]) {
-                if (!texts(asked, 2)) return wrong();
+                if (!texts(asked, 2) || asked[1] == "") return wrong();
                 task.ask.emplace_back(asked[0].template get<std::string>(), asked[1].template get<std::string>());
             }
             take(task);
@@ -178,9 +178,7 @@ private:
             if (each != "layer" && each != "head") return bad(where + ".each", "must be layer or head");
             const size_t before = out_.arms.size();
             for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-                const int heads = each == "layer"                                            ? 1
-                                  : config_.layer_kinds[static_cast<size_t>(layer)] == "kda" ? config_.kda_heads
-                                                                                             : config_.num_attention_heads;
+                const int heads = each == "layer" ? 1 : config_.is_kda(layer) ? config_.kda_heads : config_.num_attention_heads;
                 for (int head = 0; head < heads; ++head) {
                     Arm here = arm;
                     here.name +=

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/json.h"
+#include "core/model/compare.h"
 #include "core/model/generate.h"
 #include "core/model/sequence.h"
 
@@ -78,14 +79,16 @@ Result<std::vector<int32_t>> begun(const Tokenizer& tokenizer, std::vector<Messa
 
 }  // namespace
 
-bool holds(const std::string& answer, const std::string& words) {
-    const std::string text = lower(answer), part = lower(words);
-    const auto inside = [&](size_t i) { return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])); };
-    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-        if ((at == 0 || !inside(at - 1)) && !inside(at + part.size())) return true;
-    }
-    return false;
+std::vector<size_t> places_of(const std::string& text, const std::string& words) {
+    const std::string said = lower(text), part = lower(words);
+    const auto inside = [&](size_t i) { return i < said.size() && std::isalnum(static_cast<unsigned char>(said[i])); };
+    std::vector<size_t> places;
+    for (size_t at = part.empty() ? said.npos : said.find(part); at != said.npos; at = said.find(part, at + 1))
+        if ((at == 0 || !inside(at - 1)) && !inside(at + part.size())) places.push_back(at);
+    return places;
 }
+
+bool holds(const std::string& answer, const std::string& words) { return !places_of(answer, words).empty(); }
 
 Result<std::vector<int32_t>> OtherTalk::more(int64_t tokens) {
     std::vector<int32_t> out;
@@ -263,10 +266,7 @@ private:
             for (size_t i = 0; i < rows; ++i) {
                 if (!counts[at + i + 1]) continue;
                 const auto row = std::span(ws_.logits).subspan(i * vocabulary, vocabulary);
-                const double top = *std::max_element(row.begin(), row.end());
-                double sum = 0;
-                for (float x : row) sum += std::exp(x - top);
-                out.nats += top + std::log(sum) - row[static_cast<size_t>(ids[at + i + 1])];
+                out.nats += log_sum_exp(row) - double{row[static_cast<size_t>(ids[at + i + 1])]};
                 ++out.tokens;
             }
         }

@@ -35,7 +35,9 @@ struct RecallData {
 // tasks.jsonl, talk.jsonl, text.jsonl, stories.jsonl, chats.jsonl; an Error names file and line.
 Result<RecallData> read_recall(const std::filesystem::path& folder);
 
-// Whether an answer holds these words, in any case, not as parts of longer ones.
+// Where a text says these words, in any case, not as parts of longer ones; ascending. None where there are no words.
+std::vector<size_t> places_of(const std::string& text, const std::string& words);
+// Whether an answer says them.
 bool holds(const std::string& answer, const std::string& words);
 
 // Other talk behind a fact, in front of the question about it: exchanges of RecallData::talk, from another place on for each `turn`, so that not every task meets

@@ -16,6 +16,7 @@
 #include "app/format.h"
 #include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
+#include "core/text/thoughts.h"
 
 namespace klp::gui {
 
@@ -28,14 +29,12 @@ int header_of(const QWidget* card) { return std::max(26, card->fontMetrics().hei
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
-constexpr std::string_view kThinks = "<think>", kThought = "</think>";
-
 }  // namespace
 
 size_t MessageCard::behind_thought(const std::string& said) {
-    if (!said.starts_with(kThinks)) return 0;
-    const size_t end = said.find(kThought);
-    return end == said.npos ? end : std::min(said.find_first_not_of('\n', end + kThought.size()), said.size());
+    if (!said.starts_with(kThinkBegin)) return 0;
+    const size_t end = said.find(kThinkEnd);
+    return end == said.npos ? end : std::min(said.find_first_not_of('\n', end + kThinkEnd.size()), said.size());
 }
 
 MessageCard::MessageCard(Chats& chats, int id, QWidget* parent) : QFrame(parent), chats_(chats), id_(id) {
@@ -135,7 +134,7 @@ void MessageCard::copy() {
 QString MessageCard::plain_text() const {
     const std::string& said = chats_.chat().message(id_).text;
     const size_t begin = user_ ? 0 : behind_thought(said);
-    return text(said.substr(begin == said.npos ? kThinks.size() : begin));  // of one that ended in its thoughts, these
+    return text(said.substr(begin == said.npos ? kThinkBegin.size() : begin));  // of one that ended in its thoughts, these
 }
 
 ProseBox& MessageCard::prose() {
@@ -185,7 +184,7 @@ void MessageCard::take_text() {
     else if (growing)
         return;
     else  // it ended in them: they are all there is
-        taken_ = std::max(taken_, static_cast<qsizetype>(kThinks.size()));
+        taken_ = std::max(taken_, static_cast<qsizetype>(kThinkBegin.size()));
     if (taken_ < static_cast<qsizetype>(m.text.size())) {
         const QString news = QString::fromUtf8(m.text.data() + taken_, static_cast<qsizetype>(m.text.size()) - taken_);
         taken_ = static_cast<qsizetype>(m.text.size());
@@ -426,7 +425,7 @@ void MessageCard::fill_menu(QMenu& menu) {
     menu.addAction(tr("&Copy"), this, &MessageCard::copy);
     if (const size_t begin = user_ ? 0 : behind_thought(m.text); begin > 0 && begin != m.text.npos)
         menu.addAction(tr("What it &thought first…"), this,
-                       [this, thought = text(m.text.substr(kThinks.size(), m.text.find(kThought) - kThinks.size()))] { show_thought(this, thought); });
+                       [this, thought = text(m.text.substr(kThinkBegin.size(), m.text.find(kThinkEnd) - kThinkBegin.size()))] { show_thought(this, thought); });
     if (user_ || (m.role == "assistant" && m.calls.empty()))
         menu.addAction(user_ ? tr("&Edit on a new branch") : tr("&Edit and go on from it"), this, [this] { emit edit_asked(id_); })->setEnabled(idle);
     if (!summary_) menu.addAction(user_ ? tr("Answer &again") : tr("&Regenerate"), this, [this] { chats_.regenerate(id_); })->setEnabled(idle);
