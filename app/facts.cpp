@@ -11,6 +11,7 @@
 #include "app/hands.h"
 #include "app/lenses.h"
 #include "core/model/life.h"
+#include "core/model/readers.h"
 
 namespace klp {
 
@@ -242,6 +243,42 @@ void live_fact(Session& session, const std::vector<std::string>& words) {
     if (most != life->probability.end())
         say_fact(session,
                  "The answers since gave it a probability of up to " + percent_text(double{most->second}) + ", at " + named_token(session, most->first) + ".");
+}
+
+void say_readers(Session& session, const std::vector<std::string>& words) {
+    if (words.empty())
+        return note("klp: /who WORD [TOKEN], such as /who red, ranks all heads by how much of what they read is that word's; TOKEN is the position that reads");
+    if (session.talk.turn() == 0) return note("klp: nothing was said yet; ask something first");
+    const auto token = token_named(session, words[0], false);
+    if (!token) return note("klp: " + token.error().message);
+    const Sequence& sequence = session.talk.sequence();
+    ReadersRequest what{.tokens = sequence.tokens(), .token = *token, .context = sequence.context(), .rolls = sequence.rolls(), .hands = sequence.touched()};
+    if (words.size() > 1) {
+        const char* end = words[1].data() + words[1].size();
+        const auto number = std::from_chars(words[1].data(), end, what.position);
+        if (number.ec != std::errc() || number.ptr != end || what.position < *token || what.position >= sequence.position())
+            return note("klp: '" + one_line(words[1]) + "' is no token that comes after the word: they are " + std::to_string(*token) + " to " +
+                        std::to_string(sequence.position() - 1));
+    }
+    SnapshotPool pool(kPoolBytes);
+    session.reading.emplace(session.terminal, "following it", "token");
+    const auto readers = who_reads(session.engine.model, pool, what, &g_interrupted, [&](int64_t done, int64_t total) { session.reading->at(done, total); });
+    session.reading.reset();
+    if (!readers) return note("klp: " + readers.error().message);
+
+    say_fact(session, "Who reads " + named_token(session, *token) + " at " + named_token(session, readers->position) +
+                          ": of what each head reads there, the share that this word wrote.");
+    const Canvas& canvas = session.terminal.canvas;
+    const size_t shown = std::min(readers->heads.size(), kMostRows);
+    const double most = readers->heads.empty() ? 0 : std::max(1e-9, std::abs(double{readers->heads[0].share}));
+    Table table({"head", "memory", "share", "weight", ""});
+    for (const HeadShare& one : std::span(readers->heads).first(shown))
+        table.add({head_text(one.layer, one.head), one.cache ? "cache" : "state", percent_text(double{one.share}), fixed(double{one.weight}, 3),
+                   bar(std::abs(double{one.share}) / most, std::clamp(canvas.width - 40, 6, 30), canvas)});
+    put(table.text(canvas.width));
+    if (shown < readers->heads.size())
+        say_fact(session, "The first " + std::to_string(shown) + " of " + grouped(static_cast<int64_t>(readers->heads.size())) + " heads.");
+    say_fact(session, "The shares of all tokens add up to 1 in each head; those of a state are signed, for one token may take away what others read.");
 }
 
 }  // namespace klp

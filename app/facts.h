@@ -1,4 +1,4 @@
-// What the states hold of one word, in the REPL: /read, /overwrite, /erase and /life.
+// What the states hold of one word, in the REPL: /read, /overwrite, /erase, /life and /who.
 #pragma once
 
 #include <string>
@@ -12,5 +12,6 @@ void read_fact(Session& session, const std::vector<std::string>& words);
 // Of `words` the first is the fact, for an overwriting the second is the other; the last question is answered again, on a branch of its own.
 void cut_fact(Session& session, bool erase, const std::vector<std::string>& words);
 void live_fact(Session& session, const std::vector<std::string>& words);
+void say_readers(Session& session, const std::vector<std::string>& words);  // of which the second, a position, is the token that reads
 
 }  // namespace klp

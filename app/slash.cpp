@@ -432,6 +432,8 @@ const std::vector<SlashCommand>& commands() {
         {"overwrite", "WORD OTHER [L.H]", "give a word's key another's value, and answer again", [](auto& s, auto& args, auto&) { cut_fact(s, false, args); }},
         {"erase", "WORD [L.H]", "let nothing be read with a word's key, and answer again", [](auto& s, auto& args, auto&) { cut_fact(s, true, args); }},
         {"life", "WORD", "what becomes of a word in every memory", [](auto& s, auto& args, auto&) { live_fact(s, args); }},
+        {"who", "WORD [TOKEN]", "who reads a word: all heads, ranked, at the newest token or at another",
+         [](auto& s, auto& args, auto&) { say_readers(s, args); }},
         {"hands", "", "what is changed on this branch", [](auto& s, auto&, auto&) { list_hands(s); }},
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},

@@ -101,7 +101,9 @@ std::vector<Event> one_of_each() {
             Retraced{Retraced::End::gave_way, {4, 9}},
             readable,
             life,
-            Compared{3, Retraced::End::whole, {{0.25f, {0.5f, 0.125f}}, {2, {1, 0}}}, {{1.5f, 2.5f}, 0.75f}}};
+            Compared{3, Retraced::End::whole, {{0.25f, {0.5f, 0.125f}}, {2, {1, 0}}}, {{1.5f, 2.5f}, 0.75f}},
+            ReadersPicture{{.token = 4, .position = 9, .heads = {{kda, 1, false, 0.25f, -1.5f}, {c->shape.layers(Site::log_sum_exp)[0], 0, true, 0.5f, 0.5f}}}},
+            LeftPicture{{{{0.5f, -0.25f, 1}, {0.5f, 0.25f, 1}}, kda, 1, 9, 7}}};
 }
 
 // What a program of before hands on the memory has written is shorter.
@@ -180,6 +182,11 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(life.heads[0].left, (std::vector<float>{1, -0.25f}));
     EXPECT_TRUE(life.heads[1].cache);
     EXPECT_EQ(life.probability[0], std::pair(int64_t{5}, 0.25f));
+    const auto& readers = std::get<ReadersPicture>(again[26]);
+    ASSERT_EQ(readers.heads.size(), 2u);
+    EXPECT_EQ(readers.position, 9);
+    EXPECT_EQ(readers.heads[0].share, -1.5f);
+    EXPECT_TRUE(readers.heads[1].cache);
     EXPECT_EQ(std::get<Compared>(again[25]).tokens.at(1).divergence, 2);
     EXPECT_EQ(std::get<Compared>(again[25]).states, (StatesApart{{1.5f, 2.5f}, 0.75f}));
     EXPECT_EQ(std::get<StatesKept>(again[20]).nanoseconds, 5);
@@ -708,8 +715,8 @@ TEST_F(Replay, LoopsWhenAsked) {
 TEST_F(Replay, WhatOnlyAModelCanDoIsRefusedWithAdvice) {
     const auto run = replay();
     run->drain();
-    for (const Command& c :
-         std::vector<Command>{MakeAnswer{.answer = 9}, GoTo{}, LoadModel{}, ProbeAttention{}, StartRace{}, ProbeReadable{}, ProbeLife{.token = 3}}) {
+    for (const Command& c : std::vector<Command>{MakeAnswer{.answer = 9}, GoTo{}, LoadModel{}, ProbeAttention{}, StartRace{}, ProbeReadable{},
+                                                 ProbeLife{.token = 3}, ProbeReaders{.token = 3}, ProbeLeft{.position = 3}}) {
         run->post(c);
         const auto events = run->drain();
         ASSERT_EQ(events.size(), 1u);
@@ -741,6 +748,12 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     EXPECT_THAT(std::get<Trouble>(run.drain()[0]).error.message, HasSubstr("was not captured")) << "that one was measured";
     run.post(ProbeLife{.token = 4});
     EXPECT_EQ(std::get<LifePicture>(run.drain()[0]).heads.size(), 2u);
+    run.post(ProbeReaders{.token = 4});
+    EXPECT_EQ(std::get<ReadersPicture>(run.drain()[0]).position, 9);
+    run.post(ProbeReaders{.token = 4, .position = 8});
+    EXPECT_THAT(std::get<Trouble>(run.drain()[0]).error.message, HasSubstr("was not captured"));
+    run.post(ProbeLeft{picture.layer, 1, 12});
+    EXPECT_EQ(std::get<LeftPicture>(run.drain()[0]).left, (std::vector<float>{0.5f, -0.25f, 1}));
     run.post(StartRace{});
     const auto race = run.drain();
     EXPECT_EQ(std::get<RacePoint>(race[0]).context, 4096);

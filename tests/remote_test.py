@@ -241,6 +241,10 @@ class Notebook(unittest.TestCase):
             kept = talk.life(5)
             self.assertEqual({len(head["read"]) for head in kept}, {len(gates) - 5})
             self.assertAlmostEqual(float(next(head for head in kept if not head["cache"])["left"][0]), 1, 5)
+            readers = talk.readers(5)
+            self.assertEqual(len(readers), len(kept))
+            for head, reader in ((h, r) for h in kept for r in readers if (h["layer"], h["head"]) == (r["layer"], r["head"])):
+                self.assertAlmostEqual(float(head["read"][-1]), reader["weight"], 4)
 
             talk.hands = [{"what": "beta", "from": tokens, "amount": 0}, {"what": "hide", "from": tokens, "tokens": (2, 4)}, {"what": "gates", "layers": [1], "heads": [0], "from": tokens, "amount": 0.5}]
             touched = [talk.chat("And what is KDA?", temperature=0, predict=5)]

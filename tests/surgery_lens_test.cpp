@@ -6,8 +6,11 @@
 
 #include <chrono>
 
+#include <QSpinBox>
+
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/frame/main_window.h"
+#include "app/gui/panels/reader_list.h"
 #include "app/opener.h"
 #include "core/runs/live_run.h"
 #include "tests/gui_support.h"
@@ -153,6 +156,68 @@ TEST(FactsLife, ShowsWhatIsLeftWhoReadsItAndWhatAnswersGaveIt) {
         s.session->tick();
         lens.settle();
         EXPECT_TRUE(decay->points().empty());
+    }
+    apply_theme(*qApp, ThemeChoice::dark);
+}
+
+ReadersPicture readers_of(int64_t token, int64_t position) {
+    ReadersPicture all{{.token = token, .position = position, .heads = {{3, 1, true, 0.75f, 0.75f}, {2, 3, false, -0.5f, -0.5f}, {0, 1, false, 0.1f, 0.02f}}}};
+    for (int h = 0; h < 4; ++h) all.heads.push_back({1, h, false, 0, 0});
+    return all;
+}
+
+TEST(FactsLife, RanksWhoReadsTheWordAndAClickChoosesTheHead) {
+    for (const bool dark : {true, false}) {
+        apply_theme(*qApp, dark ? ThemeChoice::dark : ThemeChoice::light);
+        ScriptedSession s;
+        s.answer(30);
+        s.session->selection().set_token(7);
+        Lens lens(s, "life");
+        answer_probe(s, life_of(7, 41));
+        QToolButton* who = nullptr;
+        for (QToolButton* b : lens.panel->findChildren<QToolButton*>())
+            if (b->text() == "Who reads it") who = b;
+        ASSERT_TRUE(who);
+        EXPECT_TRUE(posted<ProbeReaders>(s).empty()) << "nobody asked";
+        who->click();
+        lens.settle();
+        ASSERT_EQ(posted<ProbeReaders>(s).size(), 1u);
+        EXPECT_EQ(posted<ProbeReaders>(s)[0].token, 7);
+        EXPECT_EQ(posted<ProbeReaders>(s)[0].position, -1) << "the newest";
+        answer_probe(s, readers_of(7, 41));
+        EXPECT_EQ(posted<ProbeReaders>(s).size(), 1u) << "it is known";
+        EXPECT_EQ(posted<ProbeLife>(s).size(), 1u) << "the curves are not in sight";
+        auto* list = lens.panel->findChild<ReaderList*>();
+        ASSERT_TRUE(list && list->isVisible());
+        ASSERT_EQ(list->model()->rowCount(), 7);
+        EXPECT_EQ(list->model()->index(0, 0).data().toString(), "cache 3.1");
+        EXPECT_EQ(list->model()->index(0, 1).data().toString(), "75 %");
+        EXPECT_EQ(list->model()->index(1, 0).data().toString(), "state 2.3");
+        EXPECT_TRUE(lens.panel->sentence().contains("the cache of layer 3, head 1 reads most of token 7")) << lens.panel->sentence().toStdString();
+        EXPECT_TRUE(lens.panel->sentence().contains("75 % of what this head reads")) << lens.panel->sentence().toStdString();
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, list->visualRect(list->model()->index(1, 1)).center());
+        EXPECT_EQ(s.session->selection().state(), (Head{2, 3}));
+        list->setCurrentIndex(list->model()->index(0, 0));
+        QTest::keyClick(list, Qt::Key_Return);
+        EXPECT_EQ(s.session->selection().cache(), (Head{3, 1}));
+        EXPECT_EQ(lens.panel->table().rows.size(), 7u);
+        EXPECT_GT(colours_in(lens.panel->grab().toImage()), 20);
+
+        // At another token: asked for again, and not when it is the newest again by itself.
+        auto* at = lens.named<QSpinBox>("Life, the token that reads");
+        ASSERT_TRUE(at && at->isVisible());
+        EXPECT_EQ(at->value(), 41);
+        EXPECT_EQ(at->minimum(), 7);
+        at->setValue(20);
+        lens.settle();
+        ASSERT_EQ(posted<ProbeReaders>(s).size(), 2u);
+        EXPECT_EQ(posted<ProbeReaders>(s)[1].position, 20);
+        answer_probe(s, readers_of(7, 20));
+        EXPECT_TRUE(lens.panel->sentence().contains("token 20")) << lens.panel->sentence().toStdString();
+        who->click();
+        lens.settle();
+        EXPECT_FALSE(list->isVisible());
+        EXPECT_TRUE(lens.named<LineChart>("Left by decay alone")->isVisible());
     }
     apply_theme(*qApp, ThemeChoice::dark);
 }

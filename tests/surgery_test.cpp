@@ -4,13 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <tuple>
 #include <cmath>
 #include <optional>
 #include <random>
+#include <tuple>
 
 #include "core/model/checkpoint.h"
+#include "core/model/left.h"
 #include "core/model/life.h"
+#include "core/model/readers.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/naive.h"
 #include "tests/checkpoints.h"
@@ -166,6 +168,33 @@ TEST(FactsLife, IsTheRecurrenceUnrolled) {
     }
 }
 
+TEST(FactsLife, OfEveryTokenAtOnceIsThatOfEach) {
+    for (const auto& [K, V, strength] : {std::tuple(12, 7, 0.2), {5, 9, 3.0}, {16, 16, 0.0}, {1, 2, 0.5}}) {
+        const DeltaRows rows = some_rows(K, V, 40, static_cast<uint64_t>(K), strength);
+        const LeftOfEach all = left_of_each(rows);
+        for (int64_t token = 0; token < 40; ++token) {
+            const Life one = life(rows, token);
+            EXPECT_NEAR(all.left[static_cast<size_t>(token)], one.left.back(), 1e-6) << token;
+            EXPECT_NEAR(all.decay[static_cast<size_t>(token)], one.decay.back(), 1e-6) << token;
+        }
+        // Cut in between: what stands before the cut loses what a key that is carried forward loses.
+        const std::vector<double> e = key_of(rows, 3);
+        const Cut cuts[] = {{.row = 20, .key = e, .amount = 1}, {.row = 30, .channels = {0}}};
+        const LeftOfEach cut = left_of_each(rows, cuts);
+        for (const int64_t token : {3, 12, 25, 35}) {
+            KeptKey kept(key_of(rows, token));
+            for (int64_t t = token + 1; t < 40; ++t) {
+                if (t == 20) kept.edited(e, 1);
+                if (t == 30) kept.emptied(std::vector{0});
+                const auto n = static_cast<size_t>(K);
+                kept.step(std::span(rows.alpha).subspan(static_cast<size_t>(t) * n, n), std::span(rows.k).subspan(static_cast<size_t>(t) * n, n),
+                          rows.beta[static_cast<size_t>(t)]);
+            }
+            EXPECT_NEAR(cut.left[static_cast<size_t>(token)], kept.left(), 1e-6) << token;
+        }
+    }
+}
+
 TEST(FactsLife, WhatIsCutOutIsGone) {
     const DeltaRows rows = some_rows(8, 8, 2, 3);
     const std::vector<double> key = key_of(rows, 0), other = key_of(rows, 1);
@@ -302,6 +331,100 @@ TEST_P(OnDevice, AFactIsFollowedThroughEveryMemory) {
     for (const HeadLife& head : all->heads)
         if (head.layer == kda)
             for (size_t n = 0; n < 70; ++n) EXPECT_NEAR(head.left[n], one->heads[static_cast<size_t>(head.head)].left[n], 1e-4);
+}
+
+// Of a state by the recurrence itself: where nobody but the fact writes a value, o is what the fact's value adds, and with everybody's it is all. Of a cache what
+// the attention lens shows. And in each head the shares of all tokens are one whole. The engine's state is f32 and its sums of other orders: 1e-4 of |o|, which
+// a share divides by.
+TEST_P(OnDevice, WhoReadsAWordAndTheSharesOfAllTokensAreOneWhole) {
+    const int64_t last = 24;
+    const auto& c = config();
+    std::vector<double> sums(static_cast<size_t>(c.num_hidden_layers * std::max(c.kda_heads, c.num_attention_heads)));
+    const auto slot = [&](const HeadShare& one) { return static_cast<size_t>(one.layer * std::max(c.kda_heads, c.num_attention_heads) + one.head); };
+    std::vector<DeltaRows> heads;
+    Sequence sequence(model);
+    ASSERT_TRUE(delta_rows(sequence, std::span(ids).first(last + 1), kda, 0, c.kda_heads, *ws, [&](int, const DeltaRows& rows) { heads.push_back(rows); }));
+    double slack = 0;
+    for (int64_t token = 0; token <= last; ++token) {
+        const auto got = who_reads(model, pool, {.tokens = ids, .token = token, .position = last});
+        ASSERT_TRUE(got) << got.error().message;
+        EXPECT_EQ(got->position, last);
+        for (size_t i = 1; i < got->heads.size(); ++i) EXPECT_GE(std::abs(got->heads[i - 1].share), std::abs(got->heads[i].share)) << "ranked";
+        for (const HeadShare& one : got->heads) {
+            sums[slot(one)] += one.share;
+            if (one.layer != kda || token % 8 != 4) continue;
+            const DeltaRows& rows = heads[static_cast<size_t>(one.head)];
+            const auto read_of = [&](bool alone) {
+                const std::vector<double> S = state_of(rows, 0, last + 1, [&](int64_t at) {
+                    const auto v = value_of(rows, at);
+                    return alone && at != token ? std::vector<double>(v.size()) : std::vector<double>(v.begin(), v.end());
+                });
+                std::vector<double> o(static_cast<size_t>(rows.V));
+                for (size_t j = 0; j < o.size(); ++j)
+                    for (size_t i = 0; i < static_cast<size_t>(rows.K); ++i)
+                        o[j] += S[j * static_cast<size_t>(rows.K) + i] * rows.q[static_cast<size_t>(last * rows.K) + i];
+                return o;
+            };
+            const std::vector<double> all = read_of(false), mine = read_of(true);
+            const double near = 1e-4 * (1 + length(mine) / length(all));
+            EXPECT_NEAR(one.share, naive::dot(mine, all) / naive::dot(all, all), near) << token << " of head " << one.head;
+            slack = std::max(slack, near);
+        }
+        if (token != 17) continue;
+        for (const HeadShare& one : got->heads) {
+            const auto probed = probe(model, pool, {.tokens = std::span(ids).first(last + 1), .layer = one.layer, .head = one.head});
+            ASSERT_TRUE(probed);
+            EXPECT_NEAR(one.weight, probed->front().weights[17], 1e-4) << one.layer << "." << one.head << ": what the attention lens shows";
+            EXPECT_EQ(one.cache, !probed->front().implicit);
+            if (one.cache) EXPECT_EQ(one.share, one.weight);
+        }
+    }
+    ASSERT_GT(slack, 0);
+    for (int layer = 0; layer < c.num_hidden_layers; ++layer)
+        for (int h = 0; h < (layer == mla ? c.num_attention_heads : c.kda_heads); ++h)
+            EXPECT_NEAR(sums[slot({layer, h})], 1, static_cast<double>(last) * slack) << layer << "." << h;
+}
+
+TEST_P(OnDevice, WhatIsLeftOfEveryTokenIsItsLifesEnd) {
+    Sequence plain(model);
+    std::vector<float> key;
+    ASSERT_TRUE(delta_rows(plain, std::span(ids).first(21), kda, 1, 1, *ws, [&](int, const DeltaRows& rows) {
+        const auto k = key_of(rows, 20);
+        key.assign(k.begin(), k.end());
+    }));
+    const auto list = std::make_shared<const Interventions>(
+        Interventions{{.what = What::edit, .layers = {kda}, .heads = {1}, .from = 40, .key = key}, {.what = What::gates, .from = 50, .amount = 3}});
+    for (const auto& hands : {InterventionsPtr(), InterventionsPtr(list)}) {
+        const auto got = left_now(model, pool, {.tokens = ids, .layer = kda, .head = 1, .hands = hands});
+        ASSERT_TRUE(got) << got.error().message;
+        EXPECT_EQ(got->position, 89);
+        EXPECT_EQ(got->left.size(), 90u);
+        for (const int64_t token : {20, 39, 77}) {
+            const auto life = follow_fact(model, pool, {.tokens = ids, .token = token, .layer = kda, .hands = hands});
+            ASSERT_TRUE(life);
+            EXPECT_NEAR(got->left[static_cast<size_t>(token)], life->heads[1].left.back(), 1e-4) << token;
+            EXPECT_NEAR(got->decay[static_cast<size_t>(token)], life->heads[1].decay.back(), 1e-4) << token;
+        }
+    }
+    EXPECT_EQ(left_now(model, pool, {.tokens = ids, .layer = kda, .window = 30})->first, 60);
+    EXPECT_THAT(left_now(model, pool, {.tokens = ids, .layer = mla}).error().message, HasSubstr("no state in layer"));
+}
+
+TEST_P(OnDevice, WhoReadsUnderHandsAndWhatCannotBeRead) {
+    const auto list = std::make_shared<const Interventions>(Interventions{{.what = What::read, .layers = {kda}, .heads = {1}, .amount = 0},
+                                                                          {.what = What::empty, .layers = {0}, .heads = {0}, .from = 30},
+                                                                          {.what = What::hide, .from = 35, .tokens = {18, 22}}});
+    const auto got = who_reads(model, pool, {.tokens = ids, .token = 20, .hands = list});
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->position, 89) << "the newest";
+    for (const HeadShare& one : got->heads) {
+        const bool gone = one.cache || (one.layer == kda && one.head == 1) || (one.layer == 0 && one.head == 0);
+        EXPECT_EQ(one.share == 0, gone) << one.layer << "." << one.head;
+    }
+    EXPECT_THAT(who_reads(model, pool, {.tokens = ids, .token = 20, .position = 19}).error().message, HasSubstr("comes after it"));
+    EXPECT_THAT(who_reads(model, pool, {.tokens = ids, .token = 90}).error().message, HasSubstr("not among the 90"));
+    std::atomic<bool> stop = true;
+    EXPECT_EQ(who_reads(model, pool, {.tokens = ids, .token = 3}, &stop).error().kind, Error::interrupted);
 }
 
 TEST_P(OnDevice, HandsOnTheMemoryAreSeenInAFactsLife) {

@@ -10,6 +10,8 @@
 
 namespace klp {
 
+bool named(const std::vector<int>& all, int one) { return all.empty() || std::find(all.begin(), all.end(), one) != all.end(); }
+
 namespace {
 
 using What = Intervention::What;
@@ -40,8 +42,6 @@ std::string short_amount(float amount) {
     std::snprintf(text, sizeof text, "%g", static_cast<double>(amount));
     return text;
 }
-
-bool named(const std::vector<int>& all, int one) { return all.empty() || std::find(all.begin(), all.end(), one) != all.end(); }
 
 // The same as far as tokens before `position` go.
 std::vector<Intervention> until(const Interventions* all, int64_t position) {

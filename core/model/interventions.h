@@ -43,6 +43,8 @@ struct Intervention {
     bool once() const { return what >= What::empty; }
     bool operator==(const Intervention&) const = default;
 };
+// Whether a list of layers, heads or channels has one: an empty one has all.
+bool named(const std::vector<int>& all, int one);
 using Interventions = std::vector<Intervention>;
 using InterventionsPtr = std::shared_ptr<const Interventions>;  // null: none
 

@@ -20,7 +20,7 @@ public:
     explicit KeptKey(std::span<const double> key);                                     // of any length
     void step(std::span<const double> alpha, std::span<const double> k, double beta);  // one token later
     void edited(std::span<const double> key, double amount);
-    void emptied();
+    void emptied(std::span<const int> channels = {});  // none named: all of them
     double decay() const;
     double left() const;
     double read_with(std::span<const double> q) const;  // without beta

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/model/head_inputs.h"
 #include "kernels/cpu/sample.h"
 #include "kernels/naive.h"
 
@@ -12,14 +13,6 @@ namespace klp {
 namespace {
 
 using naive::Numbers;
-
-// Some rows of a checkpoint's matrix as numbers, [count, in].
-Result<Numbers> rows_of(const WeightSource& source, const std::string& name, const std::vector<int64_t>& shape, int64_t first, int64_t count) {
-    const auto found = source.find(name, shape);
-    if (!found) return tl::unexpected(found.error());
-    // A convolution is [channels, 1, C], which the source folds into [channels, C].
-    return naive::dense(found->rows(first, count));
-}
 
 // Keeps the columns that one head needs, token after token.
 class HeadTap final : public Tap {
@@ -132,16 +125,17 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
     if (auto fed = feed(at.sequence, at.rest(), at.ws, tap, at.cancel, at.heard()); !fed) return tl::unexpected(fed.error());
 
     const std::string kv_b = "model.layers." + std::to_string(at.what.layer) + ".self_attn.kv_b_proj.weight";
+    const auto found = at.sequence.model().source().find(kv_b, {c.num_attention_heads * head_rows, L});
+    if (!found) return tl::unexpected(found.error());
     AllReads all;
     std::vector<Numbers> queries;
     for (int h = first_head; h < first_head + heads; ++h) {
-        const auto w_uk = rows_of(at.sequence.model().source(), kv_b, {c.num_attention_heads * head_rows, L}, h * head_rows, nope);
-        if (!w_uk) return tl::unexpected(w_uk.error());
+        const Numbers w_uk = naive::dense(found->rows(h * head_rows, nope));
         // query of the cached row c | k_r:  W_UK^T q_n | q_r
         const auto q = tap.values[0].begin() + (h - first_head) * (nope + rope);
         Numbers query(static_cast<size_t>(L));
         for (int64_t i = 0; i < nope; ++i)
-            for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += (*w_uk)[static_cast<size_t>(i * L + l)] * q[i];
+            for (int64_t l = 0; l < L; ++l) query[static_cast<size_t>(l)] += w_uk[static_cast<size_t>(i * L + l)] * q[i];
         query.insert(query.end(), q + nope, q + nope + rope);
         if (!c.mla_use_nope)
             naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta, c.rope_adjacent);  // cached keys are rotated already
@@ -179,51 +173,31 @@ Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int
                         const std::function<void(int head, const DeltaRows&)>& each, const std::atomic<bool>* cancel,
                         const std::function<void(int64_t done)>& heard) {
     const ModelConfig& c = sequence.model().config();
-    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, C = c.short_conv_kernel_size, T = static_cast<int64_t>(tokens.size());
-    struct Stream {
-        const char* name;
-        int64_t column, width;  // in q^ | k^ | v^; of a head
-    };
-    const Stream streams[] = {{"q", 0, K}, {"k", H * K, K}, {"v", 2 * H * K, V}};
-    const std::vector<float> tail = sequence.state(layer, "conv");
-    HeadTap tap(layer, {{Site::projections, {streams[0].column + first * K, count * K}},
-                        {Site::projections, {streams[1].column + first * K, count * K}},
-                        {Site::projections, {streams[2].column + first * V, count * V}},
+    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, T = static_cast<int64_t>(tokens.size());
+    auto inputs = HeadInputs::of(sequence, layer, first, count);
+    if (!inputs) return tl::unexpected(inputs.error());
+    HeadTap tap(layer, {{Site::projections, {first * K, count * K}},
+                        {Site::projections, {(H + first) * K, count * K}},
+                        {Site::projections, {2 * H * K + first * V, count * V}},
                         {Site::log_decay, {first * K, count * K}},
                         {Site::beta, {first, count}}});
     if (auto fed = feed(sequence, tokens, ws, tap, cancel, heard); !fed) return fed;
 
-    for (int64_t h = first; h < first + count; ++h) {
-        const int64_t nth = h - first;
+    for (int64_t nth = 0; nth < count; ++nth) {
+        HeadInputs& in = (*inputs)[static_cast<size_t>(nth)];
         DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
         for (int64_t t = 0; t < T; ++t) {
-            rows.beta.push_back(tap.values[4][static_cast<size_t>(t * count + nth)]);
-            for (int64_t i = 0; i < K; ++i) rows.alpha.push_back(std::exp(static_cast<double>(tap.values[3][static_cast<size_t>((t * count + nth) * K + i)])));
-        }
-        std::vector<double>* const into[] = {&rows.q, &rows.k, &rows.v};
-        for (size_t n = 0; n < 3; ++n) {
-            const auto& [stream, column, width] = streams[n];
-            const std::string name = "model.layers." + std::to_string(layer) + ".self_attn." + stream + "_conv1d.weight";
-            const auto conv = rows_of(sequence.model().source(), name, {H * width, 1, C}, h * width, width);
-            if (!conv) return tl::unexpected(conv.error());
-            const auto raw = [&, column = column, width = width](int64_t t, int64_t i) {  // what came before the first row stands in the tail
-                return t >= 0 ? tap.values[n][static_cast<size_t>((t * count + nth) * width + i)]
-                              : tail[static_cast<size_t>((t + C - 1) * (2 * H * K + H * V) + column + h * width + i)];
+            const auto row = [&](size_t stream, int64_t width) {
+                return std::span<const float>(tap.values[stream]).subspan(static_cast<size_t>((t * count + nth) * width), static_cast<size_t>(width));
             };
-            Numbers row(static_cast<size_t>(width));
-            for (int64_t t = 0; t < T; ++t) {
-                for (int64_t i = 0; i < width; ++i) {
-                    double sum = 0;
-                    for (int64_t j = 0; j < C; ++j) sum += (*conv)[static_cast<size_t>(i * C + j)] * raw(t - C + 1 + j, i);
-                    row[static_cast<size_t>(i)] = naive::silu(sum);
-                }
-                if (n < 2) row = naive::l2_norm(row);
-                if (n == 0)
-                    for (double& q : row) q /= std::sqrt(static_cast<double>(K));
-                into[n]->insert(into[n]->end(), row.begin(), row.end());
-            }
+            in.next(row(0, K), row(1, K), row(2, V));
+            rows.q.insert(rows.q.end(), in.q.begin(), in.q.end());
+            rows.k.insert(rows.k.end(), in.k.begin(), in.k.end());
+            rows.v.insert(rows.v.end(), in.v.begin(), in.v.end());
+            for (const float g : row(3, K)) rows.alpha.push_back(std::exp(double{g}));
+            rows.beta.push_back(double{row(4, 1)[0]});
         }
-        each(static_cast<int>(h), rows);
+        each(static_cast<int>(first + nth), rows);
     }
     return {};
 }

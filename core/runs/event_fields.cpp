@@ -319,6 +319,23 @@ void fields(A& a, LifePicture& e) {
     if constexpr (A::reads) a.must(e.last >= e.token);
 }
 template <class A>
+void fields(A& a, ReadersPicture& e) {
+    natural(a, e.token), natural(a, e.position);
+    a.list(e.heads, [&](HeadShare& one) {
+        place(a, one.layer, one.head), flag(a, one.cache), a.exact(one.weight), a.exact(one.share);
+        if constexpr (A::reads) a.must(one.cache == a.shape.has(Site::log_sum_exp, one.layer));
+    });
+    if constexpr (A::reads) a.must(e.position >= e.token);
+}
+template <class A>
+void fields(A& a, LeftPicture& e) {
+    place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), some(a, e.left), some(a, e.decay);
+    if constexpr (A::reads) {
+        const auto n = static_cast<int64_t>(e.left.size());
+        a.must(a.shape.has(Site::beta, e.layer) && n == e.position - e.first + 1 && e.decay.size() == e.left.size());
+    }
+}
+template <class A>
 void fields(A& a, Compared& e) {
     a.number(e.request), choice(a, e.end, static_cast<int>(Retraced::End::failed) + 1);
     a.list(e.tokens, [&](TokenApart& t) { a.exact(t.divergence), a.exact(t.probability[0]), a.exact(t.probability[1]); });
@@ -414,6 +431,17 @@ template <class A>
 void fields(A& a, ProbeLife& c) {
     natural(a, c.token), a.number(c.layer), a.list(c.answers, [&](Span& s) { fields(a, s); });
     if constexpr (A::reads) a.must(c.layer == -1 || a.shape.has(Site::beta, c.layer) || a.shape.has(Site::log_sum_exp, c.layer));
+}
+
+template <class A>
+void fields(A& a, ProbeReaders& c) {
+    natural(a, c.token), a.number(c.position);
+    if constexpr (A::reads) a.must(c.position >= -1);
+}
+template <class A>
+void fields(A& a, ProbeLeft& c) {
+    place(a, c.layer, c.head), natural(a, c.position);
+    if constexpr (A::reads) a.must(a.shape.has(Site::beta, c.layer));
 }
 
 template <size_t I>

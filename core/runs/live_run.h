@@ -50,6 +50,8 @@ private:
     void handle(const ProbeReadable& c);
     void handle(const ProbeLife& c);
     void handle(const Compare& c);
+    void handle(const ProbeReaders& c);
+    void handle(const ProbeLeft& c);
     Retraced::End end_of(const Error& error);  // of what gives way
     struct Line {
         std::vector<int32_t> tokens;

@@ -70,9 +70,10 @@ private:
     std::shared_ptr<const Recording> recording_;
     std::unique_ptr<Run> engine_;
     Clock clock_;
-    std::vector<int64_t> due_;                                                            // of each event, at speed 1
-    std::vector<size_t> made_, phases_, pictures_, attentions_, looks_, races_, rolled_;  // events of these kinds; looks_: ReadablePicture, LifePicture
-    std::vector<bool> of_race_;                                                           // of each event
+    std::vector<int64_t> due_;  // of each event, at speed 1
+    std::vector<size_t> made_, phases_, pictures_, attentions_, looks_, races_,
+        rolled_;                 // events of these kinds; looks_: ReadablePicture, LifePicture, ReadersPicture, LeftPicture
+    std::vector<bool> of_race_;  // of each event
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;
     std::optional<std::pair<int, int>> watched_;  // head whose state is looked at

@@ -13,8 +13,10 @@
 
 #include "core/model/compare.h"
 #include "core/model/generate.h"
+#include "core/model/left.h"
 #include "core/model/life.h"
 #include "core/model/probe.h"
+#include "core/model/readers.h"
 #include "core/model/snapshot_pool.h"
 #include "core/model/trace.h"
 #include "core/studies/race.h"
@@ -150,9 +152,19 @@ struct Compare {
     std::vector<Part> line;
     InterventionsPtr before, now;
 };
+// Of what every head reads at `position` of the current sequence, the share that `token` wrote (readers.h). It gives way likewise.
+struct ProbeReaders {
+    int64_t token = 0;
+    int64_t position = -1;  // -1, or one that is not fed yet: the newest
+};
+// What is left of every token in the state of a head behind the token at `position` (left.h). It gives way likewise.
+struct ProbeLeft {
+    int layer = 0, head = 0;
+    int64_t position = 0;
+};
 // Lines between machines number them: a new one comes last.
 using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState,
-                             Retrace, ProbeReadable, ProbeLife, Compare>;
+                             Retrace, ProbeReadable, ProbeLife, Compare, ProbeReaders, ProbeLeft>;
 
 // --- Events: what happened ---------------------------------------------------------------------------------------------
 
@@ -278,6 +290,8 @@ struct Retraced {
 };
 struct ReadablePicture : HeadReadable {};
 struct LifePicture : FactLife {};
+struct ReadersPicture : Readers {};
+struct LeftPicture : LeftNow {};
 struct Compared {
     int request = 0;
     Retraced::End end{};                  // but for `whole` there is nothing else
@@ -286,7 +300,7 @@ struct Compared {
 };
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
                            StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered,
-                           Retraced, ReadablePicture, LifePicture, Compared>;
+                           Retraced, ReadablePicture, LifePicture, Compared, ReadersPicture, LeftPicture>;
 
 class Run {
 public:

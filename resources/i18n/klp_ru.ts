@@ -166,6 +166,46 @@
         <translation>Эта останется как есть</translation>
     </message>
     <message>
+        <source>Tint</source>
+        <translation>Окраска</translation>
+    </message>
+    <message>
+        <source>Colour the words by a number of their tokens</source>
+        <translation>Окрасить слова по числу их токенов</translation>
+    </message>
+    <message>
+        <source>What the words are coloured by</source>
+        <translation>Чем окрашены слова</translation>
+    </message>
+    <message>
+        <source>&amp;Nothing</source>
+        <translation>&amp;Ничем</translation>
+    </message>
+    <message>
+        <source>&amp;Surprise</source>
+        <translation>&amp;Неожиданность</translation>
+    </message>
+    <message>
+        <source>&amp;Update norm, median of all heads</source>
+        <translation>Норма &amp;обновления, медиана по головам</translation>
+    </message>
+    <message>
+        <source>Update norm of the chosen &amp;head</source>
+        <translation>Норма обновления выбранной &amp;головы</translation>
+    </message>
+    <message>
+        <source>What is &amp;left in the chosen head</source>
+        <translation>Что ос&amp;талось в выбранной голове</translation>
+    </message>
+    <message>
+        <source>&amp;Difference from the other branch</source>
+        <translation>&amp;Отличие от другой ветви</translation>
+    </message>
+    <message>
+        <source>Tint  •</source>
+        <translation>Окраска  •</translation>
+    </message>
+    <message>
         <source>Find in this chat</source>
         <translation>Найти в этой беседе</translation>
     </message>
@@ -1213,6 +1253,14 @@
         <source>%1 (changed)</source>
         <translation>%1 (изменён)</translation>
     </message>
+    <message numerus="yes">
+        <source>Not known of %Ln of %1 token(s)</source>
+        <translation>
+            <numerusform>Не известно для %Ln из %1 токена</numerusform>
+            <numerusform>Не известно для %Ln из %1 токенов</numerusform>
+            <numerusform>Не известно для %Ln из %1 токенов</numerusform>
+        </translation>
+    </message>
     <message>
         <source>n/a</source>
         <translation>нет</translation>
@@ -1486,6 +1534,26 @@
     <message>
         <source>An answer since then gave it %1.</source>
         <translation>С тех пор один ответ дал ему %1.</translation>
+    </message>
+    <message>
+        <source>the cache of layer %1, head %2</source>
+        <translation>кэш слоя %1, головы %2</translation>
+    </message>
+    <message>
+        <source>the state of layer %1, head %2</source>
+        <translation>состояние слоя %1, головы %2</translation>
+    </message>
+    <message>
+        <source>At %1 %2 reads most of %3: it is %4 of what this head reads.</source>
+        <translation>На %1 больше всех читает %2: %3 — это %4 того, что читает эта голова.</translation>
+    </message>
+    <message numerus="yes">
+        <source>To %Ln of %1 heads it is half or more.</source>
+        <translation>
+            <numerusform>Для %Ln головы из %1 это половина или больше.</numerusform>
+            <numerusform>Для %Ln голов из %1 это половина или больше.</numerusform>
+            <numerusform>Для %Ln голов из %1 это половина или больше.</numerusform>
+        </translation>
     </message>
     <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
@@ -2802,6 +2870,34 @@
         <translation>Ответ ещё раз</translation>
     </message>
     <message>
+        <source>Who reads it</source>
+        <translation>Кто его читает</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>Голова</translation>
+    </message>
+    <message>
+        <source>Share of what it reads</source>
+        <translation>Доля того, что она читает</translation>
+    </message>
+    <message>
+        <source>Weight</source>
+        <translation>Вес</translation>
+    </message>
+    <message>
+        <source>cache %1.%2</source>
+        <translation>кэш %1.%2</translation>
+    </message>
+    <message>
+        <source>state %1.%2</source>
+        <translation>состояние %1.%2</translation>
+    </message>
+    <message>
+        <source>Choose this head, in all lenses</source>
+        <translation>Выбрать эту голову во всех панелях</translation>
+    </message>
+    <message>
         <source>What was recorded before is kept.</source>
         <translation>Записанное раньше сохранено.</translation>
     </message>
@@ -3714,6 +3810,82 @@
         <translation>Щелчок закрепляет; протяжка выбирает отрезок; колесо меняет масштаб, R — к отрезку.</translation>
     </message>
     <message>
+        <source>Surprise %1 nats: a probability of %2</source>
+        <translation>Неожиданность %1 нат: вероятность %2</translation>
+    </message>
+    <message>
+        <source>Update norm %1, median of all heads</source>
+        <translation>Норма обновления %1, медиана по головам</translation>
+    </message>
+    <message>
+        <source>Update norm %1 in state %2.%3</source>
+        <translation>Норма обновления %1 в состоянии %2.%3</translation>
+    </message>
+    <message>
+        <source>%1 of it is left in state %2.%3</source>
+        <translation>%1 осталось от него в состоянии %2.%3</translation>
+    </message>
+    <message>
+        <source>KL divergence %1 nats</source>
+        <translation>KL-расхождение %1 нат</translation>
+    </message>
+    <message>
+        <source>Surprise: −log of each token's probability</source>
+        <translation>Неожиданность: −log вероятности каждого токена</translation>
+    </message>
+    <message>
+        <source>Update norm: how much each token wrote, median of all heads</source>
+        <translation>Норма обновления: сколько записал каждый токен, медиана по головам</translation>
+    </message>
+    <message>
+        <source>Update norm: how much each token wrote into state %1.%2</source>
+        <translation>Норма обновления: сколько каждый токен записал в состояние %1.%2</translation>
+    </message>
+    <message>
+        <source>What is left of each token in state %1.%2, by decay and overwriting</source>
+        <translation>Что осталось от каждого токена в состоянии %1.%2 после затухания и перезаписи</translation>
+    </message>
+    <message>
+        <source>Difference from the other branch: KL divergence at each token</source>
+        <translation>Отличие от другой ветви: KL-расхождение на каждом токене</translation>
+    </message>
+    <message>
+        <source>0 to 100 %</source>
+        <translation>от 0 до 100 %</translation>
+    </message>
+    <message>
+        <source>0 to %1 nats (2 %) and more</source>
+        <translation>от 0 до %1 нат (2 %) и больше</translation>
+    </message>
+    <message>
+        <source>0 to %1 nats</source>
+        <translation>от 0 до %1 нат</translation>
+    </message>
+    <message>
+        <source>Not known of any word here</source>
+        <translation>Здесь не известно ни для одного слова</translation>
+    </message>
+    <message>
+        <source>an answer under hands has another one beside it: open Hands in a lens</source>
+        <translation>рядом с ответом под вмешательством стоит другой: откройте «Вмешательства» на панели</translation>
+    </message>
+    <message>
+        <source>what people wrote was not chosen by the model</source>
+        <translation>написанное людьми модель не выбирала</translation>
+    </message>
+    <message>
+        <source>they were told since, or too far back; it is looked at when the model rests</source>
+        <translation>сказаны позже или слишком давно; смотрится, когда модель отдыхает</translation>
+    </message>
+    <message>
+        <source>the model has not told, or stands at another line</source>
+        <translation>модель этого не сообщила или стоит на другой строке беседы</translation>
+    </message>
+    <message>
+        <source>%1: %2.</source>
+        <translation>%1: %2.</translation>
+    </message>
+    <message>
         <source>… %1 tokens …</source>
         <translation>… токенов: %1 …</translation>
     </message>
@@ -4097,16 +4269,16 @@
         <translation>Что становится с закреплённым словом в каждой памяти.</translation>
     </message>
     <message>
-        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Токен записывает в состояние каждой головы значение по ключу. Кривые показывают, сколько от него ещё можно прочитать его собственным ключом: слева после одного затухания вентилей, справа и после того, что записали позже. Ниже 0 поздние записи говорят против него.&lt;/p&gt;&lt;p&gt;Ниже: какую долю прочитанного головой кэша составляет строка этого токена и насколько вероятен был этот токен там, где делались ответы.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Who reads it&lt;/i&gt; ranks all heads, of states and of caches, by how much of what they read at a token is this word's.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Токен записывает в состояние каждой головы значение по ключу. Кривые показывают, сколько от него ещё можно прочитать его собственным ключом: слева после одного затухания вентилей, справа и после того, что записали позже. Ниже 0 поздние записи говорят против него.&lt;/p&gt;&lt;p&gt;Ниже: какую долю прочитанного головой кэша составляет строка этого токена и насколько вероятен был этот токен там, где делались ответы.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Кто его читает&lt;/i&gt; ставит по порядку все головы, состояний и кэшей, по доле этого слова в том, что они читают на токене.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says whether it was still found. Choose a head: the lens State can overwrite or erase it there.&lt;/p&gt;</source>
         <translation>&lt;p&gt;Сообщите факт, закрепите его слово щелчком, поговорите о другом и спросите о нём: кривые опускаются, а вероятность говорит, найден ли он ещё. Выберите голову: панель «Состояние» может там его перезаписать или стереть.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Запись β k v&lt;sup&gt;T&lt;/sup&gt; лежит в S после токена t как β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p с α, β и k каждого токена. Одно затухание: k · ∏ α k. Вместе: k · p. Поздний токен читает её с весом β q · p (развёрнутое правило). У кэша — softmax-вес её строки. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</translation>
+        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row.&lt;/p&gt;&lt;p&gt;Its share of what a head reads: of a cache that weight; of a state, whose output o is the sum of all w v, (w v · o) / |o|². Over all tokens the shares of a head add up to 1. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Запись β k v&lt;sup&gt;T&lt;/sup&gt; лежит в S после токена t как β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p с α, β и k каждого токена. Одно затухание: k · ∏ α k. Вместе: k · p. Поздний токен читает её с весом β q · p (развёрнутое правило). У кэша — softmax-вес её строки.&lt;/p&gt;&lt;p&gt;Доля в том, что читает голова: у кэша это вес; у состояния, выход которого o — сумма всех w v, это (w v · o) / |o|². По всем токенам доли одной головы дают 1. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Log</source>
@@ -4977,8 +5149,16 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Жизнь, голова состояния, читающая его больше всех</translation>
     </message>
     <message>
-        <source>Choose this head, in all lenses</source>
-        <translation>Выбрать эту голову во всех панелях</translation>
+        <source>All heads, ranked by how much of what they read is this word's</source>
+        <translation>Все головы по доле этого слова в том, что они читают</translation>
+    </message>
+    <message>
+        <source>at token</source>
+        <translation>на токене</translation>
+    </message>
+    <message>
+        <source>Life, the token that reads</source>
+        <translation>Жизнь факта: токен, который читает</translation>
     </message>
     <message>
         <source>Left by decay alone</source>
@@ -5005,8 +5185,24 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Дальше — когда модель освободится.</translation>
     </message>
     <message>
+        <source>of a state</source>
+        <translation>состояния</translation>
+    </message>
+    <message>
+        <source>of a cache</source>
+        <translation>кэша</translation>
+    </message>
+    <message>
+        <source>below 0: it takes away</source>
+        <translation>ниже 0: отнимает</translation>
+    </message>
+    <message>
         <source>one line a head: layer.head</source>
         <translation>линия на голову: слой.голова</translation>
+    </message>
+    <message>
+        <source>who reads a token</source>
+        <translation>кто читает токен</translation>
     </message>
     <message>
         <source>what is left of a token</source>
@@ -5015,6 +5211,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>Load a model and tell it something: this lens shows what becomes of a word in each of its memories.</source>
         <translation>Загрузите модель и скажите ей что-нибудь: эта панель покажет, что становится со словом в каждой её памяти.</translation>
+    </message>
+    <message>
+        <source>This recording does not hold who reads a token: it takes the model to see it. Leave the replay to look at any token.</source>
+        <translation>В этой записи нет того, кто читает токен: для этого нужна модель. Выйдите из воспроизведения, чтобы посмотреть любой токен.</translation>
     </message>
     <message>
         <source>This recording holds no token's life: it takes the model to follow one. Leave the replay to look at any token.</source>

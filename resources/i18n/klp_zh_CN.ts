@@ -166,6 +166,46 @@
         <translation>这个对话保持不变</translation>
     </message>
     <message>
+        <source>Tint</source>
+        <translation>着色</translation>
+    </message>
+    <message>
+        <source>Colour the words by a number of their tokens</source>
+        <translation>按词元的数值给文字着色</translation>
+    </message>
+    <message>
+        <source>What the words are coloured by</source>
+        <translation>文字按什么着色</translation>
+    </message>
+    <message>
+        <source>&amp;Nothing</source>
+        <translation>无(&amp;N)</translation>
+    </message>
+    <message>
+        <source>&amp;Surprise</source>
+        <translation>意外程度(&amp;S)</translation>
+    </message>
+    <message>
+        <source>&amp;Update norm, median of all heads</source>
+        <translation>更新范数，所有头的中位数(&amp;U)</translation>
+    </message>
+    <message>
+        <source>Update norm of the chosen &amp;head</source>
+        <translation>所选头的更新范数(&amp;H)</translation>
+    </message>
+    <message>
+        <source>What is &amp;left in the chosen head</source>
+        <translation>所选头中的剩余(&amp;L)</translation>
+    </message>
+    <message>
+        <source>&amp;Difference from the other branch</source>
+        <translation>与另一分支的差异(&amp;D)</translation>
+    </message>
+    <message>
+        <source>Tint  •</source>
+        <translation>着色  •</translation>
+    </message>
+    <message>
         <source>Find in this chat</source>
         <translation>在此对话中查找</translation>
     </message>
@@ -1197,6 +1237,12 @@
         <source>%1 (changed)</source>
         <translation>%1（已修改）</translation>
     </message>
+    <message numerus="yes">
+        <source>Not known of %Ln of %1 token(s)</source>
+        <translation>
+            <numerusform>%1 个词元中有 %Ln 个未知</numerusform>
+        </translation>
+    </message>
     <message>
         <source>n/a</source>
         <translation>无</translation>
@@ -1448,6 +1494,24 @@
     <message>
         <source>An answer since then gave it %1.</source>
         <translation>此后的一个回答给了它 %1 的概率。</translation>
+    </message>
+    <message>
+        <source>the cache of layer %1, head %2</source>
+        <translation>第 %1 层第 %2 头的缓存</translation>
+    </message>
+    <message>
+        <source>the state of layer %1, head %2</source>
+        <translation>第 %1 层第 %2 头的状态</translation>
+    </message>
+    <message>
+        <source>At %1 %2 reads most of %3: it is %4 of what this head reads.</source>
+        <translation>在 %1，%2 读 %3 最多：占该头所读的 %4。</translation>
+    </message>
+    <message numerus="yes">
+        <source>To %Ln of %1 heads it is half or more.</source>
+        <translation>
+            <numerusform>%1 个头中有 %Ln 个，它占一半或更多。</numerusform>
+        </translation>
     </message>
     <message>
         <source>Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share</source>
@@ -2762,6 +2826,34 @@
         <translation>回答重放</translation>
     </message>
     <message>
+        <source>Who reads it</source>
+        <translation>谁在读它</translation>
+    </message>
+    <message>
+        <source>Head</source>
+        <translation>头</translation>
+    </message>
+    <message>
+        <source>Share of what it reads</source>
+        <translation>占其所读的份额</translation>
+    </message>
+    <message>
+        <source>Weight</source>
+        <translation>权重</translation>
+    </message>
+    <message>
+        <source>cache %1.%2</source>
+        <translation>缓存 %1.%2</translation>
+    </message>
+    <message>
+        <source>state %1.%2</source>
+        <translation>状态 %1.%2</translation>
+    </message>
+    <message>
+        <source>Choose this head, in all lenses</source>
+        <translation>在所有视图中选择这个头</translation>
+    </message>
+    <message>
         <source>What was recorded before is kept.</source>
         <translation>之前录制的内容保留着。</translation>
     </message>
@@ -3674,6 +3766,82 @@
         <translation>点击可固定；拖动选择范围；滚轮缩放，R 放大到所选范围。</translation>
     </message>
     <message>
+        <source>Surprise %1 nats: a probability of %2</source>
+        <translation>意外程度 %1 nat：概率 %2</translation>
+    </message>
+    <message>
+        <source>Update norm %1, median of all heads</source>
+        <translation>更新范数 %1，所有头的中位数</translation>
+    </message>
+    <message>
+        <source>Update norm %1 in state %2.%3</source>
+        <translation>状态 %2.%3 中的更新范数 %1</translation>
+    </message>
+    <message>
+        <source>%1 of it is left in state %2.%3</source>
+        <translation>状态 %2.%3 中还剩 %1</translation>
+    </message>
+    <message>
+        <source>KL divergence %1 nats</source>
+        <translation>KL 散度 %1 nat</translation>
+    </message>
+    <message>
+        <source>Surprise: −log of each token's probability</source>
+        <translation>意外程度：每个词元概率的 −log</translation>
+    </message>
+    <message>
+        <source>Update norm: how much each token wrote, median of all heads</source>
+        <translation>更新范数：每个词元写入了多少，所有头的中位数</translation>
+    </message>
+    <message>
+        <source>Update norm: how much each token wrote into state %1.%2</source>
+        <translation>更新范数：每个词元向状态 %1.%2 写入了多少</translation>
+    </message>
+    <message>
+        <source>What is left of each token in state %1.%2, by decay and overwriting</source>
+        <translation>状态 %1.%2 中每个词元经衰减和覆盖后的剩余</translation>
+    </message>
+    <message>
+        <source>Difference from the other branch: KL divergence at each token</source>
+        <translation>与另一分支的差异：每个词元处的 KL 散度</translation>
+    </message>
+    <message>
+        <source>0 to 100 %</source>
+        <translation>0 到 100 %</translation>
+    </message>
+    <message>
+        <source>0 to %1 nats (2 %) and more</source>
+        <translation>0 到 %1 nat（2 %）及以上</translation>
+    </message>
+    <message>
+        <source>0 to %1 nats</source>
+        <translation>0 到 %1 nat</translation>
+    </message>
+    <message>
+        <source>Not known of any word here</source>
+        <translation>这里没有一个词的数值</translation>
+    </message>
+    <message>
+        <source>an answer under hands has another one beside it: open Hands in a lens</source>
+        <translation>受干预的回答旁边才有另一个回答：请在视图中打开“干预”</translation>
+    </message>
+    <message>
+        <source>what people wrote was not chosen by the model</source>
+        <translation>人写的文字不是模型选出的</translation>
+    </message>
+    <message>
+        <source>they were told since, or too far back; it is looked at when the model rests</source>
+        <translation>它们是之后才说的，或太久以前；模型空闲时再查看</translation>
+    </message>
+    <message>
+        <source>the model has not told, or stands at another line</source>
+        <translation>模型没有给出，或停在另一行对话</translation>
+    </message>
+    <message>
+        <source>%1: %2.</source>
+        <translation>%1：%2。</translation>
+    </message>
+    <message>
         <source>… %1 tokens …</source>
         <translation>… %1 个词元 …</translation>
     </message>
@@ -4057,16 +4225,16 @@
         <translation>一个固定的词在每个记忆中的经历。</translation>
     </message>
     <message>
-        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;一个词元在每个头的状态里，在一个键下写入一个值。曲线表示用它自己的键还能在那里读出多少：左边只经过门控的衰减，右边还经过后来词元的写入。低于 0 表示后来的写入与它相反。&lt;/p&gt;&lt;p&gt;下面：缓存的一个头读到的内容中有多少是这个词元的行，以及在生成回答之处这个词元有多大概率。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on the left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.&lt;/p&gt;&lt;p&gt;Below: how much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Who reads it&lt;/i&gt; ranks all heads, of states and of caches, by how much of what they read at a token is this word's.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;一个词元在每个头的状态里，在一个键下写入一个值。曲线表示用它自己的键还能在那里读出多少：左边只经过门控的衰减，右边还经过后来词元的写入。低于 0 表示后来的写入与它相反。&lt;/p&gt;&lt;p&gt;下面：缓存的一个头读到的内容中有多少是这个词元的行，以及在生成回答之处这个词元有多大概率。&lt;/p&gt;&lt;p&gt;&lt;i&gt;谁在读它&lt;/i&gt;把所有状态头和缓存头按某个词元处所读内容中这个词的份额排序。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>&lt;p&gt;Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says whether it was still found. Choose a head: the lens State can overwrite or erase it there.&lt;/p&gt;</source>
         <translation>&lt;p&gt;说一个事实，点击固定它的词，再聊点别的，然后问它：曲线会下降，概率说明是否还找得到它。选一个头：“状态”视图可以在那里改写或抹去它。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
-        <translation>&lt;p&gt;一次写入 β k v&lt;sup&gt;T&lt;/sup&gt; 在词元 t 之后以 β p v&lt;sup&gt;T&lt;/sup&gt; 留在 S 里：p ← (I − β k kᵀ) Diag(α) p，其中 α、β、k 属于各个词元。仅经衰减：k · ∏ α k。两者：k · p。后来的词元以 β q · p 读它（展开规则中的权重）。对缓存：它的行的 softmax 权重。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;</translation>
+        <source>&lt;p&gt;A write β k v&lt;sup&gt;T&lt;/sup&gt; lies in S after token t as β p v&lt;sup&gt;T&lt;/sup&gt;: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its row.&lt;/p&gt;&lt;p&gt;Its share of what a head reads: of a cache that weight; of a state, whose output o is the sum of all w v, (w v · o) / |o|². Over all tokens the shares of a head add up to 1. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
+        <translation>&lt;p&gt;一次写入 β k v&lt;sup&gt;T&lt;/sup&gt; 在词元 t 之后以 β p v&lt;sup&gt;T&lt;/sup&gt; 留在 S 里：p ← (I − β k kᵀ) Diag(α) p，其中 α、β、k 属于各个词元。仅经衰减：k · ∏ α k。两者：k · p。后来的词元以 β q · p 读它（展开规则中的权重）。对缓存：它的行的 softmax 权重。&lt;/p&gt;&lt;p&gt;它在一个头所读内容中的份额：缓存即该权重；状态的输出 o 是所有 w v 之和，份额为 (w v · o) / |o|²。一个头对所有词元的份额之和为 1。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Log</source>
@@ -4937,8 +5105,16 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>一生，最多读取它的状态头</translation>
     </message>
     <message>
-        <source>Choose this head, in all lenses</source>
-        <translation>在所有视图中选择这个头</translation>
+        <source>All heads, ranked by how much of what they read is this word's</source>
+        <translation>所有头，按其所读中这个词的份额排序</translation>
+    </message>
+    <message>
+        <source>at token</source>
+        <translation>在词元</translation>
+    </message>
+    <message>
+        <source>Life, the token that reads</source>
+        <translation>事实的一生：读取的词元</translation>
     </message>
     <message>
         <source>Left by decay alone</source>
@@ -4965,8 +5141,24 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>等模型空闲时会继续跟踪它。</translation>
     </message>
     <message>
+        <source>of a state</source>
+        <translation>状态的</translation>
+    </message>
+    <message>
+        <source>of a cache</source>
+        <translation>缓存的</translation>
+    </message>
+    <message>
+        <source>below 0: it takes away</source>
+        <translation>低于 0：是减去</translation>
+    </message>
+    <message>
         <source>one line a head: layer.head</source>
         <translation>每个头一条线：层.头</translation>
+    </message>
+    <message>
+        <source>who reads a token</source>
+        <translation>谁在读一个词元</translation>
     </message>
     <message>
         <source>what is left of a token</source>
@@ -4975,6 +5167,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>Load a model and tell it something: this lens shows what becomes of a word in each of its memories.</source>
         <translation>加载一个模型并告诉它点什么：这个视图显示一个词在它的每个记忆中的经历。</translation>
+    </message>
+    <message>
+        <source>This recording does not hold who reads a token: it takes the model to see it. Leave the replay to look at any token.</source>
+        <translation>这份录制中没有“谁在读一个词元”：要看它需要模型。退出回放即可查看任意词元。</translation>
     </message>
     <message>
         <source>This recording holds no token's life: it takes the model to follow one. Leave the replay to look at any token.</source>

@@ -24,8 +24,8 @@ import numpy as np
 VERSION = 2
 EVENTS = ["Loading", "Loaded", "Unloaded", "Trouble", "PhaseChanged", "PromptFed", "TokenMade", "Readings", "AnswerDone", "Moved", "CostKnown", "SnapshotsKept",
           "StatePicture", "RacePoint", "RaceDone", "AttentionPicture", "EventsDropped", "AnswerBegun", "TelemetryCost", "CacheRolled", "StatesKept", "Considered",
-          "Retraced", "ReadablePicture", "LifePicture", "Compared"]
-MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 200, 201
+          "Retraced", "ReadablePicture", "LifePicture", "Compared", "ReadersPicture", "LeftPicture"]
+MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, PROBE_READERS, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 14, 200, 201
 OVER = 251  # frames beside events
 NEWEST = 1 << 40  # a position that no sequence has: the newest token
 PATIENCE = 60  # seconds that a line is tried again
@@ -250,6 +250,12 @@ class Klp:
         self._command(PROBE_LIFE, _number(token) + _number(-1 if layer is None else layer) + _unsigned(0))
         return self._until("LifePicture")["heads"]
 
+    def readers(self, token, position=None):
+        """Who reads a token at `position` (the newest): a dict for each head, by how much of what it reads that token wrote ("share"; "weight" of the head's
+        attention, implicit of a state)."""
+        self._command(PROBE_READERS, _number(token) + _number(-1 if position is None else position))
+        return self._until("ReadersPicture")["heads"]
+
     def events(self):
         """Every event as (name, dict), as they come; the line is made again where it is lost."""
         while True:
@@ -422,6 +428,10 @@ class Klp:
                 head = {"layer": f.number(), "head": f.number(), "cache": bool(f.number()), "beta": f.float32()}
                 head.update((field, f.floats(f.unsigned())) for field in ("decay", "left", "read"))
                 event["heads"].append(head)
+        elif name == "ReadersPicture":
+            event = {"token": f.number(), "position": f.number()}
+            event["heads"] = [{"layer": f.number(), "head": f.number(), "cache": bool(f.number()), "weight": f.float32(), "share": f.float32()}
+                              for _ in range(f.unsigned())]
         elif name == "EventsDropped":
             event = {"readings": f.number()}
             self.lost += event["readings"]

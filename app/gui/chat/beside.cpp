@@ -10,6 +10,7 @@
 #include "app/format.h"
 #include "app/gui/chat/message_card.h"
 #include "app/gui/chat/prose_box.h"
+#include "app/gui/chat/tint.h"
 #include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/session/hand_words.h"
@@ -46,6 +47,12 @@ QString share_of(float part) { return local(percent_text(double{part})).replace(
 
 }  // namespace
 
+std::vector<ProseBox::Under> coloured(const std::vector<TintRun>& runs, const Tints& tints, const QColor& ground, const Theme& theme) {
+    std::vector<ProseBox::Under> out;
+    for (const TintRun& run : runs) out.push_back({run, tints.colour(run.value, theme, ground)});
+    return out;
+}
+
 int words_in(const QString& text) { return static_cast<int>(word_places(text).size()); }
 
 std::pair<Places, Places> words_apart(const QString& before, const QString& now) {
@@ -81,7 +88,8 @@ std::pair<Places, Places> words_apart(const QString& before, const QString& now)
 
 // --- The answer that stood before ---------------------------------------------------------------------------------------
 
-BeforeBox::BeforeBox(Chats& chats, int id, QWidget* parent) : QWidget(parent), title_(new QPushButton(this)), prose_(new ProseBox(this)) {
+BeforeBox::BeforeBox(Chats& chats, int id, QWidget* parent)
+    : QWidget(parent), chats_(chats), id_(id), title_(new QPushButton(this)), prose_(new ProseBox(this)) {
     setObjectName("before");
     const ChatMessage& m = chats.chat().message(id);
     title_->setText(m.hands ? tr("Under the hands before") : tr("Without hands"));
@@ -100,6 +108,12 @@ BeforeBox::BeforeBox(Chats& chats, int id, QWidget* parent) : QWidget(parent), t
 QString BeforeBox::text() const { return prose_->toPlainText(); }
 
 void BeforeBox::mark(const Places& words) { prose_->mark_words(words); }
+
+void BeforeBox::tint(const Tints& tints, int id) {
+    TintText text(chats_.chat().message(id_).text, tints.before_tokens(id));
+    prose_->tint(coloured(text.runs(prose_->toPlainText()), tints, theme_of(palette()).panel, theme_of(palette())),
+                 [&tints](double v) { return tints.said(v); });
+}
 
 int BeforeBox::height_for(int width) {
     const int top = title_height(*this);

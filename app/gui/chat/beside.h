@@ -14,6 +14,7 @@ class QPushButton;
 namespace klp::gui {
 
 class ProseBox;
+class Tints;
 
 using Places = QList<std::pair<int, int>>;  // where words stand in a text, and how long they are
 // The words of each that are not in the other, in order (the longest common subsequence; of very long texts, from the first that differs to the last).
@@ -27,10 +28,13 @@ public:
     BeforeBox(Chats& chats, int id, QWidget* parent);
     QString text() const;
     void mark(const Places& words);
+    void tint(const Tints& tints, int id);  // as its card: `id` is the answer under hands
     int height_for(int width);
     static int title_height(const QWidget& in);
 
 private:
+    Chats& chats_;
+    const int id_;
     QPushButton* title_;  // goes there
     ProseBox* prose_;
 };

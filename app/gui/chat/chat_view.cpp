@@ -1,16 +1,19 @@
 #include "app/gui/chat/chat_view.h"
 
+#include <QActionGroup>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QToolButton>
 
 #include "app/format.h"
 #include "app/gui/chat/sampling.h"
+#include "app/gui/chat/tint_key.h"
 #include "app/gui/draw/figure.h"
 #include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
@@ -51,7 +54,10 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     tools_button_->setAutoRaise(true);
     tools_button_->setToolTip(tr("What the model may call; you say what a call returns"));
     head->addWidget(tools_button_);
+    tints_ = new Tints(chats, this);
+    head->addWidget(make_tint_button());
     column->addLayout(head);
+    column->addWidget(new TintKey(*tints_, this));
     system_ = new QPlainTextEdit(this);
     system_->setObjectName("system");
     system_->setAccessibleName(tr("System prompt"));
@@ -89,6 +95,7 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     make_find(column);
     pages_ = new QStackedWidget(this);
     messages_ = new MessageList(chats, pages_);
+    messages_->set_tints(tints_);
     pages_->addWidget(messages_);
     column->addWidget(pages_, 1);
 
@@ -167,6 +174,36 @@ ChatView::ChatView(Session& session, Chats& chats, QWidget* parent) : QWidget(pa
     refresh_line();
     refresh_info();
     refresh_door();
+}
+
+QToolButton* ChatView::make_tint_button() {
+    auto* button = new QToolButton(this);
+    button->setObjectName("tint-button");
+    button->setText(tr("Tint"));
+    button->setToolTip(tr("Colour the words by a number of their tokens"));
+    button->setAutoRaise(true);
+    button->setPopupMode(QToolButton::InstantPopup);
+    auto* menu = new QMenu(button);
+    menu->setAccessibleName(tr("What the words are coloured by"));
+    auto* group = new QActionGroup(menu);
+    const std::pair<Tint, QString> tints[] = {{Tint::none, tr("&Nothing")},
+                                              {Tint::surprise, tr("&Surprise")},
+                                              {Tint::update, tr("&Update norm, median of all heads")},
+                                              {Tint::update_of_head, tr("Update norm of the chosen &head")},
+                                              {Tint::left, tr("What is &left in the chosen head")},
+                                              {Tint::apart, tr("&Difference from the other branch")}};
+    for (const auto& [tint, name] : tints) {
+        QAction* action = menu->addAction(name);
+        action->setCheckable(true);
+        action->setChecked(tint == Tint::none);
+        group->addAction(action);
+        connect(action, &QAction::triggered, this, [this, tint = tint, button] {
+            tints_->choose(tint);
+            button->setText(tint == Tint::none ? tr("Tint") : tr("Tint  •"));
+        });
+    }
+    button->setMenu(menu);
+    return button;
 }
 
 // A text in the messages that are shown: Enter goes to the next place, Shift+Enter to the one before, Esc closes.

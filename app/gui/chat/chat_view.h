@@ -26,6 +26,7 @@ public:
     void set_starters(QWidget* page);
     Composer& composer() { return *composer_; }
     MessageList& messages() { return *messages_; }
+    Tints& tints() { return *tints_; }
 
     // What the menu does; each acts on the newest message it fits.
     void focus_composer();
@@ -59,6 +60,7 @@ private:
     void refresh_full();
     void choose_page();
     void make_find(QVBoxLayout* column);
+    QToolButton* make_tint_button();
     void find(int by);
     int last(const char* role) const;
 
@@ -79,6 +81,7 @@ private:
     QPushButton *again_, *on_cpu_, *embedded_, *open_, *roll_;
     Composer* composer_;
     SamplingButton* sampling_;
+    Tints* tints_;
 };
 
 }  // namespace klp::gui

@@ -54,7 +54,8 @@ public:
     void undo_hand();  // back to the answer that the newest was laid on
     Session::HandsNow hands_now() const;
     // How far an answer under hands is from the one it stands beside; null: not known yet, and asked for where it can be (message_changed says when).
-    const Compared* compared(int id);
+    // `itself`: judged at its own words, and not at those of the other.
+    const Compared* compared(int id, bool itself = false);
     // What happens when the context is full, in this chat. Said where the talk has ended for want of it, it goes on.
     OnFull on_full() const { return current_->info().on_full; }
     void set_on_full(OnFull way);
@@ -182,9 +183,16 @@ private:
     bool again_ = false;     // what is shown as recorded is an answer of before_recording_
     double prefill_ns_ = 0;  // of a token, in the last prompt that was long enough to tell; 0: not known
     bool disk_said_ = false;
-    std::map<std::pair<const Chat*, int>, Compared> compared_;  // by the answer under hands
-    std::set<std::pair<const Chat*, int>> compared_asked_, laid_here_;
-    std::pair<const Chat*, int> compared_of_;
+    struct Judged {  // an answer under hands, at its own words or at those of the other
+        const Chat* chat = nullptr;
+        int id = 0;
+        bool itself = false;
+        auto operator<=>(const Judged&) const = default;
+    };
+    std::map<Judged, Compared> compared_;
+    std::set<Judged> compared_asked_;
+    std::set<std::pair<const Chat*, int>> laid_here_;
+    Judged compared_of_;
     int comparing_ = 0;  // the request that is under way; 0: none
     bool device_failed_ = false, was_loading_ = false;
     std::optional<QString> last_model_;

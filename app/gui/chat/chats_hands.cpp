@@ -84,29 +84,30 @@ void Chats::undo_hand() {
         if (const int beside = current_->message(*id).beside; beside > 0 && !current_->message(beside).removed) return choose(beside);
 }
 
-// The answer that stood before, judged under its own hands and under those of this one.
-const Compared* Chats::compared(int id) {
-    if (const auto known = compared_.find({current_, id}); known != compared_.end()) return &known->second;
+// The answer that stood before, or this one, judged under its own hands and under those of the other.
+const Compared* Chats::compared(int id, bool itself) {
+    const Judged judged{current_, id, itself};
+    if (const auto known = compared_.find(judged); known != compared_.end()) return &known->second;
     const ChatMessage& m = current_->message(id);
     if (m.beside == 0 || !can_answer() || served_card(session_.card()) || comparing_ > 0 || m.model != session_.card()->name) return nullptr;
-    const ChatMessage& before = current_->message(m.beside);
-    if (before.ids.empty() || before.parent != m.parent || !tokens_.sound(*current_, before)) return nullptr;
+    const ChatMessage &before = current_->message(m.beside), &words = itself ? m : before;
+    if (words.ids.empty() || before.parent != m.parent || !tokens_.sound(*current_, words)) return nullptr;
     // Of a chat that was opened again nobody keeps the memory in front of the answer: a long one is not read again for a figure.
-    if (!laid_here_.contains({current_, id}) && first_position(m.beside) > cheap_replay()) return nullptr;
-    if (!compared_asked_.insert({current_, id}).second) return nullptr;  // once: what cannot be told is not asked for again
+    if (!laid_here_.contains({current_, id}) && first_position(words.id) > cheap_replay()) return nullptr;
+    if (!compared_asked_.insert(judged).second) return nullptr;  // once: what cannot be told is not asked for again
     comparing_ = ++requests_;
-    compared_of_ = {current_, id};
-    session_.post(Compare{comparing_, parts(*current_, m.beside, false), before.hands, m.hands});
+    compared_of_ = judged;
+    session_.post(Compare{comparing_, parts(*current_, words.id, false), before.hands, m.hands});
     return nullptr;
 }
 
 void Chats::take(const Compared& e) {
     if (e.request != comparing_) return;
     comparing_ = 0;
-    const auto [chat, id] = std::exchange(compared_of_, {nullptr, 0});
-    if (e.end == Retraced::End::gave_way) compared_asked_.erase({chat, id});  // when the model rests again
-    if (e.end == Retraced::End::whole) compared_[{chat, id}] = e;
-    if (chat == current_) emit message_changed(0);  // other cards may ask now
+    const Judged judged = std::exchange(compared_of_, {});
+    if (e.end == Retraced::End::gave_way) compared_asked_.erase(judged);  // when the model rests again
+    if (e.end == Retraced::End::whole) compared_[judged] = e;
+    if (judged.chat == current_) emit message_changed(0);  // other cards may ask now
 }
 
 }  // namespace klp::gui

@@ -81,6 +81,19 @@ void CodeBox::set_text(const QString& code) {
     text_ = code;
 }
 
+void CodeBox::tint(const std::vector<std::pair<TintRun, QColor>>& under) {
+    QList<QTextEdit::ExtraSelection> all;
+    for (const auto& [run, colour] : under) {
+        QTextEdit::ExtraSelection one;
+        one.cursor = QTextCursor(edit_->document());
+        one.cursor.setPosition(run.at);
+        one.cursor.setPosition(run.at + run.length, QTextCursor::KeepAnchor);
+        one.format.setBackground(colour);
+        all << one;
+    }
+    if (!all.isEmpty() || !edit_->extraSelections().isEmpty()) edit_->setExtraSelections(all);
+}
+
 int CodeBox::height_for(int width) {
     const int lines = edit_->document()->blockCount();
     qsizetype longest = 0;

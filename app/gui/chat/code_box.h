@@ -2,6 +2,10 @@
 #pragma once
 
 #include <QFrame>
+#include <utility>
+#include <vector>
+
+#include "app/gui/chat/tint_text.h"
 
 class QLabel;
 class QPlainTextEdit;
@@ -19,6 +23,7 @@ public:
     void set_text(const QString& code);  // appends where it can
     QString text() const { return text_; }
     int height_for(int width);
+    void tint(const std::vector<std::pair<TintRun, QColor>>& under);
 
 protected:
     void changeEvent(QEvent* event) override;

@@ -518,6 +518,22 @@ int MessageCard::find(const QString& what, int n) {
     return y;
 }
 
+void MessageCard::tint(const Tints& tints) {
+    const Theme& t = theme_of(palette());
+    TintText said(chats_.chat().message(id_).text, tints.tokens(id_));
+    for (Segment& s : segments_) {
+        if (s.prose) {
+            s.prose->tint(coloured(said.runs(s.prose->toPlainText()), tints, plain_ || user_ ? t.raised : t.panel, t),
+                          [&tints](double v) { return tints.said(v); });
+            continue;
+        }
+        std::vector<std::pair<TintRun, QColor>> under;
+        for (const TintRun& run : said.runs(s.code->text())) under.emplace_back(run, tints.colour(run.value, t, t.window));
+        s.code->tint(under);
+    }
+    if (before_box_) before_box_->tint(tints, id_);
+}
+
 void MessageCard::mark_token(int64_t token) {
     if (user_) return;
     QString word;

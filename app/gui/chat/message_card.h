@@ -9,12 +9,15 @@
 #include "app/gui/chat/code_box.h"
 #include "app/gui/chat/markdown.h"
 #include "app/gui/chat/prose_box.h"
+#include "app/gui/chat/tint.h"
 
 class QLabel;
 class QMenu;
 class QToolButton;
 
 namespace klp::gui {
+
+std::vector<ProseBox::Under> coloured(const std::vector<TintRun>& runs, const Tints& tints, const QColor& ground, const Theme& theme);
 
 class MessageCard : public QFrame {
     Q_OBJECT
@@ -29,6 +32,7 @@ public:
     void mark_token(int64_t token);  // of the answer, shown; -1: none
     // Marks where a text stands ("": nothing), the n-th (from 0) more than the others. Gives that one's y, -1 without one.
     int find(const QString& text, int n);
+    void tint(const Tints& tints);
 
 signals:
     void edit_asked(int id);

@@ -43,6 +43,21 @@ MessageList::MessageList(Chats& chats, QWidget* parent) : QAbstractScrollArea(pa
     connect(&chats_.session().selection(), &Selection::changed, this, &MessageList::mark_selected);
 }
 
+void MessageList::set_tints(Tints* tints) {
+    tints_ = tints;
+    connect(tints, &Tints::changed, this, [this] {
+        for (Item& item : items_) tint(item);
+    });
+    connect(tints, &Tints::grew, this, [this] {
+        for (Item& item : items_)
+            if (item.id == chats_.answered_message()) tint(item);
+    });
+}
+
+void MessageList::tint(Item& item) {
+    if (tints_ && item.card) item.card->tint(*tints_);
+}
+
 int MessageList::column() const { return std::min(viewport()->width() - 2 * kEdge, kWidest); }
 
 int MessageList::guess(int id) const {
@@ -62,7 +77,7 @@ void MessageList::set_line() {
     shown_ = &chats_.chat();
     for (size_t i = same; i < line.size(); ++i) items_.push_back({.id = line[i], .height = guess(line[i])});
     for (Item& item : items_)
-        if (item.card) item.card->take_text(), item.card->take_figures(), item.measured = false;
+        if (item.card) item.card->take_text(), item.card->take_figures(), tint(item), item.measured = false;
     following_ = true;
     const int tip = chats_.chat().tip(), end = chats_.chat().newest_below(tip);
     const auto later = static_cast<int64_t>(chats_.chat().line(end).size()) - static_cast<int64_t>(line.size());
@@ -85,7 +100,7 @@ void MessageList::grow() {
 void MessageList::refresh(int id) {
     for (Item& item : items_)
         if (item.id == id || id == 0) {
-            if (item.card) item.card->take_text(), item.card->take_figures();
+            if (item.card) item.card->take_text(), item.card->take_figures(), tint(item);
             item.measured = false;
         }
     arrange();
@@ -96,6 +111,7 @@ void MessageList::make(Item& item) {
     connect(item.card, &MessageCard::edit_asked, this, &MessageList::edit_asked);
     connect(item.card, &MessageCard::height_changed, this, [this, id = item.id] { refresh(id); });
     if (item.id == marked_) mark_selected();
+    tint(item);
     if (!found_.isEmpty()) item.card->find(found_, item.id == found_id_ ? found_at_ : -1);
     item.card->show();
     item.measured = false;
@@ -253,7 +269,7 @@ void MessageList::scrollContentsBy(int, int) {
 void MessageList::changeEvent(QEvent* event) {
     QAbstractScrollArea::changeEvent(event);
     if (event->type() == QEvent::FontChange || event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
-        for (Item& item : items_) item.measured = false;
+        for (Item& item : items_) item.measured = false, tint(item);
         arrange();
     }
 }

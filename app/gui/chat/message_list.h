@@ -11,6 +11,7 @@ class MessageList : public QAbstractScrollArea {
     Q_OBJECT
 public:
     explicit MessageList(Chats& chats, QWidget* parent = nullptr);
+    void set_tints(Tints* tints);  // of the words; it outlives the list
 
     void set_line();  // of the current chat, as it is now
     void grow();      // the answer that is being made
@@ -46,7 +47,9 @@ private:
     void make(Item& item);
     void place_pill();
 
+    void tint(Item& item);
     Chats& chats_;
+    Tints* tints_ = nullptr;
     const Chat* shown_ = nullptr;
     std::vector<Item> items_;
     QToolButton *pill_, *ahead_;

@@ -1,14 +1,18 @@
 #include "app/gui/chat/prose_box.h"
 
+#include <QAbstractTextDocumentLayout>
 #include <QApplication>
 #include <QClipboard>
 #include <QDesktopServices>
+#include <QHelpEvent>
 #include <QMenu>
 #include <QMouseEvent>
+#include <QPainter>
 #include <QTextBlock>
 #include <QTextDocumentFragment>
 #include <QTextList>
 #include <QTextTable>
+#include <QToolTip>
 #include <algorithm>
 #include <cmath>
 
@@ -226,6 +230,58 @@ int ProseBox::find_all(const QString& what, int n) {
     }
     setExtraSelections(changed_ + found_ + marked_);
     return y;
+}
+
+void ProseBox::tint(std::vector<Under> under, std::function<QString(double)> say) {
+    say_ = std::move(say);
+    if (under == under_) return;
+    under_ = std::move(under);
+    viewport()->update();
+}
+
+void ProseBox::paintEvent(QPaintEvent* event) {
+    if (!under_.empty()) {
+        QPainter p(viewport());
+        p.setPen(Qt::NoPen);
+        p.setRenderHint(QPainter::Antialiasing);
+        QTextBlock block;
+        QRectF place;  // of the block
+        for (const Under& one : under_) {
+            const int at = one.run.at, end = at + one.run.length;
+            if (!block.isValid() || at < block.position() || at >= block.position() + block.length()) {
+                block = document()->findBlock(at);
+                if (!block.isValid()) continue;
+                place = document()->documentLayout()->blockBoundingRect(block);
+            }
+            if (place.bottom() < event->rect().top() || place.top() > event->rect().bottom()) continue;
+            for (int from = at - block.position(), last = std::min(end - block.position(), block.length()); from < last;) {
+                const QTextLine line = block.layout()->lineForTextPosition(from);
+                if (!line.isValid()) break;
+                const int until = std::min(last, line.textStart() + line.textLength());
+                if (until <= from) break;
+                const double left = line.cursorToX(from), right = line.cursorToX(until);
+                p.setBrush(one.colour);
+                p.drawRoundedRect(QRectF(place.left() + std::min(left, right), place.top() + line.y() + line.height() - line.ascent() - line.descent(),
+                                         std::abs(right - left), line.ascent() + line.descent()),
+                                  2, 2);
+                from = until;
+            }
+        }
+    }
+    QTextBrowser::paintEvent(event);
+}
+
+bool ProseBox::viewportEvent(QEvent* event) {
+    if (event->type() == QEvent::ToolTip && !under_.empty() && say_) {
+        const auto* help = static_cast<QHelpEvent*>(event);
+        const int at = cursorForPosition(help->pos()).position();
+        for (const Under& one : under_)
+            if (at >= one.run.at && at < one.run.at + one.run.length) {
+                QToolTip::showText(help->globalPos(), say_(one.run.value), this);
+                return true;
+            }
+    }
+    return QTextBrowser::viewportEvent(event);
 }
 
 void ProseBox::mousePressEvent(QMouseEvent* event) {

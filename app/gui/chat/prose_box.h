@@ -3,7 +3,11 @@
 
 #include <QTextBrowser>
 
+#include <functional>
 #include <utility>
+#include <vector>
+
+#include "app/gui/chat/tint_text.h"
 
 namespace klp::gui {
 
@@ -27,12 +31,22 @@ public:
     void mark_words(const QList<std::pair<int, int>>& places);
     // Every place where a text stands, marked lightly, and the n-th more; gives that one's y, -1 without one.
     int find_all(const QString& text, int n);
+    // Colours under stretches of the text, painted below it: nothing is laid out anew. `say`: what the mouse is told of one.
+    struct Under {
+        TintRun run;
+        QColor colour;
+        bool operator==(const Under&) const = default;
+    };
+    void tint(std::vector<Under> under, std::function<QString(double)> say);
+    const std::vector<Under>& tinted() const { return under_; }
 
 signals:
     void word_clicked(const QString& word, int n);
 
 protected:
     QVariant loadResource(int type, const QUrl& name) override;
+    void paintEvent(QPaintEvent* event) override;
+    bool viewportEvent(QEvent* event) override;
     void wheelEvent(QWheelEvent* event) override { event->ignore(); }
     void mousePressEvent(QMouseEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
@@ -44,6 +58,8 @@ private:
     int open_at_ = 0;  // where the open block begins in the document
     QString open_;
     QPoint pressed_;
+    std::vector<Under> under_;
+    std::function<QString(double)> say_;
     QList<ExtraSelection> changed_, marked_, found_;
 };
 

@@ -132,7 +132,9 @@ const std::vector<PanelRow>& panels() {
               "<p>A token writes a value under a key into the state of every head. The curves show how much of it can still be read there with its own key: on "
               "the "
               "left after the gates' decay alone, on the right after what later tokens wrote, too. Below 0 later writes speak against it.</p><p>Below: how "
-              "much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.</p>"),
+              "much of what a head of a cache reads is this token's row, and how probable this token was where answers were made.</p><p><i>Who reads it</i> "
+              "ranks all "
+              "heads, of states and of caches, by how much of what they read at a token is this word's.</p>"),
           QT_TRANSLATE_NOOP("klp",
                             "<p>Tell a fact, pin its word with a click, then talk of something else and ask for it: the curves sink, and the probability says "
                             "whether it was still "
@@ -141,7 +143,8 @@ const std::vector<PanelRow>& panels() {
               "klp",
               "<p>A write β k v<sup>T</sup> lies in S after token t as β p v<sup>T</sup>: p ← (I − β k kᵀ) Diag(α) p with each token's own α, β and k. Decay "
               "alone: k · ∏ α k. Both: k · p. A later token reads it with β q · p (its weight of the unrolled rule). Of a cache: the softmax weight of its "
-              "row. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>")},
+              "row.</p><p>Its share of what a head reads: of a cache that weight; of a state, whose output o is the sum of all w v, (w v · o) / |o|². Over all "
+              "tokens the shares of a head add up to 1. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>")},
          make_life_panel},
         {{"log", QT_TRANSLATE_NOOP("klp", "Log"), QT_TRANSLATE_NOOP("klp", "What happened, in order."),
           QT_TRANSLATE_NOOP("klp", "<p>Loads, prompts, answers, moves and errors, with their times.</p>"),

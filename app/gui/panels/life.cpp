@@ -1,6 +1,7 @@
 #include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QSpinBox>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/reader_list.h"
 #include "app/gui/panels/words.h"
 
 namespace klp::gui {
@@ -39,6 +41,17 @@ public:
                 if (const HeadLife* head = strongest(cache, moment())) this->session.selection().set_head(head->layer, head->head);
             });
         }
+        who_ = new QToolButton(this);
+        who_->setText(tr("Who reads it"));
+        who_->setCheckable(true);
+        who_->setToolTip(tr("All heads, ranked by how much of what they read is this word's"));
+        controls()->addWidget(who_);
+        at_name_ = new QLabel(tr("at token"), this);
+        at_ = new QSpinBox(this);
+        at_->setAccessibleName(tr("Life, the token that reads"));
+        at_->setKeyboardTracking(false);
+        controls()->addWidget(at_name_);
+        controls()->addWidget(at_);
         controls()->addStretch(1);
 
         auto* column = new QVBoxLayout(body());
@@ -71,12 +84,26 @@ public:
         }
         line_ = new Figure(picture_, false, 2);
         grid->addWidget(line_, 4, 0, 1, 2);
+        readers_ = new ReaderList(session, body());
+        column->addWidget(readers_, 1);
 
-        connect(&session, &Session::life_pictured, this, &LifePanel::take);
+        connect(who_, &QToolButton::toggled, this, [this] {
+            given_up_ = false, drawn_ = Drawn::stale;
+            refresh_soon();
+        });
+        connect(at_, &QSpinBox::valueChanged, this, [this](int token) {
+            reader_ = token == at_->maximum() ? -1 : token;
+            given_up_ = false;
+            refresh_soon();
+        });
+        connect(&session, &Session::readers_pictured, this, qOverload<const ReadersPicture&>(&LifePanel::take));
+        connect(&session, &Session::life_pictured, this, qOverload<const LifePicture&>(&LifePanel::take));
         connect(&session, &Session::card_changed, this, [this] { forget(), picker_->sync(); });
         connect(&session, &Session::prompt_fed, this, [this](const PromptFed& e) {
             if (e.first <= life_.last) asked_.reset(), answered_ = false;
-            if (e.first <= life_.token) forget();
+            if (e.first <= known_.position) asked_readers_.reset();
+            if (e.first <= reader_) reader_ = -1;
+            if (e.first <= std::max(life_.token, known_.token)) forget();
         });
         connect(&session, &Session::troubled, this, [this](const Trouble& t) {
             if (pending_ && t.answer < 0) given_up_ = true;
@@ -92,6 +119,7 @@ public:
     }
 
     TableData table() const override {
+        if (who_->isChecked()) return ReaderList::table(known_);
         TableData data{{"layer", "head", "memory", "position", "token", "decay alone (share)", "decay and overwriting (share)", "read (weight)"}, {}};
         for (const HeadLife* head : shown(false)) add_rows(data, *head);
         for (const HeadLife* head : shown(true)) add_rows(data, *head);
@@ -101,10 +129,15 @@ public:
 protected:
     void refresh() override {
         picker_->setVisible(kda_head(session).has_value());
-        if (session.looks_back() && !held() && pinned() != life_.token && !life_.heads.empty()) forget();
-        ask();
+        if (session.looks_back() && !held() && pinned() != known_token() && known_token() >= 0) forget();
+        choose_reader();
+        if (who_->isChecked())
+            ask_readers();
+        else
+            ask();
         const QString why = why_nothing();
-        empty_->setVisible(!why.isEmpty()), picture_->setVisible(why.isEmpty());
+        empty_->setVisible(!why.isEmpty());
+        picture_->setVisible(why.isEmpty() && !who_->isChecked()), readers_->setVisible(why.isEmpty() && who_->isChecked());
         empty_->setText(why);
         // What stands is drawn once, however many tokens are made meanwhile.
         if (std::exchange(drawn_, theme().dark ? Drawn::dark : Drawn::light) == drawn_) return;
@@ -113,6 +146,7 @@ protected:
     }
 
     QString in_words() const override {
+        if (who_->isChecked()) return readers_in_words();
         if (life_.heads.empty()) return why_nothing();
         words::Life said{.token = token_name(session, life_.token), .back = life_.last - life_.token};
         const HeadLife* keeps = nullptr;
@@ -128,12 +162,21 @@ protected:
     }
 
     std::vector<KeyItem> key() const override {
+        if (who_->isChecked()) {
+            if (known_.heads.empty()) return {};
+            return {{KeyItem::fill, theme().hybrid, tr("of a state")},
+                    {KeyItem::fill, theme().twin, tr("of a cache")},
+                    {KeyItem::frame, theme().hybrid, tr("below 0: it takes away")}};
+        }
         if (life_.heads.empty()) return {};
         return {{KeyItem::line, theme().series[0], tr("one line a head: layer.head")}, {KeyItem::line, theme().hybrid, tr("probability")}};
     }
 
-    Caption caption() const override { return {tr("what is left of a token"), {token_name(session, life_.token)}}; }
-    QString why_no_picture() const override { return life_.heads.empty() ? why_nothing() : QString(); }
+    Caption caption() const override {
+        if (who_->isChecked()) return {tr("who reads a token"), {token_name(session, known_.token), tr("at %1").arg(token_name(session, known_.position))}};
+        return {tr("what is left of a token"), {token_name(session, life_.token)}};
+    }
+    QString why_no_picture() const override { return why_nothing(); }
 
 private:
     static constexpr int kCharts = 4;
@@ -146,13 +189,14 @@ private:
         return token != Selection::kNewest && token < session.trace().size() ? token : -1;
     }
     void forget() {
-        life_ = {};
+        life_ = {}, known_ = {};
         drawn_ = Drawn::stale;
-        asked_.reset();
+        asked_.reset(), asked_readers_.reset();
+        reader_ = -1;
         answered_ = given_up_ = false;
     }
     void end_of_probe() {
-        if (std::exchange(pending_, false) && !answered_) asked_.reset();  // it gave way, and is asked for again
+        if (std::exchange(pending_, false) && !answered_) asked_.reset(), asked_readers_.reset();  // it gave way, and is asked for again
     }
     bool rests() const { return session.phase().phase == Phase::ready || session.phase().phase == Phase::probing || session.engine_rests(); }
 
@@ -175,9 +219,50 @@ private:
         refresh_soon();
     }
 
+    void take(const ReadersPicture& picture) {
+        if (held() || (session.looks_back() && (!asked_readers_ || asked_readers_->first.token != picture.token))) return;
+        known_ = picture, answered_ = true, drawn_ = Drawn::stale;
+        refresh_soon();
+    }
+    int64_t known_token() const { return !known_.heads.empty() ? known_.token : !life_.heads.empty() ? life_.token : -1; }
+    // The box of the token that reads: from the pinned one to the newest, which it follows until another is chosen.
+    void choose_reader() {
+        const bool on = who_->isChecked() && session.looks_back() && pinned() >= 0;
+        at_name_->setVisible(on), at_->setVisible(on);
+        for (QToolButton* button : {state_reader_, cache_reader_})
+            if (who_->isChecked()) button->hide();
+        if (!on) return;
+        const QSignalBlocker quiet(at_);
+        const auto newest = static_cast<int>(session.trace().size() - 1);
+        at_->setRange(static_cast<int>(pinned()), newest);
+        at_->setValue(reader_ < 0 ? newest : static_cast<int>(reader_));
+    }
+    void ask_readers() {
+        const Place place{pinned(), session.trace().size(), session.trace().history()};
+        const std::pair wanted(place, reader_);
+        if (!session.looks_back()) {  // what was captured
+            if (place.token < 0 || asked_readers_ == wanted || held()) return;
+            asked_readers_ = wanted;
+            return session.post(ProbeReaders{.token = place.token});
+        }
+        if (held() || place.token < 0 || pending_ || given_up_ || !rests() || asked_readers_ == wanted) return;
+        asked_readers_ = wanted, answered_ = false, pending_ = true;
+        session.post(ProbeReaders{place.token, reader_});
+    }
+    QString readers_in_words() const {
+        if (known_.heads.empty()) return why_nothing();
+        const HeadShare& most = known_.heads[0];
+        words::Reads said{.token = token_name(session, known_.token), .at = token_name(session, known_.position)};
+        said.head = {most.layer, most.head}, said.cache = most.cache, said.share = most.share, said.heads = static_cast<int>(known_.heads.size());
+        for (const HeadShare& one : known_.heads) said.halves += one.share >= 0.5f;
+        return words::of(said);
+    }
+
     QString why_nothing() const {
         if (!session.card()) return tr("Load a model and tell it something: this lens shows what becomes of a word in each of its memories.");
-        if (!life_.heads.empty()) return {};
+        if (who_->isChecked() ? !known_.heads.empty() : !life_.heads.empty()) return {};
+        if (!session.looks_back() && who_->isChecked())
+            return tr("This recording does not hold who reads a token: it takes the model to see it. Leave the replay to look at any token.");
         if (!session.looks_back()) return tr("This recording holds no token's life: it takes the model to follow one. Leave the replay to look at any token.");
         if (pinned() < 0) return tr("Pin a word (a click on it in the chat or the timeline) to see what becomes of it.");
         if (session.phase().phase == Phase::probing)
@@ -233,6 +318,7 @@ private:
         chart.drop_series(index);
     }
     void draw() {
+        if (who_->isChecked()) return readers_->show_readers(known_);
         const auto states = shown(false), caches = shown(true);
         // Fixed from 0 to 1; where later writes wrote against it the line goes below, in quarters.
         double low = 0, weight = 0.05;
@@ -294,6 +380,13 @@ private:
     LineChart* charts_[kCharts] = {};
     Figure* line_ = nullptr;
     LifePicture life_;  // without heads: nothing is known
+    QToolButton* who_ = nullptr;
+    QLabel* at_name_ = nullptr;
+    QSpinBox* at_ = nullptr;
+    ReaderList* readers_ = nullptr;
+    ReadersPicture known_;  // likewise
+    int64_t reader_ = -1;   // -1: the newest
+    std::optional<std::pair<Place, int64_t>> asked_readers_;
     std::optional<Place> asked_;
     enum class Drawn { stale, dark, light } drawn_ = Drawn::stale;
     bool answered_ = false, pending_ = false, given_up_ = false;

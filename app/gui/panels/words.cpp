@@ -102,6 +102,13 @@ QString of(const Life& l) {
     return sentences(all);
 }
 
+QString of(const Reads& r) {
+    const QString head =
+        (r.cache ? Language::tr("the cache of layer %1, head %2") : Language::tr("the state of layer %1, head %2")).arg(r.head.first).arg(r.head.second);
+    const QString most = Language::tr("At %1 %2 reads most of %3: it is %4 of what this head reads.").arg(r.at, head, r.token, share(r.share));
+    return sentences({most, Language::tr("To %Ln of %1 heads it is half or more.", nullptr, r.halves).arg(r.heads)});
+}
+
 QString of(const Experts& e) {
     const QString busiest = (e.chosen ? Language::tr("Over the %1 chosen, expert %2 of layer %3 was picked %4 times as often as an even share")
                                       : Language::tr("Over the last %1, expert %2 of layer %3 was picked %4 times as often as an even share"))

@@ -55,6 +55,15 @@ struct Life {
 };
 QString of(const Life& l);
 
+struct Reads {
+    QString token, at;                 // "token 7 “green”", and the one that reads
+    std::pair<int, int> head{-1, -1};  // that reads most of it: layer, head
+    bool cache = false;
+    double share = 0;
+    int halves = 0, heads = 0;  // of all heads those to which it is half of what they read, or more
+};
+QString of(const Reads& r);
+
 struct Experts {
     int64_t tokens = 0;
     int layer = 0, busiest = 0;

@@ -235,6 +235,10 @@ void Session::take(Event& event) {
                 emit readable_pictured(e);
             } else if constexpr (std::is_same_v<T, LifePicture>) {
                 emit life_pictured(e);
+            } else if constexpr (std::is_same_v<T, ReadersPicture>) {
+                emit readers_pictured(e);
+            } else if constexpr (std::is_same_v<T, LeftPicture>) {
+                emit left_pictured(e);
             } else if constexpr (std::is_same_v<T, EventsDropped>) {
                 dropped_ += e.readings;
             } else if constexpr (std::is_same_v<T, TelemetryCost>) {

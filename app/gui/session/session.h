@@ -144,6 +144,8 @@ signals:
     void attention_pictured(const klp::AttentionPicture& event);
     void readable_pictured(const klp::ReadablePicture& event);
     void life_pictured(const klp::LifePicture& event);
+    void readers_pictured(const klp::ReadersPicture& event);
+    void left_pictured(const klp::LeftPicture& event);
     void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);
