@@ -62,6 +62,7 @@ struct DevicePasses {
 };
 
 class Backend;
+class Gradients;
 
 // Device memory and a share of its Backend, so that memory cannot outlive its device.
 class Buffer {
@@ -142,6 +143,8 @@ public:
     virtual void ffn(const Ffn&) = 0;
     virtual void moe(const Moe&) = 0;
     virtual void sample(const Sample&) = 0;
+
+    virtual Gradients* gradients() { return nullptr; }  // the backward ops (gradients.h), of a device that can learn
 
 protected:
     friend class Buffer;

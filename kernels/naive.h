@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/gradients.h"
 #include "kernels/ops.h"
 
 namespace klp {
@@ -52,6 +53,17 @@ Picks route(const Router& router, std::span<const double> n);
 // silu(gate) up of one channel; limit 0: none.
 double glu(double gate, double up, double limit);
 Numbers swiglu(const SwiGlu& w, std::span<const double> n);
+
+// The backward ops and steps of gradients.h (naive_gradients.cpp): the truth of those.
+void linear_back(const LinearBack& a);
+void kda_back(const KdaBack& a);
+void mla_back(const MlaBack& a);
+void ffn_back(const FfnBack& a);
+void moe_back(const MoeBack& a);
+void embed_back(const EmbedBack& a);
+void cross_entropy(CrossEntropy& a);
+void adamw(const AdamW& a);
+void muon(const Muon& a);
 
 }  // namespace naive
 }  // namespace klp

@@ -20,7 +20,7 @@ float round_to(DType type, double value) {
     return type == DType::bf16 ? bf16_to_float(float_to_bf16(f)) : f;
 }
 
-class NaiveBackend final : public Backend {
+class NaiveBackend final : public Backend, public Gradients {
 public:
     const DeviceInfo& info() const override { return info_; }
 
@@ -135,6 +135,27 @@ public:
         for (int i = 0; i < std::min<int>(a.candidates, static_cast<int>(n)); ++i)
             if (logits[order[i]] > -INFINITY) a.top[i] = {order[i], static_cast<float>(e[order[i]] / all)};
     }
+
+    Gradients* gradients() override { return this; }
+    void linear_back(const LinearBack& a) override { naive::linear_back(a); }
+    void kda_back(const KdaBack& a) override { naive::kda_back(a); }
+    void mla_back(const MlaBack& a) override { naive::mla_back(a); }
+    void ffn_back(const FfnBack& a) override { naive::ffn_back(a); }
+    void moe_back(const MoeBack& a) override { naive::moe_back(a); }
+    void embed_back(const EmbedBack& a) override { naive::embed_back(a); }
+    void cross_entropy(CrossEntropy& a) override { naive::cross_entropy(a); }
+    void adamw(std::span<const AdamW> all) override {
+        for (const AdamW& a : all) naive::adamw(a);
+    }
+    void muon(std::span<const Muon> all) override {
+        for (const Muon& a : all) naive::muon(a);
+    }
+    double squares(std::span<const float> x) override {
+        double total = 0;
+        for (float v : x) total += double{v} * v;
+        return total;
+    }
+    void to_bf16(std::span<const float> x, void* out) override { encode(DType::bf16, x.data(), static_cast<int64_t>(x.size()), out); }
 
 private:
     static void add(float* y, const Numbers& more) {

@@ -1,7 +1,10 @@
 // The CPU: inner loops of the best instruction set this machine has, and a pool of threads.
 #pragma once
 
+#include <functional>
+
 #include "kernels/backend.h"
+#include "kernels/gradients.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/pool.h"
 #include "kernels/cpu/sample.h"
@@ -37,7 +40,11 @@ private:
 // The type that stands for all types whose products take x in the same form: f32 (and f16), bf16, q8_0 (and every other type of blocks).
 DType form(DType type);
 
-class CpuBackend final : public Backend {
+struct Learning;
+struct Rows;
+class Piece;
+
+class CpuBackend final : public Backend, public Gradients {
 public:
     CpuBackend(int threads, Isa isa, std::string why = {});
     const DeviceInfo& info() const override { return info_; }
@@ -60,6 +67,19 @@ public:
     void moe(const Moe&) override;        // moe.cpp
     void sample(const Sample&) override;  // sample.cpp
 
+    Gradients* gradients() override { return this; }
+    void linear_back(const LinearBack&) override;       // learning/products.cpp
+    void embed_back(const EmbedBack&) override;         // learning/products.cpp
+    void cross_entropy(CrossEntropy&) override;         // learning/products.cpp
+    void kda_back(const KdaBack&) override;             // learning/mixers.cpp
+    void mla_back(const MlaBack&) override;             // learning/mixers.cpp
+    void ffn_back(const FfnBack&) override;             // learning/ffn.cpp
+    void moe_back(const MoeBack&) override;             // learning/ffn.cpp
+    void adamw(std::span<const AdamW>) override;        // learning/steps.cpp
+    void muon(std::span<const Muon>) override;          // learning/steps.cpp
+    double squares(std::span<const float>) override;    // learning/steps.cpp
+    void to_bf16(std::span<const float>, void* out) override;
+
 private:
     void* take(size_t bytes) override;
     void give_back(void* data, size_t bytes) noexcept override;
@@ -72,6 +92,12 @@ private:
     struct Job;
     void run_jobs(std::span<Job> jobs, In<2> n, Out<2> y);
 
+    // Of the backward ops; the arena is not reset in between.
+    void back(const LinearBack& a);
+    void normalised(const Norm& norm, const Rows& x, float* out);                                                            // [rows, columns]
+    void norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm);            // dx +=, dnorm +=
+    Piece piece(const std::function<void(Piece&)>& body);  // memory of the arena for `body`, which is called once to count
+
     DeviceInfo info_;
     Isa isa_;
     Pool pool_;
@@ -79,6 +105,7 @@ private:
     Drawing drawing_;
     const Products& products_;
     const Mixers& mixers_;
+    const Learning& learning_;
 };
 
 }  // namespace klp
