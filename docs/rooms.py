@@ -18,6 +18,7 @@ FLOORS = [
     [("app/gui/session", "what all widgets share"), ("app/gui/draw", "charts, colours, strokes")],
     [("app", "the terminal program; figures as text")],
     [("core/runs", "commands in, events out; recordings, chats"), ("core/serve", "many answers at once; OpenAI's API")],
+    [("core/learn", "a model that learns")],
     [("core/studies", "race, sweep, recall")],
     [("core/model", "layers, forward pass, sequence, sampler")],
     [("core/text", "tokenizer, templates")],

@@ -17,13 +17,13 @@ struct RowsOf {  // consecutive rows of one sequence, from its first token on
 
 // Of y = W norm(x), or y += W norm(x).
 struct LinearBack {
-    In<2> x;                    // [T, in] as it was
+    In<2> x;  // [T, in] as it was
     Norm norm;
-    std::span<const Weight> w;  // [out_i, in] each
-    In<2> dy;                   // [T, out]
-    Out<2> dx;                  // [T, in], added to; null: not wanted
-    std::span<float* const> dw; // [out_i, in] each, added to
-    float* dnorm = nullptr;     // [in], added to; null where there is no norm
+    std::span<const Weight> w;                           // [out_i, in] each
+    In<2> dy;                                            // [T, out]
+    Out<2> dx;                                           // [T, in], added to; null: not wanted
+    std::span<float* const> dw;                          // [out_i, in] each, added to
+    float* dnorm = nullptr;                              // [in], added to; null where there is no norm
     int64_t x_stride = 0, dy_stride = 0, dx_stride = 0;  // floats from row to row; 0: they lie one behind the other
 
     int64_t x_step() const { return x_stride ? x_stride : x.dim[1]; }
@@ -37,11 +37,11 @@ struct LinearBack {
 //   dS' = dS - beta k du^T    dg[c] = sum_v dS'[c, v] S'[c, v]    dS <- Diag(e^g) dS'
 // and what the convolution, the norms and the gates in front and behind make of these.
 struct KdaBack {
-    Kda op;                          // x as it was; `y` is written: [T, HV]
+    Kda op;  // x as it was; `y` is written: [T, HV]
     std::span<const RowsOf> rows;
-    In<2> dy;                        // [T, HV]
-    Out<2> dx;                       // [T, width()], written
-    float* dconv = nullptr;          // as the op's own, each added to
+    In<2> dy;                // [T, HV]
+    Out<2> dx;               // [T, width()], written
+    float* dconv = nullptr;  // as the op's own, each added to
     float* dA_log = nullptr;
     float* ddt_bias = nullptr;
     float *df_b = nullptr, *dg_b = nullptr;  // null where there is no such map
@@ -89,14 +89,14 @@ struct MoeBack {
     SwiGluBack dshared;
     float* drouter = nullptr;  // [E, D]
     float* dnorm = nullptr;
-    float* load = nullptr;     // [E] tokens that chose the expert, added to; null: not wanted
+    float* load = nullptr;  // [E] tokens that chose the expert, added to; null: not wanted
 };
 
 // dtable[ids[t]] += dx[t]
 struct EmbedBack {
     std::span<const int32_t> ids;
-    In<2> dx;                // [T, D]
-    float* dtable = nullptr; // [vocabulary, D]
+    In<2> dx;                 // [T, D]
+    float* dtable = nullptr;  // [vocabulary, D]
 };
 
 // Cross entropy of softmax(W norm(x)), fused with the head: only rows that count become logits.

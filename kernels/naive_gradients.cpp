@@ -52,7 +52,8 @@ void add(Numbers& to, const Numbers& more, double factor = 1) {
 
 struct GluSums {
     Sums gate, up, down;
-    GluSums(const SwiGlu& w, const SwiGluBack& to) : gate(to.gate, w.gate.out * w.gate.in), up(to.up, w.up.out * w.up.in), down(to.down, w.down.out * w.down.in) {}
+    GluSums(const SwiGlu& w, const SwiGluBack& to)
+        : gate(to.gate, w.gate.out * w.gate.in), up(to.up, w.up.out * w.up.in), down(to.down, w.down.out * w.down.in) {}
 };
 // y = scale down(silu(gate n) up n): dn, and dscale.
 Numbers glu_back(const SwiGlu& w, const Numbers& n, double scale, const Numbers& dy, GluSums& sums, double* dscale = nullptr) {
@@ -267,7 +268,8 @@ void kda_back(const KdaBack& a) {
                 for (int64_t j = 0; j < C; ++j) {
                     if (const size_t to = t + static_cast<size_t>(C - 1 - j); to < T) total += op.conv[c * C + j] * dpre[to][static_cast<size_t>(c)];
                     if (const int64_t from = static_cast<int64_t>(t) - C + 1 + j; from >= 0)
-                        dconv.values[static_cast<size_t>(c * C + j)] += dpre[t][static_cast<size_t>(c)] * raw[static_cast<size_t>(from)][static_cast<size_t>(c)];
+                        dconv.values[static_cast<size_t>(c * C + j)] +=
+                            dpre[t][static_cast<size_t>(c)] * raw[static_cast<size_t>(from)][static_cast<size_t>(c)];
                 }
                 dx[c] = static_cast<float>(total);
             }
@@ -306,7 +308,8 @@ void mla_back(const MlaBack& a) {
                 Numbers p(t + 1), dp(t + 1), o(static_cast<size_t>(V));
                 double top = -1e300, sum = 0, d = 0;
                 for (size_t n = 0; n <= t; ++n) {
-                    p[n] = (dot(std::span(q).first(static_cast<size_t>(N)), std::span(kv[n]).subspan(key, static_cast<size_t>(N))) + dot(turned, k_r[n])) * op.scale;
+                    p[n] = (dot(std::span(q).first(static_cast<size_t>(N)), std::span(kv[n]).subspan(key, static_cast<size_t>(N))) + dot(turned, k_r[n])) *
+                           op.scale;
                     top = std::max(top, p[n]);
                 }
                 for (double& x : p) sum += x = std::exp(x - top);

@@ -192,7 +192,8 @@ Case mla_case(const MlaShape& s) {
 Case ffn_case(int64_t T, int64_t D, int64_t F, DType type) {
     Case c{.name = "ffn", .outputs = T * D};
     c.in["x"] = normal(T * D, 1), c.in["norm"] = normal(D, 2, 0.2f, 1);
-    for (const char* name : {"gate", "up", "down"}) round_to(type, c.in[name] = normal(F * D, static_cast<uint64_t>(name[0]), 1 / std::sqrt(static_cast<float>(D))));
+    for (const char* name : {"gate", "up", "down"})
+        round_to(type, c.in[name] = normal(F * D, static_cast<uint64_t>(name[0]), 1 / std::sqrt(static_cast<float>(D))));
     const auto made = [=](auto& x, auto& keep) {
         return SwiGlu{weight(x.at("gate"), F, D, type, keep), weight(x.at("up"), F, D, type, keep), weight(x.at("down"), D, F, type, keep)};
     };
@@ -226,7 +227,8 @@ Case moe_case(int64_t T, int64_t D, int64_t F, int E, int k, bool shared, bool r
         std::vector<SwiGlu> all;
         for (int e = 0; e < E + shared; ++e) {
             const std::string at = std::to_string(e);
-            all.push_back({weight(x.at("gate" + at), F, D, type, keep), weight(x.at("up" + at), F, D, type, keep), weight(x.at("down" + at), D, F, type, keep)});
+            all.push_back(
+                {weight(x.at("gate" + at), F, D, type, keep), weight(x.at("up" + at), F, D, type, keep), weight(x.at("down" + at), D, F, type, keep)});
         }
         return all;
     };
@@ -237,8 +239,12 @@ Case moe_case(int64_t T, int64_t D, int64_t F, int E, int k, bool shared, bool r
         std::vector<std::vector<std::byte>> keep;
         const auto all = made(x, keep);
         std::fill(y.begin(), y.end(), 0.f);
-        on.moe({.x = {x.at("x").data(), {T, D}}, .norm = {x.at("norm").data(), 1e-5f}, .router = router(x), .experts = {all.data(), size_t(E)},
-                .shared = shared ? all.back() : SwiGlu{}, .y = {y.data(), {T, D}}});
+        on.moe({.x = {x.at("x").data(), {T, D}},
+                .norm = {x.at("norm").data(), 1e-5f},
+                .router = router(x),
+                .experts = {all.data(), size_t(E)},
+                .shared = shared ? all.back() : SwiGlu{},
+                .y = {y.data(), {T, D}}});
     };
     c.backward = [=](Backend& on, auto& x, const Floats& dy, auto& d) {
         std::vector<std::vector<std::byte>> keep;
@@ -249,10 +255,18 @@ Case moe_case(int64_t T, int64_t D, int64_t F, int E, int k, bool shared, bool r
             to.push_back({d.at("gate" + at).data(), d.at("up" + at).data(), d.at("down" + at).data()});
         }
         d["load"] = Floats(E);
-        on.gradients()->moe_back({.x = {x.at("x").data(), {T, D}}, .norm = {x.at("norm").data(), 1e-5f}, .router = router(x), .experts = {all.data(), size_t(E)},
-                                  .shared = shared ? all.back() : SwiGlu{}, .dy = {dy.data(), {T, D}}, .dx = {d.at("x").data(), {T, D}},
-                                  .dexperts = {to.data(), size_t(E)}, .dshared = shared ? to.back() : SwiGluBack{}, .drouter = d.at("router").data(),
-                                  .dnorm = d.at("norm").data(), .load = d["load"].data()});
+        on.gradients()->moe_back({.x = {x.at("x").data(), {T, D}},
+                                  .norm = {x.at("norm").data(), 1e-5f},
+                                  .router = router(x),
+                                  .experts = {all.data(), size_t(E)},
+                                  .shared = shared ? all.back() : SwiGlu{},
+                                  .dy = {dy.data(), {T, D}},
+                                  .dx = {d.at("x").data(), {T, D}},
+                                  .dexperts = {to.data(), size_t(E)},
+                                  .dshared = shared ? to.back() : SwiGluBack{},
+                                  .drouter = d.at("router").data(),
+                                  .dnorm = d.at("norm").data(),
+                                  .load = d["load"].data()});
     };
     return c;
 }
@@ -265,7 +279,8 @@ Case head_case(int64_t T, int64_t D, int64_t V, DType type) {
     std::vector<int32_t> targets;
     for (int64_t t = 0; t < T; ++t) targets.push_back(t % 3 == 1 ? -1 : static_cast<int32_t>(t * 7 % V));
     const auto made = [=](auto& x, auto& keep) {
-        return CrossEntropy{.x = {x.at("x").data(), {T, D}}, .norm = {x.at("norm").data(), 1e-5f}, .head = weight(x.at("head"), V, D, type, keep), .targets = targets};
+        return CrossEntropy{
+            .x = {x.at("x").data(), {T, D}}, .norm = {x.at("norm").data(), 1e-5f}, .head = weight(x.at("head"), V, D, type, keep), .targets = targets};
     };
     c.forward = [=](Backend& on, auto& x, Floats& y) {
         std::vector<std::vector<std::byte>> keep;
@@ -457,7 +472,8 @@ TEST_P(OnIsa, StepsOfTheOptimizers) {
         Floats w = normal(out * in, 1), m(out * in), v(out * in), tw = w, tm = m, tv = v, wm = w, mm = m, twm = w, tmm = m;
         for (int step = 1; step <= 3; ++step) {
             const Floats g = normal(out * in, 10 + static_cast<uint64_t>(step), 0.1f);
-            const AdamW a{w.data(), g.data(), m.data(), v.data(), out * in, 1e-2, 0.1, 0.5, step}, b{tw.data(), g.data(), tm.data(), tv.data(), out * in, 1e-2, 0.1, 0.5, step};
+            const AdamW a{w.data(), g.data(), m.data(), v.data(), out * in, 1e-2, 0.1, 0.5, step},
+                b{tw.data(), g.data(), tm.data(), tv.data(), out * in, 1e-2, 0.1, 0.5, step};
             on->gradients()->adamw({&a, 1});
             truth->gradients()->adamw({&b, 1});
             const Muon c{wm.data(), g.data(), mm.data(), out, in, 0.02, 0.05, 0.5}, d{twm.data(), g.data(), tmm.data(), out, in, 0.02, 0.05, 0.5};

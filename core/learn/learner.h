@@ -17,10 +17,10 @@ struct Rates {
     double balance = 0;          // how far the bias of an expert's choice moves towards equal load
 };
 struct StepFigures {
-    double loss = 0;                      // nats a counted token
-    int64_t counted = 0, tokens = 0;      // tokens with a target, and all
-    double accuracy = 0;                  // of counted tokens, whose target came first
-    double gradient_norm = 0;             // before it was clipped
+    double loss = 0;                  // nats a counted token
+    int64_t counted = 0, tokens = 0;  // tokens with a target, and all
+    double accuracy = 0;              // of counted tokens, whose target came first
+    double gradient_norm = 0;         // before it was clipped
 };
 
 class Learner {
@@ -52,10 +52,10 @@ public:
 };
 
 struct LearnOptions {
-    int threads = 0;             // 0: all cores
-    uint64_t seed = 1;           // of first weights
-    DType type = DType::bf16;    // of matrices in products: bf16, or f32 where a test wants to know
-    double excess = 1e-3;        // what gates beyond 8 nats a token cost, on average (KdaBack)
+    int threads = 0;           // 0: all cores
+    uint64_t seed = 1;         // of first weights
+    DType type = DType::bf16;  // of matrices in products: bf16, or f32 where a test wants to know
+    double excess = 1e-3;      // what gates beyond 8 nats a token cost, on average (KdaBack)
 };
 // A learner of this config, with random weights or those of a checkpoint (`from`, may be null). A config that cannot be trained is an error that says why.
 Result<std::shared_ptr<Learner>> make_learner(const ModelConfig& config, std::shared_ptr<const WeightSource> from, const LearnOptions& options = {});

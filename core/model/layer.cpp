@@ -129,7 +129,9 @@ Weight Loader::matrix(const std::string& name, int64_t out, int64_t in) {
     auto found = source->find(name, {out, in});
     if (!found) return fail(found.error().message), Weight{};
     bytes += found->bytes(), active += found->bytes();
-    return on->adopt(*found, keep);
+    const Weight w = on->adopt(*found, keep);
+    if (parameters) parameters->push_back({name, {out, in}, w.type, const_cast<std::byte*>(w.data)});
+    return w;
 }
 
 Weight Loader::gate(const std::string& name, int64_t out, int64_t in) {
@@ -161,10 +163,22 @@ const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
     active += static_cast<int64_t>(values.size() * sizeof(float));
     keep.push_back(on->allocate(values.size() * sizeof(float)));
     on->upload(keep.back().as(), values.data(), values.size() * sizeof(float));
+    std::byte* at = keep.back().as();
+    for (const TensorSpec& tensor : tensors) {
+        if (!parameters) break;
+        parameters->push_back({tensor.name, tensor.shape, DType::f32, at});
+        at += parameters->back().values() * static_cast<int64_t>(sizeof(float));
+    }
     return keep.back().as<float>();
 }
 
 const float* Loader::vector(const std::string& name, const std::vector<int64_t>& shape) { return joined({{name, shape}}); }
+
+void BackStep::linear(In<2> x, const Norm& norm, std::span<const Weight> w, In<2> dy, Out<2> dx, bool dw) const {
+    std::vector<float*> sums;
+    for (const Weight& one : w) sums.push_back(dw ? to.of(one.data) : nullptr);
+    back.linear_back({.x = x, .norm = norm, .w = w, .dy = dy, .dx = dx, .dw = sums, .dnorm = to.of(norm.weight)});
+}
 
 // --- Step -----------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include "core/files/weights.h"
 #include "core/model/telemetry.h"
 #include "kernels/backend.h"
+#include "kernels/gradients.h"
 
 namespace klp {
 
@@ -127,19 +128,57 @@ struct Step {
     std::vector<Watched> watched = {};
 };
 
+// Where the derivative by each weight of a model is added up, found by where the weight lies (core/learn/learner.h).
+class GradientsOf {
+public:
+    virtual ~GradientsOf() = default;
+    virtual float* of(const void* weight) const = 0;  // of null, null
+};
+
+// What a layer may use on the way back, over rows of tokens that began with an empty memory.
+struct BackStep {
+    Backend& on;
+    Gradients& back;
+    Scratch& scratch;
+    const GradientsOf& to;
+    std::span<const RowsOf> rows;
+    int64_t tokens = 0;  // of all rows
+    float excess = 0;    // KdaBack
+
+    SwiGluBack of(const SwiGlu& w) const { return {to.of(w.gate.data), to.of(w.up.data), to.of(w.down.data)}; }
+    // dx (+)= the derivative by x of y = W norm(x), and dW += where they are wanted.
+    void linear(In<2> x, const Norm& norm, std::span<const Weight> w, In<2> dy, Out<2> dx, bool dw) const;
+};
+
 class TokenMixer {
 public:
     virtual ~TokenMixer() = default;
     virtual std::string_view kind() const = 0;  // "kda", "mla": the table's name
     virtual StateSpec state() const = 0;
     virtual void forward(Out<2> x, Step& step) const = 0;  // x += Mixer(RMSNorm(x))
+    // x as it was in front of the layer; d: the derivative of a loss by what came out, becomes that by x.
+    virtual void backward(In<2> x, Out<2> d, BackStep& step) const = 0;
 };
 class FeedForward {
 public:
     virtual ~FeedForward() = default;
     virtual std::string_view kind() const = 0;                             // "dense", "moe"
     virtual void forward(Out<2> x, Step& step) const = 0;                  // x += FFN(RMSNorm(x))
+    virtual void backward(In<2> x, Out<2> d, BackStep& step) const = 0;    // as TokenMixer's
     virtual std::vector<float> choice_bias(Backend&) const { return {}; }  // moe: [E], what steers the choice of experts
+};
+
+// A tensor of a model as its ops read it; those of one joined vector lie and are listed one behind the other.
+struct Parameter {
+    std::string name;
+    std::vector<int64_t> shape;
+    DType type = DType::f32;
+    std::byte* data = nullptr;
+    int64_t values() const {
+        int64_t n = 1;
+        for (int64_t d : shape) n *= d;
+        return n;
+    }
 };
 
 // Fetches the tensors of one checkpoint: shapes checked, matrices adopted by the device, vectors turned to f32.
@@ -159,9 +198,10 @@ struct Loader {
     void fail(std::string message);
     void check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w);
 
-    std::vector<Buffer> keep = {};  // what the device made of the weights
-    int64_t bytes = 0;              // of everything fetched, as stored
-    int64_t active = 0;             // what one decoded token reads of that: vectors as f32; a layer takes off what most tokens pass by
+    std::vector<Buffer> keep = {};                 // what the device made of the weights
+    std::vector<Parameter>* parameters = nullptr;  // all that is fetched, where somebody wants to change it
+    int64_t bytes = 0;                             // of everything fetched, as stored
+    int64_t active = 0;                            // what one decoded token reads of that: vectors as f32; a layer takes off what most tokens pass by
     std::string error = {};
 };
 

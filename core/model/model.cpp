@@ -160,6 +160,7 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
                                        std::to_string(free >> 20) + " MiB are free");
     if (!rehearsal) source->fetch(options.progress ? [&](double fraction) { options.progress(kFetching * fraction); } : LoadOptions{}.progress, options.cancel);
     Loader load{.on = on, .source = source, .config = model->config_, .cache_type = model->cache_type_};
+    load.parameters = options.parameters;
     model->embed_ = load.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
     load.active = 0;  // of the embedding a token reads one row
     for (int i = 0; i < config.num_hidden_layers && load.error.empty(); ++i) {

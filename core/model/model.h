@@ -27,6 +27,7 @@ struct LoadOptions {
     std::function<void(const MemoryPlan&)> on_plan;  // of a GPU's memory, before any of it is taken; may be empty
     std::atomic<bool>* cancel = nullptr;             // checked between tensors
     std::function<void(double fraction)> progress;   // may be empty
+    std::vector<Parameter>* parameters = nullptr;    // gets every tensor as the ops read it, for a learner; a GPU's lie in its memory
 };
 
 // Rows of one sequence to feed in one pass.
@@ -112,6 +113,9 @@ public:
     DType cache_type() const { return cache_type_; }  // of the MLA cache: f32 for f32 checkpoints, else bf16
     const TokenMixer& mixer(int layer) const { return *layers_[layer].mixer; }
     const FeedForward& ffn(int layer) const { return *layers_[layer].ffn; }
+    const Weight& embedding() const { return embed_; }  // [vocabulary, D]
+    const Weight& head() const { return lm_head_; }     // [vocabulary, D]; logits = head RMSNorm(x; final_norm)
+    const Norm& final_norm() const { return final_norm_; }
     int64_t weight_bytes() const { return weight_bytes_; }
     int64_t pass_tokens() const { return pass_tokens_; }  // of a prompt in one pass: weights are read once for all, and a cancel waits for one pass at most
     int64_t active_weight_bytes() const { return active_weight_bytes_; }  // what one decoded token reads

@@ -4,12 +4,12 @@
 #include <functional>
 
 #include "kernels/backend.h"
-#include "kernels/gradients.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/pool.h"
 #include "kernels/cpu/sample.h"
 #include "kernels/cpu/simd/mixers.h"
 #include "kernels/cpu/simd/products.h"
+#include "kernels/gradients.h"
 
 namespace klp {
 
@@ -68,16 +68,16 @@ public:
     void sample(const Sample&) override;  // sample.cpp
 
     Gradients* gradients() override { return this; }
-    void linear_back(const LinearBack&) override;       // learning/products.cpp
-    void embed_back(const EmbedBack&) override;         // learning/products.cpp
-    void cross_entropy(CrossEntropy&) override;         // learning/products.cpp
-    void kda_back(const KdaBack&) override;             // learning/mixers.cpp
-    void mla_back(const MlaBack&) override;             // learning/mixers.cpp
-    void ffn_back(const FfnBack&) override;             // learning/ffn.cpp
-    void moe_back(const MoeBack&) override;             // learning/ffn.cpp
-    void adamw(std::span<const AdamW>) override;        // learning/steps.cpp
-    void muon(std::span<const Muon>) override;          // learning/steps.cpp
-    double squares(std::span<const float>) override;    // learning/steps.cpp
+    void linear_back(const LinearBack&) override;     // learning/products.cpp
+    void embed_back(const EmbedBack&) override;       // learning/products.cpp
+    void cross_entropy(CrossEntropy&) override;       // learning/products.cpp
+    void kda_back(const KdaBack&) override;           // learning/mixers.cpp
+    void mla_back(const MlaBack&) override;           // learning/mixers.cpp
+    void ffn_back(const FfnBack&) override;           // learning/ffn.cpp
+    void moe_back(const MoeBack&) override;           // learning/ffn.cpp
+    void adamw(std::span<const AdamW>) override;      // learning/steps.cpp
+    void muon(std::span<const Muon>) override;        // learning/steps.cpp
+    double squares(std::span<const float>) override;  // learning/steps.cpp
     void to_bf16(std::span<const float>, void* out) override;
 
 private:
@@ -94,8 +94,8 @@ private:
 
     // Of the backward ops; the arena is not reset in between.
     void back(const LinearBack& a);
-    void normalised(const Norm& norm, const Rows& x, float* out);                                                            // [rows, columns]
-    void norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm);            // dx +=, dnorm +=
+    void normalised(const Norm& norm, const Rows& x, float* out);                                                  // [rows, columns]
+    void norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm);  // dx +=, dnorm +=
     Piece piece(const std::function<void(Piece&)>& body);  // memory of the arena for `body`, which is called once to count
 
     DeviceInfo info_;

@@ -29,6 +29,9 @@ public:
 
     std::string_view kind() const override { return "dense"; }
     void forward(Out<2> x, Step& step) const override { step.on.ffn({.x = x, .norm = norm_, .w = w_, .y = x}); }
+    void backward(In<2> x, Out<2> d, BackStep& step) const override {
+        step.back.ffn_back({.x = x, .norm = norm_, .w = w_, .dy = d, .dx = d, .dw = step.of(w_), .dnorm = step.to.of(norm_.weight)});
+    }
 
 private:
     Norm norm_;
@@ -89,6 +92,22 @@ public:
             if (all.taps.weights) op.taps.weights = all.taps.weights + first * router_.top_k;
             if (last > first) step.on.moe(op);
         }
+    }
+    void backward(In<2> x, Out<2> d, BackStep& step) const override {
+        std::vector<SwiGluBack> to;
+        for (const SwiGlu& one : experts_) to.push_back(step.of(one));
+        step.back.moe_back({.x = x,
+                            .norm = norm_,
+                            .router = router_,
+                            .experts = experts_,
+                            .shared = shared_,
+                            .dy = d,
+                            .dx = d,
+                            .dexperts = to,
+                            .dshared = step.of(shared_),
+                            .drouter = step.to.of(router_.weight),
+                            .dnorm = step.to.of(norm_.weight),
+                            .load = step.to.of(router_.bias)});
     }
     std::vector<float> choice_bias(Backend& on) const override {
         std::vector<float> bias(static_cast<size_t>(router_.E));

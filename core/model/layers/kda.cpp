@@ -66,6 +66,22 @@ public:
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }
 
+    void backward(In<2> x, Out<2> d, BackStep& step) const override {
+        const Out<2> p = step.scratch.rows(step.tokens, op_.width()), dp = step.scratch.rows(step.tokens, op_.width());
+        const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V), dy = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
+        step.on.zero(dy.data, static_cast<size_t>(dy.size()) * sizeof(float));
+        step.linear(y, {}, out_, d, dy, false);
+        step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
+        KdaBack a{.op = op_, .rows = step.rows, .dy = dy, .dx = dp};
+        a.op.x = p, a.op.y = y;
+        a.dconv = step.to.of(op_.conv), a.dA_log = step.to.of(op_.A_log), a.ddt_bias = step.to.of(op_.dt_bias), a.do_norm = step.to.of(op_.o_norm.weight);
+        a.df_b = step.to.of(op_.f_b.data), a.dg_b = step.to.of(op_.g_b.data);
+        a.excess = step.excess;
+        step.back.kda_back(a);
+        step.linear(y, {}, out_, d, {}, true);
+        step.linear(x, norm_, in_, dp, d, true);
+    }
+
 private:
     Norm norm_;
     std::vector<Weight> in_, out_;

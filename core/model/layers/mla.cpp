@@ -67,6 +67,20 @@ public:
         step.on.linear({.x = y, .w = out_, .y = x, .add = true});
     }
 
+    void backward(In<2> x, Out<2> d, BackStep& step) const override {
+        KLP_CHECK(rank_ == 0 && op_.gates == 0);
+        const Out<2> p = step.scratch.rows(step.tokens, op_.width()), dp = step.scratch.rows(step.tokens, op_.width());
+        const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V), dy = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
+        step.on.zero(dy.data, static_cast<size_t>(dy.size()) * sizeof(float));
+        step.linear(y, {}, out_, d, dy, false);
+        step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
+        MlaBack a{.op = op_, .rows = step.rows, .dy = dy, .dx = dp, .dkv_b = step.to.of(op_.kv_b.data), .dnorm = step.to.of(op_.norm.weight)};
+        a.op.x = p, a.op.y = y;
+        step.back.mla_back(a);
+        step.linear(y, {}, out_, d, {}, true);
+        step.linear(x, norm_, in_, dp, d, true);
+    }
+
 private:
     Norm norm_, q_norm_;
     std::vector<Weight> in_, q_b_, out_;

@@ -16,7 +16,7 @@ struct Glu {
     Rows n, dy;                     // [count, D]
     const float* scales = nullptr;  // null: 1
     float* dscales = nullptr;
-    float* dn;                      // [count, D], written
+    float* dn;  // [count, D], written
 };
 
 void glu_back(const Glu& a, const Maker& make, Piece& memory) {
@@ -119,9 +119,13 @@ void CpuBackend::moe_back(const MoeBack& a) {
     float* dxs = arena_.take<float>(T * k * D);
     const auto job_of = [&](int64_t e) {
         const int64_t first = start[static_cast<size_t>(e)], count = start[static_cast<size_t>(e) + 1] - first;
-        return Glu{.w = &a.experts[static_cast<size_t>(e)], .dw = a.dexperts[static_cast<size_t>(e)],
-                   .n = {xs + first * D, count, D, D}, .dy = {ds + first * D, count, D, D},
-                   .scales = scales + first, .dscales = dscales + first, .dn = dxs + first * D};
+        return Glu{.w = &a.experts[static_cast<size_t>(e)],
+                   .dw = a.dexperts[static_cast<size_t>(e)],
+                   .n = {xs + first * D, count, D, D},
+                   .dy = {ds + first * D, count, D, D},
+                   .scales = scales + first,
+                   .dscales = dscales + first,
+                   .dn = dxs + first * D};
     };
     int64_t bytes = 0;
     for (int64_t e = 0; e < E; ++e) {

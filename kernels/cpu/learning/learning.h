@@ -65,9 +65,9 @@ struct Maker {
         const int64_t deep = (n + 31) / 32 * 32;
         return deep % 512 == 0 ? deep + 32 : deep;
     }
-    Turned turn(const Rows& x, DType type, Piece& memory) const;   // x^T as weights
-    Turned turn(const Weight& w, Piece& memory) const;             // W^T as weights
-    Rows turn_rows(const Rows& x, Piece& memory) const;            // x^T as x, padded as depth() says
+    Turned turn(const Rows& x, DType type, Piece& memory) const;  // x^T as weights
+    Turned turn(const Weight& w, Piece& memory) const;            // W^T as weights
+    Rows turn_rows(const Rows& x, Piece& memory) const;           // x^T as x, padded as depth() says
     // y[t, r] (+)= sum_i x[t, i] w[r, i]
     void multiply(const Rows& x, DType type, const void* w, int64_t rows, float* y, int64_t y_stride, bool add, Piece& memory) const;
     void multiply(const Rows& x, const Turned& w, float* y, int64_t y_stride, bool add, Piece& memory) const {

@@ -177,7 +177,8 @@ void attend_back(const Head& h, const Maker& make, Piece& memory) {
         for (int64_t c = 0; c < (counts ? 1 : b + 1); ++c) {  // y = P V
             std::byte* const here = memory.mark();
             const int64_t key = c * kBlock, count = std::min(kBlock, keys - key);
-            make.multiply(wide(p, key, count, v_turned[static_cast<size_t>(c)]), v_turned[static_cast<size_t>(c)], h.y + first * h.y_stride, h.y_stride, c > 0, memory);
+            make.multiply(wide(p, key, count, v_turned[static_cast<size_t>(c)]), v_turned[static_cast<size_t>(c)], h.y + first * h.y_stride, h.y_stride, c > 0,
+                          memory);
             memory.rewind(here);
         }
         if (!counts)
@@ -236,12 +237,26 @@ void CpuBackend::mla_back(const MlaBack& a) {
     }
     const Maker alone{products_, learning_, {}};
     const auto head_of = [&](const RowsOf& r, int64_t h) {
-        return Head{.T = r.count, .N = N, .R = R, .V = V,
-                    .q = op.x.row(r.first) + h * (N + R), .kv = kv + r.first * kv_width + h * (N + V), .k_r = k_r + r.first * R, .dy = a.dy.row(r.first) + h * V,
-                    .q_stride = W, .kv_stride = kv_width, .r_stride = R, .y_stride = HV,
-                    .y = op.y.row(r.first) + h * V, .dq = a.dx.row(r.first) + h * (N + R), .dkv = dkv + r.first * kv_width + h * (N + V),
+        return Head{.T = r.count,
+                    .N = N,
+                    .R = R,
+                    .V = V,
+                    .q = op.x.row(r.first) + h * (N + R),
+                    .kv = kv + r.first * kv_width + h * (N + V),
+                    .k_r = k_r + r.first * R,
+                    .dy = a.dy.row(r.first) + h * V,
+                    .q_stride = W,
+                    .kv_stride = kv_width,
+                    .r_stride = R,
+                    .y_stride = HV,
+                    .y = op.y.row(r.first) + h * V,
+                    .dq = a.dx.row(r.first) + h * (N + R),
+                    .dkv = dkv + r.first * kv_width + h * (N + V),
                     .dk_r = dk_r + (h * T + r.first) * R,
-                    .dq_stride = W, .scale = op.scale, .theta = op.rope_theta, .adjacent = op.rope_adjacent,
+                    .dq_stride = W,
+                    .scale = op.scale,
+                    .theta = op.rope_theta,
+                    .adjacent = op.rope_adjacent,
                     .type = op.kv_b.type == DType::bf16 ? DType::bf16 : DType::f32};
     };
     Piece counted;

@@ -35,9 +35,8 @@ Turned Maker::turn(const Weight& w, Piece& memory) const {
     auto* to = memory.take<uint16_t>(w.in * width);
     const auto* from = reinterpret_cast<const uint16_t*>(w.data);
     if (!memory.counts())
-        doer.run(w.in, kColumns, [&](int64_t first, int64_t last) {
-            learning.turn_bf16(from + first, w.in, w.out, last - first, to + first * width, width, width - w.out);
-        });
+        doer.run(w.in, kColumns,
+                 [&](int64_t first, int64_t last) { learning.turn_bf16(from + first, w.in, w.out, last - first, to + first * width, width, width - w.out); });
     return {reinterpret_cast<std::byte*>(to), w.type, w.in, width};
 }
 
@@ -52,7 +51,8 @@ void Maker::multiply(const Rows& x, DType type, const void* w, int64_t rows, flo
     auto* prepared = memory.take<std::byte>(static_cast<int64_t>(products.prepared_bytes(type, T, in)));
     if (!memory.counts() && T > 0) {
         doer.run(T, 4 * kTokenGroup, [&](int64_t first, int64_t last) {
-            products.prepare({.type = type, .x = x.data + first * x.stride, .stride = x.stride, .in = in, .T = T, .first = first, .last = last, .prepared = prepared});
+            products.prepare(
+                {.type = type, .x = x.data + first * x.stride, .stride = x.stride, .in = in, .T = T, .first = first, .last = last, .prepared = prepared});
         });
         constexpr int64_t kRowPiece = 128, kTokenPiece = 256;
         const int64_t across = (rows + kRowPiece - 1) / kRowPiece, along = (T + kTokenPiece - 1) / kTokenPiece;
@@ -89,7 +89,8 @@ void CpuBackend::norm_back(const Norm& norm, const Rows& x, const float* dn, flo
     pool_.run(T, kSumRows, 0, [&](int, int64_t first, int64_t last) {
         for (int64_t t = first; t < last; ++t) {
             if (norm.weight)
-                learning_.rms_norm_back(x.data + t * x.stride, norm.weight, norm.eps, D, dn + t * D, dx + t * dx_stride, sums ? sums + first / kSumRows * D : nullptr);
+                learning_.rms_norm_back(x.data + t * x.stride, norm.weight, norm.eps, D, dn + t * D, dx + t * dx_stride,
+                                        sums ? sums + first / kSumRows * D : nullptr);
             else
                 learning_.add_times(dn + t * D, 1, D, dx + t * dx_stride);
         }

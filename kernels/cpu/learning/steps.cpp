@@ -10,7 +10,8 @@ double CpuBackend::squares(std::span<const float> x) {
     constexpr int64_t kPart = 1 << 16;
     const auto n = static_cast<int64_t>(x.size());
     std::vector<double> parts(static_cast<size_t>((n + kPart - 1) / kPart));
-    pool_.run(n, kPart, 0, [&](int, int64_t first, int64_t last) { parts[static_cast<size_t>(first / kPart)] = learning_.squares(x.data() + first, last - first); });
+    pool_.run(n, kPart, 0,
+              [&](int, int64_t first, int64_t last) { parts[static_cast<size_t>(first / kPart)] = learning_.squares(x.data() + first, last - first); });
     double total = 0;
     for (double part : parts) total += part;
     return total;
@@ -30,7 +31,8 @@ void CpuBackend::adamw(std::span<const AdamW> all) {
                                static_cast<float>(a.rate * a.decay),
                                static_cast<float>(a.rate / (1 - std::pow(AdamW::kB1, static_cast<double>(a.step)))),
                                static_cast<float>(1 / (1 - std::pow(AdamW::kB2, static_cast<double>(a.step))))};
-        pool_.run(a.n, 1 << 14, 0, [&](int, int64_t first, int64_t last) { learning_.adamw(a.w + first, a.g + first, a.m + first, a.v + first, last - first, rates); });
+        pool_.run(a.n, 1 << 14, 0,
+                  [&](int, int64_t first, int64_t last) { learning_.adamw(a.w + first, a.g + first, a.m + first, a.v + first, last - first, rates); });
     }
 }
 
@@ -40,7 +42,8 @@ void CpuBackend::muon(std::span<const Muon> all) {
     const auto one = [&](const Muon& a, Piece& memory) {
         const bool flip = a.out > a.in, counts = memory.counts();
         const int64_t n = a.out * a.in, rows = flip ? a.in : a.out, columns = flip ? a.out : a.in, wide = Maker::depth(columns), square = Maker::depth(rows);
-        float *x = memory.take<float>(rows * wide), *way = memory.take<float>(n), *A = memory.take<float>(rows * square), *B = memory.take<float>(rows * square);
+        float *x = memory.take<float>(rows * wide), *way = memory.take<float>(n), *A = memory.take<float>(rows * square),
+              *B = memory.take<float>(rows * square);
         auto* half = memory.take<uint16_t>(rows * std::max(wide, square));
         double size = 0;
         if (!counts) {

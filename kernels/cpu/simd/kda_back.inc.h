@@ -27,10 +27,10 @@ inline F log1p_small(F t) {  // log(1 + t), 0 <= t <= 1 (kda.inc.h)
 // What lives as long as the row: values of all tokens, padded to whole chunks and 16 columns with zeros.
 struct KdaRow {
     int64_t K, V, T, chunks;
-    float *q, *k, *g;     // [T, K]: normalised q (scaled), normalised k, log decay; on the way back their derivatives
-    float *w, *o;         // [T, V]: v, then v - S'^T k; o, then its derivative
-    float* S;             // [chunks][K][V] the state before each chunk
-    float *kk, *qk;       // [chunks][16][16] couplings: k_i k_j e^(G_i - G_j), j < i; q_i k_j e^(G_i - G_j), j <= i
+    float *q, *k, *g;       // [T, K]: normalised q (scaled), normalised k, log decay; on the way back their derivatives
+    float *w, *o;           // [T, V]: v, then v - S'^T k; o, then its derivative
+    float* S;               // [chunks][K][V] the state before each chunk
+    float *kk, *qk;         // [chunks][16][16] couplings: k_i k_j e^(G_i - G_j), j < i; q_i k_j e^(G_i - G_j), j <= i
     float *beta, *qr, *kr;  // [T]: beta; what q and k were multiplied with
     float* rest;
 
@@ -344,7 +344,8 @@ void backward_chunks(const KdaHead& a, const KdaRow& r) {
             const int64_t t = first + i;
             const float scale = 1 / __builtin_sqrtf(static_cast<float>(a.K)), rq = t < a.T ? r.qr[t] : 0, rk = t < a.T ? r.kr[t] : 0;
             F along_q{}, along_k{};
-            for (int64_t d = 0; d < K; d += kLanes) along_q += load(q + i * K + d) * load(dq + i * K + d), along_k += load(k + i * K + d) * load(left + i * K + d);
+            for (int64_t d = 0; d < K; d += kLanes)
+                along_q += load(q + i * K + d) * load(dq + i * K + d), along_k += load(k + i * K + d) * load(left + i * K + d);
             const float share_q = sum(along_q) / (scale * scale), share_k = sum(along_k);
             for (int64_t d = 0; d < K; d += kLanes) {
                 store(q + i * K + d, rq * (load(dq + i * K + d) - load(q + i * K + d) * share_q));
