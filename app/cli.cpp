@@ -400,6 +400,33 @@ int run(int argc, char** argv) {
         ->check(named(gguf_mixes(), [](const std::string& text) { return trouble_of(mix_named(text)); }))
         ->required();
 
+    TrainFlags train;
+    sub = subcommand("train", "a model learns from text and chats", train, train_command,
+                     "  klp train --data stories.txt chats.jsonl --shape tiny --tokenizer ~/models/mine -o small\n"
+                     "  klp train -o small                    goes on where it was stopped\n"
+                     "  klp train --data chats/*.jsonl --plan plan.json --from ~/models/mine -o better\n"
+                     "  klp -m small                          what it has learned");
+    names("FILE", sub->add_option("--data", train.data, "what it learns from: .txt, documents between two empty lines; .jsonl, a chat a line"))->take_all();
+    auto* learns = shape_name(sub->add_option("--shape", train.shape, "a named shape with random weights learns (klp init --list shows them)"));
+    auto* sizes = names("FILE", sub->add_option("--config", train.config, "or one of this config.json"))->excludes(learns);
+    names("MODEL", sub->add_option("--from", train.from, "or this model goes on learning: a folder, or its name"))->excludes(learns)->excludes(sizes);
+    names("FILE", sub->add_option("--tokenizer", train.tokenizer, "tiktoken.model, tokenizer.json or a folder with one; without it that of --from"));
+    names("DIR", sub->add_option("-o,--out", train.out, "folder to make; alone, a run to go on with"));
+    auto* plan = names("FILE", sub->add_option("--plan", train.plan, "JSON with stages, their data, lengths and rates, instead of the next four options"));
+    for (CLI::Option* wish :
+         {sub->add_option("--tokens", train.tokens, "to learn from in all; without it every document once")->check(between(1, 1e15)),
+          sub->add_option("--batch", train.batch, "tokens a step; without it 8192")->check(between(1, 1 << 24)),
+          sub->add_option("--length", train.length, "tokens of a row, at most; without it 1024")->check(between(1, 1 << 24)),
+          sub->add_option("--lr", train.rate, "highest learning rate of Muon, of AdamW a fifth of it; without it 0.02")->check(between(1e-9, 10))})
+        wish->excludes(plan);
+    sub->add_option("-s,--seed", train.seed, "of first weights and batches; without it 1")->check(seed());
+    sub->add_option("-t,--threads", train.threads, "CPU threads; 0: one for each core. The bytes that are learned are the same with any number")
+        ->check(between(0, 4096));
+    sub->add_option("--hold-out", train.hold_out, "of so many documents one is only looked at; 0: none; without it 20")->check(between(0, 1e9));
+    sub->add_option("--eval-every", train.eval_every, "steps between two such looks; 0: only at the end; without it 500")->check(between(0, 1e9));
+    sub->add_option("--dtype", train.dtype, "how matrices are stored and multiplied: bf16, f32; without it bf16")->check(CLI::IsMember({"bf16", "f32"}));
+    sub->add_flag("--json", train.json, "lines of JSON, one a second at most");
+
     ModelsOptions models;
     sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command,
                      "  klp models                            what -m can name\n"
@@ -512,7 +539,7 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
-    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "probe", "init", "quantize", "run", "replay", "export", "doctor"})
+    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "probe", "init", "quantize", "train", "run", "replay", "export", "doctor"})
         (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
     app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));
 

@@ -95,6 +95,20 @@ struct QuantizeOptions {
 };
 int quantize_command(const QuantizeOptions& options, Terminal& terminal);
 
+struct TrainFlags {
+    std::vector<std::string> data;
+    std::string shape, config, from;   // what is to learn: one of them
+    std::string tokenizer, plan, out;  // a file or a folder; a file; the run's folder
+    std::optional<int64_t> tokens, batch, length, hold_out, eval_every;
+    std::optional<double> rate;
+    std::optional<uint64_t> seed;
+    std::optional<std::string> dtype;
+    int threads = 0;
+    bool json = false;
+    bool asks() const;  // says what to learn; else a run goes on
+};
+int train_command(const TrainFlags& flags, Terminal& terminal);
+
 struct ModelsOptions {
     std::string add, forget;  // folders to look in, too
     bool json = false;

@@ -40,9 +40,9 @@ std::string seconds_text(double seconds) { return seconds < 120 ? std::to_string
 
 }  // namespace
 
-std::string progress_text(const std::string& what, const std::string& unit, int64_t done, int64_t total, int64_t nanoseconds) {
+std::string progress_text(const std::string& what, const std::string& unit, int64_t done, int64_t total, int64_t nanoseconds, int64_t before) {
     const auto amount = [&](int64_t n) { return unit == "byte" ? bytes_text(n) : plural(n, unit); };
-    const double seconds = double(nanoseconds) * 1e-9, rate = seconds > 0 ? double(done) / seconds : 0;
+    const double seconds = double(nanoseconds) * 1e-9, rate = seconds > 0 ? double(done - before) / seconds : 0;
     std::string text = what + ": ";
     if (total <= 0 && done <= 0) return text + seconds_text(seconds);
     if (unit.empty())
@@ -93,13 +93,18 @@ Progress::~Progress() {
     if (thread_.joinable()) thread_.join();
 }
 
-std::string Progress::text() const { return progress_text(what_, unit_, done_, total_, now_ns() - start_); }
+std::string Progress::text() const { return progress_text(what_, unit_, done_, total_, now_ns() - start_, before_); }
 
-void Progress::at(int64_t done, int64_t total) {
+void Progress::name(const std::string& what) {
+    const std::lock_guard lock(g_line);
+    what_ = one_line(what);
+}
+
+void Progress::at(int64_t done, int64_t total, int64_t before) {
     const std::lock_guard lock(g_line);
     const int64_t now = now_ns();
     if (done == 0) start_ = now, said_ = 0;
-    done_ = done, total_ = total, hidden_ = false;
+    done_ = done, total_ = total, before_ = before, hidden_ = false;
     if (line_ || !terminal_.progress || (said_ > 0 && now - said_ < kSecond)) return;
     said_ = now;
     std::fprintf(stderr, "%s\n", done == 0 && total == 0 ? what_.c_str() : text().c_str());

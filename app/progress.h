@@ -12,8 +12,8 @@
 namespace klp {
 
 // "reading: 1,024 of 6,000 tokens, 245 tokens/s, 20 s left" after so many nanoseconds. `unit`: what is counted; "byte" is written as KiB and so on, "" as a
-// share. Without a total what was done, without both the time.
-std::string progress_text(const std::string& what, const std::string& unit, int64_t done, int64_t total, int64_t nanoseconds);
+// share. Without a total what was done, without both the time. `before`: of `done`, what was done before these nanoseconds.
+std::string progress_text(const std::string& what, const std::string& unit, int64_t done, int64_t total, int64_t nanoseconds, int64_t before = 0);
 
 // On a terminal one line on stderr, from half a second on, that is gone when this is destroyed or something else is printed (and comes back with the next
 // count). In a pipe nothing, or with --progress lines: at the beginning, and then one a second at most. A thread of its own draws it, so that it lives through
@@ -23,7 +23,8 @@ public:
     Progress(const Terminal& terminal, std::string what, std::string unit = "");
     ~Progress();
     Progress(const Progress&) = delete;
-    void at(int64_t done = 0, int64_t total = 0);  // 0 of something begins anew
+    void at(int64_t done = 0, int64_t total = 0, int64_t before = 0);  // 0 of something begins anew
+    void name(const std::string& what);                                // from now on
 
 private:
     friend std::unique_lock<std::recursive_mutex> pause_progress();
@@ -32,7 +33,7 @@ private:
     const Terminal& terminal_;
     const bool line_;  // else lines, or nothing
     std::string what_, unit_;
-    int64_t start_, said_ = 0, done_ = 0, total_ = 0;
+    int64_t start_, said_ = 0, done_ = 0, total_ = 0, before_ = 0;
     bool hidden_ = false, over_ = false;
     std::condition_variable_any wake_;
     std::thread thread_;

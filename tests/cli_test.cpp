@@ -184,6 +184,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"probe", {experiment}},
                                 {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
+                                {"train", {"--data", "/none.txt", "--shape", "tiny", "--tokenizer", model(), "-o", "FRESH"}},
                                 {"models", {}},
                                 {"pull", {"a/b"}},
                                 {"watch", {"127.0.0.1:9"}},
