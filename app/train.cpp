@@ -303,11 +303,26 @@ Result<std::shared_ptr<const Data>> read_all(const Beginning& b, const TrainFlag
     return std::make_shared<const Data>(std::move(*data));
 }
 
+// What is asked for, or what the folder remembers; the two must agree.
+Result<Beginning> prepare(const TrainFlags& flags, const fs::path& folder, const std::optional<RunSpec>& there) {
+    std::error_code none;
+    if (!there && fs::exists(folder, none) && !(fs::is_directory(folder, none) && fs::is_empty(folder, none)))
+        return fail(Error::usage, flags.out + " exists already and is neither an empty folder nor one of klp train");
+    if (!there && !flags.asks())
+        return fail(Error::usage, flags.out + " holds no run to go on with: say what to learn from and what is to learn (klp train --help)");
+    auto b = flags.asks() ? begin(flags) : again(folder, *there);
+    if (!b || b->first_weights || b->spec.from.empty()) return b;
+    const auto first = open_checkpoint(b->spec.from);
+    if (!first) return tl::unexpected(first.error());
+    b->first_weights = first->source;
+    return b;
+}
+
 // The plan is known now; without one it is made from what there is.
-void settle(Beginning& b, const Data& data, const TrainFlags& flags) {
+Result<Batches> lay_out(Beginning& b, std::shared_ptr<const Data> data, const TrainFlags& flags, const std::optional<RunSpec>& there) {
     if (!b.plan) {
         std::vector<std::pair<std::string, int64_t>> sizes;
-        for (const Source& source : data.sources) {
+        for (const Source& source : data->sources) {
             int64_t tokens = 0;
             for (const Source::Document& document : source.documents) tokens += document.size - 1;
             sizes.emplace_back(source.name, tokens);
@@ -317,62 +332,64 @@ void settle(Beginning& b, const Data& data, const TrainFlags& flags) {
         b.plan = default_plan(sizes, wishes);
     }
     b.spec.plan = plan_text(*b.plan);
-    b.spec.identity.plan = hash_of(b.spec.plan), b.spec.identity.data = data.identity;
+    b.spec.identity.plan = hash_of(b.spec.plan), b.spec.identity.data = data->identity;
+    if (const std::string other = there ? difference(there->identity, b.spec.identity) : ""; !other.empty())
+        return fail(Error::usage, flags.asks() ? flags.out + " is a run with " + other + ": take another folder, or go on with klp train -o " + flags.out
+                                               : "the data of " + flags.out + " is not what training began with, so it cannot go on");
+    return Batches::lay_out(std::move(data), *b.plan, b.config, b.spec.seed, b.plan_name);
+}
+
+// A new run's folder with all that it needs but weights; nothing of it is written where they would find no room.
+Result<void> make_run(const fs::path& folder, const Beginning& b, const Learner& learner) {
+    int64_t bytes = 0;
+    for (const Learner::Tensor& t : learner.tensors()) bytes += t.values() * 4 * (1 + (t.first != nullptr) + (t.second != nullptr));
+    if (auto room = check_room(folder / "training", 2 * bytes); !room) return room;  // a checkpoint lies beside the one before it
+    if (auto written = write_files(folder, b.files); !written) return written;
+    return write_run(folder, b.spec);
+}
+
+void say_what_begins(const Beginning& b, const Data& data, const Batches& batches, const TrainingState& from) {
+    int64_t held = 0;
+    for (const Source& source : data.sources) held += static_cast<int64_t>(source.held_out.size());
+    if (from.step == batches.steps())
+        note("klp: all of its steps are done");
+    else if (from.step > 0)
+        note("klp: going on behind step " + grouped(from.step) + " of " + grouped(batches.steps()));
+    else
+        note("klp: " + count_text(count_parameters(b.config).total) + " weights, " + plural(batches.steps(), "step") + ", " +
+             plural(batches.tokens_before(batches.steps()), "token") + " of " + plural(data.tokens(), "token") + " of data, " + plural(held, "document") +
+             " held out");
 }
 
 Result<int> run_training(const TrainFlags& flags, const Terminal& terminal) {
     const fs::path folder = fs::absolute(flags.out).lexically_normal();
-    std::error_code none;
-    auto there = read_run(folder);
+    const auto there = read_run(folder);
     if (!there) return tl::unexpected(there.error());
-    if (!*there && fs::exists(folder, none) && !(fs::is_directory(folder, none) && fs::is_empty(folder, none)))
-        return fail(Error::usage, flags.out + " exists already and is neither an empty folder nor one of klp train");
-    if (!*there && !flags.asks())
-        return fail(Error::usage, flags.out + " holds no run to go on with: say what to learn from and what is to learn (klp train --help)");
-    auto b = flags.asks() ? begin(flags) : again(folder, **there);
+    auto b = prepare(flags, folder, *there);
     if (!b) return tl::unexpected(b.error());
-    const auto data = read_all(*b, flags, terminal);
-    if (!data) return tl::unexpected(data.error());
-    settle(*b, **data, flags);
-    if (!flags.asks() && (*there)->identity.data != b->spec.identity.data)
-        return fail(Error::usage, "the data of " + flags.out + " is not what training began with, so it cannot go on");
-    if (*there)
-        if (const std::string other = difference((*there)->identity, b->spec.identity); !other.empty())
-            return fail(Error::usage, flags.out + " is a run with " + other + ": take another folder, or go on with klp train -o " + flags.out);
-    const auto batches = Batches::lay_out(*data, *b->plan, b->config, b->spec.seed, b->plan_name);
-    if (!batches) return tl::unexpected(batches.error());
     const auto type = type_named(b->spec.dtype, true);
     if (!type) return tl::unexpected(type.error());
-    if (!b->first_weights && !b->spec.from.empty()) {
-        const auto first = open_checkpoint(b->spec.from);
-        if (!first) return tl::unexpected(first.error());
-        b->first_weights = first->source;
-    }
-    auto learner = make_learner(b->config, b->first_weights, {.threads = flags.threads, .seed = b->spec.seed, .type = *type});
+    const auto learner = make_learner(b->config, b->first_weights, {.threads = flags.threads, .seed = b->spec.seed, .type = *type});
     if (!learner) return tl::unexpected(learner.error());
+    const auto data = read_all(*b, flags, terminal);
+    if (!data) return tl::unexpected(data.error());
+    const auto batches = lay_out(*b, *data, flags, *there);
+    if (!batches) return tl::unexpected(batches.error());
 
     // Nothing was written so far.
     const auto lock = FolderLock::take(folder);
     if (!lock) return tl::unexpected(lock.error());
-    int64_t bytes = 0;
-    for (const Learner::Tensor& t : (*learner)->tensors()) bytes += t.values() * 4 * (1 + (t.first != nullptr) + (t.second != nullptr));
-    if (!*there) {
-        if (auto room = check_room(folder / "training", 2 * bytes); !room) return tl::unexpected(room.error());
-        if (auto written = write_files(folder, b->files); !written) return tl::unexpected(written.error());
-        if (auto written = write_run(folder, b->spec); !written) return tl::unexpected(written.error());
-    }
+    if (!*there)
+        if (auto made = make_run(folder, *b, **learner); !made) return tl::unexpected(made.error());
     const auto from = load_state(folder, **learner, b->spec.identity);
     if (!from) return tl::unexpected(from.error());
-    const TrainingState first = from->value_or(TrainingState{});
-    if (first.step == batches->steps()) note("klp: all of its steps are done");
-    if (first.step > 0 && first.step < batches->steps()) note("klp: going on behind step " + grouped(first.step) + " of " + grouped(batches->steps()));
-
-    TrainingState state = first;
-    Teller teller(terminal, flags.json, first);
-    if (first.step < batches->steps()) {
+    TrainingState state = from->value_or(TrainingState{});
+    say_what_begins(*b, **data, *batches, state);
+    Teller teller(terminal, flags.json, state);
+    if (state.step < batches->steps()) {
         say_that_it_takes_long(terminal);
         const auto end =
-            train(**learner, *batches, first,
+            train(**learner, *batches, state,
                   {.folder = folder,
                    .identity = b->spec.identity,
                    .eval_every = b->spec.eval_every,

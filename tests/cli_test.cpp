@@ -1,12 +1,8 @@
 // The program klp from outside: what it prints where, how it ends, and what it does in a terminal. Run on a model that talks noise (talker.h), so that nothing
 // here depends on what a trained model says.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <pty.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <termios.h>
 
 #include <cctype>

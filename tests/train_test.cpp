@@ -177,6 +177,16 @@ TEST_F(Train, GoesOnFromAModel) {
     EXPECT_EQ(weights("second").size(), weights("first").size());
 }
 
+TEST_F(Train, ALossThatIsNoNumberIsSaidAndNothingIsLeftOfIt) {
+    ASSERT_EQ(klp(short_run("first", {"--dtype", "f32"})).code, 0);
+    put_value(folder_ / "first", "model.norm.weight", 0, 3e38f);
+    const Outcome got =
+        klp({"train", "--data", at("text.txt"), "--from", at("first"), "--hold-out", "0", "--tokens", "200", "--batch", "100", "-o", at("second"), "-t", "1"});
+    EXPECT_EQ(got.code, 3) << got.err;
+    EXPECT_THAT(got.err, AllOf(HasSubstr("the loss is not a number at step 1"), HasSubstr("no step was saved before")));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "second" / "model.safetensors"));
+}
+
 TEST_F(Train, WhatCannotBeMeantIsAUsageError) {
     std::filesystem::create_directories(folder_ / "full" / "of");
     const std::string plan = at("plan.json");
@@ -211,6 +221,13 @@ TEST_F(Train, BadInputIsOneSentenceThatNamesIt) {
     write_bytes(folder_ / "ids.jsonl", "{\"ids\": [1, 2, 3]}\n{\"ids\": [1, 288]}\n");
     write_bytes(folder_ / "empty.txt", "\n");
     write_bytes(folder_ / "text.txt.xz", "x");
+    const std::string sound = to_json(shape("tiny"));
+    const auto with_config = [&](const char* name, const char* field, const char* value) {
+        nlohmann::json config = nlohmann::json::parse(sound);
+        config[nlohmann::json::json_pointer(field)] = nlohmann::json::parse(value);
+        write_bytes(folder_ / name, config.dump());
+        return Words{"train", "--data", at("chats.jsonl"), "--config", at(name), "--tokenizer", words(), "-o", at("x")};
+    };
     write_bytes(folder_ / "bad.json", R"({"stages": [{"tokens": 100, "sources": {"nobody": 1}}]})");
     write_bytes(folder_ / "short.json", R"({"stages": [{"tokens": 100, "longest": 16, "sources": {"m": {"task": "mqar", "pairs": 8}}}]})");
     write_bytes(folder_ / "longer.json", R"({"stages": [{"tokens": 100, "longest": 65536, "sources": {"m": {"task": "mqar", "pairs": 8}}}]})");
@@ -228,6 +245,10 @@ TEST_F(Train, BadInputIsOneSentenceThatNamesIt) {
         {with("chats.jsonl", {"--plan", at("bad.json")}), "bad.json: stages[0].sources has nobody, which is none of the data's: chats"},
         {{"train", "--plan", at("short.json"), "--shape", "tiny", "-o", at("x")}, "does not fit into a row of 16 tokens"},
         {{"train", "--plan", at("longer.json"), "--shape", "tiny", "-o", at("x")}, "rows of 65536 tokens, and the model's context is 32768"},
+        {with_config("no-head.json", "/linear_attn_config/num_heads", "0"), "no-head.json: linear_attn_config.num_heads is 0"},
+        {with_config("experts.json", "/num_experts_per_token", "9"), "experts.json: num_experts_per_token is 9"},
+        {with_config("router.json", "/moe_router_activation_func", "\"softmax\""), "cannot be trained here: its router is a softmax"},
+        {with_config("few.json", "/vocab_size", "200"), "chats.jsonl:1: "},
         {{"train", "--data", at("text.txt"), "--from", at("nothing"), "-o", at("x")}, "nothing"},
         {{"train", "--data", at("text.txt"), "--shape", "tiny", "--tokenizer", at("text.txt"), "-o", at("x")}, "text.txt"},
     };

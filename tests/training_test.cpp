@@ -329,7 +329,7 @@ TEST_F(TrainingLoop, ALossThatIsNoNumberKeepsTheLastGoodCheckpoint) {
     options_.save_ns = 0;
     const auto end = train(learner, batches_, {}, options_);
     ASSERT_FALSE(end);
-    EXPECT_EQ(end.error().message, "step 7: the loss is not a number; the checkpoint of step 6 is kept");
+    EXPECT_EQ(end.error().message, "the loss is not a number; the checkpoint of step 6 is kept");
     EXPECT_EQ(saved(), std::vector<std::string>{"step-6"});
     Counter again;
     EXPECT_EQ(load_state(folder_.path(), again, options_.identity)->value().step, 6);

@@ -1,5 +1,6 @@
 #include "core/learn/batches.h"
 
+#include <set>
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -240,8 +241,12 @@ Batch Batches::batch(int64_t number) const {
     return batch;
 }
 
-std::vector<Batches::HeldOut> Batches::held_out(int64_t most) const {
+std::vector<Batches::HeldOut> Batches::held_out(int64_t tokens) const {
     std::vector<HeldOut> all;
+    std::set<std::string> names;
+    for (const Stage& s : plan_.stages)
+        for (const Stage::Part& part : s.parts) names.insert(part.source);
+    const int64_t most = tokens / static_cast<int64_t>(std::max<size_t>(names.size(), 1));
     const auto add = [&](const std::string& name) -> HeldOut* {
         const auto known = std::find_if(all.begin(), all.end(), [&](const HeldOut& one) { return one.source == name; });
         return known == all.end() ? &all.emplace_back(HeldOut{name, {}}) : nullptr;

@@ -31,12 +31,12 @@ public:
     Batch batch(int64_t step) const;
     const Plan& plan() const { return plan_; }
 
-    // Rows that are never learned from: held-out documents, of a task rows of other dice. At most so many tokens of each source, the same every time.
+    // Rows that are never learned from: held-out documents, of a task rows of other dice. At most about so many tokens, of each source as many, the same every time.
     struct HeldOut {
         std::string source;
         std::vector<Batch> batches;
     };
-    std::vector<HeldOut> held_out(int64_t tokens = 16'384) const;
+    std::vector<HeldOut> held_out(int64_t tokens = 65'536) const;
 
 private:
     struct Row {

@@ -56,9 +56,8 @@ Result<TrainingState> train(Learner& learner, const Batches& batches, TrainingSt
         const int64_t step = state.step;
         const auto figures = learner.step(batches.batch(step), batches.rates(step));
         if (!figures)
-            return fail(figures.error().kind,
-                        "step " + std::to_string(step + 1) + ": " + figures.error().message +
-                            (saved_step > 0 ? "; the checkpoint of step " + std::to_string(saved_step) + " is kept" : "; no step was saved before"));
+            return fail(figures.error().kind, figures.error().message + (saved_step > 0 ? "; the checkpoint of step " + std::to_string(saved_step) + " is kept"
+                                                                                        : "; no step was saved before"));
         const int64_t now = now_ns();
         state.seconds += static_cast<double>(now - clock) * 1e-9, clock = now;
         state.loss = step == 0 ? figures->loss : (1 - kNew) * state.loss + kNew * figures->loss;
