@@ -406,7 +406,7 @@ int run(int argc, char** argv) {
                      "  klp train -o small                    goes on where it was stopped\n"
                      "  klp train --data chats/*.jsonl --plan plan.json --from ~/models/mine -o better\n"
                      "  klp -m small                          what it has learned");
-    names("FILE", sub->add_option("--data", train.data, "what it learns from: .txt, documents between two empty lines; .jsonl, a chat a line"))->take_all();
+    names("FILE", sub->add_option("--data", train.data, "what it learns from: .txt, documents with two empty lines between them; .jsonl, a chat a line"))->take_all();
     auto* learns = shape_name(sub->add_option("--shape", train.shape, "a named shape with random weights learns (klp init --list shows them)"));
     auto* sizes = names("FILE", sub->add_option("--config", train.config, "or one of this config.json"))->excludes(learns);
     names("MODEL", sub->add_option("--from", train.from, "or this model goes on learning: a folder, or its name"))->excludes(learns)->excludes(sizes);

@@ -335,7 +335,7 @@ Result<Batches> lay_out(Beginning& b, std::shared_ptr<const Data> data, const Tr
     b.spec.identity.plan = hash_of(b.spec.plan), b.spec.identity.data = data->identity;
     if (const std::string other = there ? difference(there->identity, b.spec.identity) : ""; !other.empty())
         return fail(Error::usage, flags.asks() ? flags.out + " is a run with " + other + ": take another folder, or go on with klp train -o " + flags.out
-                                               : "the data of " + flags.out + " is not what training began with, so it cannot go on");
+                                               : "training of " + flags.out + " began with " + other + ", so it cannot go on");
     return Batches::lay_out(std::move(data), *b.plan, b.config, b.spec.seed, b.plan_name);
 }
 

@@ -1,10 +1,10 @@
 #include "core/learn/batches.h"
 
-#include <set>
 #include <algorithm>
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -13,6 +13,8 @@
 namespace klp {
 
 namespace {
+
+constexpr size_t kMostRows = size_t{1} << 28;  // of a plan: 6 GiB of their list
 
 constexpr int64_t kShortest = 32;  // where the data says the lengths, ranges are powers of two from here on
 
@@ -115,7 +117,9 @@ public:
         }
         normalise(lengths);
         fit(shares, weights, lengths);
-        steps(number, walks, shares, lengths, ends);
+        if (!steps(number, walks, shares, lengths, ends))
+            return fail(Error::usage,
+                        at + "tokens is " + std::to_string(s.tokens) + ", which are more rows than a plan may have (" + std::to_string(kMostRows) + ")");
         return {};
     }
 
@@ -139,12 +143,13 @@ private:
         return walk;
     }
 
-    void steps(uint32_t number, const std::vector<std::vector<Walk*>>& walks, const std::vector<std::vector<double>>& shares,
+    bool steps(uint32_t number, const std::vector<std::vector<Walk*>>& walks, const std::vector<std::vector<double>>& shares,
                const std::vector<double>& lengths, const std::vector<int64_t>& ends) {
         const Stage& s = out_.plan_.stages[number];
         int64_t done = 0;
         std::vector<double> of_range(shares.size());
         for (int64_t k = 0; done < s.tokens; ++k) {
+            if (out_.rows_.size() > kMostRows) return false;
             Dice dice(out_.seed_, {number, static_cast<uint64_t>(k)});
             const size_t range = dice.pick(lengths);
             for (size_t p = 0; p < shares.size(); ++p) {  // shares are of tokens, and a throw is for a row
@@ -173,6 +178,7 @@ private:
             done += step.tokens, total_ += step.tokens;
             out_.steps_.push_back(step);
         }
+        return true;
     }
 
     Batches& out_;
