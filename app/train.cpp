@@ -386,6 +386,8 @@ Result<int> run_training(const TrainFlags& flags, const Terminal& terminal) {
     TrainingState state = from->value_or(TrainingState{});
     say_what_begins(*b, **data, *batches, state);
     Teller teller(terminal, flags.json, state);
+    Result<void> model;  // that everything opens, beside each checkpoint
+    const auto write_model = [&] { model = export_model(folder, **learner, *type); };
     if (state.step < batches->steps()) {
         say_that_it_takes_long(terminal);
         const auto end =
@@ -396,12 +398,14 @@ Result<int> run_training(const TrainFlags& flags, const Terminal& terminal) {
                    .cancel = &g_interrupted,
                    .on_step = [&](const TrainedStep& step) { teller.step(step); },
                    .on_evaluation = [&](const Evaluation& e) { teller.evaluation(e); },
+                   .on_saved = write_model,
                    .on_trouble = [](const std::string& what) { note("klp: " + what + "; the checkpoint before it is kept, and training goes on"); }});
         if (!end) return tl::unexpected(end.error());
         state = *end;
+    } else {
+        write_model();
     }
-    if (state.step > 0)
-        if (auto written = export_model(folder, **learner, *type); !written) return tl::unexpected(written.error());
+    if (!model) return tl::unexpected(model.error());
     teller.end(state, *batches, folder);
     if (state.step == batches->steps()) return 0;
     return fail(Error::interrupted, "stopped behind step " + grouped(state.step) + " of " + grouped(batches->steps()) + "; klp train -o " + flags.out +

@@ -301,7 +301,8 @@ TEST_F(TrainingLoop, BrokenOffAnywhereItComesToTheSame) {
 TEST_F(TrainingLoop, LooksAtWhatWasHeldOutAndSavesOnTheWay) {
     Counter learner;
     std::vector<int64_t> looked;
-    int checkpoints = 0;
+    int checkpoints = 0, told = 0;
+    options_.on_saved = [&] { ++told; };
     options_.eval_every = 5, options_.save_ns = 0;
     options_.on_evaluation = [&](const Evaluation& e) {
         looked.push_back(e.step);
@@ -317,6 +318,7 @@ TEST_F(TrainingLoop, LooksAtWhatWasHeldOutAndSavesOnTheWay) {
     EXPECT_EQ(looked.front(), 5);
     EXPECT_EQ(looked.back(), batches_.steps());
     EXPECT_EQ(checkpoints, batches_.steps() - 1);
+    EXPECT_EQ(told, batches_.steps());
     int64_t held = 0;
     for (const auto& one : batches_.held_out())
         for (const Batch& batch : one.batches) held += static_cast<int64_t>(batch.ids.size());

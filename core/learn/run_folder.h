@@ -1,6 +1,6 @@
 // What lies in the folder of a run of klp train. The model, which everything opens, is the folder itself; what training goes on from lies in `training/` in it:
 //
-//   config.json, tokenizer files, model.safetensors    the model, written when training ends or is stopped
+//   config.json, tokenizer files, model.safetensors    the model, as it was at the newest checkpoint
 //   training/run.json                                  what was asked for, so that `klp train -o FOLDER` goes on without it being said again
 //   training/step-N/                                   the newest checkpoint: weights in f32, the optimizer's moments, and where training stands
 #pragma once

@@ -43,6 +43,11 @@ Result<Evaluation> evaluate(Learner& learner, const std::vector<Batches::HeldOut
 Result<TrainingState> train(Learner& learner, const Batches& batches, TrainingState state, const TrainingOptions& options) {
     const std::vector<Batches::HeldOut> held_out = batches.held_out();
     const auto cancelled = [&] { return options.cancel && *options.cancel; };
+    const auto save = [&]() -> Result<void> {
+        auto saved = save_state(options.folder, learner, state, options.identity);
+        if (saved && options.on_saved) options.on_saved();
+        return saved;
+    };
     int64_t saved_step = state.step, saved_ns = now_ns(), clock = saved_ns;
     const auto look = [&]() -> Result<void> {
         if (held_out.empty() || !options.on_evaluation) return {};
@@ -67,14 +72,14 @@ Result<TrainingState> train(Learner& learner, const Batches& batches, TrainingSt
         if (options.eval_every > 0 && state.step % options.eval_every == 0 && state.step < batches.steps())
             if (auto looked = look(); !looked) return tl::unexpected(looked.error());
         if (now_ns() - saved_ns < options.save_ns || state.step == batches.steps()) continue;
-        if (auto saved = save_state(options.folder, learner, state, options.identity); saved)
+        if (auto saved = save(); saved)
             saved_step = state.step;
         else if (options.on_trouble)
             options.on_trouble(saved.error().message);
         saved_ns = now_ns();  // a full disk is asked again after the same time
     }
     if (state.step > saved_step)
-        if (auto saved = save_state(options.folder, learner, state, options.identity); !saved) return tl::unexpected(saved.error());
+        if (auto saved = save(); !saved) return tl::unexpected(saved.error());
     if (state.step == batches.steps())
         if (auto looked = look(); !looked) return tl::unexpected(looked.error());
     return state;

@@ -40,6 +40,7 @@ struct TrainingOptions {
     const std::atomic<bool>* cancel = nullptr;        // looked at between steps
     std::function<void(const TrainedStep&)> on_step;  // these may be empty
     std::function<void(const Evaluation&)> on_evaluation;
+    std::function<void()> on_saved;                      // behind each checkpoint
     std::function<void(const std::string&)> on_trouble;  // a checkpoint that could not be written; the one before is kept, and training goes on
 };
 
