@@ -20,49 +20,54 @@ struct Glu {
 };
 
 void glu_back(const Glu& a, const Maker& make, Piece& memory) {
-    const bool counts = memory.counts();
+    const bool counts = memory.counts(), bf16 = a.w->gate.type == DType::bf16;
     const SwiGlu& w = *a.w;
-    const int64_t T = a.n.rows, D = a.n.columns, F = w.gate.out, wide = Maker::depth(F);
+    const int64_t T = a.n.rows, D = a.n.columns, F = w.gate.out;
     std::byte* const mark = memory.mark();
-    float *gate = memory.take<float>(T * wide), *up = memory.take<float>(T * wide), *hidden = memory.take<float>(T * wide), *dh = memory.take<float>(T * F);
-    const Turned down = make.turn(w.down, memory);  // [F, D]
-    Rows dy = a.dy;
-    if (down.width != D) {
-        float* to = memory.take<float>(T * down.width);
-        if (!counts)
-            make.doer.run(T, 64, [&](int64_t first, int64_t last) {
-                for (int64_t t = first; t < last; ++t) {
-                    std::memcpy(to + t * down.width, a.dy.data + t * a.dy.stride, static_cast<size_t>(D) * sizeof(float));
-                    std::fill_n(to + t * down.width + D, down.width - D, 0.f);
-                }
-            });
-        dy = {to, T, down.width, down.width};
-    }
-    make.multiply(a.n, w.gate.type, w.gate.data, F, gate, wide, false, memory);
-    make.multiply(a.n, w.up.type, w.up.data, F, up, wide, false, memory);
-    make.multiply(dy, down, dh, F, false, memory);
-    if (!counts)
-        make.doer.run(T, 64, [&](int64_t first, int64_t last) {
-            for (int64_t t = first; t < last; ++t) {
-                float *g = gate + t * wide, *u = up + t * wide, *x = hidden + t * wide;
-                const float along = make.learning.swiglu_back(g, u, dh + t * F, a.scales ? a.scales[t] : 1, F, x, g, u);
-                if (a.dscales) a.dscales[t] = along;
-                for (float* row : {g, u, x}) std::fill_n(row + F, wide - F, 0.f);
-            }
-        });
+    float *gate = memory.take<float>(T * F), *up = memory.take<float>(T * F), *hidden = memory.take<float>(T * F), *dh = memory.take<float>(T * F);
     const auto own = [&](auto&& body) {
         std::byte* const here = memory.mark();
         body();
         memory.rewind(here);
     };
-    own([&] { make.outer(a.dy, make.turn(Rows{hidden, T, F, wide}, w.down.type, memory), a.dw.down, memory); });
+    const auto product = [&](const Left& x, const Right& y, float* c, int64_t ldc, bool add) {
+        if (!counts) make.multiply(x, y, c, ldc, add);
+    };
     own([&] {
-        const Turned n = make.turn(a.n, w.gate.type, memory);
-        own([&] { make.outer({gate, T, F, wide}, n, a.dw.gate, memory); });
-        own([&] { make.outer({up, T, F, wide}, n, a.dw.up, memory); });
+        const Left n = make.left(a.n, bf16, memory);
+        product(n, make.right_turned(w.gate, memory), gate, F, false);
+        product(n, make.right_turned(w.up, memory), up, F, false);
     });
-    own([&] { make.multiply({gate, T, wide, wide}, make.turn(w.gate, memory), a.dn, D, false, memory); });
-    own([&] { make.multiply({up, T, wide, wide}, make.turn(w.up, memory), a.dn, D, true, memory); });
+    own([&] {
+        const Left dy = make.left(a.dy, bf16, memory);
+        product(dy, make.right(w.down, memory), dh, F, false);
+    });
+    if (!counts)
+        make.doer.run(T, 64, [&](int64_t first, int64_t last) {
+            for (int64_t t = first; t < last; ++t) {
+                float *g = gate + t * F, *u = up + t * F;
+                const float along = make.learning.swiglu_back(g, u, dh + t * F, a.scales ? a.scales[t] : 1, F, hidden + t * F, g, u);
+                if (a.dscales) a.dscales[t] = along;
+            }
+        });
+    const auto rows = [&](const float* x) { return Rows{x, T, F, F}; };
+    own([&] {
+        const Left dy = make.left_turned(a.dy, bf16, memory);
+        product(dy, make.right(rows(hidden), bf16, memory), a.dw.down, F, true);
+    });
+    own([&] {
+        const Right n = make.right(a.n, bf16, memory);
+        own([&] { product(make.left_turned(rows(gate), bf16, memory), n, a.dw.gate, D, true); });
+        own([&] { product(make.left_turned(rows(up), bf16, memory), n, a.dw.up, D, true); });
+    });
+    const auto to_input = [&](const float* x, const Weight& from, bool add) {
+        own([&] {
+            const Left d = make.left(rows(x), bf16, memory);
+            product(d, make.right(from, memory), a.dn, D, add);
+        });
+    };
+    to_input(gate, w.gate, false);
+    to_input(up, w.up, true);
     memory.rewind(mark);
 }
 
@@ -75,7 +80,7 @@ void CpuBackend::ffn_back(const FfnBack& a) {
     arena_.reset();
     float *n = arena_.take<float>(T * D), *dn = arena_.take<float>(T * D);
     normalised(a.norm, {a.x.data, T, D, D}, n);
-    const Maker make{products_, learning_, {&pool_}};
+    const Maker make{learning_, {&pool_}};
     const Glu job{.w = &a.w, .dw = a.dw, .n = {n, T, D, D}, .dy = {a.dy.data, T, D, D}, .dn = dn};
     const auto all = [&](Piece& memory) { glu_back(job, make, memory); };
     Piece memory = piece(all);
@@ -88,7 +93,7 @@ void CpuBackend::moe_back(const MoeBack& a) {
     KLP_CHECK(!a.router.softmax && !a.router.weights_from_biased_scores);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{products_, learning_, {&pool_}}, alone{products_, learning_, {}};
+    const Maker make{learning_, {&pool_}}, alone{learning_, {}};
     float *n = arena_.take<float>(T * D), *dn = arena_.take<float>(T * D);
     normalised(a.norm, {a.x.data, T, D, D}, n);
     auto* picks = arena_.take<int32_t>(T * k);
@@ -150,7 +155,11 @@ void CpuBackend::moe_back(const MoeBack& a) {
 
     // w = scale s / (sum s + 1e-20), s = sigmoid(l):  ds = scale (dw - sum dw w / scale) / sum s, dl = ds s (1 - s)
     float* scores = arena_.take<float>(T * E);
-    const auto logits = [&](Piece& memory) { make.multiply({n, T, D, D}, DType::f32, a.router.weight, E, scores, E, false, memory); };
+    const auto logits = [&](Piece& memory) {
+        const Left x = make.left({n, T, D, D}, false, memory);
+        const Right w = make.right_turned(Rows{a.router.weight, E, D, D}, false, memory);
+        if (!memory.counts()) make.multiply(x, w, scores, E, false);
+    };
     Piece memory = piece(logits);
     logits(memory);
     pool_.run(T, 64, 0, [&](int, int64_t first, int64_t last) {
@@ -176,7 +185,11 @@ void CpuBackend::moe_back(const MoeBack& a) {
             }
         }
     });
-    const auto router = [&](Piece& mine) { make.outer({scores, T, E, E}, make.turn(Rows{n, T, D, D}, DType::f32, mine), a.drouter, mine); };
+    const auto router = [&](Piece& mine) {
+        const Left dl = make.left_turned({scores, T, E, E}, false, mine);
+        const Right x = make.right(Rows{n, T, D, D}, false, mine);
+        if (!mine.counts()) make.multiply(dl, x, a.drouter, D, true);
+    };
     Piece more = piece(router);
     router(more);
     norm_back(a.norm, {a.x.data, T, D, D}, dn, a.dx.data, D, a.dnorm);

@@ -1,8 +1,7 @@
-// What the backward ops of the CPU share: products of any operands by all threads or by this one, and copies that are turned around for them.
+// What the backward ops of the CPU share: memory, and products C (+)= A B of any operands, by all threads or by this one.
 //
-// A product of the engine is y[t, r] = sum_i x[t, i] w[r, i] (products.h), x in f32 and w rows of its type. The two that learning needs are the same one:
-//   dx = dy W     x: dy, w: W turned around                dW = dy^T x     x: dy turned around, w: x turned around
-// so a gradient costs what a forward product does, on matrix tiles where there are some.
+// A gradient is two products beside the forward one, y = x W^T:  dx = dy W  and  dW = dy^T x. Each operand is rounded and laid out once (gemm.inc.h), as it lies or
+// turned around, and tiles of C are read and written where they lie.
 #pragma once
 
 #include "kernels/cpu/cpu_backend.h"
@@ -48,33 +47,33 @@ struct Rows {  // of f32, `stride` values apart
     const float* data = nullptr;
     int64_t rows = 0, columns = 0, stride = 0;
 };
-struct Turned {  // rows of a product's weight: [columns of what was turned][width], zeros behind its rows
-    const std::byte* data = nullptr;
-    DType type = DType::f32;
-    int64_t rows = 0, width = 0;
+struct Left {  // A, [rows, deep]
+    std::byte* data = nullptr;
+    int64_t rows = 0, deep = 0;
+    bool bf16 = false;
+};
+struct Right {  // B, [deep, columns]; made for `made` deep
+    std::byte* data = nullptr;
+    int64_t deep = 0, columns = 0, made = 0;
+    bool bf16 = false;
+    Right first(int64_t deep_now, int64_t columns_now) const { return {data, deep_now, columns_now, made, bf16}; }
 };
 
-// f32 or bf16: what products of weights of this type round to.
 struct Maker {
-    const Products& products;
     const Learning& learning;
     Doer doer;
 
-    // Rows of a product are a whole number of tiles deep, and not a power of two, or they would meet in a few lines of the first-level cache.
-    static int64_t depth(int64_t n) {
-        const int64_t deep = (n + 31) / 32 * 32;
-        return deep % 512 == 0 ? deep + 32 : deep;
-    }
-    Turned turn(const Rows& x, DType type, Piece& memory) const;  // x^T as weights
-    Turned turn(const Weight& w, Piece& memory) const;            // W^T as weights
-    Rows turn_rows(const Rows& x, Piece& memory) const;           // x^T as x, padded as depth() says
-    // y[t, r] (+)= sum_i x[t, i] w[r, i]
-    void multiply(const Rows& x, DType type, const void* w, int64_t rows, float* y, int64_t y_stride, bool add, Piece& memory) const;
-    void multiply(const Rows& x, const Turned& w, float* y, int64_t y_stride, bool add, Piece& memory) const {
-        multiply({x.data, x.rows, w.width, x.stride}, w.type, w.data, w.rows, y, y_stride, add, memory);
-    }
-    // dW += dy^T x
-    void outer(const Rows& dy, const Turned& x, float* dw, Piece& memory) const { multiply(turn_rows(dy, memory), x, dw, x.rows, true, memory); }
+    Left left(const Rows& x, bool bf16, Piece& memory) const;          // x
+    Left left_turned(const Rows& x, bool bf16, Piece& memory) const;   // x^T
+    Right right(const Rows& x, bool bf16, Piece& memory) const;        // x
+    Right right_turned(const Rows& x, bool bf16, Piece& memory) const; // x^T
+    Right right(const Weight& w, Piece& memory) const;                 // W
+    Right right_turned(const Weight& w, Piece& memory) const;          // W^T
+    // C (+)= A B, of A some rows
+    void multiply(const Left& a, const Right& b, float* c, int64_t ldc, bool add, int64_t first = 0, int64_t rows = -1) const;
+
+private:
+    Right right(const void* x, bool halves, int64_t ld, int64_t deep, int64_t columns, bool bf16, bool turned, Piece& memory) const;
 };
 
 }  // namespace klp

@@ -13,7 +13,7 @@ void CpuBackend::kda_back(const KdaBack& a) {
     KLP_CHECK(op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV && a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{products_, learning_, {&pool_}};
+    const Maker make{learning_, {&pool_}};
 
     // Gates of low rank come out of products over all heads at once.
     const float *f = op.x.data + conv, *z = f + op.R_f;
@@ -23,7 +23,11 @@ void CpuBackend::kda_back(const KdaBack& a) {
         if (!w) return;
         const Rows in{values, T, w.in, W};
         float* out = arena_.take<float>(T * w.out);
-        const auto product = [&](Piece& memory) { make.multiply(in, w.type, w.data, w.out, out, w.out, false, memory); };
+        const auto product = [&](Piece& memory) {
+            const Left x = make.left(in, w.type == DType::bf16, memory);
+            const Right map_turned = make.right_turned(w, memory);
+            if (!memory.counts()) make.multiply(x, map_turned, out, w.out, false);
+        };
         Piece memory = piece(product);
         product(memory);
         values = out, derivatives = arena_.take<float>(T * w.out), stride = w.out;
@@ -91,7 +95,7 @@ void CpuBackend::kda_back(const KdaBack& a) {
 
 namespace {
 
-constexpr int64_t kBlock = 128;  // queries, and keys
+constexpr int64_t kBlock = 128;  // queries
 
 void rotate(float* x, int64_t n, int64_t position, float theta, bool adjacent, bool back) {
     for (int64_t i = 0; i < n / 2; ++i) {
@@ -111,12 +115,13 @@ struct Head {  // of MLA, over one row of tokens
     int64_t dq_stride;
     float scale, theta;
     bool adjacent;
-    DType type;
+    bool bf16;
 };
 
-// The work of one task; called once with a memory that only counts.
+// The work of one task; called once with a memory that only counts. With S = scale Q K^T of a block of queries over the keys before them:
+//   P = softmax(S), y = P V    dP = dO V^T, dS = P (dP - dO . y) scale    dQ = dS K, dK += dS^T Q, dV += P^T dO
 void attend_back(const Head& h, const Maker& make, Piece& memory) {
-    const int64_t T = h.T, K = h.N + h.R, V = h.V, blocks = (T + kBlock - 1) / kBlock;
+    const int64_t T = h.T, K = h.N + h.R, V = h.V;
     const bool counts = memory.counts();
     const Learning& on = make.learning;
     float *q = memory.take<float>(T * K), *k = memory.take<float>(T * K), *v = memory.take<float>(T * V);
@@ -133,69 +138,41 @@ void attend_back(const Head& h, const Maker& make, Piece& memory) {
         std::fill_n(dk, T * K, 0.f);
         std::fill_n(dv, T * V, 0.f);
     }
-    const int64_t bytes = info(h.type).bytes;
-    const auto as_weights = [&](const float* x, int64_t n) -> const std::byte* {
-        if (h.type == DType::f32) return reinterpret_cast<const std::byte*>(x);
-        auto* to = memory.take<uint16_t>(n);
-        if (!counts) on.to_bf16(x, n, to);
-        return reinterpret_cast<std::byte*>(to);
-    };
-    const std::byte *k_rows = as_weights(k, T * K), *v_rows = as_weights(v, T * V);
-    std::vector<Turned> k_turned, v_turned;
-    for (int64_t b = 0; b < (counts ? 1 : blocks); ++b) {
-        const int64_t first = b * kBlock, n = counts ? std::min(T, kBlock) : std::min(kBlock, T - first);
-        k_turned.push_back(make.turn(Rows{k + first * K, n, K, K}, h.type, memory));
-        v_turned.push_back(make.turn(Rows{v + first * V, n, V, V}, h.type, memory));
-    }
-    if (counts)  // of all blocks
-        for (int64_t b = 1; b < blocks; ++b) memory.take<std::byte>((K + V) * Maker::depth(kBlock) * bytes + 128);
-
-    for (int64_t b = 0; b < (counts ? 1 : blocks); ++b) {
+    const Rows keys_of{k, T, K, K}, values_of{v, T, V, V};
+    const Right keys_turned = make.right_turned(keys_of, h.bf16, memory), values_turned = make.right_turned(values_of, h.bf16, memory);
+    const Right keys_there = make.right(keys_of, h.bf16, memory), values_there = make.right(values_of, h.bf16, memory);
+    for (int64_t first = 0; first < (counts ? 1 : T); first += kBlock) {
         std::byte* const mark = memory.mark();
-        const int64_t first = counts ? 0 : b * kBlock, n = std::min(kBlock, T - first), keys = counts ? T : first + n;
-        const float* dO = h.dy + first * h.y_stride;
-        make.multiply({q + first * K, n, K, K}, h.type, k_rows, keys, p, T, false, memory);
-        make.multiply({dO, n, V, h.y_stride}, h.type, v_rows, keys, ds, T, false, memory);
+        const int64_t n = std::min(kBlock, T - first), keys = counts ? T : first + n;
+        const Rows queries{q + first * K, n, K, K}, dO{h.dy + first * h.y_stride, n, V, h.y_stride}, weights{p, n, keys, T}, slopes{ds, n, keys, T};
+        float* y = h.y + first * h.y_stride;
+        const auto product = [&](const auto& left, const auto& right, float* c, int64_t ldc, bool add) {
+            std::byte* const here = memory.mark();
+            const Left a = left();
+            const Right b = right();
+            if (!counts) make.multiply(a, b, c, ldc, add);
+            memory.rewind(here);
+        };
+        const auto as_is = [&](const Rows& x) { return [&make, &memory, &h, x] { return make.left(x, h.bf16, memory); }; };
+        const auto turned = [&](const Rows& x) { return [&make, &memory, &h, x] { return make.left_turned(x, h.bf16, memory); }; };
+        const auto made = [](const Right& b) { return [b] { return b; }; };
+        const auto rows = [&](const Rows& x) { return [&make, &memory, &h, x] { return make.right(x, h.bf16, memory); }; };
+        product(as_is(queries), made(keys_turned.first(K, keys)), p, T, false);
+        product(as_is(dO), made(values_turned.first(V, keys)), ds, T, false);
         if (!counts)
             for (int64_t i = 0; i < n; ++i) {
                 float* row = p + i * T;
                 const int64_t seen = first + i + 1;
-                for (int64_t j = 0; j < seen; ++j) row[j] *= h.scale;
+                on.add_times(row, h.scale - 1, seen, row);  // times scale
                 on.exp_minus(row, seen, on.log_sum_exp(row, seen), 1, row);
                 std::fill_n(row + seen, keys - seen, 0.f);
             }
-        const Turned q_turned = make.turn(Rows{q + first * K, n, K, K}, h.type, memory), o_turned = make.turn(Rows{dO, n, V, h.y_stride}, h.type, memory);
-        const auto wide = [&](const float* from, int64_t key, int64_t count, const Turned& w) {  // a block of columns, as deep as the weight is wide
-            float* to = memory.take<float>(n * w.width);
-            if (!counts)
-                for (int64_t i = 0; i < n; ++i) {
-                    std::memcpy(to + i * w.width, from + i * T + key, static_cast<size_t>(count) * sizeof(float));
-                    std::fill_n(to + i * w.width + count, w.width - count, 0.f);
-                }
-            return Rows{to, n, w.width, w.width};
-        };
-        for (int64_t c = 0; c < (counts ? 1 : b + 1); ++c) {  // y = P V
-            std::byte* const here = memory.mark();
-            const int64_t key = c * kBlock, count = std::min(kBlock, keys - key);
-            make.multiply(wide(p, key, count, v_turned[static_cast<size_t>(c)]), v_turned[static_cast<size_t>(c)], h.y + first * h.y_stride, h.y_stride, c > 0,
-                          memory);
-            memory.rewind(here);
-        }
+        product(as_is(weights), made(values_there.first(keys, V)), y, h.y_stride, false);
         if (!counts)
-            for (int64_t i = 0; i < n; ++i) {
-                const float d = on.dot(dO + i * h.y_stride, h.y + (first + i) * h.y_stride, V);
-                float *row = ds + i * T, *weights = p + i * T;
-                for (int64_t j = 0; j < keys; ++j) row[j] = weights[j] * (row[j] - d) * h.scale;
-            }
-        for (int64_t c = 0; c < (counts ? 1 : b + 1); ++c) {
-            std::byte* const here = memory.mark();
-            const auto at = static_cast<size_t>(c);
-            const int64_t key = c * kBlock, count = std::min(kBlock, keys - key);
-            make.multiply(wide(ds, key, count, k_turned[at]), k_turned[at], dq, K, c > 0, memory);
-            make.multiply(make.turn_rows({ds + key, n, count, T}, memory), q_turned, dk + key * K, K, true, memory);
-            make.multiply(make.turn_rows({p + key, n, count, T}, memory), o_turned, dv + key * V, V, true, memory);
-            memory.rewind(here);
-        }
+            for (int64_t i = 0; i < n; ++i) on.softmax_back(p + i * T, on.dot(dO.data + i * h.y_stride, y + i * h.y_stride, V), h.scale, keys, ds + i * T);
+        product(as_is(slopes), made(keys_there.first(keys, K)), dq, K, false);
+        product(turned(slopes), rows(queries), dk, K, true);
+        product(turned(weights), rows(dO), dv, V, true);
         if (!counts)
             for (int64_t i = 0; i < n; ++i) {
                 if (h.theta != 0) rotate(dq + i * K + h.N, h.R, first + i, h.theta, h.adjacent, true);
@@ -219,12 +196,16 @@ void CpuBackend::mla_back(const MlaBack& a) {
     KLP_CHECK(W == op.width() && op.gates == 0 && a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{products_, learning_, {&pool_}};
+    const Maker make{learning_, {&pool_}};
     const int64_t c_column = op.q_width(), r_column = c_column + L;
     float *latent = arena_.take<float>(T * L), *kv = arena_.take<float>(T * kv_width), *dkv = arena_.take<float>(T * kv_width);
     float *k_r = arena_.take<float>(T * std::max<int64_t>(R, 1)), *dk_r = arena_.take<float>(H * T * std::max<int64_t>(R, 1));
     normalised(op.norm, {op.x.data + c_column, T, L, W}, latent);
-    const auto product = [&](Piece& memory) { make.multiply({latent, T, L, L}, op.kv_b.type, op.kv_b.data, kv_width, kv, kv_width, false, memory); };
+    const auto product = [&](Piece& memory) {
+        const Left x = make.left({latent, T, L, L}, op.kv_b.type == DType::bf16, memory);
+        const Right w = make.right_turned(op.kv_b, memory);
+        if (!memory.counts()) make.multiply(x, w, kv, kv_width, false);
+    };
     Piece memory = piece(product);
     product(memory);
     int64_t longest = 0;
@@ -235,7 +216,7 @@ void CpuBackend::mla_back(const MlaBack& a) {
             if (op.rope_theta != 0) rotate(k_r + (r.first + t) * R, R, t, op.rope_theta, op.rope_adjacent, false);
         }
     }
-    const Maker alone{products_, learning_, {}};
+    const Maker alone{learning_, {}};
     const auto head_of = [&](const RowsOf& r, int64_t h) {
         return Head{.T = r.count,
                     .N = N,
@@ -257,7 +238,7 @@ void CpuBackend::mla_back(const MlaBack& a) {
                     .scale = op.scale,
                     .theta = op.rope_theta,
                     .adjacent = op.rope_adjacent,
-                    .type = op.kv_b.type == DType::bf16 ? DType::bf16 : DType::f32};
+                    .bf16 = op.kv_b.type == DType::bf16};
     };
     Piece counted;
     attend_back(head_of({0, longest}, 0), alone, counted);

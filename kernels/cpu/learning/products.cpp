@@ -1,6 +1,7 @@
 // Products of the backward ops, and the ops that are nothing but products: linear, the head with its cross entropy, the embedding.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/cpu/learning/learning.h"
 
@@ -10,68 +11,64 @@ KLP_TABLES(Learning, learning_of, kLearning_)
 
 namespace {
 
-constexpr int64_t kColumns = 64;  // that one piece turns around
-constexpr int64_t kSumRows = 64;  // tokens whose sums over tokens are one partial sum
+constexpr int64_t kPieceRows = 128, kPiecePanels = 8;  // of C: what one thread computes at a time
+constexpr int64_t kSumRows = 64;                       // tokens whose sums over tokens are one partial sum
 
 }  // namespace
 
-Turned Maker::turn(const Rows& x, DType type, Piece& memory) const {
-    const int64_t width = depth(x.rows), bytes = info(type).bytes;
-    auto* to = memory.take<std::byte>(x.columns * width * bytes);
+Left Maker::left(const Rows& x, bool bf16, Piece& memory) const {
+    auto* to = memory.take<std::byte>(learning.operand_bytes(bf16, x.rows, x.columns));
+    if (!memory.counts()) doer.run(x.rows, 64, [&](int64_t first, int64_t last) { learning.left(bf16, x.data, x.stride, first, last, x.columns, to); });
+    return {to, x.rows, x.columns, bf16};
+}
+Left Maker::left_turned(const Rows& x, bool bf16, Piece& memory) const {
+    auto* to = memory.take<std::byte>(learning.operand_bytes(bf16, x.columns, x.rows));
+    if (!memory.counts()) doer.run(x.columns, 64, [&](int64_t first, int64_t last) { learning.left_turned(bf16, x.data, x.stride, first, last, x.rows, to); });
+    return {to, x.columns, x.rows, bf16};
+}
+Right Maker::right(const void* x, bool halves, int64_t ld, int64_t deep, int64_t columns, bool bf16, bool turned, Piece& memory) const {
+    auto* to = memory.take<std::byte>(learning.operand_bytes(bf16, columns, deep));
     if (!memory.counts())
-        doer.run(x.columns, kColumns, [&](int64_t first, int64_t last) {
-            if (type == DType::bf16)
-                learning.turn_to_bf16(x.data + first, x.stride, x.rows, last - first, reinterpret_cast<uint16_t*>(to) + first * width, width, width - x.rows);
-            else
-                learning.turn(x.data + first, x.stride, x.rows, last - first, reinterpret_cast<float*>(to) + first * width, width, width - x.rows);
+        doer.run((columns + 15) / 16, 2, [&](int64_t first, int64_t last) {
+            (turned ? learning.right_turned : learning.right)(bf16, x, halves, ld, first, last, deep, columns, to);
         });
-    return {to, type, x.columns, width};
+    return {to, deep, columns, deep, bf16};
+}
+Right Maker::right(const Rows& x, bool bf16, Piece& memory) const { return right(x.data, false, x.stride, x.rows, x.columns, bf16, false, memory); }
+Right Maker::right_turned(const Rows& x, bool bf16, Piece& memory) const { return right(x.data, false, x.stride, x.columns, x.rows, bf16, true, memory); }
+Right Maker::right(const Weight& w, Piece& memory) const {
+    const bool bf16 = w.type == DType::bf16;
+    KLP_CHECK(bf16 || w.type == DType::f32);
+    return right(w.data, bf16, w.in, w.out, w.in, bf16, false, memory);
+}
+Right Maker::right_turned(const Weight& w, Piece& memory) const {
+    const bool bf16 = w.type == DType::bf16;
+    KLP_CHECK(bf16 || w.type == DType::f32);
+    return right(w.data, bf16, w.in, w.in, w.out, bf16, true, memory);
 }
 
-Turned Maker::turn(const Weight& w, Piece& memory) const {
-    if (w.type == DType::f32) return turn(Rows{reinterpret_cast<const float*>(w.data), w.out, w.in, w.in}, w.type, memory);
-    KLP_CHECK(w.type == DType::bf16);
-    const int64_t width = depth(w.out);
-    auto* to = memory.take<uint16_t>(w.in * width);
-    const auto* from = reinterpret_cast<const uint16_t*>(w.data);
-    if (!memory.counts())
-        doer.run(w.in, kColumns,
-                 [&](int64_t first, int64_t last) { learning.turn_bf16(from + first, w.in, w.out, last - first, to + first * width, width, width - w.out); });
-    return {reinterpret_cast<std::byte*>(to), w.type, w.in, width};
-}
-
-Rows Maker::turn_rows(const Rows& x, Piece& memory) const {
-    const Turned t = turn(x, DType::f32, memory);
-    return {reinterpret_cast<const float*>(t.data), t.rows, t.width, t.width};
-}
-
-void Maker::multiply(const Rows& x, DType type, const void* w, int64_t rows, float* y, int64_t y_stride, bool add, Piece& memory) const {
-    std::byte* const mark = memory.mark();
-    const int64_t T = x.rows, in = x.columns;
-    auto* prepared = memory.take<std::byte>(static_cast<int64_t>(products.prepared_bytes(type, T, in)));
-    if (!memory.counts() && T > 0) {
-        doer.run(T, 4 * kTokenGroup, [&](int64_t first, int64_t last) {
-            products.prepare(
-                {.type = type, .x = x.data + first * x.stride, .stride = x.stride, .in = in, .T = T, .first = first, .last = last, .prepared = prepared});
-        });
-        constexpr int64_t kRowPiece = 128, kTokenPiece = 256;
-        const int64_t across = (rows + kRowPiece - 1) / kRowPiece, along = (T + kTokenPiece - 1) / kTokenPiece;
-        doer.run(across * along, 1, [&](int64_t piece, int64_t) {
-            const int64_t row = piece % across * kRowPiece, token = piece / across * kTokenPiece;
-            products.multiply({.type = type,
-                               .w = static_cast<const std::byte*>(w) + row * in * klp::info(type).bytes,
-                               .rows = std::min(kRowPiece, rows - row),
-                               .in = in,
-                               .x = prepared,
-                               .T = T,
-                               .first = token,
-                               .last = std::min(T, token + kTokenPiece),
-                               .y = y + row,
-                               .stride = y_stride,
-                               .add = add});
-        });
-    }
-    memory.rewind(mark);
+void Maker::multiply(const Left& a, const Right& b, float* c, int64_t ldc, bool add, int64_t first, int64_t rows) const {
+    if (rows < 0) rows = a.rows;
+    KLP_CHECK(a.bf16 == b.bf16 && a.deep == b.deep);
+    const int64_t panels = (b.columns + 15) / 16, down = (rows + kPieceRows - 1) / kPieceRows, across = (panels + kPiecePanels - 1) / kPiecePanels;
+    const std::byte* left = a.data + learning.operand_bytes(a.bf16, 16, a.deep) / 16 * first;
+    doer.run(down * across, 1, [&](int64_t piece, int64_t) {
+        const int64_t row = piece / across * kPieceRows, panel = piece % across * kPiecePanels;
+        learning.multiply({.bf16 = a.bf16,
+                           .left = left,
+                           .right = b.data,
+                           .deep = a.deep,
+                           .columns = b.columns,
+                           .left_deep = a.deep,
+                           .right_deep = b.made,
+                           .first_row = row,
+                           .last_row = std::min(rows, row + kPieceRows),
+                           .first_panel = panel,
+                           .last_panel = std::min(panels, panel + kPiecePanels),
+                           .c = c,
+                           .ldc = ldc,
+                           .add = add});
+    });
 }
 
 // --- of the CPU ------------------------------------------------------------------------------------------------------------
@@ -107,7 +104,7 @@ Piece CpuBackend::piece(const std::function<void(Piece&)>& body) {
 void CpuBackend::back(const LinearBack& a) {
     const int64_t T = a.x.dim[0], in = a.x.dim[1];
     if (T == 0) return;
-    const Maker make{products_, learning_, {&pool_}};
+    const Maker make{learning_, {&pool_}};
     Rows n{a.x.data, T, in, a.x_step()};
     if (a.norm.weight) {
         float* to = arena_.take<float>(T * in);
@@ -115,38 +112,33 @@ void CpuBackend::back(const LinearBack& a) {
         n = {to, T, in, in};
     }
     float* dn = a.dx ? arena_.take<float>(T * in) : nullptr;
-    std::array<Turned, 2> turned;  // of n, by type
-    int64_t column = 0;
-    for (size_t i = 0; i < a.w.size(); column += a.w[i].out, ++i) {
-        const Weight& w = a.w[i];
-        KLP_CHECK(w.in == in && (w.type == DType::f32 || w.type == DType::bf16));
-        const Rows dy{a.dy.data + column, T, w.out, a.dy_step()};
-        Turned& nt = turned[w.type == DType::bf16];
+    bool begun = false;
+    for (const bool bf16 : {false, true}) {  // weights that round alike share their operands
+        std::vector<int64_t> columns;        // of dy, where each of them begins
+        bool any = false, learn = false;
+        int64_t out = 0;
+        for (size_t i = 0; i < a.w.size(); out += a.w[i].out, ++i) {
+            KLP_CHECK(a.w[i].in == in);
+            columns.push_back(out);
+            if ((a.w[i].type == DType::bf16) == bf16) any = true, learn |= i < a.dw.size() && a.dw[i];
+        }
+        if (!any) continue;
         const auto all = [&](Piece& memory) {
-            if (!nt.data && !memory.counts()) {
-                Piece own(arena_.take<std::byte>(in * Maker::depth(T) * klp::info(w.type).bytes));
-                nt = make.turn(n, w.type, own);
-            }
             std::byte* const mark = memory.mark();
-            if (i < a.dw.size() && a.dw[i]) make.outer(dy, memory.counts() ? Turned{nullptr, w.type, in, Maker::depth(T)} : nt, a.dw[i], memory);
-            memory.rewind(mark);
-            if (dn) {
-                const Turned wt = make.turn(w, memory);
-                Rows padded = dy;
-                if (wt.width != w.out) {  // a product is as deep as its weight is wide
-                    float* wide = memory.take<float>(T * wt.width);
-                    if (!memory.counts())
-                        pool_.run(T, kTokenGroup, 0, [&](int, int64_t first, int64_t last) {
-                            for (int64_t t = first; t < last; ++t) {
-                                std::memcpy(wide + t * wt.width, dy.data + t * dy.stride, static_cast<size_t>(w.out) * sizeof(float));
-                                std::fill_n(wide + t * wt.width + w.out, wt.width - w.out, 0.f);
-                            }
-                        });
-                    padded = {wide, T, wt.width, wt.width};
-                }
-                make.multiply(padded, wt, dn, in, i > 0, memory);
+            if (learn) {
+                const Right x = make.right(n, bf16, memory);
+                const Left dy = make.left_turned({a.dy.data, T, out, a.dy_step()}, bf16, memory);
+                for (size_t i = 0; i < a.w.size() && !memory.counts(); ++i)
+                    if ((a.w[i].type == DType::bf16) == bf16 && a.dw[i]) make.multiply(dy, x, a.dw[i], in, true, columns[i], a.w[i].out);
             }
             memory.rewind(mark);
+            for (size_t i = 0; i < a.w.size() && dn; ++i) {
+                if ((a.w[i].type == DType::bf16) != bf16) continue;
+                const Left dy = make.left({a.dy.data + columns[i], T, a.w[i].out, a.dy_step()}, bf16, memory);
+                const Right w = make.right(a.w[i], memory);
+                if (!memory.counts()) make.multiply(dy, w, dn, in, std::exchange(begun, true));
+                memory.rewind(mark);
+            }
         };
         Piece memory = piece(all);
         all(memory);
@@ -187,44 +179,46 @@ void CpuBackend::cross_entropy(CrossEntropy& a) {
     const bool learn = bool(a.dx);
     if (learn) std::fill_n(a.dx.data, a.dx.size(), 0.f);
     if (R == 0) return;
-    const Maker make{products_, learning_, {&pool_}};
+    const Maker make{learning_, {&pool_}};
+    const bool bf16 = a.head.type == DType::bf16;
     float *x = arena_.take<float>(R * D), *n = arena_.take<float>(R * D), *dn = learn ? arena_.take<float>(R * D) : nullptr;
     for (int64_t r = 0; r < R; ++r) std::memcpy(x + r * D, a.x.row(rows[r]), static_cast<size_t>(D) * sizeof(float));
     normalised(a.norm, {x, R, D, D}, n);
     std::vector<float> losses(static_cast<size_t>(R));
     std::vector<char> right(static_cast<size_t>(R));
-    Turned head;
-    if (learn) {
-        Piece own(arena_.take<std::byte>(D * Maker::depth(V) * klp::info(a.head.type).bytes));
-        head = make.turn(a.head, own);
-    }
-    const int64_t wide = Maker::depth(V);
-    float* logits = arena_.take<float>(std::min(R, kRows) * wide);
-    for (int64_t first = 0; first < R; first += kRows) {
-        const int64_t count = std::min(kRows, R - first);
-        const auto all = [&](Piece& memory) {
-            std::byte* const mark = memory.mark();
-            make.multiply({n + first * D, count, D, D}, a.head.type, a.head.data, V, logits, wide, false, memory);
-            if (!memory.counts())
+    float* logits = arena_.take<float>(std::min(R, kRows) * V);
+    const auto all = [&](Piece& memory) {
+        const Right there = make.right_turned(a.head, memory), back = learn ? make.right(a.head, memory) : Right{};
+        std::byte* const mark = memory.mark();
+        for (int64_t first = 0; first < (memory.counts() ? 1 : R); first += kRows) {
+            const int64_t count = std::min(kRows, R - first);
+            const Rows some{n + first * D, count, D, D};
+            const Left in = make.left(some, bf16, memory);
+            if (!memory.counts()) {
+                make.multiply(in, there, logits, V, false);
                 pool_.run(count, 8, 0, [&](int, int64_t from, int64_t to) {
                     for (int64_t r = from; r < to; ++r) {
-                        float* row = logits + r * wide;
                         const auto at = static_cast<size_t>(first + r);
                         bool first_choice = false;
-                        losses[at] = learning_.cross_entropy(row, V, a.targets[static_cast<size_t>(rows[at])], a.weight, &first_choice);
+                        losses[at] = learning_.cross_entropy(logits + r * V, V, a.targets[static_cast<size_t>(rows[at])], a.weight, &first_choice);
                         right[at] = first_choice;
-                        std::fill_n(row + V, wide - V, 0.f);
                     }
                 });
-            if (!learn) return;
-            make.multiply({logits, count, wide, wide}, memory.counts() ? Turned{nullptr, a.head.type, D, wide} : head, dn + first * D, D, false, memory);
-            const Turned nt = make.turn(Rows{n + first * D, count, D, D}, a.head.type, memory);
-            make.outer({logits, count, V, wide}, nt, a.dhead, memory);
+            }
             memory.rewind(mark);
-        };
-        Piece memory = piece(all);
-        all(memory);
-    }
+            if (!learn) continue;
+            const Rows d{logits, count, V, V};
+            const Left by_row = make.left(d, bf16, memory);
+            if (!memory.counts()) make.multiply(by_row, back, dn + first * D, D, false);
+            memory.rewind(mark);
+            const Left by_word = make.left_turned(d, bf16, memory);
+            const Right rows_of_x = make.right(some, bf16, memory);
+            if (!memory.counts()) make.multiply(by_word, rows_of_x, a.dhead, D, true);
+            memory.rewind(mark);
+        }
+    };
+    Piece memory = piece(all);
+    all(memory);
     for (int64_t r = 0; r < R; ++r) a.loss += losses[static_cast<size_t>(r)], a.right += right[static_cast<size_t>(r)];
     if (!learn) return;
     float* dx = arena_.take<float>(R * D);

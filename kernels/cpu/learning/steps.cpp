@@ -38,41 +38,36 @@ void CpuBackend::adamw(std::span<const AdamW> all) {
 
 void CpuBackend::muon(std::span<const Muon> all) {
     // Matrices are tasks; products round to bf16, which five steps of the iteration forgive (Jordan et al. 2024).
-    const Maker alone{products_, learning_, {}};
+    const Maker alone{learning_, {}};
     const auto one = [&](const Muon& a, Piece& memory) {
         const bool flip = a.out > a.in, counts = memory.counts();
-        const int64_t n = a.out * a.in, rows = flip ? a.in : a.out, columns = flip ? a.out : a.in, wide = Maker::depth(columns), square = Maker::depth(rows);
-        float *x = memory.take<float>(rows * wide), *way = memory.take<float>(n), *A = memory.take<float>(rows * square),
-              *B = memory.take<float>(rows * square);
-        auto* half = memory.take<uint16_t>(rows * std::max(wide, square));
-        double size = 0;
+        const int64_t n = a.out * a.in, rows = flip ? a.in : a.out, columns = flip ? a.out : a.in;
+        float *x = memory.take<float>(n), *way = memory.take<float>(n), *A = memory.take<float>(rows * rows), *B = memory.take<float>(rows * rows);
         if (!counts) {
             for (int64_t i = 0; i < n; ++i) {
                 const float g = static_cast<float>(a.scale) * a.g[i];
                 a.m[i] += static_cast<float>(1 - Muon::kMomentum) * (g - a.m[i]);
                 way[i] = g + static_cast<float>(Muon::kMomentum) * (a.m[i] - g);
             }
-            size = std::sqrt(learning_.squares(way, n));
-            const auto by = static_cast<float>(1 / (size + 1e-7));
-            for (int64_t r = 0; r < rows; ++r) {
-                for (int64_t c = 0; c < columns; ++c) x[r * wide + c] = by * way[flip ? c * a.in + r : r * a.in + c];
-                std::fill_n(x + r * wide + columns, wide - columns, 0.f);
-            }
-            std::fill_n(A, rows * square, 0.f);
-            std::fill_n(B, rows * square, 0.f);
+            const auto by = static_cast<float>(1 / (std::sqrt(learning_.squares(way, n)) + 1e-7));
+            for (int64_t r = 0; r < rows; ++r)
+                for (int64_t c = 0; c < columns; ++c) x[r * columns + c] = by * way[flip ? c * a.in + r : r * a.in + c];
         }
-        for (int step = 0; step < (counts ? 1 : 5); ++step) {
+        const Rows X{x, rows, columns, columns}, square{A, rows, rows, rows}, mixed{B, rows, rows, rows};
+        const auto product = [&](const auto& left, const auto& right, float* c, int64_t ldc) {
             std::byte* const mark = memory.mark();
-            if (!counts) learning_.to_bf16(x, rows * wide, half);
-            alone.multiply({x, rows, wide, wide}, DType::bf16, half, rows, A, square, false, memory);  // A = x x^T
-            if (!counts) learning_.to_bf16(A, rows * square, half);
-            alone.multiply({A, rows, square, square}, DType::bf16, half, rows, B, square, false, memory);  // A is symmetric: A A^T = A A
+            const Left l = left();
+            const Right r = right();
+            if (!counts) alone.multiply(l, r, c, ldc, false);
+            memory.rewind(mark);
+        };
+        for (int step = 0; step < (counts ? 1 : 5); ++step) {
+            product([&] { return alone.left(X, true, memory); }, [&] { return alone.right_turned(X, true, memory); }, A, rows);    // A = x x^T
+            product([&] { return alone.left(square, true, memory); }, [&] { return alone.right(square, true, memory); }, B, rows);  // A A
             if (!counts)
                 for (int64_t r = 0; r < rows; ++r)
-                    for (int64_t c = 0; c < rows; ++c) B[r * square + c] = 2.0315f * B[r * square + c] - 4.775f * A[r * square + c] + (r == c ? 3.4445f : 0.f);
-            const Turned turned = alone.turn(Rows{x, rows, columns, wide}, DType::bf16, memory);
-            alone.multiply({B, rows, square, square}, turned, x, wide, false, memory);
-            memory.rewind(mark);
+                    for (int64_t c = 0; c < rows; ++c) B[r * rows + c] = 2.0315f * B[r * rows + c] - 4.775f * A[r * rows + c] + (r == c ? 3.4445f : 0.f);
+            product([&] { return alone.left(mixed, true, memory); }, [&] { return alone.right(X, true, memory); }, x, columns);
         }
         if (counts) return;
         const auto rate = static_cast<float>(a.rate * std::sqrt(std::max(1.0, static_cast<double>(a.out) / static_cast<double>(a.in))));
@@ -80,7 +75,7 @@ void CpuBackend::muon(std::span<const Muon> all) {
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t c = 0; c < columns; ++c) {
                 float& w = a.w[flip ? c * a.in + r : r * a.in + c];
-                w = w * keep - rate * x[r * wide + c];
+                w = w * keep - rate * x[r * columns + c];
             }
     };
     arena_.reset();

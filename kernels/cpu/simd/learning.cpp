@@ -1,56 +1,13 @@
 // The inner loops of learning for the instruction set KLP_ISA. Everything but the table at the end is local: see vector.inc.h.
 #include "kernels/cpu/simd/learning.h"
 
+#include "kernels/cpu/simd/gemm.inc.h"
 #include "kernels/cpu/simd/kda_back.inc.h"
 
 namespace klp {
 namespace {
 
-inline void store_bf16(uint16_t* to, F v) {
-    const I bits = as_int(round_bf16(v));
-#if defined(__AVX512F__)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_srli_epi32(reinterpret_cast<__m512i>(bits), 16)));
-#else
-    typedef uint16_t Half __attribute__((vector_size(2 * kLanes)));
-    const Half half = __builtin_convertvector(reinterpret_cast<U>(bits) >> 16, Half);
-    __builtin_memcpy(to, &half, sizeof half);
-#endif
-}
 inline uint16_t one_bf16(float x) { return static_cast<uint16_t>(static_cast<uint32_t>(as_int(round_bf16(splat(x)))[0]) >> 16); }
-
-struct ToFloat {
-    typedef float Type;
-    static void put(float* to, F v) { store(to, v); }
-    static void one(float* to, float v) { *to = v; }
-};
-struct ToBf16 {
-    typedef uint16_t Type;
-    static void put(uint16_t* to, F v) { store_bf16(to, v); }
-    static void one(uint16_t* to, float v) { *to = one_bf16(v); }
-};
-inline F read(const float* p) { return load(p); }
-inline F read(const uint16_t* p) { return from_bf16(p); }
-inline float read_one(const float* p) { return *p; }
-inline float read_one(const uint16_t* p) { return as_float(splat(static_cast<int32_t>(static_cast<uint32_t>(*p) << 16)))[0]; }
-
-template <class To, class From>
-void turn_rows(const From* from, int64_t ld, int64_t rows, int64_t columns, typename To::Type* to, int64_t ld_to, int64_t pad) {
-    int64_t r = 0;
-    for (; r + kLanes <= rows; r += kLanes) {
-        int64_t c = 0;
-        for (; c + kLanes <= columns; c += kLanes) {
-            F tile[kLanes];
-            for (int i = 0; i < kLanes; ++i) tile[i] = read(from + (r + i) * ld + c);
-            transpose(tile);
-            for (int i = 0; i < kLanes; ++i) To::put(to + (c + i) * ld_to + r, tile[i]);
-        }
-        for (; c < columns; ++c)
-            for (int i = 0; i < kLanes; ++i) To::one(to + c * ld_to + r + i, read_one(from + (r + i) * ld + c));
-    }
-    for (; r < rows; ++r)
-        for (int64_t c = 0; c < columns; ++c) To::one(to + c * ld_to + r, read_one(from + r * ld + c));
-    for (int64_t c = 0; c < columns && pad > 0; ++c) __builtin_memset(to + c * ld_to + rows, 0, static_cast<size_t>(pad) * sizeof(*to));
-}
 
 void to_bf16(const float* x, int64_t n, uint16_t* out) {
     int64_t i = 0;
@@ -70,6 +27,12 @@ void add_times(const float* x, float factor, int64_t n, float* y) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) store(y + i, load(y + i) + factor * load(x + i));
     for (; i < n; ++i) y[i] += factor * x[i];
+}
+
+void softmax_back(const float* p, float along, float scale, int64_t n, float* d) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) store(d + i, load(p + i) * (load(d + i) - along) * scale);
+    for (; i < n; ++i) d[i] = p[i] * (d[i] - along) * scale;
 }
 
 // n_i = x_i r w_i, r = (mean x^2 + eps)^-1/2:  dx = r (dn w - x r^2 mean(dn w x)),  dw_i = dn_i x_i r
@@ -190,9 +153,12 @@ double squares(const float* x, int64_t n) {
 #define KLP_JOIN(a, b) KLP_JOIN2(a, b)
 extern const Learning KLP_JOIN(kLearning_, KLP_ISA);
 const Learning KLP_JOIN(kLearning_, KLP_ISA){
-    .turn = turn_rows<ToFloat, float>,
-    .turn_to_bf16 = turn_rows<ToBf16, float>,
-    .turn_bf16 = turn_rows<ToBf16, uint16_t>,
+    .operand_bytes = operand_bytes,
+    .left = left_rows,
+    .left_turned = left_turned,
+    .right = right_from,
+    .right_turned = right_turned_from,
+    .multiply = multiply_block,
     .to_bf16 = to_bf16,
     .rms_norm_back = rms_norm_back,
     .swiglu_back = swiglu_back,
@@ -200,6 +166,7 @@ const Learning KLP_JOIN(kLearning_, KLP_ISA){
     .log_sum_exp = log_sum_exp,
     .exp_minus = exp_minus,
     .dot = dot,
+    .softmax_back = softmax_back,
     .add_times = add_times,
     .adamw = adamw,
     .squares = squares,

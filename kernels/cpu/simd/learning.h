@@ -41,16 +41,32 @@ struct KdaHead {
     float* scratch = nullptr;  // kda_floats(K, V, C, T), 64-byte aligned
 };
 
+// Rows [first_row, last_row) and panels of 16 columns [first_panel, last_panel) of C (+)= A B (gemm.inc.h); first_row is a multiple of 32, first_panel even.
+struct Block {
+    bool bf16 = false;  // both factors were rounded to it
+    const void *left = nullptr, *right = nullptr;
+    int64_t deep = 0, columns = 0;                  // that count of A and B, of C
+    int64_t left_deep = 0, right_deep = 0;          // that A and B were made for; the first `deep` of them are used
+    int64_t first_row = 0, last_row = 0, first_panel = 0, last_panel = 0;
+    float* c = nullptr;
+    int64_t ldc = 0;
+    bool add = false;
+};
+
 struct AdamWRates {
     float scale, b1, b2, eps, decay;  // decay: rate times decay
     float m_rate, v_scale;            // rate / (1 - b1^n), 1 / (1 - b2^n)
 };
 
 struct Learning {
-    // to[c][r] = from[r][c], `pad` zeros behind each row of it
-    void (*turn)(const float* from, int64_t ld, int64_t rows, int64_t columns, float* to, int64_t ld_to, int64_t pad);
-    void (*turn_to_bf16)(const float* from, int64_t ld, int64_t rows, int64_t columns, uint16_t* to, int64_t ld_to, int64_t pad);
-    void (*turn_bf16)(const uint16_t* from, int64_t ld, int64_t rows, int64_t columns, uint16_t* to, int64_t ld_to, int64_t pad);
+    // Operands of products: A [rows, deep] and B [deep, columns] from rows of f32 (`halves`: of bf16) as they lie, or turned around; some rows of A (first is a
+    // multiple of 16) or some panels of B.
+    int64_t (*operand_bytes)(bool bf16, int64_t rows_or_columns, int64_t deep);
+    void (*left)(bool bf16, const float* x, int64_t ld, int64_t first, int64_t last, int64_t deep, void* out);
+    void (*left_turned)(bool bf16, const float* x, int64_t ld, int64_t first, int64_t last, int64_t deep, void* out);
+    void (*right)(bool bf16, const void* x, bool halves, int64_t ld, int64_t first, int64_t last, int64_t deep, int64_t columns, void* out);
+    void (*right_turned)(bool bf16, const void* x, bool halves, int64_t ld, int64_t first, int64_t last, int64_t deep, int64_t columns, void* out);
+    void (*multiply)(const Block&);
     void (*to_bf16)(const float* x, int64_t n, uint16_t* out);
     // Of n = rms_norm(x) (products.h): dx += its share of dn, dweight + (null: not wanted).
     void (*rms_norm_back)(const float* x, const float* weight, float eps, int64_t n, const float* dn, float* dx, float* dweight);
@@ -61,6 +77,7 @@ struct Learning {
     float (*log_sum_exp)(const float* x, int64_t n);
     void (*exp_minus)(const float* x, int64_t n, float minus, float scale, float* out);  // e^(scale x - minus)
     float (*dot)(const float* a, const float* b, int64_t n);
+    void (*softmax_back)(const float* p, float along, float scale, int64_t n, float* d);  // d = p (d - along) scale
     void (*add_times)(const float* x, float factor, int64_t n, float* y);  // y += factor x
     void (*adamw)(float* w, const float* g, float* m, float* v, int64_t n, const AdamWRates& rates);
     double (*squares)(const float* x, int64_t n);
