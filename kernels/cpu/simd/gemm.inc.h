@@ -17,11 +17,21 @@ constexpr bool kPairs = false;
 #endif
 constexpr int64_t kPanelWidth = 16;
 
-inline void store_bf16(uint16_t* to, F v) {
-    const I bits = as_int(round_bf16(v));
-#if defined(__AVX512F__)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_srli_epi32(reinterpret_cast<__m512i>(bits), 16)));
+// Two vectors of numbers as bf16, value by value: the first in the low halves. What is too small to be normal becomes 0 where the machine rounds by itself.
+inline I pairs_of(F low, F high) {
+#if defined(__AVX512BF16__)
+    const __m512i turn = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return reinterpret_cast<I>(_mm512_permutexvar_epi16(turn, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low))));
 #else
+    return as_int(round_bf16(high)) | reinterpret_cast<I>(reinterpret_cast<U>(as_int(round_bf16(low))) >> 16);
+#endif
+}
+inline void store_bf16(uint16_t* to, F v) {
+#if defined(__AVX512BF16__)
+    const __m256bh half = _mm512_cvtneps_pbh(v);
+    __builtin_memcpy(to, &half, sizeof half);
+#else
+    const I bits = as_int(round_bf16(v));
     typedef uint16_t Half __attribute__((vector_size(2 * kLanes)));
     const Half half = __builtin_convertvector(reinterpret_cast<U>(bits) >> 16, Half);
     __builtin_memcpy(to, &half, sizeof half);
@@ -34,39 +44,44 @@ inline F values_at(const uint16_t* p, int64_t n) {
     if (n > 0) __builtin_memcpy(rest, p, static_cast<size_t>(n) * 2);
     return from_bf16(rest);
 }
-inline I pair_of(F low, F high) {  // both rounded to bf16
-    return as_int(high) | reinterpret_cast<I>(reinterpret_cast<U>(as_int(low)) >> 16);
-}
-
 int64_t operand_bytes(bool bf16, int64_t rows, int64_t deep) { return padded(rows) * padded(deep, 32) * (bf16 && kPairs ? 2 : 4); }
 
 // Rows first .. last - 1 of A = x [rows, deep].
 void left_rows(bool bf16, const float* x, int64_t ld, int64_t first, int64_t last, int64_t deep, void* out) {
     const int64_t wide = padded(deep, 32);
-    for (int64_t r = first; r < last; ++r)
+    for (int64_t r = first; r < last; ++r) {
+        if (bf16 && kPairs) {
+            for (int64_t k = 0; k < wide; k += kLanes) store_bf16(static_cast<uint16_t*>(out) + r * wide + k, values_at(x + r * ld + k, deep - k));
+            continue;
+        }
         for (int64_t k = 0; k < wide; k += kLanes) {
             const F v = values_at(x + r * ld + k, deep - k);
-            if (bf16 && kPairs)
-                store_bf16(static_cast<uint16_t*>(out) + r * wide + k, v);
-            else
-                store(static_cast<float*>(out) + r * wide + k, bf16 ? round_bf16(v) : v);
+            store(static_cast<float*>(out) + r * wide + k, bf16 ? round_bf16(v) : v);
         }
+    }
 }
 // Rows first .. last - 1 of A = x^T, x [deep, rows]; first is a multiple of kLanes.
 void left_turned(bool bf16, const float* x, int64_t ld, int64_t first, int64_t last, int64_t deep, void* out) {
     const int64_t wide = padded(deep, 32);
     for (int64_t r = first; r < last; r += kLanes) {
         const int64_t n = at_most(last - r, kLanes);
+        if (bf16 && kPairs) {  // pairs are turned around together
+            for (int64_t k = 0; k < wide; k += 2 * kLanes) {
+                F tile[kLanes];
+                for (int64_t i = 0; i < kLanes; ++i) {
+                    const int64_t row = k + 2 * i;
+                    tile[i] = as_float(pairs_of(row < deep ? values_at(x + row * ld + r, n) : F{}, row + 1 < deep ? values_at(x + (row + 1) * ld + r, n) : F{}));
+                }
+                transpose(tile);
+                for (int64_t i = 0; i < n; ++i) __builtin_memcpy(static_cast<uint16_t*>(out) + (r + i) * wide + k, &tile[i], sizeof tile[i]);
+            }
+            continue;
+        }
         for (int64_t k = 0; k < wide; k += kLanes) {
             F tile[kLanes];
             for (int i = 0; i < kLanes; ++i) tile[i] = k + i < deep ? values_at(x + (k + i) * ld + r, n) : F{};
             transpose(tile);
-            for (int64_t i = 0; i < n; ++i) {
-                if (bf16 && kPairs)
-                    store_bf16(static_cast<uint16_t*>(out) + (r + i) * wide + k, tile[i]);
-                else
-                    store(static_cast<float*>(out) + (r + i) * wide + k, bf16 ? round_bf16(tile[i]) : tile[i]);
-            }
+            for (int64_t i = 0; i < n; ++i) store(static_cast<float*>(out) + (r + i) * wide + k, bf16 ? round_bf16(tile[i]) : tile[i]);
         }
     }
 }
@@ -81,8 +96,7 @@ void right_of(bool bf16, const From* x, int64_t ld, int64_t first, int64_t last,
             if (bf16 && kPairs) {
                 auto* to = static_cast<uint32_t*>(out) + p * wide / 2 * kPanelWidth + c;
                 for (int64_t k = 0; k < wide; k += 2) {
-                    const F low = k < deep ? round_bf16(values_at(x + k * ld + column, n)) : F{}, high = k + 1 < deep ? round_bf16(values_at(x + (k + 1) * ld + column, n)) : F{};
-                    const I pair = pair_of(low, high);
+                    const I pair = pairs_of(k < deep ? values_at(x + k * ld + column, n) : F{}, k + 1 < deep ? values_at(x + (k + 1) * ld + column, n) : F{});
                     __builtin_memcpy(to + k / 2 * kPanelWidth, &pair, sizeof pair);
                 }
             } else {
@@ -108,7 +122,7 @@ void right_turned(bool bf16, const From* x, int64_t ld, int64_t first, int64_t l
                 if (bf16 && kPairs) {
                     auto* to = static_cast<uint32_t*>(out) + p * wide / 2 * kPanelWidth + c;
                     for (int i = 0; i < kLanes; i += 2) {
-                        const I pair = pair_of(round_bf16(tile[i]), round_bf16(tile[i + 1]));
+                        const I pair = pairs_of(tile[i], tile[i + 1]);
                         __builtin_memcpy(to + (k + i) / 2 * kPanelWidth, &pair, sizeof pair);
                     }
                 } else {

@@ -394,18 +394,54 @@ void gates_back(const KdaHead& a, const KdaRow& r) {
     a.dA_log[0] += sum(dA);
 }
 
-// From the derivative of SiLU(conv x) in d [T, width]: dx and dconv.
+// From the derivative of SiLU(conv x) in d [T, width]: dx and dconv; N vectors of channels, whose sums stay in registers.
+template <int N>
+void convolve_back_some(const KdaHead& a, const KdaHead::Raw& raw, int64_t n, float* d, int64_t width, const F* taps, int64_t c) {
+    constexpr int kTaps = 4;  // the usual number; else by memory
+    F sums[N * kTaps] = {};
+    for (int64_t t = 0; t < a.T; ++t) {
+        F x[N * kTaps];
+        for (int v = 0; v < N; ++v)
+            for (int j = 0; j < kTaps; ++j) {
+                const int64_t from = t - kTaps + 1 + j;
+                x[v * kTaps + j] = from < 0 ? F{} : load_upto(raw.x + from * a.stride + c + v * kLanes, n - c - v * kLanes);
+            }
+        for (int v = 0; v < N; ++v) {
+            const F* own = taps + (c / kLanes + v) * kTaps;
+            F y{};
+            for (int j = 0; j < kTaps; ++j) y += x[v * kTaps + j] * own[j];
+            const F s = sigmoid(y), by = load(d + t * width + c + v * kLanes) * (s + y * s * (1.f - s));
+            store(d + t * width + c + v * kLanes, by);
+            for (int j = 0; j < kTaps; ++j) sums[v * kTaps + j] += by * x[v * kTaps + j];
+        }
+    }
+    for (int64_t t = 0; t < a.T; ++t)
+        for (int v = 0; v < N; ++v) {
+            const F* own = taps + (c / kLanes + v) * kTaps;
+            F x{};
+            for (int64_t m = 0; m < kTaps && t + m < a.T; ++m) x += own[kTaps - 1 - m] * load(d + (t + m) * width + c + v * kLanes);
+            store_upto(raw.dx + t * a.stride + c + v * kLanes, x, n - c - v * kLanes);
+        }
+    for (int v = 0; v < N; ++v)
+        for (int j = 0; j < kTaps; ++j)
+            for (int64_t i = 0; i < at_most(n - c - v * kLanes, kLanes); ++i) raw.dconv[(c + v * kLanes + i) * kTaps + j] += sums[v * kTaps + j][i];
+}
 void convolve_back(const KdaHead& a, const KdaHead::Raw& raw, int64_t n, const KdaRow& r, float* d, int64_t width) {
     F* taps = reinterpret_cast<F*>(r.rest);
-    F* dtaps = taps + (n + kLanes - 1) / kLanes * a.C;
     turn_taps(raw.conv, a.C, n, taps);
+    if (a.C == 4) {
+        int64_t c = 0;
+        for (; c + 3 * kLanes < n; c += 4 * kLanes) convolve_back_some<4>(a, raw, n, d, width, taps, c);
+        for (; c < n; c += kLanes) convolve_back_some<1>(a, raw, n, d, width, taps, c);
+        return;
+    }
+    F* const sums = taps + (n + kLanes - 1) / kLanes * a.C;
     for (int64_t c = 0; c < n; c += kLanes) {
-        F* const dt = dtaps;
-        for (int64_t j = 0; j < a.C; ++j) dt[j] = F{};
+        for (int64_t j = 0; j < a.C; ++j) sums[j] = F{};
         for (int64_t t = 0; t < a.T; ++t) {
             const F y = convolved(a, raw, taps, t, c, n), s = sigmoid(y), by = load(d + t * width + c) * (s + y * s * (1.f - s));
             store(d + t * width + c, by);
-            for (int64_t j = t < a.C - 1 ? a.C - 1 - t : 0; j < a.C; ++j) dt[j] += by * load_upto(raw.x + (t - a.C + 1 + j) * a.stride + c, n - c);
+            for (int64_t j = t < a.C - 1 ? a.C - 1 - t : 0; j < a.C; ++j) sums[j] += by * load_upto(raw.x + (t - a.C + 1 + j) * a.stride + c, n - c);
         }
         for (int64_t t = 0; t < a.T; ++t) {
             F x{};
@@ -413,7 +449,7 @@ void convolve_back(const KdaHead& a, const KdaHead::Raw& raw, int64_t n, const K
             store_upto(raw.dx + t * a.stride + c, x, n - c);
         }
         for (int64_t j = 0; j < a.C; ++j)
-            for (int64_t i = 0; i < at_most(n - c, kLanes); ++i) raw.dconv[(c + i) * a.C + j] += dt[j][i];
+            for (int64_t i = 0; i < at_most(n - c, kLanes); ++i) raw.dconv[(c + i) * a.C + j] += sums[j][i];
     }
 }
 
