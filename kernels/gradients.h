@@ -155,6 +155,8 @@ public:
     // Sum of squares, in one order whatever the threads.
     virtual double squares(std::span<const float> x) = 0;
     virtual void to_bf16(std::span<const float> x, void* out) = 0;
+    // Weights stay as they are until this is called again: what is made of them for products may be kept.
+    virtual void hold_weights() {}
 };
 
 }  // namespace klp

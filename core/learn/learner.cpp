@@ -12,7 +12,7 @@ namespace klp {
 
 namespace {
 
-constexpr int64_t kPassTokens = 2048;  // that go through the layers together: what they make stays in the second- and third-level caches
+constexpr int64_t kPassTokens = 1024;  // that go through the layers together: what they make stays in the second- and third-level caches
 
 // Tensors in memory, each of which may be written.
 class WrittenWeights final : public WeightSource {
@@ -133,6 +133,7 @@ public:
             at_.emplace(p.data, at);
             at += p.values();
         }
+        back_->hold_weights();
         return {};
     }
 
@@ -214,6 +215,7 @@ private:
             else
                 std::copy(values.begin(), values.end(), reinterpret_cast<float*>(parameters_[i].data));
         }
+        back_->hold_weights();
     }
 
     // All rows, some at a time.

@@ -7,7 +7,7 @@
 #include <new>
 
 #include "kernels/cpu/limits.h"
-#include "kernels/cpu/simd/learning.h"
+#include "kernels/cpu/learning/learning.h"
 
 namespace klp {
 namespace {
@@ -68,7 +68,7 @@ DType form(DType type) {
 KLP_TABLES(Products, products_of, kProducts_)
 
 CpuBackend::CpuBackend(int threads, Isa isa, std::string why)
-    : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)), learning_(learning_of(isa)) {
+    : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)), learning_(learning_of(isa)), packed_(std::make_shared<Packed>()) {
     info_.name = "cpu";
     info_.why = std::move(why);
     info_.hardware = processor();

@@ -41,7 +41,9 @@ private:
 DType form(DType type);
 
 struct Learning;
+struct Maker;
 struct Rows;
+class Packed;
 class Piece;
 
 class CpuBackend final : public Backend, public Gradients {
@@ -79,6 +81,7 @@ public:
     void muon(std::span<const Muon>) override;        // learning/steps.cpp
     double squares(std::span<const float>) override;  // learning/steps.cpp
     void to_bf16(std::span<const float>, void* out) override;
+    void hold_weights() override;  // learning/products.cpp
 
 private:
     void* take(size_t bytes) override;
@@ -96,6 +99,7 @@ private:
     void back(const LinearBack& a);
     void normalised(const Norm& norm, const Rows& x, float* out);                                                  // [rows, columns]
     void norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm);  // dx +=, dnorm +=
+    Maker maker(bool alone = false);
     Piece piece(const std::function<void(Piece&)>& body);  // memory of the arena for `body`, which is called once to count
 
     DeviceInfo info_;
@@ -106,6 +110,8 @@ private:
     const Products& products_;
     const Mixers& mixers_;
     const Learning& learning_;
+    std::shared_ptr<Packed> packed_;  // for learning
+    Arena lasting_;                   // where those lie
 };
 
 }  // namespace klp

@@ -80,7 +80,7 @@ void CpuBackend::ffn_back(const FfnBack& a) {
     arena_.reset();
     float *n = arena_.take<float>(T * D), *dn = arena_.take<float>(T * D);
     normalised(a.norm, {a.x.data, T, D, D}, n);
-    const Maker make{learning_, {&pool_}};
+    const Maker make = maker();
     const Glu job{.w = &a.w, .dw = a.dw, .n = {n, T, D, D}, .dy = {a.dy.data, T, D, D}, .dn = dn};
     const auto all = [&](Piece& memory) { glu_back(job, make, memory); };
     Piece memory = piece(all);
@@ -93,7 +93,7 @@ void CpuBackend::moe_back(const MoeBack& a) {
     KLP_CHECK(!a.router.softmax && !a.router.weights_from_biased_scores);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{learning_, {&pool_}}, alone{learning_, {}};
+    const Maker make = maker(), alone = maker(true);
     float *n = arena_.take<float>(T * D), *dn = arena_.take<float>(T * D);
     normalised(a.norm, {a.x.data, T, D, D}, n);
     auto* picks = arena_.take<int32_t>(T * k);
@@ -132,6 +132,8 @@ void CpuBackend::moe_back(const MoeBack& a) {
                    .dscales = dscales + first,
                    .dn = dxs + first * D};
     };
+    for (const SwiGlu& w : a.experts)
+        for (const Weight* one : {&w.gate, &w.up, &w.down}) make.pack(*one);
     int64_t bytes = 0;
     for (int64_t e = 0; e < E; ++e) {
         KLP_CHECK(a.experts[static_cast<size_t>(e)].limit == 0);

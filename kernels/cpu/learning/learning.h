@@ -4,6 +4,9 @@
 // turned around, and tiles of C are read and written where they lie.
 #pragma once
 
+#include <map>
+#include <utility>
+
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/simd/learning.h"
 #include "kernels/gradients.h"
@@ -59,20 +62,41 @@ struct Right {  // B, [deep, columns]; made for `made` deep
     Right first(int64_t deep_now, int64_t columns_now) const { return {data, deep_now, columns_now, made, bf16}; }
 };
 
+// What was made of weights, for as long as they stay as they are (Gradients::hold_weights).
+class Packed {
+public:
+    void forget() { made_.clear(), on_ = true; }
+    bool on() const { return on_; }
+    Right* find(const void* weight, bool turned) {
+        const auto at = made_.find({weight, turned});
+        return at == made_.end() ? nullptr : &at->second;
+    }
+    Right& add(const void* weight, bool turned, const Right& made) { return made_[{weight, turned}] = made; }
+
+private:
+    bool on_ = false;
+    std::map<std::pair<const void*, bool>, Right> made_;
+};
+
 struct Maker {
     const Learning& learning;
     Doer doer;
+    Packed* packed = nullptr;
+    Arena* lasting = nullptr;  // where `packed` lies
 
-    Left left(const Rows& x, bool bf16, Piece& memory) const;          // x
-    Left left_turned(const Rows& x, bool bf16, Piece& memory) const;   // x^T
-    Right right(const Rows& x, bool bf16, Piece& memory) const;        // x
-    Right right_turned(const Rows& x, bool bf16, Piece& memory) const; // x^T
-    Right right(const Weight& w, Piece& memory) const;                 // W
-    Right right_turned(const Weight& w, Piece& memory) const;          // W^T
+    Left left(const Rows& x, bool bf16, Piece& memory) const;           // x
+    Left left_turned(const Rows& x, bool bf16, Piece& memory) const;    // x^T
+    Right right(const Rows& x, bool bf16, Piece& memory) const;         // x
+    Right right_turned(const Rows& x, bool bf16, Piece& memory) const;  // x^T
+    // Of a weight; one that stays as it is is made once, and by a pool's thread only found.
+    Right right(const Weight& w, Piece& memory) const { return of(w, false, memory); }        // W
+    Right right_turned(const Weight& w, Piece& memory) const { return of(w, true, memory); }  // W^T
+    void pack(const Weight& w) const;                                                         // both, where weights stay
     // C (+)= A B, of A some rows
     void multiply(const Left& a, const Right& b, float* c, int64_t ldc, bool add, int64_t first = 0, int64_t rows = -1) const;
 
 private:
+    Right of(const Weight& w, bool turned, Piece& memory) const;
     Right right(const void* x, bool halves, int64_t ld, int64_t deep, int64_t columns, bool bf16, bool turned, Piece& memory) const;
 };
 

@@ -13,7 +13,7 @@ void CpuBackend::kda_back(const KdaBack& a) {
     KLP_CHECK(op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV && a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{learning_, {&pool_}};
+    const Maker make = maker();
 
     // Gates of low rank come out of products over all heads at once.
     const float *f = op.x.data + conv, *z = f + op.R_f;
@@ -196,7 +196,7 @@ void CpuBackend::mla_back(const MlaBack& a) {
     KLP_CHECK(W == op.width() && op.gates == 0 && a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
-    const Maker make{learning_, {&pool_}};
+    const Maker make = maker();
     const int64_t c_column = op.q_width(), r_column = c_column + L;
     float *latent = arena_.take<float>(T * L), *kv = arena_.take<float>(T * kv_width), *dkv = arena_.take<float>(T * kv_width);
     float *k_r = arena_.take<float>(T * std::max<int64_t>(R, 1)), *dk_r = arena_.take<float>(H * T * std::max<int64_t>(R, 1));
@@ -216,7 +216,7 @@ void CpuBackend::mla_back(const MlaBack& a) {
             if (op.rope_theta != 0) rotate(k_r + (r.first + t) * R, R, t, op.rope_theta, op.rope_adjacent, false);
         }
     }
-    const Maker alone{learning_, {}};
+    const Maker alone = maker(true);
     const auto head_of = [&](const RowsOf& r, int64_t h) {
         return Head{.T = r.count,
                     .N = N,

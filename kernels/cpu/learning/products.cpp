@@ -29,22 +29,27 @@ Left Maker::left_turned(const Rows& x, bool bf16, Piece& memory) const {
 Right Maker::right(const void* x, bool halves, int64_t ld, int64_t deep, int64_t columns, bool bf16, bool turned, Piece& memory) const {
     auto* to = memory.take<std::byte>(learning.operand_bytes(bf16, columns, deep));
     if (!memory.counts())
-        doer.run((columns + 15) / 16, 2, [&](int64_t first, int64_t last) {
-            (turned ? learning.right_turned : learning.right)(bf16, x, halves, ld, first, last, deep, columns, to);
-        });
+        doer.run((columns + 15) / 16, 2,
+                 [&](int64_t first, int64_t last) { (turned ? learning.right_turned : learning.right)(bf16, x, halves, ld, first, last, deep, columns, to); });
     return {to, deep, columns, deep, bf16};
 }
 Right Maker::right(const Rows& x, bool bf16, Piece& memory) const { return right(x.data, false, x.stride, x.rows, x.columns, bf16, false, memory); }
 Right Maker::right_turned(const Rows& x, bool bf16, Piece& memory) const { return right(x.data, false, x.stride, x.columns, x.rows, bf16, true, memory); }
-Right Maker::right(const Weight& w, Piece& memory) const {
+Right Maker::of(const Weight& w, bool turned, Piece& memory) const {
     const bool bf16 = w.type == DType::bf16;
     KLP_CHECK(bf16 || w.type == DType::f32);
-    return right(w.data, bf16, w.in, w.out, w.in, bf16, false, memory);
+    const int64_t deep = turned ? w.in : w.out, columns = turned ? w.out : w.in;
+    if (!packed || !packed->on()) return right(w.data, bf16, w.in, deep, columns, bf16, turned, memory);
+    if (const Right* made = packed->find(w.data, turned)) return *made;
+    if (memory.counts()) return {nullptr, deep, columns, deep, bf16};
+    KLP_CHECK(doer.pool);
+    Piece own(lasting->take<std::byte>(learning.operand_bytes(bf16, columns, deep)));
+    return packed->add(w.data, turned, right(w.data, bf16, w.in, deep, columns, bf16, turned, own));
 }
-Right Maker::right_turned(const Weight& w, Piece& memory) const {
-    const bool bf16 = w.type == DType::bf16;
-    KLP_CHECK(bf16 || w.type == DType::f32);
-    return right(w.data, bf16, w.in, w.in, w.out, bf16, true, memory);
+void Maker::pack(const Weight& w) const {
+    if (!packed->on()) return;
+    Piece none(reinterpret_cast<std::byte*>(64));  // not used: they lie where they last
+    of(w, false, none), of(w, true, none);
 }
 
 void Maker::multiply(const Left& a, const Right& b, float* c, int64_t ldc, bool add, int64_t first, int64_t rows) const {
@@ -95,6 +100,13 @@ void CpuBackend::norm_back(const Norm& norm, const Rows& x, const float* dn, flo
     for (int64_t p = 0; p < (sums ? pieces : 0); ++p) learning_.add_times(sums + p * D, 1, D, dnorm);
 }
 
+Maker CpuBackend::maker(bool alone) { return {learning_, {alone ? nullptr : &pool_}, packed_.get(), &lasting_}; }
+
+void CpuBackend::hold_weights() {
+    lasting_.reset();
+    packed_->forget();
+}
+
 Piece CpuBackend::piece(const std::function<void(Piece&)>& body) {
     Piece counted;
     body(counted);
@@ -104,7 +116,7 @@ Piece CpuBackend::piece(const std::function<void(Piece&)>& body) {
 void CpuBackend::back(const LinearBack& a) {
     const int64_t T = a.x.dim[0], in = a.x.dim[1];
     if (T == 0) return;
-    const Maker make{learning_, {&pool_}};
+    const Maker make = maker();
     Rows n{a.x.data, T, in, a.x_step()};
     if (a.norm.weight) {
         float* to = arena_.take<float>(T * in);
@@ -179,7 +191,7 @@ void CpuBackend::cross_entropy(CrossEntropy& a) {
     const bool learn = bool(a.dx);
     if (learn) std::fill_n(a.dx.data, a.dx.size(), 0.f);
     if (R == 0) return;
-    const Maker make{learning_, {&pool_}};
+    const Maker make = maker();
     const bool bf16 = a.head.type == DType::bf16;
     float *x = arena_.take<float>(R * D), *n = arena_.take<float>(R * D), *dn = learn ? arena_.take<float>(R * D) : nullptr;
     for (int64_t r = 0; r < R; ++r) std::memcpy(x + r * D, a.x.row(rows[r]), static_cast<size_t>(D) * sizeof(float));

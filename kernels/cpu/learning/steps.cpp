@@ -38,22 +38,17 @@ void CpuBackend::adamw(std::span<const AdamW> all) {
 
 void CpuBackend::muon(std::span<const Muon> all) {
     // Matrices are tasks; products round to bf16, which five steps of the iteration forgive (Jordan et al. 2024).
-    const Maker alone{learning_, {}};
+    const Maker alone = maker(true);
     const auto one = [&](const Muon& a, Piece& memory) {
-        const bool flip = a.out > a.in, counts = memory.counts();
-        const int64_t n = a.out * a.in, rows = flip ? a.in : a.out, columns = flip ? a.out : a.in;
-        float *x = memory.take<float>(n), *way = memory.take<float>(n), *A = memory.take<float>(rows * rows), *B = memory.take<float>(rows * rows);
+        const bool tall = a.out > a.in, counts = memory.counts();
+        const int64_t n = a.out * a.in, side = std::min(a.out, a.in);
+        float *x = memory.take<float>(n), *A = memory.take<float>(side * side), *B = memory.take<float>(side * side);
         if (!counts) {
-            for (int64_t i = 0; i < n; ++i) {
-                const float g = static_cast<float>(a.scale) * a.g[i];
-                a.m[i] += static_cast<float>(1 - Muon::kMomentum) * (g - a.m[i]);
-                way[i] = g + static_cast<float>(Muon::kMomentum) * (a.m[i] - g);
-            }
-            const auto by = static_cast<float>(1 / (std::sqrt(learning_.squares(way, n)) + 1e-7));
-            for (int64_t r = 0; r < rows; ++r)
-                for (int64_t c = 0; c < columns; ++c) x[r * columns + c] = by * way[flip ? c * a.in + r : r * a.in + c];
+            learning_.momentum(a.m, a.g, static_cast<float>(a.scale), static_cast<float>(Muon::kMomentum), n, x);
+            const auto by = static_cast<float>(1 / (std::sqrt(learning_.squares(x, n)) + 1e-7));
+            learning_.add_times(x, by - 1, n, x);
         }
-        const Rows X{x, rows, columns, columns}, square{A, rows, rows, rows}, mixed{B, rows, rows, rows};
+        const Rows X{x, a.out, a.in, a.in}, square{A, side, side, side}, mixed{B, side, side, side};
         const auto product = [&](const auto& left, const auto& right, float* c, int64_t ldc) {
             std::byte* const mark = memory.mark();
             const Left l = left();
@@ -61,22 +56,22 @@ void CpuBackend::muon(std::span<const Muon> all) {
             if (!counts) alone.multiply(l, r, c, ldc, false);
             memory.rewind(mark);
         };
+        // Of the two, the smaller square: A = x x^T, x <- B x, or of a tall matrix A = x^T x, x <- x B.
         for (int step = 0; step < (counts ? 1 : 5); ++step) {
-            product([&] { return alone.left(X, true, memory); }, [&] { return alone.right_turned(X, true, memory); }, A, rows);    // A = x x^T
-            product([&] { return alone.left(square, true, memory); }, [&] { return alone.right(square, true, memory); }, B, rows);  // A A
-            if (!counts)
-                for (int64_t r = 0; r < rows; ++r)
-                    for (int64_t c = 0; c < rows; ++c) B[r * rows + c] = 2.0315f * B[r * rows + c] - 4.775f * A[r * rows + c] + (r == c ? 3.4445f : 0.f);
-            product([&] { return alone.left(mixed, true, memory); }, [&] { return alone.right(X, true, memory); }, x, columns);
+            product([&] { return tall ? alone.left_turned(X, true, memory) : alone.left(X, true, memory); },
+                    [&] { return tall ? alone.right(X, true, memory) : alone.right_turned(X, true, memory); }, A, side);
+            product([&] { return alone.left(square, true, memory); }, [&] { return alone.right(square, true, memory); }, B, side);
+            if (!counts) {
+                learning_.add_times(B, 2.0315f - 1, side * side, B);
+                learning_.add_times(A, -4.775f, side * side, B);
+                for (int64_t r = 0; r < side; ++r) B[r * side + r] += 3.4445f;
+            }
+            product([&] { return alone.left(tall ? X : mixed, true, memory); }, [&] { return alone.right(tall ? mixed : X, true, memory); }, x, a.in);
         }
         if (counts) return;
         const auto rate = static_cast<float>(a.rate * std::sqrt(std::max(1.0, static_cast<double>(a.out) / static_cast<double>(a.in))));
-        const auto keep = static_cast<float>(1 - a.rate * a.decay);
-        for (int64_t r = 0; r < rows; ++r)
-            for (int64_t c = 0; c < columns; ++c) {
-                float& w = a.w[flip ? c * a.in + r : r * a.in + c];
-                w = w * keep - rate * x[r * columns + c];
-            }
+        learning_.add_times(a.w, static_cast<float>(-a.rate * a.decay), n, a.w);
+        learning_.add_times(x, -rate, n, a.w);
     };
     arena_.reset();
     int64_t bytes = 0;

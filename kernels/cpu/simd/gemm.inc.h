@@ -70,7 +70,8 @@ void left_turned(bool bf16, const float* x, int64_t ld, int64_t first, int64_t l
                 F tile[kLanes];
                 for (int64_t i = 0; i < kLanes; ++i) {
                     const int64_t row = k + 2 * i;
-                    tile[i] = as_float(pairs_of(row < deep ? values_at(x + row * ld + r, n) : F{}, row + 1 < deep ? values_at(x + (row + 1) * ld + r, n) : F{}));
+                    tile[i] =
+                        as_float(pairs_of(row < deep ? values_at(x + row * ld + r, n) : F{}, row + 1 < deep ? values_at(x + (row + 1) * ld + r, n) : F{}));
                 }
                 transpose(tile);
                 for (int64_t i = 0; i < n; ++i) __builtin_memcpy(static_cast<uint16_t*>(out) + (r + i) * wide + k, &tile[i], sizeof tile[i]);
@@ -133,7 +134,8 @@ void right_turned(bool bf16, const From* x, int64_t ld, int64_t first, int64_t l
         }
 }
 void right_from(bool bf16, const void* x, bool halves, int64_t ld, int64_t first, int64_t last, int64_t deep, int64_t columns, void* out) {
-    halves ? right_of(bf16, static_cast<const uint16_t*>(x), ld, first, last, deep, columns, out) : right_of(bf16, static_cast<const float*>(x), ld, first, last, deep, columns, out);
+    halves ? right_of(bf16, static_cast<const uint16_t*>(x), ld, first, last, deep, columns, out)
+           : right_of(bf16, static_cast<const float*>(x), ld, first, last, deep, columns, out);
 }
 void right_turned_from(bool bf16, const void* x, bool halves, int64_t ld, int64_t first, int64_t last, int64_t deep, int64_t columns, void* out) {
     halves ? right_turned(bf16, static_cast<const uint16_t*>(x), ld, first, last, deep, columns, out)
@@ -197,7 +199,8 @@ void blocks_of(const Block& a) {
 // 32 rows by 32 columns; whatever is less goes by way of a copy. A lies in whole tiles of rows.
 void tiles_of(const Block& a) {
     alignas(64) float copy[32 * 32];
-    const int64_t wide = padded(a.deep, 32), row_bytes = padded(a.left_deep, 32) * 2, panel_bytes = padded(a.right_deep, 32) * 2 * kPanelWidth, last = padded(a.last_row);
+    const int64_t wide = padded(a.deep, 32), row_bytes = padded(a.left_deep, 32) * 2, panel_bytes = padded(a.right_deep, 32) * 2 * kPanelWidth,
+                  last = padded(a.last_row);
     shape_tiles(64, 16);
     for (int64_t r = a.first_row; r < a.last_row; r += 32)
         for (int64_t p = a.first_panel; p < a.last_panel; p += 2) {
@@ -252,7 +255,7 @@ void multiply_block(const Block& a) {
 #if defined(__AMX_TILE__)
     if (a.bf16) return tiles_of(a);
 #endif
-    kPairs && a.bf16 ? blocks_of<true>(a) : blocks_of<false>(a);
+    kPairs&& a.bf16 ? blocks_of<true>(a) : blocks_of<false>(a);
 }
 
 }  // namespace

@@ -115,6 +115,15 @@ float cross_entropy(float* x, int64_t n, int64_t target, float weight, bool* rig
     return top + __builtin_logf(all) - said;
 }
 
+void momentum(float* m, const float* g, float scale, float keep, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; i += kLanes) {
+        const int64_t left = n - i;
+        const F d = scale * (1 - keep) * load_upto(g + i, left), now = keep * load_upto(m + i, left) + d;
+        store_upto(m + i, now, left);
+        store_upto(out + i, keep * now + d, left);
+    }
+}
+
 void adamw(float* w, const float* g, float* m, float* v, int64_t n, const AdamWRates& r) {
     for (int64_t i = 0; i < n; i += kLanes) {
         const int64_t left = n - i;
@@ -168,6 +177,7 @@ const Learning KLP_JOIN(kLearning_, KLP_ISA){
     .dot = dot,
     .softmax_back = softmax_back,
     .add_times = add_times,
+    .momentum = momentum,
     .adamw = adamw,
     .squares = squares,
     .kda_floats = kda_back_floats,

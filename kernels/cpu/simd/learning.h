@@ -45,8 +45,8 @@ struct KdaHead {
 struct Block {
     bool bf16 = false;  // both factors were rounded to it
     const void *left = nullptr, *right = nullptr;
-    int64_t deep = 0, columns = 0;                  // that count of A and B, of C
-    int64_t left_deep = 0, right_deep = 0;          // that A and B were made for; the first `deep` of them are used
+    int64_t deep = 0, columns = 0;          // that count of A and B, of C
+    int64_t left_deep = 0, right_deep = 0;  // that A and B were made for; the first `deep` of them are used
     int64_t first_row = 0, last_row = 0, first_panel = 0, last_panel = 0;
     float* c = nullptr;
     int64_t ldc = 0;
@@ -77,8 +77,9 @@ struct Learning {
     float (*log_sum_exp)(const float* x, int64_t n);
     void (*exp_minus)(const float* x, int64_t n, float minus, float scale, float* out);  // e^(scale x - minus)
     float (*dot)(const float* a, const float* b, int64_t n);
-    void (*softmax_back)(const float* p, float along, float scale, int64_t n, float* d);  // d = p (d - along) scale
-    void (*add_times)(const float* x, float factor, int64_t n, float* y);  // y += factor x
+    void (*softmax_back)(const float* p, float along, float scale, int64_t n, float* d);         // d = p (d - along) scale
+    void (*add_times)(const float* x, float factor, int64_t n, float* y);                        // y += factor x
+    void (*momentum)(float* m, const float* g, float scale, float keep, int64_t n, float* out);  // m = keep m + (1 - keep) g, out = keep m + (1 - keep) g
     void (*adamw)(float* w, const float* g, float* m, float* v, int64_t n, const AdamWRates& rates);
     double (*squares)(const float* x, int64_t n);
     int64_t (*kda_floats)(int64_t K, int64_t V, int64_t C, int64_t T);
