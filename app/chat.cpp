@@ -174,6 +174,7 @@ int chat(const ChatOptions& options, Terminal& terminal) {
     if (one && options.on_full == "summarise" && !options.go_on)
         return report({Error::usage, "--on-full summarise needs a talk to sum up: the REPL, or --continue"});
     if (options.json && !one) return report({Error::usage, "--json needs a question: -p TEXT, or a pipe on stdin"});
+    if (options.json && !options.beside.empty()) return report({Error::usage, "--json tells one answer and --beside makes two"});
     return one ? one_shot(options, terminal) : repl(options, terminal);
 }
 

@@ -33,7 +33,8 @@ struct ChatOptions {
     std::optional<int64_t> predict;
     std::string on_full = "stop";
     std::string intervene;  // a file of interventions (interventions.h)
-    bool go_on = false;  // where the talk before this one ended
+    std::string beside;     // "twin", "plain" or a file of interventions: a second talk that hears the same
+    bool go_on = false;     // where the talk before this one ended
     bool interactive = false, stats = false, json = false;
 };
 

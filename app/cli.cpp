@@ -172,11 +172,15 @@ void add_chat(CLI::App& app, ChatOptions& o) {
     app.add_option("-c,--ctx-size", o.context, "tokens of context; 0: all the model has")->check(between(0, kTokens));
     add_on_full(app, o.on_full);
     auto* intervene = add_intervene(app, o.intervene);
+    auto* beside = names("WAY", app.add_option("--beside", o.beside,
+                                               "answer in step with a second talk: twin (full attention), plain (without hands), or a file of interventions"));
     app.add_flag("--continue", o.go_on, "go on where the last talk ended");
     app.add_flag("--stats", o.stats, "speed and memory on stderr, after the answer");
     app.add_flag("--json", o.json, "one answer as a JSON object");
     app.get_option("--continue")->excludes(intervene);
-    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--think", "--ctx-size", "--on-full", "--intervene", "--continue"}, true);
+    app.get_option("--continue")->excludes(beside);
+    add_served(app, o.served, {"--model", "--device", "--threads", "--template", "--think", "--ctx-size", "--on-full", "--intervene", "--beside", "--continue"},
+               true);
 }
 
 int talk(const ChatOptions& options, Terminal& terminal) {

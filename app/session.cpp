@@ -5,6 +5,7 @@
 #include "app/files.h"
 #include "app/format.h"
 #include "app/places.h"
+#include "app/side.h"
 #include "core/files/resources.h"
 #include "core/text/thoughts.h"
 #include "core/text/tool_calls.h"
@@ -67,6 +68,11 @@ Result<std::unique_ptr<Session>> Session::open(const ChatOptions& options, Termi
     auto way = on_full_named(options.on_full);
     if (!way) return tl::unexpected(way.error());
     if (auto set = session->set_on_full(*way); !set) return tl::unexpected(set.error());
+    if (!options.beside.empty()) {
+        auto side = SideTalk::open(*session, options.beside);
+        if (!side) return tl::unexpected(side.error());
+        session->side = std::move(*side);
+    }
     if (options.go_on) {
         auto reached = load_place(*session, kLastPlace);
         if (!reached) return fail(reached.error().kind, "there is no talk to go on with: " + reached.error().message);
@@ -110,6 +116,7 @@ void Session::keep_end() {
 }
 
 Result<Conversation::Answer> Session::ask(const std::string& text, bool stream) {
+    if (side) return side->ask(*this, text);
     return speak([&](const GenerateOptions& how) { return talk.ask(text, ws, how); }, stream);
 }
 

@@ -26,6 +26,7 @@ struct Reached {
 };
 
 class KeptTalk;  // places.h
+class SideTalk;  // side.h
 
 struct Session {
     static Result<std::unique_ptr<Session>> open(const ChatOptions& options, Terminal& terminal);
@@ -65,6 +66,7 @@ struct Session {
     std::map<int, int> before_hands;   // nodes of answers under hands -> of the answers that they changed
     std::map<std::string, int> snaps;  // name -> node of the conversation
     std::string newest_snap;
+    std::unique_ptr<SideTalk> side;        // hears every message too; null: nobody
     std::optional<Reached> reached;        // where it began
     std::optional<std::string> summed_up;  // before the newest answer
     std::string history;                   // where the lines typed are kept

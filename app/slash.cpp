@@ -11,6 +11,7 @@
 #include "app/hands.h"
 #include "app/lenses.h"
 #include "app/places.h"
+#include "app/side.h"
 #include "core/text/prompts.h"
 #include "core/text/thoughts.h"
 
@@ -434,6 +435,8 @@ const std::vector<SlashCommand>& commands() {
         {"life", "WORD", "what becomes of a word in every memory", [](auto& s, auto& args, auto&) { live_fact(s, args); }},
         {"who", "WORD [TOKEN]", "who reads a word: all heads, ranked, at the newest token or at another",
          [](auto& s, auto& args, auto&) { say_readers(s, args); }},
+        {"beside", "[WAY]", "answer in step with twin, plain or a FILE of interventions; off ends it",
+         [](auto& s, auto& args, auto&) { stand_beside(s, args); }},
         {"hands", "", "what is changed on this branch", [](auto& s, auto&, auto&) { list_hands(s); }},
         {"gates", "[L.H] [table]", "how long each channel remembers (layer L, head H, from 0)", [](auto& s, auto& args, auto&) { lens(s, "gates", args); }},
         {"state", "L.H [table]", "the state matrix of a head", [](auto& s, auto& args, auto&) { lens(s, "state", args); }},
@@ -509,6 +512,8 @@ std::vector<std::string> completions(const Session& session, std::string_view be
         for (const char* name : {"temp", "top_k", "top_p", "min_p", "repeat_penalty", "seed", "predict"}) offer(name);
     } else if (before.starts_with("/restore ")) {
         for (const auto& name : snap_names(session)) offer(name);
+    } else if (before.starts_with("/beside ")) {
+        for (const char* way : {"twin", "plain", "off"}) offer(way);
     } else if (before.starts_with("/full ")) {
         for (const char* way : {"stop", "roll", "summarise"}) offer(way);
     } else if (before.starts_with("/branch ")) {
@@ -536,7 +541,7 @@ void show_outcome(Session& session, const Result<Conversation::Answer>& answer) 
         out += dim(cost.substr(at, end + 1 - at), session.terminal.canvas);
         at = end + 1;
     }
-    note(out);
+    if (!session.side) note(out);  // beside another, what both cost is said already
     if (!answer->closed)
         note("klp: the context of " + plural(session.talk.sequence().context(), "token") +
              " is full; the answer is kept. /full roll or /full summarise goes on, /rewind or /new makes room");

@@ -1210,6 +1210,43 @@ TEST_F(Cli, AFactIsReadOverwrittenErasedAndFollowed) {
     EXPECT_THAT(klp(demo, "/read x\n/erase x\n/life x\n").err, AllOf(HasSubstr("nothing was said yet"), HasSubstr("there is no answer yet")));
 }
 
+TEST_F(Cli, TwoTalksAnswerInStep) {
+    const auto file = home() / "mute.json";
+    std::ofstream(file) << R"([{"what": "read", "amount": 0}])";
+    const Words demo = {"-i", "--plain", "--temp", "0"};
+    const std::string told = "My name is Tom.\nWhat is my name?\n";
+    const Outcome alone = klp(demo, told);
+    const auto beside = [&](const std::string& way, const std::string& said) {
+        Words words = demo;
+        words.insert(words.end(), {"--beside", way});
+        return klp(words, said);
+    };
+    const Outcome plain = beside("plain", told), twin = beside("twin", told), mute = beside(file.string(), told);
+    for (const Outcome* one : {&plain, &twin, &mute}) {
+        EXPECT_EQ(one->code, 0) << one->err;
+        EXPECT_THAT(one->out, AllOf(HasSubstr("this talk:\n"), HasSubstr("Your name is Tom."), HasSubstr("tokens/s in "), HasSubstr("cache ")));
+    }
+    EXPECT_THAT(alone.out, HasSubstr("Your name is Tom."));
+    const auto times = [](const std::string& text, const std::string& what) {
+        int n = 0;
+        for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++n;
+        return n;
+    };
+    EXPECT_EQ(times(plain.out, "Your name is Tom."), 2) << "the same memory says the same";
+    EXPECT_EQ(times(mute.out, "Your name is Tom."), 1) << "nothing of it is read on the other side";
+    EXPECT_THAT(twin.out, AllOf(HasSubstr("full attention (trained twin):\n"), HasSubstr("state 0 B")));
+    // Begun in the middle, it has heard what was said; and after a rewind, too.
+    const Outcome later =
+        klp(demo, "My name is Tom.\n/beside plain\nWhat is my name?\n/rewind 0\nMy name is Ann.\nWhat is my name?\n/beside\n/beside off\n/beside\n");
+    EXPECT_EQ(times(later.out, "Your name is Tom."), 2) << later.out;
+    EXPECT_EQ(times(later.out, "Your name is Ann."), 2) << later.out;
+    EXPECT_THAT(later.out, AllOf(HasSubstr("From now on every message is answered here and beside it"), HasSubstr("Beside this talk: without hands."),
+                                 HasSubstr("/beside twin")));
+    EXPECT_EQ(klp({"-p", "Hi", "--json", "--beside", "twin"}).code, 2);
+    EXPECT_THAT(klp({"-p", "Hi", "--beside", "nowhere.json"}).err, HasSubstr("nowhere.json"));
+    EXPECT_THAT(klp(demo, "/beside nowhere.json\n").err, HasSubstr("nowhere.json"));
+}
+
 TEST_F(Cli, InterventionsOfAFileAreLaidOnATalk) {
     const std::string data = "XDG_DATA_HOME=" + (home() / "hands").string();
     const auto with = [&](const std::string& json) {

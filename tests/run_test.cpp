@@ -558,6 +558,82 @@ TEST(Divergence, IsThatOfTheFormula) {
     EXPECT_NEAR(divergence(sure, other), 200, 1e-4) << "no overflow";
 }
 
+// The same run beside itself, its twin, and one that ends; each says what it says alone.
+TEST_F(RunTest, RunsBesideEachOtherAnswerInStep) {
+    load();
+    const auto words = [](std::vector<Event> all) {
+        std::vector<int32_t> ids;
+        for (const TokenMade& token : only<TokenMade>(all)) ids.push_back(token.id);
+        return ids;
+    };
+    const auto hear = [](LiveRun& run, const auto& over) {
+        std::vector<Event> all;
+        for (const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1); std::chrono::steady_clock::now() < end;) {
+            for (Event& e : run.drain()) all.push_back(std::move(e));
+            if (over(all)) return all;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        ADD_FAILURE() << "it never came";
+        return all;
+    };
+    const auto done = [](const std::vector<Event>& all) { return !only<AnswerDone>(all).empty() || !only<Trouble>(all).empty(); };
+    const auto mute = std::make_shared<const Interventions>(Interventions{{.what = Intervention::What::read, .layers = {0}, .amount = 0}});
+    for (const bool twin : {false, true}) {
+        const auto other = run_.beside(twin);
+        other->post(LoadModel{.model = "whatever this says"});
+        const auto opened = only<Loaded>(hear(*other, [](const auto& all) { return !only<Loaded>(all).empty() || !only<Trouble>(all).empty(); }));
+        ASSERT_EQ(opened.size(), 1u);
+        EXPECT_EQ(opened[0].card == loaded_, !twin) << "it is the model that is there";
+        EXPECT_EQ(opened[0].card->shape.layers(Site::beta).empty(), twin) << "no layer of the twin has a state";
+        if (!twin) {  // what was said there is known here: it costs no reading
+            run_.post(ask({{"user", "My name is Tom."}}, 8));
+            const auto said = only<TokenMade>(until<AnswerDone>());
+            until<SnapshotsKept>();
+            Part answer{"assistant", "", {}};
+            for (const TokenMade& token : said) answer.text += token.text, answer.ids.push_back(token.id);
+            other->post(AskCost{5, {{"user", "My name is Tom."}, answer}});
+            const auto cost = only<CostKnown>(hear(*other, [](const auto& all) { return !only<CostKnown>(all).empty(); }));
+            EXPECT_EQ(cost.at(0).move.replayed, 0);
+            EXPECT_GT(cost.at(0).move.restored_bytes, 0);
+        }
+        MakeAnswer mine = ask({{"user", "Tell me a story."}}, 30), theirs = mine;
+        if (!twin) theirs.hands = mute;
+        const auto alone = [&] {
+            run_.post(mine);
+            other->post(theirs);
+            return std::pair(words(until<AnswerDone>()), words(hear(*other, done)));
+        }();
+        auto seats = run_.in_step(2);
+        MakeAnswer a = mine, b = theirs;
+        a.stepper = seats[0], b.stepper = seats[1];
+        seats.clear();
+        run_.post(std::exchange(a, {}));
+        other->post(std::exchange(b, {}));
+        const auto ours = until<AnswerDone>(), others = hear(*other, done);
+        EXPECT_EQ(words(ours), alone.first);
+        EXPECT_EQ(words(others), alone.second);
+        EXPECT_NE(alone.first, alone.second);
+        const auto here = only<TokenMade>(ours), there = only<TokenMade>(others);
+        for (size_t t = 1; !twin && t < std::min(here.size(), there.size()); ++t) EXPECT_EQ(here[t].nanoseconds, there[t].nanoseconds) << "one pass for both";
+        EXPECT_EQ(there.back().memory.state == 0, twin);
+        // One that cannot be answered leaves the other to go on.
+        seats = run_.in_step(2);
+        a = mine, b = theirs;
+        a.stepper = seats[0], b.stepper = seats[1], b.line.clear();
+        seats.clear();
+        other->post(std::exchange(b, {}));
+        run_.post(std::exchange(a, {}));
+        EXPECT_EQ(words(until<AnswerDone>()), alone.first);
+        EXPECT_FALSE(only<Trouble>(hear(*other, done)).empty());
+    }
+    const auto late = run_.beside(false);
+    run_.post(UnloadModel{});
+    until<Unloaded>();
+    late->post(LoadModel{});
+    const auto none = only<Trouble>(hear(*late, [](const auto& all) { return !only<Trouble>(all).empty(); }));
+    EXPECT_NE(none.at(0).error.message.find("no model is loaded"), std::string::npos);
+}
+
 TEST_F(RunTest, AnAnswerIsComparedUnderTwoListsOfHands) {
     using What = Intervention::What;
     load();

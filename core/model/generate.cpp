@@ -24,6 +24,12 @@ std::string_view name(Generation::End end) {
 }
 
 Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt, Workspace& ws, const GenerateOptions& options) {
+    struct Leave {  // however it ends
+        Stepper* stepper;
+        ~Leave() {
+            if (stepper) stepper->leave();
+        }
+    } leave{options.stepper};
     Generation out;
     Sampler sampler(options.sampling);
     const auto cancelled = [&] { return options.cancel && *options.cancel; };
@@ -53,16 +59,20 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
         return ws.times.total();
     };
     PassPtr pass = std::move(*fed);
+    Picked made;  // of a pass in step
+    PhaseTimes times;
     for (bool decodes = false;; decodes = true) {
         const int64_t at = sequence.position();  // of the token that the pass picks
         const bool room = sequence.room() > 0;
-        PassPtr next = runs_ahead && room && !sequence.edge_here() ? sequence.follow(*pass, ws, choice()) : nullptr;
+        PassPtr next = runs_ahead && !options.stepper && room && !sequence.edge_here() ? sequence.follow(*pass, ws, choice()) : nullptr;
         int64_t pass_ns = 0;
-        if (decodes)
-            pass_ns = finish(pass);
-        else
+        if (!decodes)
             model.finish(*pass), pass_ns = out.prefill_ns = ws.finished_ns - start;
-        const Picked picked = std::move(ws.picked[0]);
+        else if (options.stepper)
+            pass_ns = times.total();
+        else
+            pass_ns = finish(pass);
+        const Picked picked = decodes && options.stepper ? std::move(made) : std::move(ws.picked[0]);
         const int32_t id = picked.id;
         if (id < 0) return no_number(at);
         if (out.tokens.empty()) out.first_token_ns = now_ns() - start;
@@ -73,7 +83,11 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
             enough = options.on_token && !options.on_token({id, at, picked.probability, pass_ns, picked.entropy, picked.rank, picked.top});
         }
         if (!room) return out.end = stop ? Generation::End::stop_token : Generation::End::context, out;
-        if (!next) {
+        if (options.stepper) {
+            pass.reset();
+            made = options.stepper->step(sequence, id, choice(), ws, options.cancel, times);
+            out.decode_ns += times.total(), out.decode_phases += times;
+        } else if (!next) {
             const Choice how = choice();
             auto launched = sequence.launch({&id, 1}, ws, nullptr, &how);
             if (!launched) return tl::unexpected(launched.error());
@@ -81,7 +95,7 @@ Result<Generation> generate(Sequence& sequence, std::span<const int32_t> prompt,
         }
         const bool spent = static_cast<int64_t>(out.tokens.size()) >= options.budget;
         if (stop || enough || spent || cancelled()) {
-            finish(next);
+            if (next) finish(next);
             out.end = stop ? Generation::End::stop_token : enough || cancelled() ? Generation::End::cancelled : Generation::End::budget;
             return out;
         }

@@ -18,6 +18,15 @@ struct TokenEvent {
     std::span<const Candidate> top;
 };
 
+// Who decodes the tokens of an answer in the place of passes of its own, because others are made in step with it (in_step.h).
+class Stepper {
+public:
+    virtual ~Stepper() = default;
+    // Feeds the id, for which there is room, and gives what the next one is; `times`: of the pass. Waits for the others, unless it is cancelled.
+    virtual Picked step(Sequence& sequence, int32_t id, const Choice& choice, Workspace& ws, const std::atomic<bool>* cancel, PhaseTimes& times) = 0;
+    virtual void leave() = 0;  // the others do not wait for it any more
+};
+
 struct GenerateOptions {
     Sampling sampling;
     int64_t budget = 512;       // tokens at most
@@ -25,6 +34,7 @@ struct GenerateOptions {
     const std::atomic<bool>* cancel = nullptr;
     const int* candidates = nullptr;                  // that each token's event names; looked at before each pass
     std::function<bool(const TokenEvent&)> on_token;  // false: stop here
+    Stepper* stepper = nullptr;                       // it is left where the answer ends; null: nobody else
 };
 
 struct Generation {

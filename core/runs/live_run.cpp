@@ -31,10 +31,23 @@ bool hurries(const Command& command, size_t probe) {
     return !is_aside(command);
 }
 
+bool on_gpu(const RunCard& card) { return card.device.name.starts_with("cuda"); }
+
+// A trained twin is mapped from its files; the mixers of a synthetic one are made in memory.
+int64_t bytes_of_twin(const RunCard& card) { return card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes); }
+
+Result<std::shared_ptr<const Model>> twin_that_fits(const Model& model, const RunCard& card) {
+    const int64_t bytes = bytes_of_twin(card), free = system_memory().available;
+    if (!on_gpu(card) && free >= 0 && bytes > free / 4 * 3)
+        return fail(Error::device,
+                    "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free");
+    return model.all_mla_twin(card.folder);
+}
+
 }  // namespace
 
 LiveRun::LiveRun(Opener open, std::shared_ptr<Turns> turns)
-    : open_(std::move(open)), turns_(std::move(turns)), thread_([this](std::stop_token stop) { loop(stop); }) {}
+    : open_(std::move(open)), turns_(turns ? std::move(turns) : std::make_shared<Turns>()), thread_([this](std::stop_token stop) { loop(stop); }) {}
 
 LiveRun::~LiveRun() {
     thread_.request_stop();
@@ -107,8 +120,7 @@ void LiveRun::loop(std::stop_token stop) {
             }
         }
         const auto* answer = command ? std::get_if<MakeAnswer>(&*command) : nullptr;
-        std::unique_lock<Turns> turn;
-        if (turns_) turn = std::unique_lock(*turns_);
+        const std::unique_lock turn(*turns_);
         try {
             if (at_ && command && command->index() != kRetrace && !is_aside(*command)) at_->again.reset();
             if (command) {
@@ -123,12 +135,12 @@ void LiveRun::loop(std::stop_token stop) {
             fail({Error::device, memory ? "there is no memory left" : e.what()}, "The text is kept. Load the model again, on the CPU if the GPU failed.",
                  answer ? answer->answer : -1);
             at_.reset();
+            share();
             tell(Unloaded{});
         }
         if (command || !at_) tell(PhaseChanged{at_ ? Phase::ready : Phase::empty});
     }
-    std::unique_lock<Turns> turn;
-    if (turns_) turn = std::unique_lock(*turns_);
+    const std::unique_lock turn(*turns_);
     keep_ends();
     at_.reset();  // here, where its memory was taken
 }
@@ -137,6 +149,38 @@ void LiveRun::keep_ends() try {
     if (!at_) return;
     for (const auto& [owner, frozen] : std::exchange(at_->ends, {})) at_->states->keep(frozen, *at_->model, owner);
 } catch (const std::exception&) {  // a device that fails says so when it is used next; a state that is not kept is replayed
+}
+
+void LiveRun::share() {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->card = at_ ? at_->card : nullptr;
+    shared_->model = at_ ? at_->model : nullptr;
+    shared_->pool = at_ ? at_->shared_pool : nullptr;
+}
+
+std::unique_ptr<LiveRun> LiveRun::beside(bool twin) {
+    auto other = std::make_unique<LiveRun>(
+        [shared = shared_, twin](const LoadModel&, const LoadOptions&) -> Result<OpenedModel> {
+            std::shared_ptr<const RunCard> card;
+            std::shared_ptr<const Model> model;
+            {
+                const std::lock_guard lock(shared->mutex);
+                card = shared->card, model = shared->model.lock();
+            }
+            if (!model) return klp::fail(Error::usage, "no model is loaded that another run could be beside");
+            if (!twin) return OpenedModel{card, model};
+            auto full = twin_that_fits(*model, *card);
+            if (!full) return tl::unexpected(full.error());
+            auto of_twin = std::make_shared<RunCard>(*card);
+            of_twin->name += " (" + std::string(label((*full)->twin().value_or(TwinKind::synthetic))) + ")";
+            of_twin->config = (*full)->config(), of_twin->shape = TraceShape((*full)->config()), of_twin->identity = (*full)->identity();
+            of_twin->context = std::min(of_twin->context, (*full)->config().model_max_length);
+            of_twin->weight_bytes = (*full)->weight_bytes(), of_twin->active_bytes = (*full)->active_weight_bytes();
+            return OpenedModel{std::move(of_twin), std::move(*full)};
+        },
+        turns_);
+    other->lender_ = shared_;
+    return other;
 }
 
 bool LiveRun::ready(int answer) {
@@ -160,7 +204,13 @@ void LiveRun::handle(const LoadModel& c) {
     if (!turn) return fail(turn.error());
 
     if (at_) unload();
-    at_ = std::make_unique<Loaded>(std::move(*opened), c.snapshot_budget);
+    std::shared_ptr<SnapshotPool> frozen;  // of a run beside this one: what was said there is known here
+    if (lender_) {
+        const std::lock_guard lock(lender_->mutex);
+        if (lender_->model.lock() == opened->model) frozen = lender_->pool.lock();
+    }
+    if (!frozen) frozen = std::make_shared<SnapshotPool>(c.snapshot_budget);
+    at_ = std::make_unique<Loaded>(std::move(*opened), std::move(frozen));
     at_->turn = std::move(*turn);
     if (!c.states.empty()) {
         auto states = StateStore::open(c.states, [this](const StateStore::Kept& kept) { tell(StatesKept{kept}); });
@@ -169,6 +219,7 @@ void LiveRun::handle(const LoadModel& c) {
         else
             fail({Error::failure, "states of talks are not kept on disk: " + states.error().message});
     }
+    share();
     tell(klp::Loaded{at_->card});
     say_snapshots();
     say_states();
@@ -187,6 +238,7 @@ Result<OpenedModel> LiveRun::open_beside(const LoadModel& c, const LoadOptions& 
 
 void LiveRun::unload() {
     at_.reset();
+    share();
     tell(Unloaded{});
 }
 
@@ -359,6 +411,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     options.stop = at_->turn.stop;
     options.cancel = &cancel_;
     options.candidates = &top;
+    options.stepper = c.stepper.get();
     int64_t spent = 0;  // here, ns
     at_->tracer.spent_ns = 0;
     options.on_token = [&](const TokenEvent& token) {
@@ -450,18 +503,12 @@ void LiveRun::handle(const StartRace& c) {
     const RunCard& card = *at_->card;
     int64_t context = std::min(c.context, card.context);
     tell(PhaseChanged{Phase::racing, 0, context});
-    const bool cpu = !card.device.name.starts_with("cuda");
+    const bool cpu = !on_gpu(card);
     if (!at_->twin) {
-        // A trained twin is mapped from its files; the mixers of a synthetic one are made in memory.
-        const int64_t bytes = card.twin == TwinKind::trained ? 0 : twin_mixer_bytes(card.config, card.cache_value_bytes), free = system_memory().available;
-        if (cpu && free >= 0 && bytes > free / 4 * 3)
-            return fail({Error::device,
-                         "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free"},
-                        "Close other programs, or race a smaller model.");
-        auto twin = at_->model->all_mla_twin(card.folder);
-        if (!twin) return fail(twin.error());
+        auto twin = twin_that_fits(*at_->model, card);
+        if (!twin) return fail(twin.error(), twin.error().kind == Error::device ? "Close other programs, or race a smaller model." : "");
         at_->twin = *twin;
-        at_->twin_bytes = bytes;
+        at_->twin_bytes = bytes_of_twin(card);
     }
     context = std::min(context, at_->twin->config().model_max_length);
     RaceOptions options;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/runs/run.h"
+#include "core/serve/in_step.h"
 #include "core/serve/turns.h"
 
 namespace klp {
@@ -24,6 +25,12 @@ public:
     // `turns`: where others use the models' device too; it is this run's for a command at a time.
     explicit LiveRun(Opener open, std::shared_ptr<Turns> turns = nullptr);
     ~LiveRun() override;  // cancels, and waits for the pass that runs
+
+    // Another run of the model that this one has, which is loaded once and whose frozen states are there, too, or of its full-attention twin: LoadModel opens
+    // it, whatever it names. The two take turns.
+    std::unique_ptr<LiveRun> beside(bool twin);
+    // Places for that many answers of this run and of those beside it, to be made in step.
+    std::vector<std::shared_ptr<Stepper>> in_step(int answers) { return klp::in_step(answers, turns_); }
 
     void post(Command command) override;
     void cancel() override;  // also what is posted and has not begun
@@ -89,8 +96,17 @@ private:
     bool ready(int answer = -1);
     bool rolls() const;  // what is looked at again must roll as it did
 
+    struct Shared {  // with the runs beside this one
+        std::mutex mutex;
+        std::shared_ptr<const RunCard> card;
+        std::weak_ptr<const Model> model;
+        std::weak_ptr<SnapshotPool> pool;
+    };
+    void share();
     Opener open_;
     const std::shared_ptr<Turns> turns_;
+    const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+    std::shared_ptr<Shared> lender_;  // of a run beside another: that one's
     std::unique_ptr<Loaded> at_;
     std::atomic<bool> cancel_ = false;
     std::optional<size_t> probing_;  // kind of the probe that is under way or was last; guarded by mutex_

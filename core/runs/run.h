@@ -90,6 +90,7 @@ struct MakeAnswer {
     bool roll = false;            // where the context is full, its oldest tokens make room
     std::string keep_as = {};     // whose end the state behind the answer is, on disk; "": nobody's
     InterventionsPtr hands = {};  // under which the line is fed and the answer is made; null: none
+    std::shared_ptr<Stepper> stepper = {};  // made in step with others of this program (LiveRun::in_step); null: with nobody
 };
 struct GoTo {  // the memory of this line, without an answer: a rewind
     std::vector<Part> line;

@@ -614,6 +614,10 @@
         <translation>Сообщение: ответ будет, когда загрузится модель</translation>
     </message>
     <message>
+        <source>Message both sides</source>
+        <translation>Сообщение обеим сторонам</translation>
+    </message>
+    <message>
         <source>Message %1</source>
         <translation>Сообщение для %1</translation>
     </message>
@@ -2178,6 +2182,42 @@
         <translation>%1 — не модель: нет safetensors.</translation>
     </message>
     <message>
+        <source>Side by side</source>
+        <translation>Рядом</translation>
+    </message>
+    <message>
+        <source>The same without hands</source>
+        <translation>То же без вмешательств</translation>
+    </message>
+    <message>
+        <source>The full-attention twin</source>
+        <translation>Двойник с полным вниманием</translation>
+    </message>
+    <message>
+        <source>Another branch</source>
+        <translation>Другая ветвь</translation>
+    </message>
+    <message>
+        <source>Another chat</source>
+        <translation>Другая беседа</translation>
+    </message>
+    <message>
+        <source>Back to one</source>
+        <translation>Снова одна</translation>
+    </message>
+    <message>
+        <source>Two sides need a model that is loaded here.</source>
+        <translation>Для двух сторон нужна модель, загруженная здесь.</translation>
+    </message>
+    <message>
+        <source>Load one, or leave the replay.</source>
+        <translation>Загрузите её или выйдите из воспроизведения.</translation>
+    </message>
+    <message>
+        <source>Ask again when it is there.</source>
+        <translation>Повторите, когда он будет готов.</translation>
+    </message>
+    <message>
         <source>Kimi Linear Playground</source>
         <translation>Kimi Linear Playground</translation>
     </message>
@@ -3386,6 +3426,42 @@
         <translation>Пока ни одной в папках Hugging Face, LM Studio, llama.cpp, Ollama и этой программы.</translation>
     </message>
     <message>
+        <source>The other branch</source>
+        <translation>Другая ветвь</translation>
+    </message>
+    <message>
+        <source>This chat</source>
+        <translation>Эта беседа</translation>
+    </message>
+    <message>
+        <source>Lens of this side</source>
+        <translation>Панель этой стороны</translation>
+    </message>
+    <message>
+        <source>No lens</source>
+        <translation>Без панели</translation>
+    </message>
+    <message>
+        <source>Vitals of this side</source>
+        <translation>Показатели этой стороны</translation>
+    </message>
+    <message>
+        <source>%1 in %2</source>
+        <translation>%1 за %2</translation>
+    </message>
+    <message>
+        <source>state %1</source>
+        <translation>состояние %1</translation>
+    </message>
+    <message>
+        <source>cache %1</source>
+        <translation>кэш %1</translation>
+    </message>
+    <message>
+        <source>Tokens a second, the time that the answer's passes took, and the memory that this side holds</source>
+        <translation>Токены в секунду, время проходов ответа и память этой стороны</translation>
+    </message>
+    <message>
         <source>Singular values</source>
         <translation>Сингулярные числа</translation>
     </message>
@@ -3980,14 +4056,6 @@
     <message>
         <source>Of %1 the cache holds the newest %2; %3 were dropped from it. The KDA states have seen all of them</source>
         <translation>Всего %1, кэш держит новейшие %2; удалено из него %3. Состояния KDA видели все</translation>
-    </message>
-    <message>
-        <source>state %1</source>
-        <translation>состояние %1</translation>
-    </message>
-    <message>
-        <source>cache %1</source>
-        <translation>кэш %1</translation>
     </message>
     <message>
         <source>same-shapes twin %1</source>

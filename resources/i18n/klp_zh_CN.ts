@@ -614,6 +614,10 @@
         <translation>消息：模型加载完后回答</translation>
     </message>
     <message>
+        <source>Message both sides</source>
+        <translation>给两侧发消息</translation>
+    </message>
+    <message>
         <source>Message %1</source>
         <translation>给 %1 发消息</translation>
     </message>
@@ -2134,6 +2138,42 @@
         <translation>%1 不是模型：没有 safetensors。</translation>
     </message>
     <message>
+        <source>Side by side</source>
+        <translation>并排</translation>
+    </message>
+    <message>
+        <source>The same without hands</source>
+        <translation>同一对话，不加干预</translation>
+    </message>
+    <message>
+        <source>The full-attention twin</source>
+        <translation>全注意力对照模型</translation>
+    </message>
+    <message>
+        <source>Another branch</source>
+        <translation>另一分支</translation>
+    </message>
+    <message>
+        <source>Another chat</source>
+        <translation>另一对话</translation>
+    </message>
+    <message>
+        <source>Back to one</source>
+        <translation>回到单个</translation>
+    </message>
+    <message>
+        <source>Two sides need a model that is loaded here.</source>
+        <translation>并排需要一个在这里加载的模型。</translation>
+    </message>
+    <message>
+        <source>Load one, or leave the replay.</source>
+        <translation>请加载一个，或退出回放。</translation>
+    </message>
+    <message>
+        <source>Ask again when it is there.</source>
+        <translation>等它完成后再试。</translation>
+    </message>
+    <message>
         <source>Kimi Linear Playground</source>
         <translation>Kimi Linear 游乐场</translation>
     </message>
@@ -3342,6 +3382,42 @@
         <translation>在 Hugging Face、LM Studio、llama.cpp、Ollama 和本程序的文件夹中还没有找到。</translation>
     </message>
     <message>
+        <source>The other branch</source>
+        <translation>另一分支</translation>
+    </message>
+    <message>
+        <source>This chat</source>
+        <translation>此对话</translation>
+    </message>
+    <message>
+        <source>Lens of this side</source>
+        <translation>这一侧的视图</translation>
+    </message>
+    <message>
+        <source>No lens</source>
+        <translation>无视图</translation>
+    </message>
+    <message>
+        <source>Vitals of this side</source>
+        <translation>这一侧的指标</translation>
+    </message>
+    <message>
+        <source>%1 in %2</source>
+        <translation>%1，用时 %2</translation>
+    </message>
+    <message>
+        <source>state %1</source>
+        <translation>状态 %1</translation>
+    </message>
+    <message>
+        <source>cache %1</source>
+        <translation>缓存 %1</translation>
+    </message>
+    <message>
+        <source>Tokens a second, the time that the answer's passes took, and the memory that this side holds</source>
+        <translation>每秒词元数、回答各遍所用的时间，以及这一侧占用的内存</translation>
+    </message>
+    <message>
         <source>Singular values</source>
         <translation>奇异值</translation>
     </message>
@@ -3936,14 +4012,6 @@
     <message>
         <source>Of %1 the cache holds the newest %2; %3 were dropped from it. The KDA states have seen all of them</source>
         <translation>在 %1中，缓存保留最新的 %2 个；%3 个已从中丢弃。KDA 状态看过全部内容</translation>
-    </message>
-    <message>
-        <source>state %1</source>
-        <translation>状态 %1</translation>
-    </message>
-    <message>
-        <source>cache %1</source>
-        <translation>缓存 %1</translation>
     </message>
     <message>
         <source>same-shapes twin %1</source>

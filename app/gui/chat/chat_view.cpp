@@ -290,6 +290,13 @@ void ChatView::take_tools() {
         session_.say(tr("The tools are not what they were: %1.").arg(wrong), tr("Mend the text, or empty it."), false);
 }
 
+void ChatView::lend_composer(QVBoxLayout& to) {
+    layout()->removeWidget(composer_);
+    to.addWidget(composer_);
+}
+
+void ChatView::take_composer() { static_cast<QVBoxLayout*>(layout())->addWidget(composer_); }
+
 void ChatView::set_start_page(QWidget* page) {
     start_page_ = page;
     pages_->addWidget(page);

@@ -25,6 +25,8 @@ public:
     // The same while there is a model.
     void set_starters(QWidget* page);
     Composer& composer() { return *composer_; }
+    void lend_composer(QVBoxLayout& to);  // it stands there, until it is taken back
+    void take_composer();
     MessageList& messages() { return *messages_; }
     Tints& tints() { return *tints_; }
 

@@ -29,6 +29,7 @@ public:
     const Chat& chat() const { return *current_; }
     bool recorded() const { return current_ == recorded_.get(); }  // it shows a recording: there is nothing to say to it
     bool answering() const { return running_.chat != nullptr; }
+    bool both_rest() const { return !answering() && !(beside_ && beside_->answering()); }
     int answered_message() const { return running_.chat == current_ ? running_.message : 0; }  // of the current chat, growing now; 0: none
     bool loading() const { return session_.phase().phase == Phase::loading; }
     bool can_answer() const { return session_.live() && !loading() && !answering() && !recorded(); }
@@ -40,6 +41,12 @@ public:
     bool send(const QString& text);
     bool send_all(const QStringList& turns, const QString& system, const QString& title);  // one after the other, in a new chat, with the best tokens
     void stop();
+    // Whoever stands beside this one hears every message too, and both answers are made in step (in_step.h), with the same settings and seed; null: nobody. It
+    // outlives that.
+    void set_beside(Chats* other);
+    Chats* beside() const { return beside_; }
+    // In memory, and stood at: a copy of a line, with the hands that it was told under, or without.
+    void begin_as(const Chat& from, int tip, bool with_hands);
     void regenerate(int id);  // an answer, or a message without one; where it would say the same again, that is said
     void vary(int id);        // the same with tokens drawn by chance, this once
     // On a branch of its own: a message of a person is answered anew, an answer is gone on with. False as with send().
@@ -143,6 +150,8 @@ private:
     bool ready(std::function<void()> later = {});
     void do_later(bool loaded);
     int hidden_message() const;
+    void meet();                      // the answer that is asked for next, and the other's
+    void go_on_in_step();             // what was kept until the other rests
     int put(const QString& message);  // of a person, at the end of the line
     AnswerStats broken_off(const char* end) const;
     void answer(int parent, InterventionsPtr hands, std::optional<Sampling> sampling = {});  // a new message below it
@@ -174,7 +183,10 @@ private:
     Chat *current_ = nullptr, *before_recording_ = nullptr;
     Running running_;
     QStringList turns_;
-    QString waiting_;  // a message that is sent when the talk is summed up
+    Chats* beside_ = nullptr;
+    std::shared_ptr<Stepper> stepper_;  // of the answer that is asked for next
+    std::optional<uint64_t> seed_;      // likewise
+    QString waiting_;                   // a message that is sent when the talk is summed up
     QTimer save_timer_;
     int answers_ = 0, requests_ = 0, follow_request_ = 0;
     std::function<void()> later_;    // when there is a model

@@ -6,6 +6,7 @@
 
 #include "app/format.h"
 #include "app/gui/draw/language.h"
+#include "core/runs/live_run.h"
 #include "core/runs/served_run.h"
 
 namespace klp::gui {
@@ -73,6 +74,10 @@ bool Chats::send(const QString& message) {
         });
         return true;
     }
+    if (beside_ && !answering() && beside_->answering()) {  // it is sent when both rest
+        turns_.prepend(message);
+        return true;
+    }
     if (!ready()) return false;
     const Chat& chat = *current_;
     const bool said = chat.tip() > 0 && chat.message(chat.tip()).role == "assistant";
@@ -82,8 +87,52 @@ bool Chats::send(const QString& message) {
         return true;
     }
     const int id = put(message);
+    meet();
     answer(id, chat.hands(id));
+    if (!beside_ || !beside_->stepper_) return true;
+    beside_->seed_ = running_.before.seed;
+    if (!beside_->send(message)) beside_->stepper_.reset(), beside_->seed_.reset();
     return true;
+}
+
+void Chats::set_beside(Chats* other) {
+    if (beside_) beside_->disconnect(this);
+    beside_ = other;
+    if (beside_)
+        connect(beside_, &Chats::state_changed, this, [this] {
+            emit state_changed();
+            go_on_in_step();
+        });
+    emit state_changed();
+}
+
+void Chats::go_on_in_step() {
+    if (turns_.isEmpty() || !both_rest() || !can_answer()) return;
+    const QString next = turns_.takeFirst();
+    if (!send(next)) turns_.clear();
+}
+
+void Chats::meet() {
+    auto* run = beside_ && beside_->can_answer() ? dynamic_cast<LiveRun*>(&session_.run()) : nullptr;
+    if (!run) return;
+    const auto seats = run->in_step(2);
+    stepper_ = seats[0], beside_->stepper_ = seats[1];
+    beside_->set_settings(settings());
+}
+
+void Chats::begin_as(const Chat& from, int tip, bool with_hands) {
+    auto chat = std::make_unique<Chat>();
+    ChatInfo info = from.info();
+    info.folder.clear();
+    chat->set_info(info);
+    for (const int id : from.line(tip)) {
+        ChatMessage m = from.message(id);
+        m.parent = chat->tip(), m.beside = 0;
+        if (!with_hands) m.hands = nullptr;
+        chat->add(std::move(m));
+    }
+    chats_.insert(chats_.begin(), std::move(chat));
+    set_current(chats_.front().get());
 }
 
 bool Chats::send_all(const QStringList& turns, const QString& system, const QString& title) {
@@ -112,6 +161,8 @@ MakeAnswer Chats::question(std::vector<Part> line, InterventionsPtr hands, std::
     MakeAnswer ask{.line = std::move(line), .sampling = s.sampling, .predict = s.predict, .roll = on_full() == OnFull::roll};
     if (!served_card(session_.card())) ask.hands = std::move(hands);  // nobody's hands reach into a server
     if (s.random_seed) ask.sampling.seed = QRandomGenerator::global()->generate();
+    if (seed_) ask.sampling.seed = *std::exchange(seed_, std::nullopt);
+    ask.stepper = std::exchange(stepper_, nullptr);
     if (!current_->in_memory()) ask.keep_as = current_->file().stem().string();
     return ask;
 }
@@ -200,6 +251,7 @@ void Chats::grow(Chat& chat, int id) {
 void Chats::stop() {
     turns_.clear();
     session_.stop();
+    if (beside_) beside_->stop();
 }
 
 void Chats::regenerate(int id) {

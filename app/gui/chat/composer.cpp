@@ -145,7 +145,7 @@ Composer::Composer(Chats& chats, QWidget* parent) : QFrame(parent), chats_(chats
     send_->setProperty("primary", true);
     send_->setAutoDefault(false);
     connect(send_, &QPushButton::clicked, this, [this] {
-        if (chats_.answering() && !chats_.recorded())
+        if (!chats_.both_rest() && !chats_.recorded())
             chats_.stop();
         else
             send();
@@ -286,7 +286,7 @@ void Composer::show_chips() {
 }
 
 void Composer::refresh() {
-    const bool stop = chats_.answering() && !chats_.recorded();  // a recording has its own row of buttons
+    const bool stop = !chats_.both_rest() && !chats_.recorded();  // a recording has its own row of buttons
     send_->setText(stop ? tr("Stop") : tr("Send"));
     send_->setAccessibleName(stop ? tr("Stop the answer") : tr("Send the message"));
     send_->setToolTip(stop ? tr("Stop within one token; what was said is kept (Esc)") : tr("Send (Enter or Ctrl+Enter; Shift+Enter begins a new line)"));
@@ -296,10 +296,11 @@ void Composer::refresh() {
     const QString hint =
         chats_.recorded()  ? chats_.session().aside() ? tr("An answer is played again; go back to now to talk") : tr("A recording plays here; leave it to talk")
          : chats_.loading() ? tr("Message: it is answered when the model is loaded")
-        : card             ? tr("Message %1").arg(QString::fromStdString(card->name))
-        : chats_.device_failed() ? tr("Message: load a model first")
-        : chats_.last_model()    ? tr("Message: the model loads again and answers")
-                                 : tr("Message: the embedded model loads and answers");
+        : card && chats_.beside() ? tr("Message both sides")
+        : card                    ? tr("Message %1").arg(QString::fromStdString(card->name))
+        : chats_.device_failed()  ? tr("Message: load a model first")
+        : chats_.last_model()     ? tr("Message: the model loads again and answers")
+                                  : tr("Message: the embedded model loads and answers");
     if (text_->placeholderText() == hint) return;
     text_->setPlaceholderText(hint);
     text_->viewport()->update();  // which Qt 6.4 leaves to the next change of the text

@@ -70,7 +70,7 @@ bool MainWindow::refuse(const QString& path) {
 
 void MainWindow::escape() {
     const auto explained = std::find_if(panels_.begin(), panels_.end(), [](const auto& p) { return p.second->explains(); });
-    if (session_.busy())
+    if (session_.busy() || !chats_.both_rest())
         chats_.stop();
     else if (explained != panels_.end())
         explained->second->show_help(false);

@@ -92,6 +92,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     make_menus();
     make_baseline_menu();
     make_chat_menu();
+    make_side_menu();
     make_capture();
     make_tour();
     for (const auto& changed : {&Chats::list_changed, &Chats::state_changed, &Chats::info_changed, &Chats::line_changed})
@@ -118,6 +119,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
 }
 
 MainWindow::~MainWindow() {  // its widgets go after its maps, and some say something as they go
+    close_beside();
     chats_.disconnect(this);
     session_.disconnect(this);
     session_.selection().disconnect(this);
@@ -291,6 +293,7 @@ Panel* MainWindow::panel(const QString& id) const { return panels_.at(id); }
 
 void MainWindow::load_model(const QString& model) {
     if (refuse(model)) return;
+    close_beside();
     LoadModel load;
     load.model = model.toStdString();
     load.device = device_.toStdString();
@@ -332,6 +335,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     session_.cancel();
     session_.tick();  // what was made and not shown belongs to the chat
     recorder_->stop();
+    close_beside();
     save_layout();
     QMainWindow::closeEvent(event);
 }

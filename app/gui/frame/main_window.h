@@ -4,6 +4,7 @@
 #include <QMainWindow>
 
 #include "app/gui/chat/chats.h"
+#include "app/gui/frame/side_by_side.h"
 #include "app/gui/panels/panel.h"
 
 class QStackedWidget;
@@ -45,6 +46,9 @@ public:
     void play_again(int id);         // an answer of the chat
     void open(const QString& path);  // a recording by its ending, else a model
     Banner& banner() { return *banner_; }
+    void show_beside(const SideBySide::What& what);  // two sides; what is in the way is said
+    void close_beside();
+    SideBySide* side() const { return side_; }  // null: there is one side
     void next_region(int by);  // of conversations, chat, lens, timeline, run bar: the keyboard goes there
     void escape();             // stops what runs, or else dismisses the message, or else follows the newest token
 
@@ -66,6 +70,7 @@ private:
     void open_recorded_race();
     void make_baseline_menu();
     void make_chat_menu();
+    void make_side_menu();
     void make_capture();
     void watch_notices();
     void refresh_actions();
@@ -93,6 +98,8 @@ private:
     StartPage* start_ = nullptr;
     Keys* keys_ = nullptr;
     Tour* tour_ = nullptr;
+    SideBySide* side_ = nullptr;
+    QByteArray before_side_;  // where the docks stood
     double zoom_ = 1;
     bool present_ = false, timeline_empty_ = false;
     int timeline_height_ = 0;  // before it was empty

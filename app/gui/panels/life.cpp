@@ -50,6 +50,7 @@ public:
         at_ = new QSpinBox(this);
         at_->setAccessibleName(tr("Life, the token that reads"));
         at_->setKeyboardTracking(false);
+        at_->setButtonSymbols(QAbstractSpinBox::NoButtons);
         controls()->addWidget(at_name_);
         controls()->addWidget(at_);
         controls()->addStretch(1);
