@@ -1,7 +1,13 @@
 // A learner: its gradients against finite differences of the whole model's loss, the laws of a step, and that it learns.
 #include "core/learn/learner.h"
 
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
 #include "core/model/sequence.h"
+#include "tests/source_dir.h"
 #include "tests/support.h"
 
 namespace klp {
@@ -39,6 +45,54 @@ std::shared_ptr<Learner> learner(const ModelConfig& config, DType type = DType::
     auto made = make_learner(config, nullptr, {.threads = threads, .seed = 3, .type = type, .excess = 0});
     EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
     return *made;
+}
+
+// Gradients of transformers' own class by torch autograd in float64 (golden/make_gradients_golden.py): the norm, and the products with vectors of +-1.
+TEST(Learner, GradientsAreThoseOfAutograd) {
+    const std::filesystem::path golden = source_dir() / "tests/golden";
+    std::ifstream file(golden / "gradients.json");
+    const auto all = nlohmann::json::parse(file);
+    ASSERT_EQ(all.size(), 10U);
+    for (const auto& [name, truth] : all.items()) {
+        const auto config = read_config(golden / "hf" / name / "config.json");
+        ASSERT_TRUE(config.has_value()) << config.error().message;
+        const auto source = open_safetensors(golden / "hf" / name, &*config);
+        ASSERT_TRUE(source.has_value()) << source.error().message;
+        const auto made = make_learner(*config, *source, {.type = DType::f32, .excess = 0});
+        ASSERT_TRUE(made.has_value()) << name << ": " << made.error().message;
+        Batch b;
+        b.ids = truth["tokens"].get<std::vector<int32_t>>();
+        b.lengths = {static_cast<int64_t>(b.ids.size())};
+        b.targets.assign(b.ids.begin() + 1, b.ids.end());
+        b.targets.push_back(-1);
+        const auto figures = (*made)->step(b, {.clip = 0});
+        ASSERT_TRUE(figures.has_value()) << figures.error().message;
+        EXPECT_NEAR(figures->loss, truth["loss"].get<double>(), 1e-4) << name;
+        size_t met = 0;
+        for (const Learner::Tensor& t : (*made)->tensors()) {
+            if (!t.first) continue;
+            ASSERT_TRUE(truth["gradients"].contains(t.name)) << name << " " << t.name;
+            const auto expected = truth["gradients"][t.name].get<std::vector<double>>();
+            ++met;
+            double norm = 0;
+            std::vector<double> got(expected.size());
+            for (int64_t i = 0; i < t.values(); ++i) norm += std::pow(t.first[i] / (t.second ? 0.1 : 0.05), 2);
+            for (size_t k = 1; k < got.size(); ++k) {
+                uint64_t x = 0xcbf29ce484222325u;
+                for (unsigned char c : t.name + "/" + std::to_string(k - 1)) x = (x ^ c) * 0x100000001b3u;
+                for (int64_t i = 0; i < t.values(); ++i) {
+                    uint64_t z = x += 0x9e3779b97f4a7c15u;
+                    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+                    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+                    got[k] += t.first[i] / (t.second ? 0.1 : 0.05) * ((z ^ (z >> 31)) >> 63 ? 1 : -1);
+                }
+            }
+            got[0] = std::sqrt(norm);
+            // A product with +-1 is as large as the norm, on average. Gates that decay all at once leave gradients of 1e-6 of the others, of which f32 says less.
+            for (size_t k = 0; k < got.size(); ++k) EXPECT_NEAR(got[k], expected[k], 1e-4 * expected[0] + 1e-7) << name << " " << t.name << " " << k;
+        }
+        EXPECT_EQ(met, truth["gradients"].size()) << name;
+    }
 }
 
 // A step of plain descent by AdamW's own first moment: after one step it is (1 - b1) times the gradient.
