@@ -139,6 +139,7 @@ public:
     virtual void linear(const Linear&) = 0;
     virtual void kda(const Kda&) = 0;
     virtual void mla(const Mla&) = 0;
+    virtual void attention(const Attention&) = 0;
     virtual void scale_heads(const ScaleHeads&) = 0;
     virtual void ffn(const Ffn&) = 0;
     virtual void moe(const Moe&) = 0;

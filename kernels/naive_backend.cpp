@@ -52,6 +52,8 @@ public:
             const Numbers n = rms_norm(numbers(a.x.row(t), a.x.dim[1]), a.norm);
             const Picks picks = route(a.router, n);
             Numbers y = a.shared.gate ? swiglu(a.shared, n) : Numbers(n.size());
+            if (a.shared_gate)
+                for (double& value : y) value *= sigmoid(dot(numbers(a.shared_gate, static_cast<int64_t>(n.size())), n));
             for (int i = 0; i < a.router.top_k; ++i) {
                 const Numbers one = swiglu(a.experts[picks.experts[i]], n);
                 for (size_t d = 0; d < y.size(); ++d) y[d] += picks.weights[i] * one[d];
@@ -67,6 +69,9 @@ public:
     }
     void mla(const Mla& a) override {
         for (const MlaSegment& s : a.segments) mla_segment(a, s);
+    }
+    void attention(const Attention& a) override {
+        for (const AttentionSegment& s : a.segments) attention_segment(a, s);
     }
     void scale_heads(const ScaleHeads& a) override {
         for (int64_t t = 0; t < a.y.dim[0]; ++t)
@@ -255,6 +260,48 @@ private:
                 for (int64_t j = 0; j < a.V; ++j)
                     a.y(s.first + t, h * a.V + j) = static_cast<float>(a.gates ? o[j] * sigmoid(z[(h * a.V + j) / (H * a.V / a.gates)]) : o[j]);
                 if (a.taps.log_sum_exp) a.taps.log_sum_exp[(s.first + t) * H + h] = static_cast<float>(top + std::log(sum));
+            }
+    }
+
+    // A head's query or key as scores are made of it.
+    static Numbers turned(const Attention& a, const Norm& norm, const float* x, int64_t position) {
+        Numbers n = rms_norm(numbers(x, a.D), norm);
+        if (a.rope_theta != 0) rotate(std::span(n).first(static_cast<size_t>(a.rotary)), position, a.rope_theta);
+        return n;
+    }
+
+    static void attention_segment(const Attention& a, const AttentionSegment& s) {
+        const int64_t D = a.D, row_values = a.cache_width(), row_bytes = row_values * klp::info(a.cache_type).bytes, group = a.H / a.H_kv;
+        const auto cached = [&](int64_t token) { return s.pages[token / kMlaPage] + token % kMlaPage * row_bytes; };
+        for (int64_t t = 0; t < s.count; ++t) {  // append k | v
+            std::vector<float> row;
+            for (int64_t h = 0; h < a.H_kv; ++h) {
+                const float *k = a.x.row(s.first + t) + a.H * a.q_step() + h * D, *v = k + a.H_kv * D;
+                for (double value : turned(a, a.k_norm, k, s.past + t)) row.push_back(round_to(a.cache_type, value));
+                for (int64_t i = 0; i < D; ++i) row.push_back(round_to(a.cache_type, v[i]));
+            }
+            encode(a.cache_type, row.data(), row_values, cached(s.past + t));
+        }
+        std::vector<Numbers> rows;
+        for (int64_t n = 0; n < s.past + s.count; ++n) {
+            std::vector<float> row(static_cast<size_t>(row_values));
+            decode(a.cache_type, cached(n), row_values, row.data());
+            rows.emplace_back(row.begin(), row.end());
+        }
+        for (int64_t t = 0; t < s.count; ++t)
+            for (int64_t h = 0; h < a.H; ++h) {
+                const float* x = a.x.row(s.first + t) + h * a.q_step();
+                const Numbers q = turned(a, a.q_norm, x, s.past + t);
+                Numbers p(static_cast<size_t>(s.past + t + 1)), o(static_cast<size_t>(D));
+                const auto key = [&](size_t n) { return std::span(rows[n]).subspan(static_cast<size_t>(h / group * 2 * D), static_cast<size_t>(2 * D)); };
+                for (size_t n = 0; n < p.size(); ++n) p[n] = dot(q, key(n).first(static_cast<size_t>(D))) * a.scale;
+                const double top = *std::max_element(p.begin(), p.end());
+                double sum = 0;
+                for (double& value : p) sum += value = std::exp(value - top);
+                for (size_t n = 0; n < p.size(); ++n)
+                    for (int64_t j = 0; j < D; ++j) o[static_cast<size_t>(j)] += p[n] / sum * key(n)[static_cast<size_t>(D + j)];
+                for (int64_t j = 0; j < D; ++j) a.y(s.first + t, h * D + j) = static_cast<float>(o[static_cast<size_t>(j)] * (a.gated ? sigmoid(x[D + j]) : 1));
+                if (a.taps.log_sum_exp) a.taps.log_sum_exp[(s.first + t) * a.H + h] = static_cast<float>(top + std::log(sum));
             }
     }
 

@@ -13,7 +13,7 @@
 //   to the last bit
 //       what is rounded and how, ties too: in every instruction set of a CPU, decode and prefill; and a CPU's answer for any number of threads
 //   to the order of f32 sums
-//       Linear, Ffn, Moe and the recurrent KDA: between instruction sets, and between any numbers of rows. KDA's chunkwise form too, but its sums are longer; MLA
+//       Linear, Ffn, Moe, Attention and the recurrent KDA: between instruction sets, and between any numbers of rows. KDA's chunkwise form too, but its sums are longer; MLA
 //       where kv_b is f32 or f16
 //   to a rounding of kv_b's type
 //       MLA else, between one pass and step by step (3e-3 with bf16, 1e-2 with int8): the absorbed form rounds the weighted sum in front of W_UV; the expanded
@@ -180,6 +180,34 @@ struct Mla {
     int64_t width() const { return q_width() + cache_width() + gates; }
 };
 
+// Softmax attention over a cache of whole keys and values, without its in- and out-projection: H heads of queries share H_kv of keys and values, H / H_kv
+// neighbours each (GQA, arXiv 2305.13245). Per token and head of width D:
+//   q, k <- RMSNorm(q; q_norm), RMSNorm(k; k_norm)             where there are such norms
+//   the first `rotary` columns are rotated by the token's position n, in halves: (i, i + rotary/2) as (a, b) above by the angle n theta^(-2i / rotary)
+// The row of k | v, head by head, is appended to the cache; then, over all cached tokens s <= t,
+//   score = q . k_s scale,   p = softmax(score),   o = sum_s p_s v_s;   gated (Qwen3-Next): o <- o sigmoid(z), element by element
+using AttentionSegment = MlaSegment;  // pages are of rows of cache_width() values
+using AttentionTaps = MlaTaps;
+
+struct Attention {
+    int H = 0, H_kv = 0;
+    int D = 0;            // of a head
+    int rotary = 0;       // of them, even; 0: no positions
+    bool gated = false;   // z stands behind each head's q in x
+    In<2> x;              // [T, width()]: q, or q | z, of each head; then k of each of H_kv heads; then v
+    Norm q_norm, k_norm;  // [D], shared by the heads
+    float scale = 0;      // D^-1/2
+    float rope_theta = 0;
+    DType cache_type = DType::f32;  // f32 or bf16
+    std::span<const AttentionSegment> segments;
+    Out<2> y;  // [T, HD]
+    AttentionTaps taps;
+
+    int64_t q_step() const { return gated ? 2LL * D : D; }  // from head to head
+    int64_t cache_width() const { return 2LL * H_kv * D; }
+    int64_t width() const { return H * q_step() + cache_width(); }
+};
+
 // SwiGLU: y += down( silu(gate n) * (up n) ),  n = norm(x). A dense feed-forward, an expert or the shared expert.
 // With a limit l > 0 (late layers of Ling 3.0 flash):  y += down( min(silu(gate n), l) * clamp(up n, -l, l) ); what is no number stays none.
 struct SwiGlu {
@@ -197,7 +225,7 @@ struct Ffn {
 // Mixture of experts. n = norm(x); s = sigmoid or softmax (router n), both operands f32.
 //   choice = s + bias; in groups: only the `kept_groups` groups with the largest sum of their two best choices remain
 //   picks  = top_k of choice (ties: lower index);   w = s[picks] (unbiased);   renormalise: w / (sum w + 1e-20);   w * scale
-//   y += sum w_e expert_e(n) + shared(n)            the shared expert is not scaled
+//   y += sum w_e expert_e(n) + shared(n)            the shared expert is not scaled, or with a gate of its own (Qwen) by sigmoid(gate . n)
 // Where a router's product or bias is no finite number, all w of the token are NaN: a choice among what cannot be compared would hide it.
 struct Router {
     const float* weight = nullptr;  // [E, D]
@@ -217,9 +245,10 @@ struct Moe {
     In<2> x;  // [T, D]
     Norm norm;
     Router router;
-    std::span<const SwiGlu> experts;  // [E]
-    SwiGlu shared;                    // gate == null: none
-    Out<2> y;                         // [T, D], added to
+    std::span<const SwiGlu> experts;     // [E]
+    SwiGlu shared;                       // gate == null: none
+    const float* shared_gate = nullptr;  // [D]; null: none
+    Out<2> y;                            // [T, D], added to
     MoeTaps taps;
 };
 

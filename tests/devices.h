@@ -87,6 +87,21 @@ public:
         on_->mla(a);
         bring_back();
     }
+    void attention(const Attention& host) override {
+        Attention a = host;
+        const int64_t page = kMlaPage * a.cache_width() * (a.cache_type == DType::f32 ? 4 : 2);
+        std::vector<AttentionSegment> segments(a.segments.begin(), a.segments.end());
+        std::vector<std::vector<std::byte*>> pages;
+        for (AttentionSegment& s : segments) {
+            pages.emplace_back(s.pages.begin(), s.pages.end());
+            for (std::byte*& p : pages.back()) bytes(reinterpret_cast<void*&>(p), page, true);
+            s.pages = pages.back();
+        }
+        a.segments = segments;
+        in(a.x), view(a.y), norm(a.q_norm, a.D), norm(a.k_norm, a.D), memory(a.taps.log_sum_exp, a.x.dim[0] * a.H);
+        on_->attention(a);
+        bring_back();
+    }
     void ffn(const Ffn& host) override {
         Ffn a = host;
         swiglu(a.w), norm(a.norm, a.x.dim[1]), in(a.x), view(a.y);
@@ -99,7 +114,7 @@ public:
         for (SwiGlu& e : experts) swiglu(e);
         a.experts = experts;
         swiglu(a.shared), norm(a.norm, a.x.dim[1]), in(a.x), view(a.y);
-        constant(a.router.weight, a.router.E * a.x.dim[1]), constant(a.router.bias, a.router.E);
+        constant(a.router.weight, a.router.E * a.x.dim[1]), constant(a.router.bias, a.router.E), constant(a.shared_gate, a.x.dim[1]);
         memory(a.taps.picks, a.x.dim[0] * a.router.top_k), memory(a.taps.weights, a.x.dim[0] * a.router.top_k);
         on_->moe(a);
         bring_back();

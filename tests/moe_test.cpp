@@ -216,6 +216,41 @@ TEST_P(OnEveryDevice, MoeIsTheWeightedSumOfThePickedExpertsAndTheSharedOne) {
     }
 }
 
+// By a gate of its own (Qwen): sigmoid(gate . n), which is off by a quarter of what the product is.
+TEST_P(OnEveryDevice, TheSharedExpertMayHaveAGate) {
+    constexpr int64_t D = Experts::D;
+    const auto device = GetParam().make();
+    const Floats gate = normal(D, 77, 0.3f);
+    for (const auto& [type, norm] : {std::pair{DType::f32, true}, {DType::f32, false}, {DType::q8_0, true}}) {
+        Experts m(type, type);
+        m.op.router.softmax = true, m.op.router.bias = nullptr, m.op.router.groups = m.op.router.kept_groups = 1, m.op.router.scale = 1;
+        m.op.shared_gate = gate.data();
+        if (!norm) m.op.norm = {};
+        for (const int64_t T : {1, 5, 40}) {
+            const Floats x = normal(T * D, 4);
+            Floats weights(T * 3, kNaN);
+            std::vector<int32_t> picks(T * 3, -1);
+            m.op.taps = {picks.data(), weights.data()};
+            const Floats y = m.run(*device, x);
+            for (int64_t t = 0; t < T; ++t) {
+                const Bounded n = norm ? bounded_norm(x.data() + t * D, D, m.op.norm) : exact(x.data() + t * D, D);
+                Bounded want{Numbers(D), Numbers(D)};
+                for (int i = 0; i < 3; ++i) add(want.value, want.error, bounded_swiglu(m.views[static_cast<size_t>(picks[t * 3 + i])], n, weights[t * 3 + i]));
+                const Bounded z = bounded_product({reinterpret_cast<const std::byte*>(gate.data()), DType::f32, 1, D}, n);
+                const double factor = naive::sigmoid(z.value[0]), moved = z.error[0] / 4 + 4 * kU;
+                Bounded shared = bounded_swiglu(m.op.shared, n, factor);
+                for (int64_t d = 0; d < D; ++d) shared.error[d] += moved / factor * (std::abs(shared.value[d]) + shared.error[d]);
+                if (type == DType::q8_0) {  // hidden values are rounded after they were scaled: as far off as the largest of them, whatever the step's multiple
+                    const Bounded whole = bounded_swiglu(m.op.shared, n, 1);
+                    for (int64_t d = 0; d < D; ++d) shared.error[d] = std::max(shared.error[d], whole.error[d]);
+                }
+                add(want.value, want.error, shared);
+                for (int64_t d = 0; d < D; ++d) ASSERT_NEAR(y[t * D + d], want.value[d], want.error[d]) << info(type).name << " T " << T << " token " << t;
+            }
+        }
+    }
+}
+
 // Files mix types: in one expert, between experts and beside them.
 TEST_P(OnEveryDevice, MixedTypesAreEachTheirOwn) {
     constexpr int64_t D = 256, F = 512;

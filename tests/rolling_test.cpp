@@ -41,6 +41,7 @@ public:
     void embed(const Embed& a) override { on_->embed(a); }
     void linear(const Linear& a) override { on_->linear(a); }
     void kda(const Kda& a) override { on_->kda(a); }
+    void attention(const Attention& a) override { on_->attention(a); }
     void scale_heads(const ScaleHeads& a) override { on_->scale_heads(a); }
     void ffn(const Ffn& a) override { on_->ffn(a); }
     void moe(const Moe& a) override { on_->moe(a); }

@@ -60,10 +60,11 @@ public:
     void fill(void* device, DType type, int64_t n, const Random& random) override;
     DeviceLimits limits() override;
 
-    void embed(const Embed&) override;    // linear.cpp
-    void linear(const Linear&) override;  // linear.cpp
-    void kda(const Kda&) override;        // kda.cpp
-    void mla(const Mla&) override;        // mla.cpp
+    void embed(const Embed&) override;          // linear.cpp
+    void linear(const Linear&) override;        // linear.cpp
+    void kda(const Kda&) override;              // kda.cpp
+    void mla(const Mla&) override;              // mla.cpp
+    void attention(const Attention&) override;  // attention.cpp
     void scale_heads(const ScaleHeads&) override;
     void ffn(const Ffn&) override;        // moe.cpp
     void moe(const Moe&) override;        // moe.cpp

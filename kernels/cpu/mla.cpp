@@ -54,9 +54,9 @@ struct Memory {  // of one thread
 };
 
 // The op in progress: it knows sizes and plans, and does one task at a time.
-class Attention {
+class LatentAttention {
 public:
-    Attention(const Mla& a, const Products& products, const Mixers& mixers) : a_(a), products_(products), mixers_(mixers) {
+    LatentAttention(const Mla& a, const Products& products, const Mixers& mixers) : a_(a), products_(products), mixers_(mixers) {
         if (a.rope_theta != 0)
             for (int64_t i = 0; i < R / 2; ++i) frequency_.push_back(std::pow(double{a.rope_theta}, -2.0 * static_cast<double>(i) / static_cast<double>(R)));
         for (const MlaSegment& s : a.segments) {
@@ -235,7 +235,7 @@ public:
         const int64_t seen = s.past + first + 1, last = s.past + first + count;
         for (int64_t n = 0; n < last; n += kKeys) {
             const int64_t keys = std::min(kKeys, last - n);
-            mixers_.widen(p.cache, n, n + keys, m.latents);
+            mixers_.widen(p.cache, n, n + keys, m.latents, W);
             multiply(w, m.latents, W, keys, m.kv, kv_stride, m);
             mixers_.expand({.nope = N,
                             .rope = R,
@@ -324,7 +324,7 @@ void CpuBackend::mla(const Mla& a) {
     KLP_CHECK(a.x.dim[1] >= a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.kv_b.in == a.L && a.kv_b.out == int64_t{a.H} * (a.nope + a.V));
     KLP_CHECK(a.gates == 0 || a.gates == a.H || a.gates == a.H * a.V);
     KLP_CHECK(a.cache_type == DType::f32 || a.cache_type == DType::bf16);
-    Attention attention(a, products_, mixers_);
+    LatentAttention attention(a, products_, mixers_);
     if (attention.rows == 0) return;
     arena_.reset();
     const int threads = threads_for(a.kv_b.bytes(), attention.work);

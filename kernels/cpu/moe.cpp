@@ -15,7 +15,7 @@ namespace klp {
 struct CpuBackend::Job {
     const SwiGlu* w = nullptr;
     const int32_t* rows = nullptr;  // null: all tokens
-    const float* scales = nullptr;  // null: 1
+    const float* scales = nullptr;  // of each token of the job; null: 1
     int64_t count = 0;
     std::byte* x = nullptr;  // all tokens, prepared for gate and up; null: these tokens are prepared where they are needed
     int64_t x_token = 0;     // bytes of each, where x is copied token by token
@@ -281,7 +281,15 @@ void CpuBackend::moe(const Moe& a) {
     for (int64_t e = 0, first = 0; e < E; first = start[e], ++e) {  // start[e] is now where e ends
         if (start[e] > first) jobs.push_back({.w = &a.experts[e], .rows = rows + first, .scales = scales + first, .count = start[e] - first});
     }
-    if (a.shared.gate) jobs.push_back({.w = &a.shared, .count = T});
+    if (a.shared.gate) {
+        float* gates = a.shared_gate ? arena_.take<float>(T) : nullptr;
+        for (int64_t t = 0; gates && t < T; ++t) {
+            double z = 0;
+            for (int64_t i = 0; i < D; ++i) z += double{a.shared_gate[i]} * n[t * D + i];
+            gates[t] = static_cast<float>(1 / (1 + std::exp(-z)));
+        }
+        jobs.push_back({.w = &a.shared, .scales = gates, .count = T});
+    }
     run_jobs(jobs, {n, {T, D}}, a.y);
 }
 

@@ -1,4 +1,4 @@
-// An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; moe.cu; sample.cu.
+// An NVIDIA GPU: every op of ops.h as kernels on one stream. linear.cu: embed, linear, ffn; kda.cu; mla.cu; attention.cu; moe.cu; sample.cu.
 #pragma once
 
 #include <optional>
@@ -43,6 +43,7 @@ public:
     void linear(const Linear&) override;
     void kda(const Kda&) override;
     void mla(const Mla&) override;
+    void attention(const Attention&) override;
     void scale_heads(const ScaleHeads&) override;
     void ffn(const Ffn&) override;
     void moe(const Moe&) override;
@@ -106,7 +107,8 @@ private:
         int staged_in = 0, staged_hidden = 0;   // bytes of a row of x in shared memory, of the kind that takes most
     };
     const ExpertTable& expert_table(const Moe& a);
-    void moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights);  // all of it behind the router
+    void moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights,
+                     const float* of_all);  // all of it behind the router
 
     void kda_step(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> segments);
     void kda_pieces(const KdaShape& shape, const Matrix& f_b, const Matrix& g_b, std::span<const KdaRows> pieces, bool chunkwise);

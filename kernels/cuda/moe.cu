@@ -182,13 +182,24 @@ __global__ __launch_bounds__(256, few_blocks(type)) void gate_up(const Expert* e
         e.glu(part[0][i] + part[1][i] + part[2][i] + part[3][i], part[4][i] + part[5][i] + part[6][i] + part[7][i]);
 }
 
+// of_all[t] = sigmoid(gate . norm(x[t])): what the shared expert is multiplied by. One block a token.
+__global__ void shared_gate_kernel(const float* x, const float* gate, const float* weight, float eps, float* of_all, int64_t D) {
+    __shared__ float space[32];
+    const float* const row = x + blockIdx.x * D;
+    float squares = 0, sum = 0;
+    for (int64_t i = threadIdx.x; i < D; i += blockDim.x) squares += row[i] * row[i], sum += row[i] * (weight ? weight[i] : 1) * gate[i];
+    squares = block_sum(squares, space);
+    sum = block_sum(sum, space);
+    if (threadIdx.x == 0) of_all[blockIdx.x] = sigmoid(weight ? sum * rsqrtf(squares / static_cast<float>(D) + eps) : sum);
+}
+
 constexpr int kDownWarps = 9;  // one for each of top-8 and the shared expert
-// y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's. Block (., t) has 8 rows, its warps take an
+// y[t] += sum over i of weights[t, i] down hidden[t k + i], in the order of the picks, then the shared expert's times of_all[t] (null: 1). Block (., t) has 8 rows, its warps take an
 // expert each. `type`: of all experts'.
 template <DType type>
 __global__ __launch_bounds__(kDownWarps * 32, few_blocks(type)) void down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights,
-                                                                          int32_t k, int32_t jobs, int32_t room, const float* hidden, int64_t hidden_stride,
-                                                                          float* y, int64_t D) {
+                                                                          const float* of_all, int32_t k, int32_t jobs, int32_t room, const float* hidden,
+                                                                          int64_t hidden_stride, float* y, int64_t D) {
     __shared__ __align__(16) float scratch[kDownWarps][space_of<type>()];
     const int warp = static_cast<int>(threadIdx.x) / 32, warps = static_cast<int>(blockDim.x) / 32;
     const int64_t t = blockIdx.y, first = int64_t{blockIdx.x} * 8, pairs = int64_t{gridDim.y} * k;
@@ -213,7 +224,7 @@ __global__ __launch_bounds__(kDownWarps * 32, few_blocks(type)) void down(const 
     const int row = static_cast<int>(threadIdx.x);
     if (row >= 8 || first + row >= D) return;
     float total = 0;
-    for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * part[j * 8 + row] : part[j * 8 + row];
+    for (int j = 0; j < jobs; ++j) total += (j < k ? weights[t * k + j] : of_all ? of_all[t] : 1) * part[j * 8 + row];
     y[t * D + first + row] += total;
 }
 
@@ -230,8 +241,8 @@ __global__ void plain_gate_up(const Expert* experts, int64_t for_all, const int3
     gate = warp_sum(gate), up = warp_sum(up);
     if (lane == 0) hidden[p * hidden_stride + f] = e.glu(gate, up);
 }
-__global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, int32_t k, int32_t jobs, const float* hidden,
-                           int64_t hidden_stride, float* y, int64_t D) {
+__global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t* picks, const float* weights, const float* of_all, int32_t k, int32_t jobs,
+                           const float* hidden, int64_t hidden_stride, float* y, int64_t D) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int64_t t = blockIdx.y, d = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32;
     if (d >= D) return;
@@ -241,7 +252,7 @@ __global__ void plain_down(const Expert* experts, int64_t for_all, const int32_t
         const float* x = hidden + (j < k ? t * k + j : int64_t{gridDim.y} * k + t) * hidden_stride;
         float sum = 0;
         for (int64_t i = lane; i < w.in; i += 32) sum += w.at(d, i) * x[i];
-        total += (j < k ? weights[t * k + j] : 1) * warp_sum(sum);
+        total += (j < k ? weights[t * k + j] : of_all ? of_all[t] : 1) * warp_sum(sum);
     }
     if (lane == 0) y[t * D + d] += total;
 }
@@ -378,11 +389,11 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_down(W
 }
 
 // y[t] += sum over i of weights[t, i] out[t k + i], in the order of the picks, then the shared expert's.
-__global__ void combine(const float* out, const float* weights, int32_t k, int32_t jobs, float* y, int64_t D) {
+__global__ void combine(const float* out, const float* weights, const float* of_all, int32_t k, int32_t jobs, float* y, int64_t D) {
     const int64_t t = blockIdx.x, T = gridDim.x, d = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
     if (d >= D) return;
     float total = 0;
-    for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * out[(t * k + j) * D + d] : out[(T * k + t) * D + d];
+    for (int j = 0; j < jobs; ++j) total += j < k ? weights[t * k + j] * out[(t * k + j) * D + d] : (of_all ? of_all[t] : 1) * out[(T * k + t) * D + d];
     y[t * D + d] += total;
 }
 
@@ -479,7 +490,7 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
     multiply({.x = hidden, .x_stride = F, .T = T, .w = w.down, .y = y, .y_stride = D, .add = true});
 }
 
-void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights) {
+void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights, const float* of_all) {
     const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
     const uint32_t exact = bit(DType::f32) | bit(DType::f16);
     // A tile of 64 rows takes 0.56 of the time of one of 128; with fewer rows an expert less is left empty.
@@ -506,7 +517,7 @@ void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const floa
         stream_.launch("many_down", many_down<type, rows>, {.x = tiles, .y = (D + kRows - 1) / kRows, .threads = 256, .shared = Block<type, rows>::kShared},
                        work, hidden, table.hidden_stride, out, D);
     });
-    stream_.launch("combine", combine, {.x = T, .y = (D + 255) / 256, .threads = 256}, out, weights, k, k + shared, a.y.data, D);
+    stream_.launch("combine", combine, {.x = T, .y = (D + 255) / 256, .threads = 256}, out, weights, of_all, k, k + shared, a.y.data, D);
 }
 
 void CudaBackend::moe(const Moe& a) {
@@ -533,8 +544,10 @@ void CudaBackend::moe(const Moe& a) {
         multiply({.x = n, .x_stride = D, .T = T, .w = router, .y = logits, .y_stride = E});
         stream_.launch("choose", choose_kernel, {.x = T, .threads = 32, .shared = static_cast<size_t>(choosing)}, rules, logits, r.bias, picks, weights);
     }
+    float* const of_all = shared && a.shared_gate ? temporary<float>(T) : nullptr;
+    if (of_all) stream_.launch("shared_gate", shared_gate_kernel, {.x = T, .threads = 128}, a.x.data, a.shared_gate, a.norm.weight, a.norm.eps, of_all, D);
     unsigned* const arrived = counters(1);
-    if (many) return moe_of_many(a, table, n, picks, weights);
+    if (many) return moe_of_many(a, table, n, picks, weights, of_all);
     for (int64_t t = 0; t < T; t += kFew) {
         const auto count = static_cast<int32_t>(std::min<int64_t>(kFew, T - t));
         const float* x = a.x.data + t * D;
@@ -558,13 +571,14 @@ void CudaBackend::moe(const Moe& a) {
                                 .y = count,
                                 .threads = static_cast<int>(warps * 32),
                                 .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
-                               table.experts, E, picks + t * k, weights + t * k, k, jobs, table.staged_hidden, hidden, F, a.y.data + t * D, D);
+                               table.experts, E, picks + t * k, weights + t * k, of_all ? of_all + t : nullptr, k, jobs, table.staged_hidden, hidden, F,
+                               a.y.data + t * D, D);
             });
         } else {
             stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * D, D,
                            hidden, F);
-            stream_.launch("plain_down", plain_down, {.x = (D + 3) / 4, .y = count}, table.experts, E, picks + t * k, weights + t * k, k, jobs, hidden, F,
-                           a.y.data + t * D, D);
+            stream_.launch("plain_down", plain_down, {.x = (D + 3) / 4, .y = count}, table.experts, E, picks + t * k, weights + t * k,
+                           of_all ? of_all + t : nullptr, k, jobs, hidden, F, a.y.data + t * D, D);
         }
     }
 }

@@ -1,5 +1,5 @@
-// The inner loops of KDA and MLA, one table for each instruction set: a call is one head's or one thread's share of an op, on one thread.
-// kda.cpp and mla.cpp hand the shares out.
+// The inner loops of KDA, MLA and attention, one table for each instruction set: a call is one head's or one thread's share of an op, on one thread.
+// kda.cpp, mla.cpp and attention.cpp hand the shares out.
 #pragma once
 
 #include <cstddef>
@@ -56,6 +56,10 @@ struct Latents {                              // the cache of one segment
     int64_t L = 0, W = 0;  // W = L + R
     int64_t H = 0;         // heads
     bool bf16 = false;     // else f32
+    // Of whole keys and values (attention.cpp) one head's: W columns of key and, `values` columns behind where they begin, L of value.
+    int64_t row = 0;     // values from row to row; 0: W
+    int64_t first = 0;   // column of the key
+    int64_t values = 0;  // 0: the row is key and value, as of latents
 };
 inline constexpr int64_t kAttendQueries = 64;  // most queries of a call
 inline constexpr int64_t kAttendLanes = 4 * kAttendQueries;
@@ -149,7 +153,7 @@ struct Mixers {
     int64_t (*attend_scratch)(const Latents&, int64_t queries);
     void (*attend)(const Attend&);
     float (*merge)(const Merge&);
-    void (*widen)(const Latents&, int64_t first, int64_t last, float* out);  // rows of W floats
+    void (*widen)(const Latents&, int64_t first, int64_t last, float* out, int64_t stride);  // rows of W floats
     void (*expand_begin)(const ExpandEnds&);
     void (*expand)(const Expand&);
     void (*expand_end)(const ExpandEnds&);

@@ -30,15 +30,16 @@ inline bool direct(const Latents& cache) { return cache.W % (2 * kLanes) == 0; }
 // Matrix tiles take rows as they are (mla_amx.inc.h). They work on 8 queries at least.
 inline bool tiles([[maybe_unused]] const Latents& cache) {
 #if defined(__AMX_BF16__)
-    return cache.bf16 && cache.H >= 4 && cache.W % 32 == 0 && cache.L % 64 == 0;
+    return cache.bf16 && cache.values == 0 && cache.H >= 4 && cache.W % 32 == 0 && cache.L % 64 == 0;
 #else
     return false;
 #endif
 }
 inline bool split(const Latents& cache) { return cache.bf16 && direct(cache) && !tiles(cache); }
-inline int64_t row_bytes(const Latents& cache) { return cache.W * (cache.bf16 ? 2 : 4); }
+inline int64_t value_bytes(const Latents& cache) { return cache.bf16 ? 2 : 4; }
+inline int64_t row_bytes(const Latents& cache) { return (cache.row ? cache.row : cache.W) * value_bytes(cache); }
 inline const char* row_of(const Latents& cache, int64_t n) {
-    return reinterpret_cast<const char*>(cache.pages[n / cache.page]) + n % cache.page * row_bytes(cache);
+    return reinterpret_cast<const char*>(cache.pages[n / cache.page]) + n % cache.page * row_bytes(cache) + cache.first * value_bytes(cache);
 }
 inline void widen16(bool f16, const uint16_t* from, int64_t n, float* out) {
     int64_t i = 0;
@@ -56,8 +57,8 @@ inline void widen(const Latents& cache, const char* row, float* out) {
         __builtin_memcpy(out, row, static_cast<size_t>(cache.W) * sizeof(float));
 }
 
-void widen_rows(const Latents& cache, int64_t first, int64_t last, float* out) {
-    for (int64_t n = first; n < last; ++n, out += cache.W) widen(cache, row_of(cache, n), out);
+void widen_rows(const Latents& cache, int64_t first, int64_t last, float* out, int64_t stride) {
+    for (int64_t n = first; n < last; ++n, out += stride) widen(cache, row_of(cache, n), out);
 }
 
 // Within each 2 kLanes columns: even columns first, then the odd ones; and back.
@@ -129,6 +130,7 @@ constexpr int kPairs = kBlock / 2;
 struct Block {
     const char* rows;
     int64_t stride, n;
+    int64_t values;  // bytes from a row's key to its value
 };
 
 // Fetches the block that comes after the one in use, in the order of addresses and evenly spread over the work: the machine's own prefetch does not see far
@@ -146,7 +148,7 @@ struct Stream {
 // scores[p]: lane 2g + i is q_g . row_(2p + i), for G queries.
 template <int G, bool bf16>
 inline void score(const float* q, int64_t ldq, const Block& block, int64_t width, float (*scores)[kLanes], Stream& after) {
-    const auto [rows, stride, n] = block;
+    const auto [rows, stride, n, values] = block;
     Stream stream = after;
     for (int64_t r = 0; r < n; r += 2) {
         const char *one = rows + r * stride, *two = r + 1 < n ? one + stride : one;
@@ -174,7 +176,8 @@ inline void score(const float* q, int64_t ldq, const Block& block, int64_t width
 // values[g] = values[g] * fade[2g] + sum_r p[r] row_r, over the first `width` columns.
 template <int G, bool bf16>
 inline void gather(const float (*p)[kLanes], const float* fade, const Block& block, int64_t width, float* values, int64_t ldv, Stream& after) {
-    const auto [rows, stride, n] = block;
+    const auto [keys, stride, n, behind] = block;
+    const char* rows = keys + behind;
     Stream stream = after;
     for (int64_t c = 0; c < width; c += 2 * kLanes) {
         F acc[G][2];
@@ -255,7 +258,7 @@ void attend_block(const Attend& a, int64_t first, const Block& block, const char
     group(Size<1>{});
 }
 
-int64_t vectors_scratch(const Latents& cache) { return kBlock * padded(cache.W, kLatentStep) + 2 * kAttendLanes; }
+int64_t vectors_scratch(const Latents& cache) { return kBlock * padded(cache.W, kLatentStep) * (cache.values ? 2 : 1) + 2 * kAttendLanes; }
 
 void attend_vectors(const Attend& a) {
     const Latents& cache = *a.cache;
@@ -266,16 +269,20 @@ void attend_vectors(const Attend& a) {
     for (int64_t n = a.first; n < a.last; n += kBlock) {  // a page is a whole number of blocks
         const int64_t count = at_most(kBlock, a.last - n);
         if (direct(cache)) {
-            const Block block{row_of(cache, n), row_bytes(cache), count};
+            const Block block{row_of(cache, n), row_bytes(cache), count, cache.values * value_bytes(cache)};
             const char* next = n + kBlock < a.last ? row_of(cache, n + kBlock) : block.rows;
             cache.bf16 ? attend_block<true>(a, n, block, next, top, sum) : attend_block<false>(a, n, block, next, top, sum);
         } else {
-            for (int64_t r = 0; r < count; ++r) {
-                widen(cache, row_of(cache, n + r), widened + r * wide);
-                for (int64_t c = cache.W; c < wide; ++c) widened[r * wide + c] = 0;
-            }
+            const int64_t parts = cache.values ? 2 : 1;  // key, and a value of its own: as wide
+            for (int64_t r = 0; r < count; ++r)
+                for (int64_t part = 0; part < parts; ++part) {
+                    float* to = widened + (r * parts + part) * wide;
+                    widen(cache, row_of(cache, n + r) + part * cache.values * value_bytes(cache), to);
+                    for (int64_t c = cache.W; c < wide; ++c) to[c] = 0;
+                }
             const auto* rows = reinterpret_cast<const char*>(widened);
-            attend_block<false>(a, n, {rows, wide * static_cast<int64_t>(sizeof(float)), count}, rows, top, sum);
+            const auto wide_bytes = wide * static_cast<int64_t>(sizeof(float));
+            attend_block<false>(a, n, {rows, parts * wide_bytes, count, (parts - 1) * wide_bytes}, rows, top, sum);
         }
     }
     int64_t i = 0;  // the groups of attend_block
