@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "app/format.h"
+#include "app/lenses.h"
 #include "app/progress.h"
 #include "core/model/generate.h"
 #include "core/system.h"
@@ -181,11 +182,12 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
     if (!engine) return report(engine.error());
     std::vector<Contender> contenders{{engine->name, engine->model, false}};
     if (options.baseline) {
-        Progress progress(terminal, "making the all-MLA twin");
+        const std::string name = twin_name(engine->config());
+        Progress progress(terminal, "making the " + name);
         progress.at();
-        auto twin = engine->model->all_mla_twin(engine->checkpoint.folder);
+        auto twin = engine->model->attention_twin(engine->checkpoint.folder);
         if (!twin) return report(twin.error());
-        contenders.push_back({"all-MLA twin", *twin, true});
+        contenders.push_back({name, *twin, true});
     }
     for (int64_t depth : options.depths) {
         if (const int64_t room = std::max(options.prompt, options.generate); depth + room > engine->config().model_max_length) {
@@ -256,7 +258,7 @@ int bench_command(const BenchOptions& options, Terminal& terminal) {
                    known ? percent_text(ceilings[t.contender].share(t)) : "n/a"});
     }
     std::string out = table.text();
-    if (!twin.empty()) out += wrapped("The all-MLA twin: " + twin + ".", width);
+    if (!twin.empty()) out += wrapped("The " + twin_name(engine->config()) + ": " + twin + ".", width);
     if (options.synthetic) out += wrapped("Depths are synthetic caches: random numbers in the place of a prompt.", width);
     if (known) {
         const Ceiling& c = ceilings[0];

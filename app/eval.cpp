@@ -76,7 +76,7 @@ int eval_command(const EvalOptions& options, Terminal& terminal) {
     std::sort(how.distances.begin(), how.distances.end());
     std::vector<std::pair<std::string, std::shared_ptr<const Model>>> models{{engine->name, engine->model}};
     if (options.twin) {
-        auto twin = engine->model->all_mla_twin(engine->checkpoint.folder);
+        auto twin = engine->model->attention_twin(engine->checkpoint.folder);
         if (!twin) return report(twin.error());
         if ((*twin)->twin() != TwinKind::trained) return report({Error::model, (engine->checkpoint.folder / "twin").string() + " holds no trained twin"});
         models.emplace_back("twin", *twin);

@@ -167,7 +167,7 @@ void write_json(std::ostream& out, const Export& x) {
                 Json each = Json::array();
                 if (site == Site::log_decay)  // a mean for each head; the channels are in the .npz
                     for (int h = 0; h < x.card.shape.kda_heads; ++h)
-                        each.push_back(number(mean_of(v.subspan(static_cast<size_t>(h * x.card.shape.key_dim), static_cast<size_t>(x.card.shape.key_dim)))));
+                        each.push_back(number(mean_of(v.subspan(static_cast<size_t>(h * x.card.shape.gates), static_cast<size_t>(x.card.shape.gates)))));
                 else
                     for (float f : v) each.push_back(site == Site::picks && !std::isnan(f) ? Json(static_cast<int>(f)) : number(f));
                 layers[std::to_string(layer)] = each;
@@ -329,7 +329,7 @@ bool write_npz(std::ostream& out, const Export& x) {
         }
         std::vector<int64_t> dims{T, static_cast<int64_t>(layers.size())};
         if (site == Site::log_decay)
-            dims.insert(dims.end(), {shape.kda_heads, shape.key_dim});
+            dims.insert(dims.end(), {shape.kda_heads, shape.gates});
         else
             dims.push_back(shape.width(site));
         const std::vector<float> none(layers.size() * static_cast<size_t>(shape.width(site)), NAN);

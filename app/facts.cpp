@@ -85,7 +85,7 @@ Result<Place> head_named(const Session& session, const std::vector<std::string>&
 }
 
 std::vector<int> layers_with_states(const Session& session, int layer) {
-    std::vector<int> all = session.engine.config().kda_layers();
+    std::vector<int> all = session.engine.config().state_layers();
     if (layer >= 0) std::erase_if(all, [layer](int one) { return one != layer; });
     return all;
 }

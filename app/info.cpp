@@ -22,7 +22,7 @@ struct TypeTotal {
 Json memory_json(const ModelConfig& config, int cache_bytes) {
     Json rows = Json::array();
     for (const int64_t n : {1024, 4096, 16384, 65536, 262144, 1048576}) {
-        const SequenceBytes mine = sequence_bytes(config, n, cache_bytes), twin = sequence_bytes(all_mla(config), n, cache_bytes);
+        const SequenceBytes mine = sequence_bytes(config, n, cache_bytes), twin = sequence_bytes(all_attention(config), n, cache_bytes);
         rows.push_back(
             {{"context", n}, {"state", mine.state}, {"conv", mine.conv}, {"cache", mine.cache}, {"total", mine.total()}, {"all_mla_twin", twin.total()}});
     }
@@ -30,9 +30,17 @@ Json memory_json(const ModelConfig& config, int cache_bytes) {
 }
 
 std::string mixers(const ModelConfig& c) {
-    std::string text = "KDA " + std::to_string(c.kda_heads) + " heads of " + std::to_string(c.kda_key_dim) + " x " + std::to_string(c.kda_value_dim) +
-                       ", conv " + std::to_string(c.short_conv_kernel_size) + ", " +
-                       (c.gate_lower_bound < 0 ? "bounded gate (" + short_number(c.gate_lower_bound) + ")" : "unbounded gate");
+    std::string text = c.kda_heads == 0
+                           ? std::string()
+                           : std::string(state_name(c)) + " " + std::to_string(c.kda_heads) + " heads of " + std::to_string(c.kda_key_dim) + " x " +
+                                 std::to_string(c.kda_value_dim) + ", conv " + std::to_string(c.short_conv_kernel_size) + ", " +
+                                 (c.gate_lower_bound < 0 ? "bounded gate (" + short_number(c.gate_lower_bound) + ")" : "unbounded gate") +
+                                 (state_name(c) == "KDA" ? "" : " a head") +
+                                 (c.key_heads() != c.kda_heads ? ", keys of " + std::to_string(c.key_heads()) + (c.kda_tiled ? " (tiled)" : "") : "");
+    if (c.head_dim > 0)
+        text += (text.empty() ? "" : "; ") + std::string(cache_name(c)) + " " + std::to_string(c.num_attention_heads) + " heads of " +
+                std::to_string(c.head_dim) + ", keys and values of " + std::to_string(c.num_key_value_heads) + ", " +
+                (c.mla_use_nope ? "NoPE" : "RoPE on " + std::to_string(c.rotary_dim)) + (c.attention_gate ? ", gated" : "");
     if (c.kv_lora_rank > 0) {
         text += "; MLA " + std::to_string(c.num_attention_heads) + " heads, latent " + std::to_string(c.kv_lora_rank) + " + " +
                 std::to_string(c.qk_rope_head_dim) + ", " + (c.mla_use_nope ? "NoPE" : "RoPE") +
@@ -44,17 +52,18 @@ std::string mixers(const ModelConfig& c) {
 std::string feed_forward(const ModelConfig& c) {
     if (c.num_experts == 0) return "dense " + std::to_string(c.intermediate_size);
     return std::to_string(c.num_experts_per_token) + " of " + std::to_string(c.num_experts) + " experts of " + std::to_string(c.moe_intermediate_size) + ", " +
-           std::to_string(c.num_shared_experts) + " shared; " + (c.router_softmax ? "softmax" : "sigmoid") + " router";
+           std::to_string(c.num_shared_experts) + " shared" + (c.shared_expert_gate ? " (gated)" : "") + "; " + (c.router_softmax ? "softmax" : "sigmoid") +
+           " router";
 }
 
 // What tensors are for, in the order of a forward pass. A quantiser chooses a type for each kind.
-constexpr std::string_view kKinds[] = {"embedding", "KDA and MLA", "router and norms", "dense and shared", "experts", "output", "others"};
+constexpr std::string_view kKinds[] = {"embedding", "mixers", "router and norms", "dense and shared", "experts", "output", "others"};
 std::string_view kind_of(const TensorInfo& t) {
     const auto has = [&](const char* part) { return t.name.find(part) != std::string::npos; };
     if (has("embed_tokens")) return "embedding";
     if (has("lm_head")) return "output";
     if (has("norm") || has("_moe.gate.")) return "router and norms";
-    if (has(".self_attn.")) return "KDA and MLA";
+    if (has(".self_attn.")) return "mixers";
     if (has(".experts.")) return "experts";
     return has(".mlp.") || has("shared_experts") ? "dense and shared" : "others";
 }

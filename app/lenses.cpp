@@ -18,9 +18,12 @@ double median(std::vector<double> values) {
     return *middle;
 }
 
+// Channels of a head that have a gate of their own: all, or of one gate a head one that stands for them.
+int gates_of(const ModelConfig& config) { return state_name(config) == "KDA" ? config.kda_key_dim : 1; }
+
 std::vector<double> half_lives(const Watch::Layer& layer, const ModelConfig& config, int head) {
     std::vector<double> lives;
-    for (int i = 0; i < config.kda_key_dim; ++i) lives.push_back(half_life(layer.mean_log_decay(int64_t{head} * config.kda_key_dim + i)));
+    for (int i = 0; i < gates_of(config); ++i) lives.push_back(half_life(layer.mean_log_decay(int64_t{head} * config.kda_key_dim + i)));
     return lives;
 }
 
@@ -52,12 +55,12 @@ Result<HeadName> parse_head(const std::string& text, const ModelConfig& config) 
         return fail(Error::usage,
                     "there is no layer " + std::to_string(name.layer) + ": the model has layers 0 to " + std::to_string(config.num_hidden_layers - 1));
     }
-    if (name.head >= 0 && !config.is_kda(name.layer)) {
+    if (name.head >= 0 && !config.has_state(name.layer)) {
         return fail(Error::usage, "layer " + std::to_string(name.layer) + " is " + config.layer_kinds[static_cast<size_t>(name.layer)] +
                                       ", which has no gates and no state matrix");
     }
     if (name.head >= config.kda_heads) {
-        return fail(Error::usage, "there is no head " + std::to_string(name.head) + ": a KDA layer has heads 0 to " + std::to_string(config.kda_heads - 1));
+        return fail(Error::usage, "there is no head " + std::to_string(name.head) + ": such a layer has heads 0 to " + std::to_string(config.kda_heads - 1));
     }
     return name;
 }
@@ -68,7 +71,7 @@ std::string gates_overview(const Watch& watch, const ModelConfig& config, bool t
     for (int h = 0; h < config.kda_heads; ++h) head.push_back("head " + std::to_string(h));
     Table numbers(head);
     for (int l = 0; l < config.num_hidden_layers; ++l) {
-        if (!config.is_kda(l) || watch.layer(l).decay_tokens == 0) continue;
+        if (!config.has_state(l) || watch.layer(l).decay_tokens == 0) continue;
         Strip row{.label = "layer " + std::to_string(l), .values = {}, .note = ""};
         std::vector<std::string> cells{std::to_string(l)};
         std::vector<double> medians;
@@ -82,32 +85,23 @@ std::string gates_overview(const Watch& watch, const ModelConfig& config, bool t
         numbers.add(cells);
         rows.push_back(std::move(row));
     }
-    const std::string title = titled(canvas, "Median half-life of each KDA head, in tokens");
+    const std::string title = titled(canvas, "Median half-life of each " + std::string(state_name(config)) + " head, in tokens");
     if (table) return title + numbers.text();
     const int room = canvas.width - 10 - 14;
     const int cell = std::clamp(room / std::max(1, config.kda_heads), 1, 4);
     return title +
-           wrapped("After so many tokens half of what a head's typical channel held is gone (mean over the last answer). One cell is one head.", canvas.width) +
+           wrapped(gates_of(config) > 1
+                       ? "After so many tokens half of what a head's typical channel held is gone (mean over the last answer). One cell is one head."
+                       : "After so many tokens half of what a head held is gone (mean over the last answer). One cell is one head.",
+                   canvas.width) +
            strips(rows, cell, canvas) + band_legend(canvas);
 }
 
-std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadName name, bool table, const Canvas& canvas) {
-    const Watch::Layer& layer = watch.layer(name.layer);
-    const int H = config.kda_heads, K = config.kda_key_dim;
-    const std::vector<double> lives = half_lives(layer, config, name.head);
-    std::string out = titled(canvas, "Layer " + std::to_string(name.layer) + ", head " + std::to_string(name.head) + ": how long each of its " +
-                                         std::to_string(K) + " channels remembers");
-    if (table) {
-        Table numbers({"channel", "half-life", "log decay", "now"});
-        for (int i = 0; i < K; ++i) {
-            const int64_t channel = int64_t{name.head} * K + i;
-            numbers.add({std::to_string(i), half_life_text(lives[static_cast<size_t>(i)]), fixed(layer.mean_log_decay(channel), 5),
-                         half_life_text(half_life(layer.last_log_decay[static_cast<size_t>(channel)]))});
-        }
-        return out + numbers.text();
-    }
-    out += wrapped("Half-life ln(1/2)/g in tokens, g the mean log-decay over the last answer (" + plural(layer.decay_tokens, "token") + ").", canvas.width);
+namespace {
 
+// Half-lives of a head's channels as a picture, and how many lie in which band.
+std::string channels_of_head(const std::vector<double>& lives, const Canvas& canvas) {
+    const int K = static_cast<int>(lives.size());
     // Channels in rows of a round number, as wide as the window allows.
     const int room = canvas.width - 6;
     int per_row = 1;
@@ -119,7 +113,7 @@ std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadNam
         for (int i = first; i < std::min(K, first + per_row); ++i) row.values.push_back(half_life_colour(lives[static_cast<size_t>(i)]));
         rows.push_back(std::move(row));
     }
-    out += strips(rows, cell, canvas);
+    std::string out = strips(rows, cell, canvas);
 
     // The histogram is the legend, too.
     int counts[kBands] = {};
@@ -136,8 +130,30 @@ std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadNam
         ink.plain(" " + plural(counts[band], "channel"));
         ink.end_line();
     }
-    out += ink.take();
+    return out + ink.take();
+}
 
+}  // namespace
+
+std::string gates_of_head(const Watch& watch, const ModelConfig& config, HeadName name, bool table, const Canvas& canvas) {
+    const Watch::Layer& layer = watch.layer(name.layer);
+    const int H = config.kda_heads, K = gates_of(config);
+    const std::vector<double> lives = half_lives(layer, config, name.head);
+    std::string out =
+        titled(canvas, "Layer " + std::to_string(name.layer) + ", head " + std::to_string(name.head) +
+                           (K > 1 ? ": how long each of its " + std::to_string(K) + " channels remembers" : ": how long it remembers, by its one gate"));
+    if (table) {
+        Table numbers({"channel", "half-life", "log decay", "now"});
+        for (int i = 0; i < K; ++i) {
+            const int64_t channel = int64_t{name.head} * config.kda_key_dim + i;
+            numbers.add({std::to_string(i), half_life_text(lives[static_cast<size_t>(i)]), fixed(layer.mean_log_decay(channel), 5),
+                         half_life_text(half_life(layer.last_log_decay[static_cast<size_t>(channel)]))});
+        }
+        return out + numbers.text();
+    }
+    out += wrapped("Half-life ln(1/2)/g in tokens, g the mean log-decay over the last answer (" + plural(layer.decay_tokens, "token") + ").", canvas.width);
+
+    out += K > 1 ? channels_of_head(lives, canvas) : "half-life " + half_life_text(lives[0]) + " tokens\n\n";
     out += "over the answer, oldest token left\n";
     const auto line = [&](const char* label, const std::vector<float>& values) {
         const std::vector<float> one = track(values, H, name.head);
@@ -260,12 +276,12 @@ std::string expert_load(const Watch& watch, const ModelConfig& config, int only,
 }
 
 std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_t now, int64_t dropped, const Canvas& canvas) {
-    const ModelConfig twin = all_mla(config);
+    const ModelConfig twin = all_attention(config);
     std::vector<int64_t> contexts{1024, 4096, 16384, 65536, 262144, 1048576};
     if (now > 0) contexts.insert(contexts.begin(), now);
     const bool narrow = canvas.width < 72;
     Table table(narrow ? std::vector<std::string>{"context", "this", "twin", "ratio"}
-                       : std::vector<std::string>{"context", "state + conv", "cache", "this model", "all-MLA twin", "ratio"});
+                       : std::vector<std::string>{"context", "state + conv", "cache", "this model", twin_name(config), "ratio"});
     for (size_t i = 0; i < contexts.size(); ++i) {
         const int64_t in_pages = (contexts[i] + kMlaPage - 1) / kMlaPage * kMlaPage;
         const int64_t held = now > 0 && i == 0 ? (now - dropped + kMlaPage - 1) / kMlaPage * kMlaPage : in_pages;
@@ -278,11 +294,13 @@ std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_
             table.add({label, bytes_text(mine.state + mine.conv), bytes_text(mine.cache), bytes_text(mine.total()), bytes_text(theirs.total()), ratio});
         }
     }
-    std::string out = titled(canvas, "Memory of one conversation by context") +
-                      wrapped("Against the same model with every mixer MLA; all figures computed from the shapes.", canvas.width) + table.text();
+    std::string out =
+        titled(canvas, "Memory of one conversation by context") +
+        wrapped("Against the same model with every mixer " + std::string(cache_name(config)) + "; all figures computed from the shapes.", canvas.width) +
+        table.text();
     if (dropped > 0)
         out += wrapped("Of this conversation's " + grouped(now) + " tokens the cache holds the newest " + grouped(now - dropped) +
-                           "; the KDA states have seen all of them. The twin would hold all.",
+                           "; the states have seen all of them. The twin would hold all.",
                        canvas.width);
     // Where the two lines cross: state and tails against the cache that the replaced layers would keep.
     const SequenceBytes one = sequence_bytes(config, 1, cache_bytes);
@@ -295,14 +313,18 @@ std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_
     return out;
 }
 
+std::string twin_name(const ModelConfig& config) { return config.head_dim ? "full-attention twin" : "all-MLA twin"; }
+
 std::string layer_pattern(const ModelConfig& config, int width) {
     int kda = 0;
     std::string row;
     for (int l = 0; l < config.num_hidden_layers; ++l) {
-        kda += config.is_kda(l);
-        row += (l ? " " : "") + std::string(config.is_kda(l) ? "K" : config.layer_kinds[static_cast<size_t>(l)] == "mla" ? "M" : "?");
+        kda += config.has_state(l);
+        row += (l ? " " : "") + std::string(config.has_state(l) ? (config.one_gate(l) ? "G" : "K") : config.head_dim ? "A" : "M");
     }
-    return wrapped(row + " (" + std::to_string(kda) + " KDA, " + std::to_string(config.num_hidden_layers - kda) + " MLA)", width);
+    return wrapped(row + " (" + std::to_string(kda) + " " + std::string(state_name(config)) + ", " + std::to_string(config.num_hidden_layers - kda) + " " +
+                       std::string(cache_name(config)) + ")",
+                   width);
 }
 
 }  // namespace klp

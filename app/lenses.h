@@ -24,6 +24,7 @@ std::string state_of_head(std::span<const float> S, int rows, int columns, int64
 std::string expert_load(const Watch& watch, const ModelConfig& config, int layer, bool table, const Canvas& canvas);
 // Memory of one sequence by context against the all-MLA twin's; `now` > 0 adds a first row for the current length.
 std::string memory_by_context(const ModelConfig& config, int cache_bytes, int64_t now, int64_t dropped, const Canvas& canvas);
+std::string twin_name(const ModelConfig& config);  // "all-MLA twin"
 std::string layer_pattern(const ModelConfig& config, int width);  // "K K K M ...", with a sentence
 
 }  // namespace klp

@@ -108,7 +108,7 @@ Result<Reached> load_place(Session& session, const std::string& name) {
 
     std::vector<Conversation::Said> line;
     const auto add = [&](const std::string& role, const std::string& text) -> Result<void> {
-        auto ids = encode_message(tokenizer, {.role = role, .content = text});
+        auto ids = encode_message(tokenizer, {.role = role, .content = text}, line.empty());
         if (!ids) return tl::unexpected(ids.error());
         line.push_back({role, text, std::move(*ids)});
         return {};

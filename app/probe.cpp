@@ -172,7 +172,7 @@ int probe_command(const ProbeFlags& flags, Terminal& terminal) {
                    .weights = engine->weights(),
                    .device = engine->backend->info().hardware,
                    .date = sweep_date(),
-                   .layers = c.kda_layers(),
+                   .layers = c.state_layers(),
                    .heads = c.kda_heads,
                    .of = total};
 

@@ -241,7 +241,7 @@ Result<ServedReply> ServedSession::speak(int tip, bool stream) {
 std::optional<SequenceBytes> ServedSession::memory(bool twin) const {
     const int64_t tokens = talk.node(talk.tip()).tokens;
     if (!shape || tokens < 0) return {};
-    return sequence_bytes(twin ? all_mla(*shape) : *shape, (tokens + kMlaPage - 1) / kMlaPage * kMlaPage, 2);
+    return sequence_bytes(twin ? all_attention(*shape) : *shape, (tokens + kMlaPage - 1) / kMlaPage * kMlaPage, 2);
 }
 
 std::string ServedSession::cost_of(const ServedReply& reply) const {

@@ -4,6 +4,7 @@
 
 #include "app/files.h"
 #include "app/format.h"
+#include "app/lenses.h"
 #include "app/places.h"
 #include "app/side.h"
 #include "core/files/resources.h"
@@ -195,7 +196,7 @@ Result<Conversation::Answer> Session::speak(const How& how, bool stream) {
 
 SequenceBytes Session::twin_memory() const {
     const int64_t pages = (talk.sequence().position() + kMlaPage - 1) / kMlaPage;
-    return sequence_bytes(all_mla(engine.config()), pages * kMlaPage, cache_value_bytes(*engine.model));
+    return sequence_bytes(all_attention(engine.config()), pages * kMlaPage, cache_value_bytes(*engine.model));
 }
 
 std::string Session::cost_of(const Conversation::Answer& answer) const {
@@ -208,7 +209,7 @@ std::string Session::cost_of(const Conversation::Answer& answer) const {
     const MemoryUse use = memory();
     std::string bytes = "memory " + bytes_text(use.total()) + " (state " + bytes_text(use.state) + ", conv " + bytes_text(use.conv) + ", cache " +
                         bytes_text(use.cache) + (talk.sequence().dropped() > 0 ? ", without the oldest " + plural(talk.sequence().dropped(), "token") : "") +
-                        "); as all-MLA twin " + bytes_text(twin_memory().total()) + " (computed)";
+                        "); as " + twin_name(engine.config()) + " " + bytes_text(twin_memory().total()) + " (computed)";
     const std::string thought = watched >= 0 ? parted_thoughts(talk.node(watched).text).thought : "";
     const std::string before = thought.empty() ? "" : thoughts_note(thought, terminal.canvas.width);
     return wrapped(speed, terminal.canvas.width) + before + wrapped(bytes, terminal.canvas.width);

@@ -39,7 +39,7 @@ Result<std::unique_ptr<SideTalk>> SideTalk::open(Session& session, const std::st
     InterventionsPtr hands;
     std::string name = "without hands";
     if (what == "twin") {
-        auto twin = model->all_mla_twin(session.engine.checkpoint.folder);
+        auto twin = model->attention_twin(session.engine.checkpoint.folder);
         if (!twin) return tl::unexpected(twin.error());
         model = std::move(*twin);
         name = "full attention (" + std::string(label(model->twin().value_or(TwinKind::synthetic))) + ")";

@@ -277,11 +277,14 @@ void stats(Session& session) {
     const PhaseTimes& t = session.last->generation.decode_phases;
     if (t.total() == t.whole) return;  // nothing, or nothing but the sum
     say(session, "where the answer's time went:");
-    const std::pair<const char*, int64_t> phases[] = {{"KDA", t.kda}, {"MLA", t.mla}, {"dense", t.dense}, {"MoE", t.moe}, {"head", t.head}, {"embed", t.embed}};
+    const ModelConfig& c = session.engine.config();
+    const std::pair<std::string, int64_t> phases[] = {
+        {std::string(state_name(c)), t.kda}, {std::string(cache_name(c)), t.mla}, {"dense", t.dense}, {"MoE", t.moe}, {"head", t.head}, {"embed", t.embed}};
+    const int widest = std::max<int>(6, static_cast<int>(std::max(state_name(c).size(), cache_name(c).size())) + (c.head_dim ? 1 : 0));
     for (const auto& [phase, ns] : phases) {
         const double share = double(ns) / double(t.total());
         const Canvas& canvas = session.terminal.canvas;
-        put("  " + padded(phase, 6) + tinted(bar(share, std::clamp(canvas.width - 20, 10, 40), canvas), canvas) + " " + percent_text(share) + "\n");
+        put("  " + padded(phase, widest) + tinted(bar(share, std::clamp(canvas.width - 20, 10, 40), canvas), canvas) + " " + percent_text(share) + "\n");
     }
 }
 
@@ -522,7 +525,7 @@ std::vector<std::string> completions(const Session& session, std::string_view be
                before.starts_with("/erase ")) {
         const ModelConfig& config = session.engine.config();
         for (int l = 0; l < config.num_hidden_layers; ++l) {
-            for (int h = 0; config.is_kda(l) && h < config.kda_heads; ++h) offer(std::to_string(l) + "." + std::to_string(h));
+            for (int h = 0; config.has_state(l) && h < config.kda_heads; ++h) offer(std::to_string(l) + "." + std::to_string(h));
         }
         if (before.starts_with("/gates ") || before.starts_with("/state ")) offer("table");
     }

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/files.h"
 #include "app/format.h"
+#include "app/lenses.h"
 #include "app/progress.h"
 #include "app/sweep_text.h"
 #include "core/model/memory_plan.h"
@@ -150,11 +151,11 @@ int sweep_command(const SweepFlags& flags, Terminal& terminal) {
     const int64_t extra = twin_mixer_bytes(model.config(), cache_value_bytes(model)), free = on.free_bytes() >= 0 ? on.free_bytes() : system_memory().available;
     if (free >= 0 && extra > free)
         return show_computed(flags, options,
-                             "the all-MLA twin of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " + on.info().hardware + " has " +
-                                 bytes_text(free) + " free beside the model",
+                             "the " + twin_name(model.config()) + " of " + engine->name + " needs " + bytes_text(extra) + " for its mixers, and " +
+                                 on.info().hardware + " has " + bytes_text(free) + " free beside the model",
                              terminal);
     // Not a trained twin: one that shares all but the mixers fits beside the model, and is as fast.
-    auto twin = model.all_mla_twin();
+    auto twin = model.attention_twin();
     if (!twin) return report(twin.error());
 
     Sweep sweep{.klp = KLP_VERSION,

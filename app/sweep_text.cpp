@@ -155,7 +155,7 @@ std::string csv_of_servers(const Sweep& s) {
 std::string sweep_head(const Sweep& s, const Canvas& canvas) {
     if (!s.servers.empty()) return head_of_servers(s, canvas);
     return bold(wrapped(one_line(s.model + ", " + s.type + ", " + count_text(s.parameters) + " parameters, " + count_text(s.active) +
-                                 " active, and its all-MLA twin (" + s.twin + ")"),
+                                 " active, and its full-attention twin (" + s.twin + ")"),
                         canvas.width),
                 canvas) +
            wrapped(one_line(s.device.name + ", " + s.device.hardware + (s.device.detail.empty() ? "" : ", " + s.device.detail) +
@@ -378,7 +378,7 @@ private:
 std::string sweep_svg(const Sweep& s) {
     std::vector<int64_t> contexts;
     const bool served = !s.servers.empty();
-    const char* const names[] = {served ? s.servers.size() > 1 ? "first" : "" : "hybrid", served ? "second" : "all-MLA twin"};
+    const char* const names[] = {served ? s.servers.size() > 1 ? "first" : "" : "hybrid", served ? "second" : "full-attention twin"};
     Line time[2] = {{names[0], svg::kFirst, {}, {}}, {names[1], svg::kSecond, {}, {}}},
          memory[2] = {{names[0], svg::kFirst, {}, {}}, {names[1], svg::kSecond, {}, {}}};
     bool hollow = false;
@@ -397,7 +397,7 @@ std::string sweep_svg(const Sweep& s) {
         }
     }
     constexpr double kWidth = 940, kHeight = 420;
-    std::string title = s.model + ", " + s.type + ": hybrid and all-MLA twin by context", under = s.device.hardware;
+    std::string title = s.model + ", " + s.type + ": hybrid and full-attention twin by context", under = s.device.hardware;
     if (!s.device.detail.empty()) under += ", " + s.device.detail;
     if (served) {
         title = s.servers[0].model + (s.servers.size() > 1 ? " (first) and " + s.servers[1].model + " (second)" : "") + " by context, as served";

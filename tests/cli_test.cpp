@@ -465,6 +465,17 @@ TEST_F(Cli, AShapeIsMeasuredWithoutAFile) {
                 HasSubstr("there are tiny-spec, tiny, mini, bench-700m, kimi-linear-48b-4, kimi-linear-48b, ling-3.0-tiny, ling-3.0-flash"));
 }
 
+TEST_F(Cli, AModelOfAnotherFamilyIsCalledByItsOwnNames) {
+    const std::string qwen = (source_dir() / "tests/golden/hf/qwen35-seen").string();
+    const Outcome info = klp({"info", qwen});
+    EXPECT_EQ(info.code, 0) << info.err;
+    EXPECT_THAT(info.out, AllOf(HasSubstr("Gated DeltaNet 6 heads of 4 x 6"), HasSubstr("a head, keys of 2; full attention 6 heads of 8, keys and values of 2"),
+                                HasSubstr("G A (1 Gated DeltaNet, 1 full attention)"), HasSubstr("full-attention twin"), Not(HasSubstr("MLA"))));
+    const Outcome bench = klp({"bench", "-m", qwen, "--device", "cpu", "--prompt", "8", "--gen", "4", "--depth", "0", "--repeat", "1", "--baseline"});
+    EXPECT_EQ(bench.code, 0) << bench.err;
+    EXPECT_THAT(bench.out, AllOf(HasSubstr("full-attention twin"), HasSubstr("same shapes, synthetic mixers"), Not(HasSubstr("MLA"))));
+}
+
 TEST_F(Cli, MemoryNeedsNoWeights) {
     const Outcome named = klp({"info", "--shape", "kimi-linear-48b"});
     EXPECT_EQ(named.code, 0) << named.err;
@@ -499,7 +510,7 @@ TEST_F(Cli, ASweepThatDoesNotFitIsComputed) {
     const auto json = nlohmann::json::parse(read_bytes(file));
     ASSERT_EQ(json["rows"].size(), 2u);
     EXPECT_EQ(json["rows"][1]["computed"], true);
-    EXPECT_EQ(json["rows"][1]["twin"]["cache_bytes"], sequence_bytes(all_mla(shape("kimi-linear-48b")), 1 << 20, 4).cache);
+    EXPECT_EQ(json["rows"][1]["twin"]["cache_bytes"], sequence_bytes(all_attention(shape("kimi-linear-48b")), 1 << 20, 4).cache);
     EXPECT_GT(json["rows"][1]["hybrid"]["batch"]["sequences"], json["rows"][1]["twin"]["batch"]["sequences"]);
     const Outcome shown = klp({"sweep", "--from", file});
     EXPECT_EQ(shown.code, 0) << shown.err;

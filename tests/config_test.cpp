@@ -193,9 +193,9 @@ struct Mutation {
 TEST(Config, WhatIsWrongIsSaidByFileAndField) {
     const Mutation mutations[] = {
         {R"({"architectures": ["LlamaForCausalLM"]})",
-         "architectures names 'LlamaForCausalLM', which is not one this program knows (kimi_linear, bailing_hybrid)"},
+         "architectures names 'LlamaForCausalLM', which is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
         {R"({"architectures": "KimiLinearForCausalLM"})", "architectures is 'KimiLinearForCausalLM' where a list belongs"},
-        {R"({"model_type": "kimi_k2"})", "model_type 'kimi_k2' is not one this program knows (kimi_linear, bailing_hybrid)"},
+        {R"({"model_type": "kimi_k2"})", "model_type 'kimi_k2' is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
         {R"({"model_type": 5})", "model_type is 5 where a text belongs"},
         {R"({"vocab_size": null})", "vocab_size is missing"},
         {R"({"vocab_size": 0})", "vocab_size is 0, which is not in 1..16777216"},
@@ -295,7 +295,8 @@ TEST(Config, TextThatIsNoConfigIsRefused) {
     EXPECT_EQ(said("{}"), "config.json: model_type is missing");
     EXPECT_EQ(said("{\"a\": " + std::string(1'000'000, '[')), "config.json is nested more than 64 levels deep");
     EXPECT_EQ(said("{\"architectures\": [\"\\u001b[31m" + std::string(200, 'x') + "\"]}"),
-              "config.json: architectures names '?[31m" + std::string(95, 'x') + "...', which is not one this program knows (kimi_linear, bailing_hybrid)");
+              "config.json: architectures names '?[31m" + std::string(95, 'x') +
+                  "...', which is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)");
 }
 
 TEST(Config, AFileThatCannotBeReadIsNamed) {
@@ -338,7 +339,7 @@ TEST(Ling, EveryGoldenConfigSurvivesItsOwnJson) {
         EXPECT_EQ(again->layer_kinds, c->layer_kinds);
         EXPECT_EQ(again->expert_limits, c->expert_limits);
         EXPECT_EQ(again->gate_lower_bound, c->gate_lower_bound);
-        const auto twin = parse_config(to_json(all_mla(*c)), "config.json");
+        const auto twin = parse_config(to_json(all_attention(*c)), "config.json");
         ASSERT_TRUE(twin) << twin.error().message;
         EXPECT_THAT(twin->layer_kinds, Each("mla"));
     }
@@ -395,6 +396,113 @@ TEST(Ling, TheShapesOfTheFamilyHaveTheCountsOfTheirMakers) {
     EXPECT_EQ(sequence_bytes(tiny, 0).state, 18 * 16 * 128 * 128 * 4);
     EXPECT_EQ(sequence_bytes(tiny, 1).cache, 6'912);
     EXPECT_EQ(std::count(flash.layer_kinds.begin(), flash.layer_kinds.end(), "mla"), 7);
+}
+
+// --- Qwen -------------------------------------------------------------------------------------------------------------
+
+constexpr const char* kQwens[] = {"qwen35-spec",    "qwen35-odd",       "qwen35-seen",      "qwen35-one",     "qwen35-full-first",
+                                  "qwen35moe-spec", "qwen35moe-seen",   "qwen35moe-apart",  "qwen35moe-many", "qwen3next-spec",
+                                  "qwen3next-odd",  "qwen3next-sparse", "qwen3next-stacked"};
+
+TEST(Qwen, ItsConfigIsReadUnderItsOwnNames) {
+    const auto c = parse_config(golden("qwen35moe-seen").dump(), "config.json");
+    ASSERT_TRUE(c) << c.error().message;
+    EXPECT_EQ(c->model_type, "qwen3_5_moe");
+    EXPECT_THAT(c->layer_kinds, ElementsAre("gated_deltanet", "full_attention"));
+    EXPECT_EQ(c->kda_heads, 2);
+    EXPECT_EQ(c->num_attention_heads, 4);
+    EXPECT_EQ(c->num_key_value_heads, 2);
+    EXPECT_EQ(c->head_dim, 8);
+    EXPECT_EQ(c->rotary_dim, 4);
+    EXPECT_EQ(c->rope_theta, 1e7f);
+    EXPECT_TRUE(c->attention_gate && c->shared_expert_gate && c->router_softmax && c->tie_word_embeddings);
+    EXPECT_FALSE(c->router_bias || c->mla_use_nope || c->kda_tiled);
+    EXPECT_EQ(c->shared_width(), 8);
+    EXPECT_EQ(c->conv_width(), 2 * 2 * 6 + 2 * 4);
+    EXPECT_EQ(c->cache_width(), 2 * 2 * 8);
+    const auto sparse = parse_config(golden("qwen3next-sparse").dump(), "config.json");
+    ASSERT_TRUE(sparse) << sparse.error().message;
+    EXPECT_THAT(sparse->moe_layers, ElementsAre(false, false, false, true));
+    EXPECT_EQ(sparse->key_head(2), 0);
+    EXPECT_EQ(sparse->rotary_dim, 4);
+    const auto spec = parse_config(golden("qwen35-spec").dump(), "config.json");
+    EXPECT_THAT(spec->layer_kinds, ElementsAre("gated_deltanet", "full_attention", "gated_deltanet", "full_attention")) << "by full_attention_interval";
+    EXPECT_THAT((std::vector{spec->key_head(0), spec->key_head(1), spec->key_head(2), spec->key_head(3)}), ElementsAre(0, 0, 1, 1));
+}
+
+TEST(Qwen, EveryGoldenConfigSurvivesItsOwnJson) {
+    for (const char* name : kQwens) {
+        const auto c = parse_config(golden(name).dump(), "config.json");
+        ASSERT_TRUE(c) << c.error().message;
+        const auto again = parse_config(to_json(*c), "config.json");
+        ASSERT_TRUE(again) << again.error().message;
+        EXPECT_EQ(to_json(*again), to_json(*c)) << name;
+        EXPECT_EQ(again->layer_kinds, c->layer_kinds);
+        EXPECT_EQ(again->rotary_dim, c->rotary_dim);
+        EXPECT_EQ(again->moe_layers, c->moe_layers);
+        const auto twin = parse_config(to_json(all_attention(*c)), "config.json");
+        ASSERT_TRUE(twin) << twin.error().message;
+        EXPECT_THAT(twin->layer_kinds, Each("full_attention"));
+        EXPECT_EQ(state_name(*c), "Gated DeltaNet");
+        EXPECT_EQ(cache_name(*c), "full attention");
+    }
+}
+
+TEST(Qwen, WhatAQwenOfThisProgramHasNotIsSaid) {
+    const auto said = [](const char* name, const char* patch) {
+        json j = golden(name);
+        j.merge_patch(json::parse(patch));
+        const auto c = parse_config(j.dump(), "config.json");
+        return c ? std::string("it opens") : c.error().message;
+    };
+    EXPECT_EQ(said("qwen35-odd", "{}"), "it opens");
+    EXPECT_THAT(said("qwen35-odd", R"({"attention_bias": true})"), HasSubstr("attention_bias is true, which this program does not have"));
+    EXPECT_THAT(said("qwen35-odd", R"({"rope_parameters": {"rope_type": "yarn"}})"),
+                HasSubstr("rope_parameters.rope_type is 'yarn', a way of reaching further"));
+    EXPECT_THAT(said("qwen35-odd", R"({"rope_parameters": {"partial_rotary_factor": 0.25}})"), HasSubstr("rotates 3 of a head's 12 columns"));
+    EXPECT_THAT(said("qwen35-odd", R"({"linear_num_value_heads": 4})"),
+                HasSubstr("linear_num_value_heads is 4, which the 3 heads of keys cannot share evenly"));
+    EXPECT_THAT(said("qwen35-odd", R"({"num_key_value_heads": 2})"), HasSubstr("num_key_value_heads is 2, which does not divide the 3 heads of queries"));
+    EXPECT_THAT(said("qwen35-odd", R"({"head_dim": 2048})"), HasSubstr("head_dim is 2048, which is not in 1..1024"));
+    EXPECT_THAT(said("qwen35-odd", R"({"layer_types": ["linear_attention", "sliding_attention"]})"), HasSubstr("layer_types names 'sliding_attention'"));
+    EXPECT_THAT(said("qwen35-odd", R"({"intermediate_size": null})"), HasSubstr("intermediate_size is missing"));
+    EXPECT_THAT(said("qwen35moe-many", R"({"num_experts": 0})"), HasSubstr("num_experts is 0, which is not in 1.."));
+    EXPECT_THAT(said("qwen3next-sparse", R"({"mlp_only_layers": [9]})"), HasSubstr("mlp_only_layers is 9, which is not in 0..3"));
+    EXPECT_THAT(said("qwen35-seen", R"({"text_config": {"hidden_act": "gelu"}})"), HasSubstr("hidden_act is 'gelu'"));
+}
+
+TEST(Qwen, AFolderThatIsWrittenHasTheVendorsNames) {
+    for (const char* name : {"qwen35-odd", "qwen35moe-apart"}) {
+        TempFolder folder;
+        const auto c = parse_config(golden(name).dump(), "config.json");
+        ASSERT_TRUE(init_checkpoint(folder / "m", *c, DType::f32, 3, {}));
+        const auto files = open_safetensors(folder / "m"), ours = open_safetensors(folder / "m", &*c);
+        ASSERT_TRUE(files && ours);
+        const auto there = open_safetensors(kGolden / name);
+        ASSERT_TRUE(there);
+        for (const TensorInfo& t : (*there)->tensors()) EXPECT_TRUE((*files)->has(t.name)) << t.name;
+        EXPECT_EQ((*files)->tensors().size(), (*there)->tensors().size());
+        // A norm of ones is stored as zeros, where it multiplies by 1 + w.
+        float one = 7, stored = 7;
+        const auto norm = (*ours)->find("model.norm.weight", {c->hidden_size}), less = (*files)->find("model.norm.weight", {c->hidden_size});
+        ASSERT_TRUE(norm && less);
+        decode(norm->type, norm->data, 1, &one), decode(less->type, less->data, 1, &stored);
+        EXPECT_EQ(one, 1);
+        EXPECT_EQ(stored, 0);
+    }
+}
+
+TEST(Qwen, TheShapesOfTheFamilyHaveTheCountsOfTheirMakers) {
+    const ModelConfig &small = shape("qwen3.5-0.8b"), &middle = shape("qwen3.5-4b"), &moe = shape("qwen3.5-35b-a3b");
+    EXPECT_EQ(tensor_specs(small).size(), 320u);
+    EXPECT_NEAR(static_cast<double>(count_parameters(small).total), 0.8e9, 0.06e9);
+    EXPECT_NEAR(static_cast<double>(count_parameters(middle).total), 4.2e9, 0.3e9);
+    EXPECT_NEAR(static_cast<double>(count_parameters(moe).total), 35e9, 0.6e9);
+    EXPECT_NEAR(static_cast<double>(count_parameters(moe).active), 3e9, 0.5e9);
+    EXPECT_NEAR(static_cast<double>(sequence_bytes(small, 0).state), 18.9e6, 0.05e6);
+    EXPECT_EQ(sequence_bytes(small, 1).cache, 12'288);
+    EXPECT_NEAR(static_cast<double>(sequence_bytes(middle, 0).state), 50.3e6, 0.05e6);
+    EXPECT_EQ(sequence_bytes(middle, 1).cache, 32'768);
 }
 
 TEST(Ling, AFolderThatIsWrittenHasTheVendorsNames) {
@@ -460,7 +568,7 @@ TEST(Shapes, TotalsAreTheSumOfTheTensors) {
 }
 
 TEST(Shapes, TheTwinIsAllMla) {
-    const ModelConfig twin = all_mla(shape("kimi-linear-48b"));
+    const ModelConfig twin = all_attention(shape("kimi-linear-48b"));
     EXPECT_THAT(twin.layer_kinds, Each("mla"));
     EXPECT_EQ(sequence_bytes(twin, 1).cache, 27 * 576 * 2);
     EXPECT_EQ(sequence_bytes(twin, 1000).state + sequence_bytes(twin, 1000).conv, 0);
@@ -468,7 +576,7 @@ TEST(Shapes, TheTwinIsAllMla) {
     for (int* field :
          {&kda_only->kv_lora_rank, &kda_only->num_attention_heads, &kda_only->qk_nope_head_dim, &kda_only->qk_rope_head_dim, &kda_only->v_head_dim})
         *field = 0;
-    const ModelConfig invented = all_mla(*kda_only);
+    const ModelConfig invented = all_attention(*kda_only);
     EXPECT_GT(sequence_bytes(invented, 1).cache, 0);
     EXPECT_GT(invented.num_attention_heads * invented.v_head_dim, 0);
 }

@@ -235,7 +235,7 @@ TEST(GgufTokenizer, RefusesWhatIsNotKimis) {
             f.set("tokenizer.ggml.tokens", all);
         });
     };
-    EXPECT_THAT(said([](GgufFile& f) { f.set("tokenizer.ggml.pre", std::string("qwen2")); }), HasSubstr("tokenizer.ggml.pre is 'qwen2'"));
+    EXPECT_THAT(said([](GgufFile& f) { f.set("tokenizer.ggml.pre", std::string("llama3")); }), HasSubstr("tokenizer.ggml.pre is 'llama3'"));
     EXPECT_THAT(said([](GgufFile& f) { f.unset("tokenizer.ggml.pre"); }), HasSubstr("tokenizer.ggml.pre is missing"));
     EXPECT_THAT(said([](GgufFile& f) { f.set("tokenizer.ggml.model", std::string("llama")); }), HasSubstr("tokenizer.ggml.model is 'llama'"));
     EXPECT_THAT(said([](GgufFile& f) { f.set("tokenizer.ggml.tokens", uint32_t{3}); }), HasSubstr("tokens is not a list of texts"));
@@ -276,6 +276,7 @@ TEST(GgufModel, ATemplateThatIsNotKimisIsTold) {
 // --- Ling 3.0 -------------------------------------------------------------------------------------------------------
 
 const fs::path kLingFolder = source_dir() / "tests/golden/hf";
+const std::vector<int32_t> kQwenPrompt{1, 5, 9, 30, 0, 7, 7, 20, 3, 11, 30, 2, 2, 19};
 const std::vector<int32_t> kLingPrompt{1, 5, 9, 31, 0, 7, 7, 20, 3, 11, 30, 2, 2, 19};
 
 double furthest(const std::vector<float>& a, const std::vector<float>& b) {
@@ -333,6 +334,118 @@ TEST(GgufLing, FilesOfOtherProgramsSayItToo) {
                               f.set("general.architecture", std::string("bailing_hybrid"));
                           }),
                           truth));
+}
+
+// --- Qwen -----------------------------------------------------------------------------------------------------------
+
+// Its heads of values in the folder's order, which is grouped.
+std::vector<float> in_the_folders_order(const ModelConfig& c, const std::string& name, std::vector<float> values, int64_t columns) {
+    if (!c.kda_tiled) return values;
+    const int64_t nk = c.kda_key_heads, r = c.kda_heads / nk, qk = 2 * nk * c.kda_key_dim, V = c.kda_value_dim;
+    const auto rows = [&](int64_t first, int64_t width, int64_t step) {  // heads of `width` values, `step` apart
+        const std::vector<float> old = values;
+        for (int64_t k = 0; k < nk; ++k)
+            for (int64_t j = 0; j < r; ++j)
+                std::copy_n(old.begin() + first + (j * nk + k) * width, step ? step : width, values.begin() + first + (k * r + j) * width);
+    };
+    if (name.ends_with("qkv_proj.weight") || name.ends_with("qkv_conv1d.weight")) rows(qk * columns, V * columns, 0);
+    if (name.ends_with("g_proj.weight")) rows(0, V * columns, 0);
+    if (name.ends_with("a_proj.weight") || name.ends_with("b_proj.weight") || name.ends_with("A_log") || name.ends_with("dt_bias")) rows(0, columns, 0);
+    if (name.ends_with("self_attn.o_proj.weight"))
+        for (int64_t row = 0; row < c.hidden_size; ++row) rows(row * columns, V, 0);
+    return values;
+}
+
+TEST(GgufQwen, SaysTheSameAsItsFolder) {
+    for (const auto& [file, folder] :
+         {std::pair("qwen35.gguf", "qwen35-seen"), {"qwen35moe.gguf", "qwen35moe-apart"}, {"qwen3next.gguf", "qwen3next-stacked"}}) {
+        SCOPED_TRACE(file);
+        const Checkpoint gguf = opened(kGolden / file), hf = opened(kLingFolder / folder);
+        const bool tiled = std::string_view(file) != "qwen3next.gguf";
+        EXPECT_EQ(gguf.config.kda_tiled, tiled);
+        ModelConfig ours = gguf.config;
+        ours.kda_tiled = false;
+        EXPECT_EQ(to_json(ours), to_json(hf.config));
+        for (const TensorSpec& spec : tensor_specs(hf.config)) {
+            const auto here = gguf.source->find(spec.name, spec.shape), there = hf.source->find(spec.name, spec.shape);
+            ASSERT_TRUE(here) << here.error().message;
+            ASSERT_TRUE(there) << there.error().message;
+            const bool state =
+                spec.name.find("layers.") != spec.name.npos && gguf.config.has_state(spec.name[13] - '0') && spec.name.find("self_attn") != spec.name.npos;
+            const int64_t columns = spec.shape.size() == 1 ? 1 : spec.shape.back();
+            const auto values = state ? in_the_folders_order(gguf.config, spec.name, floats(*here), columns) : floats(*here);
+            if (spec.name.ends_with("A_log"))
+                EXPECT_LE(furthest(values, floats(*there)), 1e-6) << spec.name;  // its exponential is what the file has
+            else
+                EXPECT_EQ(values, floats(*there)) << spec.name;
+        }
+        EXPECT_LE(furthest(logits(gguf, kQwenPrompt), logits(hf, kQwenPrompt)), 2e-5);
+        for (const char* device : {"naive"}) EXPECT_LE(furthest(logits(gguf, kQwenPrompt, device), logits(hf, kQwenPrompt, device)), 2e-5);
+    }
+}
+
+// Programs that went their own way: heads in a list, a bias without its ending, one tensor for q, k, v and z, an order that is said.
+TEST(GgufQwen, FilesOfOtherProgramsSayItToo) {
+    TempFolder folder;
+    const auto said = [&](const char* fixture, const std::function<void(GgufFile&)>& change) {
+        GgufFile file = GgufFile::fixture(fixture);
+        change(file);
+        write_bytes(folder / "m.gguf", file.bytes());
+        return logits(opened(folder / "m.gguf"), kQwenPrompt);
+    };
+    const auto truth = logits(opened(kGolden / "qwen35.gguf"), kQwenPrompt);
+    EXPECT_TRUE(same_bits(said("qwen35.gguf",
+                               [](GgufFile& f) {
+                                   f.set("qwen35.attention.head_count_kv", std::vector<int32_t>{0, 2, 2});
+                                   f.set("qwen35.ssm.v_head_reordered", true);
+                                   for (auto& t : f.tensors)
+                                       if (t.info.name.ends_with("ssm_dt.bias")) t.info.name.resize(t.info.name.size() - 5);
+                               }),
+                          truth));
+    EXPECT_GT(furthest(said("qwen35.gguf", [](GgufFile& f) { f.set("qwen35.ssm.v_head_reordered", false); }), truth), 0.01) << "the order matters";
+    // q | k | v | z of each head of keys, three of two.
+    const auto next = logits(opened(kGolden / "qwen3next.gguf"), kQwenPrompt);
+    EXPECT_TRUE(
+        same_bits(said("qwen3next.gguf",
+                       [](GgufFile& f) {
+                           const auto find = [&](const char* end) {
+                               return std::find_if(f.tensors.begin(), f.tensors.end(), [&](const GgufFile::Tensor& t) { return t.info.name.ends_with(end); });
+                           };
+                           const ModelConfig c = opened(kGolden / "qwen3next.gguf").config;
+                           auto qkv = find("attn_qkv.weight"), z = find("attn_gate.weight");
+                           const int64_t row = c.hidden_size * 4, K = c.kda_key_dim, rV = c.kda_heads / c.kda_key_heads * c.kda_value_dim, nk = c.kda_key_heads;
+                           std::string whole;
+                           const auto take = [&](const GgufFile::Tensor& t, int64_t first, int64_t count) {
+                               whole += t.data.substr(static_cast<size_t>(first * row), static_cast<size_t>(count * row));
+                           };
+                           for (int64_t k = 0; k < nk; ++k)
+                               take(*qkv, k * K, K), take(*qkv, (nk + k) * K, K), take(*qkv, 2 * nk * K + k * rV, rV), take(*z, k * rV, rV);
+                           qkv->info.name.replace(qkv->info.name.find("attn_qkv"), 8, "ssm_in");
+                           qkv->info.shape[0] += z->info.shape[0], qkv->info.bytes += z->info.bytes;
+                           qkv->data = whole;
+                           f.tensors.erase(z);
+                       }),
+                  next));
+}
+
+TEST(GgufQwen, WhatIsWrittenIsReadAndWhatCannotBeIsSaid) {
+    TempFolder folder;
+    EXPECT_EQ(gguf_tensors(shape("qwen3.5-0.8b"), *find_mix("q4_k_m")).size(), 320u);
+    for (const char* name : {"qwen35-odd", "qwen35moe-seen"}) {  // as many heads of keys as of values
+        SCOPED_TRACE(name);
+        const auto made = quantize_gguf(kLingFolder / name, folder / (std::string(name) + ".gguf"), *find_mix("f32"), {});
+        ASSERT_TRUE(made) << made.error().message;
+        const Checkpoint gguf = opened(folder / (std::string(name) + ".gguf")), hf = opened(kLingFolder / name);
+        EXPECT_EQ(to_json(gguf.config), to_json(hf.config));
+        EXPECT_LE(furthest(logits(gguf, kQwenPrompt), logits(hf, kQwenPrompt)), 2e-5);
+    }
+    EXPECT_THAT(quantize_gguf(kLingFolder / "qwen35-seen", folder / "m.gguf", *find_mix("f32"), {}).error().message,
+                HasSubstr("its config says linear_value_heads_tiled false, which a GGUF file cannot say"));
+    EXPECT_THAT(quantize_gguf(kLingFolder / "qwen3next-odd", folder / "m.gguf", *find_mix("f32"), {}).error().message, HasSubstr("no GGUF is made of it"));
+    // A file's own order goes with it.
+    const auto again = quantize_gguf(kGolden / "qwen35.gguf", folder / "again.gguf", *find_mix("f32"), {});
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_LE(furthest(logits(opened(folder / "again.gguf"), kQwenPrompt), logits(opened(kGolden / "qwen35.gguf"), kQwenPrompt)), 2e-5);
 }
 
 TEST(GgufLing, AFlashModelOfBeforeThereWereLimitsHasItsLimits) {
@@ -401,8 +514,9 @@ TEST(GgufMetadata, WhatIsWrongIsSaidByItsKey) {
         file.unset(key);
         return refusal(file, folder);
     };
-    EXPECT_THAT(with("general.architecture", std::string("llama")),
-                HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear and bailingmoe3"));
+    EXPECT_THAT(
+        with("general.architecture", std::string("llama")),
+        HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear, bailingmoe3, qwen35, qwen35moe and qwen3next"));
     EXPECT_THAT(without("general.architecture"), HasSubstr("general.architecture is missing"));
     EXPECT_THAT(with("general.type", std::string("adapter")), HasSubstr("is a GGUF of type 'adapter', which is not a model by itself"));
     for (const char* key : {"block_count", "embedding_length", "feed_forward_length", "attention.head_count", "attention.kv_lora_rank", "rope.dimension_count",

@@ -94,7 +94,7 @@ protected:
             if (GetParam() == "cpu_" + std::string(name(isa))) on = test::cpu(isa);
         const ModelConfig c = shape("tiny-spec");
         model = *Model::load(on, c, synthetic_weights(c, DType::f32, 3));
-        twin = *model->all_mla_twin();
+        twin = *model->attention_twin();
     }
     Ids words(int64_t n, unsigned seed) const {
         std::mt19937 random(seed);

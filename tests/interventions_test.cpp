@@ -201,7 +201,7 @@ TEST_P(LaidHands, ATransplantOfItsOwnStateChangesNothing) {
 
 // Without positions, a token that sees none of those before it is as good as the first: in a model of attention alone, all of it is the cache.
 TEST_P(LaidHands, HiddenTokensAreAsIfTheyHadNotBeenThere) {
-    const auto twin = *model->all_mla_twin();
+    const auto twin = *model->attention_twin();
     Sequence hidden(twin), alone(twin);
     ASSERT_TRUE(hidden.touch(list({{.what = What::hide, .from = 12, .tokens = {0, 12}}})));
     EXPECT_LE(difference(feed(hidden, ids), feed(alone, std::span(ids).subspan(12))), kRounding);

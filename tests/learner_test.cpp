@@ -26,7 +26,7 @@ ModelConfig small(bool twin = false) {
     c.intermediate_size = 48, c.first_k_dense_replace = 1, c.num_experts = 4, c.num_experts_per_token = 2, c.num_shared_experts = 1,
     c.moe_intermediate_size = 24;
     c.routed_scaling_factor = 1.5f;
-    if (twin) c = all_mla(c), c.mla_use_nope = false;
+    if (twin) c = all_attention(c), c.mla_use_nope = false;
     return c;
 }
 

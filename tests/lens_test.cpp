@@ -90,6 +90,35 @@ TEST(TokenWindow, ReadsOnlyWhatIsNew) {
     EXPECT_FALSE(std::isnan(window.row(49)[0]));
 }
 
+// Of Gated DeltaNet, whose heads have one gate each.
+TEST(Decay, OneGateAHeadIsDrawnAsOne) {
+    auto card = std::make_shared<RunCard>(*scripted_card());
+    ModelConfig& c = card->config;
+    c.layer_kinds = {"gated_deltanet", "gated_deltanet", "gated_deltanet", "full_attention"};
+    c.kda_key_heads = 2, c.kv_lora_rank = 0, c.num_key_value_heads = 2, c.head_dim = 32;
+    card->shape = TraceShape(c);
+    EXPECT_EQ(card->shape.width(Site::log_decay), 4);
+    ScriptedSession s(card);
+    Lens lens(s, "decay");
+    s.answer(30);
+    lens.settle();
+    ASSERT_EQ(lens.map()->rows(), 3);
+    ASSERT_EQ(lens.map()->columns(), 4);
+    s.session->selection().set_token(20);
+    lens.settle();
+    const auto gates = s.session->trace().shape().of(Site::log_decay, 1, s.session->trace().readings(20));
+    for (int h = 0; h < 4; ++h) EXPECT_FLOAT_EQ(lens.map()->value(1, h), half_life(gates[static_cast<size_t>(h)])) << h;
+    emit lens.map()->clicked(2, 3);
+    lens.settle();
+    EXPECT_EQ(s.session->selection().layer(), 2);
+    EXPECT_EQ(s.session->selection().state().head, 3);
+    EXPECT_TRUE(lens.words().contains("layer  2 · head  3")) << lens.words().toStdString();
+    EXPECT_FALSE(lens.words().contains("channel")) << lens.words().toStdString();
+    lens.choose("Decay, view", 3);
+    ASSERT_EQ(lens.map()->rows(), 4) << "heads of a layer by tokens";
+    EXPECT_FLOAT_EQ(lens.map()->value(3, 20), half_life(s.session->trace().shape().of(Site::log_decay, 2, s.session->trace().readings(20))[3]));
+}
+
 TEST(Decay, ShowsTheTokenThatIsLookedAt) {
     ScriptedSession s(card_kept_as_seen());
     Lens lens(s, "decay");

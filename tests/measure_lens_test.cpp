@@ -37,13 +37,13 @@ TEST(MemoryModel, OfThe48BIsWhatTheReportAndAPencilSay) {
     EXPECT_EQ(crossover(bytes.mine, bytes.twin), 1949);
     EXPECT_EQ(bytes.mine.at(1000), sequence_bytes(c, 1000).total());
     const auto total = [&](const ModelConfig& m, int64_t n) { return sequence_bytes(m, n).total(); };
-    EXPECT_GT(total(c, 1948), total(all_mla(c), 1948));
-    EXPECT_LT(total(c, 1949), total(all_mla(c), 1949));
-    EXPECT_NEAR(double(total(c, 1 << 20)) / double(total(all_mla(c), 1 << 20)), 0.26, 0.005) << "75 % less";
+    EXPECT_GT(total(c, 1948), total(all_attention(c), 1948));
+    EXPECT_LT(total(c, 1949), total(all_attention(c), 1949));
+    EXPECT_NEAR(double(total(c, 1 << 20)) / double(total(all_attention(c), 1 << 20)), 0.26, 0.005) << "75 % less";
 }
 
 TEST(MemoryModel, KnowsModelsOfOneKind) {
-    ModelConfig only_mla = all_mla(shape("tiny"));
+    ModelConfig only_mla = all_attention(shape("tiny"));
     EXPECT_EQ(crossover(memory_model(only_mla, 2).mine, memory_model(only_mla, 2).twin), -1);
     ModelConfig only_kda = shape("tiny");
     for (std::string& kind : only_kda.layer_kinds) kind = "kda";

@@ -48,12 +48,25 @@ ModelConfig ling() {
     c.q_lora_rank = 24, c.mla_use_nope = false, c.rope_adjacent = true, c.mla_head_gate = true;
     return c;
 }
+// Gated DeltaNet whose heads share keys, in either order, and attention over whole keys and values.
+ModelConfig qwen(bool tiled) {
+    ModelConfig c = shape("tiny");
+    c.model_type = "qwen3_5", c.num_experts = 0;
+    for (std::string& kind : c.layer_kinds) kind = kind == "kda" ? "gated_deltanet" : "full_attention";
+    c.kda_heads = 6, c.kda_key_heads = 2, c.kda_key_dim = 8, c.kda_value_dim = 5, c.kda_tiled = tiled;
+    c.kv_lora_rank = c.qk_nope_head_dim = c.qk_rope_head_dim = c.v_head_dim = 0;
+    c.num_attention_heads = 4, c.num_key_value_heads = 2, c.head_dim = 16, c.rotary_dim = 8, c.mla_use_nope = false, c.attention_gate = true;
+    return c;
+}
 std::vector<Case> cases() {
     return {{"narrow_values", narrow_values("tiny-spec"), DType::f32, "naive"},
             {"narrow_values", narrow_values("tiny"), DType::f32, "cpu"},
             {"bounded_gates", bounded(), DType::f32, "cpu"},
             {"rope", rotated(), DType::f32, "cpu"},
             {"ling", ling(), DType::f32, "cpu"},
+            {"qwen", qwen(false), DType::f32, "cpu"},
+            {"qwen_tiled", qwen(true), DType::f32, "naive"},
+            {"qwen_bf16", qwen(true), DType::bf16, "cpu"},
             {"bf16", shape("tiny"), DType::bf16, "cpu"},
             {"q8_0", shape("tiny"), DType::q8_0, "cpu"},
             {"embedded", {}, DType::bf16, "cpu"}};
@@ -98,7 +111,7 @@ protected:
     std::vector<int> layers(const char* kind) const {
         std::vector<int> found;
         for (int i = 0; i < model->config().num_hidden_layers; ++i)
-            if (model->config().layer_kinds[static_cast<size_t>(i)] == kind) found.push_back(i);
+            if (model->config().has_state(i) == (kind == std::string_view("kda"))) found.push_back(i);
         return found;
     }
     // The output of a head before its norm, S^T q, from the state that the engine itself keeps.
@@ -184,6 +197,7 @@ TEST_P(EveryModel, WeightsOfACacheAreTheSoftmaxOfTheFormula) {
         }
     } tap;
     const ModelConfig& c = model->config();
+    if (c.head_dim) GTEST_SKIP() << "has no latents";
     tap.layer = layers("mla").back();
     const std::string attn = "model.layers." + std::to_string(tap.layer) + ".self_attn.";
     const int64_t H = c.num_attention_heads, nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim;
@@ -227,6 +241,58 @@ TEST_P(EveryModel, WeightsOfACacheAreTheSoftmaxOfTheFormula) {
             all += reads->weights[static_cast<size_t>(s)];
         }
         EXPECT_NEAR(all, 1, 1e-5);
+    }
+}
+
+// The same of whole keys and values: weights times the values that the engine was given are what it put out, before the gate.
+TEST_P(EveryModel, WeightsOfWholeKeysAreTheSoftmaxOfTheFormula) {
+    struct Recorder final : Tap {
+        int layer = 0;
+        std::vector<std::vector<float>> rows;
+        std::vector<float> log_sum_exp;
+        bool wants(Site site, int l) const override { return l == layer && (site == Site::projections || site == Site::log_sum_exp); }
+        void take(const Reading& r) override {
+            if (r.site == Site::projections) rows.emplace_back(r.values.begin(), r.values.end());
+            if (r.site == Site::log_sum_exp) log_sum_exp.assign(r.values.begin(), r.values.end());
+        }
+    } tap;
+    const ModelConfig& c = model->config();
+    if (!c.head_dim) GTEST_SKIP() << "has latents";
+    tap.layer = layers("mla").back();
+    const std::string attn = "model.layers." + std::to_string(tap.layer) + ".self_attn.";
+    Workspace ws(model->backend());
+    ws.tap = &tap;
+    Sequence sequence(model);
+    constexpr int64_t N = 290;
+    ASSERT_TRUE(sequence.feed(std::span(ids).first(N), ws));
+    const auto q_norm = model->source().find(attn + "q_norm.weight", {c.head_dim}), k_norm = model->source().find(attn + "k_norm.weight", {c.head_dim});
+    ASSERT_TRUE(q_norm && k_norm);
+    const std::vector<float> of_q = floats(*q_norm), of_k = floats(*k_norm);
+    const auto turned = [&](int64_t s, int64_t first, const std::vector<float>& weight) {
+        const auto& row = tap.rows[static_cast<size_t>(s)];
+        naive::Numbers x = naive::rms_norm(naive::Numbers(row.begin() + first, row.begin() + first + c.head_dim), {weight.data(), c.rms_norm_eps});
+        naive::rotate(std::span(x).first(static_cast<size_t>(c.rotary_dim)), s, c.rope_theta);
+        return x;
+    };
+    for (int64_t h = 0; h < c.num_attention_heads; ++h) {
+        const naive::Numbers q = turned(N - 1, h * 2 * c.head_dim, of_q);
+        naive::Numbers scores;
+        double sum = 0;
+        for (int64_t s = 0; s < N; ++s) {
+            const int64_t key = (c.num_attention_heads * 2 + h / (c.num_attention_heads / c.num_key_value_heads)) * c.head_dim;
+            scores.push_back(naive::dot(q, turned(s, key, of_k)) / std::sqrt(static_cast<double>(c.head_dim)));
+            sum += std::exp(scores.back());
+        }
+        const auto reads = probe_at(N - 1, tap.layer, static_cast<int>(h));
+        ASSERT_TRUE(reads) << reads.error().message;
+        ASSERT_EQ(reads->weights.size(), static_cast<size_t>(N));
+        // A bf16 cache rounds a key by 2^-9 of itself: a score of a few units moves by hundredths.
+        const double slack = model->cache_type() == DType::f32 ? 1e-4 : 0.05;
+        EXPECT_NEAR(std::log(sum), tap.log_sum_exp[static_cast<size_t>(h)], slack);
+        for (int64_t s = 0; s < N; ++s) {
+            const double truth = std::exp(scores[static_cast<size_t>(s)]) / sum;
+            EXPECT_NEAR(reads->weights[static_cast<size_t>(s)], truth, slack * truth + 1e-7);
+        }
     }
 }
 

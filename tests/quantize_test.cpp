@@ -283,7 +283,7 @@ TEST(Quantize, ShapesWithoutWordsOrOneKindOfLayer) {
     };
     const ModelConfig& tiny = shape("tiny");
     EXPECT_EQ(logits(again(tiny), {1, 2, 3}).size(), 3u * static_cast<size_t>(tiny.vocab_size));
-    again(all_mla(tiny).kda_heads ? tiny : all_mla(tiny));
+    again(all_attention(tiny).kda_heads ? tiny : all_attention(tiny));
     ModelConfig other = tiny;
     other.tie_word_embeddings = true, other.router_softmax = true, other.routed_scaling_factor = 1, other.moe_renormalize = false;
     other.eos_token_ids = {2, 3, 5}, other.bos_token_id = 7;

@@ -14,7 +14,7 @@ protected:
         LoadModel what;
         what.device = "cpu", what.threads = 1;
         opened = new OpenedModel(open_for_run(what, {}).value());
-        twin = new std::shared_ptr<const Model>(opened->model->all_mla_twin().value());
+        twin = new std::shared_ptr<const Model>(opened->model->attention_twin().value());
     }
     static void TearDownTestSuite() { delete twin, delete opened; }
     static std::vector<int32_t> tokens(int64_t n) { return race_tokens({}, n, opened->card->config.vocab_size); }
@@ -53,7 +53,7 @@ TEST_F(RaceTest, EveryPointHasTimesAndTheMemoryThatTheShapesSay) {
         EXPECT_TRUE(p.hybrid_spread.least <= p.hybrid_ns && p.hybrid_ns <= p.hybrid_spread.most && p.hybrid_spread.known());
         EXPECT_TRUE(p.twin_spread.least <= p.twin_ns && p.twin_ns <= p.twin_spread.most && p.twin_spread.known());
         const int64_t rows = (p.context + kMlaPage - 1) / kMlaPage * kMlaPage;
-        const SequenceBytes mine = sequence_bytes(config, rows), theirs = sequence_bytes(all_mla(config), rows);
+        const SequenceBytes mine = sequence_bytes(config, rows), theirs = sequence_bytes(all_attention(config), rows);
         EXPECT_EQ(p.hybrid.state, mine.state);
         EXPECT_EQ(p.hybrid.conv, mine.conv);
         EXPECT_EQ(p.hybrid.cache, mine.cache);
@@ -79,7 +79,7 @@ TEST_F(RaceTest, MixersOfASyntheticTwinAreThoseOfTheKdaLayers) {
     ModelConfig c = opened->card->config;
     // q 4*(64+32)*256, kv_a (64+32)*256, its norm 64, kv_b 4*(64+64)*64, o 256*4*64: of three layers
     EXPECT_EQ(twin_mixer_bytes(c, 2), 3 * 2 * (4 * 96 * 256 + 96 * 256 + 64 + 4 * 128 * 64 + 256 * 256));
-    EXPECT_EQ(twin_mixer_bytes(all_mla(c), 2), 0);
+    EXPECT_EQ(twin_mixer_bytes(all_attention(c), 2), 0);
 }
 
 // --- through the engine's thread ----------------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ TEST_F(States, FindsTheLongestBeginningOfTheSameModel) {
     const auto drawn = Model::load(*make_backend("cpu", 1), shape("tiny-spec"), synthetic_weights(shape("tiny-spec"), DType::f32, 1));
     ASSERT_TRUE(drawn);
     EXPECT_EQ((*drawn)->identity(), 0u) << "no file says what its weights are";
-    EXPECT_EQ((*model->all_mla_twin())->identity(), 0u);
+    EXPECT_EQ((*model->attention_twin())->identity(), 0u);
 }
 
 TEST_F(States, OfEachOwnerOneIsKept) {

@@ -333,6 +333,35 @@ TEST_P(OnDevice, AFactIsFollowedThroughEveryMemory) {
             for (size_t n = 0; n < 70; ++n) EXPECT_NEAR(head.left[n], one->heads[static_cast<size_t>(head.head)].left[n], 1e-4);
 }
 
+// Heads of Gated DeltaNet that share keys, and attention over whole keys and values.
+TEST(Qwen, AFactIsFollowedThroughEveryMemory) {
+    const auto checkpoint = open_checkpoint(source_dir() / "tests/golden/hf/qwen35-seen");
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    const auto model = *Model::load(*make_backend("cpu", 1), checkpoint->config, checkpoint->source);
+    SnapshotPool pool(int64_t{1} << 30);
+    Workspace ws(model->backend());
+    Ids ids;
+    std::mt19937 random(5);
+    for (int i = 0; i < 90; ++i) ids.push_back(static_cast<int32_t>(random() % 31));
+    const auto all = follow_fact(model, pool, {.tokens = ids, .token = 20});
+    ASSERT_TRUE(all) << all.error().message;
+    ASSERT_EQ(all->heads.size(), 12u);
+    for (const HeadLife& head : all->heads) {
+        const auto probed = probe(model, pool, {.tokens = std::span(ids).first(76), .layer = head.layer, .head = head.head});
+        ASSERT_TRUE(probed);
+        EXPECT_NEAR(head.read[55], probed->front().weights[20], 1e-4) << head.layer << "." << head.head;
+        EXPECT_EQ(head.cache, head.layer == 1);
+        if (head.cache) continue;
+        Sequence sequence(model);
+        std::optional<Life> truth;
+        ASSERT_TRUE(delta_rows(sequence, ids, head.layer, head.head, 1, ws, [&](int, const DeltaRows& rows) { truth = life(rows, 20); }));
+        for (size_t n = 0; n < 70; ++n) EXPECT_NEAR(head.left[n], truth->left[n], 1e-4) << n;
+    }
+    const auto looked = look_for_surgery(model, pool, {.tokens = ids, .layer = 1});
+    ASSERT_FALSE(looked);
+    EXPECT_THAT(looked.error().message, HasSubstr("layer 1 is a full attention layer, which has no state"));
+}
+
 // Of a state by the recurrence itself: where nobody but the fact writes a value, o is what the fact's value adds, and with everybody's it is all. Of a cache what
 // the attention lens shows. And in each head the shares of all tokens are one whole. The engine's state is f32 and its sums of other orders: 1e-4 of |o|, which
 // a share divides by.

@@ -67,7 +67,7 @@ TEST_P(EveryDevice, DrawsTheSameModelForTheSameSeed) {
 
 TEST_P(EveryDevice, TheTwinOfADrawnModelAnswers) {
     const auto model = drawn(on, DType::q8_0);
-    const auto twin = model->all_mla_twin();
+    const auto twin = model->attention_twin();
     ASSERT_TRUE(twin) << twin.error().message;
     EXPECT_EQ((*twin)->twin(), TwinKind::synthetic);
     EXPECT_TRUE(finite(answer(*twin)));
@@ -75,7 +75,7 @@ TEST_P(EveryDevice, TheTwinOfADrawnModelAnswers) {
 
 TEST_P(EveryDevice, ASyntheticCacheHasTheBytesOfARealOne) {
     const auto model = drawn(on, DType::bf16);
-    for (const auto& of : {model, *model->all_mla_twin()}) {
+    for (const auto& of : {model, *model->attention_twin()}) {
         constexpr int64_t kDepth = 2 * kMlaPage + 40;  // the last page is not full
         Sequence a(of), b(of);
         ASSERT_TRUE(a.fill(kDepth, 7));
@@ -116,7 +116,7 @@ TEST(DrawnModel, ThatCannotFitIsRefusedWithItsBytesBeforeAnythingIsTaken) {
 
 class The48B : public testing::Test {
 protected:
-    const ModelConfig hybrid = shape("kimi-linear-48b"), twin = all_mla(hybrid);
+    const ModelConfig hybrid = shape("kimi-linear-48b"), twin = all_attention(hybrid);
     static void near(double got, double by_hand, double share, const char* what) { EXPECT_NEAR(got, by_hand, share * by_hand) << what; }
 };
 
@@ -200,7 +200,7 @@ Swept sweep_of(const std::shared_ptr<Backend>& on, SweepOptions options) {
     out.sweep.type = "q8_0", out.sweep.model = "tiny", out.sweep.date = "2026-11-21T00:00:00Z", out.sweep.klp = "1.2.3", out.sweep.twin = "a twin";
     out.sweep.weight_bytes = model->weight_bytes(), out.sweep.device = on->info();
     out.sweep.limits = {10, 20, 30, 40};
-    out.done = run_sweep(model, *model->all_mla_twin(), options, out.sweep);
+    out.done = run_sweep(model, *model->attention_twin(), options, out.sweep);
     return out;
 }
 
@@ -216,7 +216,7 @@ TEST(SweepRun, MeasuresBothAtEveryContext) {
         EXPECT_TRUE(row.in_turn);
         for (const SweepCell* c : {&row.hybrid, &row.twin}) {
             const bool hybrid = c == &row.hybrid;
-            const SequenceBytes bytes = sequence_bytes(hybrid ? shape("tiny") : all_mla(shape("tiny")), row.context);
+            const SequenceBytes bytes = sequence_bytes(hybrid ? shape("tiny") : all_attention(shape("tiny")), row.context);
             EXPECT_EQ(c->state_bytes, bytes.state + bytes.conv);
             EXPECT_EQ(c->cache_bytes, bytes.cache);
             EXPECT_EQ(c->prefill.why, "");
@@ -226,7 +226,7 @@ TEST(SweepRun, MeasuresBothAtEveryContext) {
             EXPECT_TRUE(c->one.p10 > 0 && c->one.p10 <= c->one.ms && c->one.ms <= c->one.p90);
             EXPECT_TRUE(c->one.least_ms > 0 && c->prefill.least_seconds > 0);
             const int64_t room = (67 << 20) - s.weight_bytes - (64 << 20);
-            EXPECT_EQ(c->batch.sequences, std::min(kMostSequences, sequences_that_fit(hybrid ? shape("tiny") : all_mla(shape("tiny")), room, row.context, 2)));
+            EXPECT_EQ(c->batch.sequences, std::min(kMostSequences, sequences_that_fit(hybrid ? shape("tiny") : all_attention(shape("tiny")), room, row.context, 2)));
             if (c->batch.sequences > 0)
                 EXPECT_TRUE(c->batch.synthetic && c->batch.rate() > 0);
             else
@@ -267,7 +267,7 @@ TEST(SweepRun, EndsBeforeMemoryDoes) {
     EXPECT_THAT(s.ended, HasSubstr("ended before 32768 tokens: the hybrid needs"));
     EXPECT_FALSE(s.rows[0].computed);
     EXPECT_TRUE(s.rows[1].computed) << "what needs no memory is said all the same";
-    const SequenceBytes twin = sequence_bytes(all_mla(shape("tiny")), 1 << 15);
+    const SequenceBytes twin = sequence_bytes(all_attention(shape("tiny")), 1 << 15);
     EXPECT_EQ(s.rows[1].twin.cache_bytes, twin.cache);
     EXPECT_EQ(s.rows[1].twin.one.steps, 0);
     EXPECT_GT(s.rows[1].twin.one.least_ms, s.rows[1].hybrid.one.least_ms);

@@ -609,10 +609,151 @@ TEST(LingTemplate, MarkersThatTheVocabularyLacksAreText) {
     EXPECT_EQ(ids, expected) << "tokenised together";
 }
 
+// --- Qwen -----------------------------------------------------------------------------------------------------------------
+
+// The same vocabulary under the pattern of Qwen3.5, or of Qwen3-Next.
+Tokenizer qwen(Cutting cutting = Cutting::qwen35) {
+    auto files = read_tokenizer_json(contents("tests/golden/tokenizer/qwen.json"), "", "folder");
+    EXPECT_TRUE(files) << (files ? "" : files.error().message);
+    EXPECT_EQ(files->cutting, Cutting::qwen35);
+    files->cutting = cutting;
+    return Tokenizer(std::move(*files));
+}
+
+TEST(Qwen, GivesTheIdsOfTheTokenizersLibrary) {
+    const Tokenizer of_35 = qwen(), of_next = qwen(Cutting::qwen2);
+    const json cases = json::parse(contents("tests/golden/tokenizer/qwen-ids.json"));
+    ASSERT_GT(cases.size(), 500u);
+    int others = 0;
+    for (const json& c : cases) {
+        const std::string text = from_hex(c.at("utf8_hex"));
+        const Ids ids = c.at("ids"), next = c.value("qwen2", ids);
+        others += next != ids;
+        ASSERT_EQ(of_35.encode(text), ids) << text;
+        ASSERT_EQ(of_next.encode(text), next) << text;
+        ASSERT_EQ(of_35.decode(ids), text);
+    }
+    EXPECT_GT(others, 5);
+}
+
+TEST(Qwen, MarksAreLettersInOneAndNotInTheOther) {
+    const auto pieces = [](const std::string& text, Cutting cutting) {
+        std::vector<std::string> all;
+        for_each_pretoken(
+            text, [&](std::string_view piece) { all.emplace_back(piece); }, cutting);
+        return all;
+    };
+    using Pieces = std::vector<std::string>;
+    for (const Cutting cutting : {Cutting::qwen2, Cutting::qwen35}) {
+        EXPECT_EQ(pieces("I'LL don't", cutting), (Pieces{"I", "'LL", " don", "'t"}));
+        EXPECT_EQ(pieces("2026 a\n\n\nb  c \n\n!?\r\n-", cutting), (Pieces{"2", "0", "2", "6", " a", "\n\n\n", "b", " ", " c", " \n\n", "!?\r\n", "-"}));
+    }
+    EXPECT_EQ(pieces("x\u0331y!\u0331", Cutting::qwen35), (Pieces{"x\u0331y", "!\u0331"}));
+    EXPECT_EQ(pieces("x\u0331y!\u0331", Cutting::qwen2), (Pieces{"x", "\u0331y", "!\u0331"}));
+    EXPECT_EQ(cutting_of("x"), std::nullopt);
+}
+
+TEST(Qwen, AGgufNamesItsPattern) {
+    auto files = read_tokenizer_json(contents("tests/golden/tokenizer/qwen.json"), "", "folder");
+    ASSERT_TRUE(files);
+    ModelConfig config;
+    config.vocab_size = 700;
+    for (const auto& [cutting, name] : {std::pair(Cutting::qwen35, "qwen35"), {Cutting::qwen2, "qwen2"}}) {
+        files->cutting = cutting;
+        auto pairs = gguf_vocabulary(&*files, config, "folder");
+        ASSERT_TRUE(pairs) << pairs.error().message;
+        for (const char* chat : {"<|im_start|><think><|im_end|>", "<|im_start|><|im_end|>"}) {
+            auto with = *pairs;
+            with.push_back({"tokenizer.chat_template", std::string(chat)});
+            const std::string header = gguf_header(with, {});
+            const auto head = parse_gguf(std::as_bytes(std::span(header)), "m.gguf");
+            ASSERT_TRUE(head);
+            EXPECT_EQ(head->find("tokenizer.ggml.pre")->text(), name);
+            auto again = read_gguf_tokens(*head, "m.gguf");
+            ASSERT_TRUE(again) << again.error().message;
+            EXPECT_EQ(again->cutting, cutting);
+            EXPECT_EQ(again->chat_template, chat);
+            const Tokenizer tokenizer(std::move(*again));
+            EXPECT_EQ(tokenizer.encode("कि x\u0331y I'll"), qwen(cutting).encode("कि x\u0331y I'll"));
+            EXPECT_EQ(chat_form(tokenizer).thinking.empty(), std::string_view(chat).find("think") == std::string_view::npos);
+        }
+    }
+}
+
+std::string qwen_text(const ChatPrompt& prompt, bool thinks = true) {
+    const auto made = render(prompt, chat_form(qwen()), thinks);
+    return made ? *made : made.error().message;
+}
+
+// As the makers' template of Qwen3.5 renders it; one of a model without thoughts is the same without their place.
+TEST(QwenTemplate, WritesTalksAsItsMakersDo) {
+    const Message user{.role = "user", .content = " hi\n"}, brief{.role = "system", .content = "Be brief."};
+    EXPECT_EQ(qwen_text({.messages = {user}}), "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\n");
+    EXPECT_EQ(qwen_text({.messages = {brief, user}}, false),
+              "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n");
+    EXPECT_EQ(qwen_text({.messages = {user, {.role = "assistant", .content = "<think>\nHm.\n</think>\n\nYes."}, {.role = "tool", .content = "4"}},
+                         .add_generation_prompt = false}),
+              "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\nHm.\n</think>\n\nYes.<|im_end|>\n"
+              "<|im_start|>user\n<tool_response>\n4\n</tool_response><|im_end|>");
+    EXPECT_EQ(qwen_text({.messages = {{.role = "assistant", .content = "Yes."}}, .add_generation_prompt = false, .begins = false}),
+              "\n<|im_start|>assistant\n<think>\n\n</think>\n\nYes.<|im_end|>");
+    EXPECT_THAT(qwen_text({.messages = {user}, .tools_json = R"([{"type":"function","function":{"name":"f"}}])"}), HasSubstr("how Qwen calls them"));
+
+    auto files = read_tokenizer_json(contents("tests/golden/tokenizer/qwen.json"), "", "folder");
+    files->chat_template = "<|im_start|><|im_end|>";  // no place for them
+    const Tokenizer instruct(std::move(*files));
+    EXPECT_EQ(*render({.messages = {brief, user, {.role = "assistant", .content = "Yes."}, user}}, chat_form(instruct), true),
+              "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n"
+              "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(QwenTemplate, MessagesFedOneByOneEqualTheWholePrompt) {
+    for (const bool thinks : {true, false})
+        for (const char* system : {"Be brief.", ""}) {
+            Tokenizer tokenizer = qwen();
+            tokenizer.set_thinking(thinks);
+            const std::vector<Message> talk{{.role = "user", .content = "hi"},
+                                            {.role = "assistant", .content = thinks ? "<think>\nHm.\n</think>\n\nYes." : "Yes."},
+                                            {.role = "user", .content = "<|im_end|> is text here"}};
+            std::vector<Message> all = talk;
+            if (*system) all.insert(all.begin(), {.role = "system", .content = system});
+            const auto whole = encode(tokenizer, {.messages = all});
+            ASSERT_TRUE(whole) << whole.error().message;
+            Ids ids = encode_front(tokenizer, "", system).value();
+            ids = ids + encode_message(tokenizer, talk[0], ids.empty()).value();
+
+            // An answer as the engine has it: the generation prompt, what was made, the end of the turn.
+            const auto turn = turn_tokens(tokenizer, {.vocab_size = 700});
+            ASSERT_TRUE(turn);
+            ids = ids + turn->opening + encode_answer(tokenizer, talk[1].content) + Ids{turn->end};
+            ids = ids + encode_message(tokenizer, talk[2]).value() + generation_prompt(tokenizer).value();
+            EXPECT_EQ(ids, *whole) << tokenizer.decode(ids, true) << "\n" << tokenizer.decode(*whole, true);
+            EXPECT_EQ(std::count(ids.begin(), ids.end(), *tokenizer.special("<|im_end|>")), *system ? 4 : 3);
+            EXPECT_EQ(turn->end, *tokenizer.special("<|im_end|>"));
+            EXPECT_THAT(turn->stop, testing::ElementsAre(*tokenizer.special("<|im_end|>"), *tokenizer.special("<|endoftext|>")));
+        }
+}
+
+TEST(QwenTemplate, WhatIsThoughtStandsInTheTextOfAnAnswer) {
+    const Tokenizer tokenizer = qwen();
+    Ids answer = tokenizer.encode("Hm, é.\n");
+    answer.push_back(*tokenizer.special("</think>"));
+    answer = answer + tokenizer.encode("\n\nYes.") + Ids{*tokenizer.special("<|im_end|>")};
+    const ReadAnswer read = read_answer(tokenizer, answer);
+    EXPECT_EQ(read.text, "<think>\nHm, é.\n</think>\n\nYes.");
+    EXPECT_EQ(encode_answer(tokenizer, read.text) + Ids{*tokenizer.special("<|im_end|>")}, answer);
+    EXPECT_EQ(parted_thoughts(read.text).said, "Yes.");
+    EXPECT_EQ(tokenizer.decode(*answer_opening(tokenizer, "Yes.") + encode_answer(tokenizer, "Yes."), true),
+              "\n<|im_start|>assistant\n<think>\n\n</think>\n\nYes.");
+    EXPECT_EQ(tokenizer.decode(encode_answer(tokenizer, "<think>\ncut of"), true), "cut of");
+}
+
 TEST(ChatTemplate, IsKnownByItsWords) {
-    EXPECT_EQ(unknown_template("{{ '<role>SYSTEM</role>' }} detailed thinking on <|role_end|>"), "");
-    EXPECT_EQ(unknown_template("<|im_user|><|im_assistant|><|im_middle|><|im_end|>"), "");
-    EXPECT_EQ(unknown_template("<|im_start|>"), "is not Kimi's: it never writes <|im_user|>");
+    EXPECT_EQ(unknown_template("{{ '<role>SYSTEM</role>' }} detailed thinking on <|role_end|>", chat_form(ling())), "");
+    EXPECT_EQ(unknown_template("<|im_user|><|im_assistant|><|im_middle|><|im_end|>", kimi_form()), "");
+    EXPECT_EQ(unknown_template("<|im_start|>", kimi_form()), "is not Kimi's: it never writes <|im_user|>");
+    EXPECT_EQ(unknown_template("<|im_start|><|im_end|>", chat_form(qwen())), "");
+    EXPECT_EQ(unknown_template("<|im_start|>", chat_form(qwen())), "is not Qwen's: it never writes <|im_end|>");
 }
 
 // --- Calls of tools -------------------------------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ Result<void> init_checkpoint(const fs::path& folder, const ModelConfig& config, 
         TensorInfo ours = t;
         ours.name = our_tensor_name(config, t.name);
         synthetic_values(ours, seed, first, values);
+        for (float& v : values) v -= added_to(config, ours.name);
         return encode_piece(t, first, values, data);
     };
     return write_checkpoint(folder, in_their_names(config, stored_tensors(config, type)), piece, {{"config.json", to_json(config)}}, options);
@@ -116,7 +117,14 @@ Result<void> quantize_checkpoint(const WeightSource& from, const ModelConfig& co
     for (const TensorInfo& t : tensors)
         if (auto found = from.find(t.name, t.shape); !found) return tl::unexpected(found.error());
     const auto piece = [&](const TensorInfo& t, int64_t first, int64_t count, std::byte* data) {
-        return convert_piece(t, *from.find(our_tensor_name(config, t.name), t.shape), first, count, data);
+        const std::string ours = our_tensor_name(config, t.name);
+        const Weight found = *from.find(ours, t.shape);
+        const float added = added_to(config, ours);
+        if (added == 0) return convert_piece(t, found, first, count, data);
+        std::vector<float> all(static_cast<size_t>(found.out * found.in));  // a norm
+        decode(found.type, found.data, found.out * found.in, all.data());
+        for (float& v : all) v -= added;
+        return convert_piece(t, {reinterpret_cast<const std::byte*>(all.data()), DType::f32, found.out, found.in}, first, count, data);
     };
     return write_checkpoint(to, in_their_names(config, std::move(tensors)), piece, files, options);
 }

@@ -85,9 +85,10 @@ const Family* read_architecture(Fields& top, const json& root) {
             if (!one) return top.wrong({"architectures"}, "names " + Fields::said(name) + known()), nullptr;
             family = one;
         }
-    const std::string type = top.text({"model_type"}, family ? std::string(family->model_type) : top.has("architectures") ? "kimi_linear" : "");
+    std::string type = top.text({"model_type"}, family ? std::string(family->model_type) : top.has("architectures") ? "kimi_linear" : "");
     if (!top.good()) return nullptr;
     if (type.empty()) return top.wrong({"model_type"}, "is missing"), nullptr;
+    if (const std::string_view text = "_text"; type.ends_with(text)) type.resize(type.size() - text.size());  // of a model that also sees, its text part
     if (family && root.contains("text_config")) return family;  // the type may be that of the whole, which also sees
     for (const Family& one : families())
         if (one.model_type == type && (!family || family == &one)) return &one;
@@ -174,8 +175,9 @@ void check_sizes(Fields& top, const ModelConfig& c) {
     const int64_t mla = int64_t{c.num_attention_heads} * (c.qk_nope_head_dim + std::max(c.qk_rope_head_dim, c.v_head_dim));
     at_most(kda, kHeads, {"linear_attn_config", "linear_num_heads"}, "makes the width of all heads");
     at_most(mla, kHeads, {"num_attention_heads"}, "makes the width of all heads");
-    at_most(int64_t{c.num_shared_experts} * c.moe_intermediate_size, kMostWidth, {"num_shared_experts", "n_shared_experts"},
-            "makes the width of the shared expert");
+    at_most(int64_t{c.num_attention_heads} * c.head_dim, kHeads, {"num_attention_heads"}, "makes the width of all heads");
+    at_most(c.shared_intermediate_size ? c.shared_intermediate_size : int64_t{c.num_shared_experts} * c.moe_intermediate_size, kMostWidth,
+            {"num_shared_experts", "n_shared_experts"}, "makes the width of the shared expert");
     at_most(int64_t{c.num_experts} * c.num_hidden_layers, 1 << 22, {"num_experts", "num_local_experts"}, "makes the number of all layers' experts");
 }
 
@@ -183,14 +185,14 @@ void check_sizes(Fields& top, const ModelConfig& c) {
 
 bool has_layer(const ModelConfig& c, std::string_view kind) { return std::find(c.layer_kinds.begin(), c.layer_kinds.end(), kind) != c.layer_kinds.end(); }
 
-bool read_layer_types(Fields& top, ModelConfig& c) {
+bool read_layer_types(Fields& top, ModelConfig& c, std::string_view linear, std::string_view full) {
     const json::array_t* types = top.list({"layer_types"});
     if (!types) return false;
     const size_t layers = c.layer_kinds.size();
     if (types->size() != layers) return top.wrong({"layer_types"}, "names " + std::to_string(types->size()) + " layers of " + std::to_string(layers)), true;
     for (size_t i = 0; i < layers; ++i) {
         const json& type = (*types)[i];
-        const std::string kind = type == "linear_attention" ? "kda" : type == "full_attention" ? "mla" : "";
+        const std::string kind(type == "linear_attention" ? linear : type == "full_attention" ? full : "");
         if (kind.empty()) return top.wrong({"layer_types"}, "names " + Fields::said(type) + ", which is neither linear_attention nor full_attention"), true;
         if (!c.layer_kinds[i].empty() && c.layer_kinds[i] != kind)
             return top.wrong({"layer_types"}, "and linear_attn_config disagree about layer " + std::to_string(i + 1)), true;
@@ -310,7 +312,7 @@ std::string to_json(const ModelConfig& c) {
     j["hidden_size"] = c.hidden_size;
     j["num_hidden_layers"] = c.num_hidden_layers;
     j["num_attention_heads"] = c.num_attention_heads;
-    j["num_key_value_heads"] = c.num_attention_heads;
+    j["num_key_value_heads"] = c.num_key_value_heads ? c.num_key_value_heads : c.num_attention_heads;
     j["hidden_act"] = "silu";
     j["rms_norm_eps"] = json_number(c.rms_norm_eps);
     j["tie_word_embeddings"] = c.tie_word_embeddings;

@@ -8,7 +8,7 @@
 namespace klp {
 
 std::span<const Family> families() {
-    static const Family all[] = {kKimiLinear, kLing};
+    static const Family all[] = {kKimiLinear, kLing, kQwen35, kQwen35Moe, kQwen3Next};
     return all;
 }
 
@@ -32,12 +32,21 @@ const Family* family_of_gguf(std::string_view architecture) {
 
 std::string_view gate_fields(const ModelConfig& config) { return family_of(config).gate_fields[config.gate_lower_bound < 0]; }
 
+std::string without_outer(std::string_view theirs) {
+    for (const std::string_view outer : {"model.language_model.", "language_model."})
+        if (theirs.starts_with(outer)) return std::string(outer.starts_with("model.") ? "model." : "").append(theirs.substr(outer.size()));
+    return std::string(theirs);
+}
+
+float added_to(const ModelConfig& config, std::string_view ours) {
+    const auto ends = family_of(config).from_one;
+    return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return ours.ends_with(end); }) ? 1 : 0;
+}
+
 std::string our_tensor_name(const ModelConfig& config, std::string_view theirs) {
     const std::span<const NameRow> rows = family_of(config).folder_names;
     if (rows.empty()) return std::string(theirs);
-    std::string name(theirs);
-    for (const std::string_view outer : {"model.language_model.", "language_model."})  // of a model that also sees
-        if (name.starts_with(outer)) name.replace(0, outer.size(), outer.starts_with("model.") ? "model." : "");
+    const std::string name = without_outer(theirs);
     const auto expert = expert_name(name);
     const auto ours = translated(config, rows, expert ? expert->all : name, {&NameRow::theirs, kOurLayer}, {&NameRow::ours, kOurLayer});
     if (!ours) return name;

@@ -3,6 +3,7 @@
 // file and a line in family.cpp's table.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "core/files/fields.h"
 #include "core/files/gguf_model.h"
+#include "core/files/mapped_source.h"
 
 namespace klp {
 
@@ -19,6 +21,10 @@ enum class GgufForm {
     same,     // dimensions of 1 do not count: a converter writes convolutions as [C, 1, HK, 1], a quantiser [C, 1, HK]
     experts,  // [E, out, in]; the name without number is all of them
     qkv,      // the rows of q, k and v one behind the other, in KDA layers only
+    qkvz,     // the same with those of z, a group of them for each head of keys
+    ba,       // those of beta's map and the gate's, grouped likewise
+    gate_up,  // [E, 2 F, in], of each expert gate and up one behind the other
+    flat,     // dimensions of 1 are not written
     decay,    // -exp(A_log)
     rate,     // exp(A_log)
     k_b,      // [H, latent, nope], turned round against kv_b_proj's rows
@@ -49,6 +55,12 @@ struct Family {
     std::span<const NameRow> gguf_names;                               // of a GGUF, in front of those that all families share (gguf_names.h)
     std::span<const GgufField> gguf_fields;                            // likewise
     void (*complete)(const GgufModel& model, nlohmann::json& config);  // of a GGUF, what its keys leave to its tensors and to habit
+    // What is put into a GGUF's metadata beside all fields. Null: nothing.
+    void (*more_metadata)(const ModelConfig& config, const std::function<void(std::string_view key, uint32_t value)>& put) = nullptr;
+    // Puts tensors of a folder into the forms that the layers want, under the makers' names; an Error names file, tensor and what is wrong. Null: they are.
+    Result<std::vector<MappedTensor>> (*adapt)(const ModelConfig& config, std::vector<MappedTensor> tensors, const std::vector<std::string>& files) = nullptr;
+    std::span<const std::string_view> from_one = {};  // ends of our names whose tensors a folder stores less one: norms that multiply by 1 + w
+    std::string_view unwritten = {};                  // why no GGUF is made of such a model; "": one is
 };
 std::span<const Family> families();
 const Family& family_of(const ModelConfig& config);
@@ -58,6 +70,9 @@ const Family* family_of_gguf(std::string_view architecture);
 // Names of a folder's tensors in the engine's words and back; what no row has stays as it is.
 std::string our_tensor_name(const ModelConfig& config, std::string_view theirs);
 std::string their_tensor_name(const ModelConfig& config, std::string_view ours);
+std::string without_outer(std::string_view theirs);  // of a model that also sees, the text part's name by itself
+// What is added to the numbers of a folder's tensor: 1 for norms that multiply by 1 + w.
+float added_to(const ModelConfig& config, std::string_view ours);
 
 // --- What families have in common --------------------------------------------------------------------------------------
 
@@ -67,7 +82,7 @@ inline constexpr int kMostLayers = 1024;
 
 bool has_layer(const ModelConfig& config, std::string_view kind);
 // layer_types, a name a layer; false where there is no such list. Kinds that are known already must agree.
-bool read_layer_types(Fields& top, ModelConfig& config);
+bool read_layer_types(Fields& top, ModelConfig& config, std::string_view linear = "kda", std::string_view full = "mla");
 void read_latent_attention(Fields& top, ModelConfig& config);                           // widths and heads
 void read_feed_forward(Fields& top, ModelConfig& config, float routed_scaling_factor);  // dense layers, experts and their router; the factor where none is said
 void write_latent_attention(const ModelConfig& config, nlohmann::ordered_json& to);

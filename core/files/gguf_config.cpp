@@ -147,9 +147,11 @@ std::vector<GgufPair> gguf_metadata(const ModelConfig& c) {
     json said = json::parse(to_json(c));
     put_fields(kFields, said, front, pairs);
     put_fields(family.gguf_fields, said, front, pairs);
-    std::vector<int32_t> kv_heads;
-    for (const std::string& kind : c.layer_kinds) kv_heads.push_back(kind == "kda" ? 0 : 1);
-    put("attention.head_count_kv", kv_heads);
+    if (c.num_key_value_heads == 0) {  // latents have one head; of whole keys and values the family's fields say how many
+        std::vector<int32_t> kv_heads;
+        for (int layer = 0; layer < c.num_hidden_layers; ++layer) kv_heads.push_back(c.has_state(layer) ? 0 : 1);
+        put("attention.head_count_kv", kv_heads);
+    }
     if (c.kv_lora_rank > 0) {  // the first two as of the one head that a cache of latents has
         put("attention.key_length", static_cast<uint32_t>(c.kv_lora_rank + c.qk_rope_head_dim));
         put("attention.value_length", static_cast<uint32_t>(c.kv_lora_rank));
@@ -157,6 +159,7 @@ std::vector<GgufPair> gguf_metadata(const ModelConfig& c) {
         if (std::none_of(pairs.begin(), pairs.end(), [&](const GgufPair& pair) { return pair.key == front + "rope.freq_base"; }))
             put("rope.freq_base", c.rope_theta);
     }
+    if (family.more_metadata) family.more_metadata(c, [&](std::string_view key, uint32_t value) { put(key, value); });
     if (c.num_experts > 0) put("expert_gating_func", uint32_t{c.router_softmax ? 1u : 2u});
     return pairs;
 }
@@ -175,7 +178,7 @@ Result<ModelConfig> gguf_config(const GgufModel& model) {
     const Family* const family = family_of_gguf(*architecture);
     if (!family) {
         std::string known;
-        for (const Family& one : families()) known += (known.empty() ? "" : " and ") + std::string(one.gguf[0]);
+        for (const Family& one : families()) known += (known.empty() ? "" : &one == &families().back() ? " and " : ", ") + std::string(one.gguf[0]);
         return fail(Error::model, file + " is a GGUF of architecture " + in_quotes(*architecture) + ", which this program does not have; it reads " + known);
     }
     const std::string front = std::string(*architecture) + ".";

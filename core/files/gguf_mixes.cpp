@@ -24,7 +24,7 @@ constexpr GgufMix pure(std::string_view name, uint32_t file_type, DType type, DT
 
 DType wanted(const GgufMix& mix, const ModelConfig& config, std::string_view name) {
     const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
-    if (name.ends_with("_norm.weight") || name.ends_with(".bias") || name.ends_with("ssm_a") || has(".ssm_conv1d_") || has(".ffn_gate_inp.")) return DType::f32;
+    if (name.ends_with("_norm.weight") || name.ends_with(".bias") || name.ends_with("ssm_a") || has(".ssm_conv1d") || has(".ffn_gate_inp")) return DType::f32;
     if (name == "output.weight" || (name == "token_embd.weight" && config.tie_word_embeddings)) return mix.output;
     if (mix.experts && has("_exps.")) return *mix.experts;
 
@@ -32,8 +32,11 @@ DType wanted(const GgufMix& mix, const ModelConfig& config, std::string_view nam
     if (const std::string_view front = "blk."; name.starts_with(front)) std::from_chars(name.data() + front.size(), name.data() + name.size(), layer);
     const auto of = [](const MixShare& share, int64_t i, int64_t n) { return share.which(i, n) ? share.some : share.most; };
     if (has(".ffn_down")) return of(mix.down, layer, config.num_hidden_layers);
-    const auto kda = [&](int64_t layers) { return std::count(config.layer_kinds.begin(), config.layer_kinds.begin() + layers, "kda"); };
-    if (has(".attn_v.")) return of(mix.values, kda(layer), kda(config.num_hidden_layers));
+    const auto such = [&](int64_t layers) {  // layers that have such a tensor: KDA, or full attention
+        return std::count_if(config.layer_kinds.begin(), config.layer_kinds.begin() + layers,
+                             [](const std::string& kind) { return kind == "kda" || kind == "full_attention"; });
+    };
+    if (has(".attn_v.")) return of(mix.values, such(layer), such(config.num_hidden_layers));
     return has(".attn_output.") ? mix.attn_output : mix.matrices;
 }
 

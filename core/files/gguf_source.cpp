@@ -9,6 +9,7 @@
 
 #include "core/files/gguf_model.h"
 #include "core/files/gguf_names.h"
+#include "core/files/grouped.h"
 #include "core/files/json.h"
 #include "core/files/mapped_source.h"
 
@@ -73,7 +74,7 @@ public:
         const std::string& whole = expert ? expert->all : name;
         if (const auto theirs = gguf_name(config, whole); theirs && !has(name))  // whoever looks for it has the file in front of them
             return fail(Error::model, path() + ": tensor " + in_quotes(theirs->name) + " is missing");
-        if (!expert) return MappedSource::find(name, shape);
+        if (!expert || MappedSource::has(name)) return MappedSource::find(name, shape);
         std::vector<int64_t> all = shape;
         all.insert(all.begin(), config.num_experts);
         auto stack = MappedSource::find(whole, all);
@@ -83,7 +84,7 @@ public:
     }
     bool has(const std::string& name) const override {
         const auto expert = expert_name(name);
-        return expert ? expert->number < config.num_experts && MappedSource::has(expert->all) : MappedSource::has(name);
+        return MappedSource::has(name) || (expert && expert->number < config.num_experts && MappedSource::has(expert->all));
     }
     ModelConfig config;
 };
@@ -129,6 +130,32 @@ Result<void> add_qkv(GgufSource& source, const Place& at, MappedTensor tensor) {
         third.info.name.replace(third.info.name.rfind("q_proj"), 1, x);
         if (auto added = source.add(std::move(third)); !added) return added;
         tensor.data += tensor.info.bytes;
+    }
+    return {};
+}
+
+// Parts of what lies in groups of rows.
+Result<void> add_grouped(GgufSource& source, const Place& at, const MappedTensor& tensor, int64_t groups, const std::vector<GroupedPart>& parts) {
+    auto apart = put_apart(tensor, groups, parts, at.where);
+    if (!apart) return tl::unexpected(apart.error());
+    for (MappedTensor& part : *apart)
+        if (auto added = source.add(std::move(part)); !added) return added;
+    return {};
+}
+
+// Gate and up of every expert in one tensor: each by itself.
+Result<void> add_gate_up(GgufSource& source, const Place& at, const MappedTensor& tensor) {
+    const std::vector<int64_t>& shape = tensor.info.shape;
+    if (shape.size() != 3 || shape[0] < 1 || shape[1] % 2)
+        return fail(Error::model, at.where + " has the shape " + shape_text(shape) + ", which is not gate and up of experts");
+    const size_t end = tensor.info.name.rfind("w1.");
+    const int64_t bytes = tensor.info.bytes / (2 * shape[0]);
+    for (int64_t i = 0; i < 2 * shape[0]; ++i) {
+        MappedTensor one = tensor;
+        one.info.name = numbered({tensor.info.name.substr(0, end) + (i % 2 ? "w3.weight" : "w1.weight"), i / 2});
+        one.info.shape = {shape[1] / 2, shape[2]}, one.info.bytes = bytes;
+        one.data += i * bytes;
+        if (auto added = source.add(std::move(one)); !added) return added;
     }
     return {};
 }
@@ -187,11 +214,25 @@ Result<void> add_tensors(GgufSource& source, GgufModel& model, const ModelConfig
             Result<void> added;
             switch (ours ? ours->form : GgufForm::same) {
                 case GgufForm::same:
+                case GgufForm::flat:
                 case GgufForm::experts:
                     added = source.add(std::move(tensor));
                     break;
                 case GgufForm::qkv:
                     added = add_qkv(source, at, std::move(tensor));
+                    break;
+                case GgufForm::qkvz:
+                case GgufForm::ba: {
+                    const GroupedHeads heads{config.kda_key_heads, config.kda_heads, config.kda_key_dim, config.kda_value_dim};
+                    if (heads.H_k == 0) break;  // of a layer that the model has not
+                    const std::string front = tensor.info.name.substr(0, tensor.info.name.rfind("self_attn.")) + "self_attn.";
+                    added = add_grouped(source, at, tensor, heads.H_k,
+                                        ours->form == GgufForm::ba ? heads.ba(front + "b_proj.weight", front + "a_proj.weight")
+                                                                   : heads.qkvz(front + "qkv_proj.weight", front + "g_proj.weight"));
+                    break;
+                }
+                case GgufForm::gate_up:
+                    added = add_gate_up(source, at, tensor);
                     break;
                 case GgufForm::decay:
                 case GgufForm::rate:

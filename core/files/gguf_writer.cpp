@@ -53,8 +53,11 @@ std::vector<PlannedTensor> planned_tensors(const ModelConfig& c, const GgufMix& 
                 add(v_name, GgufForm::v_b, {c.num_attention_heads, c.v_head_dim, c.kv_lora_rank});
                 break;
             }
-            default:
-                add(theirs->name, theirs->form, spec.shape);
+            default: {
+                std::vector<int64_t> shape = spec.shape;
+                if (theirs->form == GgufForm::flat) std::erase(shape, 1);
+                add(theirs->name, theirs->form, shape);
+            }
         }
     }
     return plan;
@@ -63,7 +66,7 @@ std::vector<PlannedTensor> planned_tensors(const ModelConfig& c, const GgufMix& 
 // Numbers of a part in the order of the file: where they lie in the source, or made from those, in `made`.
 Result<Weight> part_values(const PlannedTensor& t, int64_t part, const WeightSource& from, const ModelConfig& c, std::vector<float>& made) {
     const auto found = from.find(t.part_name(part), t.ours.shape);
-    if (!found || t.form == GgufForm::same || t.form == GgufForm::experts) return found;
+    if (!found || t.form == GgufForm::same || t.form == GgufForm::flat || t.form == GgufForm::experts) return found;
     const int64_t n = found->out * found->in;
     const TensorInfo source{.name = t.ours.name, .shape = t.ours.shape};
     if (auto finite = check_piece(source, found->type, 0, n, found->data); !finite) return tl::unexpected(finite.error());
@@ -124,6 +127,8 @@ Result<void> write_gguf(const WeightSource& from, const ModelConfig& config, con
     const fs::path target = fs::absolute(to).lexically_normal();
     std::error_code none;
     if (fs::exists(fs::symlink_status(target, none))) return fail(Error::usage, to.string() + " exists already");
+    if (const std::string_view why = family_of(config).unwritten; !why.empty())
+        return fail(Error::failure, from.path() + ": no GGUF is made of it: " + std::string(why));
     // Everything is looked up before the first byte is written.
     std::vector<PlannedTensor> plan = planned_tensors(config, mix);
     std::erase_if(plan, [&](const PlannedTensor& t) { return t.ours.name.ends_with("e_score_correction_bias") && !from.has(t.ours.name); });

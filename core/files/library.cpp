@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "core/files/config.h"
-#include "core/files/foreign.h"
 #include "core/files/family.h"
+#include "core/files/foreign.h"
 #include "core/files/gguf_model.h"
 #include "core/files/json.h"
 #include "core/files/resources.h"

@@ -184,6 +184,8 @@ public:
     }
     Result<void> finish() {
         if (auto whole = change(put_together); !whole || !config_) return whole;
+        if (const auto adapt = family_of(*config_).adapt)
+            if (auto adapted = change([&](auto tensors, const auto& files) { return adapt(*config_, std::move(tensors), files); }); !adapted) return adapted;
         return change([this](std::vector<MappedTensor> tensors, const std::vector<std::string>&) -> Result<std::vector<MappedTensor>> {
             for (MappedTensor& t : tensors) t.info.name = our_tensor_name(*config_, t.info.name);
             return tensors;

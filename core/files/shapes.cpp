@@ -16,7 +16,26 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
     const std::string at = "model.layers." + std::to_string(layer) + ".", attn = at + "self_attn.", moe = at + "block_sparse_moe.";
     const int64_t D = c.hidden_size;
     emit(at + "input_layernorm.weight", {D});
-    if (c.is_kda(layer)) {
+    if (c.one_gate(layer)) {
+        const int64_t H = c.kda_heads, HV = H * c.kda_value_dim;
+        emit(attn + "qkv_proj.weight", {c.conv_width(), D});
+        emit(attn + "qkv_conv1d.weight", {c.conv_width(), 1, c.short_conv_kernel_size});
+        emit(attn + "A_log", {H});
+        emit(attn + "dt_bias", {H});
+        emit(attn + "a_proj.weight", {H, D});
+        emit(attn + "b_proj.weight", {H, D});
+        emit(attn + "g_proj.weight", {HV, D});
+        emit(attn + "o_norm.weight", {c.kda_value_dim});
+        emit(attn + "o_proj.weight", {D, HV});
+    } else if (c.head_dim) {
+        const int64_t HD = int64_t{c.num_attention_heads} * c.head_dim, kv = int64_t{c.num_key_value_heads} * c.head_dim;
+        emit(attn + "q_proj.weight", {c.attention_gate ? 2 * HD : HD, D});
+        emit(attn + "k_proj.weight", {kv, D});
+        emit(attn + "v_proj.weight", {kv, D});
+        emit(attn + "q_norm.weight", {c.head_dim});
+        emit(attn + "k_norm.weight", {c.head_dim});
+        emit(attn + "o_proj.weight", {D, HD});
+    } else if (c.has_state(layer)) {
         const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, R = c.kda_gate_rank, C = c.short_conv_kernel_size;
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_proj.weight", {width, D});
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_conv1d.weight", {width, 1, C});
@@ -55,10 +74,10 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
     };
     if (!c.is_moe(layer)) return swiglu(at + "mlp.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.intermediate_size);
     emit(moe + "gate.weight", {c.num_experts, D});
-    emit(moe + "gate.e_score_correction_bias", {c.num_experts});
+    if (c.router_bias) emit(moe + "gate.e_score_correction_bias", {c.num_experts});
     for (int e = 0; e < experts; ++e) swiglu(moe + "experts." + std::to_string(e) + ".", "w1.weight", "w3.weight", "w2.weight", c.moe_intermediate_size);
-    if (c.num_shared_experts)
-        swiglu(moe + "shared_experts.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", int64_t{c.num_shared_experts} * c.moe_intermediate_size);
+    if (c.num_shared_experts) swiglu(moe + "shared_experts.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.shared_width());
+    if (c.num_shared_experts && c.shared_expert_gate) emit(moe + "shared_expert_gate.weight", {D});
 }
 
 // The 48B's rhythm: three KDA layers, then one MLA.
@@ -119,19 +138,34 @@ const std::vector<NamedShape>& named_shapes() {
         {"kimi-linear-48b", "Kimi-Linear-48B-A3B, 3.1B active", kimi_linear_48b()},
         {"ling-3.0-tiny", "Ling-3.0-tiny, 7.9B, 1.3B active", ling_3_tiny()},
         {"ling-3.0-flash", "Ling-3.0-flash, 124B, 5.1B active", ling_3_flash()},
+        {"qwen3.5-0.8b", "Qwen3.5-0.8B: Gated DeltaNet and full attention", qwen_35_0_8b()},
+        {"qwen3.5-4b", "Qwen3.5-4B, two heads of values for each of keys", qwen_35_4b()},
+        {"qwen3.5-35b-a3b", "Qwen3.5-35B-A3B, 8 of 256 experts", qwen_35_35b()},
     };
     return shapes;
 }
 
-ModelConfig all_mla(const ModelConfig& config) {
+ModelConfig all_attention(const ModelConfig& config) {
     ModelConfig c = config;
-    std::fill(c.layer_kinds.begin(), c.layer_kinds.end(), "mla");
-    if (c.kv_lora_rank == 0) {  // a model of KDA alone has no MLA shapes: those of the 48B, in proportion
+    std::fill(c.layer_kinds.begin(), c.layer_kinds.end(), c.head_dim ? "full_attention" : "mla");
+    if (c.head_dim == 0 && c.kv_lora_rank == 0) {  // a model of KDA alone has no MLA shapes: those of the 48B, in proportion
         c.num_attention_heads = c.kda_heads;
         c.qk_nope_head_dim = c.kda_key_dim, c.qk_rope_head_dim = c.kda_key_dim / 2, c.v_head_dim = c.kda_value_dim;
         c.kv_lora_rank = 4 * c.kda_key_dim;
     }
     return c;
+}
+
+std::string_view kind_name(std::string_view kind) {
+    return kind == "kda" ? "KDA" : kind == "mla" ? "MLA" : kind == "gated_deltanet" ? "Gated DeltaNet" : kind == "full_attention" ? "full attention" : kind;
+}
+std::string_view state_name(const ModelConfig& c) {
+    return kind_name(std::find(c.layer_kinds.begin(), c.layer_kinds.end(), "gated_deltanet") != c.layer_kinds.end() ? "gated_deltanet" : "kda");
+}
+std::string_view cache_name(const ModelConfig& c) { return kind_name(c.head_dim ? "full_attention" : "mla"); }
+std::string layer_words(const ModelConfig& c, int layer) {
+    const std::string_view name = kind_name(c.layer_kinds[static_cast<size_t>(layer)]);
+    return (name == "MLA" ? "an " : "a ") + std::string(name) + " layer";
 }
 
 std::vector<TensorSpec> tensor_specs(const ModelConfig& c) {
@@ -165,11 +199,10 @@ ParameterCount count_parameters(const ModelConfig& c) {
 }
 
 SequenceBytes sequence_bytes(const ModelConfig& c, int64_t tokens, int cache_bytes_per_value) {
-    const auto kda = std::count(c.layer_kinds.begin(), c.layer_kinds.end(), "kda");
-    const int64_t mla = c.num_hidden_layers - kda, H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim;
-    return {.state = kda * H * K * V * 4,
-            .conv = kda * (c.short_conv_kernel_size - 1) * H * (2 * K + V) * 4,  // f32, like every activation
-            .cache = mla * (c.kv_lora_rank + c.qk_rope_head_dim) * tokens * cache_bytes_per_value};
+    const auto states = static_cast<int64_t>(c.state_layers().size());
+    return {.state = states * c.kda_heads * c.kda_key_dim * c.kda_value_dim * 4,
+            .conv = states * (c.short_conv_kernel_size - 1) * c.conv_width() * 4,  // f32, like every activation
+            .cache = (c.num_hidden_layers - states) * c.cache_width() * tokens * cache_bytes_per_value};
 }
 
 }  // namespace klp

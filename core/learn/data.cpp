@@ -32,11 +32,6 @@ std::string_view line_at(std::string_view text, size_t at) {
     return line;
 }
 
-std::string_view trimmed(std::string_view text) {
-    const size_t first = text.find_first_not_of(" \t\r\n");
-    return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first);
-}
-
 // Lines, but empty ones.
 std::vector<Unread> lines_of(std::string_view text) {
     std::vector<Unread> parts;
@@ -135,7 +130,7 @@ private:
         for (const int32_t id : *front) out.push_back(all ? id : ~id);
         for (size_t i = system; i < chat.messages.size(); ++i) {
             const Message& message = chat.messages[i];
-            const auto ids = encode_message(tokenizer_, message);
+            const auto ids = encode_message(tokenizer_, message, i == 0 && front->empty());
             if (!ids) return in_line(ids.error());
             const bool answer = message.role == "assistant", learned = all || (i < learn.size() && learn[i] ? *learn[i] : answer);
             size_t opening = 0;  // of an answer what the program writes

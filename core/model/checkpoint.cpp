@@ -7,7 +7,7 @@
 #include "core/files/gguf_model.h"
 #include "core/files/gguf_writer.h"
 #include "core/files/json.h"
-#include "core/text/chat_template.h"
+#include "core/text/chat_form.h"
 #include "core/text/vocabulary.h"
 
 namespace klp {
@@ -86,10 +86,6 @@ Result<Checkpoint> open_gguf_weights(const fs::path& file) {
     auto config = gguf_config(*model);
     if (!config) return tl::unexpected(config.error());
     Checkpoint checkpoint{.folder = file, .config = std::move(*config), .file_type = gguf_file_type(model->head())};
-    const GgufValue* chat = model->head().find(kTemplateKey);
-    if (const auto text = chat ? chat->text() : std::nullopt; text && !text->empty())
-        if (const std::string why = unknown_template(*text); !why.empty())
-            checkpoint.foreign_template = model->name() + ": its " + std::string(kTemplateKey) + " " + why;
     auto source = gguf_weights(std::move(*model), checkpoint.config);
     if (!source) return tl::unexpected(source.error());
     checkpoint.source = std::move(*source);
@@ -157,7 +153,11 @@ Result<Checkpoint> open_checkpoint(const fs::path& path) {
     if (!checkpoint) return checkpoint;
     auto tokens = format.tokens(path);
     if (!tokens) return tl::unexpected(tokens.error());
-    if (*tokens) checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokens));
+    if (!*tokens) return checkpoint;
+    checkpoint->tokenizer = std::make_shared<const Tokenizer>(std::move(**tokens));
+    const std::string& chat = checkpoint->tokenizer->chat_template();
+    if (const std::string why = chat.empty() || !is_gguf(path) ? "" : unknown_template(chat, chat_form(*checkpoint->tokenizer)); !why.empty())
+        checkpoint->foreign_template = path.string() + ": its " + std::string(kTemplateKey) + " " + why;
     return checkpoint;
 }
 

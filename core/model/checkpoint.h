@@ -16,7 +16,7 @@ struct Checkpoint {
     std::shared_ptr<const WeightSource> source;
     std::shared_ptr<const Tokenizer> tokenizer;  // null where there is none (random checkpoints)
     std::string file_type;                       // of a GGUF, how it says that it is quantised: "Q4_K_M"
-    // Why a chat would be in words that this model has never seen: its template is another than Kimi's, the only one here. "": it is Kimi's, or not said.
+    // Why a chat would be in words that this model has never seen: its template is another than that of its vocabulary's family. "": it is that one, or not said.
     std::string foreign_template;
 };
 

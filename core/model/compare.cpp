@@ -12,7 +12,7 @@ constexpr int64_t kRows = 32;  // tokens of a pass: so many rows of logits a seq
 StatesApart states_apart(const Sequence& first, const Sequence& second) {
     double norm[2] = {0, 0}, difference = 0;
     const ModelConfig& c = first.model().config();
-    for (const int layer : c.kda_layers()) {
+    for (const int layer : c.state_layers()) {
         const std::vector<float> a = first.state(layer, "S"), b = second.state(layer, "S");
         for (size_t i = 0; i < a.size(); ++i) {
             norm[0] += double{a[i]} * a[i], norm[1] += double{b[i]} * b[i];

@@ -8,7 +8,7 @@
 namespace klp {
 
 Costs::Costs(const ModelConfig& config, DType type) : config_(config), type_(type), cache_value_bytes_(type == DType::f32 ? 4 : 2) {
-    kda_ = static_cast<double>(std::count(config.layer_kinds.begin(), config.layer_kinds.end(), "kda"));
+    kda_ = static_cast<double>(config.state_layers().size());
     mla_ = config.num_hidden_layers - kda_;
     for (const TensorSpec& spec : tensor_specs(config)) {
         double values = 1;
@@ -43,7 +43,9 @@ Cost Costs::decode(int64_t context, int64_t sequences) const {
                  n * (embedding_row_ + 2.0 * static_cast<double>(own.state + own.conv) + static_cast<double>(own.cache));
     const double linear = shared_values_ + head_values_ + config_.num_experts_per_token * expert_values_;
     const double kda = 7.0 * config_.kda_heads * config_.kda_key_dim * config_.kda_value_dim;  // decay, two products with the state, its change
-    const double mla = 2.0 * config_.num_attention_heads * (2.0 * config_.kv_lora_rank + config_.qk_rope_head_dim) * static_cast<double>(context);
+    // Of a query and a cached row: a product with the key, one with the value.
+    const double row = config_.head_dim ? 2.0 * config_.head_dim : 2.0 * config_.kv_lora_rank + config_.qk_rope_head_dim;
+    const double mla = 2.0 * config_.num_attention_heads * row * static_cast<double>(context);
     cost.operations = n * (2 * linear + kda_ * kda + mla_ * mla);
     return cost;
 }
@@ -56,7 +58,9 @@ Cost Costs::prefill(int64_t tokens) const {
     constexpr double C = 64;  // tokens of a chunk
     const double K = config_.kda_key_dim, V = config_.kda_value_dim;
     const double kda = config_.kda_heads * (6 * K * V + 3 * C * (K + V) / 2 + C * C);
-    const double pair = 2.0 * config_.num_attention_heads * (config_.qk_nope_head_dim + config_.qk_rope_head_dim + config_.v_head_dim);  // of a query and a key
+    const double pair =
+        2.0 * config_.num_attention_heads *
+        (config_.head_dim ? 2 * config_.head_dim : config_.qk_nope_head_dim + config_.qk_rope_head_dim + config_.v_head_dim);  // of a query and a key
     cost.operations = T * (2 * linear + kda_ * kda + mla_ * pair * T / 2) + 2 * head_values_;
     return cost;
 }

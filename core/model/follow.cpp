@@ -7,6 +7,7 @@
 
 #include "core/model/compare.h"
 #include "core/model/head_inputs.h"
+#include "core/model/probe.h"
 #include "kernels/naive.h"
 
 namespace klp {
@@ -25,7 +26,7 @@ void tell(std::vector<float>& curve, double value, bool curves) {
 class StateFollower final : public LayerFollower {
 public:
     StateFollower(int layer, const ModelConfig& c, std::vector<HeadInputs> inputs, bool curves)
-        : layer_(layer), K_(static_cast<size_t>(c.kda_key_dim)), V_(static_cast<size_t>(c.kda_value_dim)), inputs_(std::move(inputs)), curves_(curves) {
+        : layer_(layer), config_(c), K_(static_cast<size_t>(c.kda_key_dim)), V_(static_cast<size_t>(c.kda_value_dim)), inputs_(std::move(inputs)), curves_(curves) {
         for (int h = 0; h < c.kda_heads; ++h) heads.push_back({.layer = layer, .head = h});
     }
     Result<void> take(const FollowTap& tap, const Sequence& sequence, int64_t position, int64_t count) override {
@@ -36,7 +37,8 @@ public:
             const auto row = projections.subspan(n * width, width);
             for (size_t h = 0; h < H; ++h) {
                 HeadInputs& in = inputs_[h];
-                in.next(row.subspan(h * K_, K_), row.subspan((H + h) * K_, K_), row.subspan(2 * H * K_ + h * V_, V_));
+                const HeadInputs::Columns at = HeadInputs::columns(config_, static_cast<int>(h));
+                in.next(row.subspan(static_cast<size_t>(at.q), K_), row.subspan(static_cast<size_t>(at.k), K_), row.subspan(static_cast<size_t>(at.v), V_));
                 const double beta = betas[n * H + h];
                 HeadLife& mine = heads[h];
                 if (kept_.size() <= h) {
@@ -85,6 +87,7 @@ private:
         }
     }
     int layer_;
+    const ModelConfig& config_;
     size_t K_, V_;
     std::vector<HeadInputs> inputs_;  // of each head
     bool curves_;
@@ -99,7 +102,8 @@ public:
         for (int h = 0; h < c.num_attention_heads; ++h) heads.push_back({.layer = layer, .head = h, .cache = true});
     }
     Result<void> take(const FollowTap& tap, const Sequence& sequence, int64_t position, int64_t count) override {
-        const int64_t nope = config_.qk_nope_head_dim, rope = config_.qk_rope_head_dim, head = nope + rope;
+        const int64_t nope = config_.qk_nope_head_dim, head = config_.head_dim ? config_.head_dim : nope + config_.qk_rope_head_dim;
+        const int64_t step = config_.head_dim && config_.attention_gate ? 2 * head : head;  // a gate stands behind each query
         if (keys_.empty()) {
             fact_ = position;
             if (auto made = make_keys(sequence); !made) return made;
@@ -111,9 +115,13 @@ public:
         const bool gone = fact_ < sequence.dropped() || std::binary_search(hidden.begin(), hidden.end(), fact_);
         for (int64_t n = 0; n < count; ++n)
             for (size_t h = 0; h < H; ++h) {
-                const auto q = projections.subspan(static_cast<size_t>(n) * width + h * static_cast<size_t>(head), static_cast<size_t>(head));
+                const auto q = projections.subspan(static_cast<size_t>(n) * width + h * static_cast<size_t>(step), static_cast<size_t>(head));
                 Numbers query(q.begin(), q.end());
-                if (!config_.mla_use_nope)
+                if (config_.head_dim) {
+                    auto made = attention_query(sequence.model().source(), config_, layer_, q, position + n);
+                    if (!made) return tl::unexpected(made.error());
+                    query = std::move(*made);
+                } else if (!config_.mla_use_nope)
                     naive::rotate(std::span(query).subspan(static_cast<size_t>(nope)), position + n, config_.rope_theta, config_.rope_adjacent);
                 const double score = naive::dot(query, keys_[h]) * scale - sums[static_cast<size_t>(n) * H + h];
                 tell(heads[h].read, gone ? 0 : std::exp(score), curves_);
@@ -132,6 +140,11 @@ private:
         const int64_t nope = config_.qk_nope_head_dim, rope = config_.qk_rope_head_dim, L = config_.kv_lora_rank, head_rows = nope + config_.v_head_dim;
         const auto H = static_cast<int64_t>(heads.size());
         const std::vector<float> row = sequence.cache(layer_, sequence.rows() - 1, 1);
+        for (int64_t h = 0; config_.head_dim && h < H; ++h) {  // keys are whole, each of as many heads
+            const auto at = row.begin() + h / (H / config_.num_key_value_heads) * 2 * config_.head_dim;
+            keys_.emplace_back(at, at + config_.head_dim);
+        }
+        if (config_.head_dim) return {};
         const auto found = sequence.model().source().find("model.layers." + std::to_string(layer_) + ".self_attn.kv_b_proj.weight", {H * head_rows, L});
         if (!found) return tl::unexpected(found.error());
         const Numbers latent(row.begin(), row.begin() + L);
@@ -173,7 +186,7 @@ Result<Following> follow(std::shared_ptr<const Model> model, SnapshotPool& pool,
 
     for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
         if (what.layer >= 0 && layer != what.layer) continue;
-        if (!c.is_kda(layer)) {
+        if (!c.has_state(layer)) {
             out.layers.push_back(std::make_unique<CacheFollower>(layer, c, curves));
             continue;
         }

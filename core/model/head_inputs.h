@@ -1,5 +1,5 @@
-// What the delta rule of one KDA head is given, in float64, from its columns of the layer's projections: the short convolution, SiLU and lengths of
-// layers/kda.cpp again, token after token.
+// What the delta rule of one head (KDA, Gated DeltaNet) is given, in float64, from its columns of the layer's projections: the short convolution, SiLU and
+// lengths of layers/kda.cpp again, token after token.
 #pragma once
 
 #include <span>
@@ -11,7 +11,12 @@ namespace klp {
 
 class HeadInputs {
 public:
-    // Heads [first, first + count) of a KDA layer, in front of the token that the sequence is fed next: the rows before it are in the convolution's tail.
+    // Where a head's q^, k^ and v^ begin in the projections; heads may share those of keys.
+    struct Columns {
+        int64_t q, k, v;
+    };
+    static Columns columns(const ModelConfig& config, int head);
+    // Heads [first, first + count) of a layer that keeps a state, in front of the token that the sequence is fed next: the rows before it are in the convolution's tail.
     // An Error: a weight that the files lack.
     static Result<std::vector<HeadInputs>> of(const Sequence& sequence, int layer, int first, int count);
     // One token more: its q^ and k^ [K] and v^ [V], before the convolution.

@@ -25,9 +25,9 @@ bool concerns(What what, const ModelConfig& c, int layer) {
         case What::silence:
             return c.is_moe(layer);
         case What::hide:
-            return !c.is_kda(layer);
+            return !c.has_state(layer);
         default:
-            return c.is_kda(layer);
+            return c.has_state(layer);
     }
 }
 
@@ -109,7 +109,7 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
             if (layer < 0 || layer >= c.num_hidden_layers)
                 return bad("the model has no layer " + std::to_string(layer) + ", only 0 to " + std::to_string(c.num_hidden_layers - 1));
             if (concerns(one.what, c, layer)) continue;
-            const std::string is = "layer " + std::to_string(layer) + " is an " + (c.is_kda(layer) ? "KDA" : "MLA") + " layer";
+            const std::string is = "layer " + std::to_string(layer) + " is " + layer_words(c, layer);
             return bad(one.what == What::silence ? "layer " + std::to_string(layer) + " has no experts"
                        : one.what == What::hide  ? is + " and has no latent cache"
                                                  : is + ", which has no state and no gates");
@@ -120,7 +120,7 @@ Result<void> check(const Interventions& all, const ModelConfig& c) {
         for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
             if (!named(one.layers, layer) || !concerns(one.what, c, layer)) continue;
             any = true;
-            const int heads = c.is_kda(layer) ? c.kda_heads : c.num_attention_heads;
+            const int heads = c.has_state(layer) ? c.kda_heads : c.num_attention_heads;
             for (const int h : one.heads)
                 if (h < 0 || h >= heads) return none("head", h, heads, layer);
             for (const int i : one.channels)
@@ -222,7 +222,7 @@ std::shared_ptr<const Hands> hands_at(const Interventions& all, const Model& mod
         return hands->keep.back().as<float>();
     };
     for (int layer = 0; layer < c.num_hidden_layers; ++layer) {
-        const bool kda = c.is_kda(layer);
+        const bool kda = c.has_state(layer);
         const int H = kda ? c.kda_heads : c.num_attention_heads, K = kda ? c.kda_key_dim : 0;
         std::vector<float> gate, beta, read, bias;
         for (const Intervention& one : all) {

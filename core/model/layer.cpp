@@ -19,6 +19,8 @@ struct MixerRow {
 constexpr MixerRow kMixers[] = {
     {"kda", make_kda},
     {"mla", make_mla},
+    {"gated_deltanet", make_gated_deltanet},
+    {"full_attention", make_full_attention},
 };
 
 }  // namespace

@@ -54,7 +54,7 @@ Result<LeftNow> left_now(std::shared_ptr<const Model> model, SnapshotPool& pool,
                          const SnapshotPool::Progress& progress) {
     const ModelConfig& c = model->config();
     const auto N = static_cast<int64_t>(what.tokens.size());
-    if (what.layer < 0 || what.layer >= c.num_hidden_layers || !c.is_kda(what.layer) || what.head < 0 || what.head >= c.kda_heads)
+    if (what.layer < 0 || what.layer >= c.num_hidden_layers || !c.has_state(what.layer) || what.head < 0 || what.head >= c.kda_heads)
         return fail(Error::usage, "the model has no state in layer " + std::to_string(what.layer) + ", head " + std::to_string(what.head));
     if (N == 0) return fail(Error::usage, "there is no token to look at yet");
     const int64_t first = std::max<int64_t>(0, N - what.window);

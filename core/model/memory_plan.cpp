@@ -19,7 +19,9 @@ std::string size(int64_t bytes) {
 // Activations of a token.
 int64_t bytes_of_row(const ModelConfig& c) {
     const int64_t HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
-    const int64_t widest = std::max<int64_t>({6 * HK + 4 * HV, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
+    const int64_t attention = c.cache_width() + 4LL * c.num_attention_heads * c.head_dim;
+    const int64_t widest =
+        std::max<int64_t>({6 * HK + 4 * HV, attention, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
     return 4 * (4LL * c.hidden_size + 2 * widest);
 }
 

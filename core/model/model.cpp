@@ -41,7 +41,10 @@ private:
 // The type that the mixers' matrices are stored in, by that of the queries.
 DType mixer_type(const WeightSource& source) {
     for (const TensorInfo& tensor : source.tensors())
-        if (tensor.name == "model.layers.0.self_attn.q_proj.weight" || tensor.name == "model.layers.0.self_attn.q_a_proj.weight") return tensor.type;
+        if (const std::string_view at = "model.layers.0.self_attn."; tensor.name.starts_with(at))
+            if (const std::string_view q = std::string_view(tensor.name).substr(at.size());
+                q == "q_proj.weight" || q == "q_a_proj.weight" || q == "qkv_proj.weight")
+                return tensor.type;
     return DType::f32;
 }
 
@@ -181,7 +184,7 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
     return model;
 }
 
-Result<std::shared_ptr<const Model>> Model::all_mla_twin(const std::filesystem::path& folder) const {
+Result<std::shared_ptr<const Model>> Model::attention_twin(const std::filesystem::path& folder) const {
     std::error_code none;
     if (!folder.empty() && std::filesystem::exists(folder / "twin" / "config.json", none)) {
         auto checkpoint = open_checkpoint(folder / "twin");
@@ -190,19 +193,19 @@ Result<std::shared_ptr<const Model>> Model::all_mla_twin(const std::filesystem::
         if (trained) std::const_pointer_cast<Model>(*trained)->twin_ = TwinKind::trained;
         return trained;
     }
-    if (config_.kv_lora_rank <= 0)
-        return klp::fail(Error::model, source_->path() + ": the model has no MLA layer whose shapes a full-attention twin could take");
+    if (config_.head_dim == 0 && config_.kv_lora_rank == 0)
+        return klp::fail(Error::model, source_->path() + ": the model has no layer of attention whose shapes a full-attention twin could take");
 
     auto twin = std::make_shared<Model>(*this);
-    twin->config_ = all_mla(config_);
+    twin->config_ = all_attention(config_);
     twin->twin_ = TwinKind::synthetic;
     twin->identity_ = 0;
     twin->source_ = std::make_shared<TwinWeights>(source_, synthetic_weights(twin->config_, mixer_type_, 0));
     Loader load{.on = on_, .source = twin->source_, .config = twin->config_, .cache_type = cache_type_};
     for (size_t i = 0; i < layers_.size(); ++i) {
-        if (layers_[i].mixer->kind() == "mla") continue;
+        if (layers_[i].mixer->kind() == twin->config_.layer_kinds[i]) continue;
         const int64_t before = load.active;
-        twin->layers_[i].mixer = make_mixer("mla", static_cast<int>(i), load);
+        twin->layers_[i].mixer = make_mixer(twin->config_.layer_kinds[i], static_cast<int>(i), load);
         twin->layers_[i].mixer_bytes = load.active - before;
         twin->active_weight_bytes_ += twin->layers_[i].mixer_bytes - layers_[i].mixer_bytes;
     }
@@ -247,7 +250,7 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
         for (const Layer& layer : layers_) {
             const Scratch::Mark before = step.scratch.mark();
             layer.mixer->forward(x, step);  // x += Mixer(RMSNorm(x))
-            charge(layer.mixer->kind() == "kda" ? pass->times.kda : pass->times.mla, since);
+            charge(config_.has_state(step.layer) ? pass->times.kda : pass->times.mla, since);
             layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
             charge(layer.ffn->kind() == "moe" ? pass->times.moe : pass->times.dense, since);
             if (T > kRowsAtOnce) step.publish();

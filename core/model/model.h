@@ -96,7 +96,7 @@ public:
                                                      const LoadOptions& options = {});
     // The full-attention baseline of this model: every mixer MLA. If its folder holds a trained one (folder/twin), that; else a model that shares embeddings,
     // norms, FFN and MLA layers with this one and has synthetic weights in the replaced mixers only. twin() says which.
-    Result<std::shared_ptr<const Model>> all_mla_twin(const std::filesystem::path& folder = {}) const;
+    Result<std::shared_ptr<const Model>> attention_twin(const std::filesystem::path& folder = {}) const;
 
     // One pass over all feeds, any mix of lengths (T = 0 allowed): appends to every sequence. Logits land in `ws.logits`: one row a feed (its last token; a row
     // of an empty feed is NaN), or with `all_rows` one row a token and no picks; picks in `ws.picked`. Ids must lie in the vocabulary and lengths in each

@@ -116,20 +116,34 @@ Result<AllReads> probe_kda(Replay& at, int first_head, int heads) {
     return all_reads;
 }
 
-Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
+Result<AllReads> probe_cache(Replay& at, int first_head, int heads) {
     const ModelConfig& c = at.sequence.model().config();
     const int64_t nope = c.qk_nope_head_dim, rope = c.qk_rope_head_dim, L = c.kv_lora_rank, head_rows = nope + c.v_head_dim;
     const int64_t N = static_cast<int64_t>(at.what.tokens.size());
     if (auto stands = at.stand(N - 1); !stands) return tl::unexpected(stands.error());
-    HeadTap tap(at.what.layer, {{Site::projections, {first_head * (nope + rope), heads * (nope + rope)}}});
+    const int64_t step = c.head_dim ? (c.attention_gate ? 2 : 1) * c.head_dim : nope + rope;  // columns of a head's query, a gate behind it
+    HeadTap tap(at.what.layer, {{Site::projections, {first_head * step, heads * step}}});
     if (auto fed = feed(at.sequence, at.rest(), at.ws, tap, at.cancel, at.heard()); !fed) return tl::unexpected(fed.error());
 
-    const std::string kv_b = "model.layers." + std::to_string(at.what.layer) + ".self_attn.kv_b_proj.weight";
-    const auto found = at.sequence.model().source().find(kv_b, {c.num_attention_heads * head_rows, L});
-    if (!found) return tl::unexpected(found.error());
     AllReads all;
     std::vector<Numbers> queries;
+    std::vector<int64_t> columns;  // of a cached row, where what a query meets begins
     for (int h = first_head; h < first_head + heads; ++h) {
+        columns.push_back(c.head_dim ? h / (c.num_attention_heads / c.num_key_value_heads) * 2 * c.head_dim : 0);
+        all.push_back({.head = h, .position = N - 1, .first = at.sequence.dropped()});
+        all.back().weights.reserve(static_cast<size_t>(at.sequence.rows()));
+    }
+    const std::string kv_b = "model.layers." + std::to_string(at.what.layer) + ".self_attn.kv_b_proj.weight";
+    auto found = c.head_dim ? Result<Weight>() : at.sequence.model().source().find(kv_b, {c.num_attention_heads * head_rows, L});
+    if (!found) return tl::unexpected(found.error());
+    for (int h = first_head; h < first_head + heads; ++h) {
+        if (c.head_dim) {
+            const auto q = std::span<const float>(tap.values[0]).subspan(static_cast<size_t>((h - first_head) * step), static_cast<size_t>(c.head_dim));
+            auto query = attention_query(at.sequence.model().source(), c, at.what.layer, q, N - 1);
+            if (!query) return tl::unexpected(query.error());
+            queries.push_back(std::move(*query));
+            continue;
+        }
         const Numbers w_uk = naive::dense(found->rows(h * head_rows, nope));
         // query of the cached row c | k_r:  W_UK^T q_n | q_r
         const auto q = tap.values[0].begin() + (h - first_head) * (nope + rope);
@@ -140,18 +154,17 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
         if (!c.mla_use_nope)
             naive::rotate(std::span(query).subspan(static_cast<size_t>(L)), N - 1, c.rope_theta, c.rope_adjacent);  // cached keys are rotated already
         queries.push_back(std::move(query));
-        all.push_back({.head = h, .position = N - 1, .first = at.sequence.dropped()});
-        all.back().weights.reserve(static_cast<size_t>(at.sequence.rows()));
     }
 
-    const double scale = 1 / std::sqrt(static_cast<double>(nope + rope));
+    const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim ? c.head_dim : nope + rope));
+    const int64_t width = c.cache_width();
     for (int64_t first = 0, all_rows = at.sequence.rows(); first < all_rows; first += kMlaPage) {
         const int64_t count = std::min<int64_t>(kMlaPage, all_rows - first);
         const std::vector<float> rows = at.sequence.cache(at.what.layer, first, count);
         for (size_t h = 0; h < all.size(); ++h)
             for (int64_t n = 0; n < count; ++n) {
                 double score = 0;
-                for (int64_t i = 0; i < L + rope; ++i) score += queries[h][static_cast<size_t>(i)] * rows[static_cast<size_t>(n * (L + rope) + i)];
+                for (size_t i = 0; i < queries[h].size(); ++i) score += queries[h][i] * rows[static_cast<size_t>(n * width + columns[h]) + i];
                 all[h].weights.push_back(static_cast<float>(score * scale));
             }
     }
@@ -169,16 +182,28 @@ Result<AllReads> probe_mla(Replay& at, int first_head, int heads) {
 
 }  // namespace
 
+Result<Numbers> attention_query(const WeightSource& source, const ModelConfig& c, int layer, std::span<const float> q, int64_t position) {
+    const auto weight = source.find("model.layers." + std::to_string(layer) + ".self_attn.q_norm.weight", {c.head_dim});
+    if (!weight) return tl::unexpected(weight.error());
+    const Numbers numbers = naive::dense(*weight);
+    const std::vector<float> of_norm(numbers.begin(), numbers.end());
+    Numbers query = naive::rms_norm(Numbers(q.begin(), q.end()), {of_norm.data(), c.rms_norm_eps});
+    if (!c.mla_use_nope) naive::rotate(std::span(query).first(static_cast<size_t>(c.rotary_dim)), position, c.rope_theta);
+    return query;
+}
+
 Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int first, int count, Workspace& ws,
                         const std::function<void(int head, const DeltaRows&)>& each, const std::atomic<bool>* cancel,
                         const std::function<void(int64_t done)>& heard) {
     const ModelConfig& c = sequence.model().config();
-    const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, T = static_cast<int64_t>(tokens.size());
+    const int64_t K = c.kda_key_dim, V = c.kda_value_dim, T = static_cast<int64_t>(tokens.size()), H_k = c.key_heads();
+    // Heads of keys: those of these heads stand side by side, or all over the place.
+    const int64_t key = c.kda_tiled ? 0 : c.key_head(first), keys = c.kda_tiled ? H_k : c.key_head(first + count - 1) - key + 1;
     auto inputs = HeadInputs::of(sequence, layer, first, count);
     if (!inputs) return tl::unexpected(inputs.error());
-    HeadTap tap(layer, {{Site::projections, {first * K, count * K}},
-                        {Site::projections, {(H + first) * K, count * K}},
-                        {Site::projections, {2 * H * K + first * V, count * V}},
+    HeadTap tap(layer, {{Site::projections, {key * K, keys * K}},
+                        {Site::projections, {(H_k + key) * K, keys * K}},
+                        {Site::projections, {2 * H_k * K + first * V, count * V}},
                         {Site::log_decay, {first * K, count * K}},
                         {Site::beta, {first, count}}});
     if (auto fed = feed(sequence, tokens, ws, tap, cancel, heard); !fed) return fed;
@@ -187,10 +212,12 @@ Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int
         HeadInputs& in = (*inputs)[static_cast<size_t>(nth)];
         DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
         for (int64_t t = 0; t < T; ++t) {
-            const auto row = [&](size_t stream, int64_t width) {
-                return std::span<const float>(tap.values[stream]).subspan(static_cast<size_t>((t * count + nth) * width), static_cast<size_t>(width));
+            const auto part = [&](size_t stream, int64_t n, int64_t width) {
+                return std::span<const float>(tap.values[stream]).subspan(static_cast<size_t>(n * width), static_cast<size_t>(width));
             };
-            in.next(row(0, K), row(1, K), row(2, V));
+            const auto row = [&](size_t stream, int64_t width) { return part(stream, t * count + nth, width); };
+            const int64_t of_key = t * keys + c.key_head(static_cast<int>(first + nth)) - key;
+            in.next(part(0, of_key, K), part(1, of_key, K), row(2, V));
             rows.q.insert(rows.q.end(), in.q.begin(), in.q.end());
             rows.k.insert(rows.k.end(), in.k.begin(), in.k.end());
             rows.v.insert(rows.v.end(), in.v.begin(), in.v.end());
@@ -227,7 +254,7 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
                        const SnapshotPool::Progress& progress) {
     const ModelConfig& c = model->config();
     const bool layer = what.layer >= 0 && what.layer < c.num_hidden_layers;
-    const bool kda = layer && c.is_kda(what.layer);
+    const bool kda = layer && c.has_state(what.layer);
     const int heads = kda ? c.kda_heads : c.num_attention_heads;
     if (!layer || what.head < -1 || what.head >= heads)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + " with a head " + std::to_string(what.head));
@@ -236,7 +263,7 @@ Result<AllReads> probe(std::shared_ptr<const Model> model, SnapshotPool& pool, c
     if (auto laid = at.sequence.touch(what.hands); !laid) return tl::unexpected(laid.error());
     if (auto rolls = at.sequence.set_rolling(what.rolls); !rolls) return tl::unexpected(rolls.error());
     const int first = std::max(0, what.head), count = what.head < 0 ? heads : 1;
-    return kda ? probe_kda(at, first, count) : probe_mla(at, first, count);
+    return kda ? probe_kda(at, first, count) : probe_cache(at, first, count);
 }
 
 Result<void> retrace(Sequence& sequence, SnapshotPool& pool, Tracer& tracer, const RetraceRequest& what, const std::atomic<bool>* cancel,

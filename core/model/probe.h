@@ -19,6 +19,9 @@ struct DeltaRows {
     int64_t tokens() const { return static_cast<int64_t>(beta.size()); }
 };
 
+// A query of full attention as scores are made of it: normalised, and rotated by its position. `q`: the D columns of its head in the projections.
+Result<std::vector<double>> attention_query(const WeightSource& source, const ModelConfig& config, int layer, std::span<const float> q, int64_t position);
+
 // Feeds the tokens and gives what heads [first, first + count) of a KDA layer are given for them, one head after the other. An interrupted feed leaves the
 // sequence where it got to; `heard` may be empty.
 Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int layer, int first, int count, Workspace& ws,

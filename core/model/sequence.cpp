@@ -143,7 +143,7 @@ void Sequence::change(const Intervention& what) {
     Backend& on = model_->backend();
     const ModelConfig& c = model_->config();
     const int64_t K = c.kda_key_dim, V = c.kda_value_dim, of_head = K * V;
-    for (const int layer : c.kda_layers()) {
+    for (const int layer : c.state_layers()) {
         if (!what.layers.empty() && std::find(what.layers.begin(), what.layers.end(), layer) == what.layers.end()) continue;
         float* const S = layers_[static_cast<size_t>(layer)].fixed[0].as<float>();
         for (int h = 0, nth = 0; h < c.kda_heads; ++h) {

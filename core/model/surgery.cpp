@@ -166,8 +166,9 @@ Result<std::vector<HeadReadable>> look_for_surgery(std::shared_ptr<const Model> 
     const ModelConfig& c = model->config();
     if (what.layer < 0 || what.layer >= c.num_hidden_layers)
         return fail(Error::usage, "the model has no layer " + std::to_string(what.layer) + ", only 0 to " + std::to_string(c.num_hidden_layers - 1));
-    if (!c.is_kda(what.layer))
-        return fail(Error::usage, "layer " + std::to_string(what.layer) + " is an MLA layer, which has no state: there is nothing to read or to cut");
+    if (!c.has_state(what.layer))
+        return fail(Error::usage,
+                    "layer " + std::to_string(what.layer) + " is " + layer_words(c, what.layer) + ", which has no state: there is nothing to read or to cut");
     if (what.head < -1 || what.head >= c.kda_heads)
         return fail(Error::usage,
                     "layer " + std::to_string(what.layer) + " has no head " + std::to_string(what.head) + ", only 0 to " + std::to_string(c.kda_heads - 1));

@@ -22,7 +22,8 @@ TraceShape::TraceShape(const ModelConfig& c)
       num_experts(c.num_experts),
       top_k(c.num_experts_per_token) {
     for (int i = 0; i < c.num_hidden_layers; ++i) {
-        is_kda_.push_back(c.is_kda(i));
+        is_kda_.push_back(c.has_state(i));
+        if (is_kda_.back()) gates = c.one_gate(i) ? 1 : c.kda_key_dim;
         is_moe_.push_back(c.is_moe(i));
         auto& mixers = is_kda_.back() ? kda_ : mla_;
         rank_.push_back(static_cast<int>(mixers.size()));
@@ -50,7 +51,7 @@ const std::vector<int>& TraceShape::layers(Site site) const {
 int TraceShape::width(Site site) const {
     switch (site) {
         case Site::log_decay:
-            return kda_heads * key_dim;
+            return kda_heads * gates;
         case Site::log_sum_exp:
             return mla_heads;
         case Site::picks:
@@ -93,7 +94,11 @@ void Tracer::take(const Reading& r) {
     if (row == rows_.end() || row->position != r.position) {
         row = rows_.insert(row, {r.position, std::vector<float>(static_cast<size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN())});
     }
-    std::copy(r.values.begin(), r.values.end(), row->values.begin() + at);
+    const auto to = row->values.begin() + at;
+    if (r.site == Site::log_decay && shape.gates == 1)  // one for all channels, which it is told of
+        for (int h = 0; h < shape.kda_heads; ++h) to[h] = r.values[static_cast<size_t>(h * shape.key_dim)];
+    else
+        std::copy(r.values.begin(), r.values.end(), to);
     if (timed) spent_ns += kTimed * (now_ns() - begin);
 }
 

@@ -17,7 +17,7 @@ public:
     explicit TraceShape(const ModelConfig& config);
 
     const std::vector<int>& layers(Site site) const;  // that have this site, ascending: KDA layers, MLA layers or MoE layers
-    int width(Site site) const;                       // values of one layer: H K, H, top_k ...
+    int width(Site site) const;                       // values of one layer: H gates, H, top_k ...
     int64_t size() const { return size_; }            // floats of a row
     bool has(Site site, int layer) const { return offset(site, layer) >= 0; }
     // -1: the layer has no such site
@@ -26,6 +26,7 @@ public:
     std::span<const float> of(Site site, int layer, std::span<const float> row) const;
 
     int kda_heads = 0, key_dim = 0, value_dim = 0, mla_heads = 0, num_experts = 0, top_k = 0;
+    int gates = 0;  // of a head: one for each channel of its keys, or one for all
 
 private:
     std::vector<int> kda_, mla_, moe_;

@@ -29,11 +29,10 @@ Result<Conversation> Conversation::begin(std::shared_ptr<const Model> model, std
 
 Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messages, Workspace& ws, GenerateOptions options) {
     remedy_ = Remedy::none;
-    const auto encoded = [&](const std::vector<Message>& all) {
-        return encode(*tokenizer_, {.messages = all, .tools_json = "", .add_generation_prompt = false, .begins = false});
-    };
-    const auto first = tip_ == 0 ? encode_front(*tokenizer_, tools_, system_) : encoded({}), message = encoded(messages);
-    for (const auto* ids : {&first, &message})
+    const auto first = tip_ == 0 ? encode_front(*tokenizer_, tools_, system_) : Result<std::vector<int32_t>>();
+    const bool begins = tip_ == 0 && first && first->empty();  // nothing stands before the messages
+    const auto message = encode(*tokenizer_, {.messages = messages, .tools_json = "", .add_generation_prompt = false, .begins = false, .first = begins});
+    for (const Result<std::vector<int32_t>>* ids : {&first, &message})
         if (!*ids) return tl::unexpected(ids->error());
     const std::vector<int32_t>& opening = *first;
 
@@ -73,7 +72,7 @@ Result<Conversation::Answer> Conversation::ask(const std::vector<Message>& messa
     const size_t nodes_before = nodes_.size();
     int parent = base;
     if (!opening.empty()) parent = append(base, "system", system_, opening);
-    for (const Message& m : messages) tip_ = parent = append(parent, m.role, m.content, *encode_message(*tokenizer_, m));
+    for (const Message& m : messages) tip_ = parent = append(parent, m.role, m.content, *encode_message(*tokenizer_, m, begins && &m == messages.data()));
     nodes_.back().memory = behind_message;
     auto result = answer(std::move(prompt), ws, options);
     if (!result) {
@@ -225,7 +224,7 @@ int64_t Conversation::last_question() const {
 
 Result<std::vector<float>> Conversation::state_at(int i, int layer, std::optional<int> head) const {
     const ModelConfig& c = sequence_.model().config();
-    if (layer < 0 || layer >= c.num_hidden_layers || !c.is_kda(layer) || (head && (*head < 0 || *head >= c.kda_heads)))
+    if (layer < 0 || layer >= c.num_hidden_layers || !c.has_state(layer) || (head && (*head < 0 || *head >= c.kda_heads)))
         return fail(Error::usage, "the model has no state of layer " + std::to_string(layer) + (head ? ", head " + std::to_string(*head) : ""));
     if (!node(i).memory) return fail(Error::failure, "the memory of that place is not kept any more");
     Sequence aside(sequence_.model_ptr(), sequence_.context());

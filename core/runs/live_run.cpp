@@ -41,7 +41,7 @@ Result<std::shared_ptr<const Model>> twin_that_fits(const Model& model, const Ru
     if (!on_gpu(card) && free >= 0 && bytes > free / 4 * 3)
         return fail(Error::device,
                     "the twin's own weights take " + std::to_string(bytes >> 20) + " MiB and " + std::to_string(free >> 20) + " MiB of memory are free");
-    return model.all_mla_twin(card.folder);
+    return model.attention_twin(card.folder);
 }
 
 }  // namespace
@@ -278,7 +278,7 @@ Result<LiveRun::Line> LiveRun::tokens_of(const std::vector<Part>& line, bool mar
             if (!part.open && at_->turn.end >= 0) all.tokens.push_back(known ? part.closing : at_->turn.end);
             continue;
         }
-        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text, .tool_calls = part.tool_calls});
+        auto ids = encode_message(tokenizer, {.role = part.role, .content = part.text, .tool_calls = part.tool_calls}, all.tokens.empty());
         if (!ids) return tl::unexpected(ids.error());
         append(*ids);
     }

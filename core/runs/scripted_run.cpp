@@ -29,7 +29,7 @@ Readings scripted_readings(const TraceShape& shape, int64_t position) {
             for (int i = 0; i < shape.width(site); ++i) r.values[static_cast<size_t>(shape.offset(site, layer) + i)] = value(layer, i);
     };
     put(Site::log_decay, [&](int l, int i) {
-        return -std::exp(-0.09f * static_cast<float>(i % shape.key_dim) - static_cast<float>(l)) * (1.2f + std::sin(0.7f * t + static_cast<float>(i)));
+        return -std::exp(-0.09f * static_cast<float>(i % shape.gates) - static_cast<float>(l)) * (1.2f + std::sin(0.7f * t + static_cast<float>(i)));
     });
     put(Site::beta, [&](int l, int h) { return 0.5f + 0.45f * std::sin(0.3f * t + static_cast<float>(l + h)); });
     put(Site::state_norm, [&](int l, int h) { return static_cast<float>(h + 1) * (1 - std::exp(-t / (20 + 30 * static_cast<float>(l)))); });

@@ -54,7 +54,7 @@ Result<Written> written(const std::shared_ptr<const Model>& model, std::span<con
                         const std::atomic<bool>* cancel) {
     Written out;
     const ModelConfig& c = model->config();
-    for (const int layer : c.kda_layers()) {
+    for (const int layer : c.state_layers()) {
         Sequence sequence(model);
         const auto take = [&](int head, const DeltaRows& rows) {
             auto& mine = out[{layer, head}];
@@ -334,7 +334,7 @@ private:
         const ModelConfig& c = model_->config();
         std::vector<int64_t> words;
         for (const auto& some : bed.said) words.insert(words.end(), some.begin(), some.end());
-        for (const int layer : c.kda_layers()) {
+        for (const int layer : c.state_layers()) {
             for (int head = 0; head < c.kda_heads; ++head) {
                 const HeadState state{c.kda_value_dim, c.kda_key_dim, bed.arms[0].state(layer, "S", head)};
                 double cosines = 0, kept = 0;

@@ -178,7 +178,7 @@ private:
             if (each != "layer" && each != "head") return bad(where + ".each", "must be layer or head");
             const size_t before = out_.arms.size();
             for (int layer = 0; layer < config_.num_hidden_layers; ++layer) {
-                const int heads = each == "layer" ? 1 : config_.is_kda(layer) ? config_.kda_heads : config_.num_attention_heads;
+                const int heads = each == "layer" ? 1 : config_.has_state(layer) ? config_.kda_heads : config_.num_attention_heads;
                 for (int head = 0; head < heads; ++head) {
                     Arm here = arm;
                     here.name +=

@@ -59,10 +59,10 @@ std::vector<int32_t> race_tokens(std::span<const int32_t> conversation, int64_t 
 
 int64_t twin_mixer_bytes(const ModelConfig& config, int bytes_per_value) {
     int64_t values = 0;
-    for (const TensorSpec& t : tensor_specs(all_mla(config))) {
+    for (const TensorSpec& t : tensor_specs(all_attention(config))) {
         const std::string prefix = "model.layers.";
         if (!t.name.starts_with(prefix) || t.name.find(".self_attn.") == std::string::npos) continue;
-        if (config.layer_kinds[static_cast<size_t>(std::atoi(t.name.c_str() + prefix.size()))] == "mla") continue;
+        if (!config.has_state(std::atoi(t.name.c_str() + prefix.size()))) continue;
         int64_t n = 1;
         for (int64_t d : t.shape) n *= d;
         values += n;

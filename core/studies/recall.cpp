@@ -192,7 +192,7 @@ public:
         std::vector<int32_t> ids = std::move(*front);
         std::vector<bool> counts(ids.size(), false);
         for (const Message& m : std::span(chat).subspan(said)) {
-            auto more = encode_message(tokenizer_, m);
+            auto more = encode_message(tokenizer_, m, ids.empty());
             if (!more) return tl::unexpected(more.error());
             ids.insert(ids.end(), more->begin(), more->end());
             counts.resize(counts.size() + std::min(turn_.opening.size(), more->size()), false);  // <|im_assistant|>assistant<|im_middle|>
@@ -216,7 +216,7 @@ private:
     }
 
     Result<void> feed(Sequence& sequence, const Message& m) {
-        auto ids = encode_message(tokenizer_, m);
+        auto ids = encode_message(tokenizer_, m, sequence.position() == 0);
         if (!ids) return tl::unexpected(ids.error());
         return sequence.feed(*ids, ws_, cancel_);
     }

@@ -287,7 +287,7 @@ void compute_rows(const ModelConfig& config, std::span<const int64_t> contexts, 
     for (const int64_t context : contexts) {
         SweepRow row{.context = context, .in_turn = false, .computed = true};
         for (const bool twin : {false, true}) {
-            const ModelConfig c = twin ? all_mla(config) : config;
+            const ModelConfig c = twin ? all_attention(config) : config;
             const Costs costs(c, type ? type->type : DType::bf16);
             SweepCell& cell = twin ? row.twin : row.hybrid;
             cell = computed_cell(c, costs, context, cache_value_bytes, sweep.limits);

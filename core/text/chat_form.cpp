@@ -4,6 +4,11 @@
 
 namespace klp {
 
+std::string_view trimmed(std::string_view text) {
+    const size_t first = text.find_first_not_of(" \t\r\n");
+    return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first);
+}
+
 Parts& Parts::control(std::string name) {
     all_.push_back({Kind::control, std::move(name)});
     return *this;
@@ -148,9 +153,65 @@ void ling_answer(Parts& to, std::string_view text) {
 constexpr std::string_view kLingWords[] = {"<role>", "<|role_end|>", "detailed thinking"};
 constexpr std::string_view kLingEnds[] = {"<|role_end|>", "<|endoftext|>"};
 
+// --- Qwen -----------------------------------------------------------------------------------------------------------------
+//   <|im_start|>system
+//   Be brief.<|im_end|>
+//   <|im_start|>user
+//   hi<|im_end|>
+//   <|im_start|>assistant
+//   <think>
+// What was thought stays in the talk, as the state has read it; the makers' template leaves it out of all answers but the last.
+
+void qwen_turn(Parts& to, std::string_view role, std::string_view content) {
+    to.control("<|im_start|>").text(role).text("\n").text(trimmed(content)).control("<|im_end|>");
+}
+
+Result<void> qwen_front(Parts& to, const std::string& tools, const std::string& system, bool) {
+    if (!tools.empty()) return fail(Error::failure, "tools are declared to Kimi's models only: how Qwen calls them, this program does not read");
+    if (!system.empty()) qwen_turn(to, "system", system);
+    return {};
+}
+
+void qwen_opening(Parts& to, bool thinks) {
+    to.control("<|im_start|>").text("assistant\n").marker(std::string(kThinkBegin)).text(thinks ? "\n" : "\n\n");
+    if (!thinks) to.marker(std::string(kThinkEnd)).text("\n\n");
+}
+
+void qwen_answer(Parts& to, std::string_view text) {
+    if (text.starts_with(kThinkBegin)) text.remove_prefix(kThinkBegin.size() + text.substr(kThinkBegin.size()).starts_with('\n'));
+    const size_t end = text.find(kThinkEnd);
+    to.text(text.substr(0, end));
+    if (end != text.npos) to.marker(std::string(kThinkEnd)).text(text.substr(end + kThinkEnd.size()));
+}
+
+void qwen_message(Parts& to, const Message& m) {
+    if (m.role == "assistant") {
+        qwen_opening(to, m.content.starts_with(kThinkBegin));
+        qwen_answer(to, m.content);
+        to.control("<|im_end|>");
+    } else if (m.role == "tool") {
+        to.control("<|im_start|>").text("user\n").marker("<tool_response>").text("\n" + m.content + "\n").marker("</tool_response>").control("<|im_end|>");
+    } else {
+        qwen_turn(to, m.role, m.content);
+    }
+}
+
+void plain_opening(Parts& to, bool) { to.control("<|im_start|>").text("assistant\n"); }
+
+void plain_message(Parts& to, const Message& m) {
+    if (m.role != "assistant") return qwen_message(to, m);
+    plain_opening(to, false);
+    to.text(m.content).control("<|im_end|>");
+}
+
+constexpr std::string_view kQwenWords[] = {"<|im_start|>", "<|im_end|>"};
+constexpr std::string_view kQwenEnds[] = {"<|im_end|>", "<|endoftext|>"};
+
 constexpr ChatForm kForms[] = {
-    {"<|im_middle|>", kKimiWords, kKimiEnds, kimi_front, kimi_message, kimi_opening, kimi_answer, ""},
-    {"<|role_end|>", kLingWords, kLingEnds, ling_front, ling_message, ling_opening, ling_answer, kThinkBegin},
+    {"Kimi's", "<|im_middle|>", kKimiWords, kKimiEnds, kimi_front, kimi_message, kimi_opening, kimi_answer, "", ""},
+    {"Ling's", "<|role_end|>", kLingWords, kLingEnds, ling_front, ling_message, ling_opening, ling_answer, "", kThinkBegin},
+    {"Qwen's", "<|im_start|>", kQwenWords, kQwenEnds, qwen_front, qwen_message, qwen_opening, qwen_answer, "\n", "<think>\n"},
+    {"Qwen's", "<|im_start|>", kQwenWords, kQwenEnds, qwen_front, plain_message, plain_opening, kimi_answer, "\n", ""},
 };
 
 }  // namespace
@@ -160,7 +221,7 @@ const ChatForm& kimi_form() { return kForms[0]; }
 
 const ChatForm& chat_form(const Tokenizer& tokenizer) {
     for (const ChatForm& form : kForms)
-        if (tokenizer.special(form.mark)) return form;
+        if (tokenizer.special(form.mark) && (form.thinking.empty() || tokenizer.writes_thoughts())) return form;
     return kForms[0];
 }
 

@@ -14,8 +14,9 @@ namespace klp {
 // A rendered talk: text, and control tokens between it.
 class Parts {
 public:
-    Parts& control(std::string name);    // an Error where the vocabulary lacks it
-    Parts& marker(std::string name);     // a control token where the vocabulary has it, else text
+    Parts& control(std::string name);  // an Error where the vocabulary lacks it
+    Parts& marker(std::string name);   // a control token where the vocabulary has it, else text
+    bool empty() const { return all_.empty(); }
     Parts& text(std::string_view text);  // joined with the text before: it is tokenised as a whole
     std::string spelled_out() const;
     Result<std::vector<int32_t>> ids(const Tokenizer& tokenizer) const;
@@ -30,6 +31,7 @@ private:
 };
 
 struct ChatForm {
+    std::string_view makers;                  // "Kimi's"
     std::string_view mark;                    // a control token that its vocabularies have, and no other's
     std::span<const std::string_view> words;  // what its templates write, in whatever version
     std::span<const std::string_view> ends;   // control tokens that end an answer, the one first that closes a turn
@@ -38,10 +40,13 @@ struct ChatForm {
     void (*message)(Parts& to, const Message& message);
     void (*opening)(Parts& to, bool thinks);           // of an answer
     void (*answer)(Parts& to, std::string_view text);  // what stands behind that of a text which thinks where it begins with a thought
+    std::string_view between;                          // text in front of every message that is not the first, and of an answer's opening
     std::string_view thinking;                         // what an answer that thinks begins with, and the opening holds; "": it does not
 };
+// By its mark; of two with one mark that which thinks, unless the tokenizer's template has no place for thoughts.
 const ChatForm& chat_form(const Tokenizer& tokenizer);
 const ChatForm& kimi_form();
 std::span<const ChatForm> chat_forms();
+std::string_view trimmed(std::string_view text);  // without the blanks and line ends around it
 
 }  // namespace klp

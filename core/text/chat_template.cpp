@@ -55,13 +55,23 @@ Result<Parts> parts_of(const ChatForm& form, const ChatPrompt& p, bool thinks) {
     const auto declared = tool_declaration(p.tools_json);
     if (!declared) return tl::unexpected(declared.error());
     size_t first = 0;
+    const auto next = [&] {  // message
+        if (!parts.empty() || (!p.begins && !p.first)) parts.text(form.between);
+    };
     if (p.begins) {
         const bool system = !p.messages.empty() && p.messages[0].role == "system" && p.messages[0].name.empty() && p.messages[0].images.empty();
         if (auto made = form.front(parts, *declared, system ? p.messages[0].content : "", thinks); !made) return tl::unexpected(made.error());
         first = system && !p.messages[0].content.empty();
     }
-    for (size_t i = first; i < p.messages.size(); ++i) form.message(parts, p.messages[i]);
-    if (p.add_generation_prompt) form.opening(parts, thinks);
+    for (size_t i = first; i < p.messages.size(); ++i) next(), form.message(parts, p.messages[i]);
+    if (p.add_generation_prompt) next(), form.opening(parts, thinks);
+    return parts;
+}
+
+// A stretch that follows others.
+Parts following(const ChatForm& form) {
+    Parts parts;
+    if (!form.between.empty()) parts.text(form.between);
     return parts;
 }
 
@@ -171,20 +181,23 @@ Result<std::vector<int32_t>> encode_front(const Tokenizer& tokenizer, const std:
     return parts.ids(tokenizer);
 }
 
-Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message) {
-    Parts parts;
-    chat_form(tokenizer).message(parts, message);
+int64_t tokens_between(const Tokenizer& tokenizer) { return static_cast<int64_t>(tokenizer.encode(chat_form(tokenizer).between).size()); }
+
+Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message, bool first) {
+    const ChatForm& form = chat_form(tokenizer);
+    Parts parts = first ? Parts() : following(form);
+    form.message(parts, message);
     return parts.ids(tokenizer);
 }
 
 Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer) {
-    Parts parts;
+    Parts parts = following(chat_form(tokenizer));
     chat_form(tokenizer).opening(parts, tokenizer.thinks());
     return parts.ids(tokenizer);
 }
 
 Result<std::vector<int32_t>> answer_opening(const Tokenizer& tokenizer, std::string_view text) {
-    Parts parts;
+    Parts parts = following(chat_form(tokenizer));
     chat_form(tokenizer).opening(parts, text.empty() ? tokenizer.thinks() : text.starts_with(kThinkBegin));
     return parts.ids(tokenizer);
 }
@@ -209,14 +222,9 @@ Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& co
     return turn;
 }
 
-std::string unknown_template(std::string_view text) {
-    std::string why;
-    for (const ChatForm& form : chat_forms()) {
-        const auto missing = std::find_if(form.words.begin(), form.words.end(), [&](std::string_view word) { return text.find(word) == text.npos; });
-        if (missing == form.words.end()) return "";
-        if (why.empty()) why = "it never writes " + std::string(*missing);
-    }
-    return "is not Kimi's: " + why;
+std::string unknown_template(std::string_view text, const ChatForm& form) {
+    const auto missing = std::find_if(form.words.begin(), form.words.end(), [&](std::string_view word) { return text.find(word) == text.npos; });
+    return missing == form.words.end() ? "" : "is not " + std::string(form.makers) + ": it never writes " + std::string(*missing);
 }
 
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors) {

@@ -31,7 +31,8 @@ struct ChatPrompt {
     std::vector<Message> messages;
     std::string tools_json;  // a JSON array of tool declarations, or ""
     bool add_generation_prompt = true;
-    bool begins = true;  // else these messages follow others
+    bool begins = true;  // with what stands before the first message
+    bool first = false;  // where they do not begin: nothing stands before them, else other messages do
 };
 
 // Tools are declared in a message of their own, of this role, in front of all others. Its content: the array with its keys sorted at every depth, as the model
@@ -51,7 +52,9 @@ Result<std::vector<int32_t>> encode(const Tokenizer& tokenizer, const ChatPrompt
 // What stands before the first message: declared tools (tool_declaration()) and the system prompt, each "" for none. Some families' talks have it always.
 Result<std::vector<int32_t>> encode_front(const Tokenizer& tokenizer, const std::string& tools, const std::string& system);
 // Only the ids that follow what is already in a sequence: one message, or the generation prompt. Two turns fed like this equal one long prompt.
-Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message);
+// `first`: nothing stands before it.
+Result<std::vector<int32_t>> encode_message(const Tokenizer& tokenizer, const Message& message, bool first = false);
+int64_t tokens_between(const Tokenizer& tokenizer);  // that a message has in front where it is not the first
 Result<std::vector<int32_t>> generation_prompt(const Tokenizer& tokenizer);
 // The generation prompt of an answer that is known as text, and behind it that answer's ids. What it thought stands in front, between <think> and </think>;
 // one without was not asked to think, whatever the tokenizer says now.
@@ -64,8 +67,8 @@ struct TurnTokens {
     int32_t end = -1;              // closes a turn that ended otherwise; -1: there is none
 };
 Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& config);
-// Why a template (which is never run) is of no family that is known here, in words behind its name; "": it is of one.
-std::string unknown_template(std::string_view text);
+// Why a template (which is never run) is none of this form, in words behind its name; "": it is one.
+std::string unknown_template(std::string_view text, const ChatForm& form);
 // Messages from JSON, OpenAI style: {"messages": [...], "tools": [...], "add_generation_prompt": true} or the array of messages alone; content as string, list
 // of parts or null; arguments as string or object. `name_for_errors` stands in front of what is wrong: "chat.json: messages[2].role is not a text".
 Result<ChatPrompt> parse_chat(const std::string& json, const std::string& name_for_errors = "the chat");

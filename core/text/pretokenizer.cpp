@@ -32,6 +32,15 @@ std::string ling_pattern() {
            + "|[" + white + "]+";
 }
 
+std::string qwen_pattern(bool marks) {
+    const std::string letter = R"(\p{L})" + young_han, letter_or_number = R"(\p{N})" + letter, word = letter + (marks ? R"(\p{M})" : "");
+    return "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n" + letter_or_number + "]?[" + word + R"(]+|\p{N})"  //
+           + "| ?[^" + white + letter_or_number + (marks ? R"(\p{M})" : "") + R"(]++[\r\n]*)"         //
+           + "|[" + white + R"(]*[\r\n]+)"                                                            //
+           + "|[" + white + "]+(?![^" + white + "])"                                                  //
+           + "|[" + white + "]+";
+}
+
 std::string kimi_pattern() {
     const std::string letter_or_number = R"(\p{L}\p{N})" + young_han;
     const std::string prefix = R"([^\r\n)" + letter_or_number + "]?";
@@ -86,7 +95,11 @@ std::optional<Cutting> cutting_of(std::string_view regex) {
                              R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
     if (regex == kimi) return Cutting::kimi;
     constexpr std::string_view kLing = R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
-    return regex == kLing ? std::optional(Cutting::ling) : std::nullopt;
+    if (regex == kLing) return Cutting::ling;
+    constexpr std::string_view kQwen2 = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    constexpr std::string_view kQwen35 =
+        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    return regex == kQwen2 ? std::optional(Cutting::qwen2) : regex == kQwen35 ? std::optional(Cutting::qwen35) : std::nullopt;
 }
 
 void for_each_vendor_part(std::string_view text, const TextPart& part) {
@@ -113,8 +126,9 @@ void for_each_vendor_part(std::string_view text, const TextPart& part) {
 }
 
 void for_each_pretoken(std::string_view text, const TextPart& piece, Cutting cutting) {
-    static const Pattern &kimi = *new Pattern(kimi_pattern()), &ling = *new Pattern(ling_pattern());  // for the life of the program
-    const Pattern& pattern = cutting == Cutting::kimi ? kimi : ling;
+    static const Pattern* const patterns[] = {new Pattern(kimi_pattern()), new Pattern(ling_pattern()), new Pattern(qwen_pattern(false)),
+                                              new Pattern(qwen_pattern(true))};  // for the life of the program, in the order of Cutting
+    const Pattern& pattern = *patterns[static_cast<size_t>(cutting)];
     const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
     if (!match) throw std::bad_alloc();
     for (size_t begin = 0; begin < text.size();) {

@@ -11,7 +11,9 @@ using TextPart = std::function<void(std::string_view)>;
 
 enum class Cutting {
     kimi,
-    ling,  // English contractions; letters, with one character in front that is none; single digits; what is neither; spaces
+    ling,    // English contractions; letters, with one character in front that is none; single digits; what is neither; spaces
+    qwen2,   // the same, but for lines that end together (Qwen3-Next)
+    qwen35,  // and marks count as letters (Qwen3.5)
 };
 
 // Kimi's own cuts, which come before special tokens and everything else: after every 400,000 characters, and before the character that would make a run

@@ -140,7 +140,15 @@ Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& folder) {
     const bool tiktoken = std::filesystem::exists(folder / "tiktoken.model", error) || !std::filesystem::exists(folder / "tokenizer.json", error);
     const auto text = read_text(folder / (tiktoken ? "tiktoken.model" : "tokenizer.json"), kLargestFile);
     if (!text) return tl::unexpected(text.error());
-    return tiktoken ? read_tiktoken(*text, config, folder) : read_tokenizer_json(*text, config, folder);
+    auto files = tiktoken ? read_tiktoken(*text, config, folder) : read_tokenizer_json(*text, config, folder);
+    if (const std::filesystem::path file = folder / "chat_template.jinja"; files && std::filesystem::exists(file, error)) {
+        auto alone = read_text(file, 16 << 20);
+        if (!alone) return tl::unexpected(alone.error());
+        files->chat_template = std::move(*alone);
+    } else if (files && config.find("\"chat_template\"") != config.npos) {
+        files->chat_template = std::move(config);
+    }
+    return files;
 }
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
@@ -205,6 +213,8 @@ const std::vector<int32_t>& Tokenizer::ends() const { return impl_->ends; }
 const std::vector<std::string>& Tokenizer::notes() const { return impl_->notes; }
 bool Tokenizer::thinks() const { return impl_->thinks; }
 void Tokenizer::set_thinking(bool on) const { impl_->thinks = on; }
+const std::string& Tokenizer::chat_template() const { return impl_->chat_template; }
+bool Tokenizer::writes_thoughts() const { return impl_->chat_template.empty() || impl_->chat_template.find("<think>") != std::string::npos; }
 bool Tokenizer::is_special(int32_t id) const { return impl_->names.contains(id); }
 std::optional<int32_t> Tokenizer::special(std::string_view name) const {
     const auto found = impl_->specials.find(name);

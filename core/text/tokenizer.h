@@ -55,6 +55,8 @@ public:
     // Whether answers of a model that can think first begin with its thoughts (chat_form.h). Of any thread; it counts from the next answer on.
     bool thinks() const;
     void set_thinking(bool on) const;
+    const std::string& chat_template() const;                     // beside it, or the file that holds it; it is never run
+    bool writes_thoughts() const;                                 // whether it has a place for them; without one that is not known, and true
     std::optional<int32_t> special(std::string_view name) const;  // "<|im_end|>" -> id
     const std::vector<int32_t>& ends() const;                     // that end an answer, as the files say; the config may know more
     const std::vector<std::string>& notes() const;                // sentences about what the files do not agree on

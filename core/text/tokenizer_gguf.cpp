@@ -15,7 +15,8 @@ struct PreRow {
     std::string_view name;
     Cutting cutting;
 };
-constexpr PreRow kPres[] = {{"kimi-k2", Cutting::kimi}, {"bailingmoe2", Cutting::ling}, {"bailingmoe", Cutting::ling}};
+constexpr PreRow kPres[] = {
+    {"kimi-k2", Cutting::kimi}, {"bailingmoe2", Cutting::ling}, {"bailingmoe", Cutting::ling}, {"qwen35", Cutting::qwen35}, {"qwen2", Cutting::qwen2}};
 
 enum TokenKind { normal_token = 1, control_token = 3, unused_token = 5 };  // tokenizer.ggml.token_type
 
@@ -75,7 +76,7 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
         const auto row = std::find_if(std::begin(kPres), std::end(kPres), [&](const PreRow& r) { return r.name == *text; });
         if (pre ? row == std::end(kPres) : *text != "gpt2")
             return bad(std::string(key) + " is " + in_quotes(*text) + ", which cuts text in a way that this program does not know; it knows " +
-                       (pre ? "'kimi-k2' and 'bailingmoe2'" : "'gpt2'"));
+                       (pre ? "'kimi-k2', 'bailingmoe2', 'qwen35' and 'qwen2'" : "'gpt2'"));
         if (pre) files.cutting = row->cutting;
     }
     const GgufValue *token_list = value("tokens"), *type_list = value("token_type"), *merge_list = value("merges");
@@ -143,6 +144,7 @@ Result<TokenizerFiles> read_gguf_tokens(const Gguf& head, const std::string& fil
         if (id < before) return bad(field + " makes token " + std::to_string(id) + " behind " + std::to_string(before) + ": these ids are not Kimi's ranks");
         before = id;
     }
+    if (const GgufValue* chat = head.find("tokenizer.chat_template")) files.chat_template = chat->text().value_or("");
     if (auto added = add_specials(files, std::move(names), "", file); !added) return tl::unexpected(added.error());
     for (const char* name : {"eos_token_id", "eot_token_id", "eom_token_id"})
         if (const GgufValue* v = value(name))

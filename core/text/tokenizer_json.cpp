@@ -21,9 +21,9 @@ std::string unknown_feature(const json& root, const json& model, std::optional<C
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
         if (const json value = text(model, affix); value.is_string() && value != "")
             return std::string("model.") + affix + " is set, which this program does not know";
-    // NFC is not made for Ling: of a text that is in it already, as nearly all are, the ids are the same.
+    // NFC is not made for those whose files ask for it: of a text that is in it already, as nearly all are, the ids are the same.
     if (const json normalizer = text(root, "normalizer");
-        !normalizer.is_null() && !(cutting == Cutting::ling && normalizer.is_object() && normalizer.value("type", json()) == "NFC"))
+        !normalizer.is_null() && !(cutting && cutting != Cutting::kimi && normalizer.is_object() && normalizer.value("type", json()) == "NFC"))
         return "normalizer is " + in_quotes(normalizer.is_object() ? normalizer.value("type", json("?")).dump() : normalizer.dump()) +
                ", which this program does not have";
     return "";
@@ -66,7 +66,7 @@ Result<TokenizerFiles> read_tokenizer_json(std::string_view text, std::string_vi
     const auto split = patterns(root.value("pre_tokenizer", json()));
     const auto cutting = split && split->size() == 1 ? cutting_of((*split)[0]) : std::nullopt;
     if (const std::string what = unknown_feature(root, model, cutting); !what.empty()) return bad(what);
-    if (!cutting) return bad("pre_tokenizer cuts text in a way that this program does not know; it knows Kimi's and Ling's");
+    if (!cutting) return bad("pre_tokenizer cuts text in a way that this program does not know; it knows Kimi's, Ling's and Qwen's");
     if (!model.contains("vocab") || !model["vocab"].is_object()) return bad("model.vocab is not an object");
     if (!model.contains("merges") || !model["merges"].is_array()) return bad("model.merges is not a list");
 

@@ -68,6 +68,7 @@ struct TokenizerFiles {
     std::vector<std::string> notes;                        // sentences about what the files do not agree on
     bool whole_first = true;                               // a piece that is a token is not merged up to
     Cutting cutting = Cutting::kimi;
+    std::string chat_template;  // beside it, or the file that holds it; "": none
 };
 
 // Those of a folder: tiktoken.model, or where there is none tokenizer.json, and beside it tokenizer_config.json.

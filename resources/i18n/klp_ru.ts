@@ -839,6 +839,10 @@
         <translation>%1. Медиана %2 токенов.</translation>
     </message>
     <message>
+        <source>%1 of %2 heads (%3)</source>
+        <translation>%1 из %2 голов (%3)</translation>
+    </message>
+    <message>
         <source>%1 of %2 channels (%3)</source>
         <translation>%1 из %2 каналов (%3)</translation>
     </message>
@@ -1027,8 +1031,8 @@
         <translation>%1, слой</translation>
     </message>
     <message>
-        <source>KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses</source>
-        <translation>Слой KDA, счёт от 0, как в контрольной точке; выбор следует за ним, а с ним и другие панели</translation>
+        <source>Layer that keeps a state, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses</source>
+        <translation>Слой, хранящий состояние; счёт с 0, как в контрольной точке; выбор следует за ним, как и другие линзы</translation>
     </message>
     <message>
         <source>%1, head</source>
@@ -1320,14 +1324,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%Ln channel(s)</source>
-        <translation>
-            <numerusform>%Ln канал</numerusform>
-            <numerusform>%Ln канала</numerusform>
-            <numerusform>%Ln каналов</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%Ln pick(s)</source>
         <translation>
             <numerusform>%Ln выбор</numerusform>
@@ -1392,12 +1388,12 @@
         </translation>
     </message>
     <message>
-        <source>State (KDA), layer %1, head %2</source>
-        <translation>Состояние (KDA), слой %1, голова %2</translation>
+        <source>State (%1), layer %2, head %3</source>
+        <translation>Состояние (%1), слой %2, голова %3</translation>
     </message>
     <message>
-        <source>Cache (MLA), layer %1, head %2</source>
-        <translation>Кэш (MLA), слой %1, голова %2</translation>
+        <source>Cache (%1), layer %2, head %3</source>
+        <translation>Кэш (%1), слой %2, голова %3</translation>
     </message>
     <message numerus="yes">
         <source>%Ln number(s)</source>
@@ -1434,6 +1430,26 @@
     <message>
         <source>more than %1</source>
         <translation>больше %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln head(s)</source>
+        <translation>
+            <numerusform>%Ln голова</numerusform>
+            <numerusform>%Ln головы</numerusform>
+            <numerusform>%Ln голов</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln channel(s)</source>
+        <translation>
+            <numerusform>%Ln канал</numerusform>
+            <numerusform>%Ln канала</numerusform>
+            <numerusform>%Ln каналов</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>full attention</source>
+        <translation>полное внимание</translation>
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
@@ -1950,8 +1966,8 @@
         <translation>Сравнение: двойник</translation>
     </message>
     <message>
-        <source>The same model with every mixer MLA, full attention over a small latent cache</source>
-        <translation>Та же модель, но каждый смеситель — MLA: полное внимание по малому латентному кэшу</translation>
+        <source>The same model with attention in every layer</source>
+        <translation>Та же модель с вниманием в каждом слое</translation>
     </message>
     <message>
         <source>Compare: multi-head</source>
@@ -4010,24 +4026,24 @@
         <translation>Состояние</translation>
     </message>
     <message>
-        <source>KDA states and convolution tails: the same however long the conversation</source>
-        <translation>Состояния KDA и хвосты свёрток: одинаковы при любой длине беседы</translation>
+        <source>States and convolution tails: the same however long the conversation</source>
+        <translation>Состояния и хвосты свёрток: одни и те же, как бы длинен ни был разговор</translation>
     </message>
     <message>
         <source>Cache</source>
         <translation>Кэш</translation>
     </message>
     <message>
-        <source>MLA latents: grows with every token, in pages of 256</source>
-        <translation>Латенты MLA: растут с каждым токеном, страницами по 256</translation>
+        <source>What attention keeps of every token: it grows with each, in pages of 256</source>
+        <translation>Что внимание хранит о каждом токене: растёт с каждым, страницами по 256</translation>
     </message>
     <message>
         <source>Baseline</source>
         <translation>База сравнения</translation>
     </message>
     <message>
-        <source>What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. Which of them is shown is chosen at Compare in the run bar</source>
-        <translation>Сколько заняли бы для тех же токенов двойник полного внимания (каждый смеситель MLA) и обычное многоголовое внимание: вычислено, целыми страницами. Что показывать, выбирается в «Сравнение» на панели запуска</translation>
+        <source>What the full-attention twin (attention in every layer) and plain multi-head attention would hold for the same tokens: computed, in whole pages. Which of them is shown is chosen at Compare in the run bar</source>
+        <translation>Что хранили бы для тех же токенов двойник с полным вниманием (внимание в каждом слое) и обычное многоголовое внимание: вычислено, целыми страницами. Что из них показано, выбирается в «Сравнить» на панели запуска</translation>
     </message>
     <message>
         <source>Process memory</source>
@@ -4521,10 +4537,6 @@
         <translation>хвосты свёрток</translation>
     </message>
     <message>
-        <source>MLA cache</source>
-        <translation>кэш MLA</translation>
-    </message>
-    <message>
         <source>this model</source>
         <translation>эта модель</translation>
     </message>
@@ -4551,6 +4563,10 @@
     <message>
         <source>as MLA</source>
         <translation>как MLA</translation>
+    </message>
+    <message>
+        <source>as attention</source>
+        <translation>как внимание</translation>
     </message>
     <message>
         <source>multi-head</source>
@@ -4951,6 +4967,14 @@
         <translation>Карта затухания</translation>
     </message>
     <message>
+        <source>Layer × head</source>
+        <translation>Слой × голова</translation>
+    </message>
+    <message>
+        <source>Last 512 tokens, one layer</source>
+        <translation>Последние 512 токенов, один слой</translation>
+    </message>
+    <message>
         <source>Gate: %1</source>
         <translation>Вентиль: %1</translation>
     </message>
@@ -5003,16 +5027,24 @@
         <translation>не прочитано</translation>
     </message>
     <message>
-        <source>chosen channel</source>
-        <translation>выбранный канал</translation>
-    </message>
-    <message>
         <source>chosen head</source>
         <translation>выбранная голова</translation>
     </message>
     <message>
+        <source>chosen channel</source>
+        <translation>выбранный канал</translation>
+    </message>
+    <message>
         <source>median</source>
         <translation>медиана</translation>
+    </message>
+    <message>
+        <source>head × token, layer %1</source>
+        <translation>голова × токен, слой %1</translation>
+    </message>
+    <message>
+        <source>layer × head</source>
+        <translation>слой × голова</translation>
     </message>
     <message>
         <source>layer × channel, longest of heads</source>
@@ -5051,10 +5083,18 @@
         <translation>по поданному (%1): период полураспада %2 токенов (%3)</translation>
     </message>
     <message>
-        <source>layer %1 · head %2 · channel %3 · %4
-half-life %5 tokens %6 α %7  g %8</source>
-        <translation>слой %1 · голова %2 · канал %3 · %4
-период полураспада %5 токенов %6 α %7  g %8</translation>
+        <source>layer %1 · head %2</source>
+        <translation>слой %1 · голова %2</translation>
+    </message>
+    <message>
+        <source>layer %1 · head %2 · channel %3</source>
+        <translation>слой %1 · голова %2 · канал %3</translation>
+    </message>
+    <message>
+        <source>%1 · %2
+half-life %3 tokens %4 α %5  g %6</source>
+        <translation>%1 · %2
+период полураспада %3 токенов %4 α %5  g %6</translation>
     </message>
     <message>
         <source>mean of the %1 chosen</source>
@@ -5095,6 +5135,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>channel, of the head of %1 that keeps it longest</source>
         <translation>канал той головы из %1, что хранит дольше</translation>
+    </message>
+    <message>
+        <source>token, oldest left: layer %1</source>
+        <translation>токен, старейший слева: слой %1</translation>
     </message>
     <message>
         <source>token, oldest left: layer %1, head %2</source>
@@ -5517,8 +5561,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Байты каждого слоя при выбранной длине</translation>
     </message>
     <message>
-        <source>Bytes at the length of the slider. As MLA, multi-head: what the layer would hold as such, computed.</source>
-        <translation>Байты при длине на ползунке. «Как MLA», «многоголовое»: сколько слой занял бы в таком виде, вычислено.</translation>
+        <source>Bytes at the length of the slider. As MLA or attention, multi-head: what the layer would hold as such, computed.</source>
+        <translation>Байты при длине ползунка. Как MLA или внимание, многоголовое: что слой хранил бы в этом качестве, вычислено.</translation>
     </message>
     <message>
         <source>now, rows of the cache</source>
@@ -5610,6 +5654,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>многоголовое внимание, вычислено</translation>
     </message>
     <message>
+        <source>&lt;p&gt;This model: state %1 and convolution tails %2, constant; cache %3 a token, in pages of 256 tokens.&lt;/p&gt;&lt;p&gt;Same-shapes twin: every layer keeps keys and values of %4 heads, %5 values a token.&lt;/p&gt;&lt;p&gt;Multi-head attention: layers &amp;times; heads &amp;times; 2 &amp;times; width of a head, values a token = %6 &amp;times; %7 &amp;times; 2 &amp;times; %8 = %9, at %10 bytes each.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Эта модель: состояние %1 и хвосты свёрток %2, постоянны; кэш %3 на токен, страницами по 256 токенов.&lt;/p&gt;&lt;p&gt;Двойник тех же форм: каждый слой хранит ключи и значения %4 голов, %5 чисел на токен.&lt;/p&gt;&lt;p&gt;Многоголовое внимание: слои &amp;times; головы &amp;times; 2 &amp;times; ширина головы, чисел на токен = %6 &amp;times; %7 &amp;times; 2 &amp;times; %8 = %9, по %10 байта.&lt;/p&gt;</translation>
+    </message>
+    <message>
         <source>&lt;p&gt;This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.&lt;/p&gt;&lt;p&gt;Same-shapes twin: every layer keeps r&lt;sub&gt;kv&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; = %4 + %5 values a token.&lt;/p&gt;&lt;p&gt;Multi-head attention: layers &amp;times; heads &amp;times; (d&lt;sub&gt;nope&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; + d&lt;sub&gt;v&lt;/sub&gt;) values a token = %6 &amp;times; %7 &amp;times; (%8 + %9 + %10) = %11, at %12 bytes each.&lt;/p&gt;</source>
         <translation>&lt;p&gt;Эта модель: состояние %1 и хвосты свёрток %2, постоянны; кэш MLA %3 на токен, страницами по 256 токенов.&lt;/p&gt;&lt;p&gt;Двойник той же формы: каждый слой хранит r&lt;sub&gt;kv&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; = %4 + %5 значений на токен.&lt;/p&gt;&lt;p&gt;Многоголовое внимание: слои &amp;times; головы &amp;times; (d&lt;sub&gt;nope&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; + d&lt;sub&gt;v&lt;/sub&gt;) значений на токен = %6 &amp;times; %7 &amp;times; (%8 + %9 + %10) = %11, по %12 байта.&lt;/p&gt;</translation>
     </message>
@@ -5650,8 +5698,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Меньше чем при %1 выгоднее многоголовое внимание: за состояние платят сразу, за кэш — токен за токеном.</translation>
     </message>
     <message>
-        <source>All layers are MLA, so this model is its own same-shapes twin.</source>
-        <translation>Все слои — MLA, так что эта модель — свой собственный двойник той же формы.</translation>
+        <source>All layers are attention, so this model is its own same-shapes twin.</source>
+        <translation>Все слои — внимание, поэтому модель сама себе двойник тех же форм.</translation>
     </message>
     <message>
         <source>This system does not say how much memory is free, so no limit is drawn.</source>
@@ -6206,8 +6254,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>Модель с полным вниманием в каждом слое, обученная рядом с этой. У неё своя форма.</translation>
     </message>
     <message>
-        <source>This model with MLA in every layer. Its memory follows from the shapes alone, so it is computed.</source>
-        <translation>Эта модель с MLA в каждом слое. Её память следует из одной формы, поэтому вычислена.</translation>
+        <source>This model with attention in every layer. Its memory follows from the shapes alone, so it is computed.</source>
+        <translation>Эта модель с вниманием в каждом слое. Её память следует из одних форм, поэтому вычисляется.</translation>
     </message>
     <message>
         <source>twin</source>

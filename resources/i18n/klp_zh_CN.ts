@@ -839,6 +839,10 @@
         <translation>%1。中位数 %2 个词元。</translation>
     </message>
     <message>
+        <source>%1 of %2 heads (%3)</source>
+        <translation>%2 个头中的 %1 个（%3）</translation>
+    </message>
+    <message>
         <source>%1 of %2 channels (%3)</source>
         <translation>%1 / %2 个通道（%3）</translation>
     </message>
@@ -1027,8 +1031,8 @@
         <translation>%1，层</translation>
     </message>
     <message>
-        <source>KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses</source>
-        <translation>KDA 层，与检查点一样从 0 数起；所选位置随之改变，其他视图也一起跟随</translation>
+        <source>Layer that keeps a state, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses</source>
+        <translation>保有状态的层，与检查点一样从 0 数起；选择随之改变，其他镜头也一样</translation>
     </message>
     <message>
         <source>%1, head</source>
@@ -1292,12 +1296,6 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%Ln channel(s)</source>
-        <translation>
-            <numerusform>%Ln 个通道</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
         <source>%Ln pick(s)</source>
         <translation>
             <numerusform>%Ln 次选中</numerusform>
@@ -1358,12 +1356,12 @@
         </translation>
     </message>
     <message>
-        <source>State (KDA), layer %1, head %2</source>
-        <translation>状态（KDA），第 %1 层，第 %2 头</translation>
+        <source>State (%1), layer %2, head %3</source>
+        <translation>状态（%1），第 %2 层，第 %3 头</translation>
     </message>
     <message>
-        <source>Cache (MLA), layer %1, head %2</source>
-        <translation>缓存（MLA），第 %1 层，第 %2 头</translation>
+        <source>Cache (%1), layer %2, head %3</source>
+        <translation>缓存（%1），第 %2 层，第 %3 头</translation>
     </message>
     <message numerus="yes">
         <source>%Ln number(s)</source>
@@ -1394,6 +1392,22 @@
     <message>
         <source>more than %1</source>
         <translation>超过 %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln head(s)</source>
+        <translation>
+            <numerusform>%Ln 个头</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln channel(s)</source>
+        <translation>
+            <numerusform>%Ln 个通道</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>full attention</source>
+        <translation>全注意力</translation>
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
@@ -1906,8 +1920,8 @@
         <translation>对比：对照模型</translation>
     </message>
     <message>
-        <source>The same model with every mixer MLA, full attention over a small latent cache</source>
-        <translation>同一个模型，但每个混合层都是 MLA：在小的潜在缓存上做全注意力</translation>
+        <source>The same model with attention in every layer</source>
+        <translation>同一模型，每一层都是注意力</translation>
     </message>
     <message>
         <source>Compare: multi-head</source>
@@ -3966,24 +3980,24 @@
         <translation>状态</translation>
     </message>
     <message>
-        <source>KDA states and convolution tails: the same however long the conversation</source>
-        <translation>KDA 状态和卷积缓存：无论对话多长都一样大</translation>
+        <source>States and convolution tails: the same however long the conversation</source>
+        <translation>状态和卷积尾部：无论对话多长都一样大</translation>
     </message>
     <message>
         <source>Cache</source>
         <translation>缓存</translation>
     </message>
     <message>
-        <source>MLA latents: grows with every token, in pages of 256</source>
-        <translation>MLA 潜在缓存：每个词元都使它增长，每页 256 个词元</translation>
+        <source>What attention keeps of every token: it grows with each, in pages of 256</source>
+        <translation>注意力为每个词元保留的内容：随每个词元增长，每页 256 个</translation>
     </message>
     <message>
         <source>Baseline</source>
         <translation>对比基线</translation>
     </message>
     <message>
-        <source>What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. Which of them is shown is chosen at Compare in the run bar</source>
-        <translation>同样的词元，全注意力对照模型（每个混合层都是 MLA）和普通多头注意力会占用多少：计算值，按整页计。显示哪一个由运行栏的“对比”决定</translation>
+        <source>What the full-attention twin (attention in every layer) and plain multi-head attention would hold for the same tokens: computed, in whole pages. Which of them is shown is chosen at Compare in the run bar</source>
+        <translation>对同样的词元，全注意力孪生模型（每层都是注意力）与普通多头注意力会占多少：按整页计算。显示哪一个在运行栏的“比较”中选择</translation>
     </message>
     <message>
         <source>Process memory</source>
@@ -4477,10 +4491,6 @@
         <translation>卷积缓存</translation>
     </message>
     <message>
-        <source>MLA cache</source>
-        <translation>MLA 缓存</translation>
-    </message>
-    <message>
         <source>this model</source>
         <translation>本模型</translation>
     </message>
@@ -4507,6 +4517,10 @@
     <message>
         <source>as MLA</source>
         <translation>若为 MLA</translation>
+    </message>
+    <message>
+        <source>as attention</source>
+        <translation>作为注意力</translation>
     </message>
     <message>
         <source>multi-head</source>
@@ -4907,6 +4921,14 @@
         <translation>衰减图</translation>
     </message>
     <message>
+        <source>Layer × head</source>
+        <translation>层 × 头</translation>
+    </message>
+    <message>
+        <source>Last 512 tokens, one layer</source>
+        <translation>最近 512 个词元，一个层</translation>
+    </message>
+    <message>
         <source>Gate: %1</source>
         <translation>门控：%1</translation>
     </message>
@@ -4959,16 +4981,24 @@
         <translation>未读取</translation>
     </message>
     <message>
-        <source>chosen channel</source>
-        <translation>所选通道</translation>
-    </message>
-    <message>
         <source>chosen head</source>
         <translation>所选的头</translation>
     </message>
     <message>
+        <source>chosen channel</source>
+        <translation>所选通道</translation>
+    </message>
+    <message>
         <source>median</source>
         <translation>中位数</translation>
+    </message>
+    <message>
+        <source>head × token, layer %1</source>
+        <translation>头 × 词元，第 %1 层</translation>
+    </message>
+    <message>
+        <source>layer × head</source>
+        <translation>层 × 头</translation>
     </message>
     <message>
         <source>layer × channel, longest of heads</source>
@@ -5007,10 +5037,18 @@
         <translation>已输入的 %1：半衰期 %2 个词元（%3）</translation>
     </message>
     <message>
-        <source>layer %1 · head %2 · channel %3 · %4
-half-life %5 tokens %6 α %7  g %8</source>
-        <translation>第 %1 层 · 第 %2 头 · 通道 %3 · %4
-半衰期 %5 个词元 %6 α %7  g %8</translation>
+        <source>layer %1 · head %2</source>
+        <translation>第 %1 层 · 第 %2 头</translation>
+    </message>
+    <message>
+        <source>layer %1 · head %2 · channel %3</source>
+        <translation>第 %1 层 · 第 %2 头 · 通道 %3</translation>
+    </message>
+    <message>
+        <source>%1 · %2
+half-life %3 tokens %4 α %5  g %6</source>
+        <translation>%1 · %2
+半衰期 %3 个词元 %4 α %5  g %6</translation>
     </message>
     <message>
         <source>mean of the %1 chosen</source>
@@ -5051,6 +5089,10 @@ half-life %5 tokens %6 α %7  g %8</source>
     <message>
         <source>channel, of the head of %1 that keeps it longest</source>
         <translation>通道，取 %1 个头中保留最久者</translation>
+    </message>
+    <message>
+        <source>token, oldest left: layer %1</source>
+        <translation>词元，最旧的在左：第 %1 层</translation>
     </message>
     <message>
         <source>token, oldest left: layer %1, head %2</source>
@@ -5473,8 +5515,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>所选长度下各层的字节数</translation>
     </message>
     <message>
-        <source>Bytes at the length of the slider. As MLA, multi-head: what the layer would hold as such, computed.</source>
-        <translation>滑块所示长度下的字节数。“若为 MLA”和“多头”：该层换成那种形式会占用多少，计算值。</translation>
+        <source>Bytes at the length of the slider. As MLA or attention, multi-head: what the layer would hold as such, computed.</source>
+        <translation>滑块所示长度下的字节数。作为 MLA 或注意力、多头：该层若是如此会占多少，为计算值。</translation>
     </message>
     <message>
         <source>now, rows of the cache</source>
@@ -5566,6 +5608,10 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>多头注意力（计算值）</translation>
     </message>
     <message>
+        <source>&lt;p&gt;This model: state %1 and convolution tails %2, constant; cache %3 a token, in pages of 256 tokens.&lt;/p&gt;&lt;p&gt;Same-shapes twin: every layer keeps keys and values of %4 heads, %5 values a token.&lt;/p&gt;&lt;p&gt;Multi-head attention: layers &amp;times; heads &amp;times; 2 &amp;times; width of a head, values a token = %6 &amp;times; %7 &amp;times; 2 &amp;times; %8 = %9, at %10 bytes each.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;本模型：状态 %1 与卷积尾部 %2，恒定；缓存每词元 %3，每页 256 个词元。&lt;/p&gt;&lt;p&gt;同形孪生：每层保留 %4 个头的键与值，每词元 %5 个数值。&lt;/p&gt;&lt;p&gt;多头注意力：层 &amp;times; 头 &amp;times; 2 &amp;times; 头宽，每词元数值 = %6 &amp;times; %7 &amp;times; 2 &amp;times; %8 = %9，每个 %10 字节。&lt;/p&gt;</translation>
+    </message>
+    <message>
         <source>&lt;p&gt;This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.&lt;/p&gt;&lt;p&gt;Same-shapes twin: every layer keeps r&lt;sub&gt;kv&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; = %4 + %5 values a token.&lt;/p&gt;&lt;p&gt;Multi-head attention: layers &amp;times; heads &amp;times; (d&lt;sub&gt;nope&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; + d&lt;sub&gt;v&lt;/sub&gt;) values a token = %6 &amp;times; %7 &amp;times; (%8 + %9 + %10) = %11, at %12 bytes each.&lt;/p&gt;</source>
         <translation>&lt;p&gt;本模型：状态 %1 和卷积缓存 %2，大小不变；MLA 缓存每词元 %3，每页 256 个词元。&lt;/p&gt;&lt;p&gt;同形状对照模型：每层每词元保留 r&lt;sub&gt;kv&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; = %4 + %5 个值。&lt;/p&gt;&lt;p&gt;多头注意力：每词元的值数为 层数 &amp;times; 头数 &amp;times; (d&lt;sub&gt;nope&lt;/sub&gt; + d&lt;sub&gt;rope&lt;/sub&gt; + d&lt;sub&gt;v&lt;/sub&gt;) = %6 &amp;times; %7 &amp;times; (%8 + %9 + %10) = %11，每个 %12 字节。&lt;/p&gt;</translation>
     </message>
@@ -5606,8 +5652,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>少于 %1时，多头注意力更小：状态的代价一次付清，缓存则逐词元支付。</translation>
     </message>
     <message>
-        <source>All layers are MLA, so this model is its own same-shapes twin.</source>
-        <translation>所有层都是 MLA，所以本模型就是它自己的同形状对照模型。</translation>
+        <source>All layers are attention, so this model is its own same-shapes twin.</source>
+        <translation>所有层都是注意力，因此本模型就是它自己的同形孪生。</translation>
     </message>
     <message>
         <source>This system does not say how much memory is free, so no limit is drawn.</source>
@@ -6162,8 +6208,8 @@ half-life %5 tokens %6 α %7  g %8</source>
         <translation>每一层都是全注意力、与本模型一同训练的模型。它有自己的形状。</translation>
     </message>
     <message>
-        <source>This model with MLA in every layer. Its memory follows from the shapes alone, so it is computed.</source>
-        <translation>本模型，但每一层都是 MLA。它的内存只由形状决定，因此是计算值。</translation>
+        <source>This model with attention in every layer. Its memory follows from the shapes alone, so it is computed.</source>
+        <translation>本模型，每一层都换成注意力。其内存仅由形状决定，因此是计算得出的。</translation>
     </message>
     <message>
         <source>twin</source>

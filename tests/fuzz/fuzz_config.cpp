@@ -10,7 +10,7 @@ void config(std::string_view bytes) {
     const std::string text = to_json(*c);
     const auto again = parse_config(text, "fuzz");
     KLP_CHECK(again && to_json(*again) == text);
-    for (const ModelConfig& m : {*c, all_mla(*c)}) {
+    for (const ModelConfig& m : {*c, all_attention(*c)}) {
         KLP_CHECK(count_parameters(m).total >= count_parameters(m).active - int64_t{m.vocab_size} * m.hidden_size);
         KLP_CHECK(sequence_bytes(m, m.model_max_length, 4).total() >= 0);
     }

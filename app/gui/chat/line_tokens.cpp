@@ -61,7 +61,7 @@ int64_t LineTokens::of_front(const Chat& chat) const { return tokenizer_ ? of_fr
 
 int64_t LineTokens::of_told(const Chat& chat, const Chat::Told& told) const {
     int64_t n = of_front(chat, told.system);
-    for (int id : told.ids) n += of_message(chat, id);
+    for (int id : told.ids) n += of_message(chat, id) - (n == 0 ? tokens_between(*tokenizer_) : 0);
     const auto marker = generation_prompt(*tokenizer_);
     return n + (marker ? static_cast<int64_t>(marker->size()) : 0);
 }
@@ -81,7 +81,7 @@ std::vector<std::pair<int, int64_t>> LineTokens::positions(const Chat& chat) con
     if (!tokenizer_) return all;
     const Chat::Told told = chat.told(chat.tip());
     int64_t at = of_front(chat, told.system);
-    for (int id : told.ids) all.emplace_back(id, at), at += of_message(chat, id);
+    for (int id : told.ids) all.emplace_back(id, at), at += of_message(chat, id) - (at == 0 ? tokens_between(*tokenizer_) : 0);
     return all;
 }
 

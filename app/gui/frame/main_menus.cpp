@@ -212,7 +212,7 @@ void MainWindow::make_baseline_menu() {
         {"twin",
          QT_TR_NOOP("Compare: twin"),
          "Ctrl+Alt+T",
-         QT_TR_NOOP("The same model with every mixer MLA, full attention over a small latent cache"),
+         QT_TR_NOOP("The same model with attention in every layer"),
          {true, false}},
         {"multi-head",
          QT_TR_NOOP("Compare: multi-head"),

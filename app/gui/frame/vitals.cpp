@@ -34,12 +34,12 @@ Vitals::Vitals(Session& session, QWidget* parent) : QWidget(parent), session_(se
     fullness_->setFixedSize(64, 8);
     fullness_->setTextVisible(false);
     row->addWidget(fullness_);
-    state_ = label(tr("State"), tr("KDA states and convolution tails: the same however long the conversation"));
-    cache_ = label(tr("Cache"), tr("MLA latents: grows with every token, in pages of 256"));
-    baseline_ =
-        label(tr("Baseline"),
-              tr("What the full-attention twin (every mixer MLA) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
-                 "Which of them is shown is chosen at Compare in the run bar"));
+    state_ = label(tr("State"), tr("States and convolution tails: the same however long the conversation"));
+    cache_ = label(tr("Cache"), tr("What attention keeps of every token: it grows with each, in pages of 256"));
+    baseline_ = label(
+        tr("Baseline"),
+        tr("What the full-attention twin (attention in every layer) and plain multi-head attention would hold for the same tokens: computed, in whole pages. "
+           "Which of them is shown is chosen at Compare in the run bar"));
     process_ =
         label(tr("Process memory"),
               tr("Memory of this program, and of files that it reads where they lie (weights): the system takes those pages back when others need them"));

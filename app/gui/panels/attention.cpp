@@ -48,7 +48,7 @@ public:
         for (size_t k = 0; k < 2; ++k) {
             Kind& kind = kinds_[k];
             kind.implicit = k == 1;
-            const QString name = k ? tr("State (KDA)") : tr("Cache (MLA)");
+            const QString name = k ? tr("State (KDA)") : tr("Cache (MLA)");  // until a model says otherwise
             kind.name = new QLabel(k ? tr("State", "before its boxes") : tr("Cache", "before its boxes"), this);
             kind.name->setToolTip(name);
             kind.layer = new QComboBox(this);
@@ -116,7 +116,7 @@ public:
         heads_->setAccessibleName(tr("All heads by token"));
         heads_->describe = [this](int row, int p, float) {
             const auto [kind, head] = head_at(row);
-            const Reads reads{kind->heads[static_cast<size_t>(head)], kind->reads.bound};
+            const Reads reads{kind->heads[static_cast<size_t>(head)], kind->reads.bound, kind->reads.mixer};
             return tr("%1 · token %2, %3: %4").arg(reads.what(), text_of(p), quoted(p), reads.has(p) ? number(reads.weight(p)) : tr("n/a (not looked at)"));
         };
         connect(heads_, &HeatMap::hovered, this, [hovered](int, int p) { hovered(p); });
@@ -290,6 +290,14 @@ private:
             const auto& layers = session.trace().shape().layers(kind.implicit ? Site::beta : Site::log_sum_exp);
             if (card)
                 for (int l : layers) kind.layer->addItem(tr("layer %1").arg(l), l);
+            kind.reads.mixer = card && !layers.empty() ? words::mixer_name(card->config.layer_kinds[static_cast<size_t>(layers[0])]) : QString();
+            if (!kind.reads.mixer.isEmpty()) {
+                const QString name =
+                    QString("%1 (%2)").arg(kind.implicit ? tr("State", "before its boxes") : tr("Cache", "before its boxes"), kind.reads.mixer);
+                kind.name->setToolTip(name);
+                kind.layer->setAccessibleName(tr("%1, layer").arg(name));
+                kind.head->setAccessibleName(tr("%1, head").arg(name));
+            }
             const int heads = !card ? 0 : kind.implicit ? card->config.kda_heads : card->config.num_attention_heads;
             for (int h = 0; h < heads && !layers.empty(); ++h) kind.head->addItem(tr("head %1").arg(h));
             kind.reads.bound = kind.implicit && card && card->config.kda_key_dim > 0 ? 1 / std::sqrt(static_cast<float>(card->config.kda_key_dim)) : 1;
@@ -414,7 +422,7 @@ private:
         int rows = 0;
         for (const Kind& kind : kinds_)
             for (const AttentionPicture& picture : kind.heads) {
-                const Reads reads{picture, kind.reads.bound};
+                const Reads reads{picture, kind.reads.bound, kind.reads.mixer};
                 for (int64_t p = 0; p < n; ++p) places.push_back(reads.has(p) ? static_cast<float>(reads.place(reads.weight(p))) : NAN);
                 ++rows;
             }

@@ -63,6 +63,8 @@ private:
         int layer = 0, head = 0, channel = 0;
         int64_t token = -1;
     };
+    // One gate a head: then heads stand where channels do.
+    bool one_gate() const { return session.trace().shape().gates == 1; }
     Place place(int row, int column) const;
     float log_decay(const Place& at) const;
     size_t index(int layer, int head, int channel) const;  // of a channel among all
@@ -186,9 +188,14 @@ void DecayPanel::begin() {
     const bool some = card_ && !session.trace().shape().layers(Site::log_decay).empty();
     for (QWidget* w : {view_, gate_}) w->setVisible(some);
     if (!card_ || session.trace().shape().layers(Site::log_decay).empty()) return;
+    plot_->set_one_gate(one_gate());
+    for (const View v : {longest, heads}) static_cast<QStandardItemModel*>(view_->model())->item(v)->setEnabled(!one_gate());
+    view_->setItemText(layers, one_gate() ? tr("Layer × head") : tr("Layer × channel, one head"));
+    view_->setItemText(waterfall, one_gate() ? tr("Last 512 tokens, one layer") : tr("Last 512 tokens, one head"));
     // Until somebody chooses: every head where all fit, else the layers of one.
     const TraceShape& shape = session.trace().shape();
     if (!view_chosen_) view_->setCurrentIndex(shape.layers(Site::log_decay).size() * static_cast<size_t>(shape.kda_heads) <= 48 ? heads : layers);
+    if (one_gate() && view() != waterfall) view_->setCurrentIndex(layers);
     const GateForm form = gate_form(card_->config);
     form_->setText(tr("Gate: %1").arg(form.name));
     form_->setToolTip(
@@ -210,6 +217,7 @@ DecayPanel::Place DecayPanel::place(int row, int column) const {
     const TraceShape& shape = session.trace().shape();
     const auto& kda = shape.layers(Site::log_decay);
     const auto layer = [&](int i) { return kda[static_cast<size_t>(std::clamp(i, 0, static_cast<int>(kda.size()) - 1))]; };
+    if (one_gate()) return view() == waterfall ? Place{at_.layer, row, 0, shown_from_ + column} : Place{layer(row), column, 0, token_};
     switch (view()) {
         case longest:
             return {layer(row), -1, column, token_};
@@ -232,7 +240,7 @@ float DecayPanel::log_decay(const Place& at) const {
     }
     const auto values = shape.of(Site::log_decay, at.layer, session.trace().readings(at.token));
     if (values.empty()) return kUnknown;
-    const auto of_head = [&](int head) { return values[static_cast<size_t>(head * shape.key_dim + at.channel)]; };
+    const auto of_head = [&](int head) { return values[static_cast<size_t>(head * shape.gates + at.channel)]; };
     if (at.head >= 0) return of_head(at.head);
     float most = of_head(0);
     for (int h = 1; h < shape.kda_heads; ++h) most = std::max(most, of_head(h));
@@ -243,7 +251,7 @@ size_t DecayPanel::index(int layer, int head, int channel) const {
     const TraceShape& shape = session.trace().shape();
     const auto& kda = shape.layers(Site::log_decay);
     const auto row = static_cast<size_t>(std::lower_bound(kda.begin(), kda.end(), layer) - kda.begin());
-    return (row * static_cast<size_t>(shape.kda_heads) + static_cast<size_t>(head)) * static_cast<size_t>(shape.key_dim) + static_cast<size_t>(channel);
+    return (row * static_cast<size_t>(shape.kda_heads) + static_cast<size_t>(head)) * static_cast<size_t>(shape.gates) + static_cast<size_t>(channel);
 }
 
 float DecayPanel::fed(const Place& at) const {
@@ -285,14 +293,14 @@ QString DecayPanel::in_words() const {
     if (over_range()) {
         HalfLifeCounts all;
         all.add(mean_);
-        return tr("Over them the median half-life of %1 is %2 tokens.").arg(Language::tr("%Ln channel(s)", nullptr, all.total), half_life_text(all.median()));
+        return tr("Over them the median half-life of %1 is %2 tokens.").arg(words::gates_text(all.total, one_gate()), half_life_text(all.median()));
     }
     const auto& kda = shape.layers(Site::log_decay);
     const auto in_layer = static_cast<size_t>(shape.width(Site::log_decay));
     if (since_what_.isEmpty()) {
         HalfLifeCounts all;
         for (int layer : kda) all.add(shape.of(Site::log_decay, layer, session.trace().readings(token_)));
-        return words::of_gates(all.total, all.median(), token_name(session, token_));
+        return words::of_gates(all.total, all.median(), token_name(session, token_), one_gate());
     }
     words::Decay d{.what = since_what_, .since = since_.tokens(), .channels = static_cast<int64_t>(since_.sums().size()), .by_layer = {}};
     double best = -std::numeric_limits<double>::infinity();
@@ -302,10 +310,11 @@ QString DecayPanel::in_words() const {
         if (sum >= -std::numbers::ln2) ++d.kept, ++d.by_layer.back().second;
         if (sum > best) {
             best = sum;
-            d.best_layer = d.by_layer.back().first, d.best_head = static_cast<int>(i % in_layer) / shape.key_dim;
+            d.best_layer = d.by_layer.back().first, d.best_head = static_cast<int>(i % in_layer) / shape.gates;
         }
     }
     d.best = std::exp(best);
+    d.one_gate = one_gate();
     return words::of(d);
 }
 
@@ -314,18 +323,19 @@ std::vector<KeyItem> DecayPanel::key() const {
     const Theme& t = theme();
     std::vector<KeyItem> items{{KeyItem::ramp, {}, gate() == Gate::alpha ? tr("α: forgets … keeps") : tr("forgets fast … keeps long"), &sequential_map()}};
     if (view() == waterfall) items.push_back({KeyItem::hatched, t.border, tr("not read")});
-    items.push_back({KeyItem::frame, t.accent, tr("chosen channel")});
-    items.push_back({KeyItem::line, t.text, tr("chosen head")});
+    items.push_back({KeyItem::frame, t.accent, one_gate() ? tr("chosen head") : tr("chosen channel")});
+    if (!one_gate()) items.push_back({KeyItem::line, t.text, tr("chosen head")});
     items.push_back({KeyItem::dashed, t.text, tr("median")});
     return items;
 }
 
 DecayPanel::Caption DecayPanel::caption() const {
     const QString head = tr("layer %1, head %2").arg(at_.layer).arg(at_.head);
-    const QString where = view() == longest  ? tr("layer × channel, longest of heads")
-                          : view() == layers ? tr("layer × channel of head %1").arg(at_.head)
-                          : view() == heads  ? tr("head × channel of every layer")
-                                             : tr("channel × token, %1").arg(head);
+    const QString where = one_gate()          ? view() == waterfall ? tr("head × token, layer %1").arg(at_.layer) : tr("layer × head")
+                                   : view() == longest ? tr("layer × channel, longest of heads")
+                          : view() == layers  ? tr("layer × channel of head %1").arg(at_.head)
+                          : view() == heads   ? tr("head × channel of every layer")
+                                              : tr("channel × token, %1").arg(head);
     QString what = gate_->currentText();
     if (gate() == Gate::half_life || gate() == Gate::fed) what[0] = what[0].toLower();
     if (over_range()) {
@@ -333,7 +343,7 @@ DecayPanel::Caption DecayPanel::caption() const {
         what = gate() == Gate::half_life || gate() == Gate::fed ? tr("half-life over the %1 chosen").arg(chosen)
                                                                 : tr("%1, mean of the %2 chosen").arg(what, chosen);
     }
-    return {what + ", " + where, {token_name(session, token_), tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
+    return {what + ", " + where, {token_name(session, token_), one_gate() ? head : tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
 }
 
 // Two lines; numbers stand at the same place whatever they are.
@@ -344,10 +354,10 @@ QString DecayPanel::said(const Place& at) const {
     const QString fed_line = std::isnan(over)
                                  ? QString()
                                  : '\n' + tr("over the %1 fed: half-life %2 tokens (%3)").arg(tokens_text(fed_.tokens()), half_life_text(over), band_of(over));
-    return tr("layer %1 · head %2 · channel %3 · %4\nhalf-life %5 tokens %6 α %7  g %8")
-               .arg(at.layer, 2)
-               .arg(head, at.head < 0 ? 4 : 2)
-               .arg(at.channel, 3)
+    const QString where = one_gate() ? tr("layer %1 · head %2").arg(at.layer, 2).arg(head, 2)
+                                     : tr("layer %1 · head %2 · channel %3").arg(at.layer, 2).arg(head, at.head < 0 ? 4 : 2).arg(at.channel, 3);
+    return tr("%1 · %2\nhalf-life %3 tokens %4 α %5  g %6")
+               .arg(where)
                .arg(over_range() && at.token == token_ ? tr("mean of the %1 chosen").arg(tokens_text(over_.tokens())) : token_name(session, at.token))
                .arg(half_life_text(tokens), 8)
                .arg(std::isnan(g) ? QString() : '(' + band_of(tokens) + ')', -12)
@@ -361,7 +371,7 @@ void DecayPanel::show_line() {
     if (!plot_line_.isEmpty()) return line_->setText(plot_line_);
     const QPoint cell = map_->hovered_cell();
     if (cell.x() >= 0) return line_->setText(said(place(cell.y(), cell.x())));
-    const int channel = std::clamp(session.selection().channel(), 0, session.trace().shape().key_dim - 1);
+    const int channel = std::clamp(session.selection().channel(), 0, session.trace().shape().gates - 1);
     line_->setText(said({at_.layer, view() == longest ? -1 : at_.head, channel, token_}));
 }
 
@@ -409,13 +419,13 @@ void DecayPanel::refresh() {
 void DecayPanel::show_counts(std::span<const float> gates) {
     HalfLifeCounts all, one;
     all.add(gates);
-    one.add(gates.subspan(index(at_.layer, at_.head, 0), static_cast<size_t>(session.trace().shape().key_dim)));
+    one.add(gates.subspan(index(at_.layer, at_.head, 0), static_cast<size_t>(session.trace().shape().gates)));
     const QString when = over_range()          ? tr("over the %1 chosen").arg(tokens_text(over_.tokens()))
                          : gate() == Gate::fed ? tr("over %1").arg(tokens_text(fed_.tokens()))
                                                : tr("at %1").arg(token_name(session, token_));
     plot_->set_counts(all, one,
                       tr("%1 %2, median %3 tokens; line: layer %4, head %5")
-                          .arg(Language::tr("%Ln channel(s)", nullptr, all.total), when, half_life_text(all.median()))
+                          .arg(words::gates_text(all.total, one_gate()), when, half_life_text(all.median()))
                           .arg(at_.layer)
                           .arg(at_.head),
                       tr("of layer %1, head %2:").arg(at_.layer).arg(at_.head));
@@ -425,13 +435,13 @@ void DecayPanel::show_counts(std::span<const float> gates) {
 void DecayPanel::show_map(std::span<const float> gates) {
     const TraceShape& shape = session.trace().shape();
     const auto& kda = shape.layers(Site::log_decay);
-    const int heads_of = shape.kda_heads, channels = shape.key_dim;
-    const int channel = std::clamp(session.selection().channel(), 0, channels - 1);
+    const int heads_of = one_gate() ? 1 : shape.kda_heads, channels = one_gate() ? shape.kda_heads : shape.gates;
+    const int channel = one_gate() ? at_.head : std::clamp(session.selection().channel(), 0, channels - 1);
     const int chosen_layer = static_cast<int>(std::lower_bound(kda.begin(), kda.end(), at_.layer) - kda.begin());
     const Gate what = gate();
     std::vector<float> values;
     const auto number = [](int i) { return QString::number(i); };
-    if (view() == heads) {
+    if (view() == heads && !one_gate()) {
         values.reserve(kda.size() * static_cast<size_t>(heads_of * channels));
         for (float g : gates) values.push_back(shown(what, g));
         std::vector<int> groups;
@@ -448,14 +458,16 @@ void DecayPanel::show_map(std::span<const float> gates) {
     }
     for (int layer : kda) {
         for (int c = 0; c < channels; ++c) {
-            float g = gates[index(layer, view() == layers ? at_.head : 0, c)];
+            float g = one_gate() ? gates[index(layer, c, 0)] : gates[index(layer, view() == layers ? at_.head : 0, c)];
             for (int h = 1; view() == longest && h < heads_of; ++h) g = std::max(g, gates[index(layer, h, c)]);
             values.push_back(shown(what, g));
         }
     }
     if (relabels(QString("%1 %2").arg(view()).arg(at_.head)))
         map_->set_labels([kda](int row) { return QString::number(kda[static_cast<size_t>(row)]); }, number, tr("layer"),
-                         view() == layers ? tr("channel of head %1").arg(at_.head) : tr("channel, of the head of %1 that keeps it longest").arg(heads_of));
+                         one_gate()         ? tr("head")
+                         : view() == layers ? tr("channel of head %1").arg(at_.head)
+                                            : tr("channel, of the head of %1 that keeps it longest").arg(heads_of));
     map_->set_groups({});
     map_->set_values(static_cast<int>(kda.size()), channels, std::move(values));
     map_->set_chosen(chosen_layer, channel);
@@ -463,10 +475,10 @@ void DecayPanel::show_map(std::span<const float> gates) {
 
 void DecayPanel::show_waterfall() {
     const TraceShape& shape = session.trace().shape();
-    const int channels = shape.key_dim;
-    if (window_head_ != at_) {
-        window_head_ = at_;
-        const auto from = static_cast<size_t>(shape.offset(Site::log_decay, at_.layer) + at_.head * channels);
+    const int channels = one_gate() ? shape.kda_heads : shape.gates;
+    if (const Head shown{at_.layer, one_gate() ? 0 : at_.head}; window_head_ != shown) {
+        window_head_ = shown;
+        const auto from = static_cast<size_t>(shape.offset(Site::log_decay, at_.layer) + shown.head * channels);
         window_.begin(channels, [from](std::span<const float> readings, std::span<float> row) {
             std::copy_n(readings.begin() + static_cast<int64_t>(from), row.size(), row.begin());
         });
@@ -484,13 +496,16 @@ void DecayPanel::show_waterfall() {
     }
     const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(columns_)) / 8);
     if (relabels(QString("waterfall %1 %2 %3 %4 %5").arg(at_.layer).arg(at_.head).arg(columns_).arg(first).arg((end - 1) / step)))
-        map_->set_labels([](int i) { return QString::number(i); },
-                         [first = first, step, end = end](int i) { return (first + i) % step == 0 && first + i < end ? local(grouped(first + i)) : QString(); },
-                         tr("channel"), tr("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
+        map_->set_labels(
+            [](int i) { return QString::number(i); },
+            [first = first, step, end = end](int i) { return (first + i) % step == 0 && first + i < end ? local(grouped(first + i)) : QString(); },
+            one_gate() ? tr("head") : tr("channel"),
+            one_gate() ? tr("token, oldest left: layer %1").arg(at_.layer) : tr("token, oldest left: layer %1, head %2").arg(at_.layer).arg(at_.head));
     map_->set_groups({});
     map_->set_values(channels, columns_, std::move(values));
     const bool inside = token_ >= first && token_ < end;
-    map_->set_chosen(inside ? std::clamp(session.selection().channel(), 0, channels - 1) : -1, inside ? static_cast<int>(token_ - first) : -1);
+    const int chosen = one_gate() ? at_.head : std::clamp(session.selection().channel(), 0, channels - 1);
+    map_->set_chosen(inside ? chosen : -1, inside ? static_cast<int>(token_ - first) : -1);
 }
 
 TableData DecayPanel::table() const {

@@ -36,7 +36,7 @@ struct Words : Language {
             {tr("entropy"), tr("How unsure the model was, in nats. 0: it saw one choice only.")},
             {tr("equal choices"), tr("e to the entropy: so many equally likely tokens would be as unsure.")},
             {tr("trained twin"), tr("A model with full attention in every layer that was trained beside this one. It has shapes of its own.")},
-            {tr("same-shapes twin"), tr("This model with MLA in every layer. Its memory follows from the shapes alone, so it is computed.")},
+            {tr("same-shapes twin"), tr("This model with attention in every layer. Its memory follows from the shapes alone, so it is computed.")},
             {tr("twin"), tr("A model with full attention in every layer, to compare with.")},
         };
     }

@@ -51,7 +51,9 @@ double HalfLifePlot::x_of(double tokens) const {
 }
 
 QString HalfLifePlot::said(int bin) const {
-    const auto say = [&](int n, int of) { return tr("%1 of %2 channels (%3)").arg(n).arg(of).arg(local(percent_text(share(n, of)))); };
+    const auto say = [&](int n, int of) {
+        return (one_gate_ ? tr("%1 of %2 heads (%3)") : tr("%1 of %2 channels (%3)")).arg(n).arg(of).arg(local(percent_text(share(n, of))));
+    };
     if (bin == HalfLifeCounts::kBins) return tr("half-life ∞ (α = 1): %1").arg(say(all_.infinite, all_.total));
     const float low = HalfLifeCounts::low(bin), high = HalfLifeCounts::low(bin + 1);
     const QString range = bin == 0                           ? tr("up to %1").arg(half_life_text(high))

@@ -11,7 +11,8 @@ public:
     explicit HalfLifePlot(QWidget* parent);
     // `all` as bars, `one` (a head) as an outline. The axis grows in steps and never shrinks by itself.
     void set_counts(const HalfLifeCounts& all, const HalfLifeCounts& one, const QString& title, const QString& one_is);
-    void forget();  // a new model: the axis begins anew, nothing is drawn
+    void set_one_gate(bool one) { one_gate_ = one; }  // of a head: what is counted are heads, not channels
+    void forget();                                    // a new model: the axis begins anew, nothing is drawn
 
     QSize minimumSizeHint() const override { return {160, 96}; }
     QSize sizeHint() const override { return {420, 130}; }
@@ -29,6 +30,7 @@ private:
     HalfLifeCounts all_, one_;
     QString title_, one_is_;
     double top_ = 0.05;
+    bool one_gate_ = false;
 };
 
 }  // namespace klp::gui

@@ -31,7 +31,7 @@ HeadPicker::HeadPicker(Session& session, const QString& lens, QWidget* parent)
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(4);
     layer_->setAccessibleName(tr("%1, layer").arg(lens));
-    layer_->setToolTip(tr("KDA layer, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses"));
+    layer_->setToolTip(tr("Layer that keeps a state, counted from 0 as in the checkpoint; the selection follows, and so do the other lenses"));
     head_->setAccessibleName(tr("%1, head").arg(lens));
     head_->setToolTip(tr("Head of this layer"));
     row->addWidget(layer_);

@@ -82,7 +82,7 @@ public:
         layers_->setEditTriggers(QAbstractItemView::NoEditTriggers);
         layers_->setSelectionBehavior(QAbstractItemView::SelectRows);
         layers_->setMinimumHeight(80);
-        layers_->setToolTip(tr("Bytes at the length of the slider. As MLA, multi-head: what the layer would hold as such, computed."));
+        layers_->setToolTip(tr("Bytes at the length of the slider. As MLA or attention, multi-head: what the layer would hold as such, computed."));
         column->addWidget(layers_, 2);
         since_.start(), pause_.start();
         later_.setSingleShot(true);
@@ -92,7 +92,7 @@ public:
     }
 
     TableData table() const override {
-        TableData t{{"tokens", "what", "state (bytes)", "convolution tails (bytes)", "MLA cache (bytes)", "this model (bytes)",
+        TableData t{{"tokens", "what", "state (bytes)", "convolution tails (bytes)", "cache (bytes)", "this model (bytes)",
                      "same-shapes twin (bytes, computed)", "multi-head attention (bytes, computed)"},
                     {}};
         const Subject s = subject();
@@ -212,8 +212,23 @@ private:
         html += "</table>";
         if (html == shown_) return;
         numbers_->setText(shown_ = html);
-        const ModelConfig c = all_mla(s.config);
+        const ModelConfig c = all_attention(s.config);
         const SequenceBytes one = sequence_bytes(s.config, 1, s.value_bytes);
+        if (c.head_dim) {
+            numbers_->setToolTip(tr("<p>This model: state %1 and convolution tails %2, constant; cache %3 a token, in pages of 256 tokens.</p>"
+                                    "<p>Same-shapes twin: every layer keeps keys and values of %4 heads, %5 values a token.</p>"
+                                    "<p>Multi-head attention: layers &times; heads &times; 2 &times; width of a head, values a token = %6 &times; %7 &times; 2 "
+                                    "&times; %8 = %9, at %10 bytes each.</p>")
+                                     .arg(bytes(one.state), bytes(one.conv), bytes(one.cache))
+                                     .arg(c.num_key_value_heads)
+                                     .arg(c.cache_width())
+                                     .arg(c.num_hidden_layers)
+                                     .arg(c.num_attention_heads)
+                                     .arg(c.head_dim)
+                                     .arg(local(grouped(s.bytes.multi_head.token / s.value_bytes)))
+                                     .arg(s.value_bytes));
+            return;
+        }
         numbers_->setToolTip(tr("<p>This model: state %1 and convolution tails %2, constant; MLA cache %3 a token, in pages of 256 tokens.</p>"
                                 "<p>Same-shapes twin: every layer keeps r<sub>kv</sub> + d<sub>rope</sub> = %4 + %5 values a token.</p>"
                                 "<p>Multi-head attention: layers &times; heads &times; (d<sub>nope</sub> + d<sub>rope</sub> + d<sub>v</sub>) values a "
@@ -290,7 +305,7 @@ private:
                                    : tr("Below %1 multi-head attention is the smaller one: a state is paid for at once, a cache token by token."))
                         .arg(tokens_text(c));
         else if (compared.twin && s.bytes.mine.fixed == 0)
-            said << tr("All layers are MLA, so this model is its own same-shapes twin.");
+            said << tr("All layers are attention, so this model is its own same-shapes twin.");
         if (free_ < 0)
             said << tr("This system does not say how much memory is free, so no limit is drawn.");
         else if (budget <= 0)
@@ -307,7 +322,8 @@ private:
         if (key == layers_of_) return;
         layers_of_ = key;
         TableData rows{{"layer", "mixer", "state", "tails", "cache"}, {}};
-        if (compared.twin) rows.columns << "as MLA";
+        if (compared.twin && s.config.head_dim) rows.columns << "as attention";
+        if (compared.twin && !s.config.head_dim) rows.columns << "as MLA";
         if (compared.multi_head) rows.columns << "multi-head";
         for (int l = 0; l < s.config.num_hidden_layers; ++l) {
             ModelConfig one = s.config;
@@ -315,7 +331,7 @@ private:
             const SequenceBytes b = sequence_bytes(one, in_pages(n), s.value_bytes);
             const MemoryModel model = memory_model(one, s.value_bytes);
             const auto text = [](int64_t bytes) { return bytes > 0 ? local(bytes_text(bytes)) : tr("none"); };
-            std::vector<QVariant> row{l, text_of(one.layer_kinds[0]).toUpper(), text(b.state), text(b.conv), text(b.cache)};
+            std::vector<QVariant> row{l, words::mixer_name(one.layer_kinds[0]), text(b.state), text(b.conv), text(b.cache)};
             if (compared.twin) row.push_back(text(model.twin.at(in_pages(n))));
             if (compared.multi_head) row.push_back(text(model.multi_head.at(in_pages(n))));
             rows.rows.push_back(std::move(row));

@@ -9,6 +9,7 @@
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/language.h"
 #include "app/gui/draw/theme.h"
+#include "app/gui/panels/words.h"
 #include "core/runs/run.h"
 
 namespace klp::gui {
@@ -18,6 +19,7 @@ namespace klp::gui {
 struct Reads {
     AttentionPicture picture;
     float bound = 1;
+    QString mixer = {};  // of the layer; "": KDA or MLA
     bool shown() const { return !picture.weights.empty(); }
     int64_t last() const { return picture.first + static_cast<int64_t>(picture.weights.size()) - 1; }
     bool has(int64_t p) const { return shown() && p >= picture.first && p <= last(); }
@@ -39,7 +41,8 @@ struct Reads {
         return 0;
     }
     QString what() const {
-        return (picture.implicit ? Language::tr("State (KDA), layer %1, head %2") : Language::tr("Cache (MLA), layer %1, head %2"))
+        return (picture.implicit ? Language::tr("State (%1), layer %2, head %3") : Language::tr("Cache (%1), layer %2, head %3"))
+            .arg(mixer.isEmpty() ? words::mixer_name(picture.implicit ? "kda" : "mla") : mixer)
             .arg(picture.layer)
             .arg(picture.head);
     }

@@ -13,7 +13,6 @@ namespace klp::gui::words {
 namespace {
 
 QString say(const char* text) { return Language::tr(text); }
-QString channels_text(int64_t n) { return Language::tr("%Ln channel(s)", nullptr, n); }
 QString directions(int64_t n) { return Language::tr("%Ln direction(s)", nullptr, n); }
 QString experts(int64_t n) { return Language::tr("%Ln expert(s)", nullptr, n); }
 QString bytes(int64_t n) { return local(bytes_text(n)); }
@@ -33,7 +32,14 @@ QString speed(double ns) { return local(short_number(1e9 / ns)); }
 
 }  // namespace
 
+QString gates_text(int64_t n, bool one_gate) { return one_gate ? Language::tr("%Ln head(s)", nullptr, n) : Language::tr("%Ln channel(s)", nullptr, n); }
+
+QString mixer_name(std::string_view kind) {
+    return kind == "full_attention" ? Language::tr("full attention") : text_of(kind_name(kind));
+}
+
 QString of(const Decay& d) {
+    const auto channels_text = [&](int64_t n) { return gates_text(n, d.one_gate); };
     if (d.since <= 0) return Language::tr("Nothing has been fed after %1: no decay has touched it yet.").arg(d.what);
     const QString back = tokens_text(d.since);
     if (d.kept == 0)
@@ -55,7 +61,8 @@ QString of(const Decay& d) {
         .arg(all, kept, d.what, back, layer, local(grouped(most->second)));
 }
 
-QString of_gates(int64_t channels, float median, const QString& token) {
+QString of_gates(int64_t channels, float median, const QString& token, bool one_gate) {
+    const auto channels_text = [&](int64_t n) { return gates_text(n, one_gate); };
     if (std::isnan(median)) return {};
     if (std::isinf(median)) return Language::tr("The gates of %1 leave most of %2 as they were.").arg(token, channels_text(channels));
     return Language::tr("At %1 half of %2 have a half-life below %3 tokens.").arg(token, channels_text(channels), local(short_number(double(median))));

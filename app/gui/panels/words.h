@@ -19,10 +19,13 @@ struct Decay {
     std::vector<std::pair<int, int64_t>> by_layer;  // layer, kept
     int best_layer = 0, best_head = 0;              // of the channel that keeps it best
     double best = 0;                                // what is left there, 0 .. 1
+    bool one_gate = false;                          // a head: what is counted are heads
 };
 QString of(const Decay& d);
 // Before anything has been answered: the gates of one token.
-QString of_gates(int64_t channels, float median, const QString& token);
+QString of_gates(int64_t channels, float median, const QString& token, bool one_gate = false);
+QString gates_text(int64_t n, bool one_gate);  // "12 channels", or of one gate a head "12 heads"
+QString mixer_name(std::string_view kind);     // of ModelConfig::layer_kinds, as people call it
 
 struct State {
     int layer = 0, head = 0;

@@ -7,9 +7,9 @@
 namespace klp::gui {
 
 MemoryModel memory_model(const ModelConfig& config, int value_bytes) {
-    const ModelConfig c = all_mla(config);  // a model without MLA takes the heads that its twin would have
+    const ModelConfig c = all_attention(config);  // a model without MLA takes the heads that its twin would have
     const SequenceBytes one = sequence_bytes(config, 1, value_bytes);
-    const int64_t head = c.qk_nope_head_dim + c.qk_rope_head_dim + c.v_head_dim;
+    const int64_t head = c.head_dim ? 2 * c.head_dim : c.qk_nope_head_dim + c.qk_rope_head_dim + c.v_head_dim;
     return {{one.state + one.conv, one.cache},
             {0, sequence_bytes(c, 1, value_bytes).cache},
             {0, int64_t{c.num_hidden_layers} * c.num_attention_heads * head * value_bytes}};

@@ -155,7 +155,7 @@ void Session::take(Event& event) {
                 selection_.set_range(0, 0);
                 const TraceShape& shape = trace_.shape();
                 selection_.fit({e.card->config.num_hidden_layers, shape.layers(Site::log_decay), shape.layers(Site::log_sum_exp), shape.kda_heads,
-                                shape.mla_heads, shape.key_dim});
+                                shape.mla_heads, shape.gates});
                 recall_.begin();
                 send_interest();
                 emit card_changed();

@@ -66,16 +66,17 @@ public:
         load.active = others + (load.active - others) / c.num_experts * c.num_experts_per_token;
         if (c.num_shared_experts > 0) {
             const std::string shared = moe + "shared_experts.";
-            const int64_t S = F * c.num_shared_experts;
+            const int64_t S = c.shared_width();
             shared_ = swiglu(load, shared + "gate_proj.weight", shared + "up_proj.weight", shared + "down_proj.weight", S, D);
             shared_.limit = c.shared_limit(layer);
+            if (c.shared_expert_gate) shared_gate_ = load.vector(moe + "shared_expert_gate.weight", {D});
         }
     }
 
     std::string_view kind() const override { return "moe"; }
 
     void forward(Out<2> x, Step& step) const override {
-        Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared_, .y = x};
+        Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared_, .shared_gate = shared_gate_, .y = x};
         if (step.wants(Site::picks)) op.taps.picks = reinterpret_cast<int32_t*>(step.watch(Site::picks, router_.top_k));
         op.taps.weights = step.watch(Site::pick_weights, router_.top_k);
         // One call, or of a batch in which hands steer some choices one for each stretch of rows that choose alike.
@@ -120,6 +121,7 @@ private:
     Router router_;
     std::vector<SwiGlu> experts_;
     SwiGlu shared_;
+    const float* shared_gate_ = nullptr;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Kimi Delta Attention (report, section 3): a gated delta rule with one decay per channel and a state of constant size.
+// Kimi Delta Attention (report, section 3): a gated delta rule with one decay per channel and a state of constant size. Gated DeltaNet (arXiv 2412.06464) is
+// the same with one decay a head, which several heads may share keys and queries with, and another gate behind it.
 #include "core/model/layers.h"
 
 namespace klp {
@@ -7,17 +8,30 @@ namespace {
 
 class KdaMixer final : public TokenMixer {
 public:
-    KdaMixer(int layer, Loader& load) {
+    KdaMixer(int layer, Loader& load, std::string_view kind) : kind_(kind) {
         const ModelConfig& c = load.config;
         const std::string at = "model.layers." + std::to_string(layer) + ".";
         const std::string attn = at + "self_attn.";
         const int64_t D = c.hidden_size, HK = int64_t{c.kda_heads} * c.kda_key_dim, HV = int64_t{c.kda_heads} * c.kda_value_dim;
         op_.H = c.kda_heads, op_.K = c.kda_key_dim, op_.V = c.kda_value_dim;
         op_.C = c.short_conv_kernel_size;
+        op_.H_k = c.key_heads(), op_.tiled = c.kda_tiled;
+        norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
+        op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
+        out_ = {load.matrix(attn + "o_proj.weight", D, HV)};
+        if (c.one_gate(layer)) {
+            op_.one_gate = op_.silu = true;
+            op_.R_f = op_.H, op_.R_g = static_cast<int>(HV);
+            in_ = {load.matrix(attn + "qkv_proj.weight", op_.conv_width(), D), load.gate(attn + "a_proj.weight", op_.H, D),
+                   load.gate(attn + "g_proj.weight", HV, D), load.gate(attn + "b_proj.weight", op_.H, D)};
+            op_.conv = load.vector(attn + "qkv_conv1d.weight", {op_.conv_width(), 1, op_.C});
+            op_.A_log = load.vector(attn + "A_log", {op_.H});
+            op_.dt_bias = load.vector(attn + "dt_bias", {op_.H});
+            op_.gates = in_[1].type;
+            return;
+        }
         const bool low_rank = c.kda_gate_rank > 0;
         op_.R_f = static_cast<int>(low_rank ? c.kda_gate_rank : HK), op_.R_g = static_cast<int>(low_rank ? c.kda_gate_rank : HV);
-
-        norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
         in_ = {load.matrix(attn + "q_proj.weight", HK, D),
                load.matrix(attn + "k_proj.weight", HK, D),
                load.matrix(attn + "v_proj.weight", HV, D),
@@ -31,11 +45,9 @@ public:
         if (low_rank) op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f), op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
         op_.gates = in_[3].type;
         op_.lower_bound = c.gate_lower_bound;
-        op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
-        out_ = {load.matrix(attn + "o_proj.weight", D, HV)};
     }
 
-    std::string_view kind() const override { return "kda"; }
+    std::string_view kind() const override { return kind_; }
 
     StateSpec state() const override { return {.fixed = {{"S", {op_.H, op_.V, op_.K}}, {"conv", {op_.C - 1, op_.conv_width()}}}}; }
 
@@ -43,11 +55,11 @@ public:
         const Out<2> p = step.scratch.rows(step.tokens, op_.width());
         const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
 
-        // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x), or with gates of full rank  q^ | k^ | v^ | f | g | b
+        // q^ | k^ | v^ | f_a | g_a | b  =  W RMSNorm(x), or with gates of full rank (and of one a head)  q^ | k^ | v^ | f | g | b
         step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
         step.show(Site::projections, p);
 
-        // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g)
+        // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g), or SiLU(g)
         std::vector<KdaSegment> segments;
         for (const Segment& s : step.segments) {
             const LayerState& memory = s.states[step.layer];
@@ -83,6 +95,7 @@ public:
     }
 
 private:
+    std::string_view kind_;
     Norm norm_;
     std::vector<Weight> in_, out_;
     Kda op_;  // everything of the op but what changes from step to step
@@ -90,6 +103,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<TokenMixer> make_kda(int layer, Loader& load) { return std::make_unique<KdaMixer>(layer, load); }
+std::unique_ptr<TokenMixer> make_kda(int layer, Loader& load) { return std::make_unique<KdaMixer>(layer, load, "kda"); }
+std::unique_ptr<TokenMixer> make_gated_deltanet(int layer, Loader& load) { return std::make_unique<KdaMixer>(layer, load, "gated_deltanet"); }
 
 }  // namespace klp
