@@ -210,6 +210,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                       {"--tools", "/dev/null"},
                                       {"--on-full", "roll"},
                                       {"--intervene", "/none.json"},
+                                      {"--beside", "/none.json"},
                                       {"--continue"},
                                       {"--url", "abacus"},
                                       {"--at", "abacus"},
