@@ -82,6 +82,21 @@ Result<void> can_learn(const ModelConfig& c) {
     return {};
 }
 
+// Numbers in the device's memory, which is the host's.
+class Floats {
+public:
+    void take(Backend& on, int64_t n) {  // zeros; what is large enough stays, as it is
+        if (buffer_.bytes() >= static_cast<size_t>(n) * sizeof(float)) return;
+        buffer_ = on.allocate(static_cast<size_t>(n) * sizeof(float));
+        on.zero(data(), buffer_.bytes());
+    }
+    float* data() const { return buffer_.as<float>(); }
+    size_t bytes() const { return buffer_.bytes(); }
+
+private:
+    Buffer buffer_;
+};
+
 class EngineLearner final : public Learner, public GradientsOf {
 public:
     EngineLearner(ModelConfig config, const LearnOptions& options) : config_(std::move(config)), options_(options) {}
@@ -122,11 +137,11 @@ public:
 
         int64_t total = 0;
         for (const Parameter& p : parameters_) total += p.values();
-        for (auto* all : {&master_, &gradient_, &first_, &second_}) all->assign(static_cast<size_t>(total), 0);
+        for (Floats* all : {&master_, &gradient_, &first_, &second_}) all->take(*on_, total);
         int64_t at = 0;
         for (const Parameter& p : parameters_) {
             const std::vector<float>& values = first.at(p.name);
-            std::copy(values.begin(), values.end(), master_.begin() + at);
+            std::copy(values.begin(), values.end(), master_.data() + at);
             const Way way = way_of(p.name, p.shape);
             tensors_.push_back({p.name, p.shape, p.type, master_.data() + at, way == Way::load ? nullptr : first_.data() + at,
                                 way == Way::load || way == Way::muon ? nullptr : second_.data() + at});
@@ -146,13 +161,13 @@ public:
         if (!weight) return nullptr;
         const auto at = at_.find(weight);
         KLP_CHECK(at != at_.end());
-        return const_cast<float*>(gradient_.data()) + at->second;
+        return gradient_.data() + at->second;
     }
 
     Result<StepFigures> measure(const Batch& batch) override { return run(batch, false); }
 
     Result<StepFigures> step(const Batch& batch, const Rates& rates) override {
-        std::fill(gradient_.begin(), gradient_.end(), 0.f);
+        on_->zero(gradient_.data(), gradient_.bytes());
         auto figures = run(batch, true);
         if (!figures) return figures;
         if (figures->counted == 0) return fail(Error::usage, "nothing in this step has a target");
@@ -267,7 +282,7 @@ private:
         step.tokens = T;
         const int layers = config_.num_hidden_layers;
         // What goes into each mixer and each feed-forward, and into the head.
-        kept_.resize(static_cast<size_t>((learn ? 2 * layers + 1 : 1) * T * D));
+        kept_.take(*on_, (learn ? 2 * layers + 1 : 1) * T * D);
         const auto kept = [&](int i) { return Out<2>{kept_.data() + i * T * D, {T, D}}; };
         const auto follow = [&](int i) {
             if (learn) std::copy_n(kept(i).data, T * D, kept(i + 1).data);
@@ -283,7 +298,7 @@ private:
         scratch_->rewind();
         CrossEntropy head{.x = kept(learn ? 2 * layers : 0), .norm = model_->final_norm(), .head = model_->head(), .targets = targets, .weight = weight};
         if (learn) {
-            d_.resize(static_cast<size_t>(T * D));
+            d_.take(*on_, T * D);
             head.dx = {d_.data(), {T, D}}, head.dhead = of(model_->head().data), head.dnorm = of(model_->final_norm().weight);
         }
         back_->cross_entropy(head);
@@ -327,11 +342,11 @@ private:
     std::shared_ptr<const Model> model_;
     std::vector<Parameter> parameters_;  // as products read them; of the same order as tensors_
     std::vector<Tensor> tensors_;
-    std::vector<float> master_, gradient_, first_, second_;  // of all tensors, one behind the other
-    std::unordered_map<const void*, int64_t> at_;            // where a weight's stand in them
+    Floats master_, gradient_, first_, second_;    // of all tensors, one behind the other
+    std::unordered_map<const void*, int64_t> at_;  // where a weight's stand in them
     int64_t steps_ = 0;
     std::vector<std::vector<LayerState>> memory_;
-    std::vector<float> kept_, d_;
+    Floats kept_, d_;
     std::optional<Scratch> scratch_, readings_;
 };
 

@@ -1,24 +1,31 @@
 #include "kernels/cpu/cpu_backend.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#include "kernels/cpu/limits.h"
 #include "kernels/cpu/learning/learning.h"
+#include "kernels/cpu/limits.h"
 
 namespace klp {
 namespace {
 
-constexpr std::align_val_t kAlign{64};
+// Much memory lies in huge pages where the system has them on request: rows of activations are kilobytes apart, and 4 KiB pages are looked up at nearly every one.
+constexpr size_t kHuge = size_t{2} << 20;
+std::align_val_t alignment(size_t bytes) { return std::align_val_t{bytes >= 2 * kHuge ? kHuge : 64}; }
 
 std::byte* grab(size_t bytes) {
-    void* data = ::operator new(bytes, kAlign, std::nothrow);
+    void* data = ::operator new(bytes, alignment(bytes), std::nothrow);
     if (!data) throw DeviceError("out of memory: " + std::to_string(bytes) + " bytes for the CPU backend");
+#ifdef MADV_HUGEPAGE
+    if (bytes >= 2 * kHuge) madvise(data, bytes / kHuge * kHuge, MADV_HUGEPAGE);
+#endif
     return static_cast<std::byte*>(data);
 }
+void drop(std::byte* data, size_t bytes) { ::operator delete(data, alignment(bytes)); }
 
 void poison([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #ifdef KLP_POISON
@@ -29,7 +36,7 @@ void poison([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 }  // namespace
 
 Arena::~Arena() {
-    for (const Block& block : blocks_) ::operator delete(block.data, kAlign);
+    for (const Block& block : blocks_) drop(block.data, block.bytes);
 }
 
 size_t Arena::bytes() const {
@@ -42,7 +49,7 @@ void Arena::reset() {
     used_ = 0;
     if (blocks_.size() < 2) return;
     const size_t total = bytes();
-    for (const Block& block : blocks_) ::operator delete(block.data, kAlign);
+    for (const Block& block : blocks_) drop(block.data, block.bytes);
     blocks_.clear();
     blocks_.push_back({grab(total), total});
 }
@@ -68,7 +75,13 @@ DType form(DType type) {
 KLP_TABLES(Products, products_of, kProducts_)
 
 CpuBackend::CpuBackend(int threads, Isa isa, std::string why)
-    : isa_(isa), pool_(threads), drawing_(scores_of(isa)), products_(products_of(isa)), mixers_(mixers_of(isa)), learning_(learning_of(isa)), packed_(std::make_shared<Packed>()) {
+    : isa_(isa),
+      pool_(threads),
+      drawing_(scores_of(isa)),
+      products_(products_of(isa)),
+      mixers_(mixers_of(isa)),
+      learning_(learning_of(isa)),
+      packed_(std::make_shared<Packed>()) {
     info_.name = "cpu";
     info_.why = std::move(why);
     info_.hardware = processor();
@@ -110,7 +123,7 @@ void* CpuBackend::take(size_t bytes) {
     poison(data, bytes);
     return data;
 }
-void CpuBackend::give_back(void* data, size_t) noexcept { ::operator delete(data, kAlign); }
+void CpuBackend::give_back(void* data, size_t bytes) noexcept { drop(static_cast<std::byte*>(data), std::max<size_t>(bytes, 1)); }
 
 void CpuBackend::scale_heads(const ScaleHeads& a) {
     const int64_t width = a.y.dim[1] / a.H;

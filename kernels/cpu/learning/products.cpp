@@ -23,7 +23,7 @@ Left Maker::left(const Rows& x, bool bf16, Piece& memory) const {
 }
 Left Maker::left_turned(const Rows& x, bool bf16, Piece& memory) const {
     auto* to = memory.take<std::byte>(learning.operand_bytes(bf16, x.columns, x.rows));
-    if (!memory.counts()) doer.run(x.columns, 64, [&](int64_t first, int64_t last) { learning.left_turned(bf16, x.data, x.stride, first, last, x.rows, to); });
+    if (!memory.counts()) doer.run(x.columns, 128, [&](int64_t first, int64_t last) { learning.left_turned(bf16, x.data, x.stride, first, last, x.rows, to); });
     return {to, x.columns, x.rows, bf16};
 }
 Right Maker::right(const void* x, bool halves, int64_t ld, int64_t deep, int64_t columns, bool bf16, bool turned, Piece& memory) const {

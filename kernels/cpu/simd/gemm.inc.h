@@ -63,11 +63,13 @@ void left_rows(bool bf16, const float* x, int64_t ld, int64_t first, int64_t las
 // Rows first .. last - 1 of A = x^T, x [deep, rows]; first is a multiple of kLanes.
 void left_turned(bool bf16, const float* x, int64_t ld, int64_t first, int64_t last, int64_t deep, void* out) {
     const int64_t wide = padded(deep, 32);
-    for (int64_t r = first; r < last; r += kLanes) {
-        const int64_t n = at_most(last - r, kLanes);
-        if (bf16 && kPairs) {  // pairs are turned around together
-            for (int64_t k = 0; k < wide; k += 2 * kLanes) {
-                F tile[kLanes];
+    // Some rows of x at a time, along all columns that are asked for: they lie far apart.
+    const int64_t step = bf16 && kPairs ? 2 * kLanes : kLanes;
+    for (int64_t k = 0; k < wide; k += step)
+        for (int64_t r = first; r < last; r += kLanes) {
+            const int64_t n = at_most(last - r, kLanes);
+            F tile[kLanes];
+            if (bf16 && kPairs) {  // pairs are turned around together
                 for (int64_t i = 0; i < kLanes; ++i) {
                     const int64_t row = k + 2 * i;
                     tile[i] =
@@ -75,39 +77,29 @@ void left_turned(bool bf16, const float* x, int64_t ld, int64_t first, int64_t l
                 }
                 transpose(tile);
                 for (int64_t i = 0; i < n; ++i) __builtin_memcpy(static_cast<uint16_t*>(out) + (r + i) * wide + k, &tile[i], sizeof tile[i]);
+                continue;
             }
-            continue;
-        }
-        for (int64_t k = 0; k < wide; k += kLanes) {
-            F tile[kLanes];
             for (int i = 0; i < kLanes; ++i) tile[i] = k + i < deep ? values_at(x + (k + i) * ld + r, n) : F{};
             transpose(tile);
             for (int64_t i = 0; i < n; ++i) store(static_cast<float*>(out) + (r + i) * wide + k, bf16 ? round_bf16(tile[i]) : tile[i]);
         }
-    }
 }
 
 // Panels first .. last - 1 of B = x [deep, columns].
 template <class From>
 void right_of(bool bf16, const From* x, int64_t ld, int64_t first, int64_t last, int64_t deep, int64_t columns, void* out) {
-    const int64_t wide = padded(deep, 32);
-    for (int64_t p = first; p < last; ++p)
-        for (int64_t c = 0; c < kPanelWidth; c += kLanes) {
-            const int64_t column = p * kPanelWidth + c, n = columns - column;
-            if (bf16 && kPairs) {
-                auto* to = static_cast<uint32_t*>(out) + p * wide / 2 * kPanelWidth + c;
-                for (int64_t k = 0; k < wide; k += 2) {
-                    const I pair = pairs_of(k < deep ? values_at(x + k * ld + column, n) : F{}, k + 1 < deep ? values_at(x + (k + 1) * ld + column, n) : F{});
-                    __builtin_memcpy(to + k / 2 * kPanelWidth, &pair, sizeof pair);
-                }
-            } else {
-                float* to = static_cast<float*>(out) + p * wide * kPanelWidth + c;
-                for (int64_t k = 0; k < wide; ++k) {
-                    const F v = k < deep ? values_at(x + k * ld + column, n) : F{};
-                    store(to + k * kPanelWidth, bf16 ? round_bf16(v) : v);
-                }
+    const int64_t wide = padded(deep, 32), step = bf16 && kPairs ? 2 : 1;
+    for (int64_t k = 0; k < wide; k += step)
+        for (int64_t p = first; p < last; ++p)
+            for (int64_t c = 0; c < kPanelWidth; c += kLanes) {
+                const int64_t column = p * kPanelWidth + c, n = columns - column;
+                const F value = k < deep ? values_at(x + k * ld + column, n) : F{};
+                float* to = static_cast<float*>(out) + (p * wide / step + k / step) * kPanelWidth + c;
+                if (bf16 && kPairs)
+                    store(to, as_float(pairs_of(value, k + 1 < deep ? values_at(x + (k + 1) * ld + column, n) : F{})));
+                else
+                    store(to, bf16 ? round_bf16(value) : value);
             }
-        }
 }
 // Panels first .. last - 1 of B = x^T, x [columns, deep].
 template <class From>
