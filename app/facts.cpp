@@ -12,6 +12,7 @@
 #include "app/lenses.h"
 #include "core/model/life.h"
 #include "core/model/readers.h"
+#include "core/model/rules.h"
 
 namespace klp {
 
@@ -279,6 +280,79 @@ void say_readers(Session& session, const std::vector<std::string>& words) {
     if (shown < readers->heads.size())
         say_fact(session, "The first " + std::to_string(shown) + " of " + grouped(static_cast<int64_t>(readers->heads.size())) + " heads.");
     say_fact(session, "The shares of all tokens add up to 1 in each head; those of a state are signed, for one token may take away what others read.");
+}
+
+namespace {
+
+// Of the tokens whose value the state still answers at all.
+double mean_cosine(const UnderRule& one) {
+    double sum = 0;
+    int64_t count = 0;
+    for (const float c : one.readable.cosine)
+        if (!std::isnan(c)) sum += double{c}, ++count;
+    return count > 0 ? sum / static_cast<double>(count) : NAN;
+}
+
+}  // namespace
+
+void say_rules(Session& session, const std::vector<std::string>& words) {
+    if (session.talk.turn() == 0) return note("klp: nothing was said yet; ask something first");
+    auto place = head_named(session, words, 0);
+    if (!place) return note("klp: " + place.error().message);
+    const std::vector<int> layers = layers_with_states(session, place->layer);
+    if (layers.empty()) return note("klp: there is no state there that another rule could have written");
+    const Sequence& sequence = session.talk.sequence();
+    SnapshotPool pool(kPoolBytes);
+    std::vector<RulesNow> all;
+    const int heads = place->head < 0 ? session.engine.config().kda_heads : 1;
+    session.reading.emplace(session.terminal, "writing it again", "token");
+    for (int n = 0; n < heads; ++n) {
+        auto one = under_all_rules(session.engine.model, pool,
+                                   {.tokens = sequence.tokens(),
+                                    .layer = layers.front(),
+                                    .head = place->head < 0 ? n : place->head,
+                                    .context = sequence.context(),
+                                    .rolls = sequence.rolls(),
+                                    .hands = sequence.touched()},
+                                   &g_interrupted, [&](int64_t done, int64_t total) { session.reading->at(done, total); });
+        if (!one) {
+            session.reading.reset();
+            return note("klp: " + one.error().message);
+        }
+        all.push_back(std::move(*one));
+    }
+    session.reading.reset();
+
+    const Canvas& canvas = session.terminal.canvas;
+    const int64_t tokens = all[0].position + 1 - all[0].first;
+    say_fact(session,
+             "The same " + plural(tokens, "token") + " written into the state of layer " + std::to_string(layers.front()) +
+                 (heads > 1 ? ", head by head" : ", head " + std::to_string(all[0].head)) +
+                 ", by its own rule and by others: the state's norm now, and the mean cosine between each token's value and what its key still reads.");
+    if (heads == 1) {
+        Table table({"rule", "gate", "writing", "norm", "cosine", "by token"});
+        for (size_t i = 0; i < kRules.size(); ++i) {
+            const RuleInfo& rule = kRules[i];
+            const UnderRule& one = all[0].rules[i];
+            const char* gate = rule.gate == RuleInfo::Gate::each ? "each channel" : rule.gate == RuleInfo::Gate::one ? "one, the mean" : "none";
+            table.add({std::string(rule.name) + (static_cast<size_t>(all[0].own) == i ? " (its own)" : ""), gate, rule.delta ? "delta rule" : "adds",
+                       short_number(double{one.norm.back()}), fixed(mean_cosine(one), 2), sparkline(one.norm, std::clamp(canvas.width - 72, 8, 32), canvas)});
+        }
+        put(table.text(canvas.width));
+    } else {
+        std::vector<std::string> columns{"head"};
+        for (const RuleInfo& rule : kRules) columns.emplace_back(rule.name);
+        Table table(columns);
+        for (const RulesNow& head : all) {
+            std::vector<std::string> row{head_text(head.layer, head.head)};
+            for (const UnderRule& one : head.rules) row.push_back(short_number(double{one.norm.back()}) + " / " + fixed(mean_cosine(one), 2));
+            table.add(row);
+        }
+        put(table.text(canvas.width));
+    }
+    say_fact(session,
+             "Keys, values, gates and betas are those that the model made under its own rule: this is what a rule keeps of them, not what a model that "
+             "was trained under it would do.");
 }
 
 }  // namespace klp

@@ -438,6 +438,7 @@ const std::vector<SlashCommand>& commands() {
         {"life", "WORD", "what becomes of a word in every memory", [](auto& s, auto& args, auto&) { live_fact(s, args); }},
         {"who", "WORD [TOKEN]", "who reads a word: all heads, ranked, at the newest token or at another",
          [](auto& s, auto& args, auto&) { say_readers(s, args); }},
+        {"rules", "[L.H]", "what a state would be, had another rule written it", [](auto& s, auto& args, auto&) { say_rules(s, args); }},
         {"beside", "[WAY]", "answer in step with twin, plain or a FILE of interventions; off ends it",
          [](auto& s, auto& args, auto&) { stand_beside(s, args); }},
         {"hands", "", "what is changed on this branch", [](auto& s, auto&, auto&) { list_hands(s); }},

@@ -1183,13 +1183,16 @@ TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
 TEST_F(Cli, AFactIsReadOverwrittenErasedAndFollowed) {
     const Words demo = {"-i", "--plain", "--temp", "0"};
     const std::string told = "My favorite color is green.\nRemember this pair: lamp - red.\nWhat is my favorite color?\n";
-    const Outcome got =
-        klp(demo, told + "/read green\n/read green 0.1\n/life green\n/who green\n/who green 40\n/overwrite green red\n/undo\n/erase green 0.0\n/hands\n");
+    const Outcome got = klp(demo, told +
+                                      "/read green\n/read green 0.1\n/life green\n/who green\n/who green 40\n/rules 0.1\n/rules\n/overwrite green "
+                                      "red\n/undo\n/erase green 0.0\n/hands\n");
     EXPECT_EQ(got.code, 0) << got.err;
     EXPECT_THAT(got.out, AllOf(HasSubstr("to the key of token "), HasSubstr("head  cosine  length  written"), HasSubstr("And to the keys of all tokens")));
     EXPECT_THAT(got.out,
                 AllOf(HasSubstr("What is left of token "), HasSubstr("and overwriting"), HasSubstr("The answers since gave it a probability of up to ")));
     EXPECT_THAT(got.out, AllOf(HasSubstr("Who reads token "), HasSubstr("head  memory  share"), HasSubstr("at token 40 ")));
+    EXPECT_THAT(got.out, AllOf(HasSubstr("KDA (its own)"), HasSubstr("linear attention"), HasSubstr("layer 0, head by head"),
+                               HasSubstr("KDA  Gated DeltaNet     DeltaNet")));
     EXPECT_THAT(got.out, AllOf(HasSubstr("overwritten with the value of token "), HasSubstr("predicted  measured"),
                                HasSubstr("a key overwritten in 12 heads: the answer")));
     EXPECT_THAT(got.out, HasSubstr("one key erased in layer 0, head 0 at token "));
@@ -1217,6 +1220,7 @@ TEST_F(Cli, AFactIsReadOverwrittenErasedAndFollowed) {
                                                                                                 {"/erase 60", "where the last question begins"},
                                                                                                 {"/life", "/life WORD"},
                                                                                                 {"/who", "/who WORD [TOKEN]"},
+                                                                                                {"/rules 9.0", "there is no layer 9"},
                                                                                                 {"/who green 2", "is no token that comes after"}})
         EXPECT_THAT(klp(demo, told + typed + "\n").err, HasSubstr(said)) << typed;
     EXPECT_THAT(klp(demo, "/read x\n/erase x\n/life x\n").err, AllOf(HasSubstr("nothing was said yet"), HasSubstr("there is no answer yet")));

@@ -301,7 +301,7 @@ lines = open(sys.argv[1], encoding='utf-8', newline='').read().split('\r\n')
 head = [l for l in lines if l.startswith('#')]
 assert lines[:len(head)] == head and 1 <= len(head) <= 2, head
 table = list(csv.reader(lines[len(head):-1]))
-places = {'token', 'layer', 'head', 'channel', 'value', 'key', 'what', 'expert', 'position', 'rank', 'id', 'chosen', 'level', 'message', 'memory', 'time (ISO 8601, local)', 'tokens'}
+places = {'token', 'layer', 'head', 'channel', 'value', 'key', 'what', 'expert', 'position', 'rank', 'id', 'chosen', 'level', 'message', 'memory', 'mixer', 'feed-forward', 'rule', 'time (ISO 8601, local)', 'tokens'}
 assert len(table) > 1
 for name in table[0]:
     assert name in places or name.endswith(')'), name

@@ -74,6 +74,12 @@ std::vector<Event> one_of_each() {
     LifePicture life{{.token = 4, .last = 5, .probability = {{5, 0.25f}}}};
     life.heads = {{.layer = kda, .head = 1, .beta = 0.5f, .decay = {1, 0.5f}, .left = {1, -0.25f}, .read = {0.25f, 0}},
                   {.layer = c->shape.layers(Site::log_sum_exp)[0], .head = 1, .cache = true, .read = {0.5f, 0.125f}}};
+    RulesPicture rules{{.layer = kda, .head = 1, .position = 9, .first = 7, .own = Rule::gated_deltanet}};
+    for (size_t i = 0; i < kRules.size(); ++i) {
+        UnderRule& one = rules.rules.emplace_back();
+        one.state = {c->shape.value_dim, c->shape.key_dim, std::vector<float>(static_cast<size_t>(c->shape.value_dim * c->shape.key_dim), 0.5f)};
+        one.norm = {1, 2, 4}, one.readable = {{1, NAN, -0.5f}, {0.5f, 1, 2}};
+    }
     Sampling sampling{0.5f, 40, 0.9f, 0.1f, 1.1f, 32, UINT64_MAX - 1};
     const auto hands = std::make_shared<const Interventions>(every_hand());
     return {Loading{"demo", 0.5},
@@ -103,7 +109,8 @@ std::vector<Event> one_of_each() {
             life,
             Compared{3, Retraced::End::whole, {{0.25f, {0.5f, 0.125f}}, {2, {1, 0}}}, {{1.5f, 2.5f}, 0.75f}},
             ReadersPicture{{.token = 4, .position = 9, .heads = {{kda, 1, false, 0.25f, -1.5f}, {c->shape.layers(Site::log_sum_exp)[0], 0, true, 0.5f, 0.5f}}}},
-            LeftPicture{{{{0.5f, -0.25f, 1}, {0.5f, 0.25f, 1}}, kda, 1, 9, 7}}};
+            LeftPicture{{{{0.5f, -0.25f, 1}, {0.5f, 0.25f, 1}}, kda, 1, 9, 7}},
+            rules};
 }
 
 // What a program of before hands on the memory has written is shorter.
@@ -182,6 +189,13 @@ TEST(Recording, KeepsEveryKindOfEvent) {
     EXPECT_EQ(life.heads[0].left, (std::vector<float>{1, -0.25f}));
     EXPECT_TRUE(life.heads[1].cache);
     EXPECT_EQ(life.probability[0], std::pair(int64_t{5}, 0.25f));
+    const auto& rules = std::get<RulesPicture>(again[28]);
+    ASSERT_EQ(rules.rules.size(), kRules.size());
+    EXPECT_EQ(rules.own, Rule::gated_deltanet);
+    EXPECT_EQ(rules.rules[3].state.S[1], 0.5f);
+    EXPECT_EQ(rules.rules[3].state.K, r->header().card->shape.key_dim);
+    EXPECT_EQ(rules.rules[4].norm, (std::vector<float>{1, 2, 4}));
+    EXPECT_EQ(rules.rules[0].readable.cosine[2], -0.5f);
     const auto& readers = std::get<ReadersPicture>(again[26]);
     ASSERT_EQ(readers.heads.size(), 2u);
     EXPECT_EQ(readers.position, 9);
@@ -716,7 +730,7 @@ TEST_F(Replay, WhatOnlyAModelCanDoIsRefusedWithAdvice) {
     const auto run = replay();
     run->drain();
     for (const Command& c : std::vector<Command>{MakeAnswer{.answer = 9}, GoTo{}, LoadModel{}, ProbeAttention{}, StartRace{}, ProbeReadable{},
-                                                 ProbeLife{.token = 3}, ProbeReaders{.token = 3}, ProbeLeft{.position = 3}}) {
+                                                 ProbeLife{.token = 3}, ProbeReaders{.token = 3}, ProbeLeft{.position = 3}, ProbeRules{.position = 3}}) {
         run->post(c);
         const auto events = run->drain();
         ASSERT_EQ(events.size(), 1u);
@@ -754,6 +768,10 @@ TEST_F(Replay, WhatWasCapturedCanBeAskedForAgain) {
     EXPECT_THAT(std::get<Trouble>(run.drain()[0]).error.message, HasSubstr("was not captured"));
     run.post(ProbeLeft{picture.layer, 1, 12});
     EXPECT_EQ(std::get<LeftPicture>(run.drain()[0]).left, (std::vector<float>{0.5f, -0.25f, 1}));
+    run.post(ProbeRules{picture.layer, 1, 12});
+    EXPECT_EQ(std::get<RulesPicture>(run.drain()[0]).position, 9);
+    run.post(ProbeRules{picture.layer, 0, 12});
+    EXPECT_THAT(std::get<Trouble>(run.drain()[0]).error.message, HasSubstr("was not captured")) << "that is another head";
     run.post(StartRace{});
     const auto race = run.drain();
     EXPECT_EQ(std::get<RacePoint>(race[0]).context, 4096);

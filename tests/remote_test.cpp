@@ -202,6 +202,8 @@ Told talk_with(Run& run) {
     add(ear.until<ReadersPicture>());
     run.post(ProbeLeft{1, 1, 9});
     add(ear.until<LeftPicture>());
+    run.post(ProbeRules{1, 1, 9});
+    add(ear.until<RulesPicture>());
     run.post(Retrace{{4, 12}, {}, everything()});
     add(ear.until<Retraced>());
     run.post(Compare{7, {hello, answer}, nullptr, touched.hands});
@@ -472,10 +474,10 @@ TEST(Remote, CommandsThatAreNoneAreRefusedAndNoneIsDoneTwice) {
         write_command(c, out);
         return wire_frame(static_cast<uint8_t>(c.index()), number, 0, fields);
     };
-    for (const std::string& bad :
-         {std::string("x"), std::string("\xff\xff\xff\xff", 4), frame(GoTo{}, 1).substr(0, 5), frame(LoadModel{.model = "/etc"}, 1), frame(UnloadModel{}, 1),
-          frame(ProbeState{99, 0, 1}, 1), frame(ProbeAttention{1, 1000, 1}, 1), frame(ProbeReadable{.layer = 3}, 1), frame(ProbeLife{.layer = 99}, 1),
-          frame(ProbeReaders{.position = -2}, 1), frame(ProbeLeft{.layer = 3}, 1), wire_frame(99, 1, 0, ""), frame(GoTo{}, 1) + "x"}) {
+    for (const std::string& bad : {std::string("x"), std::string("\xff\xff\xff\xff", 4), frame(GoTo{}, 1).substr(0, 5), frame(LoadModel{.model = "/etc"}, 1),
+                                   frame(UnloadModel{}, 1), frame(ProbeState{99, 0, 1}, 1), frame(ProbeAttention{1, 1000, 1}, 1),
+                                   frame(ProbeReadable{.layer = 3}, 1), frame(ProbeLife{.layer = 99}, 1), frame(ProbeReaders{.position = -2}, 1),
+                                   frame(ProbeLeft{.layer = 3}, 1), frame(ProbeRules{.layer = 3}, 1), wire_frame(99, 1, 0, ""), frame(GoTo{}, 1) + "x"}) {
         const auto done = host.command(opened->id, opened->secret, bad);
         ASSERT_FALSE(done);
         EXPECT_THAT(done.error().message, HasSubstr("no commands"));

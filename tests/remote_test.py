@@ -246,6 +246,12 @@ class Notebook(unittest.TestCase):
             for head, reader in ((h, r) for h in kept for r in readers if (h["layer"], h["head"]) == (r["layer"], r["head"])):
                 self.assertAlmostEqual(float(head["read"][-1]), reader["weight"], 4)
 
+            rules = talk.rules(layer, 0)
+            self.assertEqual(list(rules)[0], "KDA")
+            self.assertEqual(len(rules), 5)
+            self.assertLess(np.abs(rules["KDA"]["state"] - late).max(), 1e-4 * (1 + np.abs(late).max()))
+            self.assertEqual(len(rules["GLA"]["norm"]), len(gates))
+
             talk.hands = [{"what": "beta", "from": tokens, "amount": 0}, {"what": "hide", "from": tokens, "tokens": (2, 4)}, {"what": "gates", "layers": [1], "heads": [0], "from": tokens, "amount": 0.5}]
             touched = [talk.chat("And what is KDA?", temperature=0, predict=5)]
             self.assertTrue((talk.taps()["beta"][tokens + 1:] == 0).all())

@@ -282,6 +282,12 @@ TEST_F(RunTest, WhatAStateStillAnswersAndAFactsLifeCanBeAskedFor) {
     EXPECT_EQ(left.left.size(), static_cast<size_t>(newest + 1));
     EXPECT_NEAR(left.left.back(), 1, 1e-5) << "nothing has become of the newest";
     until<PhaseChanged>();
+    run_.post(ProbeRules{.layer = 1, .head = 2, .position = newest});
+    const RulesPicture rules = only<RulesPicture>(until<RulesPicture>())[0];
+    EXPECT_EQ(rules.rules.size(), kRules.size());
+    EXPECT_EQ(rules.rules[0].norm.size(), static_cast<size_t>(newest + 1));
+    EXPECT_EQ(rules.own, Rule::kda);
+    until<PhaseChanged>();
     run_.post(ProbeReaders{.token = 7, .position = 6});
     EXPECT_EQ(only<Trouble>(until<Trouble>())[0].error.kind, Error::usage) << "before it was written";
     until<PhaseChanged>();

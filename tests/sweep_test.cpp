@@ -174,6 +174,26 @@ TEST(Costs, OfALoadedModelAreItsOwnCount) {
     }
 }
 
+// Layer by layer it is the whole: what a step of one sequence reads is them all, the head, a row of the embedding, states twice and the cache.
+TEST(Costs, OfLayersAreThoseOfTheModel) {
+    for (const char* name : {"tiny", "mini", "kimi-linear-48b", "ling-3.0-tiny", "qwen3.5-0.8b", "qwen3.5-35b-a3b"}) {
+        for (const ModelConfig& config : {shape(name), all_attention(shape(name))}) {
+            const Costs costs(config, DType::bf16);
+            double bytes = costs.head() + costs.embedding_row();
+            const auto layers = costs.layers();
+            ASSERT_EQ(layers.size(), static_cast<size_t>(config.num_hidden_layers));
+            for (size_t i = 0; i < layers.size(); ++i) {
+                const LayerCost& one = layers[i];
+                EXPECT_TRUE(one.mixer > 0 && one.ffn > 0) << name << " " << i;
+                EXPECT_EQ(one.state > 0, config.has_state(static_cast<int>(i))) << name << " " << i;
+                EXPECT_EQ(one.cache > 0, one.state == 0) << name << " " << i;
+                bytes += one.mixer + one.ffn + 2 * one.state + 4096 * one.cache;
+            }
+            EXPECT_NEAR(bytes, costs.decode(4096).bytes, 1e-3 * bytes) << name;  // the last norm is of no layer
+        }
+    }
+}
+
 TEST(SequencesThatFit, AreAsManyAsTheirBytesAllow) {
     const ModelConfig& c = shape("kimi-linear-48b");
     for (const int64_t context : {4096, 1 << 20}) {
@@ -226,7 +246,8 @@ TEST(SweepRun, MeasuresBothAtEveryContext) {
             EXPECT_TRUE(c->one.p10 > 0 && c->one.p10 <= c->one.ms && c->one.ms <= c->one.p90);
             EXPECT_TRUE(c->one.least_ms > 0 && c->prefill.least_seconds > 0);
             const int64_t room = (67 << 20) - s.weight_bytes - (64 << 20);
-            EXPECT_EQ(c->batch.sequences, std::min(kMostSequences, sequences_that_fit(hybrid ? shape("tiny") : all_attention(shape("tiny")), room, row.context, 2)));
+            EXPECT_EQ(c->batch.sequences,
+                      std::min(kMostSequences, sequences_that_fit(hybrid ? shape("tiny") : all_attention(shape("tiny")), room, row.context, 2)));
             if (c->batch.sequences > 0)
                 EXPECT_TRUE(c->batch.synthetic && c->batch.rate() > 0);
             else

@@ -2,20 +2,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <string_view>
 
 #include "core/files/weights.h"
 
 namespace klp {
 
-Costs::Costs(const ModelConfig& config, DType type) : config_(config), type_(type), cache_value_bytes_(type == DType::f32 ? 4 : 2) {
+namespace {
+
+// Bytes of a tensor where matrices are of this type.
+double bytes_of(const TensorSpec& spec, DType type) {
+    double values = 1;
+    for (int64_t d : spec.shape) values *= static_cast<double>(d);
+    const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
+    const DTypeInfo& row = info(matrix ? stored_type(spec.name, spec.shape, type) : DType::f32);
+    return values / row.block * row.bytes;
+}
+
+}  // namespace
+
+Costs::Costs(const ModelConfig& config, DType type, int cache_value_bytes)
+    : config_(config),
+      type_(type),
+      cache_value_bytes_(cache_value_bytes    ? cache_value_bytes
+                         : type == DType::f32 ? 4
+                                              : 2) {
     kda_ = static_cast<double>(config.state_layers().size());
     mla_ = config.num_hidden_layers - kda_;
     for (const TensorSpec& spec : tensor_specs(config)) {
         double values = 1;
         for (int64_t d : spec.shape) values *= static_cast<double>(d);
-        const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
-        const DTypeInfo& row = info(matrix ? stored_type(spec.name, spec.shape, type) : DType::f32);
-        const double bytes = values / row.block * row.bytes;
+        const double bytes = bytes_of(spec, type);
         if (spec.name == "model.embed_tokens.weight") {
             embedding_row_ = bytes / static_cast<double>(spec.shape[0]);
             if (config.tie_word_embeddings) head_values_ = values, head_bytes_ = bytes;
@@ -33,6 +51,28 @@ Costs::Costs(const ModelConfig& config, DType type) : config_(config), type_(typ
 double Costs::experts_hit(double tokens) const {
     const double E = config_.num_experts, k = config_.num_experts_per_token;
     return E > 0 ? E * (1 - std::pow(1 - k / E, tokens)) : 0;
+}
+
+std::vector<LayerCost> Costs::layers() const {
+    std::vector<LayerCost> all(static_cast<size_t>(config_.num_hidden_layers));
+    constexpr std::string_view kLayers = "model.layers.";
+    for (const TensorSpec& spec : tensor_specs(config_)) {
+        if (!spec.name.starts_with(kLayers)) continue;
+        LayerCost& layer = all[static_cast<size_t>(std::stoi(spec.name.substr(kLayers.size())))];
+        const bool mixer = spec.name.find(".self_attn.") != std::string::npos || spec.name.ends_with(".input_layernorm.weight");
+        const bool expert = spec.name.find(".experts.") != std::string::npos;
+        (mixer ? layer.mixer : layer.ffn) += bytes_of(spec, type_) * (expert ? double(config_.num_experts_per_token) / config_.num_experts : 1);
+    }
+    constexpr int64_t kTokens = 1 << 16;  // whole pages of a cache
+    const SequenceBytes all_bytes = sequence_bytes(config_, kTokens, cache_value_bytes_);
+    for (int i = 0; i < config_.num_hidden_layers; ++i) {
+        LayerCost& layer = all[static_cast<size_t>(i)];
+        if (config_.has_state(i))
+            layer.state = static_cast<double>(all_bytes.state + all_bytes.conv) / kda_;
+        else
+            layer.cache = static_cast<double>(all_bytes.cache) / kTokens / mla_;
+    }
+    return all;
 }
 
 Cost Costs::decode(int64_t context, int64_t sequences) const {

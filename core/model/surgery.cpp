@@ -15,14 +15,6 @@ double length_of(std::span<const double> x) { return std::sqrt(naive::dot(x, x))
 
 std::string state_shape(int V, int K) { return std::to_string(V) + " x " + std::to_string(K); }
 
-Result<void> fits_head(const HeadState& state, int V, int K) {
-    const auto size = static_cast<int64_t>(state.S.size());
-    if (state.V == V && state.K == K && size == int64_t{V} * K) return {};
-    const bool torn = size != int64_t{state.V} * state.K;
-    return fail(Error::usage, "a state of " + state_shape(state.V, state.K) + (torn ? " with " + std::to_string(size) + " numbers" : "") +
-                                  " is none of this head, whose state is " + state_shape(V, K) + " (values x keys)");
-}
-
 std::vector<float> as_floats(std::span<const double> x) { return {x.begin(), x.end()}; }
 
 // d of an edit: (v - S^T k)
@@ -33,6 +25,14 @@ std::vector<double> change_by(const HeadState& state, std::span<const double> ke
 }
 
 }  // namespace
+
+Result<void> fits_head(const HeadState& state, int V, int K) {
+    const auto size = static_cast<int64_t>(state.S.size());
+    if (state.V == V && state.K == K && size == int64_t{V} * K) return {};
+    const bool torn = size != int64_t{state.V} * state.K;
+    return fail(Error::usage, "a state of " + state_shape(state.V, state.K) + (torn ? " with " + std::to_string(size) + " numbers" : "") +
+                                  " is none of this head, whose state is " + state_shape(V, K) + " (values x keys)");
+}
 
 std::vector<double> unit(std::span<const double> key) {
     std::vector<double> out(key.begin(), key.end());

@@ -21,6 +21,7 @@ struct HeadState {
     int V = 0, K = 0;
     std::vector<float> S;  // [V, K]
 };
+Result<void> fits_head(const HeadState& state, int V, int K);  // an Error: it is of another shape, with both shapes
 
 std::vector<double> unit(std::span<const double> key);  // of length 1; zeros stay zeros
 std::vector<double> key_of(const DeltaRows& rows, int64_t token);

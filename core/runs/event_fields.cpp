@@ -336,6 +336,23 @@ void fields(A& a, LeftPicture& e) {
     }
 }
 template <class A>
+void fields(A& a, RulesPicture& e) {
+    place(a, e.layer, e.head), natural(a, e.position), natural(a, e.first), choice(a, e.own, static_cast<int>(kRules.size()));
+    int V = e.rules.empty() ? 0 : e.rules[0].state.V, K = e.rules.empty() ? 0 : e.rules[0].state.K;
+    a.number(V), a.number(K);
+    if constexpr (A::reads) a.must(V == a.shape.value_dim && K == a.shape.key_dim);
+    a.list(e.rules, [&](UnderRule& one) {
+        some(a, one.state.S), some(a, one.norm), some(a, one.readable.cosine), some(a, one.readable.ratio);
+        if constexpr (A::reads) {
+            const auto n = static_cast<int64_t>(one.norm.size());
+            one.state.V = V, one.state.K = K;
+            a.must(static_cast<int64_t>(one.state.S.size()) == int64_t{V} * K && n == e.position - e.first + 1 &&
+                   one.readable.cosine.size() == one.norm.size() && one.readable.ratio.size() == one.norm.size());
+        }
+    });
+    if constexpr (A::reads) a.must(a.shape.has(Site::beta, e.layer) && e.rules.size() == kRules.size());
+}
+template <class A>
 void fields(A& a, Compared& e) {
     a.number(e.request), choice(a, e.end, static_cast<int>(Retraced::End::failed) + 1);
     a.list(e.tokens, [&](TokenApart& t) { a.exact(t.divergence), a.exact(t.probability[0]), a.exact(t.probability[1]); });
@@ -440,6 +457,11 @@ void fields(A& a, ProbeReaders& c) {
 }
 template <class A>
 void fields(A& a, ProbeLeft& c) {
+    place(a, c.layer, c.head), natural(a, c.position);
+    if constexpr (A::reads) a.must(a.shape.has(Site::beta, c.layer));
+}
+template <class A>
+void fields(A& a, ProbeRules& c) {
     place(a, c.layer, c.head), natural(a, c.position);
     if constexpr (A::reads) a.must(a.shape.has(Site::beta, c.layer));
 }

@@ -129,6 +129,25 @@ void LiveRun::handle(const ProbeLeft& c) {
     tell(LeftPicture{std::move(*left)});
 }
 
+void LiveRun::handle(const ProbeRules& c) {
+    if (!ready()) return;
+    const std::span<const int32_t> tokens(at_->sequence.tokens());
+    const int64_t count = std::clamp<int64_t>(c.position + 1, 0, static_cast<int64_t>(tokens.size()));
+    const int64_t begin = now_ns();
+    auto rules = under_all_rules(at_->model, at_->pool,
+                                 {.tokens = tokens.first(static_cast<size_t>(count)),
+                                  .layer = c.layer,
+                                  .head = c.head,
+                                  .context = at_->sequence.context(),
+                                  .rolls = rolls(),
+                                  .hands = at_->sequence.touched()},
+                                 &cancel_, [&](int64_t done, int64_t total) {
+                                     if (now_ns() - begin > kBrief) tell(PhaseChanged{Phase::probing, done, total});
+                                 });
+    if (!rules) return fail_probe(rules.error());
+    tell(RulesPicture{std::move(*rules)});
+}
+
 void LiveRun::handle(const Retrace& c) {
     if (!at_) return tell(Retraced{Retraced::End::stopped, c.tokens});
     const std::vector<int32_t>& tokens = at_->sequence.tokens();

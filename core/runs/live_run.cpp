@@ -19,7 +19,7 @@ const size_t kRetrace = Command(Retrace{}).index(), kCompare = Command(Compare{}
 bool probes(const Command& command) {
     return std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || std::holds_alternative<ProbeReadable>(command) ||
            std::holds_alternative<ProbeLife>(command) || std::holds_alternative<ProbeReaders>(command) || std::holds_alternative<ProbeLeft>(command) ||
-           command.index() == kRetrace || command.index() == kCompare;
+           std::holds_alternative<ProbeRules>(command) || command.index() == kRetrace || command.index() == kCompare;
 }
 bool is_aside(const Command& command) {  // it asks for nothing that takes time
     return std::holds_alternative<AskCost>(command) || std::holds_alternative<SetSnapshotBudget>(command) || std::holds_alternative<SetStateBudget>(command);

@@ -59,6 +59,7 @@ private:
     void handle(const Compare& c);
     void handle(const ProbeReaders& c);
     void handle(const ProbeLeft& c);
+    void handle(const ProbeRules& c);
     Retraced::End end_of(const Error& error);  // of what gives way
     struct Line {
         std::vector<int32_t> tokens;

@@ -66,7 +66,7 @@ ReplayRun::ReplayRun(std::shared_ptr<const Recording> recording, Clock clock) : 
             rolled_.push_back(i);
         } else if (r.is<AttentionPicture>(i)) {
             attentions_.push_back(i);
-        } else if (r.is<ReadablePicture>(i) || r.is<LifePicture>(i) || r.is<ReadersPicture>(i) || r.is<LeftPicture>(i)) {
+        } else if (r.is<ReadablePicture>(i) || r.is<LifePicture>(i) || r.is<ReadersPicture>(i) || r.is<LeftPicture>(i) || r.is<RulesPicture>(i)) {
             looks_.push_back(i);
         }
         due_.push_back(due);
@@ -92,7 +92,8 @@ void ReplayRun::post(Command command) {
     if (std::holds_alternative<UnloadModel>(command)) return waiting_.push_back(Unloaded{});
     if (engine_ &&
         (std::holds_alternative<ProbeAttention>(command) || std::holds_alternative<ProbeState>(command) || std::holds_alternative<ProbeReadable>(command) ||
-         std::holds_alternative<ProbeLife>(command) || std::holds_alternative<ProbeReaders>(command) || std::holds_alternative<ProbeLeft>(command))) {
+         std::holds_alternative<ProbeLife>(command) || std::holds_alternative<ProbeReaders>(command) || std::holds_alternative<ProbeLeft>(command) ||
+         std::holds_alternative<ProbeRules>(command))) {
         if (const auto* c = std::get_if<ProbeState>(&command)) probed_ = c->position;
         return engine_->post(std::move(command));
     }
@@ -139,6 +140,11 @@ void ReplayRun::post(Command command) {
     if (const auto* c = std::get_if<ProbeLeft>(&command))
         return tell_captured("what is left of the tokens in this state was not captured", [&](const Event& e) {
             const auto* p = std::get_if<LeftPicture>(&e);
+            return p && p->layer == c->layer && p->head == c->head && p->position <= c->position;
+        });
+    if (const auto* c = std::get_if<ProbeRules>(&command))
+        return tell_captured("this state under other rules was not captured", [&](const Event& e) {
+            const auto* p = std::get_if<RulesPicture>(&e);
             return p && p->layer == c->layer && p->head == c->head && p->position <= c->position;
         });
     if (const auto* apart = std::get_if<Compare>(&command)) return waiting_.push_back(Compared{apart->request, Retraced::End::stopped});
@@ -271,7 +277,7 @@ void ReplayRun::hear_engine() {
             picturing_ = false;
             waiting_.push_back(std::move(e));
         } else if (std::holds_alternative<AttentionPicture>(e) || std::holds_alternative<ReadablePicture>(e) || std::holds_alternative<LifePicture>(e) ||
-                   std::holds_alternative<ReadersPicture>(e) || std::holds_alternative<LeftPicture>(e) ||
+                   std::holds_alternative<ReadersPicture>(e) || std::holds_alternative<LeftPicture>(e) || std::holds_alternative<RulesPicture>(e) ||
                    (std::holds_alternative<PhaseChanged>(e) && !playing_ && !seeking())) {
             waiting_.push_back(std::move(e));
         }

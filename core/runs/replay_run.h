@@ -72,7 +72,7 @@ private:
     Clock clock_;
     std::vector<int64_t> due_;  // of each event, at speed 1
     std::vector<size_t> made_, phases_, pictures_, attentions_, looks_, races_,
-        rolled_;                 // events of these kinds; looks_: ReadablePicture, LifePicture, ReadersPicture, LeftPicture
+        rolled_;                 // events of these kinds; looks_: ReadablePicture, LifePicture, ReadersPicture, LeftPicture, RulesPicture
     std::vector<bool> of_race_;  // of each event
     std::vector<Beginning> beginnings_;
     std::vector<Event> waiting_;

@@ -17,6 +17,7 @@
 #include "core/model/life.h"
 #include "core/model/probe.h"
 #include "core/model/readers.h"
+#include "core/model/rules.h"
 #include "core/model/snapshot_pool.h"
 #include "core/model/trace.h"
 #include "core/studies/race.h"
@@ -87,9 +88,9 @@ struct MakeAnswer {
     std::vector<Part> line;
     Sampling sampling;
     int64_t predict = 2048;
-    bool roll = false;            // where the context is full, its oldest tokens make room
-    std::string keep_as = {};     // whose end the state behind the answer is, on disk; "": nobody's
-    InterventionsPtr hands = {};  // under which the line is fed and the answer is made; null: none
+    bool roll = false;                      // where the context is full, its oldest tokens make room
+    std::string keep_as = {};               // whose end the state behind the answer is, on disk; "": nobody's
+    InterventionsPtr hands = {};            // under which the line is fed and the answer is made; null: none
     std::shared_ptr<Stepper> stepper = {};  // made in step with others of this program (LiveRun::in_step); null: with nobody
 };
 struct GoTo {  // the memory of this line, without an answer: a rewind
@@ -163,9 +164,14 @@ struct ProbeLeft {
     int layer = 0, head = 0;
     int64_t position = 0;
 };
+// What the state of a head behind the token at `position` would be under other rules of updating it (rules.h). It gives way likewise.
+struct ProbeRules {
+    int layer = 0, head = 0;
+    int64_t position = 0;
+};
 // Lines between machines number them: a new one comes last.
 using Command = std::variant<LoadModel, UnloadModel, MakeAnswer, GoTo, AskCost, SetSnapshotBudget, SetStateBudget, StartRace, ProbeAttention, ProbeState,
-                             Retrace, ProbeReadable, ProbeLife, Compare, ProbeReaders, ProbeLeft>;
+                             Retrace, ProbeReadable, ProbeLife, Compare, ProbeReaders, ProbeLeft, ProbeRules>;
 
 // --- Events: what happened ---------------------------------------------------------------------------------------------
 
@@ -293,6 +299,7 @@ struct ReadablePicture : HeadReadable {};
 struct LifePicture : FactLife {};
 struct ReadersPicture : Readers {};
 struct LeftPicture : LeftNow {};
+struct RulesPicture : RulesNow {};
 struct Compared {
     int request = 0;
     Retraced::End end{};                  // but for `whole` there is nothing else
@@ -301,7 +308,7 @@ struct Compared {
 };
 using Event = std::variant<Loading, Loaded, Unloaded, Trouble, PhaseChanged, PromptFed, TokenMade, Readings, AnswerDone, Moved, CostKnown, SnapshotsKept,
                            StatePicture, RacePoint, RaceDone, AttentionPicture, EventsDropped, AnswerBegun, TelemetryCost, CacheRolled, StatesKept, Considered,
-                           Retraced, ReadablePicture, LifePicture, Compared, ReadersPicture, LeftPicture>;
+                           Retraced, ReadablePicture, LifePicture, Compared, ReadersPicture, LeftPicture, RulesPicture>;
 
 class Run {
 public:

@@ -1387,6 +1387,14 @@
             <numerusform>%Ln выборов</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln layer(s)</source>
+        <translation>
+            <numerusform>%Ln слой</numerusform>
+            <numerusform>%Ln слоя</numerusform>
+            <numerusform>%Ln слоёв</numerusform>
+        </translation>
+    </message>
     <message>
         <source>State (%1), layer %2, head %3</source>
         <translation>Состояние (%1), слой %2, голова %3</translation>
@@ -1758,6 +1766,26 @@
     <message>
         <source>worst %1, token %2</source>
         <translation>худший %1, токен %2</translation>
+    </message>
+    <message>
+        <source>Layers from bottom to top</source>
+        <translation>Слои снизу вверх</translation>
+    </message>
+    <message>
+        <source>Mixer</source>
+        <translation>Смешивание</translation>
+    </message>
+    <message>
+        <source>Feed-forward</source>
+        <translation>Прямая часть</translation>
+    </message>
+    <message>
+        <source>Weights a token reads</source>
+        <translation>Веса на токен</translation>
+    </message>
+    <message>
+        <source>Remembers</source>
+        <translation>Помнит</translation>
     </message>
     <message>
         <source>&amp;File</source>
@@ -3046,6 +3074,82 @@
         <translation>Пауза</translation>
     </message>
     <message>
+        <source>The state under other rules</source>
+        <translation>Состояние при других правилах</translation>
+    </message>
+    <message>
+        <source>pinned</source>
+        <translation>закреплённый</translation>
+    </message>
+    <message>
+        <source>all tokens</source>
+        <translation>все токены</translation>
+    </message>
+    <message>
+        <source>%1: %2, %3. Norm %4; cosine of what is read with what was written: pinned %5, mean of all tokens %6.</source>
+        <translation>%1: %2, %3. Норма %4; косинус прочитанного с записанным: закреплённый %5, среднее по всем токенам %6.</translation>
+    </message>
+    <message>
+        <source>Send a message: then its tokens are written again, by other rules.</source>
+        <translation>Отправьте сообщение: тогда его токены будут записаны ещё раз, по другим правилам.</translation>
+    </message>
+    <message>
+        <source>This recording holds no look at this state under other rules.</source>
+        <translation>В этой записи нет взгляда на это состояние при других правилах.</translation>
+    </message>
+    <message>
+        <source>Stopped. Choose a token to look at.</source>
+        <translation>Остановлено. Выберите токен.</translation>
+    </message>
+    <message>
+        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
+        <translation>Покажется, когда модель освободится: чтобы посмотреть в прошлое, его надо подать снова.</translation>
+    </message>
+    <message>
+        <source>Looking…</source>
+        <translation>Поиск…</translation>
+    </message>
+    <message>
+        <source>linear attention</source>
+        <translation>линейное внимание</translation>
+    </message>
+    <message>
+        <source>Linear attention</source>
+        <translation>Линейное внимание</translation>
+    </message>
+    <message>
+        <source>no gate</source>
+        <translation>без вентиля</translation>
+    </message>
+    <message>
+        <source>one gate a head</source>
+        <translation>вентиль на голову</translation>
+    </message>
+    <message>
+        <source>a gate a channel</source>
+        <translation>вентиль на канал</translation>
+    </message>
+    <message>
+        <source>delta rule</source>
+        <translation>дельта-правило</translation>
+    </message>
+    <message>
+        <source>plain writing</source>
+        <translation>простая запись</translation>
+    </message>
+    <message>
+        <source>Cosine of %1 read back: %2 by its own rule, %3; %4.</source>
+        <translation>Косинус прочитанного с записанным, %1: %2 по своему правилу, %3; %4.</translation>
+    </message>
+    <message>
+        <source>Mean cosine of %1 read back: %2 by their own rule, %3; %4.</source>
+        <translation>Средний косинус прочитанного с записанным, %1: %2 по своему правилу, %3; %4.</translation>
+    </message>
+    <message>
+        <source>By %1 the state would be %2 times as large.</source>
+        <translation>Больше всего состояние было бы по правилу «%1»: в %2 раза больше.</translation>
+    </message>
+    <message>
         <source>Embedded demo model</source>
         <translation>Встроенная демомодель</translation>
     </message>
@@ -3426,10 +3530,6 @@
         <translation>Скачивает модель с Hugging Face</translation>
     </message>
     <message>
-        <source>Looking…</source>
-        <translation>Поиск…</translation>
-    </message>
-    <message>
         <source>%1; runs from the disk, slowly</source>
         <translation>%1; работает с диска, медленно</translation>
     </message>
@@ -3666,14 +3766,6 @@
         <translation>В этой записи нет взгляда на то, что ещё читается из этого состояния.</translation>
     </message>
     <message>
-        <source>Stopped. Choose a token to look at.</source>
-        <translation>Остановлено. Выберите токен.</translation>
-    </message>
-    <message>
-        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
-        <translation>Покажется, когда модель освободится: чтобы посмотреть в прошлое, его надо подать снова.</translation>
-    </message>
-    <message>
         <source>Pin a word to read it, overwrite it or erase it in this state.</source>
         <translation>Закрепите слово, чтобы прочитать, перезаписать или стереть его в этом состоянии.</translation>
     </message>
@@ -3788,10 +3880,6 @@
     <message>
         <source>0 to %1</source>
         <translation>от 0 до %1</translation>
-    </message>
-    <message>
-        <source>all tokens</source>
-        <translation>все токены</translation>
     </message>
     <message>
         <source>The numbers</source>
@@ -4233,16 +4321,16 @@
         <translation>Память одной головы: матрица, которую каждый токен немного переписывает.</translation>
     </message>
     <message>
-        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Квадрат — вся память одной головы. Его столбцы — каналы ключей, строки — каналы значений; цвета показывают знак. Полоски по краям — среднеквадратичное строки или столбца. Рядом: насколько сильно каждое направление. Если длинных полосок мало, мало что хранится раздельно.&lt;/p&gt;&lt;p&gt;Ниже: величина состояния каждой головы по токенам и сколько записал каждый токен. Щёлкните, чтобы перейти. Или хирургия: читается ли ещё по ключу каждого токена то, что он записал, и какую долю правки закреплённого услышат остальные.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear. Or the same tokens &lt;i&gt;under other rules&lt;/i&gt;: the matrix that each would have left, its norm, and what it still recalls.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Квадрат — вся память одной головы. Его столбцы — каналы ключей, строки — каналы значений; цвета показывают знак. Полоски по краям — среднеквадратичное строки или столбца. Рядом: насколько сильно каждое направление. Если длинных полосок мало, мало что хранится раздельно.&lt;/p&gt;&lt;p&gt;Ниже: величина состояния каждой головы по токенам и сколько записал каждый токен. Щёлкните, чтобы перейти. Или хирургия: читается ли ещё по ключу каждого токена то, что он записал, и какую долю правки закреплённого услышат остальные. Или те же токены &lt;i&gt;при других правилах&lt;/i&gt;: матрица, которую оставило бы каждое, её норма и что по ней ещё вспоминается.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;&lt;p&gt;Закрепите слово факта, выберите под матрицей &lt;i&gt;Хирургия&lt;/i&gt; и перезапишите его другим сказанным словом: на последний вопрос ответят снова.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: пусть голова ничего не пишет или не читает, или опустошите её, и смотрите, что модель ещё помнит.&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;Choose &lt;i&gt;Under other rules&lt;/i&gt; and a head that keeps the pinned word: which rule would have lost it?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Удержите состояние как A, скажите что-нибудь и выберите &lt;i&gt;Сейчас − A&lt;/i&gt;: останется то, что записали эти слова. Щёлкните другой токен, чтобы увидеть состояние сразу за ним.&lt;/p&gt;&lt;p&gt;Закрепите слово факта, выберите под матрицей &lt;i&gt;Хирургия&lt;/i&gt; и перезапишите его другим сказанным словом: на последний вопрос ответят снова.&lt;/p&gt;&lt;p&gt;Выберите &lt;i&gt;При других правилах&lt;/i&gt; и голову, которая хранит закреплённое слово: при каком правиле оно бы пропало?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Вмешаться&lt;/i&gt;: пусть голова ничего не пишет или не читает, или опустошите её, и смотрите, что модель ещё помнит.&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
-        <translation>&lt;p&gt;S — это V × K чисел при любом контексте. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; запрос читает o = S q / √K.&lt;/p&gt;&lt;p&gt;Эффективный ранг: e в степени энтропии долей сингулярных чисел в их сумме.&lt;/p&gt;&lt;p&gt;Правка при ключе k длины 1: S ← S + (v′ − S k) kᵀ, так что k читает v′ (стёрто: 0), а другой ключ k&lt;sub&gt;j&lt;/sub&gt; слышит k&lt;sub&gt;j&lt;/sub&gt; · k от изменения. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</translation>
+        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;&lt;p&gt;Other rules: α one for the head, the mean of its channels (Gated DeltaNet), or 1 (DeltaNet, linear attention); writing β v kᵀ without what is read already (GLA, linear attention). q, k, v, α and β stay those of the model.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;S — это V × K чисел при любом контексте. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; запрос читает o = S q / √K.&lt;/p&gt;&lt;p&gt;Эффективный ранг: e в степени энтропии долей сингулярных чисел в их сумме.&lt;/p&gt;&lt;p&gt;Правка при ключе k длины 1: S ← S + (v′ − S k) kᵀ, так что k читает v′ (стёрто: 0), а другой ключ k&lt;sub&gt;j&lt;/sub&gt; слышит k&lt;sub&gt;j&lt;/sub&gt; · k от изменения. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;&lt;p&gt;Другие правила: α одно на голову, среднее её каналов (Gated DeltaNet), или 1 (DeltaNet, линейное внимание); запись β v kᵀ без вычета уже читаемого (GLA, линейное внимание). q, k, v, α и β остаются теми, что у модели.&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Memory</source>
@@ -4379,6 +4467,46 @@
     <message>
         <source>&lt;p&gt;Choose &lt;i&gt;everything&lt;/i&gt; for the details.&lt;/p&gt;</source>
         <translation>&lt;p&gt;Выберите &lt;i&gt;всё&lt;/i&gt;, чтобы увидеть подробности.&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>Model map</source>
+        <translation>Карта</translation>
+    </message>
+    <message>
+        <source>All layers of the model, from bottom to top.</source>
+        <translation>Все слои модели, снизу вверх.</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A token enters below and goes up through every layer: first the mixer, where it meets the tokens before it, then the feed-forward part, where it is alone. A mixer with a state remembers in a matrix of constant size, one with a cache keeps a row of every token.&lt;/p&gt;&lt;p&gt;The bars say how many bytes of weights one token reads in each layer.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Токен входит снизу и поднимается через все слои: сначала смешивание, где он встречает прежние токены, затем прямая часть, где он один. Слой с состоянием помнит в матрице постоянного размера, слой с кэшем хранит строку на каждый токен.&lt;/p&gt;&lt;p&gt;Полоски показывают, сколько байтов весов читает один токен в каждом слое.&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;Click a layer: every lens that shows one layer goes there. The keys Up and Down do the same.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Щёлкните слой: каждая линза, которая показывает один слой, перейдёт туда. То же делают клавиши «вверх» и «вниз».&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;All is counted from the shapes, with matrices in the type that most weights have: of the experts as many as are picked for a token, states in f32 with the tails of their convolutions, caches in the type that they have here.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;Всё посчитано по форме модели, матрицы — в типе, который у большинства весов: экспертов столько, сколько выбирается для токена, состояния в f32 вместе с хвостами свёрток, кэши в том типе, что здесь.&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>rule</source>
+        <translation>правило</translation>
+    </message>
+    <message>
+        <source>norm</source>
+        <translation>норма</translation>
+    </message>
+    <message>
+        <source>feed-forward</source>
+        <translation>прямая часть</translation>
+    </message>
+    <message>
+        <source>bytes a token reads</source>
+        <translation>байт, читает токен</translation>
+    </message>
+    <message>
+        <source>bytes a token</source>
+        <translation>байт на токен</translation>
     </message>
     <message>
         <source>position</source>
@@ -5525,6 +5653,86 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>Загрузите модель и отправьте сообщение снова, чтобы попробовать другой токен.</translation>
     </message>
     <message>
+        <source>%1 with a state: %2, whatever the context.</source>
+        <translation>%1 с состоянием: %2 при любом контексте.</translation>
+    </message>
+    <message>
+        <source>%1 with a cache: %2 more with every token.</source>
+        <translation>%1 с кэшем: ещё %2 с каждым токеном.</translation>
+    </message>
+    <message>
+        <source>A token reads %1 of weights.</source>
+        <translation>Один токен читает весов: %1.</translation>
+    </message>
+    <message>
+        <source>mixer with a state</source>
+        <translation>слой с состоянием</translation>
+    </message>
+    <message>
+        <source>mixer with a cache</source>
+        <translation>слой с кэшем</translation>
+    </message>
+    <message>
+        <source>experts</source>
+        <translation>эксперты</translation>
+    </message>
+    <message>
+        <source>the rest</source>
+        <translation>остальное</translation>
+    </message>
+    <message>
+        <source>chosen layer</source>
+        <translation>выбранный слой</translation>
+    </message>
+    <message>
+        <source>layers from bottom to top</source>
+        <translation>слои снизу вверх</translation>
+    </message>
+    <message>
+        <source>matrices counted as %1</source>
+        <translation>матрицы посчитаны как %1</translation>
+    </message>
+    <message>
+        <source>Load a model, and this shows its layers.</source>
+        <translation>Загрузите модель, и здесь появятся её слои.</translation>
+    </message>
+    <message>
+        <source>Embedding</source>
+        <translation>Эмбеддинг</translation>
+    </message>
+    <message>
+        <source>Embedding: a token reads its own row, %1.</source>
+        <translation>Эмбеддинг: токен читает свою строку, %1.</translation>
+    </message>
+    <message>
+        <source>%1 of %2 experts</source>
+        <translation>экспертов: %1 из %2</translation>
+    </message>
+    <message>
+        <source>dense</source>
+        <translation>плотная</translation>
+    </message>
+    <message>
+        <source>%1 state</source>
+        <translation>%1, состояние</translation>
+    </message>
+    <message>
+        <source>%1 a token</source>
+        <translation>%1 на токен</translation>
+    </message>
+    <message>
+        <source>Layer %1: %2, then %3. A token reads %4 of weights for the mixer and %5 for the feed-forward part. It remembers: %6.</source>
+        <translation>Слой %1: %2, затем прямая часть (%3). Токен читает %4 весов для смешивания и %5 для прямой части. Слой помнит: %6.</translation>
+    </message>
+    <message>
+        <source>Output</source>
+        <translation>Выход</translation>
+    </message>
+    <message>
+        <source>Output head: a token reads %1.</source>
+        <translation>Выходная голова: токен читает %1.</translation>
+    </message>
+    <message>
         <source>Shape whose memory is shown</source>
         <translation>Форма, чья память показана</translation>
     </message>
@@ -5950,6 +6158,10 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>Хирургия: прочесть, перезаписать, стереть</translation>
     </message>
     <message>
+        <source>Under other rules: the same tokens</source>
+        <translation>При других правилах: те же токены</translation>
+    </message>
+    <message>
         <source>State, norms of</source>
         <translation>Состояние, нормы чего</translation>
     </message>
@@ -6066,6 +6278,22 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>Норма состояния слоя %1, головы %2: в среднем %3, наибольшая %4 на токене %5.</translation>
     </message>
     <message>
+        <source>negative … positive, in all as in its own</source>
+        <translation>минус … плюс, шкала своего правила</translation>
+    </message>
+    <message>
+        <source>its own rule</source>
+        <translation>своё правило</translation>
+    </message>
+    <message>
+        <source>|S| by token, one log scale</source>
+        <translation>|S| по токенам, одна шкала, лог.</translation>
+    </message>
+    <message>
+        <source>cosine of what is read with what was written</source>
+        <translation>косинус прочитанного с записанным</translation>
+    </message>
+    <message>
         <source>negative … positive</source>
         <translation>отрицательное … положительное</translation>
     </message>
@@ -6088,6 +6316,10 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>what a token wrote, |ΔS|</source>
         <translation>что записал токен, |ΔS|</translation>
+    </message>
+    <message>
+        <source>one state as other rules would have written it</source>
+        <translation>состояние, каким его записали бы другие правила</translation>
     </message>
     <message>
         <source>difference of two states of %1</source>
@@ -6188,6 +6420,42 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>What later tokens take away where they write under keys that resemble an older one.</source>
         <translation>Что отнимают поздние токены, записывая по ключам, похожим на прежний.</translation>
+    </message>
+    <message>
+        <source>How a token changes a state: what it leaves of what was there, and how it writes.</source>
+        <translation>Как токен меняет состояние: что оставляет от прежнего и как пишет.</translation>
+    </message>
+    <message>
+        <source>Writing only what is new: the value less what its key reads already.</source>
+        <translation>Пишется только новое: значение без того, что уже читается по его ключу.</translation>
+    </message>
+    <message>
+        <source>DeltaNet</source>
+        <translation>DeltaNet</translation>
+    </message>
+    <message>
+        <source>A state without gates: only the delta rule takes away what was written before.</source>
+        <translation>Состояние без вентилей: записанное раньше убирает только дельта-правило.</translation>
+    </message>
+    <message>
+        <source>Gated DeltaNet</source>
+        <translation>Gated DeltaNet</translation>
+    </message>
+    <message>
+        <source>The delta rule behind one gate for a whole head. KDA has a gate for each channel.</source>
+        <translation>Дельта-правило за одним вентилем на всю голову. У KDA вентиль есть у каждого канала.</translation>
+    </message>
+    <message>
+        <source>GLA</source>
+        <translation>GLA</translation>
+    </message>
+    <message>
+        <source>Gated linear attention: a gate for each channel, and every value is added, whatever its key reads already.</source>
+        <translation>Линейное внимание с вентилями: вентиль у каждого канала, и каждое значение прибавляется, что бы ни читалось уже по его ключу.</translation>
+    </message>
+    <message>
+        <source>The oldest such state: every value is added to it, and nothing is taken away.</source>
+        <translation>Самое старое такое состояние: каждое значение прибавляется, и ничего не убирается.</translation>
     </message>
     <message>
         <source>How alike two directions are: 1 the same, 0 nothing in common, −1 opposite.</source>

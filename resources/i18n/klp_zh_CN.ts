@@ -1355,6 +1355,12 @@
             <numerusform>%Ln 次选择</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln layer(s)</source>
+        <translation>
+            <numerusform>%Ln 层</numerusform>
+        </translation>
+    </message>
     <message>
         <source>State (%1), layer %2, head %3</source>
         <translation>状态（%1），第 %2 层，第 %3 头</translation>
@@ -1712,6 +1718,26 @@
     <message>
         <source>worst %1, token %2</source>
         <translation>最慢 %1，词元 %2</translation>
+    </message>
+    <message>
+        <source>Layers from bottom to top</source>
+        <translation>各层，自下而上</translation>
+    </message>
+    <message>
+        <source>Mixer</source>
+        <translation>混合层</translation>
+    </message>
+    <message>
+        <source>Feed-forward</source>
+        <translation>前馈</translation>
+    </message>
+    <message>
+        <source>Weights a token reads</source>
+        <translation>每词元读的权重</translation>
+    </message>
+    <message>
+        <source>Remembers</source>
+        <translation>记住</translation>
     </message>
     <message>
         <source>&amp;File</source>
@@ -3000,6 +3026,82 @@
         <translation>暂停</translation>
     </message>
     <message>
+        <source>The state under other rules</source>
+        <translation>其他规则下的状态</translation>
+    </message>
+    <message>
+        <source>pinned</source>
+        <translation>固定的</translation>
+    </message>
+    <message>
+        <source>all tokens</source>
+        <translation>全部词元</translation>
+    </message>
+    <message>
+        <source>%1: %2, %3. Norm %4; cosine of what is read with what was written: pinned %5, mean of all tokens %6.</source>
+        <translation>%1：%2，%3。范数 %4；读出与写入的余弦：固定词元 %5，全部词元平均 %6。</translation>
+    </message>
+    <message>
+        <source>Send a message: then its tokens are written again, by other rules.</source>
+        <translation>发一条消息：它的词元会按其他规则再写一遍。</translation>
+    </message>
+    <message>
+        <source>This recording holds no look at this state under other rules.</source>
+        <translation>这个录制中没有记下这个状态在其他规则下的样子。</translation>
+    </message>
+    <message>
+        <source>Stopped. Choose a token to look at.</source>
+        <translation>已停止。请选择要看的词元。</translation>
+    </message>
+    <message>
+        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
+        <translation>等模型空闲时显示：回看过去需要重新输入它。</translation>
+    </message>
+    <message>
+        <source>Looking…</source>
+        <translation>正在查找…</translation>
+    </message>
+    <message>
+        <source>linear attention</source>
+        <translation>线性注意力</translation>
+    </message>
+    <message>
+        <source>Linear attention</source>
+        <translation>线性注意力</translation>
+    </message>
+    <message>
+        <source>no gate</source>
+        <translation>无门控</translation>
+    </message>
+    <message>
+        <source>one gate a head</source>
+        <translation>每头一个门控</translation>
+    </message>
+    <message>
+        <source>a gate a channel</source>
+        <translation>每通道一个门控</translation>
+    </message>
+    <message>
+        <source>delta rule</source>
+        <translation>delta 规则</translation>
+    </message>
+    <message>
+        <source>plain writing</source>
+        <translation>直接写入</translation>
+    </message>
+    <message>
+        <source>Cosine of %1 read back: %2 by its own rule, %3; %4.</source>
+        <translation>%1 读回的余弦：自己的规则 %3 下 %2；%4。</translation>
+    </message>
+    <message>
+        <source>Mean cosine of %1 read back: %2 by their own rule, %3; %4.</source>
+        <translation>%1读回的平均余弦：自己的规则 %3 下 %2；%4。</translation>
+    </message>
+    <message>
+        <source>By %1 the state would be %2 times as large.</source>
+        <translation>按 %1，状态会是现在的 %2 倍大。</translation>
+    </message>
+    <message>
         <source>Embedded demo model</source>
         <translation>内置演示模型</translation>
     </message>
@@ -3380,10 +3482,6 @@
         <translation>从 Hugging Face hub 下载一个</translation>
     </message>
     <message>
-        <source>Looking…</source>
-        <translation>正在查找…</translation>
-    </message>
-    <message>
         <source>%1; runs from the disk, slowly</source>
         <translation>%1；从磁盘运行，较慢</translation>
     </message>
@@ -3620,14 +3718,6 @@
         <translation>这个录制中没有记下这个状态还能读出什么。</translation>
     </message>
     <message>
-        <source>Stopped. Choose a token to look at.</source>
-        <translation>已停止。请选择要看的词元。</translation>
-    </message>
-    <message>
-        <source>Shown when the model rests: a look at the past costs feeding it again.</source>
-        <translation>等模型空闲时显示：回看过去需要重新输入它。</translation>
-    </message>
-    <message>
         <source>Pin a word to read it, overwrite it or erase it in this state.</source>
         <translation>固定一个词，就可以在这个状态中读取、改写或抹去它。</translation>
     </message>
@@ -3742,10 +3832,6 @@
     <message>
         <source>0 to %1</source>
         <translation>0 至 %1</translation>
-    </message>
-    <message>
-        <source>all tokens</source>
-        <translation>全部词元</translation>
     </message>
     <message>
         <source>The numbers</source>
@@ -4187,16 +4273,16 @@
         <translation>一个头的记忆：一个每个词元都会改写一点的矩阵。</translation>
     </message>
     <message>
-        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。或者做手术：看状态在每个词元的键下是否还能读出它写入的内容，以及在固定词元处的一次手术会被其他词元听到多少。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;The square is the whole memory of one head. Its columns are the channels of keys, its rows those of values; colours show the sign around zero. The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few things are held apart.&lt;/p&gt;&lt;p&gt;Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or surgery: whether the state still reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear. Or the same tokens &lt;i&gt;under other rules&lt;/i&gt;: the matrix that each would have left, its norm, and what it still recalls.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;这个方块就是一个头的全部记忆。列是键的通道，行是值的通道；颜色表示正负。边上的条是一行或一列的均方根。旁边是每个方向有多强。长条很少，说明分开保存的东西很少。&lt;/p&gt;&lt;p&gt;下面：每个头的状态逐词元的大小，以及每个词元写入了多少。点一个可转到那里。或者做手术：看状态在每个词元的键下是否还能读出它写入的内容，以及在固定词元处的一次手术会被其他词元听到多少。或者看同样的词元在&lt;i&gt;其他规则下&lt;/i&gt;：每种规则会留下的矩阵、它的范数，以及还能回忆起什么。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
-        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;&lt;p&gt;固定一个事实的词，在矩阵下方选择&lt;i&gt;手术&lt;/i&gt;，用另一个说过的词改写它：最后一个问题会重新回答。&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让一个头不写入或不读取，或把它清空，看看模型还知道什么。&lt;/p&gt;</translation>
+        <source>&lt;p&gt;Hold the state as A, say something, then choose &lt;i&gt;Now − A&lt;/i&gt;: what is left is what those words wrote. Click another token to see the state as it was behind it.&lt;/p&gt;&lt;p&gt;Pin a fact's word, choose &lt;i&gt;Surgery&lt;/i&gt; below the matrix and overwrite it with another word that was said: the last question is answered again.&lt;/p&gt;&lt;p&gt;Choose &lt;i&gt;Under other rules&lt;/i&gt; and a head that keeps the pinned word: which rule would have lost it?&lt;/p&gt;&lt;p&gt;&lt;i&gt;Hands&lt;/i&gt;: let a head write or read nothing, or empty it, and see what the model still knows.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;把状态保留为 A，说点什么，再选择&lt;i&gt;现在 − A&lt;/i&gt;：剩下的就是那些话写入的内容。点另一个词元，可以看它之后的状态。&lt;/p&gt;&lt;p&gt;固定一个事实的词，在矩阵下方选择&lt;i&gt;手术&lt;/i&gt;，用另一个说过的词改写它：最后一个问题会重新回答。&lt;/p&gt;&lt;p&gt;选择&lt;i&gt;其他规则下&lt;/i&gt;和一个记着固定词的头：哪种规则会把它丢掉？&lt;/p&gt;&lt;p&gt;&lt;i&gt;干预&lt;/i&gt;：让一个头不写入或不读取，或把它清空，看看模型还知道什么。&lt;/p&gt;</translation>
     </message>
     <message>
-        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;</source>
-        <translation>&lt;p&gt;无论上下文多长，S 都是 V × K 个数。S ← S Diag(α) + β (v − S Diag(α) k) kᵀ；查询读出 o = S q / √K。&lt;/p&gt;&lt;p&gt;有效秩：e 的熵次幂，熵取自各奇异值占总和的份额。&lt;/p&gt;&lt;p&gt;在长度为 1 的键 k 处动手术：S ← S + (v′ − S k) kᵀ，于是 k 读出 v′（抹去则为 0），另一个键 k&lt;sub&gt;j&lt;/sub&gt; 听到变化的 k&lt;sub&gt;j&lt;/sub&gt; · k。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;</translation>
+        <source>&lt;p&gt;S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.&lt;/p&gt;&lt;p&gt;Effective rank: e to the entropy of the shares that the singular values have of their sum.&lt;/p&gt;&lt;p&gt;A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ (erased: 0) and another key k&lt;sub&gt;j&lt;/sub&gt; hears k&lt;sub&gt;j&lt;/sub&gt; · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)&lt;/p&gt;&lt;p&gt;Other rules: α one for the head, the mean of its channels (Gated DeltaNet), or 1 (DeltaNet, linear attention); writing β v kᵀ without what is read already (GLA, linear attention). q, k, v, α and β stay those of the model.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;无论上下文多长，S 都是 V × K 个数。S ← S Diag(α) + β (v − S Diag(α) k) kᵀ；查询读出 o = S q / √K。&lt;/p&gt;&lt;p&gt;有效秩：e 的熵次幂，熵取自各奇异值占总和的份额。&lt;/p&gt;&lt;p&gt;在长度为 1 的键 k 处动手术：S ← S + (v′ − S k) kᵀ，于是 k 读出 v′（抹去则为 0），另一个键 k&lt;sub&gt;j&lt;/sub&gt; 听到变化的 k&lt;sub&gt;j&lt;/sub&gt; · k。（Schlag、Irie、Schmidhuber 2021；arXiv 2501.12352）&lt;/p&gt;&lt;p&gt;其他规则：α 整个头一个，即各通道的平均（Gated DeltaNet），或为 1（DeltaNet、线性注意力）；写入 β v kᵀ，不减去已经读出的（GLA、线性注意力）。q、k、v、α、β 仍是模型自己的。&lt;/p&gt;</translation>
     </message>
     <message>
         <source>Memory</source>
@@ -4333,6 +4419,46 @@
     <message>
         <source>&lt;p&gt;Choose &lt;i&gt;everything&lt;/i&gt; for the details.&lt;/p&gt;</source>
         <translation>&lt;p&gt;选择&lt;i&gt;全部&lt;/i&gt;查看细节。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>Model map</source>
+        <translation>模型地图</translation>
+    </message>
+    <message>
+        <source>All layers of the model, from bottom to top.</source>
+        <translation>模型的所有层，自下而上。</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;A token enters below and goes up through every layer: first the mixer, where it meets the tokens before it, then the feed-forward part, where it is alone. A mixer with a state remembers in a matrix of constant size, one with a cache keeps a row of every token.&lt;/p&gt;&lt;p&gt;The bars say how many bytes of weights one token reads in each layer.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;词元从下面进入，向上经过每一层：先是混合层，在那里遇到之前的词元；然后是前馈部分，在那里它独自一个。有状态的混合层把记忆放在大小不变的矩阵里，有缓存的为每个词元保留一行。&lt;/p&gt;&lt;p&gt;条形表示一个词元在每一层读多少字节的权重。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;Click a layer: every lens that shows one layer goes there. The keys Up and Down do the same.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;点一层：所有只显示一层的透镜都会转到那里。上、下方向键也一样。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>&lt;p&gt;All is counted from the shapes, with matrices in the type that most weights have: of the experts as many as are picked for a token, states in f32 with the tails of their convolutions, caches in the type that they have here.&lt;/p&gt;</source>
+        <translation>&lt;p&gt;全部由形状算出，矩阵按多数权重的类型计：专家只算一个词元选中的那些，状态为 f32，含卷积的尾部，缓存按这里的类型。&lt;/p&gt;</translation>
+    </message>
+    <message>
+        <source>rule</source>
+        <translation>规则</translation>
+    </message>
+    <message>
+        <source>norm</source>
+        <translation>范数</translation>
+    </message>
+    <message>
+        <source>feed-forward</source>
+        <translation>前馈</translation>
+    </message>
+    <message>
+        <source>bytes a token reads</source>
+        <translation>每词元读的字节</translation>
+    </message>
+    <message>
+        <source>bytes a token</source>
+        <translation>每词元字节</translation>
     </message>
     <message>
         <source>position</source>
@@ -5479,6 +5605,86 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>请加载模型并重新发送消息，再试别的词元。</translation>
     </message>
     <message>
+        <source>%1 with a state: %2, whatever the context.</source>
+        <translation>%1有状态：共 %2，与上下文长度无关。</translation>
+    </message>
+    <message>
+        <source>%1 with a cache: %2 more with every token.</source>
+        <translation>%1有缓存：每个词元再增加 %2。</translation>
+    </message>
+    <message>
+        <source>A token reads %1 of weights.</source>
+        <translation>一个词元读取 %1 的权重。</translation>
+    </message>
+    <message>
+        <source>mixer with a state</source>
+        <translation>有状态的混合层</translation>
+    </message>
+    <message>
+        <source>mixer with a cache</source>
+        <translation>有缓存的混合层</translation>
+    </message>
+    <message>
+        <source>experts</source>
+        <translation>专家</translation>
+    </message>
+    <message>
+        <source>the rest</source>
+        <translation>其余</translation>
+    </message>
+    <message>
+        <source>chosen layer</source>
+        <translation>所选的层</translation>
+    </message>
+    <message>
+        <source>layers from bottom to top</source>
+        <translation>各层自下而上</translation>
+    </message>
+    <message>
+        <source>matrices counted as %1</source>
+        <translation>矩阵按 %1 计</translation>
+    </message>
+    <message>
+        <source>Load a model, and this shows its layers.</source>
+        <translation>加载一个模型，这里就会显示它的各层。</translation>
+    </message>
+    <message>
+        <source>Embedding</source>
+        <translation>嵌入</translation>
+    </message>
+    <message>
+        <source>Embedding: a token reads its own row, %1.</source>
+        <translation>嵌入：一个词元读自己的那一行，%1。</translation>
+    </message>
+    <message>
+        <source>%1 of %2 experts</source>
+        <translation>%2 个专家选 %1</translation>
+    </message>
+    <message>
+        <source>dense</source>
+        <translation>稠密</translation>
+    </message>
+    <message>
+        <source>%1 state</source>
+        <translation>%1 状态</translation>
+    </message>
+    <message>
+        <source>%1 a token</source>
+        <translation>每词元 %1</translation>
+    </message>
+    <message>
+        <source>Layer %1: %2, then %3. A token reads %4 of weights for the mixer and %5 for the feed-forward part. It remembers: %6.</source>
+        <translation>第 %1 层：%2，然后 %3。一个词元为混合层读 %4 权重，为前馈部分读 %5。它记住：%6。</translation>
+    </message>
+    <message>
+        <source>Output</source>
+        <translation>输出</translation>
+    </message>
+    <message>
+        <source>Output head: a token reads %1.</source>
+        <translation>输出头：一个词元读 %1。</translation>
+    </message>
+    <message>
         <source>Shape whose memory is shown</source>
         <translation>显示哪种形状的内存</translation>
     </message>
@@ -5904,6 +6110,10 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>手术：读取、改写、抹去</translation>
     </message>
     <message>
+        <source>Under other rules: the same tokens</source>
+        <translation>其他规则下：同样的词元</translation>
+    </message>
+    <message>
         <source>State, norms of</source>
         <translation>状态，范数取自</translation>
     </message>
@@ -6020,6 +6230,22 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>第 %1 层第 %2 头状态的范数：平均 %3，最大 %4，在词元 %5 处。</translation>
     </message>
     <message>
+        <source>negative … positive, in all as in its own</source>
+        <translation>负 … 正，刻度同自己的规则</translation>
+    </message>
+    <message>
+        <source>its own rule</source>
+        <translation>自己的规则</translation>
+    </message>
+    <message>
+        <source>|S| by token, one log scale</source>
+        <translation>逐词元的 |S|，同一对数刻度</translation>
+    </message>
+    <message>
+        <source>cosine of what is read with what was written</source>
+        <translation>读出与写入的余弦</translation>
+    </message>
+    <message>
         <source>negative … positive</source>
         <translation>负 … 正</translation>
     </message>
@@ -6042,6 +6268,10 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>what a token wrote, |ΔS|</source>
         <translation>词元写入的量 |ΔS|</translation>
+    </message>
+    <message>
+        <source>one state as other rules would have written it</source>
+        <translation>其他规则会写成的状态</translation>
     </message>
     <message>
         <source>difference of two states of %1</source>
@@ -6142,6 +6372,42 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>What later tokens take away where they write under keys that resemble an older one.</source>
         <translation>后来的词元在与旧键相似的键下写入时所抹掉的部分。</translation>
+    </message>
+    <message>
+        <source>How a token changes a state: what it leaves of what was there, and how it writes.</source>
+        <translation>词元怎样改变状态：原有的留下多少，又怎样写入。</translation>
+    </message>
+    <message>
+        <source>Writing only what is new: the value less what its key reads already.</source>
+        <translation>只写新的部分：值减去它的键已经读出的内容。</translation>
+    </message>
+    <message>
+        <source>DeltaNet</source>
+        <translation>DeltaNet</translation>
+    </message>
+    <message>
+        <source>A state without gates: only the delta rule takes away what was written before.</source>
+        <translation>没有门控的状态：只有 delta 规则会去掉以前写入的内容。</translation>
+    </message>
+    <message>
+        <source>Gated DeltaNet</source>
+        <translation>Gated DeltaNet</translation>
+    </message>
+    <message>
+        <source>The delta rule behind one gate for a whole head. KDA has a gate for each channel.</source>
+        <translation>整个头一个门控，后面是 delta 规则。KDA 每个通道各有一个门控。</translation>
+    </message>
+    <message>
+        <source>GLA</source>
+        <translation>GLA</translation>
+    </message>
+    <message>
+        <source>Gated linear attention: a gate for each channel, and every value is added, whatever its key reads already.</source>
+        <translation>门控线性注意力：每个通道一个门控，每个值都加上去，不管它的键已经读出什么。</translation>
+    </message>
+    <message>
+        <source>The oldest such state: every value is added to it, and nothing is taken away.</source>
+        <translation>最早的这种状态：每个值都加上去，什么也不去掉。</translation>
     </message>
     <message>
         <source>How alike two directions are: 1 the same, 0 nothing in common, −1 opposite.</source>

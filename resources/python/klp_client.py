@@ -24,8 +24,9 @@ import numpy as np
 VERSION = 2
 EVENTS = ["Loading", "Loaded", "Unloaded", "Trouble", "PhaseChanged", "PromptFed", "TokenMade", "Readings", "AnswerDone", "Moved", "CostKnown", "SnapshotsKept",
           "StatePicture", "RacePoint", "RaceDone", "AttentionPicture", "EventsDropped", "AnswerBegun", "TelemetryCost", "CacheRolled", "StatesKept", "Considered",
-          "Retraced", "ReadablePicture", "LifePicture", "Compared", "ReadersPicture", "LeftPicture"]
-MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, PROBE_READERS, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 14, 200, 201
+          "Retraced", "ReadablePicture", "LifePicture", "Compared", "ReadersPicture", "LeftPicture", "RulesPicture"]
+MAKE_ANSWER, GO_TO, PROBE_ATTENTION, PROBE_STATE, PROBE_READABLE, PROBE_LIFE, PROBE_READERS, PROBE_RULES, WATCH, CANCEL = 2, 3, 8, 9, 11, 12, 14, 16, 200, 201
+RULES = ["KDA", "Gated DeltaNet", "DeltaNet", "GLA", "linear attention"]  # of updating a state, as RulesPicture has them
 OVER = 251  # frames beside events
 NEWEST = 1 << 40  # a position that no sequence has: the newest token
 PATIENCE = 60  # seconds that a line is tried again
@@ -256,6 +257,12 @@ class Klp:
         self._command(PROBE_READERS, _number(token) + _number(-1 if position is None else position))
         return self._until("ReadersPicture")["heads"]
 
+    def rules(self, layer, head, position=None):
+        """What the state of a head behind `position` (the newest) would be, had the same tokens been written by another rule: by its name, "KDA" to "linear
+        attention", a dict with the matrix "state" [V, K], its "norm" behind each token, and how well each token's value is read by its key ("cosine", "ratio")."""
+        self._command(PROBE_RULES, _number(layer) + _number(head) + _number(NEWEST if position is None else position))
+        return self._until("RulesPicture")["rules"]
+
     def events(self):
         """Every event as (name, dict), as they come; the line is made again where it is lost."""
         while True:
@@ -432,6 +439,12 @@ class Klp:
             event = {"token": f.number(), "position": f.number()}
             event["heads"] = [{"layer": f.number(), "head": f.number(), "cache": bool(f.number()), "weight": f.float32(), "share": f.float32()}
                               for _ in range(f.unsigned())]
+        elif name == "RulesPicture":
+            event = {"layer": f.number(), "head": f.number(), "position": f.number(), "first": f.number(), "own": RULES[f.number()], "rules": {}}
+            rows, columns = f.number(), f.number()
+            for rule in RULES[:f.unsigned()]:
+                numbers = {field: f.floats(f.unsigned()) for field in ("state", "norm", "cosine", "ratio")}
+                event["rules"][rule] = dict(numbers, state=numbers["state"].reshape(rows, columns))
         elif name == "EventsDropped":
             event = {"readings": f.number()}
             self.lost += event["readings"]

@@ -55,7 +55,7 @@ QString style_sheet(const Theme& t) {
         QToolTip { color: $text; background: $raised; border: 1px solid $border; padding: 4px; }
         QMainWindow::separator { background: $window; width: 4px; height: 4px; }
         QMainWindow::separator:hover { background: $accent; }
-        QTabBar::tab { padding: 6px 7px; border: 0; border-bottom: 2px solid transparent; background: transparent; color: $muted; }
+        QTabBar::tab { padding: 6px 5px; border: 0; border-bottom: 2px solid transparent; background: transparent; color: $muted; }
         QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
         QTabBar::tab:hover { color: $text; }
         QTabBar::tab:focus { color: $accent; }

@@ -19,7 +19,7 @@ namespace klp::gui {
 
 namespace {
 constexpr int kEmptyTimeline = 84;  // pixels
-constexpr int kLayoutVersion = 2;   // of saved layouts: raised when docks come or go
+constexpr int kLayoutVersion = 3;   // of saved layouts: raised when docks come or go
 constexpr int kTwoColumns = 1200;   // pixels of width from which on two lenses stand beside each other, and not one above the other
 }  // namespace
 

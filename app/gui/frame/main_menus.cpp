@@ -97,7 +97,8 @@ void MainWindow::make_menus() {
     int key = 1;
     for (const PanelRow& row : panels()) {
         const QString id = row.info.id;
-        add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(QString("Ctrl+%1").arg(key++)), [this, id] { show_panel(id); });
+        add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(key < 10 ? QString("Ctrl+%1").arg(key) : QString("Ctrl+Alt+0")), [this, id] { show_panel(id); });
+        ++key;
     }
     menu("View")->addSeparator();
     QMenu* layouts = menu("View")->addMenu(tr("Layouts"));

@@ -33,19 +33,23 @@ const std::vector<PanelRow>& panels() {
               "The bars at its edges are the root mean square of a row or column. Beside it: how strong each of its directions is. Few long bars mean that few "
               "things are held apart.</p><p>Below: the size of each head's state, token by token, and how much each token wrote. Click one to go there. Or "
               "surgery: whether the state still "
-              "reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear.</p>"),
+              "reads under each token's key what that token wrote, and how much of a cut at the pinned one the others would hear. Or the same tokens "
+              "<i>under other rules</i>: the matrix that each would have left, its norm, and what it still recalls.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>Hold the state as A, say something, then choose <i>Now − A</i>: what is left is what those words wrote. Click another token to see the "
               "state as it was behind it.</p><p>Pin a fact's word, choose <i>Surgery</i> below the matrix and overwrite it with another word that was said: "
               "the last "
-              "question is answered again.</p>"
+              "question is answered again.</p><p>Choose <i>Under other rules</i> and a head that keeps the pinned word: which rule would have lost it?</p>"
               "<p><i>Hands</i>: let a head write or read nothing, or empty it, and see what the model still knows.</p>"),
           QT_TRANSLATE_NOOP(
               "klp",
               "<p>S is V × K numbers, whatever the context. S ← S Diag(α) + β (v − S Diag(α) k) kᵀ; a query reads o = S q / √K.</p><p>Effective rank: e to "
               "the entropy of the shares that the singular values have of their sum.</p><p>A cut at a key k of length 1: S ← S + (v′ − S k) kᵀ, so k reads v′ "
-              "(erased: 0) and another key k<sub>j</sub> hears k<sub>j</sub> · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>")},
+              "(erased: 0) and another key k<sub>j</sub> hears k<sub>j</sub> · k of the change. (Schlag, Irie, Schmidhuber 2021; arXiv 2501.12352)</p>"
+              "<p>Other rules: α one for the head, the mean of its channels (Gated DeltaNet), or 1 (DeltaNet, linear attention); writing β v kᵀ without what "
+              "is "
+              "read already (GLA, linear attention). q, k, v, α and β stay those of the model.</p>")},
          make_state_panel},
         {{"memory", QT_TRANSLATE_NOOP("klp", "Memory"), QT_TRANSLATE_NOOP("klp", "Bytes this conversation holds, and what full attention would hold."),
           QT_TRANSLATE_NOOP(
@@ -150,6 +154,18 @@ const std::vector<PanelRow>& panels() {
           QT_TRANSLATE_NOOP("klp", "<p>Loads, prompts, answers, moves and errors, with their times.</p>"),
           QT_TRANSLATE_NOOP("klp", "<p>Choose <i>everything</i> for the details.</p>"), ""},
          make_log_panel},
+        {{"map", QT_TRANSLATE_NOOP("klp", "Model map"), QT_TRANSLATE_NOOP("klp", "All layers of the model, from bottom to top."),
+          QT_TRANSLATE_NOOP(
+              "klp",
+              "<p>A token enters below and goes up through every layer: first the mixer, where it meets the tokens before it, then the feed-forward part, "
+              "where it "
+              "is alone. A mixer with a state remembers in a matrix of constant size, one with a cache keeps a row of every token.</p><p>The bars say how many "
+              "bytes of weights one token reads in each layer.</p>"),
+          QT_TRANSLATE_NOOP("klp", "<p>Click a layer: every lens that shows one layer goes there. The keys Up and Down do the same.</p>"),
+          QT_TRANSLATE_NOOP("klp",
+                            "<p>All is counted from the shapes, with matrices in the type that most weights have: of the experts as many as are picked for a "
+                            "token, states in f32 with the tails of their convolutions, caches in the type that they have here.</p>")},
+         make_map_panel},
     };
     return rows;
 }

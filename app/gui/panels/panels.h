@@ -14,5 +14,6 @@ Panel* make_logits_panel(Session& session, const PanelInfo& info);
 Panel* make_attention_panel(Session& session, const PanelInfo& info);
 Panel* make_life_panel(Session& session, const PanelInfo& info);
 Panel* make_log_panel(Session& session, const PanelInfo& info);
+Panel* make_map_panel(Session& session, const PanelInfo& info);
 
 }  // namespace klp::gui

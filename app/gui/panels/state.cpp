@@ -16,6 +16,7 @@
 #include "app/gui/panels/head_picker.h"
 #include "app/gui/panels/norm_plots.h"
 #include "app/gui/panels/panels.h"
+#include "app/gui/panels/rules_strip.h"
 #include "app/gui/panels/spectrum_plot.h"
 #include "app/gui/panels/surgery_strip.h"
 #include "app/gui/panels/token_window.h"
@@ -29,6 +30,7 @@ namespace {
 constexpr int64_t kTokens = 512;     // of the norms
 constexpr int kSpectrumEvery = 250;  // ms
 constexpr int kSurgery = 2;          // of what stands below the matrix
+constexpr int kOtherRules = 3;       // and what stands in its place
 constexpr int kPatience = 300;       // ms a head's picture stays while the next head's is on its way
 
 // A picture of one head, and the words for where it was taken: the tokens may be others later.
@@ -76,7 +78,9 @@ protected:
 
 private:
     enum Show { now, a, b, b_less_a, now_less_a };
-    bool operates() const { return norms_of_->currentIndex() == kSurgery; }  // in the place of norms
+    bool operates() const { return norms_of_->currentIndex() == kSurgery; }     // in the place of norms
+    bool compares() const { return norms_of_->currentIndex() == kOtherRules; }  // rules, in the place of all
+    void arrange();
     Show show() const { return static_cast<Show>(show_->currentIndex()); }
     bool difference() const { return show() == b_less_a || show() == now_less_a; }
     void take(const StatePicture& picture);
@@ -106,6 +110,7 @@ private:
     SpectrumPlot* spectrum_;
     NormPlots* norms_;
     SurgeryStrip* surgery_;
+    RulesStrip* rules_;
     Figure* line_;
     QString hover_line_;
 
@@ -136,6 +141,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
       spectrum_(new SpectrumPlot(body())),
       norms_(new NormPlots(body())),
       surgery_(new SurgeryStrip(session, body())),
+      rules_(new RulesStrip(session, body())),
       line_(new Figure(body(), false, 2)) {
     show_->addItems({tr("Now"), "A", "B", "B − A", tr("Now − A")});
     show_->setAccessibleName(tr("State, picture"));
@@ -170,7 +176,8 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     layout->addWidget(line_);
     auto* head = new QHBoxLayout;
-    norms_of_->addItems({tr("Norms of this layer's heads"), tr("Norms of all layers, median of heads"), tr("Surgery: what can be read, overwritten, erased")});
+    norms_of_->addItems({tr("Norms of this layer's heads"), tr("Norms of all layers, median of heads"), tr("Surgery: what can be read, overwritten, erased"),
+                         tr("Under other rules: the same tokens")});
     norms_of_->setAccessibleName(tr("State, norms of"));
     norms_of_->setToolTip(
         tr("Frobenius norms over the last 512 tokens. Line: |S|. Area: |ΔS|, what the token wrote. One common scale, which only grows. "
@@ -180,7 +187,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
     layout->addLayout(head);
     layout->addWidget(norms_, 3);
     layout->addWidget(surgery_, 3);
-    surgery_->hide();
+    layout->addWidget(rules_, 8);
 
     map_->setAccessibleName(tr("State matrix"));
     map_->set_square(true);
@@ -221,7 +228,7 @@ StatePanel::StatePanel(Session& session, const PanelInfo& info)
         refresh_soon();
     });
     connect(norms_of_, &QComboBox::activated, this, [this] {
-        norms_->setVisible(!operates()), line_->setVisible(!operates()), surgery_->setVisible(operates());
+        arrange();
         refresh_soon();
     });
     connect(&session, &Session::hands_changed, this, &StatePanel::refresh_soon);
@@ -257,15 +264,22 @@ void StatePanel::begin() {
     map_->set_values(0, 0, {});
     norms_->set_series({}, 0, -1, -1, true);
     asked_.reset(), window_layer_.reset();
-    const bool some = kda_head(session).has_value();
-    for (QWidget* w : std::initializer_list<QWidget*>{show_, hold_a_, hold_b_, lock_, norms_of_, norms_, spectrum_, line_}) w->setVisible(some);
-    norms_->setVisible(some && !operates()), line_->setVisible(some && !operates()), surgery_->setVisible(some && operates());
-    surgery_->forget();
+    surgery_->forget(), rules_->forget();
+    arrange();
     matrix_stale_ = rescale_ = true;
     range_ = 0;
     lock_->setChecked(false);
     picker_->sync();
     interest_changed();
+}
+
+void StatePanel::arrange() {
+    const bool some = kda_head(session).has_value(), matrix = some && !compares(), norms = matrix && !operates();
+    norms_of_->setVisible(some);
+    for (QWidget* w : std::initializer_list<QWidget*>{show_, hold_a_, hold_b_, lock_, spectrum_}) w->setVisible(matrix);
+    map_->setVisible(!some || matrix);                                                    // it says why there is nothing
+    static_cast<QVBoxLayout*>(body()->layout())->setStretch(0, !some || matrix ? 5 : 0);  // a row of what is hidden would keep its place
+    norms_->setVisible(norms), line_->setVisible(norms), surgery_->setVisible(some && operates()), rules_->setVisible(some && compares());
 }
 
 void StatePanel::take(const StatePicture& picture) {
@@ -389,7 +403,9 @@ void StatePanel::refresh() {
     if (matrix_stale_ && !(place && place == asked_past_ && place != answered_ && !drawn_.empty())) show_matrix();
     map_->set_chosen(-1, drawn_.empty() ? -1 : std::clamp(session.selection().channel(), 0, drawn_.columns - 1));
     show_spectrum();
-    if (operates())
+    if (compares())
+        rules_->refresh(held());
+    else if (operates())
         surgery_->refresh(held());
     else
         show_norms();
@@ -409,6 +425,7 @@ QString StatePanel::in_words() const {
             .arg(head->head)
             .arg(local(short_number(all.mean)), local(short_number(all.most)), local(grouped(all.at)));
     }
+    if (compares()) return rules_->in_words();
     if (operates())
         if (const QString text = surgery_->in_words(); !text.isEmpty()) return text;
     if (drawn_.empty() || spectrum_->spectrum().values.empty()) return {};
@@ -437,8 +454,15 @@ QString StatePanel::in_words() const {
 }
 
 std::vector<KeyItem> StatePanel::key() const {
-    if (drawn_.empty()) return {};
     const Theme& t = theme();
+    if (compares()) {
+        if (rules_->empty()) return {};
+        return {{KeyItem::ramp, {}, tr("negative … positive, in all as in its own"), &diverging_map(t.dark)},
+                {KeyItem::fill, t.hybrid, tr("its own rule")},
+                {KeyItem::line, t.text, tr("|S| by token, one log scale")},
+                {KeyItem::fill, t.muted, tr("cosine of what is read with what was written")}};
+    }
+    if (drawn_.empty()) return {};
     std::vector<KeyItem> items{{KeyItem::ramp, {}, tr("negative … positive"), &diverging_map(t.dark)},
                                {KeyItem::fill, t.muted, tr("edge: mean size of a row or column")},
                                {KeyItem::frame, t.accent, operates() ? tr("chosen channel, pinned token") : tr("chosen channel")},
@@ -450,12 +474,15 @@ std::vector<KeyItem> StatePanel::key() const {
 }
 
 StatePanel::Caption StatePanel::caption() const {
+    if (compares() && !rules_->empty())
+        return {tr("one state as other rules would have written it"), {tr("layer %1, head %2").arg(rules_->head().layer).arg(rules_->head().head)}};
     const QString head = tr("layer %1, head %2").arg(drawn_.head.layer).arg(drawn_.head.head);
     const QString what = difference() ? tr("difference of two states of %1").arg(head) : tr("the state S of %1").arg(head);
     return {what, {difference() ? drawn_.after : token_name(session, drawn_.position - 1), tr("%1, channel %2").arg(head).arg(session.selection().channel())}};
 }
 
 QString StatePanel::why_no_picture() const {
+    if (compares() && kda_head(session)) return rules_->why_nothing();
     QString why;
     if (drawn_.empty() && !wanted(why).empty()) why = tr("The state is not drawn yet.");
     return why;
@@ -468,7 +495,7 @@ void StatePanel::show_matrix() {
     spectrum_stale_ = true;
     const bool other = show() == now_less_a && drawn_.empty() && !a_.empty() && kda_head(session) && a_.head != *kda_head(session);
     if (other) back_->setText(tr("Show layer %1, head %2, which A is of").arg(a_.head.layer).arg(a_.head.head));
-    back_->setVisible(other);
+    back_->setVisible(other && !compares());
     if (drawn_.empty()) {
         map_->set_empty(why);
         map_->set_values(0, 0, {});
@@ -577,6 +604,7 @@ void StatePanel::show_lines() {
 }
 
 TableData StatePanel::table() const {
+    if (compares()) return rules_->table();
     if (operates()) return surgery_->table();
     TableData data;
     data.columns = {"layer", "head", "value", "key", difference() ? "ΔS (no unit)" : "S (no unit)"};

@@ -14,6 +14,11 @@ namespace {
 
 // What the headings of all lenses are made of: "name" or "name (unit)". Files have them in English.
 [[maybe_unused]] constexpr const char* kHeadings[] = {
+    QT_TRANSLATE_NOOP("klp", "rule"),
+    QT_TRANSLATE_NOOP("klp", "norm"),
+    QT_TRANSLATE_NOOP("klp", "feed-forward"),
+    QT_TRANSLATE_NOOP("klp", "bytes a token reads"),
+    QT_TRANSLATE_NOOP("klp", "bytes a token"),
     QT_TRANSLATE_NOOP("klp", "position"),
     QT_TRANSLATE_NOOP("klp", "token"),
     QT_TRANSLATE_NOOP("klp", "cache weight"),

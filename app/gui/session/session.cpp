@@ -239,6 +239,8 @@ void Session::take(Event& event) {
                 emit readers_pictured(e);
             } else if constexpr (std::is_same_v<T, LeftPicture>) {
                 emit left_pictured(e);
+            } else if constexpr (std::is_same_v<T, RulesPicture>) {
+                emit rules_pictured(e);
             } else if constexpr (std::is_same_v<T, EventsDropped>) {
                 dropped_ += e.readings;
             } else if constexpr (std::is_same_v<T, TelemetryCost>) {

@@ -146,6 +146,7 @@ signals:
     void life_pictured(const klp::LifePicture& event);
     void readers_pictured(const klp::ReadersPicture& event);
     void left_pictured(const klp::LeftPicture& event);
+    void rules_pictured(const klp::RulesPicture& event);
     void drained();                            // once a tick in which anything came: the time to draw
     void event_seen(const klp::Event& event);  // every one, in order: for recording and the log
     void fork_asked(qint64 position, qint32 id);

@@ -14,8 +14,8 @@ bool is_aside(const Event& event) {
     const auto* picture = std::get_if<StatePicture>(&event);
     return (picture && picture->past) || std::holds_alternative<AttentionPicture>(event) || std::holds_alternative<ReadablePicture>(event) ||
            std::holds_alternative<LifePicture>(event) || std::holds_alternative<ReadersPicture>(event) || std::holds_alternative<LeftPicture>(event) ||
-           std::holds_alternative<CostKnown>(event) || std::holds_alternative<Loading>(event) || std::holds_alternative<SnapshotsKept>(event) ||
-           std::holds_alternative<StatesKept>(event);
+           std::holds_alternative<RulesPicture>(event) || std::holds_alternative<CostKnown>(event) || std::holds_alternative<Loading>(event) ||
+           std::holds_alternative<SnapshotsKept>(event) || std::holds_alternative<StatesKept>(event);
 }
 
 int64_t bytes_of(const Event& event) {
