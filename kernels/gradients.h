@@ -35,14 +35,14 @@ struct LinearBack {
 // and 2406.06484, appendices):
 //   dS += q do^T    du = dS^T k    dv = beta du    dbeta = du . (v - S'^T k)    dq = S do    dk = dS u - beta S' du
 //   dS' = dS - beta k du^T    dg[c] = sum_v dS'[c, v] S'[c, v]    dS <- Diag(e^g) dS'
-// and what the convolution, the norms and the gates in front and behind make of these.
+// and what the convolution, the norms and the gates in front and behind make of these. Plain writing: dbeta = du . v, dk = dS u, dS' = dS.
 struct KdaBack {
     Kda op;  // x as it was; `y` is written: [T, HV]
     std::span<const RowsOf> rows;
-    In<2> dy;                // [T, HV]
-    Out<2> dx;               // [T, width()], written
-    float* dconv = nullptr;  // as the op's own, each added to
-    float* dA_log = nullptr;
+    In<2> dy;                 // [T, HV]
+    Out<2> dx;                // [T, width()], written
+    float* dconv = nullptr;   // as the op's own, each added to
+    float* dA_log = nullptr;  // null where there is no gate, this and the next
     float* ddt_bias = nullptr;
     float *df_b = nullptr, *dg_b = nullptr;  // null where there is no such map
     float* do_norm = nullptr;

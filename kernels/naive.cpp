@@ -70,13 +70,13 @@ double log_decay(double f, double A_log, double dt_bias, double lower_bound) {
 }
 
 Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<const double> k, std::span<const double> v, std::span<const double> g, double beta,
-                   Numbers* u) {
+                   Numbers* u, bool plain) {
     const size_t K = k.size(), V = v.size();
     Numbers o(V), change(V);
     for (size_t j = 0; j < V; ++j) {
         const auto row = S.subspan(j * K, K);
         for (size_t i = 0; i < K; ++i) row[i] *= std::exp(g[i]);    // S <- Diag(alpha) S
-        change[j] = beta * (v[j] - dot(row, k));                    // u = beta (v - S^T k)
+        change[j] = beta * (v[j] - (plain ? 0 : dot(row, k)));      // u = beta (v - S^T k)
         for (size_t i = 0; i < K; ++i) row[i] += k[i] * change[j];  // S <- S + k u^T
         o[j] = dot(row, q);                                         // o = S^T q, after the write
     }

@@ -38,9 +38,9 @@ double dot(std::span<const double> a, std::span<const double> b);
 double short_conv(std::span<const double> window, const float* taps);
 // g of ops.h for one channel.
 double log_decay(double f, double A_log, double dt_bias, double lower_bound);
-// One token of one head (report, eq. 1). S is [V, K]; q (already scaled) and k [K]; v [V]; g [K]. Returns o [V]; u [V] too, where asked for.
+// One token of one head (report, eq. 1). S is [V, K]; q (already scaled) and k [K]; v [V]; g [K]. Returns o [V]; u [V] too, where asked for. Plain: u = beta v.
 Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<const double> k, std::span<const double> v, std::span<const double> g, double beta,
-                   Numbers* u = nullptr);
+                   Numbers* u = nullptr, bool plain = false);
 
 // Rotates (x_i, x_{i + n/2}), or where neighbours are paired (x_2i, x_{2i+1}), by position * theta^(-2i/n).
 void rotate(std::span<double> x, int64_t position, double theta, bool adjacent = false);

@@ -194,14 +194,14 @@ private:
                 const auto v = all.subspan(2 * H_k * K + h * V, V);
                 for (double& value : q) value /= std::sqrt(static_cast<double>(K));
                 Numbers g(K), u;
-                for (int64_t i = 0; i < K; ++i) {
+                for (int64_t i = 0; i < K && !a.no_gate; ++i) {
                     const int64_t at = a.one_gate ? h : h * K + i;
                     g[i] = log_decay(f[at], a.A_log[h], a.dt_bias[at], a.lower_bound) * (s.gate ? s.gate[h * K + i] : 1);
                 }
                 const double beta = sigmoid(b[h]) * (s.beta ? s.beta[h] : 1);
 
                 const auto S = std::span(state).subspan(h * V * K, V * K);
-                const Numbers n = rms_norm(delta_rule(S, q, k, v, g, beta, &u), a.o_norm);
+                const Numbers n = rms_norm(delta_rule(S, q, k, v, g, beta, &u, a.plain), a.o_norm);
                 for (int64_t j = 0; j < V; ++j) a.y(row, h * V + j) = static_cast<float>(n[j] * (a.silu ? silu : sigmoid)(z[h * V + j]));
 
                 if (a.taps.log_decay)

@@ -76,7 +76,7 @@ struct DeltaRow {
     Numbers beta, dbeta;
 };
 // gradients.h, KdaBack; `d_o` the derivative by each o.
-void delta_back(DeltaRow& r, const std::vector<Numbers>& d_o) {
+void delta_back(DeltaRow& r, const std::vector<Numbers>& d_o, bool plain) {
     const size_t T = r.q.size();
     if (T == 0) return;
     const size_t K = r.q[0].size(), V = r.v[0].size();
@@ -86,7 +86,7 @@ void delta_back(DeltaRow& r, const std::vector<Numbers>& d_o) {
         aged[t] = state;
         for (size_t j = 0; j < V; ++j)
             for (size_t i = 0; i < K; ++i) aged[t][j * K + i] *= std::exp(r.g[t][i]);
-        r.o[t] = delta_rule(state, r.q[t], r.k[t], r.v[t], r.g[t], r.beta[t], &u[t]);
+        r.o[t] = delta_rule(state, r.q[t], r.k[t], r.v[t], r.g[t], r.beta[t], &u[t], plain);
         S[t] = state;
     }
     Numbers dS(V * K);
@@ -102,12 +102,12 @@ void delta_back(DeltaRow& r, const std::vector<Numbers>& d_o) {
         r.dbeta[t] = 0;
         for (size_t j = 0; j < V; ++j) {
             double read = 0;
-            for (size_t i = 0; i < K; ++i) read += aged[t][j * K + i] * r.k[t][i];
+            for (size_t i = 0; i < K && !plain; ++i) read += aged[t][j * K + i] * r.k[t][i];
             r.dv[t][j] = r.beta[t] * du[j];
             r.dbeta[t] += du[j] * (r.v[t][j] - read);
             for (size_t i = 0; i < K; ++i) {
-                r.dk[t][i] += dS[j * K + i] * u[t][j] - r.beta[t] * aged[t][j * K + i] * du[j];
-                dS[j * K + i] -= r.beta[t] * r.k[t][i] * du[j];
+                r.dk[t][i] += dS[j * K + i] * u[t][j] - (plain ? 0 : r.beta[t] * aged[t][j * K + i] * du[j]);
+                if (!plain) dS[j * K + i] -= r.beta[t] * r.k[t][i] * du[j];
                 r.dg[t][i] += dS[j * K + i] * aged[t][j * K + i];
                 dS[j * K + i] *= std::exp(r.g[t][i]);
             }
@@ -219,13 +219,14 @@ void kda_back(const KdaBack& a) {
                 r.q[t] = l2_norm(q[t]), r.k[t] = l2_norm(k[t]);
                 for (double& x : r.q[t]) x /= std::sqrt(static_cast<double>(K));
                 r.beta[t] = sigmoid(op.x(rows.first + static_cast<int64_t>(t), conv + op.R_f + op.R_g + h));
-                for (int64_t i = 0; i < K; ++i) {
+                if (op.no_gate) r.g[t].assign(static_cast<size_t>(K), 0);
+                for (int64_t i = 0; i < K && !op.no_gate; ++i) {
                     const int64_t at = op.one_gate ? h : h * K + i;
                     r.g[t].push_back(log_decay(f[t][static_cast<size_t>(at)], op.A_log[h], op.dt_bias[at], op.lower_bound));
                 }
             }
             DeltaRow forward = r;  // o first, since its derivative needs the norm of it
-            delta_back(forward, std::vector<Numbers>(T, Numbers(static_cast<size_t>(V))));
+            delta_back(forward, std::vector<Numbers>(T, Numbers(static_cast<size_t>(V))), op.plain);
             for (size_t t = 0; t < T; ++t) {
                 const int64_t at = rows.first + static_cast<int64_t>(t);
                 const Numbers n = rms_norm(forward.o[t], op.o_norm);
@@ -239,13 +240,14 @@ void kda_back(const KdaBack& a) {
                 }
                 d_o[t] = norm_back(forward.o[t], op.o_norm, dn, dnorm.values);
             }
-            delta_back(r, d_o);
+            delta_back(r, d_o, op.plain);
             for (size_t t = 0; t < T; ++t) {
                 const int64_t at = rows.first + static_cast<int64_t>(t);
                 const Numbers dq = l2_back(q[t], r.dq[t], 1 / std::sqrt(static_cast<double>(K))), dk = l2_back(k[t], r.dk[t], 1);
                 for (int64_t i = 0; i < K; ++i) {
                     const auto c = static_cast<size_t>(h * K + i), ck = static_cast<size_t>((H + h) * K + i);
                     dpre[t][c] += dq[static_cast<size_t>(i)] * silu_slope(pre[t][c]), dpre[t][ck] += dk[static_cast<size_t>(i)] * silu_slope(pre[t][ck]);
+                    if (op.no_gate) continue;
                     const int64_t gate = op.one_gate ? h : h * K + i;
                     const double x = f[t][static_cast<size_t>(gate)] + op.dt_bias[gate], A = std::exp(op.A_log[h]), g = r.g[t][static_cast<size_t>(i)];
                     const double dg = r.dg[t][static_cast<size_t>(i)] - (g < -KdaBack::kSane ? a.excess : 0), s = sigmoid(op.lower_bound < 0 ? A * x : x);

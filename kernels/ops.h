@@ -79,6 +79,12 @@ struct Linear {
 //   y    = RMSNorm(o; o_norm) * sigmoid(g_b g_a)
 // Gated DeltaNet (arXiv 2412.06464, as Qwen3-Next has it) is the same with one gate a head, fewer heads of q and k than of v, and
 //   y    = RMSNorm(o; o_norm) * SiLU(z)
+// It is one of a family whose members differ in two switches: how S decays (not at all, by one gate a head, by one a channel), and how it is written to, with the
+// delta rule or plainly, u = beta v:
+//   decay \ writing      plain                                              delta rule
+//   none (no_gate)       linear attention (Katharopoulos 2020)              DeltaNet (Yang 2024, arXiv 2406.06484)
+//   a head (one_gate)    Mamba2 (Dao & Gu 2024), RetNet (Sun 2023)          Gated DeltaNet
+//   a channel            GLA (Yang 2023, arXiv 2312.06635)                  KDA
 // Gates of full rank (Ling 3.0) have one map each, which is part of the in-projection: f_b (g_b) is none then, and x holds f_b f_a (g_b g_a) itself.
 enum class KdaForm { automatic, recurrent, chunkwise };
 
@@ -107,6 +113,8 @@ struct Kda {
     int H_k = 0;                     // heads of q and k, which H / H_k heads of v share: H_k for H in what follows; 0: H
     bool tiled = false;              // head h has q and k of head h % H_k, else of h / (H / H_k)
     bool one_gate = false;           // a head has one g for all channels: f_b f_a and dt_bias are [H]
+    bool no_gate = false;            // g = 0: x has no f_a (R_f = 0), and there are no f_b, A_log and dt_bias
+    bool plain = false;              // u = beta v: what S already says to k is not taken off
     bool silu = false;               // the output's gate is SiLU(z), else sigmoid(z)
     In<2> x;                         // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
     const float* conv = nullptr;     // [2HK + HV, C] depthwise, conv[c, C-1] multiplies the current token
@@ -124,7 +132,7 @@ struct Kda {
 
     int k_heads() const { return H_k ? H_k : H; }
     int64_t k_head(int64_t h) const { return tiled ? h % k_heads() : h / (H / k_heads()); }  // that head h has q and k of
-    int64_t gate_width() const { return one_gate ? H : 1LL * H * K; }                        // of f_b f_a
+    int64_t gate_width() const { return no_gate ? 0 : one_gate ? H : 1LL * H * K; }          // of f_b f_a
     int64_t conv_width() const { return 2LL * k_heads() * K + 1LL * H * V; }
     int64_t width() const { return conv_width() + R_f + R_g + H; }
 };

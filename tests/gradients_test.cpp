@@ -72,7 +72,7 @@ Case linear_case(int64_t T, int64_t in, std::vector<int64_t> outs, bool norm, DT
 struct KdaShape {
     std::vector<int64_t> rows = {5, 1, 18};
     int H = 2, K = 8, V = 8, C = 4, R = 6;
-    bool one_gate = false, silu = false;
+    bool one_gate = false, silu = false, no_gate = false, plain = false;
     float A_log = 0.3f, dt = -1, bound = 0, excess = 0;
     DType type = DType::f32;
 };
@@ -81,24 +81,26 @@ Case kda_case(const KdaShape& s) {
     int64_t T = 0;
     for (int64_t n : s.rows) T += n;
     Kda op;
-    op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.one_gate = s.one_gate, op.silu = s.silu, op.lower_bound = s.bound;
-    op.R_f = s.R ? s.R : static_cast<int>(op.gate_width()), op.R_g = s.R ? s.R + 2 : s.H * s.V;
+    op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.one_gate = s.one_gate, op.no_gate = s.no_gate, op.plain = s.plain, op.silu = s.silu,
+    op.lower_bound = s.bound;
+    op.R_f = s.R && !s.no_gate ? s.R : static_cast<int>(op.gate_width()), op.R_g = s.R ? s.R + 2 : s.H * s.V;
     const int64_t HV = s.H * s.V, W = op.width(), gates = op.gate_width();
     c.outputs = T * HV;
     c.in["x"] = normal(T * W, 1);
     c.in["conv"] = normal(op.conv_width() * s.C, 2, 0.5f);
-    c.in["A_log"] = normal(s.H, 3, 0.1f, s.A_log);
-    c.in["dt_bias"] = normal(gates, 4, 0.3f, s.dt);
+    if (!s.no_gate) c.in["A_log"] = normal(s.H, 3, 0.1f, s.A_log), c.in["dt_bias"] = normal(gates, 4, 0.3f, s.dt);
     c.in["o_norm"] = normal(s.V, 5, 0.1f, 1);
     if (s.R) {
-        round_to(s.type, c.in["f_b"] = normal(gates * op.R_f, 6, 1 / std::sqrt(static_cast<float>(op.R_f))));
+        if (!s.no_gate) round_to(s.type, c.in["f_b"] = normal(gates * op.R_f, 6, 1 / std::sqrt(static_cast<float>(op.R_f))));
         round_to(s.type, c.in["g_b"] = normal(HV * op.R_g, 7, 1 / std::sqrt(static_cast<float>(op.R_g))));
     }
     const auto made = [=](auto& x, std::vector<std::vector<std::byte>>& keep, Floats& y) {
         Kda a = op;
         a.x = {x.at("x").data(), {T, W}}, a.y = {y.data(), {T, HV}};
-        a.conv = x.at("conv").data(), a.A_log = x.at("A_log").data(), a.dt_bias = x.at("dt_bias").data(), a.o_norm = {x.at("o_norm").data(), 1e-5f};
-        if (s.R) a.f_b = weight(x.at("f_b"), gates, op.R_f, s.type, keep), a.g_b = weight(x.at("g_b"), HV, op.R_g, s.type, keep);
+        if (!s.no_gate) a.A_log = x.at("A_log").data(), a.dt_bias = x.at("dt_bias").data();
+        a.conv = x.at("conv").data(), a.o_norm = {x.at("o_norm").data(), 1e-5f};
+        if (s.R && !s.no_gate) a.f_b = weight(x.at("f_b"), gates, op.R_f, s.type, keep);
+        if (s.R) a.g_b = weight(x.at("g_b"), HV, op.R_g, s.type, keep);
         return a;
     };
     c.forward = [=](Backend& on, auto& x, Floats& y) {
@@ -120,8 +122,10 @@ Case kda_case(const KdaShape& s) {
         for (int64_t n : s.rows) rows.push_back({rows.empty() ? 0 : rows.back().first + rows.back().count, n});
         a.rows = rows;
         a.dy = {dy.data(), {T, HV}}, a.dx = {d.at("x").data(), {T, W}};
-        a.dconv = d.at("conv").data(), a.dA_log = d.at("A_log").data(), a.ddt_bias = d.at("dt_bias").data(), a.do_norm = d.at("o_norm").data();
-        if (s.R) a.df_b = d.at("f_b").data(), a.dg_b = d.at("g_b").data();
+        if (!s.no_gate) a.dA_log = d.at("A_log").data(), a.ddt_bias = d.at("dt_bias").data();
+        a.dconv = d.at("conv").data(), a.do_norm = d.at("o_norm").data();
+        if (s.R && !s.no_gate) a.df_b = d.at("f_b").data();
+        if (s.R) a.dg_b = d.at("g_b").data();
         a.excess = s.excess;
         std::fill(d.at("x").begin(), d.at("x").end(), kNaN);  // written
         on.gradients()->kda_back(a);
@@ -341,6 +345,11 @@ std::vector<Case> small_cases() {
     all.push_back(kda_case({.K = 8, .V = 12, .R = 0, .bound = -5}));
     all.push_back(kda_case({.rows = {33}, .H = 1, .K = 4, .V = 4, .C = 2, .A_log = 2, .dt = 0}));
     all.push_back(kda_case({.R = 0, .one_gate = true, .silu = true}));
+    for (const bool plain : {true, false}) {
+        all.push_back(kda_case({.no_gate = true, .plain = plain}));
+        all.push_back(kda_case({.V = 12, .one_gate = true, .plain = plain}));
+        all.push_back(kda_case({.rows = {33, 2}, .K = 4, .V = 8, .R = 0, .plain = plain}));
+    }
     all.push_back(mla_case({}));
     all.push_back(mla_case({.rope = 6, .theta = 100}));
     all.push_back(mla_case({.rope = 4, .theta = 100, .adjacent = true}));
@@ -393,6 +402,10 @@ TEST_P(OnIsa, RaggedAndLargeOnesAreTheNaiveOnes) {
         expect_naive(moe_case(50, 40, 70, 5, 2, true, true, type), *on, bound, "ragged ");
         expect_naive(head_case(70, 40, 530, type), *on, bound, "ragged ");
         expect_naive(kda_case({.rows = {3, 50, 16, 0, 17}, .H = 3, .K = 20, .V = 36, .R = 12, .type = type}), *on, bound, "ragged ");
+        for (const bool plain : {false, true})
+            expect_naive(kda_case({.rows = {3, 50, 16, 0, 17}, .H = 3, .K = 20, .V = 36, .R = 12, .no_gate = true, .plain = plain, .type = type}), *on, bound,
+                         "no gate ");
+        expect_naive(kda_case({.rows = {50, 17}, .H = 3, .K = 20, .V = 36, .R = 12, .plain = true, .type = type}), *on, bound, "plain ");
         expect_naive(kda_case({.rows = {70}, .H = 1, .K = 64, .V = 64, .R = 64, .type = type}), *on, bound, "demo ");
         expect_naive(mla_case({.rows = {3, 150, 0, 40}, .H = 3, .nope = 20, .rope = 12, .V = 28, .L = 36, .type = type}), *on, bound, "ragged ");
         expect_naive(mla_case({.rows = {130}, .H = 1, .nope = 64, .rope = 32, .V = 64, .L = 64, .theta = 1e4f, .type = type}), *on, bound, "demo ");
@@ -403,7 +416,10 @@ TEST_P(OnIsa, RaggedAndLargeOnesAreTheNaiveOnes) {
 TEST_P(OnIsa, StrongAndWeakDecay) {
     const auto on = cpu(GetParam());
     for (const auto& [A_log, dt] : std::vector<std::pair<float, float>>{{4, 0}, {6, 2}, {-3, -5}, {-30, -80}})
-        expect_naive(kda_case({.rows = {40}, .K = 16, .V = 16, .A_log = A_log, .dt = dt}), *on, 1e-4, "decay " + std::to_string(A_log) + " ");
+        for (const bool plain : {false, true})
+            for (const bool one : {false, true})
+                expect_naive(kda_case({.rows = {40}, .K = 16, .V = 16, .one_gate = one, .plain = plain, .A_log = A_log, .dt = dt}), *on, 1e-4,
+                             "decay " + std::to_string(A_log) + (plain ? " plain " : " ") + (one ? "of a head " : ""));
     expect_naive(kda_case({.rows = {40}, .A_log = 2, .dt = 1, .excess = 0.01f}), *on, 1e-4, "excess ");
 }
 

@@ -12,7 +12,8 @@ using namespace test;
 struct Shape {
     int H = 2, K = 16, V = 16, C = 4, R_f = 8, R_g = 12;  // ranks; 0: the gates are of full rank
     int H_k = 0;                                          // heads of q and k; 0: H
-    bool tiled = false, one_gate = false, silu = false;
+    bool tiled = false, one_gate = false, silu = false, no_gate = false, plain = false;
+    int64_t gates() const { return no_gate ? 0 : one_gate ? H : H * K; }
 };
 
 // How strongly the channels forget: A_log and the mean of dt_bias.
@@ -45,12 +46,11 @@ struct Problem {
         : s(s),
           T(T),
           gate(gate),
-          f_b(normal((s.one_gate ? s.H : s.H * s.K) * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.one_gate ? s.H : s.H * s.K, s.R_f,
-              low_rank),
+          f_b(normal(s.gates() * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.gates(), s.R_f, low_rank),
           g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g, low_rank) {
         const int64_t HV = s.H * s.V;
         op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_g = s.R_g ? s.R_g : s.H * s.V;
-        op.H_k = s.H_k, op.tiled = s.tiled, op.one_gate = s.one_gate, op.silu = s.silu;
+        op.H_k = s.H_k, op.tiled = s.tiled, op.one_gate = s.one_gate, op.silu = s.silu, op.no_gate = s.no_gate, op.plain = s.plain;
         op.R_f = s.R_f ? s.R_f : static_cast<int>(op.gate_width());
         x = normal(T * op.width(), seed + 3);
         conv = normal(op.conv_width() * s.C, seed + 4, 0.5f);
@@ -59,7 +59,8 @@ struct Problem {
         o_norm = normal(s.V, seed + 7, 0.1f, 1);
         state = normal(HV * s.K, seed + 8, 0.3f);
         tail = normal((s.C - 1) * op.conv_width(), seed + 9);
-        op.conv = conv.data(), op.A_log = A_log.data(), op.dt_bias = dt_bias.data(), op.lower_bound = gate.lower_bound;
+        if (!s.no_gate) op.A_log = A_log.data(), op.dt_bias = dt_bias.data();
+        op.conv = conv.data(), op.lower_bound = gate.lower_bound;
         if (s.R_f) op.f_b = f_b.w;
         if (s.R_g) op.g_b = g_b.w;
         op.gates = low_rank;
@@ -333,6 +334,70 @@ TEST_P(KdaOnEveryDevice, GatedDeltaNetInPiecesIsOneShot) {
                 expect_close(p.run(*on, form, std::vector<int64_t>(151, n)), expected, 1e-5, false, name_of(form) + " in pieces of " + std::to_string(n),
                              rounded(form, n));
             }
+    }
+}
+
+// The other members of the family: decay of no kind or of a head or of a channel, plain writing or the delta rule; heads may share q and k in all of them.
+const Shape kRules[] = {{.H = 2, .K = 16, .V = 12, .R_f = 0, .no_gate = true, .plain = true},   // linear attention
+                        {.H = 2, .K = 16, .V = 20, .R_f = 0, .no_gate = true},                  // DeltaNet
+                        {.H = 3, .K = 32, .V = 16, .R_f = 6, .one_gate = true, .plain = true},  // Mamba2
+                        {.H = 2, .K = 12, .V = 20, .C = 3, .plain = true},                      // GLA
+                        {.H = 1, .K = 128, .V = 128, .R_f = 16, .plain = true},                 // in the shape that GPUs know well
+                        {.H = 1, .K = 128, .V = 128, .R_f = 0, .no_gate = true},                //
+                        {.H = 4, .K = 8, .V = 12, .R_f = 0, .R_g = 0, .H_k = 2, .silu = true, .no_gate = true, .plain = true}};
+
+// To the bound of f32 on every device: no kernel that rounds, or knows KDA alone, takes them.
+TEST_P(KdaOnEveryDevice, EveryRuleIsItsFormulaInEveryForm) {
+    using Lengths = std::vector<int64_t>;
+    for (const Shape& s : kRules)
+        for (const Gate& gate : cases(std::vector<Gate>{kOrdinary, kStrong, kOff, kBounded}, std::vector<Gate>{kOrdinary, kStrong}))
+            for (int64_t T : cases(Lengths{0, 1, 2, 6, 7, 16, 63, 64, 65, 130}, Lengths{1, 2, 65})) {
+                const Problem p(s, T, gate, static_cast<uint64_t>(T));
+                const Outcome expected = p.run(*truth, KdaForm::automatic);
+                for (KdaForm form : kForms)
+                    expect_close(p.run(*on, form), expected, 1e-5, form == KdaForm::recurrent,
+                                 name_of(form) + " K " + std::to_string(s.K) + " V " + std::to_string(s.V) + " T " + std::to_string(T));
+            }
+}
+
+TEST_P(KdaOnEveryDevice, EveryRuleInPiecesIsOneShotAndObeysHands) {
+    for (const Shape& s : kRules) {
+        if (simulated && s.K == 128) continue;
+        Problem p(s, simulated ? 40 : 150);
+        for (const bool hands : {false, true}) {
+            if (hands) p.gate_factors = normal(s.H * s.K, 50, 0.1f, 1), p.beta_factors = normal(s.H, 51, 0.1f, 1);
+            const Outcome expected = p.run(*truth, KdaForm::automatic);
+            for (KdaForm form : kForms)
+                for (const int64_t n : {1, 3, 17, 64}) {
+                    if (simulated && n != 17) continue;
+                    expect_close(p.run(*on, form, std::vector<int64_t>(151, n)), expected, 1e-5, false, name_of(form) + " in pieces of " + std::to_string(n));
+                }
+        }
+    }
+}
+
+// Without the delta rule there is a formula without a state: o_t = sum over j <= t of beta_j (q_t . (k_j e^(G_t - G_j))) v_j.
+TEST(KdaFormula, PlainWritingIsAttentionWithDecay) {
+    constexpr int K = 5, V = 3, T = 12;
+    const Floats q = normal(T * K, 1), k = normal(T * K, 2), v = normal(T * V, 3), f = normal(T * K, 4), b = normal(T, 5);
+    naive::Numbers S(V * K), sums(K);
+    std::vector<naive::Numbers> G;
+    for (int t = 0; t < T; ++t) {
+        naive::Numbers qt(K), kt(K), vt(V), g(K), u;
+        for (int i = 0; i < K; ++i) qt[i] = q[t * K + i], kt[i] = k[t * K + i], g[i] = -std::abs(f[t * K + i]), sums[i] += g[i];
+        for (int j = 0; j < V; ++j) vt[j] = v[t * V + j];
+        G.push_back(sums);
+        const naive::Numbers o = naive::delta_rule(S, qt, kt, vt, g, b[t], &u, true);
+        for (int j = 0; j < V; ++j) {
+            double expected = 0;
+            for (int from = 0; from <= t; ++from) {
+                double score = 0;
+                for (int i = 0; i < K; ++i) score += q[t * K + i] * double{k[from * K + i]} * std::exp(G[t][i] - G[from][i]);
+                expected += b[from] * score * v[from * V + j];
+            }
+            EXPECT_NEAR(o[j], expected, 1e-12) << t;
+            EXPECT_DOUBLE_EQ(u[j], double{b[t]} * v[t * V + j]);
+        }
     }
 }
 

@@ -39,9 +39,9 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
         products.multiply({.type = w.type, .w = w.data, .rows = w.out, .in = w.in, .x = x, .T = T, .last = T, .y = y, .stride = w.out});
     };
     KdaBlock b{.K = K, .V = V, .C = a.C, .stride = a.x.dim[1]};
-    b.lower_bound = a.lower_bound, b.one_gate = a.one_gate, b.silu = a.silu;
+    b.lower_bound = a.lower_bound, b.one_gate = a.one_gate, b.no_gate = a.no_gate, b.plain = a.plain, b.silu = a.silu;
     b.o_norm = a.o_norm.weight, b.eps = a.o_norm.eps;
-    const int64_t H_k = a.k_heads(), gates = a.one_gate ? 1 : K;  // of a head
+    const int64_t H_k = a.k_heads(), gates = a.gate_width() / H;  // of a head
     b.f = work.f, b.f_stride = a.f_b ? gates : b.stride, b.z = work.z, b.z_stride = a.g_b ? V : b.stride, b.scratch = work.block;
     b.y_stride = a.y.dim[1], b.H = H;
     b.steps = steps_of(a.form, s.count);
@@ -69,7 +69,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
             b.k = {x + k, past + k, a.conv + k * a.C};
             b.v = {x + v, past + v, a.conv + v * a.C};
             b.b = z + a.R_g + h;
-            b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * gates;
+            if (!a.no_gate) b.A_log = a.A_log[h], b.dt_bias = a.dt_bias + h * gates;
             if (s.gate) b.gate = s.gate + h * K;
             if (s.beta) b.beta_factor = s.beta[h];
             b.state = s.state + h * V * K;

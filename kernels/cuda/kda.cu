@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kRows = 32;  // of the state, in a block of the recurrence
 
-// What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, 0, 0.
+// What a token of a head hands on: q (scaled) | k | alpha, each padded with zeros to a power of two, v padded to 32, then beta, q.k, the share of
+// what k reads that is taken off v (1, or with plain writing 0), 0.
 struct Records {
     float* data;
     int64_t K, V;  // padded
@@ -32,14 +33,14 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
     const int64_t gate_first = h * a.K;
 
     float qq = 0, kk = 0, qk = 0;
-    const float A = expf(a.A_log[h]);
+    const float A = a.no_gate ? 0 : expf(a.A_log[h]);
     for (int64_t c = threadIdx.x; c < records.K; c += blockDim.x) {
         q[c] = k[c] = alpha[c] = 0;
         if (c >= a.K) continue;
         q[c] = kda_conv(a, s, t, q_first + c), k[c] = kda_conv(a, s, t, k_first + c);
         qq += q[c] * q[c], kk += k[c] * k[c], qk += q[c] * k[c];
         const int64_t gate = a.one_gate ? h : gate_first + c;
-        const float g = kda_log_decay(f[row * a.gate_width() + gate], A, a.dt_bias[gate], a.lower_bound) * s.gate_of(gate_first + c);
+        const float g = a.no_gate ? 0 : kda_log_decay(f[row * a.gate_width() + gate], A, a.dt_bias[gate], a.lower_bound) * s.gate_of(gate_first + c);
         if (a.log_decay) a.log_decay[out * a.K + c] = g;
         alpha[c] = expf(g);
     }
@@ -49,7 +50,7 @@ __global__ void kda_prepare(KdaShape a, const KdaRows* pieces, int32_t n, const 
     for (int64_t c = threadIdx.x; c < a.K; c += blockDim.x) q[c] *= q_scale, k[c] *= k_scale;
     if (threadIdx.x == 0) {
         const float beta = sigmoid(a.row(s.first + t)[a.conv_width() + a.R_f + a.R_g + h]) * s.beta_of(h);
-        scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = scalars[3] = 0;
+        scalars[0] = beta, scalars[1] = qk * q_scale * k_scale, scalars[2] = a.plain ? 0 : 1, scalars[3] = 0;
         if (key_squares) key_squares[row * a.H + h] = kk * k_scale * k_scale;
         if (a.beta) a.beta[out] = beta;
     }
@@ -112,7 +113,7 @@ __global__ void __launch_bounds__(128)
             float change[2], square[2] = {};
 #pragma unroll
             for (int r = 0; r < 2; ++r) {
-                change[r] = scalars[0] * (v[in_slice + r] - warp_sum(p[r], 8));
+                change[r] = scalars[0] * (v[in_slice + r] - scalars[2] * warp_sum(p[r], 8));
                 answer[r] = warp_sum(answer[r], 8) + change[r] * scalars[1];
             }
 #pragma unroll
@@ -214,6 +215,7 @@ void CudaBackend::kda_pieces(const KdaShape& a, const Matrix& f_b, const Matrix&
     for (const KdaRows& s : pieces) {
         const float* low_rank = a.x + (s.first + s.from) * a.width + a.conv_width();
         const auto gate = [&](const Matrix& w, const float* x, int64_t width, float* y) {
+            if (width == 0) return;  // no gate
             if (w.codes) return multiply({.x = x, .x_stride = a.width, .T = s.count, .w = w, .y = y, .y_stride = width});
             stream_.launch("kda_columns", kda_columns, {.x = s.count * ((width + 255) / 256), .threads = 256}, x, a.width, width, y);
         };
@@ -273,7 +275,7 @@ void CudaBackend::kda(const Kda& op) {
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
     KLP_CHECK((op.f_b || op.R_f == op.gate_width()) && (op.g_b || op.R_g == op.H * op.V) && op.H % op.k_heads() == 0);
-    a.H_k = op.k_heads(), a.tiled = op.tiled, a.one_gate = op.one_gate, a.silu = op.silu;
+    a.H_k = op.k_heads(), a.tiled = op.tiled, a.one_gate = op.one_gate, a.no_gate = op.no_gate, a.plain = op.plain, a.silu = op.silu;
     const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
 
     // Chunks round to bf16, so a model with f32 weights gets them only where they are asked for.
@@ -285,7 +287,7 @@ void CudaBackend::kda(const Kda& op) {
         if (s.count == 0) continue;
         const KdaRows rows{s.state, s.tail, s.first, 0, s.count, 0, 0, 1, s.gate, s.beta};
         const bool chunkwise = op.form == KdaForm::chunkwise || (op.form == KdaForm::automatic && rounds && s.count >= kKdaChunk);
-        (a.plain() && kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && a.plain() && kda_chunks(a, shared_)]).push_back(rows);
+        (a.usual() && kda_steps(a, rows) ? steps : forms[chunkwise && s.count > 1 && a.usual() && kda_chunks(a, shared_)]).push_back(rows);
     }
     if (!steps.empty()) kda_step(a, f_b, g_b, steps);
     for (const bool chunkwise : {false, true}) {

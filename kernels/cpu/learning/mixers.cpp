@@ -10,7 +10,7 @@ namespace klp {
 void CpuBackend::kda_back(const KdaBack& a) {
     const Kda& op = a.op;
     const int64_t T = op.x.dim[0], H = op.H, K = op.K, V = op.V, C = op.C, HV = H * V, W = op.width(), conv = op.conv_width(), gates = op.gate_width();
-    KLP_CHECK(op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV && a.dx.dim[1] == W);
+    KLP_CHECK((op.f_b || op.R_f == gates) && op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV && a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
     const Maker make = maker();
@@ -55,12 +55,12 @@ void CpuBackend::kda_back(const KdaBack& a) {
         };
         head.q = raw(h * K), head.k = raw((H + h) * K), head.v = raw(2 * H * K + h * V);
         head.stride = W;
-        const int64_t gate = op.one_gate ? h : h * K;
+        const int64_t gate = op.no_gate ? 0 : op.one_gate ? h : h * K;
         head.f = f + r.first * f_stride + gate, head.df = df + r.first * f_stride + gate, head.f_stride = f_stride;
         head.z = z + r.first * z_stride + h * V, head.dz = dz + r.first * z_stride + h * V, head.z_stride = z_stride;
         head.b = op.x.row(r.first) + beta + h, head.db = a.dx.row(r.first) + beta + h;
-        head.A_log = op.A_log[h], head.dt_bias = op.dt_bias + gate, head.dA_log = dA + h, head.ddt_bias = ddt + gate;
-        head.lower_bound = op.lower_bound, head.one_gate = op.one_gate, head.silu = op.silu;
+        if (!op.no_gate) head.A_log = op.A_log[h], head.dt_bias = op.dt_bias + gate, head.dA_log = dA + h, head.ddt_bias = ddt + gate;
+        head.lower_bound = op.lower_bound, head.one_gate = op.one_gate, head.no_gate = op.no_gate, head.plain = op.plain, head.silu = op.silu;
         head.o_norm = op.o_norm.weight, head.eps = op.o_norm.eps, head.do_norm = dnorm + h * V;
         head.excess = a.excess, head.sane = KdaBack::kSane;
         head.dy = a.dy.row(r.first) + h * V, head.y = op.y.row(r.first) + h * V, head.y_stride = HV;
@@ -70,8 +70,8 @@ void CpuBackend::kda_back(const KdaBack& a) {
     for (int64_t r = 0; r < rows; ++r) {
         const float *own = all_sums + r * sums, *dA = own + conv * C, *ddt = dA + H, *dnorm = ddt + gates;
         learning_.add_times(own, 1, conv * C, a.dconv);
-        learning_.add_times(dA, 1, H, a.dA_log);
-        learning_.add_times(ddt, 1, gates, a.ddt_bias);
+        if (!op.no_gate) learning_.add_times(dA, 1, H, a.dA_log);
+        if (!op.no_gate) learning_.add_times(ddt, 1, gates, a.ddt_bias);
         for (int64_t h = 0; h < H && op.o_norm.weight; ++h) learning_.add_times(dnorm + h * V, 1, V, a.do_norm);
     }
 

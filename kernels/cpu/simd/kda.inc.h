@@ -32,8 +32,9 @@ struct KdaWork {
     float *v, *o;                // [T, V]: v becomes u of the delta rule
     float *beta, *qk, *k2, *s2;  // [T]: beta, q.k, |k|^2, |S|^2 after the token
     float* rest;                 // each step's own
+    bool plain;                  // writing: p and the couplings of keys are 0 in what follows
 
-    KdaWork(const KdaBlock& a) : K(padded(a.K)), V(padded(a.V)), turned(V + 16) {
+    KdaWork(const KdaBlock& a) : K(padded(a.K)), V(padded(a.V)), turned(V + 16), plain(a.plain) {
         float* next = a.scratch;
         const auto take = [&next](int64_t n) { return next += n, next - n; };
         q = take(kKdaBlock * K), k = take(kKdaBlock * K), g = take(kKdaBlock * K), alpha = take(kKdaBlock * K);
@@ -109,13 +110,13 @@ void prepare(const KdaBlock& a, const KdaWork& w) {
         for (int64_t c = 0; c < w.K; c += kLanes) {
             const int64_t n = a.K - c;
             F g{};
-            if (n > 0) {
+            if (n > 0 && !a.no_gate) {
                 const float* at = a.f + t * a.f_stride;
                 const F f = a.one_gate ? splat(at[0] + a.dt_bias[0]) : load_upto(at + c, n) + load_upto(a.dt_bias + c, n);
                 g = a.lower_bound < 0 ? a.lower_bound * sigmoid(A * f) : -A * softplus(f);
                 if (a.gate) g *= load_upto(a.gate + c, n);
-                if (a.log_decay) store_upto(a.log_decay + t * a.H * a.K + c, g, n);
             }
+            if (n > 0 && a.log_decay) store_upto(a.log_decay + t * a.H * a.K + c, g, n);
             store(w.g + t * w.K + c, g);
             store(w.alpha + t * w.K + c, exp(g));
             qk += load(q + c) * load(k + c);
@@ -149,7 +150,7 @@ inline void delta_rows(const KdaWork& w, int64_t T, float* S, int64_t row) {
         float *v = w.v + t * w.V + row, *o = w.o + t * w.V + row;
         F u[R];
         for (int i = 0; i < R; ++i) {
-            const float change = w.beta[t] * (v[i] - dots[i]);
+            const float change = w.beta[t] * (v[i] - (w.plain ? 0 : dots[i]));
             v[i] = change, u[i] = splat(change);
             o[i] = dots[R + i] + w.qk[t] * change;
         }
@@ -234,7 +235,7 @@ void join_four(const KdaWork& w, int64_t t, Four* four, Couplings& to) {
         F all = a[0];
         for (int i = 0; i < kStep; ++i) {
             if (i > 0) all *= a[i];
-            v[i] = all * k[i], v[kStep + i] = all * q[i];
+            v[i] = w.plain ? F{} : all * k[i], v[kStep + i] = all * q[i];
         }
         v[3 * kStep] = all;
         int pair = 0;
@@ -259,7 +260,7 @@ void join_four(const KdaWork& w, int64_t t, Four* four, Couplings& to) {
     int pair = 0;
     for (int j = 0; j < kStep; ++j) {
         to.qk[j][j] = w.qk[t + j];
-        for (int i = j + 1; i < kStep; ++i, ++pair) to.kk[i][j] = sum_of[pair], to.qk[i][j] = sum_of[8 + pair];
+        for (int i = j + 1; i < kStep; ++i, ++pair) to.kk[i][j] = w.plain ? 0 : sum_of[pair], to.qk[i][j] = sum_of[8 + pair];
     }
 }
 
@@ -354,7 +355,7 @@ void chunkwise(const KdaBlock& a, const KdaWork& w) {
                 total += load(g + i * K + c);
                 const F e = exp(total);
                 store(qp + i * K + c, load(q + i * K + c) * e);
-                store(kp + i * K + c, load(k + i * K + c) * e);
+                store(kp + i * K + c, w.plain ? F{} : load(k + i * K + c) * e);
             }
             store(run + c, exp(total));
         }
@@ -394,7 +395,7 @@ void chunkwise(const KdaBlock& a, const KdaWork& w) {
                     kk += x * load(k + i * K + c);
                     qk += x * load(q + i * K + c);
                 }
-                akk[i * kKdaBlock + first + j] = -beta[i] * sum(kk);
+                akk[i * kKdaBlock + first + j] = w.plain ? 0 : -beta[i] * sum(kk);
                 aqk[i * kKdaBlock + first + j] = sum(qk);
             }
         }

@@ -94,7 +94,7 @@ void prepare_row(const KdaHead& a, const KdaRow& r) {
         for (int64_t c = 0; c < r.K; c += kLanes) {
             const int64_t n = a.K - c;
             F g{};
-            if (n > 0) {
+            if (n > 0 && !a.no_gate) {
                 const F f = a.one_gate ? splat(at[0] + a.dt_bias[0]) : load_upto(at + c, n) + load_upto(a.dt_bias + c, n);
                 g = a.lower_bound < 0 ? a.lower_bound * sigmoid(A * f) : -A * (max(f, F{}) + log1p_small(exp(-abs(f))));
             }
@@ -141,7 +141,7 @@ void open_chunk(const KdaRow& r, int64_t first, const Chunk& c) {
 }
 
 // kk and qk of a chunk. Pairs grow one by one: k_j alpha_(j+1) ... alpha_i.
-void couple(const KdaRow& r, int64_t first, float* alpha, float* kk, float* qk) {
+void couple(const KdaRow& r, int64_t first, bool plain, float* alpha, float* kk, float* qk) {
     const int64_t K = r.K;
     const float *q = r.q + first * K, *k = r.k + first * K, *g = r.g + first * K;
     for (int64_t i = 0; i < kChunk * K; i += kLanes) store(alpha + i, exp(load(g + i)));
@@ -164,11 +164,12 @@ void couple(const KdaRow& r, int64_t first, float* alpha, float* kk, float* qk) 
         sums(with_q, sums_q);
         for (int i = j; i < kChunk; ++i) {
             qk[i * kChunk + j] = sums_q[i];
-            if (i > j) kk[i * kChunk + j] = sums_k[i];
+            if (i > j && !plain) kk[i * kChunk + j] = sums_k[i];
         }
     }
 }
 
+// Plain writing: kk = 0, and w = v.
 // w = v - (k e^G) S0 - strict(kk) u,  u = beta w   row by row;   o = (q e^G) S0 + qk u;   S <- e^G_C S0 + (k e^(G_C - G))^T u
 void forward_chunks(const KdaHead& a, const KdaRow& r) {
     const int64_t K = r.K, V = r.V;
@@ -179,10 +180,10 @@ void forward_chunks(const KdaHead& a, const KdaRow& r) {
         const int64_t first = n * kChunk;
         float *S = r.S + n * K * V, *kk = r.kk + first * kChunk, *qk = r.qk + first * kChunk, *w = r.w + first * V, *o = r.o + first * V;
         open_chunk(r, first, c);
-        couple(r, first, alpha, kk, qk);
+        couple(r, first, a.plain, alpha, kk, qk);
         for (int64_t i = 0; i < kChunk * K; i += kLanes) store(minus + i, -load(c.ke + i));
         for (int64_t i = 0; i < kChunk * V; i += kLanes) store(o + i, F{});
-        multiply(kChunk, V, K, minus, K, 1, S, V, w, V);
+        if (!a.plain) multiply(kChunk, V, K, minus, K, 1, S, V, w, V);
         multiply(kChunk, V, K, c.qe, K, 1, S, V, o, V);
         for (int i = 0; i < kChunk; ++i)
             for (int64_t d = 0; d < V; d += kLanes) {
@@ -198,7 +199,6 @@ void forward_chunks(const KdaHead& a, const KdaRow& r) {
             for (int64_t v = 0; v < V; v += kLanes) store(next + d * V + v, load(S + d * V + v) * c.all[d]);
         multiply(K, V, kChunk, c.kc, 1, K, u, V, next, V);
     }
-    (void)a;
 }
 
 // y = RMSNorm(o; o_norm) gate(z): y, dz, and o becomes its derivative.
@@ -248,6 +248,7 @@ void answer(const KdaHead& a, const KdaRow& r) {
 //   dS0 = e^G_C dS + (q e^G)^T O - (k e^G)^T dv
 // and channel by channel, where a factor stands with e^G on the left or with e^-G on the right of a product:
 //   dG = q dq + k dk_left - k dk_right;  dg_i = sum of dG from i to the chunk's end
+// Plain writing: k stands on no left side, so dkk, d(k e^G) and its part of dS0 are 0.
 void backward_chunks(const KdaHead& a, const KdaRow& r) {
     const int64_t K = r.K, V = r.V, n = kChunk * K;
     const Chunk c(r.rest, K);
@@ -283,12 +284,12 @@ void backward_chunks(const KdaHead& a, const KdaRow& r) {
         transpose(u, V, kChunk, V, turned_u, kChunk);
         for (int i = 0; i < kChunk * kChunk; i += kLanes) store(dqk + i, F{}), store(dkk + i, F{});
         multiply(kChunk, kChunk, V, dO, V, 1, turned_u, kChunk, dqk, kChunk);
-        multiply(kChunk, kChunk, V, w, V, 1, turned_u, kChunk, dkk, kChunk);  // negative
+        if (!a.plain) multiply(kChunk, kChunk, V, w, V, 1, turned_u, kChunk, dkk, kChunk);  // negative
 
         for (int64_t i = 0; i < n; i += kLanes) store(dq + i, F{}), store(left + i, F{}), store(right + i, F{});
         transpose(S, V, K, V, turned, K);
         multiply(kChunk, K, V, dO, V, 1, turned, K, dq, K);
-        multiply(kChunk, K, V, w, V, 1, turned, K, left, K);  // negative
+        if (!a.plain) multiply(kChunk, K, V, w, V, 1, turned, K, left, K);  // negative
         if (chunk + 1 < r.chunks) {
             transpose(dS, V, K, V, turned, K);
             multiply(kChunk, K, V, u, V, 1, turned, K, right, K);
@@ -304,7 +305,7 @@ void backward_chunks(const KdaHead& a, const KdaRow& r) {
         }
         multiply(K, V, kChunk, c.qe, 1, K, dO, V, dS, V);
         for (int64_t i = 0; i < n; i += kLanes) store(c.ke + i, -load(c.ke + i));
-        multiply(K, V, kChunk, c.ke, 1, K, w, V, dS, V);
+        if (!a.plain) multiply(K, V, kChunk, c.ke, 1, K, w, V, dS, V);
 
         for (int64_t d = 0; d < K; d += kLanes) {
             F at_end = load(end + d);
@@ -459,7 +460,7 @@ void kda_back(const KdaHead& a) {
     forward_chunks(a, r);
     answer(a, r);
     backward_chunks(a, r);
-    gates_back(a, r);
+    if (!a.no_gate) gates_back(a, r);
     convolve_back(a, a.q, a.K, r, r.q, r.K);
     convolve_back(a, a.k, a.K, r, r.k, r.K);
     convolve_back(a, a.v, a.V, r, r.w, r.V);
