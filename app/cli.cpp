@@ -410,7 +410,8 @@ int run(int argc, char** argv) {
                      "  klp train -o small                    goes on where it was stopped\n"
                      "  klp train --data chats/*.jsonl --plan plan.json --from ~/models/mine -o better\n"
                      "  klp -m small                          what it has learned");
-    names("FILE", sub->add_option("--data", train.data, "what it learns from: .txt, documents with two empty lines between them; .jsonl, a chat a line"))->take_all();
+    names("FILE", sub->add_option("--data", train.data, "what it learns from: .txt, documents with two empty lines between them; .jsonl, a chat a line"))
+        ->take_all();
     auto* learns = shape_name(sub->add_option("--shape", train.shape, "a named shape with random weights learns (klp init --list shows them)"));
     auto* sizes = names("FILE", sub->add_option("--config", train.config, "or one of this config.json"))->excludes(learns);
     names("MODEL", sub->add_option("--from", train.from, "or this model goes on learning: a folder, or its name"))->excludes(learns)->excludes(sizes);
@@ -430,6 +431,32 @@ int run(int argc, char** argv) {
     sub->add_option("--eval-every", train.eval_every, "steps between two such looks; 0: only at the end; without it 500")->check(between(0, 1e9));
     sub->add_option("--dtype", train.dtype, "how matrices are stored and multiplied: bf16, f32; without it bf16")->check(CLI::IsMember({"bf16", "f32"}));
     sub->add_flag("--json", train.json, "lines of JSON, one a second at most");
+
+    LabFlags lab;
+    sub = subcommand("lab", "mixers learn a made task side by side", lab, lab_command,
+                     "  klp lab                               KDA, Gated DeltaNet and plain decay recall pairs\n"
+                     "  klp lab --task palindrome --mixers kda,deltanet,mla --length 64 -o palindrome.svg\n"
+                     "  klp lab --save learned                and klp -m learned/kda is what KDA has become");
+    sub->add_option("--task", lab.task, "mqar: the values of keys; palindrome, copy: what was read, backwards or as it was; stack: what lies on top")
+        ->check(CLI::IsMember({"mqar", "palindrome", "stack", "copy"}));
+    names("LIST",
+          sub->add_option("--mixers", lab.mixers, "which, with commas: linear_attention, deltanet, mamba2, gdn, gla, kda, or mla for softmax attention"));
+    sub->add_option("--length", lab.length, "tokens of a row")->check(between(2, 1 << 16));
+    auto* pairs = sub->add_option("--pairs", lab.items, "of mqar; without it 8")->check(between(1, 1 << 16));
+    sub->add_option("--stacks", lab.items, "of stack; without it 4")->check(between(1, 1 << 16))->excludes(pairs);
+    sub->add_option("--vocabulary", lab.vocabulary, "different tokens")->check(between(2, 1 << 16));
+    sub->add_option("--layers", lab.layers, "of each learner")->check(between(1, 64));
+    sub->add_option("--heads", lab.heads, "of each layer")->check(between(1, 64));
+    sub->add_option("--width", lab.width, "of the residual stream; a head has its share of it")->check(between(4, 4096));
+    auto* many = sub->add_option("--steps", lab.steps, "of each learner")->check(between(1, 1e9));
+    sub->add_option("--seconds", lab.seconds, "of learning for all together, instead")->check(between(1, 1e7))->excludes(many);
+    sub->add_option("--batch", lab.batch, "tokens a step")->check(between(1, 1 << 24));
+    names("LIST", sub->add_option("--rates", lab.rates, "learning rates to try first, with commas; one alone is taken. Without it 0.005,0.01,0.02"));
+    sub->add_option("-s,--seed", lab.seed, "of first weights and batches")->check(seed());
+    sub->add_option("-t,--threads", lab.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
+    names("FILE", sub->add_option("-o,--out", lab.out, "files with the result: .json, .svg"))->take_all();
+    names("DIR", sub->add_option("--save", lab.save, "a folder for what they have become, a model each"));
+    sub->add_flag("--json", lab.json, "lines of JSON while they learn, all of it in the last one");
 
     ModelsOptions models;
     sub = subcommand("models", "the models on this disk, and whether they open here", models, models_command,
@@ -543,7 +570,8 @@ int run(int argc, char** argv) {
     sub->add_option("-t,--threads", doctor.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     sub->add_flag("--json", doctor.json, "as a JSON object");
 
-    for (const char* name : {"", "chat", "info", "logits", "bench", "sweep", "eval", "probe", "init", "quantize", "train", "run", "replay", "export", "doctor"})
+    for (const char* name :
+         {"", "chat", "info", "logits", "bench", "sweep", "eval", "probe", "init", "quantize", "train", "lab", "run", "replay", "export", "doctor"})
         (*name ? app.get_subcommand(name) : &app)->add_flag("--progress", progress, "say how far it is even where stderr is no terminal");
     app.get_subcommand("info")->get_option("--progress")->needs(app.get_subcommand("info")->get_option("--check"));
 

@@ -109,6 +109,20 @@ struct TrainFlags {
 };
 int train_command(const TrainFlags& flags, Terminal& terminal);
 
+struct LabFlags {
+    std::string task = "mqar", mixers = "kda,gdn,mamba2";
+    int64_t length = 128, steps = 400, batch = 2048;
+    int vocabulary = 64, layers = 2, heads = 2, width = 64, threads = 0;
+    std::optional<int> items;       // pairs or stacks
+    std::optional<double> seconds;  // instead of steps
+    std::string rates;              // "0.01,0.02"; "": the grid of LabSpec
+    uint64_t seed = 1;
+    std::vector<std::string> out;  // files, each what its name says: .json, .svg
+    std::string save;              // a folder for the learners
+    bool json = false;
+};
+int lab_command(const LabFlags& flags, Terminal& terminal);
+
 struct ModelsOptions {
     std::string add, forget;  // folders to look in, too
     bool json = false;

@@ -34,8 +34,10 @@ std::string mixers(const ModelConfig& c) {
                            ? std::string()
                            : std::string(state_name(c)) + " " + std::to_string(c.kda_heads) + " heads of " + std::to_string(c.kda_key_dim) + " x " +
                                  std::to_string(c.kda_value_dim) + ", conv " + std::to_string(c.short_conv_kernel_size) + ", " +
-                                 (c.gate_lower_bound < 0 ? "bounded gate (" + short_number(c.gate_lower_bound) + ")" : "unbounded gate") +
-                                 (state_name(c) == "KDA" ? "" : " a head") +
+                                 (c.rule().no_gate         ? "no gate"
+                                  : c.gate_lower_bound < 0 ? "bounded gate (" + short_number(c.gate_lower_bound) + ")"
+                                                           : "unbounded gate") +
+                                 (c.rule().one_gate || state_name(c) == "Gated DeltaNet" ? " a head" : "") + (c.rule().plain ? ", plain writing" : "") +
                                  (c.key_heads() != c.kda_heads ? ", keys of " + std::to_string(c.key_heads()) + (c.kda_tiled ? " (tiled)" : "") : "");
     if (c.head_dim > 0)
         text += (text.empty() ? "" : "; ") + std::string(cache_name(c)) + " " + std::to_string(c.num_attention_heads) + " heads of " +

@@ -122,7 +122,7 @@ private:
         char buffer[4096];
         for (auto [fd, text, at] : {std::tuple(&out_, &seen_.out, &ready[0]), std::tuple(&err_, &seen_.err, &ready[1])}) {
             if (*fd < 0 || !at->revents) continue;
-            const ssize_t n = read(*fd, buffer, sizeof buffer);  // EIO at the end of a terminal
+            const ssize_t n = ::read(*fd, buffer, sizeof buffer);  // EIO at the end of a terminal
             if (n > 0)
                 text->append(buffer, static_cast<size_t>(n));
             else

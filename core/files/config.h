@@ -2,12 +2,24 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/backend.h"
 
 namespace klp {
+
+// How the state of a KDA layer decays and how it is written to: the family on top of Kda in ops.h. Members share everything but these switches, the short
+// convolution, normalised keys and the output gate included, so that models that differ in them compare the rule alone: "mamba2" is decay per head with plain
+// writing, as Mamba2 and RetNet have it, and not their layer.
+struct UpdateRule {
+    std::string_view id, name;  // in config.json, and as people call it
+    bool one_gate = false, no_gate = false, plain = false;
+};
+std::span<const UpdateRule> update_rules();
+const UpdateRule* rule_named(std::string_view id);  // null: there is none
 
 struct ModelConfig {
     std::string model_type;  // of its family (family.h): "kimi_linear"
@@ -27,7 +39,8 @@ struct ModelConfig {
     int kda_value_dim = 0;  // head_dim, unless v_head_dim is given beside it
     int kda_gate_rank = 0;  // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
     int short_conv_kernel_size = 4;
-    float gate_lower_bound = 0;  // 0: unbounded softplus gate
+    float gate_lower_bound = 0;       // 0: unbounded softplus gate
+    std::string update_rule = "kda";  // of layers of kind "kda"; a field of our own
 
     // Attention over whole keys and values
     int num_key_value_heads = 0;  // 0: the model's attention is MLA, or it has none
@@ -76,8 +89,10 @@ struct ModelConfig {
         const std::string& kind = layer_kinds[static_cast<size_t>(layer)];
         return kind == "kda" || kind == "gated_deltanet";
     }
-    bool one_gate(int layer) const { return layer_kinds[static_cast<size_t>(layer)] == "gated_deltanet"; }  // a head, not a channel
-    std::vector<int> state_layers() const {                                                                 // ascending
+    const UpdateRule& rule() const { return *rule_named(update_rule); }
+    bool joined_qkv(int layer) const { return layer_kinds[static_cast<size_t>(layer)] == "gated_deltanet"; }  // one tensor for all three
+    bool one_gate(int layer) const { return joined_qkv(layer) || (has_state(layer) && rule().one_gate); }     // a head, not a channel
+    std::vector<int> state_layers() const {                                                                   // ascending
         std::vector<int> all;
         for (int layer = 0; layer < num_hidden_layers; ++layer)
             if (has_state(layer)) all.push_back(layer);

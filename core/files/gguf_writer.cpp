@@ -9,6 +9,7 @@
 #include "core/files/disk.h"
 #include "core/files/gguf_model.h"
 #include "core/files/gguf_names.h"
+#include "core/files/json.h"
 #include "core/files/out_file.h"
 
 namespace klp {
@@ -129,6 +130,8 @@ Result<void> write_gguf(const WeightSource& from, const ModelConfig& config, con
     if (fs::exists(fs::symlink_status(target, none))) return fail(Error::usage, to.string() + " exists already");
     if (const std::string_view why = family_of(config).unwritten; !why.empty())
         return fail(Error::failure, from.path() + ": no GGUF is made of it: " + std::string(why));
+    if (config.update_rule != "kda")
+        return fail(Error::failure, from.path() + ": no GGUF is made of it: the format has no word for the update rule " + in_quotes(config.update_rule));
     // Everything is looked up before the first byte is written.
     std::vector<PlannedTensor> plan = planned_tensors(config, mix);
     std::erase_if(plan, [&](const PlannedTensor& t) { return t.ours.name.ends_with("e_score_correction_bias") && !from.has(t.ours.name); });

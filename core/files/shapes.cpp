@@ -16,7 +16,7 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
     const std::string at = "model.layers." + std::to_string(layer) + ".", attn = at + "self_attn.", moe = at + "block_sparse_moe.";
     const int64_t D = c.hidden_size;
     emit(at + "input_layernorm.weight", {D});
-    if (c.one_gate(layer)) {
+    if (c.joined_qkv(layer)) {
         const int64_t H = c.kda_heads, HV = H * c.kda_value_dim;
         emit(attn + "qkv_proj.weight", {c.conv_width(), D});
         emit(attn + "qkv_conv1d.weight", {c.conv_width(), 1, c.short_conv_kernel_size});
@@ -39,14 +39,20 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
         const int64_t H = c.kda_heads, K = c.kda_key_dim, V = c.kda_value_dim, R = c.kda_gate_rank, C = c.short_conv_kernel_size;
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_proj.weight", {width, D});
         for (auto [x, width] : {std::pair("q", H * K), std::pair("k", H * K), std::pair("v", H * V)}) emit(attn + x + "_conv1d.weight", {width, 1, C});
-        emit(attn + "A_log", {1, 1, H, 1});
-        emit(attn + "dt_bias", {H * K});
+        const UpdateRule& rule = c.rule();
+        if (!rule.no_gate) {
+            emit(attn + "A_log", {1, 1, H, 1});
+            emit(attn + "dt_bias", {rule.one_gate ? H : H * K});
+        }
         const auto gate = [&](const std::string& x, int64_t width) {
             if (R == 0) return emit(attn + x + "_proj.weight", {width, D});
             emit(attn + x + "_a_proj.weight", {R, D});
             emit(attn + x + "_b_proj.weight", {width, R});
         };
-        gate("f", H * K);
+        if (rule.one_gate)
+            emit(attn + "a_proj.weight", {H, D});
+        else if (!rule.no_gate)
+            gate("f", H * K);
         emit(attn + "b_proj.weight", {H, D});
         gate("g", H * V);
         emit(attn + "o_norm.weight", {V});
@@ -156,15 +162,32 @@ ModelConfig all_attention(const ModelConfig& config) {
     return c;
 }
 
+std::span<const UpdateRule> update_rules() {
+    static constexpr UpdateRule kRules[] = {{"linear_attention", "linear attention", false, true, true},
+                                            {"deltanet", "DeltaNet", false, true, false},
+                                            {"mamba2", "decay per head, plain writing", true, false, true},
+                                            {"gdn", "Gated DeltaNet", true, false, false},
+                                            {"gla", "GLA", false, false, true},
+                                            {"kda", "KDA", false, false, false}};
+    return kRules;
+}
+const UpdateRule* rule_named(std::string_view id) {
+    const auto all = update_rules();
+    const auto at = std::find_if(all.begin(), all.end(), [&](const UpdateRule& rule) { return rule.id == id; });
+    return at == all.end() ? nullptr : &*at;
+}
+
 std::string_view kind_name(std::string_view kind) {
     return kind == "kda" ? "KDA" : kind == "mla" ? "MLA" : kind == "gated_deltanet" ? "Gated DeltaNet" : kind == "full_attention" ? "full attention" : kind;
 }
 std::string_view state_name(const ModelConfig& c) {
-    return kind_name(std::find(c.layer_kinds.begin(), c.layer_kinds.end(), "gated_deltanet") != c.layer_kinds.end() ? "gated_deltanet" : "kda");
+    const bool joined = std::find(c.layer_kinds.begin(), c.layer_kinds.end(), "gated_deltanet") != c.layer_kinds.end();
+    return joined ? kind_name("gated_deltanet") : c.rule().name;
 }
 std::string_view cache_name(const ModelConfig& c) { return kind_name(c.head_dim ? "full_attention" : "mla"); }
 std::string layer_words(const ModelConfig& c, int layer) {
-    const std::string_view name = kind_name(c.layer_kinds[static_cast<size_t>(layer)]);
+    const std::string& kind = c.layer_kinds[static_cast<size_t>(layer)];
+    const std::string_view name = kind == "kda" ? c.rule().name : kind_name(kind);
     return (name == "MLA" ? "an " : "a ") + std::string(name) + " layer";
 }
 

@@ -206,13 +206,17 @@ Result<std::optional<TrainingState>> load_state(const fs::path& folder, Learner&
     return state;
 }
 
+Result<void> save_model(const Learner& learner, const fs::path& folder, const NamedTexts& files, DType type, const WriteOptions& options) {
+    return quantize_checkpoint(Masters(learner), learner.config(), files, folder, type, options);
+}
+
 Result<void> export_model(const fs::path& folder, const Learner& learner, DType type, const WriteOptions& options) {
     const fs::path made = training(folder) / "export";
     std::error_code none, error;
     fs::remove_all(made, none);
     WriteOptions whole = options;
     whole.shard_bytes = std::numeric_limits<int64_t>::max();
-    if (auto written = quantize_checkpoint(Masters(learner), learner.config(), {}, made, type, whole); !written) return written;
+    if (auto written = save_model(learner, made, {}, type, whole); !written) return written;
     fs::rename(made / "model.safetensors", folder / "model.safetensors", error);
     fs::remove_all(made, none);
     if (error) return fail(Error::failure, (folder / "model.safetensors").string() + ": " + error.message());

@@ -52,7 +52,9 @@ Result<void> save_state(const std::filesystem::path& folder, const Learner& lear
 // The newest one into the learner; nothing where there is none. One of another config, plan, tokenizer, data or seed is an Error.
 Result<std::optional<TrainingState>> load_state(const std::filesystem::path& folder, Learner& learner, const RunIdentity& identity);
 
-// The weights as a model of this type, in the folder itself, in one move.
+// The weights as a model of this type: a folder that is not there yet, with these files in it.
+Result<void> save_model(const Learner& learner, const std::filesystem::path& folder, const NamedTexts& files, DType type, const WriteOptions& options = {});
+// The same in the folder of a run, in one move.
 Result<void> export_model(const std::filesystem::path& folder, const Learner& learner, DType type, const WriteOptions& options = {});
 
 }  // namespace klp

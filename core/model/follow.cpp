@@ -26,7 +26,12 @@ void tell(std::vector<float>& curve, double value, bool curves) {
 class StateFollower final : public LayerFollower {
 public:
     StateFollower(int layer, const ModelConfig& c, std::vector<HeadInputs> inputs, bool curves)
-        : layer_(layer), config_(c), K_(static_cast<size_t>(c.kda_key_dim)), V_(static_cast<size_t>(c.kda_value_dim)), inputs_(std::move(inputs)), curves_(curves) {
+        : layer_(layer),
+          config_(c),
+          K_(static_cast<size_t>(c.kda_key_dim)),
+          V_(static_cast<size_t>(c.kda_value_dim)),
+          inputs_(std::move(inputs)),
+          curves_(curves) {
         for (int h = 0; h < c.kda_heads; ++h) heads.push_back({.layer = layer, .head = h});
     }
     Result<void> take(const FollowTap& tap, const Sequence& sequence, int64_t position, int64_t count) override {
@@ -49,7 +54,7 @@ public:
                     if (sequence.touched()) cut(*sequence.touched(), static_cast<int>(h), position + static_cast<int64_t>(n));
                     Numbers alpha(K_);
                     for (size_t i = 0; i < K_; ++i) alpha[i] = std::exp(double{gates[(n * H + h) * K_ + i]});
-                    kept_[h].step(alpha, in.k, beta);
+                    kept_[h].step(alpha, in.k, config_.rule().plain ? 0 : beta);
                 }
                 tell(mine.decay, kept_[h].decay(), curves_);
                 tell(mine.left, kept_[h].left(), curves_);

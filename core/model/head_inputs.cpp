@@ -40,7 +40,7 @@ Result<naive::Numbers> conv_rows(const WeightSource& source, const ModelConfig& 
         const char* name;
         int64_t first, rows;
     } all[] = {{"qkv", 0, c.conv_width()}, {"q", 0, qk}, {"k", qk, qk}, {"v", 2 * qk, v}};
-    const auto& one = all[c.one_gate(layer) ? 0 : first < qk ? 1 : first < 2 * qk ? 2 : 3];
+    const auto& one = all[c.joined_qkv(layer) ? 0 : first < qk ? 1 : first < 2 * qk ? 2 : 3];
     const auto found =
         source.find("model.layers." + std::to_string(layer) + ".self_attn." + one.name + "_conv1d.weight", {one.rows, 1, C});  // folded into [channels, C]
     if (!found) return tl::unexpected(found.error());

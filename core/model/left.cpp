@@ -32,7 +32,7 @@ LeftOfEach left_of_each(const DeltaRows& rows, std::span<const Cut> cuts) {
             left += key[i] * sum, decay += key[i] * key[i] * kept[i];
         }
         out.left[t] = static_cast<float>(left), out.decay[t] = static_cast<float>(decay);
-        take(std::span(rows.k).subspan(t * K, K), rows.beta[t]);
+        if (!rows.plain) take(std::span(rows.k).subspan(t * K, K), rows.beta[t]);
         for (size_t j = 0; j < K; ++j) {
             const double alpha = rows.alpha[t * K + j];
             kept[j] *= alpha;

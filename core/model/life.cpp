@@ -43,7 +43,7 @@ Life life(const DeltaRows& rows, int64_t token) {
     const auto of = [&](const std::vector<double>& values, int64_t t) { return std::span(values).subspan(static_cast<size_t>(t) * K, K); };
     KeptKey kept(of(rows.k, token));
     for (int64_t t = token; t < rows.tokens(); ++t) {
-        if (t > token) kept.step(of(rows.alpha, t), of(rows.k, t), rows.beta[static_cast<size_t>(t)]);
+        if (t > token) kept.step(of(rows.alpha, t), of(rows.k, t), rows.plain ? 0 : rows.beta[static_cast<size_t>(t)]);
         out.decay.push_back(static_cast<float>(kept.decay()));
         out.left.push_back(static_cast<float>(kept.left()));
         out.read.push_back(static_cast<float>(rows.beta[static_cast<size_t>(token)] * kept.read_with(of(rows.q, t))));

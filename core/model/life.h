@@ -18,7 +18,7 @@ inline constexpr int64_t kLifeWindow = 4096;  // tokens that a fact is followed 
 class KeptKey {
 public:
     explicit KeptKey(std::span<const double> key);                                     // of any length
-    void step(std::span<const double> alpha, std::span<const double> k, double beta);  // one token later
+    void step(std::span<const double> alpha, std::span<const double> k, double beta);  // one token later; of plain writing beta is 0 here
     void edited(std::span<const double> key, double amount);
     void emptied(std::span<const int> channels = {});  // none named: all of them
     double decay() const;

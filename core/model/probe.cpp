@@ -210,7 +210,7 @@ Result<void> delta_rows(Sequence& sequence, std::span<const int32_t> tokens, int
 
     for (int64_t nth = 0; nth < count; ++nth) {
         HeadInputs& in = (*inputs)[static_cast<size_t>(nth)];
-        DeltaRows rows{static_cast<int>(K), static_cast<int>(V)};
+        DeltaRows rows{.K = static_cast<int>(K), .V = static_cast<int>(V), .plain = c.rule().plain};
         for (int64_t t = 0; t < T; ++t) {
             const auto part = [&](size_t stream, int64_t n, int64_t width) {
                 return std::span<const float>(tap.values[stream]).subspan(static_cast<size_t>(n * width), static_cast<size_t>(width));
@@ -243,7 +243,7 @@ Unrolled unroll(const DeltaRows& rows) {
         double w = 0, d = 0;
         for (size_t i = 0; i < K; ++i) w += rows.k[at + i] * r[i], d += rows.k[at + i] * p[i];
         w *= rows.beta[static_cast<size_t>(t)], d *= rows.beta[static_cast<size_t>(t)];
-        for (size_t i = 0; i < K; ++i) r[i] = rows.alpha[at + i] * (r[i] - w * rows.k[at + i]), p[i] *= rows.alpha[at + i];
+        for (size_t i = 0; i < K; ++i) r[i] = rows.alpha[at + i] * (r[i] - (rows.plain ? 0 : w * rows.k[at + i])), p[i] *= rows.alpha[at + i];
         out.weights[static_cast<size_t>(t)] = static_cast<float>(w);
         out.decay_only[static_cast<size_t>(t)] = static_cast<float>(d);
     }

@@ -16,6 +16,7 @@ struct DeltaRows {
     std::vector<double> q, k, alpha;  // [T, K]
     std::vector<double> v;            // [T, V]
     std::vector<double> beta;         // [T]
+    bool plain = false;               // writing (ops.h): what is there already is not taken off
     int64_t tokens() const { return static_cast<int64_t>(beta.size()); }
 };
 

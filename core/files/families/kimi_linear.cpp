@@ -42,6 +42,13 @@ void read_kda(Fields& top, Fields* linear, ModelConfig& c) {
         c.short_conv_kernel_size = linear->integer({"short_conv_kernel_size"}, 2, 16, 4);
         c.gate_lower_bound = linear->number({"gate_lower_bound"}, -1e4, 0, 0);
         linear->refuse({"use_full_rank_gate"});
+        c.update_rule = linear->text({"update_rule"}, c.update_rule);
+        if (!rule_named(c.update_rule)) {
+            std::string known;
+            for (const UpdateRule& rule : update_rules()) known += (known.empty() ? "" : ", ") + std::string(rule.id);
+            linear->wrong({"update_rule"}, "is " + in_quotes(c.update_rule) + ", which is none of " + known);
+            c.update_rule = "kda";
+        }
     } else {
         c.kda_heads = top.integer({"linear_num_heads"}, 1, kMostWidth);
         c.kda_key_dim = c.kda_value_dim = top.integer({"linear_head_dim"}, 1, kMostWidth);
@@ -74,6 +81,7 @@ void write_kimi_linear(const ModelConfig& c, nlohmann::ordered_json& j) {
         linear["head_dim"] = c.kda_key_dim;
         if (c.kda_value_dim != c.kda_key_dim) linear["v_head_dim"] = c.kda_value_dim;
         linear["short_conv_kernel_size"] = c.short_conv_kernel_size;
+        if (c.update_rule != "kda") linear["update_rule"] = c.update_rule;
         if (c.gate_lower_bound != 0) linear["gate_lower_bound"] = json_number(c.gate_lower_bound);
         linear["kda_layers"] = linear["full_attn_layers"] = nlohmann::json::array();
         for (int i = 0; i < c.num_hidden_layers; ++i)

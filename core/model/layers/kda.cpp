@@ -1,5 +1,6 @@
 // Kimi Delta Attention (report, section 3): a gated delta rule with one decay per channel and a state of constant size. Gated DeltaNet (arXiv 2412.06464) is
-// the same with one decay a head, which several heads may share keys and queries with, and another gate behind it.
+// the same with one decay a head, which several heads may share keys and queries with, and another gate behind it. The other rules of the family
+// (config.h, UpdateRule) are this layer with fewer tensors.
 #include "core/model/layers.h"
 
 namespace klp {
@@ -19,7 +20,7 @@ public:
         norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
         op_.o_norm = {load.vector(attn + "o_norm.weight", {op_.V}), c.rms_norm_eps};
         out_ = {load.matrix(attn + "o_proj.weight", D, HV)};
-        if (c.one_gate(layer)) {
+        if (c.joined_qkv(layer)) {
             op_.one_gate = op_.silu = true;
             op_.R_f = op_.H, op_.R_g = static_cast<int>(HV);
             in_ = {load.matrix(attn + "qkv_proj.weight", op_.conv_width(), D), load.gate(attn + "a_proj.weight", op_.H, D),
@@ -30,20 +31,26 @@ public:
             op_.gates = in_[1].type;
             return;
         }
-        const bool low_rank = c.kda_gate_rank > 0;
-        op_.R_f = static_cast<int>(low_rank ? c.kda_gate_rank : HK), op_.R_g = static_cast<int>(low_rank ? c.kda_gate_rank : HV);
-        in_ = {load.matrix(attn + "q_proj.weight", HK, D),
-               load.matrix(attn + "k_proj.weight", HK, D),
-               load.matrix(attn + "v_proj.weight", HV, D),
-               load.gate(attn + (low_rank ? "f_a_proj.weight" : "f_proj.weight"), op_.R_f, D),
-               load.gate(attn + (low_rank ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D),
-               load.gate(attn + "b_proj.weight", op_.H, D)};
+        const UpdateRule& rule = c.rule();
+        op_.one_gate = rule.one_gate, op_.no_gate = rule.no_gate, op_.plain = rule.plain;
+        const bool low_rank = c.kda_gate_rank > 0, low_f = low_rank && !rule.one_gate && !rule.no_gate;
+        const int64_t gates = op_.gate_width();
+        op_.R_f = static_cast<int>(low_f ? c.kda_gate_rank : gates), op_.R_g = static_cast<int>(low_rank ? c.kda_gate_rank : HV);
+        in_ = {load.matrix(attn + "q_proj.weight", HK, D), load.matrix(attn + "k_proj.weight", HK, D), load.matrix(attn + "v_proj.weight", HV, D)};
+        if (!rule.no_gate) {
+            in_.push_back(load.gate(attn + (low_f ? "f_a_proj.weight" : rule.one_gate ? "a_proj.weight" : "f_proj.weight"), op_.R_f, D));
+            op_.gates = in_.back().type;
+        }
+        in_.push_back(load.gate(attn + (low_rank ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D));
+        in_.push_back(load.gate(attn + "b_proj.weight", op_.H, D));
         op_.conv =
             load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
-        op_.A_log = load.vector(attn + "A_log", {1, 1, op_.H, 1});
-        op_.dt_bias = load.vector(attn + "dt_bias", {HK});
-        if (low_rank) op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f), op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
-        op_.gates = in_[3].type;
+        if (!rule.no_gate) {
+            op_.A_log = load.vector(attn + "A_log", {1, 1, op_.H, 1});
+            op_.dt_bias = load.vector(attn + "dt_bias", {gates});
+        }
+        if (low_f) op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f);
+        if (low_rank) op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
         op_.lower_bound = c.gate_lower_bound;
     }
 
