@@ -434,7 +434,7 @@ int run(int argc, char** argv) {
 
     LabFlags lab;
     sub = subcommand("lab", "mixers learn a made task side by side", lab, lab_command,
-                     "  klp lab                               KDA, Gated DeltaNet and plain decay recall pairs\n"
+                     "  klp lab                               four rules learn what lies on top of four stacks\n"
                      "  klp lab --task palindrome --mixers kda,deltanet,mla --length 64 -o palindrome.svg\n"
                      "  klp lab --save learned                and klp -m learned/kda is what KDA has become");
     sub->add_option("--task", lab.task, "mqar: the values of keys; palindrome, copy: what was read, backwards or as it was; stack: what lies on top")

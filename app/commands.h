@@ -110,9 +110,9 @@ struct TrainFlags {
 int train_command(const TrainFlags& flags, Terminal& terminal);
 
 struct LabFlags {
-    std::string task = "mqar", mixers = "kda,gdn,mamba2";
-    int64_t length = 128, steps = 400, batch = 2048;
-    int vocabulary = 64, layers = 2, heads = 2, width = 64, threads = 0;
+    std::string task = "stack", mixers = "kda,deltanet,mamba2,linear_attention";
+    int64_t length = 48, steps = 300, batch = 2048;
+    int vocabulary = 32, layers = 2, heads = 2, width = 32, threads = 0;
     std::optional<int> items;       // pairs or stacks
     std::optional<double> seconds;  // instead of steps
     std::string rates;              // "0.01,0.02"; "": the grid of LabSpec

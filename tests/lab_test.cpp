@@ -213,8 +213,8 @@ TEST(Lab, ALearnerIsAModelThatOpens) {
 
 // --- the program ---
 
-const Words kQuick = {"lab", "--length", "24", "--pairs", "3",    "--vocabulary", "16",     "--width",
-                      "16",  "--batch",  "96", "--rates", "0.02", "--mixers",     "kda,mla"};
+const Words kQuick = {"lab",     "--task", "mqar",    "--length", "24",      "--pairs", "3",        "--vocabulary", "16",
+                      "--width", "16",     "--batch", "96",       "--rates", "0.02",    "--mixers", "kda,mla"};
 Words quick(std::initializer_list<const char*> more) {
     Words all = kQuick;
     all.insert(all.end(), more.begin(), more.end());
@@ -254,7 +254,7 @@ TEST(LabProgram, BadInputIsASentence) {
                                       {Words{"--rates", "fast"}, "'fast' is no number"},
                                       {Words{"--pairs", "40"}, "does not fit"},
                                       {Words{"-o", "x.png"}, "must end in .json or .svg"}}) {
-        Words all{"lab", "--length", "24"};
+        Words all{"lab", "--task", "mqar", "--length", "24"};
         all.insert(all.end(), more.begin(), more.end());
         const Outcome seen = klp(all);
         EXPECT_EQ(seen.code, 2) << seen.err;

@@ -165,7 +165,7 @@ ModelConfig all_attention(const ModelConfig& config) {
 std::span<const UpdateRule> update_rules() {
     static constexpr UpdateRule kRules[] = {{"linear_attention", "linear attention", false, true, true},
                                             {"deltanet", "DeltaNet", false, true, false},
-                                            {"mamba2", "decay per head, plain writing", true, false, true},
+                                            {"mamba2", "decay per head", true, false, true},
                                             {"gdn", "Gated DeltaNet", true, false, false},
                                             {"gla", "GLA", false, false, true},
                                             {"kda", "KDA", false, false, false}};
