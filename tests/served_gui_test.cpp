@@ -4,6 +4,7 @@
 #include <QProcess>
 #include <QPushButton>
 #include <QTableView>
+#include <QUrl>
 
 #include "app/format.h"
 #include "app/gui/chat/message_list.h"
@@ -67,6 +68,24 @@ struct Window {
     Chats chats;
     MainWindow window;
 };
+
+// klp-gui --at HOST:PORT: its engine, with every lens; where nobody is, the dialog stands open with the sentence.
+TEST(Elsewhere, AnEngineIsAskedForAtOnce) {
+    Served served;
+    ASSERT_FALSE(served.url.isEmpty()) << served.said.toStdString();
+    Window w;
+    w.window.open_elsewhere("127.0.0.1:1", {});
+    auto* dialog = w.window.findChild<ServedDialog*>();
+    ASSERT_TRUE(dialog);
+    ASSERT_TRUE(w.wait([&] { return dialog->findChild<QLabel*>("served-say")->text().contains("127.0.0.1:1"); }));
+    EXPECT_TRUE(dialog->isVisible());
+    dialog->reject();
+    w.window.open_elsewhere(QUrl(served.url).authority(), {});
+    ASSERT_TRUE(w.wait([&] { return w.session.card() != nullptr; }));
+    EXPECT_EQ(w.window.findChild<QLabel*>("badge")->text(), "REMOTE");
+    w.chats.set_settings({.sampling = {.temperature = 0}, .random_seed = false});
+    EXPECT_TRUE(w.ask("Hello, who are you?").contains("Mini"));
+}
 
 TEST(Elsewhere, ATalkIsAsOneWithTheEngine) {
     Served served;

@@ -42,6 +42,8 @@ int main(int argc, char** argv) {
     flags.addHelpOption();
     flags.addVersionOption();
     flags.addOption({{"m", "model"}, "Load this model at once: a folder, a GGUF file, or the name of a model; \"demo\" is the embedded one.", "model"});
+    flags.addOption({"at", "The engine of a klp serve there, such as 127.0.0.1:8080.", "host:port"});
+    flags.addOption({"ssh", "With --at: through ssh, from this host.", "host"});
     flags.addOption({"device", "auto, cpu, cuda, cuda:N.", "device", "auto"});
     flags.addPositionalArgument("file", "A recorded run (.klprun) to watch, or a model to load.", "[file]");
     flags.process(app);
@@ -53,6 +55,11 @@ int main(int argc, char** argv) {
     klp::gui::MainWindow window(session, chats);
     window.set_device(flags.value("device"));
     window.show();
+    if (flags.isSet("ssh") && !flags.isSet("at")) {
+        std::fputs("klp-gui: --ssh needs --at\n", stderr);
+        return 2;
+    }
+    if (flags.isSet("at")) window.open_elsewhere(flags.value("at"), flags.value("ssh"));
     if (flags.isSet("model")) window.load_model(flags.value("model"));
     if (!flags.positionalArguments().isEmpty()) window.open(flags.positionalArguments().first());
     return QApplication::exec();

@@ -51,6 +51,18 @@ QAction* MainWindow::action(const QString& id) const {
     return it == actions_.end() ? nullptr : it->second;
 }
 
+void MainWindow::open_elsewhere(const QString& at, const QString& ssh) {
+    auto* dialog = new ServedDialog(this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->on_open = [this](std::unique_ptr<Run> run) {
+        replay_bar_->leave(/*load_again=*/false);
+        session_.set_run(std::move(run));
+        session_.tick();
+    };
+    dialog->open();
+    if (!at.isEmpty()) dialog->ask(at, ssh);
+}
+
 void MainWindow::make_menus() {
     for (const auto& [id, name] : {std::pair("File", tr("&File")),
                                    {"Chat", tr("&Chat")},
@@ -78,16 +90,7 @@ void MainWindow::make_menus() {
         });
         dialog->open();
     });
-    QAction* served = add_action("File", "served", tr("Engine elsewhere…"), QKeySequence("Ctrl+Shift+J"), [this] {
-        auto* dialog = new ServedDialog(this);
-        dialog->setAttribute(Qt::WA_DeleteOnClose);
-        dialog->on_open = [this](std::unique_ptr<Run> run) {
-            replay_bar_->leave(/*load_again=*/false);
-            session_.set_run(std::move(run));
-            session_.tick();
-        };
-        dialog->open();
-    });
+    QAction* served = add_action("File", "served", tr("Engine elsewhere…"), QKeySequence("Ctrl+Shift+J"), [this] { open_elsewhere({}, {}); });
     if (QMenu* models = run_bar_->findChild<QToolButton*>("model-chip")->menu()) models->insertAction(models->actions().at(3), served);  // below the files
     add_action("File", "unload", tr("Unload the model"), QKeySequence("Ctrl+Shift+U"), [this] { session_.post(UnloadModel{}); });
     menu("File")->addSeparator();
@@ -210,11 +213,7 @@ void MainWindow::make_baseline_menu() {
     };
     static const Choice kChoices[] = {
         {"both", QT_TR_NOOP("Compare: both"), "Ctrl+Alt+B", QT_TR_NOOP("Memory against both, speed against the twin"), {true, true}},
-        {"twin",
-         QT_TR_NOOP("Compare: twin"),
-         "Ctrl+Alt+T",
-         QT_TR_NOOP("The same model with attention in every layer"),
-         {true, false}},
+        {"twin", QT_TR_NOOP("Compare: twin"), "Ctrl+Alt+T", QT_TR_NOOP("The same model with attention in every layer"), {true, false}},
         {"multi-head",
          QT_TR_NOOP("Compare: multi-head"),
          "Ctrl+Alt+M",

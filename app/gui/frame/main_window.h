@@ -43,14 +43,15 @@ public:
     void set_device(const QString& device) { device_ = device; }  // that models are loaded onto from now on
     ChatView& chat_view() { return *chat_view_; }
     void open_recording(const QString& file);
-    void play_again(int id);         // an answer of the chat
-    void open(const QString& path);  // a recording by its ending, else a model
+    void play_again(int id);                                     // an answer of the chat
+    void open(const QString& path);                              // a recording by its ending, else a model
+    void open_elsewhere(const QString& at, const QString& ssh);  // asks for an engine; at once where it is said which one
     Banner& banner() { return *banner_; }
     void show_beside(const SideBySide::What& what);  // two sides; what is in the way is said
     void close_beside();
     SideBySide* side() const { return side_; }  // null: there is one side
-    void next_region(int by);  // of conversations, chat, lens, timeline, run bar: the keyboard goes there
-    void escape();             // stops what runs, or else dismisses the message, or else follows the newest token
+    void next_region(int by);                   // of conversations, chat, lens, timeline, run bar: the keyboard goes there
+    void escape();                              // stops what runs, or else dismisses the message, or else follows the newest token
 
 signals:
     void models_changed();  // on the disk

@@ -111,6 +111,12 @@ bool ServedDialog::end_asking(const std::string& trouble) {
     return true;
 }
 
+void ServedDialog::ask(const QString& at, const QString& ssh) {
+    kind_->setCurrentIndex(0);
+    at_->setText(at), ssh_->setText(ssh);
+    go();
+}
+
 void ServedDialog::go() {
     if (cancel_) return;
     api() ? ask_api() : ask_engine();

@@ -24,6 +24,7 @@ public:
     explicit ServedDialog(QWidget* parent = nullptr);
     ~ServedDialog() override;
     std::function<void(std::unique_ptr<Run>)> on_open;  // the server has answered
+    void ask(const QString& at, const QString& ssh);    // the engine of a klp serve, at once; what goes wrong is said here
 
 private:
     bool api() const;  // and no engine
