@@ -32,7 +32,7 @@ Result<std::string> read_text(const std::filesystem::path& file, int64_t limit) 
     std::string text(static_cast<size_t>(st.st_size), '\0');
     size_t have = 0;
     while (have < text.size()) {
-        const ssize_t n = read(fd, text.data() + have, text.size() - have);
+        const ssize_t n = ::read(fd, text.data() + have, text.size() - have);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(Error::model, file.string() + ": " + std::strerror(errno));
         if (n == 0) break;

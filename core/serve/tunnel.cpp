@@ -114,7 +114,7 @@ Result<void> SshTunnel::begin() {
 // What it says is read all the time, or it would wait for somebody to read.
 void SshTunnel::listen() {
     char bytes[1024];
-    for (ssize_t n; said_fd_ >= 0 && (n = read(said_fd_, bytes, sizeof bytes)) > 0;) {
+    for (ssize_t n; said_fd_ >= 0 && (n = ::read(said_fd_, bytes, sizeof bytes)) > 0;) {
         said_.append(bytes, static_cast<size_t>(n));
         if (said_.size() > 4096) said_.erase(0, said_.size() - 4096);
     }
