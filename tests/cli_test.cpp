@@ -181,6 +181,7 @@ TEST_F(Cli, AnOptionInFrontOfACommandReachesItOrIsRefused) {
                                 {"init", {"--shape", "tiny-spec", "-o", "FRESH"}},
                                 {"quantize", {model(), "FRESH", "--type", "q8_0"}},
                                 {"train", {"--data", "/none.txt", "--shape", "tiny", "--tokenizer", model(), "-o", "FRESH"}},
+                                {"lab", {"--task", "copy", "--mixers", "kda", "--length", "16", "--steps", "2", "--rates", "0.01", "--batch", "64"}, false},
                                 {"models", {}},
                                 {"pull", {"a/b"}},
                                 {"watch", {"127.0.0.1:9"}},
