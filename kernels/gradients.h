@@ -154,6 +154,7 @@ public:
     virtual void muon(std::span<const Muon>) = 0;
     // Sum of squares, in one order whatever the threads.
     virtual double squares(std::span<const float> x) = 0;
+    virtual void add(std::span<const float> x, float* to) = 0;  // to += x
     virtual void to_bf16(std::span<const float> x, void* out) = 0;
     // Weights stay as they are until this is called again: what is made of them for products may be kept.
     virtual void hold_weights() {}

@@ -160,6 +160,9 @@ public:
         for (float v : x) total += double{v} * v;
         return total;
     }
+    void add(std::span<const float> x, float* to) override {
+        for (size_t i = 0; i < x.size(); ++i) to[i] += x[i];
+    }
     void to_bf16(std::span<const float> x, void* out) override { encode(DType::bf16, x.data(), static_cast<int64_t>(x.size()), out); }
 
 private:

@@ -18,9 +18,9 @@ struct LabSpec {
     Task task;
     std::vector<std::string> mixers;  // ids of update_rules(), or "mla"; each once
     int layers = 2, heads = 2, width = 64;
-    int64_t steps = 400;                                    // of each learner
-    double seconds = 0;                                     // or of all learners together, behind the search; 0: as the steps say
-    int64_t tokens = 2048;                                  // of a step, as near as whole rows allow
+    int64_t steps = 400;                              // of each learner
+    double seconds = 0;                               // or of all learners together, behind the search; 0: as the steps say
+    int64_t tokens = 2048;                            // of a step, as near as whole rows allow
     std::vector<double> rates = {0.005, 0.01, 0.02};  // of Muon; AdamW a fifth. One alone is not searched
     int64_t search_steps = 60;
     int64_t every = 20;     // steps between looks at what is held out

@@ -1,18 +1,22 @@
-// The forward pass of the engine, layer by layer with what goes into each one kept, and the same layers backwards.
+// A step of learning: rows shared out among threads, their gradients summed, and one step of the optimizers.
 #include "core/learn/learner.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
-#include <optional>
+#include <thread>
 #include <unordered_map>
 
-#include "core/model/sequence.h"
+#include "core/learn/passes.h"
 
 namespace klp {
 
 namespace {
 
-constexpr int64_t kPassTokens = 1024;  // that go through the layers together: what they make stays in the second- and third-level caches
+// The rows of a step are shared out among so many gradients, which are summed in order: so threads, which need not wait for each other inside a step, change no
+// bit of what is learned. More would keep more threads apart, and cost a gradient's memory each.
+constexpr int kShares = 4;
 
 // Tensors in memory, each of which may be written.
 class WrittenWeights final : public WeightSource {
@@ -90,22 +94,7 @@ Result<void> can_learn(const ModelConfig& c) {
     return {};
 }
 
-// Numbers in the device's memory, which is the host's.
-class Floats {
-public:
-    void take(Backend& on, int64_t n) {  // zeros; what is large enough stays, as it is
-        if (buffer_.bytes() >= static_cast<size_t>(n) * sizeof(float)) return;
-        buffer_ = on.allocate(static_cast<size_t>(n) * sizeof(float));
-        on.zero(data(), buffer_.bytes());
-    }
-    float* data() const { return buffer_.as<float>(); }
-    size_t bytes() const { return buffer_.bytes(); }
-
-private:
-    Buffer buffer_;
-};
-
-class EngineLearner final : public Learner, public GradientsOf {
+class EngineLearner final : public Learner {
 public:
     EngineLearner(ModelConfig config, const LearnOptions& options) : config_(std::move(config)), options_(options) {}
 
@@ -113,7 +102,6 @@ public:
         auto on = make_backend("cpu", options_.threads);
         if (!on) return tl::unexpected(on.error());
         on_ = *on, back_ = on_->gradients();
-        scratch_.emplace(*on_), readings_.emplace(*on_);
         std::vector<TensorInfo> tensors;
         for (TensorInfo& t : stored_tensors(config_, DType::f32)) {
             const bool product = !vector_like(t.shape) && t.shape.size() == 2 && !is_router(t.name) && options_.type == DType::bf16;
@@ -145,7 +133,14 @@ public:
 
         int64_t total = 0;
         for (const Parameter& p : parameters_) total += p.values();
-        for (Floats* all : {&master_, &gradient_, &first_, &second_}) all->take(*on_, total);
+        for (Floats* all : {&master_, &first_, &second_}) all->take(*on_, total);
+        for (Share& share : shares_) share.gradient.take(*on_, total), share.at = &at_;
+        const int threads = options_.threads > 0 ? options_.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+        for (int i = 0; i < std::min(threads, kShares); ++i) {
+            auto alone = make_backend("cpu", std::max(1, threads / kShares));
+            if (!alone) return tl::unexpected(alone.error());
+            passes_.push_back(std::make_unique<Passes>(model_, *alone));
+        }
         int64_t at = 0;
         for (const Parameter& p : parameters_) {
             const std::vector<float>& values = first.at(p.name);
@@ -156,7 +151,7 @@ public:
             at_.emplace(p.data, at);
             at += p.values();
         }
-        back_->hold_weights();
+        hold_weights();
         return {};
     }
 
@@ -165,20 +160,14 @@ public:
     std::span<const Tensor> tensors() const override { return tensors_; }
     int64_t steps() const override { return steps_; }
     void resume(int64_t steps) override { steps_ = steps, publish(); }
-    float* of(const void* weight) const override {
-        if (!weight) return nullptr;
-        const auto at = at_.find(weight);
-        KLP_CHECK(at != at_.end());
-        return gradient_.data() + at->second;
-    }
-
     Result<StepFigures> measure(const Batch& batch) override { return run(batch, false); }
 
     Result<StepFigures> step(const Batch& batch, const Rates& rates) override {
-        on_->zero(gradient_.data(), gradient_.bytes());
         auto figures = run(batch, true);
         if (!figures) return figures;
         if (figures->counted == 0) return fail(Error::usage, "nothing in this step has a target");
+        for (Share& share : shares_)
+            if (&share != &shares_[0]) back_->add({share.gradient.data(), values()}, shares_[0].gradient.data());
         double squares = 0;
         for (size_t i = 0; i < tensors_.size(); ++i) {
             if (way_of(tensors_[i].name, tensors_[i].shape) == Way::load) continue;
@@ -217,8 +206,9 @@ public:
 
 private:
     std::span<const float> gradient_of(size_t i) const {
-        return {gradient_.data() + (tensors_[i].master - master_.data()), static_cast<size_t>(tensors_[i].values())};
+        return {shares_[0].gradient.data() + (tensors_[i].master - master_.data()), static_cast<size_t>(tensors_[i].values())};
     }
+    size_t values() const { return static_cast<size_t>(tensors_.back().master - master_.data() + tensors_.back().values()); }
     // The bias of an expert that too few tokens chose grows, and falls of one that too many did (report of DeepSeek-V3, arXiv 2412.19437, section 2.1.2).
     static void balance(const Tensor& bias, const float* load, double by) {
         const int64_t E = bias.values();
@@ -238,10 +228,13 @@ private:
             else
                 std::copy(values.begin(), values.end(), reinterpret_cast<float*>(parameters_[i].data));
         }
-        back_->hold_weights();
+        hold_weights();
+    }
+    void hold_weights() {
+        for (const auto& passes : passes_) passes->gradients().hold_weights();
     }
 
-    // All rows, some at a time.
+    // All rows, by as many threads as there are.
     Result<StepFigures> run(const Batch& batch, bool learn) {
         StepFigures figures;
         figures.tokens = static_cast<int64_t>(batch.ids.size());
@@ -254,94 +247,54 @@ private:
                 return fail(Error::usage, "token id " + std::to_string(batch.ids[t]) + " is not in the vocabulary of " + std::to_string(config_.vocab_size));
             figures.counted += batch.targets[t] >= 0;
         }
-        double loss = 0;
-        int64_t right = 0, first = 0;
-        for (size_t r = 0; r < batch.lengths.size();) {
-            std::vector<int64_t> lengths;
-            int64_t tokens = 0;
-            for (; r < batch.lengths.size() && (lengths.empty() || tokens + batch.lengths[r] <= kPassTokens); ++r)
-                lengths.push_back(batch.lengths[r]), tokens += batch.lengths[r];
-            const auto at = static_cast<size_t>(first);
-            const double said = pass(lengths, {batch.ids.data() + at, static_cast<size_t>(tokens)}, {batch.targets.data() + at, static_cast<size_t>(tokens)},
-                                     learn ? 1 / static_cast<float>(std::max<int64_t>(1, figures.counted)) : 0, figures.tokens, right);
-            if (!std::isfinite(said))
-                return fail(Error::model, "the loss is not a number at step " + std::to_string(steps_ + 1) + ", in rows up to " + std::to_string(r));
-            loss += said;
-            first += tokens;
+        // The longest ones first, each to the share that has the least.
+        std::vector<size_t> order(batch.lengths.size());
+        for (size_t r = 0; r < order.size(); ++r) order[r] = r;
+        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return batch.lengths[a] > batch.lengths[b]; });
+        std::array<int64_t, kShares> tokens{};
+        for (Share& share : shares_) share.rows.clear();
+        for (const size_t r : order) {
+            const auto least = std::min_element(tokens.begin(), tokens.end()) - tokens.begin();
+            shares_[static_cast<size_t>(least)].rows.push_back(r);
+            tokens[static_cast<size_t>(least)] += batch.lengths[r];
         }
+        const float weight = 1 / static_cast<float>(std::max<int64_t>(1, figures.counted));
+        const double gates = static_cast<double>(figures.tokens) * config_.kda_heads * config_.kda_key_dim;
+        std::atomic<size_t> next{0};
+        const auto work = [&](Passes& passes) {
+            for (size_t i; (i = next.fetch_add(1)) < shares_.size();) {
+                Share& share = shares_[i];
+                if (learn) on_->zero(share.gradient.data(), share.gradient.bytes());
+                const Learn how{share, weight, gates > 0 ? static_cast<float>(options_.excess / gates) : 0};
+                share.figures = passes.run(batch, share.rows, learn ? &how : nullptr);
+            }
+        };
+        std::vector<std::thread> threads;
+        for (size_t i = 1; i < passes_.size(); ++i) threads.emplace_back([&, i] { work(*passes_[i]); });
+        work(*passes_[0]);
+        for (std::thread& thread : threads) thread.join();
+        double loss = 0;
+        int64_t right = 0;
+        for (const Share& share : shares_) loss += share.figures.loss, right += share.figures.right;
+        if (!std::isfinite(loss)) return fail(Error::model, "the loss is not a number at step " + std::to_string(steps_ + 1));
         figures.loss = figures.counted ? loss / static_cast<double>(figures.counted) : 0;
         figures.accuracy = figures.counted ? static_cast<double>(right) / static_cast<double>(figures.counted) : 0;
         return figures;
     }
 
-    // One pass there, and with a weight also back. Returns the summed loss.
-    double pass(const std::vector<int64_t>& lengths, std::span<const int32_t> ids, std::span<const int32_t> targets, float weight, int64_t step_tokens,
-                int64_t& right) {
-        const auto T = static_cast<int64_t>(ids.size()), D = int64_t{config_.hidden_size};
-        const bool learn = weight > 0;
-        std::vector<Segment> segments;
-        std::vector<RowsOf> rows;
-        for (size_t r = 0, first = 0; r < lengths.size(); first += static_cast<size_t>(lengths[r]), ++r) {
-            rows.push_back({static_cast<int64_t>(first), lengths[r]});
-            segments.push_back({.first = static_cast<int64_t>(first), .count = lengths[r], .states = empty_memory(r, lengths[r])});
+    // Some rows of a step, and what they say of every weight.
+    struct Share final : GradientsOf {
+        std::vector<size_t> rows;
+        Floats gradient;                                               // of all tensors, as they lie in master_
+        const std::unordered_map<const void*, int64_t>* at = nullptr;  // where a weight's begin
+        Passes::Figures figures;
+        float* of(const void* weight) const override {
+            if (!weight) return nullptr;
+            const auto found = at->find(weight);
+            KLP_CHECK(found != at->end());
+            return gradient.data() + found->second;
         }
-        scratch_->start(T);
-        Step step{.on = *on_, .scratch = *scratch_, .readings = *readings_, .segments = segments};
-        step.tokens = T;
-        const int layers = config_.num_hidden_layers;
-        // What goes into each mixer and each feed-forward, and into the head.
-        kept_.take(*on_, (learn ? 2 * layers + 1 : 1) * T * D);
-        const auto kept = [&](int i) { return Out<2>{kept_.data() + i * T * D, {T, D}}; };
-        const auto follow = [&](int i) {
-            if (learn) std::copy_n(kept(i).data, T * D, kept(i + 1).data);
-            return kept(learn ? i + 1 : 0);
-        };
-        on_->embed({.ids = ids, .table = model_->embedding(), .x = kept(0)});
-        for (int i = 0; i < layers; ++i) {
-            step.layer = i;
-            scratch_->rewind();
-            model_->mixer(i).forward(follow(2 * i), step);
-            model_->ffn(i).forward(follow(2 * i + 1), step);
-        }
-        scratch_->rewind();
-        CrossEntropy head{.x = kept(learn ? 2 * layers : 0), .norm = model_->final_norm(), .head = model_->head(), .targets = targets, .weight = weight};
-        if (learn) {
-            d_.take(*on_, T * D);
-            head.dx = {d_.data(), {T, D}}, head.dhead = of(model_->head().data), head.dnorm = of(model_->final_norm().weight);
-        }
-        back_->cross_entropy(head);
-        right += head.right;
-        if (!learn) return head.loss;
-        const Out<2> d{d_.data(), {T, D}};
-        BackStep way{.on = *on_, .back = *back_, .scratch = *scratch_, .to = *this, .rows = rows, .tokens = T};
-        if (config_.kda_heads > 0)
-            way.excess = static_cast<float>(options_.excess / (static_cast<double>(step_tokens) * config_.kda_heads * config_.kda_key_dim));
-        for (int i = layers - 1; i >= 0; --i) {
-            scratch_->rewind();
-            model_->ffn(i).backward(kept(2 * i + 1), d, way);
-            scratch_->rewind();
-            model_->mixer(i).backward(kept(2 * i), d, way);
-        }
-        back_->embed_back({.ids = ids, .dx = d, .dtable = of(model_->embedding().data)});
-        return head.loss;
-    }
-
-    // Of row r of a pass: states of zeros, and pages enough.
-    LayerState* empty_memory(size_t r, int64_t tokens) {
-        while (memory_.size() <= r) memory_.emplace_back(static_cast<size_t>(config_.num_hidden_layers));
-        for (int i = 0; i < config_.num_hidden_layers; ++i) {
-            LayerState& layer = memory_[r][static_cast<size_t>(i)];
-            const StateSpec spec = model_->mixer(i).state();
-            for (size_t f = 0; f < spec.fixed.size(); ++f) {
-                const size_t bytes = static_cast<size_t>(spec.fixed[f].values()) * sizeof(float);
-                if (layer.fixed.size() <= f) layer.fixed.push_back(on_->allocate(bytes));
-                on_->zero(layer.fixed[f].as(), bytes);
-            }
-            while (spec.row_bytes > 0 && static_cast<int64_t>(layer.pages.size()) * kMlaPage < tokens)
-                layer.add_page(std::make_shared<Buffer>(on_->allocate(static_cast<size_t>(kMlaPage * spec.row_bytes))));
-        }
-        return memory_[r].data();
-    }
+    };
 
     ModelConfig config_;
     LearnOptions options_;
@@ -350,12 +303,11 @@ private:
     std::shared_ptr<const Model> model_;
     std::vector<Parameter> parameters_;  // as products read them; of the same order as tensors_
     std::vector<Tensor> tensors_;
-    Floats master_, gradient_, first_, second_;    // of all tensors, one behind the other
+    Floats master_, first_, second_;               // of all tensors, one behind the other
     std::unordered_map<const void*, int64_t> at_;  // where a weight's stand in them
+    std::array<Share, kShares> shares_;
+    std::vector<std::unique_ptr<Passes>> passes_;  // a thread each
     int64_t steps_ = 0;
-    std::vector<std::vector<LayerState>> memory_;
-    Floats kept_, d_;
-    std::optional<Scratch> scratch_, readings_;
 };
 
 }  // namespace

@@ -81,6 +81,7 @@ public:
     void adamw(std::span<const AdamW>) override;      // learning/steps.cpp
     void muon(std::span<const Muon>) override;        // learning/steps.cpp
     double squares(std::span<const float>) override;  // learning/steps.cpp
+    void add(std::span<const float>, float* to) override;
     void to_bf16(std::span<const float>, void* out) override;
     void hold_weights() override;  // learning/products.cpp
 

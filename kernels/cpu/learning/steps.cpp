@@ -17,6 +17,11 @@ double CpuBackend::squares(std::span<const float> x) {
     return total;
 }
 
+void CpuBackend::add(std::span<const float> x, float* to) {
+    pool_.run(static_cast<int64_t>(x.size()), 1 << 15, 0,
+              [&](int, int64_t first, int64_t last) { learning_.add_times(x.data() + first, 1, last - first, to + first); });
+}
+
 void CpuBackend::to_bf16(std::span<const float> x, void* out) {
     pool_.run(static_cast<int64_t>(x.size()), 1 << 15, 0,
               [&](int, int64_t first, int64_t last) { learning_.to_bf16(x.data() + first, last - first, static_cast<uint16_t*>(out) + first); });

@@ -28,15 +28,15 @@ CPT = 3.7               # characters a token
 
 # Shares of tokens by pool, and of rows by length; the plan's stages in order, each with its share of all tokens.
 STAGES = [
-    {'name': 'lookup', 'share': .10, 'batch': 8192, 'rate': [1, 1], 'warmup': 60, 'lengths': {64: 3, 128: 1}, 'mix': {'pairs': 5, 'spans': 2, 'memory-short': 2, 'recall-own': 2}},
+    {'name': 'lookup', 'share': .06, 'batch': 8192, 'rate': [1, 1], 'warmup': 60, 'lengths': {64: 3, 128: 1}, 'mix': {'pairs': 5, 'spans': 2, 'memory-short': 2, 'recall-own': 2}},
     {'name': 'recall', 'share': .18, 'batch': 8192, 'rate': [1, 0.8], 'lengths': {64: 2, 128: 4, 256: 4},
-     'mix': {'pairs': 1, 'spans': 2, 'memory-short': 2, 'memory': 3, 'dense': 3, 'recall-own': 3, 'drill': 4, 'turns': 2, 'compose': 3, 'plot': 1, 'stories': 1}},
+     'mix': {'pairs': 1, 'spans': 2, 'memory-short': 2, 'memory': 3, 'dense': 3, 'recall-own': 3, 'drill': 4, 'turns': 2, 'lists': 1, 'compose': 3, 'sums': .5, 'plot': 1, 'stories': 2}},
     {'name': 'longer', 'share': .30, 'batch': 16384, 'rate': [0.8, 0.6], 'lengths': {64: 1, 128: 2, 256: 3, 512: 3, 1024: 3},
-     'mix': {'pairs': 1, 'spans': 2, 'dense': 5, 'later': 5, 'memory': 3, 'recall-own': 2, 'drill': 6, 'turns': 2, 'lists': 1, 'long': 3, 'needle': 2, 'mixed': 1, 'compose': 4, 'plot': 1, 'stories': 2, 'stories-asked': 1}},
-    {'name': 'far', 'share': .20, 'batch': 16384, 'rate': [0.6, 0.5], 'lengths': {128: 1, 256: 1, 512: 1, 1024: 2, 2048: 3, 4096: 3},
-     'mix': {'pairs': .7, 'spans': 1, 'later': 5, 'memory': 1, 'drill': 2, 'turns': .7, 'long': 3, 'needle': 3, 'far': 6, 'compose': 1.5, 'stories': 1, 'stories-asked': .5}},
-    {'name': 'last', 'share': .22, 'batch': 16384, 'rate': [0.5, 0], 'lengths': {64: 1, 128: 2, 256: 3, 512: 2.5, 1024: 2, 2048: 2, 4096: 1},
-     'mix': {'pairs': .5, 'spans': .7, 'dense': 6, 'later': 5, 'memory': 2, 'recall-own': 1.5, 'drill': 6, 'turns': 1, 'lists': .5, 'long': 2, 'needle': 2, 'far': 1.5, 'mixed': .5, 'compose': 4, 'plot': 2, 'stories': 1.5, 'stories-asked': 1}},
+     'mix': {'pairs': 1, 'spans': 2, 'dense': 5, 'later': 5, 'memory': 3, 'recall-own': 2, 'drill': 6, 'turns': 2, 'lists': 2.5, 'long': 3, 'needle': 2, 'mixed': 1.5, 'compose': 4, 'sums': 1, 'plot': 2, 'stories': 5, 'stories-asked': 2}},
+    {'name': 'far', 'share': .22, 'batch': 16384, 'rate': [0.6, 0.5], 'lengths': {128: 1, 256: 1, 512: 1, 1024: 2, 2048: 3, 4096: 3},
+     'mix': {'pairs': .7, 'spans': 1, 'later': 5, 'memory': 1, 'drill': 2, 'turns': .7, 'lists': .7, 'long': 3, 'needle': 3, 'far': 6, 'mixed': .5, 'compose': 1.5, 'sums': .5, 'plot': .5, 'stories': 2.5, 'stories-asked': 1}},
+    {'name': 'last', 'share': .24, 'batch': 16384, 'rate': [0.5, 0], 'lengths': {64: 1, 128: 2, 256: 3, 512: 2.5, 1024: 2, 2048: 2, 4096: 1},
+     'mix': {'pairs': .5, 'spans': .7, 'dense': 6, 'later': 5, 'memory': 2, 'recall-own': 1.5, 'drill': 6, 'turns': 1, 'lists': 2.5, 'long': 2, 'needle': 2, 'far': 1.5, 'mixed': 1.2, 'compose': 4, 'sums': 1, 'plot': 3, 'stories': 5, 'stories-asked': 2}},
 ]
 TALK = {'persona': 5, 'chitchat': 2.5, 'clinc': 1.5, 'talk': 3, 'fact': 3, 'task': 1}
 
@@ -143,6 +143,26 @@ class Maker:
                 out, n = out + list(d), n + more
             yield out
 
+    def sums(self, r):
+        """Sums up to twenty, several in a chat, and now and then one of the generator's."""
+        other = self.skills(r, 'arith,count', 16, 70)
+        while True:
+            out = []
+            for _ in range(r.choice([2, 3, 4, 6])):
+                if r.random() < .2:
+                    out += next(other)
+                    continue
+                a = r.randint(0, 20)
+                b = r.randint(0, 20 - a) if r.random() < .6 else -r.randint(0, a)
+                x, y, n = a, abs(b), a + b
+                word, sign = ('plus', '+') if b >= 0 else ('minus', '-')
+                ask = r.choice(['what is {x} {w} {y}?', 'how much is {x} {w} {y}?', '{x} {s} {y} = ?', '{x}{s}{y}', 'what is {x} {s} {y}?', 'can you tell me {x} {w} {y}?', 'how much is {x} {s} {y}?'])
+                say = r.choice(['{x} {w} {y} is {n}.', '{x} {s} {y} = {n}.', '{x} {w} {y} is {n}.'])
+                full = lambda t: t.format(x=x, y=y, n=n, w=word, s=sign)
+                ask = full(ask)
+                out += [('user', ask[0].upper() + ask[1:] if r.random() < .6 else ask), ('assistant', full(say))]
+            yield out
+
     def asked(self, r):
         S = self.S
         nouns = set(S.ANIMALS + S.OBJECTS + 'girl boy princess king bird flower tree car truck duck bunny bug butterfly ant fairy queen'.split())
@@ -164,6 +184,7 @@ class Maker:
             'far': lambda: new(self.keyed(r, 'recall,recall,update,mqar', 800, 4000)),
             'needle': lambda: new(self.skills(r, 'needle', 64, 4000)),
             'lists': lambda: self.skills(r, 'reverse,reverse,copy,stack', 24, 140),
+            'sums': lambda: self.sums(r),
             'plot': lambda: self.skills(r, 'story', 100, 400),
             'recall-own': lambda: new(self.memory(r)),
             'dense': lambda: new(self.made(persona.Dense, r, [60, 60, 60, 124, 124, 124, 250, 250, 500, 1000])),
