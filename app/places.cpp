@@ -141,17 +141,16 @@ Result<Reached> load_place(Session& session, const std::string& name) {
     if (line.empty()) return fail(Error::failure, out.note.empty() ? file->string() + " holds no messages" : out.note);
 
     const InterventionsPtr hands = (*chat)->hands((*chat)->tip());
-    if (hands)
-        if (auto fits = check(*hands, session.engine.config()); !fits) return fail(fits.error().kind, file->string() + ": " + fits.error().message);
+    Sequence like(session.engine.model, session.talk.sequence().context());  // as the talk will be
+    (void)like.set_rolling(session.talk.sequence().rolls());
+    if (auto fits = like.touch(hands); !fits) return fail(fits.error().kind, file->string() + ": " + fits.error().message);
     std::vector<int32_t> target;
     for (const auto& said : line) target.insert(target.end(), said.tokens.begin(), said.tokens.end());
     SnapshotPtr memory;
     int64_t bytes = 0;
     if (StateStore* states = session.states()) {
-        const Sequence& like = session.talk.sequence();
         const auto found = states->nearest(like, target);
-        const bool alike = found && same_until(hands.get(), nullptr, found->tokens);  // files hold what nobody has touched
-        if (alike && found->tokens == static_cast<int64_t>(target.size())) {
+        if (found && found->tokens == static_cast<int64_t>(target.size())) {
             auto read = states->read(*found, like, target);
             if (read)
                 memory = std::move(*read), bytes = found->bytes;

@@ -1164,6 +1164,11 @@ TEST_F(Cli, HandsOnTheMemoryAnswerTheLastQuestionAgainOnABranch) {
     EXPECT_THAT(got.err, HasSubstr("there is no answer yet"));
     EXPECT_THAT(got.out, HasSubstr("nothing is written in layer 0 from token "));
     EXPECT_THAT(got.out, HasSubstr("what was here is branch 1 (/branch 1"));
+    EXPECT_THAT(got.out, testing::ContainsRegex("KL [0-9.]+ nats a[ \n]token"));
+    const Outcome again = klp(chat({"-i", "--continue"}), "/hands\n", {data});
+    EXPECT_THAT(again.out, HasSubstr("half-lives of every layer x0.5 from token "));
+    EXPECT_THAT(again.out, HasSubstr("from disk in ")) << "a touched memory is kept as any other";
+    EXPECT_THAT(again.out, testing::Not(HasSubstr("replayed")));
     EXPECT_THAT(got.out, HasSubstr("Nothing is touched on this branch"));
     EXPECT_THAT(got.out, HasSubstr("another state put into layer 0 at token "));
     EXPECT_THAT(got.out, HasSubstr("tokens 0 to 3 hidden from the latent cache of every layer at token "));

@@ -456,6 +456,34 @@ TEST_F(TalkTest, HandsAnswerTheLastQuestionOnABranchOfItsOwn) {
     const auto memory = [&] { return talk.sequence().state(0, "S"); };
     const std::vector<float> of_mute = memory();
 
+    // How far the answer before is from what would be said now: as two sequences say that are fed from the beginning.
+    auto apart = talk.apart(plain, *ws_, nullptr);
+    ASSERT_TRUE(apart) << apart.error().message;
+    Sequence before = talk.sequence().fork(), now = talk.sequence().fork();
+    std::vector<int32_t> line;
+    for (const int i : talk.line(plain)) line.insert(line.end(), talk.node(i).tokens.begin(), talk.node(i).tokens.end());
+    const size_t judged = apart->tokens.size(), fed = line.size() - judged - 1;
+    EXPECT_EQ(judged, 7u) << "the six tokens of the answer and the end of its turn";
+    ASSERT_TRUE(before.touch(nullptr));
+    for (Sequence* s : {&before, &now}) {
+        if (s == &now) s->reset();
+        ASSERT_EQ(s->position(), 0);
+        ASSERT_TRUE(s->feed(std::span<const int32_t>(line).first(fed), *ws_));
+    }
+    auto truth = tell_apart(before, now, std::span<const int32_t>(line).subspan(fed), *ws_);
+    ASSERT_TRUE(truth);
+    double sum = 0;
+    for (size_t i = 0; i < judged; ++i) {
+        EXPECT_NEAR(apart->tokens[i].divergence, truth->tokens[i].divergence, 2e-3 + 0.01f * truth->tokens[i].divergence) << i;  // passes are cut elsewhere
+        sum += double{truth->tokens[i].divergence};
+    }
+    EXPECT_GT(sum, 1e-3);
+    auto own = talk.apart(mute, *ws_, nullptr);
+    ASSERT_TRUE(own);
+    for (const TokenApart& t : own->tokens) EXPECT_EQ(t.divergence, 0) << "an answer beside itself";
+    EXPECT_EQ(talk.tip(), mute);
+    EXPECT_EQ(memory(), of_mute);
+
     // Back, and there again: each with its own memory.
     ASSERT_TRUE(talk.go_to_branch(first, *ws_, nullptr));
     EXPECT_EQ(talk.touched(), nullptr);
@@ -489,10 +517,10 @@ TEST_F(TalkTest, HandsAnswerTheLastQuestionOnABranchOfItsOwn) {
     ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
     ASSERT_TRUE(talk.rewind(1, *ws_, nullptr));
     talk.pin();
-    auto own = talk.state_at(talk.tip(), 0, {});
-    ASSERT_TRUE(own);
+    auto its_own = talk.state_at(talk.tip(), 0, {});
+    ASSERT_TRUE(its_own);
     ASSERT_TRUE(talk.go_to(plain, *ws_, nullptr));
-    ASSERT_TRUE(talk.touch({.what = What::put, .layers = {0}, .state = *own}, false, *ws_, brief()));
+    ASSERT_TRUE(talk.touch({.what = What::put, .layers = {0}, .state = *its_own}, false, *ws_, brief()));
     EXPECT_EQ(talk.node(talk.tip()).tokens, said);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
@@ -100,7 +101,7 @@ TEST_F(Train, ATinyModelLearnsABatchByHeartAndSaysIt) {
     for (int i = 0; i < 8; ++i)
         chats += R"({"messages": [{"role": "user", "content": "box )" + std::to_string(i) + R"("}, {"role": "assistant", "content": ")" + codes[i] + "\"}]}\n";
     write_bytes(folder_ / "eight.jsonl", chats);
-    const Outcome got = klp({"train",   "--data", at("eight.jsonl"), "--shape", "tiny", "--tokenizer", words(),  "--hold-out", "0", "--tokens", "60000",
+    const Outcome got = klp({"train",   "--data", at("eight.jsonl"), "--shape", "tiny", "--tokenizer", words(),  "--hold-out", "0", "--tokens", "90000",
                              "--batch", "280",    "--length",        "64",      "-o",   at("heart"),   "--json", "-t",         "1"});
     ASSERT_EQ(got.code, 0) << got.err;
     double loss = 1;
@@ -140,6 +141,33 @@ TEST_F(Train, GoesOnWhereItWasStoppedAndComesToTheSameBytes) {
     const Outcome done = klp(short_run("half"));
     EXPECT_EQ(done.code, 0) << done.err;
     EXPECT_THAT(done.err, HasSubstr("all of its steps are done"));
+}
+
+TEST_F(Train, AFullDiskIsSaidAndTheLastCheckpointIsKept) {
+    Klp program(short_run("run", {"--json"}));
+    program.end_input();
+    ASSERT_TRUE(program.wait_for("\"step\":1,"));
+    program.interrupt();
+    ASSERT_EQ(program.finish().code, 130);
+    const std::string before = weights("run");
+    const auto checkpoints = training("run");
+
+    rlimit old{};
+    getrlimit(RLIMIT_FSIZE, &old);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // what a write beyond the limit says is then an error, as of a full disk
+    const rlimit small{4096, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const Outcome full = klp({"train", "-o", at("run")});
+    setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, handler);
+    EXPECT_EQ(full.code, 1) << full.err;
+    EXPECT_THAT(full.err, AllOf(HasSubstr(at("run")), HasSubstr("File too large")));
+    EXPECT_EQ(weights("run"), before);
+    EXPECT_EQ(training("run"), checkpoints);
+
+    ASSERT_EQ(klp({"train", "-o", at("run")}).code, 0);
+    ASSERT_EQ(klp(short_run("whole")).code, 0);
+    EXPECT_EQ(weights("run"), weights("whole")) << "as if nothing had happened";
 }
 
 TEST_F(Train, ASecondCtrlCEndsItAtOnce) {

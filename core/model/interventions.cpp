@@ -177,12 +177,25 @@ int64_t alike_until(const Interventions* a, const Interventions* b) {
     return alike;
 }
 
+namespace {
+uint64_t hash_on(uint64_t hash, const Intervention& one) {
+    if (hash == 0) hash = 0xcbf29ce484222325u;
+    for (const char c : to_json({one}).dump()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+    return hash;
+}
+}  // namespace
+
+uint64_t hash_until(const Interventions* all, int64_t position) {
+    uint64_t hash = 0;
+    for (const Intervention& one : until(all, position)) hash = hash_on(hash, one);
+    return hash;
+}
+
 uint64_t hash_at(const Interventions* all, int64_t position) {
     uint64_t hash = 0;
     for (const Intervention& one : all ? *all : Interventions()) {
         if (one.from != position && one.to != position) continue;
-        if (hash == 0) hash = 0xcbf29ce484222325u;
-        for (const char c : to_json({one}).dump()) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+        hash = hash_on(hash, one);
     }
     return hash;
 }

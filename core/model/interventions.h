@@ -58,6 +58,8 @@ Result<void> check(const Interventions& all, const ModelConfig& config);
 bool same_until(const Interventions* a, const Interventions* b, int64_t position);
 // How many are; kAlways: all of them.
 int64_t alike_until(const Interventions* a, const Interventions* b);
+// Names what tokens before `position` are fed under, the same where same_until() says so; 0: nothing.
+uint64_t hash_until(const Interventions* all, int64_t position);
 // Names what begins, ends or happens in front of the token at `position`; 0: nothing does.
 uint64_t hash_at(const Interventions* all, int64_t position);
 // What goes on of them where a line begins anew, as behind a summary: what lies on it always. What was done once is past, and where it was done is no more.

@@ -27,7 +27,7 @@ constexpr int64_t kSum = 4;  // bytes of the checksum
 
 struct Head {
     char magic[8];
-    uint32_t version, none;
+    uint32_t version, hidden;
     uint64_t model;
     int64_t tokens, dropped;
 };
@@ -168,8 +168,7 @@ std::optional<StateStore::Found> StateStore::nearest(const Sequence& like, std::
     std::vector<std::pair<Name, Found>> candidates;
     for (const File& file : files()) {
         const auto name = parse_name(file.path.filename().string());
-        if (name && name->model == model && name->tokens <= static_cast<int64_t>(target.size()) && name->dropped == like.dropped_at(name->tokens) &&
-            same_until(like.touched().get(), nullptr, name->tokens))
+        if (name && name->model == model && name->tokens <= static_cast<int64_t>(target.size()) && name->dropped == like.dropped_at(name->tokens))
             candidates.push_back({*name, {file.path, name->tokens, file.bytes}});
     }
     std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first.tokens < b.first.tokens; });
@@ -178,7 +177,7 @@ std::optional<StateStore::Found> StateStore::nearest(const Sequence& like, std::
     int64_t hashed = 0;
     for (const auto& [name, found] : candidates) {
         for (; hashed < name.tokens; ++hashed) hash = hash_on(hash, target[static_cast<size_t>(hashed)]);
-        if (name.hash == hash) best = found;
+        if (name.hash == (hash ^ hash_until(like.touched().get(), name.tokens))) best = found;
     }
     return best;
 }
@@ -201,13 +200,16 @@ Result<SnapshotPtr> StateStore::read(const Found& found, const Sequence& like, s
     if (head.version != kStateVersion) return bad("was written by an older version of this program");
     if (head.model != model.identity()) return bad("is of another model");
     if (head.tokens != found.tokens || head.dropped != like.dropped_at(head.tokens)) return bad("is of another talk");
-    const int64_t rows = head.tokens - head.dropped;
-    const int64_t expected = static_cast<int64_t>(sizeof head) + head.tokens * static_cast<int64_t>(sizeof(int32_t)) + bytes_behind(model, rows) + kSum;
+    const int64_t hidden_count = head.hidden, rows = head.tokens - head.dropped - hidden_count;
+    if (rows < 0) return bad("is damaged: it hides more tokens than it has");
+    const int64_t expected = static_cast<int64_t>(sizeof head) + head.tokens * static_cast<int64_t>(sizeof(int32_t)) +
+                             hidden_count * static_cast<int64_t>(sizeof(int64_t)) + bytes_behind(model, rows) + kSum;
     if (size != expected) return bad("is torn: it has " + std::to_string(size) + " of " + std::to_string(expected) + " bytes");
 
     bool whole = true;
     std::vector<int32_t> tokens(static_cast<size_t>(head.tokens));
-    whole = file.read(tokens.data(), tokens.size() * sizeof(int32_t));
+    std::vector<int64_t> hidden(static_cast<size_t>(hidden_count));
+    whole = file.read(tokens.data(), tokens.size() * sizeof(int32_t)) && file.read(hidden.data(), hidden.size() * sizeof(int64_t));
     std::vector<std::byte> host;
     const auto take = [&](size_t bytes, size_t room) {
         auto buffer = on.allocate(room);
@@ -236,7 +238,7 @@ Result<SnapshotPtr> StateStore::read(const Found& found, const Sequence& like, s
     if (!std::equal(tokens.begin(), tokens.end(), target.begin())) return bad("is of another talk");
     std::error_code none;
     fs::last_write_time(found.file, fs::file_time_type::clock::now(), none);  // used
-    return std::make_shared<const Snapshot>(std::move(layers), std::move(tokens), head.dropped);
+    return std::make_shared<const Snapshot>(std::move(layers), std::move(tokens), head.dropped, like.touched(), std::move(hidden));
 }
 
 // --- Writing ------------------------------------------------------------------------------------------------------------
@@ -248,17 +250,22 @@ void StateStore::keep(SnapshotPtr frozen, const Model& model, const std::string&
         done = std::exchange(done_, {});
     }
     if (model.identity() == 0 || frozen->position() == 0 || budget() == 0) return;
-    if (!same_until(frozen->touched(), nullptr, frozen->position())) return;  // told again when it is opened: a file does not say by whose hands it became so
     Job job{.frozen = std::move(frozen)};
     const Snapshot& s = *job.frozen;
-    Head head{.version = kStateVersion, .model = model.identity(), .tokens = s.position(), .dropped = s.dropped()};
+    Head head{.version = kStateVersion,
+              .hidden = static_cast<uint32_t>(s.hidden().size()),
+              .model = model.identity(),
+              .tokens = s.position(),
+              .dropped = s.dropped()};
     std::memcpy(head.magic, kStateMagic.data(), sizeof head.magic);
     job.head.assign(reinterpret_cast<const char*>(&head), sizeof head);
     uint64_t hash = kHashBegin;
     for (int32_t id : s.tokens()) hash = hash_on(hash, id);
+    hash ^= hash_until(s.touched(), s.position());
     job.owner = ending_of(owner);
     job.name = hex(head.model) + "-" + std::to_string(head.tokens) + "-" + std::to_string(head.dropped) + "-" + hex(hash) + job.owner;
     job.parts.push_back(std::as_bytes(std::span(s.tokens())));
+    job.parts.push_back(std::as_bytes(std::span(s.hidden())));
 
     Backend& on = model.backend();
     const bool hosts = on.free_bytes() < 0;  // its memory is the host's, and what a snapshot holds is never written again
@@ -270,7 +277,7 @@ void StateStore::keep(SnapshotPtr frozen, const Model& model, const std::string&
         }
         job.parts.emplace_back(at, bytes);
     };
-    const int64_t rows = s.position() - s.dropped();
+    const int64_t rows = s.position() - s.dropped() - static_cast<int64_t>(s.hidden().size());
     for (int i = 0; i < model.config().num_hidden_layers; ++i) {
         const LayerState& layer = s.layers()[static_cast<size_t>(i)];
         const auto row_bytes = static_cast<size_t>(model.mixer(i).state().row_bytes);

@@ -1,9 +1,9 @@
 // Frozen states in files, so that a talk that is opened again stands where it stood and none of its tokens is fed again. A file is only a shortcut: whatever is
 // wrong with one, the talk is replayed.
 //
-//   name  model-tokens-dropped-hash-owner.klpstate: found without being opened. The model's identity, the tokens fed, those its cache has dropped, their hash,
-//         and whose end it is (a chat, a snapshot's name): of each owner one file is kept for a model
-//   file  "KLPSTATE"  u32 version  u32 0  u64 model  i64 tokens, dropped  i32 ids...
+//   name  model-tokens-dropped-hash-owner.klpstate: found without being opened. The model's identity, the tokens fed, those its cache has dropped, the hash of
+//         them and of the hands under which they were fed, and whose end it is (a chat, a snapshot's name): of each owner one file is kept for a model
+//   file  "KLPSTATE"  u32 version, hidden  u64 model  i64 tokens, dropped  i32 ids...  i64 positions that the cache forgot...
 //         for each layer the fixed states as f32, then the rows of its cache as they are stored  u32 crc32 of all before
 #pragma once
 
@@ -37,7 +37,7 @@ public:
         std::filesystem::path file;
         int64_t tokens = 0, bytes = 0;
     };
-    // The longest beginning of `target` that a file has for a sequence like this one.
+    // The longest beginning of `target` that a file has for a sequence like this one, fed under the same hands.
     std::optional<Found> nearest(const Sequence& like, std::span<const int32_t> target) const;
     // On the model's device. A file that is torn, damaged or another's is an Error in one sentence, and removed; one of a newer program stays.
     Result<SnapshotPtr> read(const Found& found, const Sequence& like, std::span<const int32_t> target) const;

@@ -1,6 +1,7 @@
 #include "core/runs/conversation.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/system.h"
 #include "core/text/tool_calls.h"
@@ -220,6 +221,27 @@ int Conversation::question_of(int answer) const {
 int64_t Conversation::last_question() const {
     const int question = node(tip_).role == "assistant" ? question_of(tip_) : 0;
     return question > 0 ? node(node(question).parent).end : -1;
+}
+
+Result<Apart> Conversation::apart(int answer, Workspace& ws, Cancel cancel) const {
+    const int question = node(answer).parent;
+    const int64_t last_fed = node(question).end + static_cast<int64_t>(turn_.opening.size()) - 1;  // before each is asked for the answer's first token
+    std::vector<int32_t> all;
+    for (const int i : line(answer)) all.insert(all.end(), node(i).tokens.begin(), node(i).tokens.end());
+    std::optional<Sequence> both[2];
+    for (const int i : {0, 1}) {
+        Sequence& one = both[i].emplace(sequence_.fork());
+        one.reset();
+        if (auto laid = one.touch(i ? touched() : node(answer).touched); !laid) return tl::unexpected(laid.error());
+        for (int at = question; at > 0 && one.position() == 0; at = node(at).parent) {
+            const SnapshotPtr& memory = node(at).memory;
+            if (memory && memory->dropped() == one.dropped_at(node(at).end) && same_until(memory->touched(), one.touched().get(), node(at).end))
+                one.restore(*memory);
+        }
+        const auto rest = std::span<const int32_t>(all).subspan(static_cast<size_t>(one.position()), static_cast<size_t>(last_fed - one.position()));
+        if (auto fed = one.feed(rest, ws, cancel, &kGreedy); !fed) return tl::unexpected(fed.error());
+    }
+    return tell_apart(*both[0], *both[1], std::span<const int32_t>(all).subspan(static_cast<size_t>(last_fed)), ws, cancel);
 }
 
 Result<std::vector<float>> Conversation::state_at(int i, int layer, std::optional<int> head) const {

@@ -5,6 +5,7 @@
 // what lies between the nearest of them and the target is replayed, and every move says what it cost.
 #pragma once
 
+#include "core/model/compare.h"
 #include "core/model/generate.h"
 #include "core/runs/on_full.h"
 #include "core/text/chat_template.h"
@@ -60,6 +61,8 @@ public:
     Result<Answer> touch(Intervention what, bool whole_line, Workspace& ws, GenerateOptions options) {
         return touch(Interventions{std::move(what)}, whole_line, ws, std::move(options));
     }
+    // How far an answer and what the model would say in its place now, under the hands that lie on this line, are apart. The talk stays where it stands.
+    Result<Apart> apart(int answer, Workspace& ws, const std::atomic<bool>* cancel) const;
     // For a talk that has not begun; rewinding to its beginning forgets them.
     Result<void> begin_touched(InterventionsPtr all);
     const InterventionsPtr& touched() const { return sequence_.touched(); }
