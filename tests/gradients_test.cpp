@@ -412,6 +412,35 @@ TEST_P(OnIsa, RaggedAndLargeOnesAreTheNaiveOnes) {
     }
 }
 
+// While weights stay, the forward ops multiply with what was made of them once: the same numbers, also where there are several ops, experts without a token, one
+// token too few for it.
+TEST_P(OnIsa, ForwardOpsOnHeldWeightsAreTheNaiveOnes) {
+    const auto on = cpu(GetParam());
+    const auto truth = make_naive_backend();
+    const auto expect_same = [&](Case c, const std::string& where) {
+        Floats expected(c.outputs), y(c.outputs);
+        c.forward(*truth, c.in, expected);
+        on->gradients()->hold_weights();  // those of each case lie elsewhere
+        c.forward(*on, c.in, y);
+        double off = 0, size = 1e-30;
+        for (size_t i = 0; i < y.size(); ++i) {
+            ASSERT_TRUE(std::isfinite(y[i])) << where << c.name << " at " << i;
+            off += (double{y[i]} - expected[i]) * (double{y[i]} - expected[i]), size += double{expected[i]} * expected[i];
+        }
+        // x and the hidden values of a SwiGLU are rounded to 8 bits: 2^-9 / sqrt 3 rms of each, through up to three products.
+        EXPECT_LE(std::sqrt(off / size), 5e-3) << where << c.name;
+    };
+    for (const int64_t T : {15, 16, 17, 67, 130}) {
+        const std::string where = std::to_string(T) + " tokens ";
+        expect_same(linear_case(T, 72, {65, 4, 130}, true, DType::bf16), where);
+        expect_same(linear_case(T, 40, {33}, false, DType::bf16), where);
+        expect_same(linear_case(T, 40, {33}, false, DType::f32), where);
+        expect_same(ffn_case(T, 40, 70, DType::bf16), where);
+        expect_same(moe_case(T, 40, 70, 5, 2, true, true, DType::bf16), where);
+        expect_same(moe_case(T, 40, 36, 40, 2, false, false, DType::bf16), where);
+    }
+}
+
 // Half-lives from a fraction of a token to hundreds of thousands, and gates beyond what is sane.
 TEST_P(OnIsa, StrongAndWeakDecay) {
     const auto on = cpu(GetParam());

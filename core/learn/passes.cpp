@@ -8,7 +8,7 @@
 namespace klp {
 
 namespace {
-constexpr int64_t kPassTokens = 1024;  // that go through the layers together: what they make stays in the second- and third-level caches
+constexpr int64_t kPassTokens = 512;  // that go through the layers together: what they make stays in the second- and third-level caches
 }
 
 Passes::Passes(std::shared_ptr<const Model> model, std::shared_ptr<Backend> on)

@@ -96,6 +96,10 @@ private:
     void route(const Router& router, In<2> n, int32_t* picks, float* weights);
     struct Job;
     void run_jobs(std::span<Job> jobs, In<2> n, Out<2> y);
+    // The same while weights stay (hold_weights), of many tokens: products of what was made of bf16 weights once.
+    bool packed(int64_t tokens, std::span<const Weight> weights) const;  // learning/products.cpp
+    void packed_linear(const Linear& a);                                 // learning/products.cpp
+    void packed_jobs(std::span<const Job> jobs, In<2> n, Out<2> y);
 
     // Of the backward ops; the arena is not reset in between.
     void back(const LinearBack& a);

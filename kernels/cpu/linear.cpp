@@ -29,6 +29,7 @@ void CpuBackend::linear(const Linear& a) {
     }
     KLP_CHECK(a.y.dim[0] == T && a.y.dim[1] == out);
     if (T == 0 || out == 0) return;
+    if (packed(T, a.w)) return packed_linear(a);
 
     const int threads = threads_for(bytes, out * in * T);
     arena_.reset();

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/learning/learning.h"
 
 namespace klp {
 
@@ -115,6 +116,8 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         work += 3 * F * D * job.count;
         gate_rows += F;
     }
+    if (std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) { return packed(T, {{job.w->gate, job.w->up, job.w->down}}); }))
+        return packed_jobs(jobs, n, y);
     const int threads = threads_for(bytes, work);
 
     // Tasks of about an eighth of a thread's share; columns of gate and up in whole groups of 32, few enough that what many tokens make of them stays in L2.
@@ -240,6 +243,42 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         }
         for (int64_t t = 0; gap && t < T; ++t) std::memcpy(y.row(t) + first, sums + t * gap, row_bytes);
     });
+}
+
+void CpuBackend::packed_jobs(std::span<const Job> jobs, In<2> n, Out<2> y) {
+    const Maker make = maker();
+    const int64_t T = n.dim[0], D = n.dim[1], row = learning_.operand_bytes(true, kOperandRows, D) / kOperandRows;
+    const auto all = [&](Piece& memory) {
+        const Left every = make.left({n.data, T, D, D}, true, memory);
+        for (const Job& job : jobs) {
+            std::byte* const mark = memory.mark();
+            const SwiGlu& w = *job.w;
+            const int64_t count = job.count, F = w.gate.out;
+            Left x = every;
+            if (job.rows) x = {memory.take<std::byte>(learning_.operand_bytes(true, count, D)), count, D, true};
+            float *gate = memory.take<float>(count * F), *up = memory.take<float>(count * F), *out = job.rows ? memory.take<float>(count * D) : y.data;
+            const Right by_gate = make.right_turned(w.gate, memory), by_up = make.right_turned(w.up, memory), by_down = make.right_turned(w.down, memory);
+            if (!memory.counts()) {
+                for (int64_t i = 0; job.rows && i < count; ++i) std::memcpy(x.data + i * row, every.data + job.rows[i] * row, static_cast<size_t>(row));
+                make.multiply(x, by_gate, gate, F, false);
+                make.multiply(x, by_up, up, F, false);
+                pool_.run(count, kTokenGroup, 0, [&](int, int64_t first, int64_t last) {
+                    for (int64_t i = first; i < last; ++i)
+                        products_.swiglu(gate + i * F, up + i * F, job.scales ? job.scales[i] : 1.f, w.limit, F, gate + i * F);
+                });
+            }
+            const Left hidden = make.left({gate, count, F, F}, true, memory);
+            if (!memory.counts()) {
+                make.multiply(hidden, by_down, out, D, !job.rows);
+                pool_.run(job.rows ? count : 0, kTokenGroup, 0, [&](int, int64_t first, int64_t last) {
+                    for (int64_t i = first; i < last; ++i) learning_.add_times(out + i * D, 1, D, y.row(job.rows[i]));
+                });
+            }
+            memory.rewind(mark);
+        }
+    };
+    Piece memory = piece(all);
+    all(memory);
 }
 
 void CpuBackend::ffn(const Ffn& a) {

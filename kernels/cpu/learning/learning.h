@@ -13,6 +13,8 @@
 
 namespace klp {
 
+inline constexpr int64_t kOperandRows = 16;  // of A, and columns of B: operands are made for a multiple of them
+
 // All threads of a pool, or this one alone, which is what a thread of the pool hands on.
 struct Doer {
     Pool* pool = nullptr;

@@ -56,7 +56,7 @@ void Maker::multiply(const Left& a, const Right& b, float* c, int64_t ldc, bool 
     if (rows < 0) rows = a.rows;
     KLP_CHECK(a.bf16 == b.bf16 && a.deep == b.deep);
     const int64_t panels = (b.columns + 15) / 16, down = (rows + kPieceRows - 1) / kPieceRows, across = (panels + kPiecePanels - 1) / kPiecePanels;
-    const std::byte* left = a.data + learning.operand_bytes(a.bf16, 16, a.deep) / 16 * first;
+    const std::byte* left = a.data + learning.operand_bytes(a.bf16, kOperandRows, a.deep) / kOperandRows * first;
     doer.run(down * across, 1, [&](int64_t piece, int64_t) {
         const int64_t row = piece / across * kPieceRows, panel = piece % across * kPiecePanels;
         learning.multiply({.bf16 = a.bf16,
@@ -111,6 +111,33 @@ Piece CpuBackend::piece(const std::function<void(Piece&)>& body) {
     Piece counted;
     body(counted);
     return Piece(arena_.take<std::byte>(counted.most()));
+}
+
+bool CpuBackend::packed(int64_t tokens, std::span<const Weight> weights) const {
+    return packed_->on() && tokens >= kOperandRows && std::all_of(weights.begin(), weights.end(), [](const Weight& w) { return w.type == DType::bf16; });
+}
+
+void CpuBackend::packed_linear(const Linear& a) {
+    arena_.reset();
+    const int64_t T = a.x.dim[0], in = a.x.dim[1];
+    const Maker make = maker();
+    Rows n{a.x.data, T, in, a.x_step()};
+    if (a.norm.weight) {
+        float* to = arena_.take<float>(T * in);
+        normalised(a.norm, n, to);
+        n = {to, T, in, in};
+    }
+    const auto all = [&](Piece& memory) {
+        const Left x = make.left(n, true, memory);
+        int64_t column = 0;
+        for (const Weight& w : a.w) {
+            const Right by = make.right_turned(w, memory);
+            if (!memory.counts()) make.multiply(x, by, a.y.data + column, a.y_step(), a.add);
+            column += w.out;
+        }
+    };
+    Piece memory = piece(all);
+    all(memory);
 }
 
 void CpuBackend::back(const LinearBack& a) {
