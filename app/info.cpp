@@ -46,7 +46,10 @@ std::string mixers(const ModelConfig& c) {
     if (c.kv_lora_rank > 0) {
         text += "; MLA " + std::to_string(c.num_attention_heads) + " heads, latent " + std::to_string(c.kv_lora_rank) + " + " +
                 std::to_string(c.qk_rope_head_dim) + ", " + (c.mla_use_nope ? "NoPE" : "RoPE") +
-                (c.q_lora_rank ? ", queries of rank " + std::to_string(c.q_lora_rank) : "") + (c.mla_head_gate ? ", a gate a head" : "");
+                (c.q_lora_rank ? ", queries of rank " + std::to_string(c.q_lora_rank) : "") +
+                (c.mla_head_gate     ? ", a gate a head"
+                 : c.mla_output_gate ? ", gated"
+                                     : "");
     }
     return text;
 }
@@ -54,8 +57,9 @@ std::string mixers(const ModelConfig& c) {
 std::string feed_forward(const ModelConfig& c) {
     if (c.num_experts == 0) return "dense " + std::to_string(c.intermediate_size);
     return std::to_string(c.num_experts_per_token) + " of " + std::to_string(c.num_experts) + " experts of " + std::to_string(c.moe_intermediate_size) + ", " +
-           std::to_string(c.num_shared_experts) + " shared" + (c.shared_expert_gate ? " (gated)" : "") + "; " + (c.router_softmax ? "softmax" : "sigmoid") +
-           " router";
+           (c.expert_latent ? "of a latent of " + std::to_string(c.expert_latent) + ", " : "") + std::to_string(c.num_shared_experts) + " shared" +
+           (c.shared_expert_gate ? " (gated)" : "") + "; " + (c.router_softmax ? "softmax" : "sigmoid") + " router" + (c.situ > 0 ? "; SiTU" : "") +
+           (c.residual_block ? "; residual streams of " + plural(c.residual_block, "layer") + ", mixed by attention" : "");
 }
 
 // What tensors are for, in the order of a forward pass. A quantiser chooses a type for each kind.
@@ -64,10 +68,10 @@ std::string_view kind_of(const TensorInfo& t) {
     const auto has = [&](const char* part) { return t.name.find(part) != std::string::npos; };
     if (has("embed_tokens")) return "embedding";
     if (has("lm_head")) return "output";
-    if (has("norm") || has("_moe.gate.")) return "router and norms";
+    if (has("norm") || has("_moe.gate.") || has("_res_proj.")) return "router and norms";
     if (has(".self_attn.")) return "mixers";
     if (has(".experts.")) return "experts";
-    return has(".mlp.") || has("shared_experts") ? "dense and shared" : "others";
+    return has(".mlp.") || has("shared_experts") || has(".routed_expert_") ? "dense and shared" : "others";
 }
 
 }  // namespace

@@ -143,6 +143,7 @@ public:
     virtual void scale_heads(const ScaleHeads&) = 0;
     virtual void ffn(const Ffn&) = 0;
     virtual void moe(const Moe&) = 0;
+    virtual void mix(const Mix&) = 0;
     virtual void sample(const Sample&) = 0;
 
     virtual Gradients* gradients() { return nullptr; }  // the backward ops (gradients.h), of a device that can learn

@@ -150,10 +150,25 @@ double glu(double gate, double up, double limit) {
     return no_more(a) * -no_more(-no_more(up));
 }
 
+double situ(double gate, double up, double b, double l) { return b * std::tanh(gate / b) * sigmoid(gate) * (l > 0 ? l * std::tanh(up / l) : up); }
+
+Numbers mix(std::span<const Numbers> v, std::span<const double> w, double eps, Numbers* p) {
+    Numbers scores, y(w.size());
+    for (const Numbers& one : v) scores.push_back(dot(w, one) / std::sqrt(dot(one, one) / static_cast<double>(w.size()) + eps));
+    const double top = *std::max_element(scores.begin(), scores.end());
+    double sum = 0;
+    for (double& s : scores) sum += s = std::exp(s - top);
+    for (double& s : scores) s /= sum;
+    for (size_t i = 0; i < v.size(); ++i)
+        for (size_t d = 0; d < y.size(); ++d) y[d] += scores[i] * v[i][d];
+    if (p) *p = scores;
+    return y;
+}
+
 Numbers swiglu(const SwiGlu& w, std::span<const double> n) {
     Numbers hidden = matvec(w.gate, n);
     const Numbers up = matvec(w.up, n);
-    for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = glu(hidden[i], up[i], w.limit);
+    for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = w.situ > 0 ? situ(hidden[i], up[i], w.situ, w.situ_up) : glu(hidden[i], up[i], w.limit);
     return matvec(w.down, hidden);
 }
 

@@ -52,6 +52,8 @@ struct Picks {
 Picks route(const Router& router, std::span<const double> n);
 // silu(gate) up of one channel; limit 0: none.
 double glu(double gate, double up, double limit);
+double situ(double gate, double up, double b, double l);                                               // of one channel, ops.h
+Numbers mix(std::span<const Numbers> v, std::span<const double> w, double eps, Numbers* p = nullptr);  // of one token; p: the weights, where asked for
 Numbers swiglu(const SwiGlu& w, std::span<const double> n);
 
 // The backward ops and steps of gradients.h (naive_gradients.cpp): the truth of those.

@@ -51,16 +51,27 @@ public:
         for (int64_t t = 0; t < a.x.dim[0]; ++t) {
             const Numbers n = rms_norm(numbers(a.x.row(t), a.x.dim[1]), a.norm);
             const Picks picks = route(a.router, n);
-            Numbers y = a.shared.gate ? swiglu(a.shared, n) : Numbers(n.size());
+            const Numbers z = a.z.data ? numbers(a.z.row(t), a.z.dim[1]) : n;
+            Numbers y = a.shared.gate ? swiglu(a.shared, n) : Numbers(z.size());
             if (a.shared_gate)
                 for (double& value : y) value *= sigmoid(dot(numbers(a.shared_gate, static_cast<int64_t>(n.size())), n));
             for (int i = 0; i < a.router.top_k; ++i) {
-                const Numbers one = swiglu(a.experts[picks.experts[i]], n);
+                const Numbers one = swiglu(a.experts[picks.experts[i]], z);
                 for (size_t d = 0; d < y.size(); ++d) y[d] += picks.weights[i] * one[d];
                 if (a.taps.picks) a.taps.picks[t * a.router.top_k + i] = picks.experts[i];
                 if (a.taps.weights) a.taps.weights[t * a.router.top_k + i] = static_cast<float>(picks.weights[i]);
             }
             add(a.y.row(t), y);
+        }
+    }
+
+    void mix(const Mix& a) override {
+        const int64_t T = a.v.dim[1], D = a.v.dim[2];
+        for (int64_t t = 0; t < T; ++t) {
+            std::vector<Numbers> v;
+            for (int64_t i = 0; i < a.v.dim[0]; ++i) v.push_back(numbers(a.v.data + (i * T + t) * D, D));
+            const Numbers y = naive::mix(v, numbers(a.w, D), a.eps);
+            std::copy(y.begin(), y.end(), a.y.row(t));
         }
     }
 

@@ -218,10 +218,12 @@ struct Attention {
 
 // SwiGLU: y += down( silu(gate n) * (up n) ),  n = norm(x). A dense feed-forward, an expert or the shared expert.
 // With a limit l > 0 (late layers of Ling 3.0 flash):  y += down( min(silu(gate n), l) * clamp(up n, -l, l) ); what is no number stays none.
+// With SiTU (Kimi K3), b > 0:  y += down( b tanh(gate n / b) sigmoid(gate n) * l tanh(up n / l) );  l <= 0: up n as it is.
 struct SwiGlu {
-    Weight gate, up;  // [F, D]
-    Weight down;      // [D, F]
-    float limit = 0;  // 0: none
+    Weight gate, up;              // [F, D]
+    Weight down;                  // [D, F]
+    float limit = 0;              // 0: none
+    float situ = 0, situ_up = 0;  // b and l of SiTU; b 0: SiLU
 };
 struct Ffn {
     In<2> x;  // [T, D]
@@ -234,6 +236,7 @@ struct Ffn {
 //   choice = s + bias; in groups: only the `kept_groups` groups with the largest sum of their two best choices remain
 //   picks  = top_k of choice (ties: lower index);   w = s[picks] (unbiased);   renormalise: w / (sum w + 1e-20);   w * scale
 //   y += sum w_e expert_e(n) + shared(n)            the shared expert is not scaled, or with a gate of its own (Qwen) by sigmoid(gate . n)
+// Experts of a latent (Kimi K3) take z in n's place, a map of it that is made before:  y += sum w_e expert_e(z). The router has n; a shared expert is apart then.
 // Where a router's product or bias is no finite number, all w of the token are NaN: a choice among what cannot be compared would hide it.
 struct Router {
     const float* weight = nullptr;  // [E, D]
@@ -256,8 +259,18 @@ struct Moe {
     std::span<const SwiGlu> experts;     // [E]
     SwiGlu shared;                       // gate == null: none
     const float* shared_gate = nullptr;  // [D]; null: none
-    Out<2> y;                            // [T, D], added to
+    In<2> z;                             // [T, L], what the experts take; null: n
+    Out<2> y;                            // [T, D], with z [T, L], added to
     MoeTaps taps;
+};
+
+// Attention residuals (Kimi K3): of n vectors that a token has, the residual streams of blocks of layers, a layer reads a mix.
+//   score_i = w . v_i rsqrt(mean(v_i^2) + eps),   p = softmax(score),   y = sum_i p_i v_i
+struct Mix {
+    In<3> v;                   // [n, T, D], n >= 1
+    const float* w = nullptr;  // [D]
+    float eps = 0;
+    Out<2> y;  // [T, D]
 };
 
 // One id drawn from a row of logits. The same logits, settings and random number give the same id on every device: exponentials are our own (softmax.h), and

@@ -193,9 +193,9 @@ struct Mutation {
 TEST(Config, WhatIsWrongIsSaidByFileAndField) {
     const Mutation mutations[] = {
         {R"({"architectures": ["LlamaForCausalLM"]})",
-         "architectures names 'LlamaForCausalLM', which is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
+         "architectures names 'LlamaForCausalLM', which is not one this program knows (kimi_linear, kimi_k3, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
         {R"({"architectures": "KimiLinearForCausalLM"})", "architectures is 'KimiLinearForCausalLM' where a list belongs"},
-        {R"({"model_type": "kimi_k2"})", "model_type 'kimi_k2' is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
+        {R"({"model_type": "kimi_k2"})", "model_type 'kimi_k2' is not one this program knows (kimi_linear, kimi_k3, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)"},
         {R"({"model_type": 5})", "model_type is 5 where a text belongs"},
         {R"({"vocab_size": null})", "vocab_size is missing"},
         {R"({"vocab_size": 0})", "vocab_size is 0, which is not in 1..16777216"},
@@ -296,7 +296,7 @@ TEST(Config, TextThatIsNoConfigIsRefused) {
     EXPECT_EQ(said("{\"a\": " + std::string(1'000'000, '[')), "config.json is nested more than 64 levels deep");
     EXPECT_EQ(said("{\"architectures\": [\"\\u001b[31m" + std::string(200, 'x') + "\"]}"),
               "config.json: architectures names '?[31m" + std::string(95, 'x') +
-                  "...', which is not one this program knows (kimi_linear, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)");
+                  "...', which is not one this program knows (kimi_linear, kimi_k3, bailing_hybrid, qwen3_5, qwen3_5_moe, qwen3_next)");
 }
 
 TEST(Config, AFileThatCannotBeReadIsNamed) {
@@ -354,8 +354,8 @@ TEST(Ling, TheTextOfAModelThatAlsoSeesIsItsTextConfig) {
     ASSERT_TRUE(c) << c.error().message;
     EXPECT_EQ(to_json(*c), to_json(*parse_config(golden("ling-spec").dump(), "config.json")));
     json other = outer;
-    other["architectures"] = {"KimiK3ForConditionalGeneration"}, other["text_config"]["model_type"] = "kimi_linear";
-    EXPECT_THAT(parse_config(other.dump(), "config.json").error().message, HasSubstr("names 'KimiK3ForConditionalGeneration', which is not one"));
+    other["architectures"] = {"Glm5NextForConditionalGeneration"};
+    EXPECT_THAT(parse_config(other.dump(), "config.json").error().message, HasSubstr("names 'Glm5NextForConditionalGeneration', which is not one"));
 }
 
 TEST(Ling, WhatALingOfThisProgramHasNotIsSaid) {

@@ -108,12 +108,18 @@ public:
         on_->ffn(a);
         bring_back();
     }
+    void mix(const Mix& host) override {
+        Mix a = host;
+        in(a.v), constant(a.w, a.v.dim[2]), view(a.y);
+        on_->mix(a);
+        bring_back();
+    }
     void moe(const Moe& host) override {
         Moe a = host;
         std::vector<SwiGlu> experts(a.experts.begin(), a.experts.end());
         for (SwiGlu& e : experts) swiglu(e);
         a.experts = experts;
-        swiglu(a.shared), norm(a.norm, a.x.dim[1]), in(a.x), view(a.y);
+        swiglu(a.shared), norm(a.norm, a.x.dim[1]), in(a.x), in(a.z), view(a.y);
         constant(a.router.weight, a.router.E * a.x.dim[1]), constant(a.router.bias, a.router.E), constant(a.shared_gate, a.x.dim[1]);
         memory(a.taps.picks, a.x.dim[0] * a.router.top_k), memory(a.taps.weights, a.x.dim[0] * a.router.top_k);
         on_->moe(a);

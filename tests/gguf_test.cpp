@@ -516,7 +516,7 @@ TEST(GgufMetadata, WhatIsWrongIsSaidByItsKey) {
     };
     EXPECT_THAT(
         with("general.architecture", std::string("llama")),
-        HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear, bailingmoe3, qwen35, qwen35moe and qwen3next"));
+        HasSubstr("is a GGUF of architecture 'llama', which this program does not have; it reads kimi-linear, kimi-k3, bailingmoe3, qwen35, qwen35moe and qwen3next"));
     EXPECT_THAT(without("general.architecture"), HasSubstr("general.architecture is missing"));
     EXPECT_THAT(with("general.type", std::string("adapter")), HasSubstr("is a GGUF of type 'adapter', which is not a model by itself"));
     for (const char* key : {"block_count", "embedding_length", "feed_forward_length", "attention.head_count", "attention.kv_lora_rank", "rope.dimension_count",

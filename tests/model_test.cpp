@@ -149,7 +149,9 @@ TEST_P(EveryFixture, AnswersWhatTransformersAnswers) {
         EXPECT_LE(median_divergence(logits, expected.floats.at("prefill_logits"), vocabulary), 0.005);
         return;
     }
-    const double tolerance = 1e-4;  // f32 against float64, logits of order 1 to 10
+    // f32 against float64, logits of order 1 to 10; where a fixture says so, as far as a rounding of its weights moves them.
+    const auto moved = expected.floats.find("moved");
+    const double tolerance = std::max(1e-4, moved != expected.floats.end() ? double{moved->second[0]} : 0);
     EXPECT_LE(largest_difference(logits, expected.floats.at("prefill_logits")), tolerance);
 
     // The last tokens again, one by one
@@ -227,7 +229,7 @@ std::vector<std::tuple<std::string, Device>> cases() {
         for (const Device& device : devices())
             if (device.name != "simulated_gpu" || fixture == "odd-sizes" || fixture == "grouped-four" || fixture == "bf16-sharded" ||
                 fixture == "ling-limits" || fixture == "ling-odd" || fixture == "qwen35-seen" || fixture == "qwen35-one" || fixture == "qwen35moe-many" ||
-                fixture == "qwen3next-odd")
+                fixture == "qwen3next-odd" || fixture == "k3-spec" || fixture == "k3-odd" || fixture == "k3-seen" || fixture == "k3-late")
                 all.emplace_back(fixture, device);
     return all;
 }

@@ -45,6 +45,7 @@ public:
     void scale_heads(const ScaleHeads& a) override { on_->scale_heads(a); }
     void ffn(const Ffn& a) override { on_->ffn(a); }
     void moe(const Moe& a) override { on_->moe(a); }
+    void mix(const Mix& a) override { on_->mix(a); }
     void sample(const Sample& a) override { on_->sample(a); }
 
     void mla(const Mla& a) override {

@@ -223,6 +223,11 @@ TEST(ModelMap, KnowsEveryFamily) {
                 EXPECT_EQ(row.memory == LayerRow::Memory::state, card->config.has_state(row.layer)) << shape.name;
                 EXPECT_EQ(row.experts, card->config.is_moe(row.layer)) << shape.name;
                 EXPECT_FALSE(row.ffn.isEmpty() || row.remembers.isEmpty()) << shape.name;
+                EXPECT_EQ(row.about.contains("a mix of"), card->config.residual_block > 0) << row.about.toStdString();
+                EXPECT_EQ(row.about.contains("latent of"), row.experts && card->config.expert_latent > 0) << row.about.toStdString();
+                if (shape.name == "kimi-k3-small" && row.layer > 3)  // the embedding's and one for each block of four
+                    EXPECT_TRUE(row.about.contains(row.layer == 4 ? "a mix of 2 residual streams." : "a mix of 3 residual streams."))
+                        << row.about.toStdString();
             }
             EXPECT_EQ(lens.panel->sentence().contains("with a state"), !card->config.state_layers().empty()) << lens.panel->sentence().toStdString();
             s.session->selection().set_layer(card->config.num_hidden_layers - 1);

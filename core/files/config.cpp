@@ -89,6 +89,8 @@ const Family* read_architecture(Fields& top, const json& root) {
     if (!top.good()) return nullptr;
     if (type.empty()) return top.wrong({"model_type"}, "is missing"), nullptr;
     if (const std::string_view text = "_text"; type.ends_with(text)) type.resize(type.size() - text.size());  // of a model that also sees, its text part
+    // Kimi K3 calls its text part what its predecessor is called.
+    if (!family && type == "kimi_linear" && (top.has("attn_res_block_size") || top.has("activation_situ_beta"))) type = "kimi_k3";
     if (family && root.contains("text_config")) return family;  // the type may be that of the whole, which also sees
     for (const Family& one : families())
         if (one.model_type == type && (!family || family == &one)) return &one;
@@ -151,8 +153,6 @@ void read_moe(Fields& top, ModelConfig& c) {
     if (c.topk_group * each < c.num_experts_per_token)
         top.wrong({"topk_group"},
                   "keeps " + std::to_string(c.topk_group * each) + " experts, fewer than the " + std::to_string(c.num_experts_per_token) + " of a token");
-    top.refuse({"routed_expert_hidden_size"});
-    top.refuse({"latent_moe_use_norm"});
 }
 
 void read_tokens(Fields& top, ModelConfig& c) {
@@ -263,8 +263,7 @@ Result<ModelConfig> parse_config(const std::string& text, const std::string& fil
         top.wrong({"quantization_config", "quantization"}, "says that the weights are stored as " + format +
                                                                ", which this program does not read: take the model's bf16 weights, and klp quantize makes them "
                                                                "q8_0 or q4_0");
-    top.refuse({"attn_res_block_size"});
-    if (const std::string act = top.text({"hidden_act"}, "silu"); act != "silu")
+    if (const std::string act = top.text({"hidden_act"}, "silu"); act != family->activations[0] && act != family->activations[1])
         top.wrong({"hidden_act"}, "is " + in_quotes(act) + ", which this program does not have");
     c.vocab_size = top.integer({"vocab_size"}, 1, 1 << 24);
     c.hidden_size = top.integer({"hidden_size"}, 1, kMostWidth);
@@ -313,7 +312,7 @@ std::string to_json(const ModelConfig& c) {
     j["num_hidden_layers"] = c.num_hidden_layers;
     j["num_attention_heads"] = c.num_attention_heads;
     j["num_key_value_heads"] = c.num_key_value_heads ? c.num_key_value_heads : c.num_attention_heads;
-    j["hidden_act"] = "silu";
+    j["hidden_act"] = c.situ > 0 ? "situ" : "silu";
     j["rms_norm_eps"] = json_number(c.rms_norm_eps);
     j["tie_word_embeddings"] = c.tie_word_embeddings;
     family.write(c, j);

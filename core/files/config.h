@@ -36,8 +36,9 @@ struct ModelConfig {
     int kda_key_heads = 0;   // heads of q and k, each shared by as many heads; 0: every head has its own
     bool kda_tiled = false;  // head h shares those of h % kda_key_heads, else neighbours do
     int kda_key_dim = 0;
-    int kda_value_dim = 0;  // head_dim, unless v_head_dim is given beside it
-    int kda_gate_rank = 0;  // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
+    int kda_value_dim = 0;              // head_dim, unless v_head_dim is given beside it
+    int kda_gate_rank = 0;              // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
+    bool kda_full_output_gate = false;  // that of the output is of full rank all the same
     int short_conv_kernel_size = 4;
     float gate_lower_bound = 0;       // 0: unbounded softplus gate
     std::string update_rule = "kda";  // of layers of kind "kda"; a field of our own
@@ -59,6 +60,7 @@ struct ModelConfig {
     float rope_theta = 10000.f;        // used only where mla_use_nope is false
     bool rope_adjacent = false;        // likewise: neighbours are rotated together, else halves
     bool mla_head_gate = false;        // what a head has read is multiplied by a sigmoid of its own
+    bool mla_output_gate = false;      // the same, element by element
     float kv_a_layernorm_eps = 1e-6f;  // and of the queries' low rank; the vendors' class default, not rms_norm_eps
 
     // Feed-forward
@@ -80,6 +82,13 @@ struct ModelConfig {
     float routed_scaling_factor = 1;
     bool router_weights_from_biased_scores = false;
     std::vector<float> expert_limits, shared_limits;  // of activations (SwiGlu::limit), per layer, 0: none; empty: none anywhere
+
+    float situ = 0, situ_up = 0;      // activations are SiTU (ops.h); 0: SwiGLU
+    int expert_latent = 0;            // width of what routed experts take and give; 0: the model's
+    bool expert_latent_norm = false;  // their sum is normalised in front of the way up
+
+    // Residual streams
+    int residual_block = 0;  // layers that write to one, and all layers read a mix of all (ops.h, Mix); 0: there is one
 
     int bos_token_id = -1, pad_token_id = -1;
     std::vector<int> eos_token_ids;
@@ -131,7 +140,7 @@ std::string_view gate_fields(const ModelConfig& config);
 std::string to_json(const ModelConfig& config);
 
 // Named shapes of `klp init --shape`: "tiny-spec", "tiny", "mini", "bench-700m", "kimi-linear-48b-4", "kimi-linear-48b", "ling-3.0-tiny", "ling-3.0-flash",
-// "qwen3.5-0.8b", "qwen3.5-4b", "qwen3.5-35b-a3b"
+// "qwen3.5-0.8b", "qwen3.5-4b", "qwen3.5-35b-a3b", "kimi-k3-small"
 struct NamedShape {
     std::string_view name, about;
     ModelConfig config;

@@ -8,7 +8,7 @@
 namespace klp {
 
 std::span<const Family> families() {
-    static const Family all[] = {kKimiLinear, kLing, kQwen35, kQwen35Moe, kQwen3Next};
+    static const Family all[] = {kKimiLinear, kKimiK3, kLing, kQwen35, kQwen35Moe, kQwen3Next};
     return all;
 }
 

@@ -29,6 +29,7 @@ enum class GgufForm {
     rate,     // exp(A_log)
     k_b,      // [H, latent, nope], turned round against kv_b_proj's rows
     v_b,      // [H, V, latent]; made together with k_b
+    score,    // a norm's weight times that of the projection behind it, which has the name
 };
 
 // Both names of a tensor; of a layer's what stands behind "model.layers.N." and in GGUF "blk.N.", of an expert's without its number.
@@ -59,8 +60,9 @@ struct Family {
     void (*more_metadata)(const ModelConfig& config, const std::function<void(std::string_view key, uint32_t value)>& put) = nullptr;
     // Puts tensors of a folder into the forms that the layers want, under the makers' names; an Error names file, tensor and what is wrong. Null: they are.
     Result<std::vector<MappedTensor>> (*adapt)(const ModelConfig& config, std::vector<MappedTensor> tensors, const std::vector<std::string>& files) = nullptr;
-    std::span<const std::string_view> from_one = {};  // ends of our names whose tensors a folder stores less one: norms that multiply by 1 + w
-    std::string_view unwritten = {};                  // why no GGUF is made of such a model; "": one is
+    std::span<const std::string_view> from_one = {};     // ends of our names whose tensors a folder stores less one: norms that multiply by 1 + w
+    std::string_view activations[2] = {"silu", "silu"};  // hidden_act that it may have
+    std::string_view unwritten = {};                     // why no GGUF is made of such a model; "": one is
 };
 std::span<const Family> families();
 const Family& family_of(const ModelConfig& config);

@@ -24,7 +24,8 @@ constexpr GgufMix pure(std::string_view name, uint32_t file_type, DType type, DT
 
 DType wanted(const GgufMix& mix, const ModelConfig& config, std::string_view name) {
     const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
-    if (name.ends_with("_norm.weight") || name.ends_with(".bias") || name.ends_with("ssm_a") || has(".ssm_conv1d") || has(".ffn_gate_inp")) return DType::f32;
+    if (name.ends_with("_norm.weight") || name.ends_with(".bias") || name.ends_with("ssm_a") || has(".ssm_conv1d") || has(".ffn_gate_inp") || has("_res_score"))
+        return DType::f32;
     if (name == "output.weight" || (name == "token_embd.weight" && config.tie_word_embeddings)) return mix.output;
     if (mix.experts && has("_exps.")) return *mix.experts;
 

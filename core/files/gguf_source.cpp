@@ -121,6 +121,22 @@ Result<const Place*> other_half(const Place& one, const Places& places) {
     return &at->second;
 }
 
+// A norm's weight times a projection's, as that projection behind a norm of ones.
+Result<void> add_score(GgufSource& source, MappedTensor projection) {
+    MappedTensor norm = projection;
+    std::string& name = norm.info.name;
+    name.replace(name.rfind("proj"), 4, "norm");
+    int64_t n = 1;
+    for (const int64_t d : norm.info.shape) n *= d;
+    norm.info.shape = {n}, norm.info.type = DType::f32, norm.info.stored = "f32", norm.info.readable = true, norm.info.bytes = 4 * n;
+    norm.make = [n](std::byte* to) -> Result<void> {
+        std::fill_n(reinterpret_cast<float*>(to), n, 1.f);
+        return {};
+    };
+    if (auto added = source.add(std::move(projection)); !added) return added;
+    return source.add(std::move(norm));
+}
+
 Result<void> add_qkv(GgufSource& source, const Place& at, MappedTensor tensor) {
     std::vector<int64_t>& shape = tensor.info.shape;
     if (shape.size() != 2 || shape[0] % 3) return fail(Error::model, at.where + " has the shape " + shape_text(shape) + ", which is not q, k and v");
@@ -217,6 +233,9 @@ Result<void> add_tensors(GgufSource& source, GgufModel& model, const ModelConfig
                 case GgufForm::flat:
                 case GgufForm::experts:
                     added = source.add(std::move(tensor));
+                    break;
+                case GgufForm::score:
+                    added = add_score(source, std::move(tensor));
                     break;
                 case GgufForm::qkv:
                     added = add_qkv(source, at, std::move(tensor));

@@ -27,11 +27,16 @@ struct PlannedTensor {
     std::string part_name(int64_t p) const { return form == GgufForm::experts ? numbered({ours.name, p}) : ours.name; }
 };
 
+// Of the two that a score is made of, the norm: "..._res_norm.weight".
+constexpr std::string_view kFactor = "_res_norm.weight", kNamed = "_res_proj.weight";
+bool is_factor(std::string_view name) { return name.ends_with(kFactor); }
+
 std::vector<PlannedTensor> planned_tensors(const ModelConfig& c, const GgufMix& mix) {
     std::vector<PlannedTensor> plan;
     for (const TensorSpec& spec : tensor_specs(c)) {
         const auto expert = expert_name(spec.name);
         if (expert && expert->number > 0) continue;  // in the same tensor as number 0
+        if (is_factor(spec.name)) continue;          // in that of the other
         const auto theirs = gguf_name(c, expert ? expert->all : spec.name);
         KLP_CHECK(theirs);
         const auto add = [&](const std::string& name, GgufForm form, std::vector<int64_t> shape, int64_t parts = 1) {
@@ -56,7 +61,7 @@ std::vector<PlannedTensor> planned_tensors(const ModelConfig& c, const GgufMix& 
             }
             default: {
                 std::vector<int64_t> shape = spec.shape;
-                if (theirs->form == GgufForm::flat) std::erase(shape, 1);
+                if (theirs->form == GgufForm::flat || theirs->form == GgufForm::score) std::erase(shape, 1);
                 add(theirs->name, theirs->form, shape);
             }
         }
@@ -76,6 +81,13 @@ Result<Weight> part_values(const PlannedTensor& t, int64_t part, const WeightSou
     made.clear();
     if (t.form == GgufForm::decay || t.form == GgufForm::rate) {
         for (const float a : values) made.push_back(static_cast<float>((t.form == GgufForm::rate ? 1 : -1) * std::exp(static_cast<double>(a))));
+    } else if (t.form == GgufForm::score) {
+        const std::string norm = t.ours.name.substr(0, t.ours.name.size() - kNamed.size()) + std::string(kFactor);
+        const auto factor = from.find(norm, {n});
+        if (!factor) return factor;
+        made.resize(values.size());
+        decode(factor->type, factor->data, n, made.data());
+        for (size_t i = 0; i < made.size(); ++i) made[i] *= values[i];
     } else {  // kv_b_proj [H (nope + V), L]
         const int64_t H = c.num_attention_heads, nope = c.qk_nope_head_dim, V = c.v_head_dim, L = c.kv_lora_rank;
         for (int64_t h = 0; h < H; ++h) {

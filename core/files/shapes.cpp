@@ -44,8 +44,8 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
             emit(attn + "A_log", {1, 1, H, 1});
             emit(attn + "dt_bias", {rule.one_gate ? H : H * K});
         }
-        const auto gate = [&](const std::string& x, int64_t width) {
-            if (R == 0) return emit(attn + x + "_proj.weight", {width, D});
+        const auto gate = [&](const std::string& x, int64_t width, bool whole = false) {
+            if (R == 0 || whole) return emit(attn + x + "_proj.weight", {width, D});
             emit(attn + x + "_a_proj.weight", {R, D});
             emit(attn + x + "_b_proj.weight", {width, R});
         };
@@ -54,7 +54,7 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
         else if (!rule.no_gate)
             gate("f", H * K);
         emit(attn + "b_proj.weight", {H, D});
-        gate("g", H * V);
+        gate("g", H * V, c.kda_full_output_gate);
         emit(attn + "o_norm.weight", {V});
         emit(attn + "o_proj.weight", {D, H * V});
     } else {
@@ -66,23 +66,32 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
         } else {
             emit(attn + "q_proj.weight", {H * (nope + rope), D});
         }
-        if (c.mla_head_gate) emit(attn + "g_proj.weight", {H, D});
+        if (c.mla_head_gate || c.mla_output_gate) emit(attn + "g_proj.weight", {c.mla_head_gate ? H : H * V, D});
         emit(attn + "kv_a_proj_with_mqa.weight", {L + rope, D});
         emit(attn + "kv_a_layernorm.weight", {L});
         emit(attn + "kv_b_proj.weight", {H * (nope + V), L});
         emit(attn + "o_proj.weight", {D, H * V});
     }
     emit(at + "post_attention_layernorm.weight", {D});
-    const auto swiglu = [&](const std::string& in, const char* gate, const char* up, const char* down, int64_t F) {
+    if (c.residual_block)
+        for (const char* reader : {"self_attention_res_", "mlp_res_"}) emit(at + reader + "norm.weight", {D}), emit(at + reader + "proj.weight", {1, D});
+    const auto swiglu = [&](const std::string& in, const char* gate, const char* up, const char* down, int64_t F, int64_t D) {
         emit(in + gate, {F, D});
         emit(in + up, {F, D});
         emit(in + down, {D, F});
     };
-    if (!c.is_moe(layer)) return swiglu(at + "mlp.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.intermediate_size);
+    if (!c.is_moe(layer)) return swiglu(at + "mlp.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.intermediate_size, D);
     emit(moe + "gate.weight", {c.num_experts, D});
     if (c.router_bias) emit(moe + "gate.e_score_correction_bias", {c.num_experts});
-    for (int e = 0; e < experts; ++e) swiglu(moe + "experts." + std::to_string(e) + ".", "w1.weight", "w3.weight", "w2.weight", c.moe_intermediate_size);
-    if (c.num_shared_experts) swiglu(moe + "shared_experts.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.shared_width());
+    if (c.expert_latent) {
+        emit(moe + "routed_expert_down_proj.weight", {c.expert_latent, D});
+        if (c.expert_latent_norm) emit(moe + "routed_expert_norm.weight", {c.expert_latent});
+        emit(moe + "routed_expert_up_proj.weight", {D, c.expert_latent});
+    }
+    for (int e = 0; e < experts; ++e)
+        swiglu(moe + "experts." + std::to_string(e) + ".", "w1.weight", "w3.weight", "w2.weight", c.moe_intermediate_size,
+               c.expert_latent ? c.expert_latent : D);
+    if (c.num_shared_experts) swiglu(moe + "shared_experts.", "gate_proj.weight", "up_proj.weight", "down_proj.weight", c.shared_width(), D);
     if (c.num_shared_experts && c.shared_expert_gate) emit(moe + "shared_expert_gate.weight", {D});
 }
 
@@ -146,6 +155,7 @@ const std::vector<NamedShape>& named_shapes() {
         {"ling-3.0-flash", "Ling-3.0-flash, 124B, 5.1B active", ling_3_flash()},
         {"qwen3.5-0.8b", "Qwen3.5-0.8B: Gated DeltaNet and full attention", qwen_35_0_8b()},
         {"qwen3.5-4b", "Qwen3.5-4B, two heads of values for each of keys", qwen_35_4b()},
+        {"kimi-k3-small", "every part of Kimi K3 in small: 8 layers, residual blocks of 4", kimi_k3_small()},
         {"qwen3.5-35b-a3b", "Qwen3.5-35B-A3B, 8 of 256 experts", qwen_35_35b()},
     };
     return shapes;
@@ -196,6 +206,7 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& c) {
     const auto emit = [&](std::string name, std::initializer_list<int64_t> shape) { specs.push_back({std::move(name), shape}); };
     emit("model.embed_tokens.weight", {c.vocab_size, c.hidden_size});
     for (int i = 0; i < c.num_hidden_layers; ++i) layer_tensors(c, i, c.num_experts, emit);
+    if (c.residual_block) emit("model.output_attn_res_norm.weight", {c.hidden_size}), emit("model.output_attn_res_proj.weight", {1, c.hidden_size});
     emit("model.norm.weight", {c.hidden_size});
     if (!c.tie_word_embeddings) emit("lm_head.weight", {c.vocab_size, c.hidden_size});
     return specs;
@@ -213,6 +224,7 @@ ParameterCount count_parameters(const ModelConfig& c) {
     };
     const int64_t table = int64_t{c.vocab_size} * c.hidden_size;
     ParameterCount count{.total = table + c.hidden_size + (c.tie_word_embeddings ? 0 : table), .active = c.hidden_size + table};
+    if (c.residual_block) count.total += 2 * c.hidden_size, count.active += 2 * c.hidden_size;
     for (int i = 0; i < c.num_hidden_layers; ++i) {
         const int64_t shared = values(i, 0), expert = values(i, 1) - shared;  // expert: 0 in a dense layer
         count.total += shared + expert * c.num_experts;

@@ -110,7 +110,7 @@ void synthetic_values(const TensorInfo& tensor, uint64_t seed, int64_t first, st
 DType stored_type(const std::string& name, const std::vector<int64_t>& shape, DType type) {
     if (ends_in(name, {"A_log", "dt_bias"})) return DType::f32;
     if (info(type).block == 1) return type;
-    if (shape.size() != 2 || name.ends_with("block_sparse_moe.gate.weight")) return DType::f32;
+    if (shape.size() != 2 || ends_in(name, {"block_sparse_moe.gate.weight", "_res_proj.weight"})) return DType::f32;
     if (ends_in(name, {".f_a_proj.weight", ".f_b_proj.weight", ".g_a_proj.weight", ".g_b_proj.weight", ".b_proj.weight", ".a_proj.weight"})) return DType::bf16;
     if (type == DType::mxfp4 && name.find(".experts.") == std::string::npos) return DType::q8_0;  // as such files are made: four bits for the experts alone
     if (shape[1] % info(type).block) type = info(type).beside;

@@ -86,7 +86,10 @@ Result<void> can_learn(const ModelConfig& c) {
     for (const std::string& kind : c.layer_kinds)
         if (kind != "kda" && kind != "mla") return no("its layers of kind '" + kind + "' have no backward pass");
     if (c.q_lora_rank > 0) return no("q_lora_rank must be 0");
-    if (c.mla_head_gate) return no("its attention has output gates");
+    if (c.mla_head_gate || c.mla_output_gate) return no("its attention has output gates");
+    if (c.situ > 0) return no("its activation is SiTU");
+    if (c.expert_latent > 0) return no("its experts have a latent of their own");
+    if (c.residual_block > 0) return no("its layers mix residual streams");
     if (c.router_softmax) return no("its router is a softmax");
     if (!c.expert_limits.empty() || !c.shared_limits.empty()) return no("its activations have limits");
     if (c.router_weights_from_biased_scores) return no("its router weighs by biased scores");

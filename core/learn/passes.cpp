@@ -58,8 +58,10 @@ Passes::Figures Passes::pass(std::span<const int64_t> lengths, std::span<const i
     for (int i = 0; i < layers; ++i) {
         step.layer = i;
         scratch_.rewind();
-        model_->mixer(i).forward(follow(2 * i), step);
-        model_->ffn(i).forward(follow(2 * i + 1), step);
+        const Out<2> x = follow(2 * i);
+        model_->mixer(i).forward(x, x, step);
+        const Out<2> m = follow(2 * i + 1);
+        model_->ffn(i).forward(m, m, step);
     }
     scratch_.rewind();
     CrossEntropy head{

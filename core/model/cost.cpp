@@ -15,7 +15,7 @@ namespace {
 double bytes_of(const TensorSpec& spec, DType type) {
     double values = 1;
     for (int64_t d : spec.shape) values *= static_cast<double>(d);
-    const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight");
+    const bool matrix = spec.shape.size() == 2 && !spec.name.ends_with("block_sparse_moe.gate.weight") && !spec.name.ends_with("_res_proj.weight");
     const DTypeInfo& row = info(matrix ? stored_type(spec.name, spec.shape, type) : DType::f32);
     return values / row.block * row.bytes;
 }

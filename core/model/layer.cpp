@@ -150,28 +150,48 @@ void Loader::check(const std::string& name, const std::vector<int64_t>& shape, c
     fail(source->path() + ": " + text(odd));
 }
 
-const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
-    std::vector<float> values;
-    for (const TensorSpec& tensor : tensors) {
-        if (!error.empty()) return nullptr;
-        auto found = source->find(tensor.name, tensor.shape);
-        if (!found) return fail(found.error().message), nullptr;
-        check(tensor.name, tensor.shape, *found);
-        bytes += found->bytes();
-        const size_t start = values.size();
-        values.resize(start + static_cast<size_t>(found->out * found->in));
-        decode(found->type, found->data, found->out * found->in, values.data() + start);
-    }
+bool Loader::append(const TensorSpec& tensor, std::vector<float>& to) {
+    if (!error.empty()) return false;
+    const auto found = source->find(tensor.name, tensor.shape);
+    if (!found) return fail(found.error().message), false;
+    check(tensor.name, tensor.shape, *found);
+    bytes += found->bytes();
+    const size_t start = to.size();
+    to.resize(start + static_cast<size_t>(found->out * found->in));
+    decode(found->type, found->data, found->out * found->in, to.data() + start);
+    return true;
+}
+
+const float* Loader::kept(const std::vector<float>& values) {
     active += static_cast<int64_t>(values.size() * sizeof(float));
     keep.push_back(on->allocate(values.size() * sizeof(float)));
     on->upload(keep.back().as(), values.data(), values.size() * sizeof(float));
+    return keep.back().as<float>();
+}
+
+const float* Loader::joined(const std::vector<TensorSpec>& tensors) {
+    std::vector<float> values;
+    for (const TensorSpec& tensor : tensors)
+        if (!append(tensor, values)) return nullptr;
+    const float* const all = kept(values);
     std::byte* at = keep.back().as();
     for (const TensorSpec& tensor : tensors) {
         if (!parameters) break;
         parameters->push_back({tensor.name, tensor.shape, DType::f32, at});
         at += parameters->back().values() * static_cast<int64_t>(sizeof(float));
     }
-    return keep.back().as<float>();
+    return all;
+}
+
+const float* Loader::product(const std::vector<TensorSpec>& tensors) {
+    std::vector<float> values, factor;
+    for (const TensorSpec& tensor : tensors) {
+        factor.clear();
+        if (!append(tensor, factor)) return nullptr;
+        if (values.empty()) values.assign(factor.size(), 1);
+        for (size_t i = 0; i < values.size(); ++i) values[i] *= factor[i];
+    }
+    return kept(values);
 }
 
 const float* Loader::vector(const std::string& name, const std::vector<int64_t>& shape) { return joined({{name, shape}}); }

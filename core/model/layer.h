@@ -155,7 +155,7 @@ public:
     virtual ~TokenMixer() = default;
     virtual std::string_view kind() const = 0;  // "kda", "mla": the table's name
     virtual StateSpec state() const = 0;
-    virtual void forward(Out<2> x, Step& step) const = 0;  // x += Mixer(RMSNorm(x))
+    virtual void forward(In<2> x, Out<2> y, Step& step) const = 0;  // y += Mixer(RMSNorm(x)); y may be x
     // x as it was in front of the layer; d: the derivative of a loss by what came out, becomes that by x.
     virtual void backward(In<2> x, Out<2> d, BackStep& step) const = 0;
 };
@@ -163,7 +163,7 @@ class FeedForward {
 public:
     virtual ~FeedForward() = default;
     virtual std::string_view kind() const = 0;                             // "dense", "moe"
-    virtual void forward(Out<2> x, Step& step) const = 0;                  // x += FFN(RMSNorm(x))
+    virtual void forward(In<2> x, Out<2> y, Step& step) const = 0;         // y += FFN(RMSNorm(x)); y may be x
     virtual void backward(In<2> x, Out<2> d, BackStep& step) const = 0;    // as TokenMixer's
     virtual std::vector<float> choice_bias(Backend&) const { return {}; }  // moe: [E], what steers the choice of experts
 };
@@ -195,6 +195,7 @@ struct Loader {
     Weight gate(const std::string& name, int64_t out, int64_t in);
     const float* vector(const std::string& name, const std::vector<int64_t>& shape);  // any stored type, as f32
     const float* joined(const std::vector<TensorSpec>& tensors);                      // one behind the other
+    const float* product(const std::vector<TensorSpec>& tensors);                     // of vectors, value by value; nobody may change it
     void fail(std::string message);
     void check(const std::string& name, const std::vector<int64_t>& shape, const Weight& w);
 
@@ -203,6 +204,10 @@ struct Loader {
     int64_t bytes = 0;                             // of everything fetched, as stored
     int64_t active = 0;                            // what one decoded token reads of that: vectors as f32; a layer takes off what most tokens pass by
     std::string error = {};
+
+private:
+    bool append(const TensorSpec& tensor, std::vector<float>& to);  // its values, behind those that are there; false: an error was said
+    const float* kept(const std::vector<float>& values);
 };
 
 std::unique_ptr<TokenMixer> make_mixer(const std::string& kind, int layer, Loader& load);

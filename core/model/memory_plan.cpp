@@ -22,7 +22,8 @@ int64_t bytes_of_row(const ModelConfig& c) {
     const int64_t attention = c.cache_width() + 4LL * c.num_attention_heads * c.head_dim;
     const int64_t widest =
         std::max<int64_t>({6 * HK + 4 * HV, attention, 3LL * c.intermediate_size, 3LL * c.moe_intermediate_size * (c.num_experts_per_token + 1)});
-    return 4 * (4LL * c.hidden_size + 2 * widest);
+    const int64_t streams = stream_count(c), residual = streams > 1 ? streams + 1 : 1;  // and their mix
+    return 4 * ((3 + residual) * c.hidden_size + 2 * widest + 2LL * c.expert_latent);
 }
 
 }  // namespace

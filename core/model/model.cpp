@@ -48,6 +48,13 @@ DType mixer_type(const WeightSource& source) {
     return DType::f32;
 }
 
+// What scores the streams is a norm's weight times that of a projection to one number.
+StreamReader stream_reader(Loader& load, const std::string& name) {
+    const ModelConfig& c = load.config;
+    if (c.residual_block == 0) return {};
+    return {load.product({{name + "proj.weight", {1, c.hidden_size}}, {name + "norm.weight", {c.hidden_size}}}), c.rms_norm_eps};
+}
+
 uint64_t identity_of(const ModelConfig& config, const WeightSource& source) {
     if (source.drawn("model.embed_tokens.weight", {config.vocab_size, config.hidden_size})) return 0;
     uint64_t hash = config.router_weights_from_biased_scores;
@@ -171,9 +178,12 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<Backend> on, co
         const int64_t before = load.active;
         std::shared_ptr<const TokenMixer> mixer = make_mixer(config.layer_kinds[static_cast<size_t>(i)], i, load);
         const int64_t mixer_bytes = load.active - before;
-        model->layers_.push_back({std::move(mixer), make_ffn(i, load), mixer_bytes});
+        model->layers_.push_back({.mixer = std::move(mixer), .ffn = make_ffn(i, load), .mixer_bytes = mixer_bytes});
+        const std::string at = "model.layers." + std::to_string(i) + ".";
+        model->layers_.back().to_mixer = stream_reader(load, at + "self_attention_res_"), model->layers_.back().to_ffn = stream_reader(load, at + "mlp_res_");
         if (options.progress) options.progress(kFetching + (1 - kFetching) * double(i + 1) / config.num_hidden_layers);
     }
+    model->to_head_ = stream_reader(load, "model.output_attn_res_");
     model->final_norm_ = {load.vector("model.norm.weight", {config.hidden_size}), config.rms_norm_eps};
     model->lm_head_ = config.tie_word_embeddings ? model->embed_ : load.matrix("lm_head.weight", config.vocab_size, config.hidden_size);
     if (!load.error.empty()) return klp::fail(Error::model, load.error);
@@ -242,16 +252,18 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
     step.segments = pass->segments, step.tokens = T;
     step.scratch.start(T);
     step.readings.reset();
-    const Out<2> x = step.scratch.rows(T, D);
+    Streams streams(*on_, step.scratch, stream_count(config_), T, D);
     OpenPass open(*on_, T);
     if (T > 0) {
-        on_->embed({.ids = ids, .picked = followed, .table = embed_, .x = x});
+        on_->embed({.ids = ids, .picked = followed, .table = embed_, .x = streams.running()});
         charge(pass->times.embed, since);
         for (const Layer& layer : layers_) {
             const Scratch::Mark before = step.scratch.mark();
-            layer.mixer->forward(x, step);  // x += Mixer(RMSNorm(x))
+            const Out<2> read = streams.read(layer.to_mixer);  // x itself, or with attention residuals a mix of all streams
+            if (opens_block(config_, step.layer)) streams.begin();
+            layer.mixer->forward(read, streams.running(), step);  // x += Mixer(RMSNorm(x))
             charge(config_.has_state(step.layer) ? pass->times.kda : pass->times.mla, since);
-            layer.ffn->forward(x, step);  // x += FFN(RMSNorm(x))
+            layer.ffn->forward(streams.read(layer.to_ffn), streams.running(), step);  // x += FFN(RMSNorm(x))
             charge(layer.ffn->kind() == "moe" ? pass->times.moe : pass->times.dense, since);
             if (T > kRowsAtOnce) step.publish();
             if (std::none_of(step.watched.begin(), step.watched.end(), shown)) step.scratch.rewind(before);
@@ -265,6 +277,7 @@ PassPtr Model::launch(std::span<const Feed> feeds, Workspace& ws, bool all_rows)
     if (!all_rows && !silent)
         for (const Segment& s : pass->segments) rows.push_back(s.count > 0 ? s.first + s.count - 1 : -1);
     const int64_t R = all_rows ? T : static_cast<int64_t>(rows.size());
+    const Out<2> x = T > 0 ? streams.read(to_head_) : streams.running();
     Out<2> last = x;
     bool in_place = !rows.empty() && rows[0] >= 0;  // as where one sequence, or each of many, feeds a token
     for (size_t r = 1; r < rows.size(); ++r) in_place = in_place && rows[r] == rows[r - 1] + 1;

@@ -8,6 +8,7 @@
 #include "core/model/checkpoint.h"
 #include "core/model/layer.h"
 #include "core/model/sampler.h"
+#include "core/model/streams.h"
 
 namespace klp {
 
@@ -127,6 +128,7 @@ private:
     struct Layer {
         std::shared_ptr<const TokenMixer> mixer;
         std::shared_ptr<const FeedForward> ffn;
+        StreamReader to_mixer, to_ffn;
         int64_t mixer_bytes = 0;  // that a decoded token reads
     };
     ModelConfig config_;
@@ -136,6 +138,7 @@ private:
     int64_t weight_bytes_ = 0, active_weight_bytes_ = 0, pass_tokens_ = 0;
     Weight embed_, lm_head_;
     Norm final_norm_;
+    StreamReader to_head_;
     std::vector<Layer> layers_;
     std::optional<TwinKind> twin_;
     uint64_t identity_ = 0;

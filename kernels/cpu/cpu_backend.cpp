@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <numeric>
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -129,6 +130,34 @@ void CpuBackend::scale_heads(const ScaleHeads& a) {
     const int64_t width = a.y.dim[1] / a.H;
     for (int64_t t = 0; t < a.y.dim[0]; ++t)
         for (int64_t i = 0; i < a.y.dim[1]; ++i) a.y(t, i) *= a.factor[i / width];
+}
+
+void CpuBackend::mix(const Mix& a) {
+    const int64_t n = a.v.dim[0], T = a.v.dim[1], D = a.v.dim[2];
+    arena_.reset();
+    const int threads = threads_for(n * T * D * 4, 4 * n * T * D);
+    const int64_t room = (D + 15) / 16 * 16;
+    float *normed = arena_.take<float>(threads * room), *weights = arena_.take<float>(threads * n);
+    pool_.run(T, 1, threads, [&](int thread, int64_t first, int64_t last) {
+        float *one = normed + thread * room, *p = weights + thread * n;
+        for (int64_t t = first; t < last; ++t) {
+            for (int64_t i = 0; i < n; ++i) {
+                products_.rms_norm(a.v.data + (i * T + t) * D, a.w, a.eps, D, one);
+                std::fill(one + D, one + room, 0.f);
+                float sums[16] = {};
+                for (int64_t d = 0; d < room; d += 16)
+                    for (int64_t lane = 0; lane < 16; ++lane) sums[lane] += one[d + lane];
+                p[i] = std::accumulate(sums, sums + 16, 0.f);
+            }
+            products_.softmax(p, n, p);
+            float* y = a.y.row(t);
+            for (int64_t d = 0; d < D; ++d) y[d] = p[0] * a.v.data[t * D + d];
+            for (int64_t i = 1; i < n; ++i) {
+                const float* v = a.v.data + (i * T + t) * D;
+                for (int64_t d = 0; d < D; ++d) y[d] += p[i] * v[d];
+            }
+        }
+    });
 }
 
 int CpuBackend::threads_for(int64_t bytes, int64_t products) const {

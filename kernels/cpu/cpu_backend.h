@@ -66,8 +66,9 @@ public:
     void mla(const Mla&) override;              // mla.cpp
     void attention(const Attention&) override;  // attention.cpp
     void scale_heads(const ScaleHeads&) override;
-    void ffn(const Ffn&) override;        // moe.cpp
-    void moe(const Moe&) override;        // moe.cpp
+    void ffn(const Ffn&) override;  // moe.cpp
+    void moe(const Moe&) override;  // moe.cpp
+    void mix(const Mix&) override;
     void sample(const Sample&) override;  // sample.cpp
 
     Gradients* gradients() override { return this; }

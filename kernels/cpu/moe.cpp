@@ -116,7 +116,7 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         work += 3 * F * D * job.count;
         gate_rows += F;
     }
-    if (std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) { return packed(T, {{job.w->gate, job.w->up, job.w->down}}); }))
+    if (std::all_of(jobs.begin(), jobs.end(), [&](const Job& job) { return job.w->situ == 0 && packed(T, {{job.w->gate, job.w->up, job.w->down}}); }))
         return packed_jobs(jobs, n, y);
     const int threads = threads_for(bytes, work);
 
@@ -190,8 +190,14 @@ void CpuBackend::run_jobs(std::span<Job> jobs, In<2> n, Out<2> y) {
         const Task* later = g + threads < static_cast<int64_t>(gates.size()) ? &gates[g + threads] : nullptr;  // if all threads are equally fast
         project(job.w->gate, gate, job.w->up.rows(task.first, width));
         project(job.w->up, up, later ? jobs[later->job].w->gate.rows(later->first, later->last - later->first) : jobs[0].w->down.rows(0, 0));
-        for (int64_t i = 0; i < job.count; ++i)
-            products_.swiglu(gate + i * stride, up + i * stride, job.scales ? job.scales[i] : 1.f, job.w->limit, width, gate + i * stride);
+        for (int64_t i = 0; i < job.count; ++i) {
+            float *const g = gate + i * stride, *const u = up + i * stride;
+            const float scale = job.scales ? job.scales[i] : 1.f;
+            if (job.w->situ > 0)
+                products_.situ(g, u, scale, job.w->situ, job.w->situ_up, width, g);
+            else
+                products_.swiglu(g, u, scale, job.w->limit, width, g);
+        }
         if (!job.hidden)
             products_.prepare({.type = job.w->down.type,
                                .x = gate,
@@ -294,7 +300,8 @@ void CpuBackend::ffn(const Ffn& a) {
 
 void CpuBackend::moe(const Moe& a) {
     const int64_t T = a.x.dim[0], D = a.x.dim[1], k = a.router.top_k;
-    KLP_CHECK(a.y.dim[0] == T && a.y.dim[1] == D && static_cast<int>(a.experts.size()) == a.router.E);
+    KLP_CHECK(a.y.dim[0] == T && a.y.dim[1] == (a.z.data ? a.z.dim[1] : D) && static_cast<int>(a.experts.size()) == a.router.E);
+    KLP_CHECK(!a.z.data || (a.z.dim[0] == T && !a.shared.gate));
     if (T == 0) return;
     arena_.reset();
     float* n = arena_.take<float>(T * D);
@@ -329,7 +336,7 @@ void CpuBackend::moe(const Moe& a) {
         }
         jobs.push_back({.w = &a.shared, .scales = gates, .count = T});
     }
-    run_jobs(jobs, {n, {T, D}}, a.y);
+    run_jobs(jobs, a.z.data ? a.z : In<2>{n, {T, D}}, a.y);
 }
 
 }  // namespace klp

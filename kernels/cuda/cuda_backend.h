@@ -45,6 +45,7 @@ public:
     void mla(const Mla&) override;
     void attention(const Attention&) override;
     void scale_heads(const ScaleHeads&) override;
+    void mix(const Mix&) override;
     void ffn(const Ffn&) override;
     void moe(const Moe&) override;
     void sample(const Sample&) override;

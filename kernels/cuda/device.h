@@ -172,17 +172,21 @@ struct Matrix {
         }
     }
 };
-struct Expert {  // SwiGlu
-    Matrix gate, up, down;
-    float limit = 0;
+struct Activation {  // of SwiGlu
+    float limit = 0, situ = 0, situ_up = 0;
     int32_t none = 0;  // no padding
 
-    // silu(g) u; what is no number stays none.
-    __device__ float glu(float g, float u) const {
+    // silu(g) u, or SiTU; what is no number stays none.
+    __device__ float operator()(float g, float u) const {
+        if (situ > 0) return situ * tanhf(g / situ) * sigmoid(g) * (situ_up > 0 ? situ_up * tanhf(u / situ_up) : u);
         const float a = silu(g);
         if (!(limit > 0)) return a * u;
         return (a > limit ? limit : a) * (u > limit ? limit : u < -limit ? -limit : u);
     }
+};
+struct Expert {  // SwiGlu
+    Matrix gate, up, down;
+    Activation glu;
 };
 Matrix matrix(const Weight& adopted);      // of a weight that adopt() returned; an empty one stays empty
 int64_t device_bytes(const Weight& host);  // what adopt() will take for it

@@ -20,6 +20,35 @@ __global__ void scale_heads_kernel(const float* factor, int64_t H, int64_t width
     if (i < n) y[i] *= factor[i % width / (width / H)];
 }
 
+// y[t] = what of v[., t] the softmax mixes; one block a token.
+__global__ void mix_kernel(const float* v, int64_t n, int64_t T, int64_t D, const float* w, float eps, float* y) {
+    __shared__ float space[32];
+    auto* const p = shared_memory<float>();
+    const float* const at = v + blockIdx.x * D;
+    for (int64_t i = 0; i < n; ++i) {
+        float squares = 0, sum = 0;
+        for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
+            const float one = at[i * T * D + d];
+            squares += one * one, sum += one * w[d];
+        }
+        squares = block_sum(squares, space);
+        sum = block_sum(sum, space);
+        if (threadIdx.x == 0) p[i] = sum * rsqrtf(squares / static_cast<float>(D) + eps);
+    }
+    if (threadIdx.x == 0) {
+        float top = p[0], total = 0;
+        for (int64_t i = 1; i < n; ++i) top = fmaxf(top, p[i]);
+        for (int64_t i = 0; i < n; ++i) total += p[i] = expf(p[i] - top);
+        for (int64_t i = 0; i < n; ++i) p[i] /= total;
+    }
+    __syncthreads();
+    for (int64_t d = threadIdx.x; d < D; d += blockDim.x) {
+        float sum = 0;
+        for (int64_t i = 0; i < n; ++i) sum += p[i] * at[i * T * D + d];
+        y[blockIdx.x * D + d] = sum;
+    }
+}
+
 // n[t] = norm(x[t]); one block a row.
 __global__ void norm_kernel(const float* x, int64_t stride, int64_t width, const float* weight, float eps, float* n) {
     __shared__ float space[32], inverse;
@@ -193,6 +222,13 @@ void CudaBackend::scale_heads(const ScaleHeads& a) {
     if (n > 0) stream_.launch("scale_heads", scale_heads_kernel, {.x = (n + 255) / 256, .threads = 256}, a.factor, int64_t{a.H}, a.y.dim[1], n, a.y.data);
 }
 
+void CudaBackend::mix(const Mix& a) {
+    fresh();
+    const int64_t n = a.v.dim[0], T = a.v.dim[1], D = a.v.dim[2];
+    if (T > 0)
+        stream_.launch("mix", mix_kernel, {.x = T, .threads = 256, .shared = static_cast<size_t>(n) * sizeof(float)}, a.v.data, n, T, D, a.w, a.eps, a.y.data);
+}
+
 void CudaBackend::embed(const Embed& a) {
     fresh();
     const auto T = static_cast<int64_t>(a.ids.size());
@@ -299,7 +335,7 @@ void CudaBackend::linear(const Linear& a) {
 
 void CudaBackend::ffn(const Ffn& a) {
     fresh();
-    feed_forward({matrix(a.w.gate), matrix(a.w.up), matrix(a.w.down), a.w.limit}, a.x.data, a.norm, a.x.dim[0], a.y.data);
+    feed_forward({matrix(a.w.gate), matrix(a.w.up), matrix(a.w.down), {a.w.limit, a.w.situ, a.w.situ_up}}, a.x.data, a.norm, a.x.dim[0], a.y.data);
 }
 
 }  // namespace klp::cuda

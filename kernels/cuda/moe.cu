@@ -342,8 +342,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
         });
     const DType form_of_down = form(e.down.type);
     const int64_t F = e.gate.out;  // a store into hidden might change e
-    Expert limited;
-    limited.limit = e.limit;
+    const Activation glu = e.glu;
 #pragma unroll
     for (int m = 0; m < Product::kM; ++m)
 #pragma unroll
@@ -353,8 +352,7 @@ __global__ __launch_bounds__(256, (Block<type, BT>::kResident)) void many_gate_u
                 const int row = Product::x_of(m) + i / 2 * 8, r = Product::w_of(n) + i % 2;
                 const int64_t f = first + r / (2 * kHalf) * kHalf + r % kHalf;
                 if (row < tile.z && f < F)
-                    put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f,
-                                 limited.glu(block.sum[m][n][i], block.sum[m][n + Product::kN / 2][i]));
+                    put_prepared(form_of_down, hidden + (tile.y + row) * hidden_stride, f, glu(block.sum[m][n][i], block.sum[m][n + Product::kN / 2][i]));
             }
 }
 
@@ -435,7 +433,7 @@ const CudaBackend::ExpertTable& CudaBackend::expert_table(const Moe& a) {
     *table = {.of = table->of, .shared = table->shared, .count = table->count, .adopted = adopted_};
     const auto add = [&](const SwiGlu& e) {
         KLP_CHECK(form(e.gate.type) == form(e.up.type));
-        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down), e.limit});
+        experts.push_back({matrix(e.gate), matrix(e.up), matrix(e.down), {e.limit, e.situ, e.situ_up}});
         table->in_types |= bit(e.gate.type), table->down_types |= bit(e.down.type);
         table->few_in |= few_bit(e.gate.type) | few_bit(e.up.type), table->few_down |= few_bit(e.down.type);
         table->even &= layout(e.gate.type) == layout(e.up.type);
@@ -491,7 +489,7 @@ void CudaBackend::feed_forward(const Expert& w, const float* x, const Norm& norm
 }
 
 void CudaBackend::moe_of_many(const Moe& a, const ExpertTable& table, const float* n, const int32_t* picks, const float* weights, const float* of_all) {
-    const int64_t T = a.x.dim[0], D = a.x.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
+    const int64_t T = a.x.dim[0], D = a.y.dim[1], E = a.router.E, k = a.router.top_k, pairs = T * k, shared = static_cast<bool>(a.shared.gate);
     const uint32_t exact = bit(DType::f32) | bit(DType::f16);
     // A tile of 64 rows takes 0.56 of the time of one of 128; with fewer rows an expert less is left empty.
     const int32_t rows_of_x = (table.in_types | table.down_types) & exact || pairs < E * 24 ? 32 : pairs < E * 160 ? 64 : 128;
@@ -528,6 +526,10 @@ void CudaBackend::moe(const Moe& a) {
     if (T == 0) return;
     const ExpertTable& table = expert_table(a);
     const bool shared = static_cast<bool>(a.shared.gate);
+    KLP_CHECK(a.y.dim[1] == (a.z.data ? a.z.dim[1] : D) && !(a.z.data && shared));
+    const In<2> in = a.z.data ? a.z : a.x;  // of the experts
+    const Norm in_norm = a.z.data ? Norm{} : a.norm;
+    const int64_t L = in.dim[1];
     const int64_t F = table.F, jobs = k + shared;
     int32_t* const picks = a.taps.picks ? a.taps.picks : temporary<int32_t>(T * k);
     float* const weights = a.taps.weights ? a.taps.weights : temporary<float>(T * k);
@@ -544,6 +546,7 @@ void CudaBackend::moe(const Moe& a) {
         multiply({.x = n, .x_stride = D, .T = T, .w = router, .y = logits, .y_stride = E});
         stream_.launch("choose", choose_kernel, {.x = T, .threads = 32, .shared = static_cast<size_t>(choosing)}, rules, logits, r.bias, picks, weights);
     }
+    if (n && a.z.data) n = a.z.data;  // the router has seen its own
     float* const of_all = shared && a.shared_gate ? temporary<float>(T) : nullptr;
     if (of_all) stream_.launch("shared_gate", shared_gate_kernel, {.x = T, .threads = 128}, a.x.data, a.shared_gate, a.norm.weight, a.norm.eps, of_all, D);
     unsigned* const arrived = counters(1);
@@ -563,22 +566,22 @@ void CudaBackend::moe(const Moe& a) {
                 stream_.launch(
                     "gate_up", gate_up<type>,
                     {.x = (F + 7) / 8, .y = count * k + shared, .threads = 256, .shared = static_cast<size_t>((shared ? count : 1) * table.staged_in)},
-                    table.experts, E, picks + t * k, k, count * k, x, D, count, a.norm.weight, a.norm.eps, hidden, F);
+                    table.experts, E, picks + t * k, k, count * k, in.data + t * L, L, count, in_norm.weight, in_norm.eps, hidden, F);
             });
             with_few_type(only(table.few_down), [&](auto type) {
                 stream_.launch("down", down<type>,
-                               {.x = (D + 7) / 8,
+                               {.x = (L + 7) / 8,
                                 .y = count,
                                 .threads = static_cast<int>(warps * 32),
                                 .shared = static_cast<size_t>(warps * table.staged_hidden + jobs * 32)},
                                table.experts, E, picks + t * k, weights + t * k, of_all ? of_all + t : nullptr, k, jobs, table.staged_hidden, hidden, F,
-                               a.y.data + t * D, D);
+                               a.y.data + t * L, L);
             });
         } else {
-            stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * D, D,
+            stream_.launch("plain_gate_up", plain_gate_up, {.x = (F + 3) / 4, .y = count * jobs}, table.experts, E, picks + t * k, k, count * k, n + t * L, L,
                            hidden, F);
-            stream_.launch("plain_down", plain_down, {.x = (D + 3) / 4, .y = count}, table.experts, E, picks + t * k, weights + t * k,
-                           of_all ? of_all + t : nullptr, k, jobs, hidden, F, a.y.data + t * D, D);
+            stream_.launch("plain_down", plain_down, {.x = (L + 3) / 4, .y = count}, table.experts, E, picks + t * k, weights + t * k,
+                           of_all ? of_all + t : nullptr, k, jobs, hidden, F, a.y.data + t * L, L);
         }
     }
 }

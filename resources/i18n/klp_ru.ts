@@ -5725,6 +5725,18 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>Слой %1: %2, затем прямая часть (%3). Токен читает %4 весов для смешивания и %5 для прямой части. Слой помнит: %6.</translation>
     </message>
     <message>
+        <source>Its experts work in a latent of %1 channels.</source>
+        <translation>Его эксперты работают в латентном пространстве из %1 каналов.</translation>
+    </message>
+    <message numerus="yes">
+        <source>The mixer reads a mix of %Ln residual stream(s).</source>
+        <translation>
+            <numerusform>Смешивание читает смесь %Ln остаточного потока.</numerusform>
+            <numerusform>Смешивание читает смесь %Ln остаточных потоков.</numerusform>
+            <numerusform>Смешивание читает смесь %Ln остаточных потоков.</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Output</source>
         <translation>Выход</translation>
     </message>

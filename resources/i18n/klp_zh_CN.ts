@@ -5677,6 +5677,16 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>第 %1 层：%2，然后 %3。一个词元为混合层读 %4 权重，为前馈部分读 %5。它记住：%6。</translation>
     </message>
     <message>
+        <source>Its experts work in a latent of %1 channels.</source>
+        <translation>它的专家在 %1 个通道的潜在空间中工作。</translation>
+    </message>
+    <message numerus="yes">
+        <source>The mixer reads a mix of %Ln residual stream(s).</source>
+        <translation>
+            <numerusform>混合层读取 %Ln 条残差流的混合。</numerusform>
+        </translation>
+    </message>
+    <message>
         <source>Output</source>
         <translation>输出</translation>
     </message>

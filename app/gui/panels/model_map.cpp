@@ -10,6 +10,7 @@
 #include "app/gui/panels/panels.h"
 #include "app/gui/panels/words.h"
 #include "core/model/cost.h"
+#include "core/model/streams.h"
 
 namespace klp::gui {
 
@@ -114,6 +115,9 @@ private:
             row.about = tr("Layer %1: %2, then %3. A token reads %4 of weights for the mixer and %5 for the feed-forward part. It remembers: %6.")
                             .arg(l)
                             .arg(row.mixer, row.ffn, size_text(cost.mixer), size_text(cost.ffn), row.remembers);
+            if (row.experts && c.expert_latent > 0) row.about += " " + tr("Its experts work in a latent of %1 channels.").arg(local(grouped(c.expert_latent)));
+            if (c.residual_block > 0)
+                row.about += " " + Language::tr("The mixer reads a mix of %Ln residual stream(s).", nullptr, static_cast<int>(streams_read(c, l)));
             rows.push_back(std::move(row));
         }
         rows.push_back(

@@ -5,10 +5,8 @@
 
 namespace klp {
 
-namespace {
-
 // One name a layer, "" where nothing was said: 1-based numbers in the vendor's lists, or transformers' list of names.
-void read_layer_kinds(Fields& top, Fields* linear, ModelConfig& c) {
+void read_kimi_layers(Fields& top, Fields* linear, ModelConfig& c) {
     const size_t layers = c.layer_kinds.size();
     if (linear) {
         for (auto [field, kind] : {std::pair("kda_layers", "kda"), std::pair("full_attn_layers", "mla")}) {
@@ -34,14 +32,13 @@ void read_layer_kinds(Fields& top, Fields* linear, ModelConfig& c) {
     std::fill(c.layer_kinds.begin(), c.layer_kinds.end(), "mla");  // no word of linear attention at all: the all-MLA model
 }
 
-void read_kda(Fields& top, Fields* linear, ModelConfig& c) {
+void read_kimi_kda(Fields& top, Fields* linear, ModelConfig& c) {
     if (linear) {
         c.kda_heads = linear->integer({"num_heads"}, 1, kMostWidth);
         c.kda_key_dim = linear->integer({"head_dim"}, 1, kMostWidth);
         c.kda_value_dim = linear->integer({"v_head_dim"}, 1, kMostWidth, c.kda_key_dim);
         c.short_conv_kernel_size = linear->integer({"short_conv_kernel_size"}, 2, 16, 4);
         c.gate_lower_bound = linear->number({"gate_lower_bound"}, -1e4, 0, 0);
-        linear->refuse({"use_full_rank_gate"});
         c.update_rule = linear->text({"update_rule"}, c.update_rule);
         if (!rule_named(c.update_rule)) {
             std::string known;
@@ -56,14 +53,17 @@ void read_kda(Fields& top, Fields* linear, ModelConfig& c) {
     }
     c.kda_gate_rank = c.kda_key_dim;
     if (top.has("gate_lower_bound")) c.gate_lower_bound = top.number({"gate_lower_bound"}, -1e4, 0, 0);
-    top.refuse({"use_full_rank_gate"});
 }
+
+namespace {
 
 void read_kimi_linear(Fields& top, ModelConfig& c) {
     std::optional<Fields> inner = top.object("linear_attn_config");
     Fields* const linear = inner ? &*inner : nullptr;
-    read_layer_kinds(top, linear, c);
-    if (has_layer(c, "kda")) read_kda(top, linear, c);
+    read_kimi_layers(top, linear, c);
+    if (has_layer(c, "kda")) read_kimi_kda(top, linear, c);
+    if (linear) linear->refuse({"use_full_rank_gate"});
+    for (const char* field : {"use_full_rank_gate", "attn_res_block_size", "routed_expert_hidden_size", "latent_moe_use_norm"}) top.refuse({field});
     if (has_layer(c, "mla") || top.has("kv_lora_rank")) {  // a model of KDA only may leave them out
         c.mla_use_nope = top.flag({"mla_use_nope"}, true);
         read_latent_attention(top, c);
@@ -72,6 +72,8 @@ void read_kimi_linear(Fields& top, ModelConfig& c) {
     }
     read_feed_forward(top, c, 2.446f);
 }
+
+}  // namespace
 
 void write_kimi_linear(const ModelConfig& c, nlohmann::ordered_json& j) {
     j["model_max_length"] = c.model_max_length;
@@ -110,12 +112,15 @@ void write_kimi_linear(const ModelConfig& c, nlohmann::ordered_json& j) {
     }
 }
 
+namespace {
 constexpr std::string_view kKimiArchitectures[] = {"KimiLinearForCausalLM"}, kKimiGguf[] = {"kimi-linear"};
 constexpr GgufField kKimiFields[] = {
     {"kda.head_dim", "linear_attn_config.head_dim"},
     {"kda.gate_lower_bound", "linear_attn_config.gate_lower_bound", {}, GgufField::real},
     {"ssm.conv_kernel", "linear_attn_config.short_conv_kernel_size"},
 };
+
+}  // namespace
 
 // One number of heads for both kinds of layers, and no positions.
 void complete_kimi_linear(const GgufModel&, nlohmann::json& config) {
@@ -129,8 +134,6 @@ void complete_kimi_linear(const GgufModel&, nlohmann::json& config) {
         config["linear_attn_config"];
     }
 }
-
-}  // namespace
 
 constinit const Family kKimiLinear = {.name = "Kimi Linear",
                                       .model_type = "kimi_linear",

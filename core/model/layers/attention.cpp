@@ -32,7 +32,7 @@ public:
 
     StateSpec state() const override { return {.row_bytes = op_.cache_width() * info(op_.cache_type).bytes}; }
 
-    void forward(Out<2> x, Step& step) const override {
+    void forward(In<2> x, Out<2> out, Step& step) const override {
         const Out<2> p = step.scratch.rows(step.tokens, op_.width());
         const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.D);
 
@@ -49,7 +49,7 @@ public:
         step.on.attention(op);
         step.weigh(y, op.H);
 
-        step.on.linear({.x = y, .w = out_, .y = x, .add = true});
+        step.on.linear({.x = y, .w = out_, .y = out, .add = true});
     }
 
     void backward(In<2>, Out<2>, BackStep&) const override { KLP_CHECK(!"a way back"); }  // can_learn() refuses such layers

@@ -5,9 +5,14 @@ namespace klp {
 
 namespace {
 
+// With the activation of the config; a limit is the layer's own.
 // gate and up are multiplied with the same x, which is rounded once for both (ops.h): block types are alike in that, the others are not.
 SwiGlu swiglu(Loader& load, const std::string& gate, const std::string& up, const std::string& down, int64_t F, int64_t D) {
-    const SwiGlu w{load.matrix(gate, F, D), load.matrix(up, F, D), load.matrix(down, D, F)};
+    const SwiGlu w{.gate = load.matrix(gate, F, D),
+                   .up = load.matrix(up, F, D),
+                   .down = load.matrix(down, D, F),
+                   .situ = load.config.situ,
+                   .situ_up = load.config.situ_up};
     const DTypeInfo &g = info(w.gate.type), &u = info(w.up.type);
     if (g.type != u.type && (g.block == 1 || u.block == 1))
         load.fail(load.source->path() + ": tensor '" + up + "' is stored as " + std::string(u.name) + " and its gate as " + std::string(g.name) +
@@ -28,7 +33,7 @@ public:
     }
 
     std::string_view kind() const override { return "dense"; }
-    void forward(Out<2> x, Step& step) const override { step.on.ffn({.x = x, .norm = norm_, .w = w_, .y = x}); }
+    void forward(In<2> x, Out<2> y, Step& step) const override { step.on.ffn({.x = x, .norm = norm_, .w = w_, .y = y}); }
     void backward(In<2> x, Out<2> d, BackStep& step) const override {
         step.back.ffn_back({.x = x, .norm = norm_, .w = w_, .dy = d, .dx = d, .dw = step.of(w_), .dnorm = step.to.of(norm_.weight)});
     }
@@ -57,10 +62,17 @@ public:
             .renormalize = c.moe_renormalize,
             .scale = c.routed_scaling_factor,
             .weights_from_biased_scores = biased_weights};
+        latent_ = c.expert_latent;
+        const int64_t E = latent_ ? latent_ : D;  // what an expert takes and gives
+        if (latent_) {
+            latent_in_ = {load.matrix(moe + "routed_expert_down_proj.weight", latent_, D)};
+            if (c.expert_latent_norm) latent_norm_ = {load.vector(moe + "routed_expert_norm.weight", {latent_}), c.rms_norm_eps};
+            latent_out_ = {load.matrix(moe + "routed_expert_up_proj.weight", D, latent_)};
+        }
         const int64_t others = load.active;
         for (int e = 0; e < c.num_experts && load.error.empty(); ++e) {
             const std::string expert = moe + "experts." + std::to_string(e) + ".";
-            experts_.push_back(swiglu(load, expert + "w1.weight", expert + "w3.weight", expert + "w2.weight", F, D));
+            experts_.push_back(swiglu(load, expert + "w1.weight", expert + "w3.weight", expert + "w2.weight", F, E));
             experts_.back().limit = c.expert_limit(layer);
         }
         load.active = others + (load.active - others) / c.num_experts * c.num_experts_per_token;
@@ -75,8 +87,20 @@ public:
 
     std::string_view kind() const override { return "moe"; }
 
-    void forward(Out<2> x, Step& step) const override {
-        Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared_, .shared_gate = shared_gate_, .y = x};
+    void forward(In<2> x, Out<2> y, Step& step) const override {
+        if (!latent_) return route(x, {}, y, shared_, step);
+        // z = W_down RMSNorm(x);   y += W_up RMSNorm(sum w_e expert_e(z)) + shared(RMSNorm(x))
+        const int64_t T = step.tokens;
+        const Out<2> z = step.scratch.rows(T, latent_), sum = step.scratch.rows(T, latent_);
+        step.on.linear({.x = x, .norm = norm_, .w = latent_in_, .y = z});
+        step.on.zero(sum.data, static_cast<size_t>(sum.size()) * sizeof(float));
+        route(x, z, sum, {}, step);
+        if (shared_.gate) step.on.ffn({.x = x, .norm = norm_, .w = shared_, .y = y});
+        step.on.linear({.x = sum, .norm = latent_norm_, .w = latent_out_, .y = y, .add = true});
+    }
+
+    void route(In<2> x, In<2> z, Out<2> y, const SwiGlu& shared, Step& step) const {
+        Moe op{.x = x, .norm = norm_, .router = router_, .experts = experts_, .shared = shared, .shared_gate = shared_gate_, .z = z, .y = y};
         if (step.wants(Site::picks)) op.taps.picks = reinterpret_cast<int32_t*>(step.watch(Site::picks, router_.top_k));
         op.taps.weights = step.watch(Site::pick_weights, router_.top_k);
         // One call, or of a batch in which hands steer some choices one for each stretch of rows that choose alike.
@@ -88,13 +112,15 @@ public:
             for (; i < step.segments.size() && step.segments[i].hands_of(step.layer).choice == choice; ++i)
                 last = step.segments[i].first + step.segments[i].count;
             op.router.bias = choice ? choice : all.router.bias;
-            op.x = {x.row(first), {last - first, x.dim[1]}}, op.y = {x.row(first), {last - first, x.dim[1]}};
+            op.x = {x.row(first), {last - first, x.dim[1]}}, op.y = {y.row(first), {last - first, y.dim[1]}};
+            if (z.data) op.z = {z.row(first), {last - first, z.dim[1]}};
             if (all.taps.picks) op.taps.picks = all.taps.picks + first * router_.top_k;
             if (all.taps.weights) op.taps.weights = all.taps.weights + first * router_.top_k;
             if (last > first) step.on.moe(op);
         }
     }
     void backward(In<2> x, Out<2> d, BackStep& step) const override {
+        KLP_CHECK(latent_ == 0);  // can_learn() refuses such layers
         std::vector<SwiGluBack> to;
         for (const SwiGlu& one : experts_) to.push_back(step.of(one));
         step.back.moe_back({.x = x,
@@ -122,6 +148,9 @@ private:
     std::vector<SwiGlu> experts_;
     SwiGlu shared_;
     const float* shared_gate_ = nullptr;
+    int64_t latent_ = 0;  // width of what the experts take; 0: they take x
+    std::vector<Weight> latent_in_, latent_out_;
+    Norm latent_norm_;
 };
 
 }  // namespace

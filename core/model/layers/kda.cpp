@@ -33,15 +33,15 @@ public:
         }
         const UpdateRule& rule = c.rule();
         op_.one_gate = rule.one_gate, op_.no_gate = rule.no_gate, op_.plain = rule.plain;
-        const bool low_rank = c.kda_gate_rank > 0, low_f = low_rank && !rule.one_gate && !rule.no_gate;
+        const bool low_rank = c.kda_gate_rank > 0, low_f = low_rank && !rule.one_gate && !rule.no_gate, low_g = low_rank && !c.kda_full_output_gate;
         const int64_t gates = op_.gate_width();
-        op_.R_f = static_cast<int>(low_f ? c.kda_gate_rank : gates), op_.R_g = static_cast<int>(low_rank ? c.kda_gate_rank : HV);
+        op_.R_f = static_cast<int>(low_f ? c.kda_gate_rank : gates), op_.R_g = static_cast<int>(low_g ? c.kda_gate_rank : HV);
         in_ = {load.matrix(attn + "q_proj.weight", HK, D), load.matrix(attn + "k_proj.weight", HK, D), load.matrix(attn + "v_proj.weight", HV, D)};
         if (!rule.no_gate) {
             in_.push_back(load.gate(attn + (low_f ? "f_a_proj.weight" : rule.one_gate ? "a_proj.weight" : "f_proj.weight"), op_.R_f, D));
             op_.gates = in_.back().type;
         }
-        in_.push_back(load.gate(attn + (low_rank ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D));
+        in_.push_back(load.gate(attn + (low_g ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D));
         in_.push_back(load.gate(attn + "b_proj.weight", op_.H, D));
         op_.conv =
             load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
@@ -50,7 +50,7 @@ public:
             op_.dt_bias = load.vector(attn + "dt_bias", {gates});
         }
         if (low_f) op_.f_b = load.gate(attn + "f_b_proj.weight", HK, op_.R_f);
-        if (low_rank) op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
+        if (low_g) op_.g_b = load.gate(attn + "g_b_proj.weight", HV, op_.R_g);
         op_.lower_bound = c.gate_lower_bound;
     }
 
@@ -58,7 +58,7 @@ public:
 
     StateSpec state() const override { return {.fixed = {{"S", {op_.H, op_.V, op_.K}}, {"conv", {op_.C - 1, op_.conv_width()}}}}; }
 
-    void forward(Out<2> x, Step& step) const override {
+    void forward(In<2> x, Out<2> out, Step& step) const override {
         const Out<2> p = step.scratch.rows(step.tokens, op_.width());
         const Out<2> y = step.scratch.rows(step.tokens, int64_t{op_.H} * op_.V);
 
@@ -82,7 +82,7 @@ public:
         step.on.kda(op);
         step.weigh(y, op.H);
 
-        step.on.linear({.x = y, .w = out_, .y = x, .add = true});
+        step.on.linear({.x = y, .w = out_, .y = out, .add = true});
     }
 
     void backward(In<2> x, Out<2> d, BackStep& step) const override {

@@ -1,5 +1,5 @@
 // Multi-head latent attention: full attention over a cache of one small latent row a token. Kimi Linear's knows no positions; Ling's rotates a part of queries
-// and keys, makes its queries of low rank where it is small, and has a gate a head.
+// and keys, makes its queries of low rank where it is small, and has a gate a head; K3 has queries of low rank and a gate for each value.
 #include <cmath>
 
 #include "core/model/layers.h"
@@ -20,14 +20,14 @@ public:
         op_.V = c.v_head_dim, op_.L = c.kv_lora_rank;
         op_.scale = 1.f / std::sqrt(static_cast<float>(op_.nope + op_.rope));
         op_.rope_theta = c.mla_use_nope ? 0 : c.rope_theta, op_.rope_adjacent = c.rope_adjacent;
-        op_.gates = c.mla_head_gate ? op_.H : 0;
+        op_.gates = c.mla_head_gate ? op_.H : c.mla_output_gate ? op_.H * op_.V : 0;
         rank_ = c.q_lora_rank;
         op_.cache_type = load.cache_type;
 
         norm_ = {load.vector(at + "input_layernorm.weight", {D}), c.rms_norm_eps};
         if (!rank_) in_.push_back(load.matrix(attn + "q_proj.weight", op_.q_width(), D));
         in_.push_back(load.matrix(attn + "kv_a_proj_with_mqa.weight", op_.cache_width(), D));
-        if (op_.gates) in_.push_back(load.gate(attn + "g_proj.weight", op_.H, D));
+        if (op_.gates) in_.push_back(load.gate(attn + "g_proj.weight", op_.gates, D));
         if (rank_) {
             in_.push_back(load.matrix(attn + "q_a_proj.weight", rank_, D));
             q_norm_ = {load.vector(attn + "q_a_layernorm.weight", {rank_}), c.kv_a_layernorm_eps};
@@ -42,7 +42,7 @@ public:
 
     StateSpec state() const override { return {.row_bytes = op_.cache_width() * info(op_.cache_type).bytes}; }
 
-    void forward(Out<2> x, Step& step) const override {
+    void forward(In<2> x, Out<2> out, Step& step) const override {
         const int64_t T = step.tokens, width = op_.width() + rank_;
         const Out<2> p = step.scratch.rows(T, width);
         const Out<2> y = step.scratch.rows(T, int64_t{op_.H} * op_.V);
@@ -64,7 +64,7 @@ public:
         step.on.mla(op);
         step.weigh(y, op.H);
 
-        step.on.linear({.x = y, .w = out_, .y = x, .add = true});
+        step.on.linear({.x = y, .w = out_, .y = out, .add = true});
     }
 
     void backward(In<2> x, Out<2> d, BackStep& step) const override {

@@ -75,7 +75,7 @@ void glu_back(const Glu& a, const Maker& make, Piece& memory) {
 
 void CpuBackend::ffn_back(const FfnBack& a) {
     const int64_t T = a.x.dim[0], D = a.x.dim[1];
-    KLP_CHECK(a.w.limit == 0);
+    KLP_CHECK(a.w.limit == 0 && a.w.situ == 0);
     if (T == 0) return;
     arena_.reset();
     float *n = arena_.take<float>(T * D), *dn = arena_.take<float>(T * D);

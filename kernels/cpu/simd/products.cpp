@@ -412,6 +412,14 @@ void swiglu(const float* gate, const float* up, float scale, float limit, int64_
     if (i < n) store_part(out + i, scale * silu(load_part(gate + i, n - i)) * load_part(up + i, n - i), n - i);
 }
 
+void situ(const float* gate, const float* up, float scale, float b, float l, int64_t n, float* out) {
+    for (int64_t i = 0; i < n; i += kLanes) {
+        const int64_t part = n - i < kLanes ? n - i : kLanes;
+        const F g = load_part(gate + i, part), u = load_part(up + i, part);
+        store_part(out + i, scale * (b * tanh(g / b) * sigmoid(g)) * (l > 0 ? l * tanh(u / l) : u), part);
+    }
+}
+
 template <F (*function)(F)>
 void each(const float* x, int64_t n, float* out) {
     int64_t i = 0;
@@ -437,6 +445,6 @@ void softmax(const float* x, int64_t n, float* out) {
 #define KLP_JOIN2(a, b) a##b
 #define KLP_JOIN(a, b) KLP_JOIN2(a, b)
 extern const Products KLP_JOIN(kProducts_, KLP_ISA);
-const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, token_bytes, prepare, multiply, rms_norm, swiglu, each<exp>, each<sigmoid>, softmax};
+const Products KLP_JOIN(kProducts_, KLP_ISA){prepared_bytes, token_bytes, prepare, multiply, rms_norm, swiglu, situ, each<exp>, each<sigmoid>, softmax};
 
 }  // namespace klp

@@ -56,7 +56,8 @@ struct Products {
     void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);  // weight null: ones
     // scale silu(gate) up; with a limit (0: none) silu(gate) from above, and up from both sides
     void (*swiglu)(const float* gate, const float* up, float scale, float limit, int64_t n, float* out);
-    void (*exp)(const float* x, int64_t n, float* out);  // to 2 ulp
+    void (*situ)(const float* gate, const float* up, float scale, float b, float l, int64_t n, float* out);  // scale times SiTU (ops.h)
+    void (*exp)(const float* x, int64_t n, float* out);                                                      // to 2 ulp
     void (*sigmoid)(const float* x, int64_t n, float* out);
     void (*softmax)(const float* x, int64_t n, float* out);  // out may be x
 };
