@@ -84,6 +84,51 @@ Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<con
     return o;
 }
 
+template <class T>
+std::vector<T> dplr(std::span<T> S, std::span<const T> q, std::span<const T> k, std::span<const T> v, std::span<const T> g, std::span<const T> a,
+                    std::span<const T> b) {
+    const size_t K = k.size(), V = v.size();
+    std::vector<T> o(V);
+    for (size_t j = 0; j < V; ++j) {
+        const auto row = S.subspan(j * K, K);
+        const T read = std::inner_product(row.begin(), row.end(), b.begin(), T{});                    // S^T b
+        for (size_t i = 0; i < K; ++i) row[i] = std::exp(g[i]) * row[i] - a[i] * read + k[i] * v[j];  // S <- Diag(e^g) S - a (S^T b)^T + k v^T
+        o[j] = std::inner_product(row.begin(), row.end(), q.begin(), T{});                            // o = S^T q
+    }
+    return o;
+}
+
+template <class T>
+std::vector<T> rwkv7(std::span<T> S, std::span<const T> q, std::span<const T> k, std::span<const T> v, std::span<const T> d, std::span<const T> a,
+                     std::span<const T> removal) {
+    const size_t K = k.size(), V = v.size();
+    const T length = std::max(std::sqrt(std::inner_product(removal.begin(), removal.end(), removal.begin(), T{})), T(1e-12));
+    std::vector<T> w(K), r(K), o(V);
+    for (size_t i = 0; i < K; ++i) {
+        w[i] = std::exp(-std::exp(T(-0.5)) / (1 + std::exp(-d[i])));
+        r[i] = removal[i] / length;
+    }
+    for (size_t j = 0; j < V; ++j) {
+        T removed = 0;
+        for (size_t i = 0; i < K; ++i) removed += S[j * K + i] * r[i];
+        for (size_t i = 0; i < K; ++i) {
+            T& s = S[j * K + i];
+            s = s * w[i] - removed * (a[i] * r[i]) + v[j] * k[i];
+            o[j] += s * q[i];
+        }
+    }
+    return o;
+}
+
+#define KLP_NAIVE_RULES(T)                                                                                                                             \
+    template std::vector<T> dplr<T>(std::span<T>, std::span<const T>, std::span<const T>, std::span<const T>, std::span<const T>, std::span<const T>,  \
+                                    std::span<const T>);                                                                                               \
+    template std::vector<T> rwkv7<T>(std::span<T>, std::span<const T>, std::span<const T>, std::span<const T>, std::span<const T>, std::span<const T>, \
+                                     std::span<const T>);
+KLP_NAIVE_RULES(float)
+KLP_NAIVE_RULES(double)
+#undef KLP_NAIVE_RULES
+
 void rotate(std::span<double> x, int64_t position, double theta, bool adjacent) {
     const size_t half = x.size() / 2;
     for (size_t i = 0; i < half; ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -41,6 +42,17 @@ double log_decay(double f, double A_log, double dt_bias, double lower_bound);
 // One token of one head (report, eq. 1). S is [V, K]; q (already scaled) and k [K]; v [V]; g [K]. Returns o [V]; u [V] too, where asked for. Plain: u = beta v.
 Numbers delta_rule(std::span<double> S, std::span<const double> q, std::span<const double> k, std::span<const double> v, std::span<const double> g, double beta,
                    Numbers* u = nullptr, bool plain = false);
+
+// Diagonal plus low rank (report, section 6.2), one token of one head: S_t = (Diag(e^g) - a b^T) S_{t-1} + k v^T, o = S_t^T q. What b reads has not decayed yet.
+// Shapes as above; k and v are written as they are. KDA is k = beta k, a = beta k, b = e^g k (its own k on the right). T: float or double.
+template <class T>
+std::vector<T> dplr(std::span<T> S, std::span<const T> q, std::span<const T> k, std::span<const T> v, std::span<const T> g, std::span<const T> a,
+                    std::span<const T> b);
+// RWKV-7 (arXiv 2503.14456, section 4), one token of one head: S_t = S_{t-1} (Diag(w) - r^T (a r)) + v^T k, o = S_t q^T with S [V, K], w = exp(-e^-0.5 sigmoid(d)) and
+// r = removal / |removal|: what r reads is taken from S again where a, the rate of each channel in (0, 1), says so. k is the key that replaces it.
+template <class T>
+std::vector<T> rwkv7(std::span<T> S, std::span<const T> q, std::span<const T> k, std::span<const T> v, std::span<const T> d, std::span<const T> a,
+                     std::span<const T> removal);
 
 // Rotates (x_i, x_{i + n/2}), or where neighbours are paired (x_2i, x_{2i+1}), by position * theta^(-2i/n).
 void rotate(std::span<double> x, int64_t position, double theta, bool adjacent = false);
