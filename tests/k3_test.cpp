@@ -303,7 +303,8 @@ TEST(K3, WhatAConfigSaysWrongIsSaid) {
     EXPECT_THAT(refusal(R"({"routed_expert_hidden_size": 1.5})"), HasSubstr("routed_expert_hidden_size is 1.5 where a whole number belongs"));
     EXPECT_THAT(refusal(R"({"latent_moe_use_norm": 1})"), HasSubstr("latent_moe_use_norm is 1 where true or false belongs"));
     EXPECT_THAT(refusal(R"({"linear_attn_config": {"use_full_rank_gate": "yes"}})"), HasSubstr("use_full_rank_gate is 'yes' where true or false belongs"));
-    EXPECT_THAT(refusal(R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "mxfp4-pack-quantized"}})"), HasSubstr("MXFP4"));
+    EXPECT_EQ(refusal(R"({"quantization_config": {"quant_method": "compressed-tensors", "format": "mxfp4-pack-quantized"}})"), "it opens");
+    EXPECT_THAT(refusal(R"({"quantization_config": {"quant_method": "mxfp4"}})"), HasSubstr("MXFP4"));
 }
 
 TEST(K3, AFolderThatIsWrittenHasTheVendorsTensors) {

@@ -149,6 +149,52 @@ TEST_P(PackedModel, IsTheSameModel) {
     EXPECT_EQ(read_bytes(folder / "q8/config.json").find("quantization_config"), std::string::npos);
 }
 
+// Experts as Kimi K3's folder has them: an exponent for each 32 values apart from their nibbles, everything else bf16.
+TEST(Packed, Mxfp4InTwoTensorsIsTheModelOfItsBlocks) {
+    TempFolder folder;
+    const ModelConfig c = shape("kimi-k3-small");
+    ASSERT_TRUE(init_checkpoint(folder / "mx", c, DType::mxfp4, 3));
+    const auto blocks = open_safetensors(folder / "mx", &c);
+    ASSERT_TRUE(blocks);
+    std::vector<Raw> raw;
+    int packed = 0;
+    for (const TensorInfo& t : (*blocks)->tensors()) {
+        const auto w = (*blocks)->find(t.name, t.shape);
+        ASSERT_TRUE(w);
+        const std::string name = "language_model." + t.name;
+        if (t.type != DType::mxfp4) {
+            std::vector<float> values(static_cast<size_t>(w->out * w->in));
+            decode(w->type, w->data, w->out * w->in, values.data());
+            raw.push_back({name, "BF16", t.shape, ""});
+            for (const float v : values) raw.back().bytes += bf16({v});
+            continue;
+        }
+        Raw values{name + "_packed", "U8", {w->out, w->in / 2}, ""}, scales{name + "_scale", packed % 2 ? "U8" : "F8_E8M0", {w->out, w->in / 32}, ""};
+        for (int64_t b = 0; b < w->out * w->in / 32; ++b) {
+            const auto* block = reinterpret_cast<const char*>(w->data) + b * 17;
+            scales.bytes += block[0];
+            const auto nibble = [&](int i) { return i < 16 ? block[1 + i] & 15 : block[1 + i - 16] >> 4 & 15; };
+            for (int i = 0; i < 32; i += 2) values.bytes += static_cast<char>(nibble(i) | nibble(i + 1) << 4);
+        }
+        raw.push_back(values), raw.push_back(scales), ++packed;
+    }
+    EXPECT_EQ(packed, 7 * 32 * 3);  // of all layers but the first
+    std::filesystem::create_directory(folder / "packed");
+    write_raw(folder / "packed/model.safetensors", raw);
+    json config = json::parse(to_json(c));
+    config["quantization_config"] = {{"quant_method", "compressed-tensors"}, {"format", "mxfp4-pack-quantized"}};
+    write_bytes(folder / "packed/config.json", config.dump());
+    const auto opened = open_checkpoint(folder / "packed");
+    ASSERT_TRUE(opened) << opened.error().message;
+    for (const TensorInfo& t : (*blocks)->tensors()) {
+        const auto here = opened->source->find(t.name, t.shape), there = (*blocks)->find(t.name, t.shape);
+        ASSERT_TRUE(here) << here.error().message;
+        if (t.type != DType::mxfp4) continue;
+        EXPECT_EQ(here->type, DType::mxfp4);
+        EXPECT_EQ(std::memcmp(here->data, there->data, static_cast<size_t>(t.bytes)), 0) << t.name;
+    }
+}
+
 // The bits of the value of E4M3 nearest to v, from the format's definition: sign, exponent - 7, three bits of fraction.
 float e4m3(int bits) {
     const int e = bits >> 3 & 15;
@@ -290,6 +336,12 @@ TEST(Packed, WhatItIsNotIsSaid) {
     for (const float bad : {1e30f, 1e-30f, std::numeric_limits<float>::quiet_NaN()})
         EXPECT_THAT(refusal({values, {"a.weight_scale", "BF16", {2, 4}, bf16({1, 1, 1, 1, 1, bad, 1, 1})}}),
                     HasSubstr("'a.weight_scale', row 1: a scale that is no finite half"));
+
+    const Raw fours{"a.weight_packed", "U8", {2, 64}, values.bytes}, exponents{"a.weight_scale", "U8", {2, 4}, std::string(8, '\x7f')};
+    EXPECT_EQ(refusal({fours, exponents}), "");
+    EXPECT_THAT(refusal({fours, {"a.weight_scale", "U8", {2, 8}, std::string(16, '\x7f')}}),
+                HasSubstr("is U8 [2, 64] with scales [2, 8] beside it; [out, in / 2] and [out, in / 32] belong together"));
+    EXPECT_THAT(refusal({fours, {"a.weight_scale", "U8", {2, 4}, std::string(7, '\x7f') + '\xff'}}), HasSubstr("row 1: a scale that is no number"));
 
     const Raw eights{"a.weight", "F8_E4M3", {2, 128}, std::string(255, '\x38') + "\x7f"}, one{"a.weight_scale", "F32", {1}, std::string(4, '\0')};
     EXPECT_THAT(refusal({eights}), HasSubstr("is stored as F8_E4M3, which no operation here reads"));

@@ -52,6 +52,7 @@ std::string quantised_as(const Fields& top) {
     if (method.empty() && mlx) return "MLX" + (count.empty() ? "" : " of " + count);
     // Two tools have one method for many formats, and name the format beside it: modelopt, compressed-tensors.
     std::string format = text("quant_algo").empty() ? text("format") : text("quant_algo");
+    if (method == "COMPRESSED-TENSORS" && format == "MXFP4-PACK-QUANTIZED") return "";
     const auto named = [&](const char* known) { return format.find(known) != format.npos || method.find(known) != method.npos; };
     for (const char* known : {"NVFP4", "MXFP4"})
         if (named(known)) return known;
