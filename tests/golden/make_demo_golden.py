@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What transformers answers for the demo model and its twin: demo/<model>.safetensors.
 
-    python make_demo_golden.py
+    klp quantize ../../resources/models/demo F32 --type f32 && klp quantize ../../resources/models/demo/twin F32/twin --type f32
+    python make_demo_golden.py F32
 
 Three chats of some 70 tokens each.  For chat i: tokens.i I32 [T]; logits.i F32 [T, 64], the columns 0, 64, 128, ... of
 the vocabulary; sums.i F32 [T], the logarithm of the sum of all exponentials.  float32 on one core.  The demo model runs
@@ -58,10 +59,11 @@ def twin(folder):
 
 
 def main():
+    weights = Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO        # in a type that transformers reads
     tok = Tokenizer(DEMO / "tiktoken.model")
     (HERE / "demo").mkdir(exist_ok=True)
     for name in ("demo", "twin"):
-        folder = DEMO if name == "demo" else DEMO / "twin"
+        folder = weights if name == "demo" else weights / "twin"
         if not folder.exists():
             continue
         model = twin(folder) if name == "twin" else KimiLinearForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
