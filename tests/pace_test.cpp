@@ -387,6 +387,32 @@ TEST(MachineLoad, ReadsTheTicksOfAllProcessors) {
     EXPECT_FALSE(cpu_ticks("cpu"));
 }
 
+TEST(Monitor, DrawsWhatAServerSaysOfItself) {
+    auto card = std::make_shared<ServedCard>();
+    static_cast<RunCard&>(*card) = *scripted_card();
+    card->device.name = kElsewhere, card->recorded.clear();
+    const auto serves = [&](std::optional<double> share, std::optional<double> running) {
+        const std::lock_guard lock(card->status->mutex);
+        card->status->load.cache_share = share, card->status->load.running = running;
+    };
+    serves({}, {});
+    ScriptedSession s(card);
+    MachineLoad load(*s.session);
+    Monitor monitor(*s.session, load);
+    monitor.resize(900, 700);
+    monitor.show();
+    const auto* tile = static_cast<MonitorTile*>(monitor.findChild<QWidget*>("monitor-server"));
+    EXPECT_TRUE(tile->isHidden()) << "it says nothing";
+    serves({}, 3);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return tile->value() == "3"; }));
+    EXPECT_TRUE(tile->isVisible());
+    serves(0.42, 3);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return tile->value() == "42 %"; })) << tile->value().toStdString();
+    EXPECT_TRUE(tile->note().contains("3 running"));
+    EXPECT_EQ(*load.now().server->cache_share, 0.42);
+    EXPECT_FALSE(load.history().front().server->cache_share) << "the curve begins where it began to say so";
+}
+
 TEST(Monitor, SaysEverythingAtOnceInBothThemesAndAnyWidth) {
     ScriptedSession s;
     MachineLoad load(*s.session);

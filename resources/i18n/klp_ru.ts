@@ -2658,6 +2658,10 @@
         <translation>GPU</translation>
     </message>
     <message>
+        <source>Server</source>
+        <translation>Сервер</translation>
+    </message>
+    <message>
         <source>over the last second of decoding</source>
         <translation>за последнюю секунду декодирования</translation>
     </message>
@@ -2712,6 +2716,18 @@
     <message>
         <source>%1 files; machine %2 of %3 (grey)</source>
         <translation>файлы %1; машина %2/%3</translation>
+    </message>
+    <message>
+        <source>of its cache in use; %1 running</source>
+        <translation>кэша занято; выполняется: %1</translation>
+    </message>
+    <message>
+        <source>of its cache in use</source>
+        <translation>кэша занято</translation>
+    </message>
+    <message>
+        <source>requests running</source>
+        <translation>запросов выполняется</translation>
     </message>
     <message>
         <source>Norms over the last tokens</source>

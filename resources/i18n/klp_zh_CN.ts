@@ -2610,6 +2610,10 @@
         <translation>GPU</translation>
     </message>
     <message>
+        <source>Server</source>
+        <translation>服务器</translation>
+    </message>
+    <message>
         <source>over the last second of decoding</source>
         <translation>最近一秒的解码</translation>
     </message>
@@ -2664,6 +2668,18 @@
     <message>
         <source>%1 files; machine %2 of %3 (grey)</source>
         <translation>文件 %1；整机 %2 / %3</translation>
+    </message>
+    <message>
+        <source>of its cache in use; %1 running</source>
+        <translation>的缓存已用；%1 个运行中</translation>
+    </message>
+    <message>
+        <source>of its cache in use</source>
+        <translation>的缓存已用</translation>
+    </message>
+    <message>
+        <source>requests running</source>
+        <translation>个请求运行中</translation>
     </message>
     <message>
         <source>Norms over the last tokens</source>

@@ -3,6 +3,7 @@
 #include <QGridLayout>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "app/format.h"
 #include "app/gui/draw/language.h"
@@ -38,6 +39,7 @@ Monitor::Monitor(Session& session, const MachineLoad& load, QWidget* parent) : Q
     cpu_ = tile("monitor-cpu", tr("Processors"));
     ram_ = tile("monitor-ram", tr("Memory of this program"));
     gpu_ = tile("monitor-gpu", tr("GPU"));
+    server_ = tile("monitor-server", tr("Server"));
     connect(&session, &Session::drained, this, [this] {
         if (isVisible() && !session_.frozen()) session_.draw_in_turn(this, [this] { refresh_model(); });
     });
@@ -65,7 +67,7 @@ MonitorTile* Monitor::tile(const char* id, const QString& name) {
 void Monitor::arrange() {
     std::vector<MonitorTile*> shown;
     for (MonitorTile* t : tiles_)
-        if (!t->isHidden() || t != gpu_) shown.push_back(t);
+        if (!t->isHidden() || (t != gpu_ && t != server_)) shown.push_back(t);
     const int columns = std::clamp(width() / 230, 1, 3);
     if (columns == columns_ && grid_->count() == static_cast<int>(shown.size())) return;
     columns_ = columns;
@@ -144,13 +146,15 @@ void Monitor::refresh_machine() {
     const auto& all = load_.history();
     const LoadSample& now = load_.now();
     MonitorTile::Curve own{{}, t.hybrid, true, false}, machine{{}, t.muted, false, false}, ram{{}, t.hybrid, true, false}, used{{}, t.muted, false, false},
-        gpu{{}, t.hybrid, true, false};
+        gpu{{}, t.hybrid, true, false}, share{{}, t.hybrid, true, false}, running{{}, t.accent, false, false};
     for (size_t i = 0; i + all.size() < kLeast; ++i)  // the newest stands at the right
-        for (auto* c : {&own, &machine, &ram, &used, &gpu}) c->values.push_back(NAN);
+        for (auto* c : {&own, &machine, &ram, &used, &gpu, &share, &running}) c->values.push_back(NAN);
     for (const LoadSample& s : all) {
         own.values.push_back(s.own), machine.values.push_back(s.machine);
         ram.values.push_back(double(s.memory.own + s.memory.mapped)), used.values.push_back(double(s.system.total - s.system.available));
         gpu.values.push_back(s.gpu && s.gpu->busy >= 0 ? s.gpu->busy : NAN);
+        share.values.push_back(s.server ? s.server->cache_share.value_or(NAN) : NAN);
+        running.values.push_back(s.server ? s.server->running.value_or(NAN) : NAN);
     }
     const auto percent = [](double v) { return std::isnan(v) ? QStringLiteral("–") : local(percent_text(v)); };
     cpu_->show_value(percent(now.own), tr("this program; machine %1 (grey)").arg(percent(now.machine)), {{machine, own}, 1, false, false});
@@ -160,14 +164,22 @@ void Monitor::refresh_machine() {
                                                      local(bytes_text(now.system.total)))
                                           : QString(),
                      {{used, ram}, now.system.total > 0 ? double(now.system.total) : 0, false, false});
-    const bool was = gpu_->isHidden();
+    const std::pair was(gpu_->isHidden(), server_->isHidden());
     gpu_->setVisible(now.gpu.has_value());
+    server_->setVisible(now.server && (now.server->cache_share || now.server->running));
+    if (now.server && now.server->cache_share)
+        server_->show_value(
+            percent(*now.server->cache_share),
+            now.server->running ? tr("of its cache in use; %1 running").arg(local(short_number(*now.server->running))) : tr("of its cache in use"),
+            {{share}, 1, false, false});
+    else if (now.server && now.server->running)
+        server_->show_value(local(short_number(*now.server->running)), tr("requests running"), {{running}, 0, false, false});
     if (now.gpu)
         gpu_->show_value(
             now.gpu->busy < 0 ? "–" : local(percent_text(now.gpu->busy)),
             now.gpu->memory_used >= 0 ? tr("%1 of %2").arg(local(bytes_text(now.gpu->memory_used)), local(bytes_text(now.gpu->memory_total))) : QString(),
             {{gpu}, 1, false, false});
-    if (was != gpu_->isHidden()) columns_ = 0;
+    if (was != std::pair(gpu_->isHidden(), server_->isHidden())) columns_ = 0;
     arrange();
 }
 

@@ -33,7 +33,7 @@ private:
     const MachineLoad& load_;
     QGridLayout* grid_;
     std::vector<MonitorTile*> tiles_;
-    MonitorTile *speed_, *time_, *entropy_, *experts_, *norm_, *update_, *memory_, *cpu_, *ram_, *gpu_;
+    MonitorTile *speed_, *time_, *entropy_, *experts_, *norm_, *update_, *memory_, *cpu_, *ram_, *gpu_, *server_;
     ExpertLoad balance_;
     int columns_ = 0;
 };

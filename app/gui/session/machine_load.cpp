@@ -62,6 +62,10 @@ void MachineLoad::sample() {
     own_ticks_ = own, at_ns_ = at;
     if (machine) machine_ = *machine;
     if (const RunCard* card = session_.card(); card && card->load) s.gpu = card->load();
+    if (const ServedCard* served = served_card(session_.card())) {
+        const std::lock_guard lock(served->status->mutex);
+        s.server = served->status->load;
+    }
     history_.push_back(std::move(s));
     if (history_.size() > kKept) history_.pop_front();
     emit sampled();

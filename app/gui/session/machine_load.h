@@ -1,4 +1,5 @@
-// What this program and the machine under it are doing, once a second, and for the last minutes: processors, memory, and the GPU where the model is on one.
+// What this program and the machine under it are doing, once a second, and for the last minutes: processors, memory, the GPU where the model is on one, and the
+// server where one serves it.
 #pragma once
 
 #include <QObject>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "app/gui/session/session.h"
+#include "core/runs/served_run.h"
 
 namespace klp::gui {
 
@@ -22,6 +24,7 @@ struct LoadSample {
     ProcessMemory memory;
     SystemMemory system;
     std::optional<DeviceLoad> gpu;
+    std::optional<ServedLoad> server;  // where one serves the model: as it says itself, of all its requests
 };
 
 class MachineLoad : public QObject {
