@@ -216,7 +216,7 @@ private:
 
                 const auto S = std::span(state).subspan(h * V * K, V * K);
                 const Numbers n = rms_norm(delta_rule(S, q, k, v, g, beta, &u, a.plain), a.o_norm);
-                for (int64_t j = 0; j < V; ++j) a.y(row, h * V + j) = static_cast<float>(n[j] * (a.silu ? silu : sigmoid)(z[h * V + j]));
+                for (int64_t j = 0; j < V; ++j) a.y(row, h * V + j) = static_cast<float>(a.ungated ? n[j] : n[j] * (a.silu ? silu : sigmoid)(z[h * V + j]));
 
                 if (a.taps.log_decay)
                     for (int64_t i = 0; i < K; ++i) a.taps.log_decay[(row * H + h) * K + i] = static_cast<float>(g[i]);

@@ -232,6 +232,10 @@ void kda_back(const KdaBack& a) {
                 const Numbers n = rms_norm(forward.o[t], op.o_norm);
                 Numbers dn(n.size());
                 for (int64_t j = 0; j < V; ++j) {
+                    if (op.ungated) {
+                        op.y(at, h * V + j) = static_cast<float>(n[static_cast<size_t>(j)]), dn[static_cast<size_t>(j)] = a.dy(at, h * V + j);
+                        continue;
+                    }
                     const double value = z[t][static_cast<size_t>(h * V + j)], gate = op.silu ? silu(value) : sigmoid(value);
                     const double slope = op.silu ? silu_slope(value) : sigmoid(value) * (1 - sigmoid(value)), dy = a.dy(at, h * V + j);
                     op.y(at, h * V + j) = static_cast<float>(n[static_cast<size_t>(j)] * gate);

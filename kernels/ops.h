@@ -116,6 +116,7 @@ struct Kda {
     bool no_gate = false;            // g = 0: x has no f_a (R_f = 0), and there are no f_b, A_log and dt_bias
     bool plain = false;              // u = beta v: what S already says to k is not taken off
     bool silu = false;               // the output's gate is SiLU(z), else sigmoid(z)
+    bool ungated = false;            // the output has none: x has no g_a (R_g = 0), and there is no g_b
     In<2> x;                         // [T, 2HK + HV + R_f + R_g + H]: q^ | k^ | v^ | f_a | g_a | b
     const float* conv = nullptr;     // [2HK + HV, C] depthwise, conv[c, C-1] multiplies the current token
     const float* A_log = nullptr;    // [H]
@@ -133,6 +134,7 @@ struct Kda {
     int k_heads() const { return H_k ? H_k : H; }
     int64_t k_head(int64_t h) const { return tiled ? h % k_heads() : h / (H / k_heads()); }  // that head h has q and k of
     int64_t gate_width() const { return no_gate ? 0 : one_gate ? H : 1LL * H * K; }          // of f_b f_a
+    int64_t output_gates() const { return ungated ? 0 : 1LL * H * V; }                       // of g_b g_a
     int64_t conv_width() const { return 2LL * k_heads() * K + 1LL * H * V; }
     int64_t width() const { return conv_width() + R_f + R_g + H; }
 };

@@ -215,7 +215,7 @@ TEST(Config, WhatIsWrongIsSaidByFileAndField) {
         {R"({"linear_attn_config": []})", "linear_attn_config is a list where an object belongs"},
         {R"({"linear_attn_config": {"num_heads": null}})", "linear_attn_config.num_heads is missing"},
         {R"({"linear_attn_config": {"num_heads": 100000, "head_dim": 100000}})", "linear_attn_config makes the width of all heads 10000000000, more than"},
-        {R"({"linear_attn_config": {"short_conv_kernel_size": 1}})", "linear_attn_config.short_conv_kernel_size is 1, which is not in 2..16"},
+        {R"({"linear_attn_config": {"short_conv_kernel_size": 0}})", "linear_attn_config.short_conv_kernel_size is 0, which is not in 1..16"},
         {R"({"linear_attn_config": {"gate_lower_bound": 5}})", "linear_attn_config.gate_lower_bound is 5, which is not in -10000.0..0.0"},
         {R"({"linear_attn_config": {"use_full_rank_gate": true}})", "linear_attn_config.use_full_rank_gate is true, which this program does not have"},
         {R"({"layer_types": ["linear_attention", "full_attention", "linear_attention", "full_attention"]})",

@@ -72,7 +72,7 @@ Case linear_case(int64_t T, int64_t in, std::vector<int64_t> outs, bool norm, DT
 struct KdaShape {
     std::vector<int64_t> rows = {5, 1, 18};
     int H = 2, K = 8, V = 8, C = 4, R = 6;
-    bool one_gate = false, silu = false, no_gate = false, plain = false;
+    bool one_gate = false, silu = false, ungated = false, no_gate = false, plain = false;
     float A_log = 0.3f, dt = -1, bound = 0, excess = 0;
     DType type = DType::f32;
 };
@@ -82,8 +82,8 @@ Case kda_case(const KdaShape& s) {
     for (int64_t n : s.rows) T += n;
     Kda op;
     op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.one_gate = s.one_gate, op.no_gate = s.no_gate, op.plain = s.plain, op.silu = s.silu,
-    op.lower_bound = s.bound;
-    op.R_f = s.R && !s.no_gate ? s.R : static_cast<int>(op.gate_width()), op.R_g = s.R ? s.R + 2 : s.H * s.V;
+    op.ungated = s.ungated, op.lower_bound = s.bound;
+    op.R_f = s.R && !s.no_gate ? s.R : static_cast<int>(op.gate_width()), op.R_g = s.R && !s.ungated ? s.R + 2 : static_cast<int>(op.output_gates());
     const int64_t HV = s.H * s.V, W = op.width(), gates = op.gate_width();
     c.outputs = T * HV;
     c.in["x"] = normal(T * W, 1);
@@ -92,7 +92,7 @@ Case kda_case(const KdaShape& s) {
     c.in["o_norm"] = normal(s.V, 5, 0.1f, 1);
     if (s.R) {
         if (!s.no_gate) round_to(s.type, c.in["f_b"] = normal(gates * op.R_f, 6, 1 / std::sqrt(static_cast<float>(op.R_f))));
-        round_to(s.type, c.in["g_b"] = normal(HV * op.R_g, 7, 1 / std::sqrt(static_cast<float>(op.R_g))));
+        if (!s.ungated) round_to(s.type, c.in["g_b"] = normal(HV * op.R_g, 7, 1 / std::sqrt(static_cast<float>(op.R_g))));
     }
     const auto made = [=](auto& x, std::vector<std::vector<std::byte>>& keep, Floats& y) {
         Kda a = op;
@@ -100,7 +100,7 @@ Case kda_case(const KdaShape& s) {
         if (!s.no_gate) a.A_log = x.at("A_log").data(), a.dt_bias = x.at("dt_bias").data();
         a.conv = x.at("conv").data(), a.o_norm = {x.at("o_norm").data(), 1e-5f};
         if (s.R && !s.no_gate) a.f_b = weight(x.at("f_b"), gates, op.R_f, s.type, keep);
-        if (s.R) a.g_b = weight(x.at("g_b"), HV, op.R_g, s.type, keep);
+        if (s.R && !s.ungated) a.g_b = weight(x.at("g_b"), HV, op.R_g, s.type, keep);
         return a;
     };
     c.forward = [=](Backend& on, auto& x, Floats& y) {
@@ -125,7 +125,7 @@ Case kda_case(const KdaShape& s) {
         if (!s.no_gate) a.dA_log = d.at("A_log").data(), a.ddt_bias = d.at("dt_bias").data();
         a.dconv = d.at("conv").data(), a.do_norm = d.at("o_norm").data();
         if (s.R && !s.no_gate) a.df_b = d.at("f_b").data();
-        if (s.R) a.dg_b = d.at("g_b").data();
+        if (s.R && !s.ungated) a.dg_b = d.at("g_b").data();
         a.excess = s.excess;
         std::fill(d.at("x").begin(), d.at("x").end(), kNaN);  // written
         on.gradients()->kda_back(a);
@@ -345,6 +345,9 @@ std::vector<Case> small_cases() {
     all.push_back(kda_case({.K = 8, .V = 12, .R = 0, .bound = -5}));
     all.push_back(kda_case({.rows = {33}, .H = 1, .K = 4, .V = 4, .C = 2, .A_log = 2, .dt = 0}));
     all.push_back(kda_case({.R = 0, .one_gate = true, .silu = true}));
+    all.push_back(kda_case({.C = 1, .silu = true}));
+    all.push_back(kda_case({.V = 12, .C = 1, .ungated = true}));
+    all.push_back(kda_case({.V = 12, .R = 0, .ungated = true}));
     for (const bool plain : {true, false}) {
         all.push_back(kda_case({.no_gate = true, .plain = plain}));
         all.push_back(kda_case({.V = 12, .one_gate = true, .plain = plain}));
@@ -406,6 +409,8 @@ TEST_P(OnIsa, RaggedAndLargeOnesAreTheNaiveOnes) {
             expect_naive(kda_case({.rows = {3, 50, 16, 0, 17}, .H = 3, .K = 20, .V = 36, .R = 12, .no_gate = true, .plain = plain, .type = type}), *on, bound,
                          "no gate ");
         expect_naive(kda_case({.rows = {50, 17}, .H = 3, .K = 20, .V = 36, .R = 12, .plain = true, .type = type}), *on, bound, "plain ");
+        expect_naive(kda_case({.rows = {3, 50, 0, 17}, .H = 3, .K = 20, .V = 36, .C = 1, .R = 12, .ungated = true, .type = type}), *on, bound, "ungated ");
+        expect_naive(kda_case({.rows = {50, 17}, .H = 3, .K = 20, .V = 36, .C = 1, .R = 12, .silu = true, .type = type}), *on, bound, "swish ");
         expect_naive(kda_case({.rows = {70}, .H = 1, .K = 64, .V = 64, .R = 64, .type = type}), *on, bound, "demo ");
         expect_naive(mla_case({.rows = {3, 150, 0, 40}, .H = 3, .nope = 20, .rope = 12, .V = 28, .L = 36, .type = type}), *on, bound, "ragged ");
         expect_naive(mla_case({.rows = {130}, .H = 1, .nope = 64, .rope = 32, .V = 64, .L = 64, .theta = 1e4f, .type = type}), *on, bound, "demo ");

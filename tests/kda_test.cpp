@@ -12,7 +12,7 @@ using namespace test;
 struct Shape {
     int H = 2, K = 16, V = 16, C = 4, R_f = 8, R_g = 12;  // ranks; 0: the gates are of full rank
     int H_k = 0;                                          // heads of q and k; 0: H
-    bool tiled = false, one_gate = false, silu = false, no_gate = false, plain = false;
+    bool tiled = false, one_gate = false, silu = false, ungated = false, no_gate = false, plain = false;
     int64_t gates() const { return no_gate ? 0 : one_gate ? H : H * K; }
 };
 
@@ -49,7 +49,8 @@ struct Problem {
           f_b(normal(s.gates() * s.R_f, seed + 1, 1 / std::sqrt(static_cast<float>(s.R_f))), s.gates(), s.R_f, low_rank),
           g_b(normal(s.H * s.V * s.R_g, seed + 2, 1 / std::sqrt(static_cast<float>(s.R_g))), s.H * s.V, s.R_g, low_rank) {
         const int64_t HV = s.H * s.V;
-        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.R_g = s.R_g ? s.R_g : s.H * s.V;
+        op.H = s.H, op.K = s.K, op.V = s.V, op.C = s.C, op.ungated = s.ungated;
+        op.R_g = s.R_g ? s.R_g : static_cast<int>(op.output_gates());
         op.H_k = s.H_k, op.tiled = s.tiled, op.one_gate = s.one_gate, op.silu = s.silu, op.no_gate = s.no_gate, op.plain = s.plain;
         op.R_f = s.R_f ? s.R_f : static_cast<int>(op.gate_width());
         x = normal(T * op.width(), seed + 3);
@@ -344,7 +345,11 @@ const Shape kRules[] = {{.H = 2, .K = 16, .V = 12, .R_f = 0, .no_gate = true, .p
                         {.H = 2, .K = 12, .V = 20, .C = 3, .plain = true},                      // GLA
                         {.H = 1, .K = 128, .V = 128, .R_f = 16, .plain = true},                 // in the shape that GPUs know well
                         {.H = 1, .K = 128, .V = 128, .R_f = 0, .no_gate = true},                //
-                        {.H = 4, .K = 8, .V = 12, .R_f = 0, .R_g = 0, .H_k = 2, .silu = true, .no_gate = true, .plain = true}};
+                        {.H = 4, .K = 8, .V = 12, .R_f = 0, .R_g = 0, .H_k = 2, .silu = true, .no_gate = true, .plain = true},
+                        {.H = 2, .K = 16, .V = 20, .C = 1},  // KDA without a convolution, without a gate behind it, or with another one
+                        {.H = 3, .K = 12, .V = 20, .R_g = 0, .ungated = true},
+                        {.H = 1, .K = 128, .V = 128, .C = 1, .R_f = 0, .R_g = 0, .ungated = true},
+                        {.H = 2, .K = 16, .V = 12, .silu = true}};
 
 // To the bound of f32 on every device: no kernel that rounds, or knows KDA alone, takes them.
 TEST_P(KdaOnEveryDevice, EveryRuleIsItsFormulaInEveryForm) {

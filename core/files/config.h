@@ -36,12 +36,13 @@ struct ModelConfig {
     int kda_key_heads = 0;   // heads of q and k, each shared by as many heads; 0: every head has its own
     bool kda_tiled = false;  // head h shares those of h % kda_key_heads, else neighbours do
     int kda_key_dim = 0;
-    int kda_value_dim = 0;              // head_dim, unless v_head_dim is given beside it
-    int kda_gate_rank = 0;              // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
-    bool kda_full_output_gate = false;  // that of the output is of full rank all the same
-    int short_conv_kernel_size = 4;
-    float gate_lower_bound = 0;       // 0: unbounded softplus gate
-    std::string update_rule = "kda";  // of layers of kind "kda"; a field of our own
+    int kda_value_dim = 0;                // head_dim, unless v_head_dim is given beside it
+    int kda_gate_rank = 0;                // of the low-rank maps f_b f_a and g_b g_a: head_dim; 0: one map of full rank each
+    bool kda_full_output_gate = false;    // that of the output is of full rank all the same
+    int short_conv_kernel_size = 4;       // 1: a factor for each channel is all that is left of the convolution
+    float gate_lower_bound = 0;           // 0: unbounded softplus gate
+    std::string update_rule = "kda";      // of layers of kind "kda"; a field of our own, as is the next
+    std::string output_gate = "sigmoid";  // or "swish", or "none": no g_proj
 
     // Attention over whole keys and values
     int num_key_value_heads = 0;  // 0: the model's attention is MLA, or it has none

@@ -144,6 +144,8 @@ Result<void> write_gguf(const WeightSource& from, const ModelConfig& config, con
         return fail(Error::failure, from.path() + ": no GGUF is made of it: " + std::string(why));
     if (config.update_rule != "kda")
         return fail(Error::failure, from.path() + ": no GGUF is made of it: the format has no word for the update rule " + in_quotes(config.update_rule));
+    if (config.output_gate != "sigmoid")
+        return fail(Error::failure, from.path() + ": no GGUF is made of it: the format has no word for the output gate " + in_quotes(config.output_gate));
     // Everything is looked up before the first byte is written.
     std::vector<PlannedTensor> plan = planned_tensors(config, mix);
     std::erase_if(plan, [&](const PlannedTensor& t) { return t.ours.name.ends_with("e_score_correction_bias") && !from.has(t.ours.name); });

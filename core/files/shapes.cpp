@@ -54,7 +54,7 @@ void layer_tensors(const ModelConfig& c, int layer, int experts, const Emit& emi
         else if (!rule.no_gate)
             gate("f", H * K);
         emit(attn + "b_proj.weight", {H, D});
-        gate("g", H * V, c.kda_full_output_gate);
+        if (c.output_gate != "none") gate("g", H * V, c.kda_full_output_gate);
         emit(attn + "o_norm.weight", {V});
         emit(attn + "o_proj.weight", {D, H * V});
     } else {

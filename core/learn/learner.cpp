@@ -74,6 +74,7 @@ void first_values(const TensorInfo& tensor, const ModelConfig& config, uint64_t 
             const float dt = std::log1p(std::exp(v)) / 10;
             v = dt + std::log(-std::expm1(-dt));  // softplus of it is dt
         }
+    if (is_convolution(name) && tensor.shape.back() == 1) std::fill(values.begin(), values.end(), 1.f);  // none: what comes through is as it was
     if (is_router(name)) factor = 0.02f * std::sqrt(static_cast<float>(config.hidden_size));
     if (name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") || name.ends_with(".w2.weight"))
         factor = 1 / std::sqrt(2.f * static_cast<float>(config.num_hidden_layers));

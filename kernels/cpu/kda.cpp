@@ -39,7 +39,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
         products.multiply({.type = w.type, .w = w.data, .rows = w.out, .in = w.in, .x = x, .T = T, .last = T, .y = y, .stride = w.out});
     };
     KdaBlock b{.K = K, .V = V, .C = a.C, .stride = a.x.dim[1]};
-    b.lower_bound = a.lower_bound, b.one_gate = a.one_gate, b.no_gate = a.no_gate, b.plain = a.plain, b.silu = a.silu;
+    b.lower_bound = a.lower_bound, b.one_gate = a.one_gate, b.no_gate = a.no_gate, b.plain = a.plain, b.silu = a.silu, b.ungated = a.ungated;
     b.o_norm = a.o_norm.weight, b.eps = a.o_norm.eps;
     const int64_t H_k = a.k_heads(), gates = a.gate_width() / H;  // of a head
     b.f = work.f, b.f_stride = a.f_b ? gates : b.stride, b.z = work.z, b.z_stride = a.g_b ? V : b.stride, b.scratch = work.block;
@@ -91,7 +91,7 @@ void some_heads(const Kda& a, const KdaSegment& s, int64_t first, int64_t last, 
 
 void CpuBackend::kda(const Kda& a) {
     KLP_CHECK(a.x.dim[1] == a.width() && a.y.dim[1] == int64_t{a.H} * a.V && a.C >= 1 && a.C <= kKdaBlock);
-    KLP_CHECK((a.f_b || a.R_f == a.gate_width()) && (a.g_b || a.R_g == a.H * a.V) && a.H % a.k_heads() == 0);
+    KLP_CHECK((a.f_b || a.R_f == a.gate_width()) && (a.g_b || a.R_g == a.output_gates()) && a.H % a.k_heads() == 0);
     int64_t longest = 0, tokens = 0;
     for (const KdaSegment& s : a.segments) longest = std::max(longest, s.count), tokens += s.count;
     if (tokens == 0) return;

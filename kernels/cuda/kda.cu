@@ -153,7 +153,7 @@ struct Squares {
     int32_t parts, every_row;
 };
 
-// y = RMSNorm(o; o_norm) * sigmoid(z), and the norms of state and update. A warp for each token and head.
+// y = RMSNorm(o; o_norm) * sigmoid(z) (or SiLU(z), or alone), and the norms of state and update. A warp for each token and head.
 __global__ void kda_finish(KdaShape a, const KdaRows* pieces, int32_t n, int64_t total, const float* z, const float* o, Squares squares) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int64_t index = int64_t{blockIdx.x} * (blockDim.x / 32) + threadIdx.x / 32, row = index / a.H, h = index % a.H;
@@ -164,7 +164,10 @@ __global__ void kda_finish(KdaShape a, const KdaRows* pieces, int32_t n, int64_t
     for (int64_t v = lane; v < a.V; v += 32) sum += o[index * a.V + v] * o[index * a.V + v];
     const float scale = a.norm ? 1 / sqrtf(warp_sum(sum) / static_cast<float>(a.V) + a.eps) : 1;
     for (int64_t v = lane; v < a.V; v += 32)
-        a.y[to * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) * (a.silu ? silu(z[index * a.V + v]) : sigmoid(z[index * a.V + v]));
+        a.y[to * a.V + v] = o[index * a.V + v] * scale * (a.norm ? a.norm[v] : 1) *
+                            (a.ungated ? 1
+                             : a.silu  ? silu(z[index * a.V + v])
+                                       : sigmoid(z[index * a.V + v]));
     if (!squares.key) return;
     const int64_t of_state = squares.every_row ? index : (&s - pieces) * a.H + h;
     const bool known = squares.every_row || (s.last && t == s.count - 1);
@@ -220,7 +223,7 @@ void CudaBackend::kda_pieces(const KdaShape& a, const Matrix& f_b, const Matrix&
             stream_.launch("kda_columns", kda_columns, {.x = s.count * ((width + 255) / 256), .threads = 256}, x, a.width, width, y);
         };
         gate(f_b, low_rank, HK, f + s.start * HK);
-        gate(g_b, low_rank + a.R_f, HV, z + s.start * HV);
+        gate(g_b, low_rank + a.R_f, a.output_gates(), z + s.start * HV);
     }
     const KdaRows* given = stream_.give(pieces);
     const bool norms = a.state_norm || a.update_norm;
@@ -274,8 +277,8 @@ void CudaBackend::kda(const Kda& op) {
     a.y = op.y.data, a.log_decay = op.taps.log_decay, a.beta = op.taps.beta, a.state_norm = op.taps.state_norm, a.update_norm = op.taps.update_norm;
     a.width = op.width(), a.H = op.H, a.K = op.K, a.V = op.V, a.C = op.C, a.R_f = op.R_f, a.R_g = op.R_g;
     a.eps = op.o_norm.eps, a.lower_bound = op.lower_bound;
-    KLP_CHECK((op.f_b || op.R_f == op.gate_width()) && (op.g_b || op.R_g == op.H * op.V) && op.H % op.k_heads() == 0);
-    a.H_k = op.k_heads(), a.tiled = op.tiled, a.one_gate = op.one_gate, a.no_gate = op.no_gate, a.plain = op.plain, a.silu = op.silu;
+    KLP_CHECK((op.f_b || op.R_f == op.gate_width()) && (op.g_b || op.R_g == op.output_gates()) && op.H % op.k_heads() == 0);
+    a.H_k = op.k_heads(), a.tiled = op.tiled, a.one_gate = op.one_gate, a.no_gate = op.no_gate, a.plain = op.plain, a.silu = op.silu, a.ungated = op.ungated;
     const Matrix f_b = matrix(op.f_b), g_b = matrix(op.g_b);
 
     // Chunks round to bf16, so a model with f32 weights gets them only where they are asked for.

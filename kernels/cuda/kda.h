@@ -12,11 +12,14 @@ struct KdaShape {
     int64_t width;  // of a row of x
     int32_t H, K, V, C, R_f, R_g;
     float eps, lower_bound;
-    int32_t H_k, tiled, one_gate, no_gate, plain, silu;  // H_k: heads of q and k
+    int32_t H_k, tiled, one_gate, no_gate, plain, silu, ungated;  // H_k: heads of q and k
 
     __host__ __device__ int64_t k_head(int64_t h) const { return tiled ? h % H_k : h / (H / H_k); }
     __host__ __device__ int64_t gate_width() const { return no_gate ? 0 : one_gate ? H : int64_t{H} * K; }
-    __host__ __device__ bool usual() const { return H_k == H && !one_gate && !no_gate && !plain && !silu; }  // as Kimi's: the faster kernels know no other
+    __host__ __device__ int64_t output_gates() const { return ungated ? 0 : int64_t{H} * V; }
+    __host__ __device__ bool usual() const {
+        return H_k == H && !one_gate && !no_gate && !plain && !silu && !ungated;
+    }  // as Kimi's: the faster kernels know no other
     __host__ __device__ int64_t conv_width() const { return int64_t{2} * H_k * K + int64_t{1} * H * V; }
     __device__ const float* row(int64_t r) const { return x + r * width; }
 };

@@ -37,7 +37,7 @@ void read_kimi_kda(Fields& top, Fields* linear, ModelConfig& c) {
         c.kda_heads = linear->integer({"num_heads"}, 1, kMostWidth);
         c.kda_key_dim = linear->integer({"head_dim"}, 1, kMostWidth);
         c.kda_value_dim = linear->integer({"v_head_dim"}, 1, kMostWidth, c.kda_key_dim);
-        c.short_conv_kernel_size = linear->integer({"short_conv_kernel_size"}, 2, 16, 4);
+        c.short_conv_kernel_size = linear->integer({"short_conv_kernel_size"}, 1, 16, 4);
         c.gate_lower_bound = linear->number({"gate_lower_bound"}, -1e4, 0, 0);
         c.update_rule = linear->text({"update_rule"}, c.update_rule);
         if (!rule_named(c.update_rule)) {
@@ -46,10 +46,15 @@ void read_kimi_kda(Fields& top, Fields* linear, ModelConfig& c) {
             linear->wrong({"update_rule"}, "is " + in_quotes(c.update_rule) + ", which is none of " + known);
             c.update_rule = "kda";
         }
+        c.output_gate = linear->text({"output_gate"}, c.output_gate);
+        if (c.output_gate != "sigmoid" && c.output_gate != "swish" && c.output_gate != "none") {
+            linear->wrong({"output_gate"}, "is " + in_quotes(c.output_gate) + ", which is none of sigmoid, swish, none");
+            c.output_gate = "sigmoid";
+        }
     } else {
         c.kda_heads = top.integer({"linear_num_heads"}, 1, kMostWidth);
         c.kda_key_dim = c.kda_value_dim = top.integer({"linear_head_dim"}, 1, kMostWidth);
-        c.short_conv_kernel_size = top.integer({"linear_conv_kernel_dim"}, 2, 16, 4);
+        c.short_conv_kernel_size = top.integer({"linear_conv_kernel_dim"}, 1, 16, 4);
     }
     c.kda_gate_rank = c.kda_key_dim;
     if (top.has("gate_lower_bound")) c.gate_lower_bound = top.number({"gate_lower_bound"}, -1e4, 0, 0);
@@ -84,6 +89,7 @@ void write_kimi_linear(const ModelConfig& c, nlohmann::ordered_json& j) {
         if (c.kda_value_dim != c.kda_key_dim) linear["v_head_dim"] = c.kda_value_dim;
         linear["short_conv_kernel_size"] = c.short_conv_kernel_size;
         if (c.update_rule != "kda") linear["update_rule"] = c.update_rule;
+        if (c.output_gate != "sigmoid") linear["output_gate"] = c.output_gate;
         if (c.gate_lower_bound != 0) linear["gate_lower_bound"] = json_number(c.gate_lower_bound);
         linear["kda_layers"] = linear["full_attn_layers"] = nlohmann::json::array();
         for (int i = 0; i < c.num_hidden_layers; ++i)

@@ -33,15 +33,17 @@ public:
         }
         const UpdateRule& rule = c.rule();
         op_.one_gate = rule.one_gate, op_.no_gate = rule.no_gate, op_.plain = rule.plain;
-        const bool low_rank = c.kda_gate_rank > 0, low_f = low_rank && !rule.one_gate && !rule.no_gate, low_g = low_rank && !c.kda_full_output_gate;
+        const bool low_rank = c.kda_gate_rank > 0, low_f = low_rank && !rule.one_gate && !rule.no_gate,
+                   low_g = low_rank && !c.kda_full_output_gate && c.output_gate != "none";
         const int64_t gates = op_.gate_width();
-        op_.R_f = static_cast<int>(low_f ? c.kda_gate_rank : gates), op_.R_g = static_cast<int>(low_g ? c.kda_gate_rank : HV);
+        op_.silu = c.output_gate == "swish", op_.ungated = c.output_gate == "none";
+        op_.R_f = static_cast<int>(low_f ? c.kda_gate_rank : gates), op_.R_g = static_cast<int>(low_g ? c.kda_gate_rank : op_.output_gates());
         in_ = {load.matrix(attn + "q_proj.weight", HK, D), load.matrix(attn + "k_proj.weight", HK, D), load.matrix(attn + "v_proj.weight", HV, D)};
         if (!rule.no_gate) {
             in_.push_back(load.gate(attn + (low_f ? "f_a_proj.weight" : rule.one_gate ? "a_proj.weight" : "f_proj.weight"), op_.R_f, D));
             op_.gates = in_.back().type;
         }
-        in_.push_back(load.gate(attn + (low_g ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D));
+        if (!op_.ungated) in_.push_back(load.gate(attn + (low_g ? "g_a_proj.weight" : "g_proj.weight"), op_.R_g, D));
         in_.push_back(load.gate(attn + "b_proj.weight", op_.H, D));
         op_.conv =
             load.joined({{attn + "q_conv1d.weight", {HK, 1, op_.C}}, {attn + "k_conv1d.weight", {HK, 1, op_.C}}, {attn + "v_conv1d.weight", {HV, 1, op_.C}}});
@@ -66,7 +68,7 @@ public:
         step.on.linear({.x = x, .norm = norm_, .w = in_, .y = p});
         step.show(Site::projections, p);
 
-        // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g), or SiLU(g)
+        // S <- (I - beta k k^T) Diag(alpha) S + beta k v^T;   y = RMSNorm(S^T q) * sigmoid(g), or SiLU(g), or alone
         std::vector<KdaSegment> segments;
         for (const Segment& s : step.segments) {
             const LayerState& memory = s.states[step.layer];

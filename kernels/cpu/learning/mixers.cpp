@@ -10,7 +10,8 @@ namespace klp {
 void CpuBackend::kda_back(const KdaBack& a) {
     const Kda& op = a.op;
     const int64_t T = op.x.dim[0], H = op.H, K = op.K, V = op.V, C = op.C, HV = H * V, W = op.width(), conv = op.conv_width(), gates = op.gate_width();
-    KLP_CHECK((op.f_b || op.R_f == gates) && op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV && a.dx.dim[1] == W);
+    KLP_CHECK((op.f_b || op.R_f == gates) && (op.g_b || op.R_g == op.output_gates()) && op.x.dim[1] == W && op.k_heads() == op.H && a.dy.dim[1] == HV &&
+              a.dx.dim[1] == W);
     if (T == 0) return;
     arena_.reset();
     const Maker make = maker();
@@ -61,6 +62,7 @@ void CpuBackend::kda_back(const KdaBack& a) {
         head.b = op.x.row(r.first) + beta + h, head.db = a.dx.row(r.first) + beta + h;
         if (!op.no_gate) head.A_log = op.A_log[h], head.dt_bias = op.dt_bias + gate, head.dA_log = dA + h, head.ddt_bias = ddt + gate;
         head.lower_bound = op.lower_bound, head.one_gate = op.one_gate, head.no_gate = op.no_gate, head.plain = op.plain, head.silu = op.silu;
+        head.ungated = op.ungated;
         head.o_norm = op.o_norm.weight, head.eps = op.o_norm.eps, head.do_norm = dnorm + h * V;
         head.excess = a.excess, head.sane = KdaBack::kSane;
         head.dy = a.dy.row(r.first) + h * V, head.y = op.y.row(r.first) + h * V, head.y_stride = HV;

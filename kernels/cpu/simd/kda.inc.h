@@ -434,7 +434,7 @@ void chunkwise(const KdaBlock& a, const KdaWork& w) {
     transpose(S, lds, a.K, a.V, a.state, a.K);
 }
 
-// y = RMSNorm(o) * sigmoid(z)
+// y = RMSNorm(o) * sigmoid(z), or SiLU(z), or alone
 void finish(const KdaBlock& a, const KdaWork& w) {
     for (int64_t t = 0; t < a.T; ++t) {
         const float* o = w.o + t * w.V;
@@ -449,8 +449,11 @@ void finish(const KdaBlock& a, const KdaWork& w) {
         }
         for (int64_t c = 0; c < a.V; c += kLanes) {
             const int64_t n = a.V - c;
-            const F z = load_upto(a.z + t * a.z_stride + c, n);
-            F y = load_upto(o + c, n) * inverse * (a.silu ? silu(z) : sigmoid(z));
+            F y = load_upto(o + c, n) * inverse;
+            if (!a.ungated) {
+                const F z = load_upto(a.z + t * a.z_stride + c, n);
+                y *= a.silu ? silu(z) : sigmoid(z);
+            }
             if (a.o_norm) y *= load_upto(a.o_norm + c, n);
             store_upto(a.y + t * a.y_stride + c, y, n);
         }

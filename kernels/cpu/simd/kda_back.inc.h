@@ -216,11 +216,11 @@ void answer(const KdaHead& a, const KdaRow& r) {
         const float by = a.o_norm ? 1 / __builtin_sqrtf(sum(squares) / static_cast<float>(a.V) + a.eps) : 1;
         for (int64_t v = 0; v < a.V; v += kLanes) {
             const int64_t n = a.V - v;
-            const F s = sigmoid(load_upto(z + v, n)), x = load_upto(z + v, n), gate = a.silu ? x * s : s;
+            const F x = a.ungated ? F{} : load_upto(z + v, n), s = sigmoid(x), gate = a.ungated ? splat(1.f) : a.silu ? x * s : s;
             const F slope = a.silu ? s + x * s * (1.f - s) : s * (1.f - s);
             const F weight = a.o_norm ? load_upto(a.o_norm + v, n) : splat(1.f), unit = load_upto(o + v, n) * by, d = load_upto(dy + v, n);
             store_upto(a.y + t * a.y_stride + v, unit * weight * gate, n);
-            store_upto(a.dz + t * a.z_stride + v, d * unit * weight * slope, n);
+            if (!a.ungated) store_upto(a.dz + t * a.z_stride + v, d * unit * weight * slope, n);
             const F dn = d * gate;
             if (a.o_norm) {
                 store_upto(a.do_norm + v, load_upto(a.do_norm + v, n) + dn * unit, n);
@@ -232,7 +232,7 @@ void answer(const KdaHead& a, const KdaRow& r) {
             const int64_t n = a.V - v;
             F to{};
             if (n > 0) {
-                const F x = load_upto(z + v, n), s = sigmoid(x), gate = a.silu ? x * s : s;
+                const F x = a.ungated ? F{} : load_upto(z + v, n), s = sigmoid(x), gate = a.ungated ? splat(1.f) : a.silu ? x * s : s;
                 const F weight = a.o_norm ? load_upto(a.o_norm + v, n) : splat(1.f), unit = load_upto(o + v, n) * by;
                 to = by * (load_upto(dy + v, n) * gate * weight - unit * share);
             }

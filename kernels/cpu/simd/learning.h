@@ -30,7 +30,7 @@ struct KdaHead {
     float* dA_log = nullptr;         // + [1]
     float* ddt_bias = nullptr;       // + as dt_bias
     float lower_bound = 0;
-    bool one_gate = false, no_gate = false, plain = false, silu = false;
+    bool one_gate = false, no_gate = false, plain = false, silu = false, ungated = false;
     const float* o_norm = nullptr;  // [V]
     float* do_norm = nullptr;       // + [V]
     float eps = 0;

@@ -33,7 +33,7 @@ struct KdaBlock {
     const float* gate = nullptr;     // [K] factors of g; null: none
     float beta_factor = 1;
     float lower_bound = 0;
-    bool one_gate = false, no_gate = false, plain = false, silu = false;
+    bool one_gate = false, no_gate = false, plain = false, silu = false, ungated = false;
     const float* o_norm = nullptr;  // [V]; null: no norm
     float eps = 0;
     float* state = nullptr;  // [V, K]
