@@ -436,26 +436,45 @@ int run(int argc, char** argv) {
     sub = subcommand("lab", "mixers learn a made task side by side", lab, lab_command,
                      "  klp lab                               four rules learn what lies on top of four stacks\n"
                      "  klp lab --task palindrome --mixers kda,deltanet,mla --length 64 -o palindrome.svg\n"
+                     "  klp lab --mixers kda,kda+no-conv,kda+no-gate,kda+3:1 --layers 4\n"
+                     "  klp lab --ladder -o ladder.svg        what does a size cost, and what does it know?\n"
                      "  klp lab --save learned                and klp -m learned/kda is what KDA has become");
-    sub->add_option("--task", lab.task, "mqar: the values of keys; palindrome, copy: what was read, backwards or as it was; stack: what lies on top")
-        ->check(CLI::IsMember({"mqar", "palindrome", "stack", "copy"}));
-    names("LIST",
-          sub->add_option("--mixers", lab.mixers, "which, with commas: linear_attention, deltanet, mamba2, gdn, gla, kda, or mla for softmax attention"));
+    auto* task =
+        sub->add_option("--task", lab.task, "mqar: the values of keys; palindrome, copy: what was read, backwards or as it was; stack: what lies on top")
+            ->check(CLI::IsMember({"mqar", "palindrome", "stack", "copy"}));
+    names("LIST", sub->add_option("--mixers", lab.mixers,
+                                  "which, with commas: linear_attention, deltanet, mamba2, gdn, gla, kda, or mla for softmax attention; behind + what is "
+                                  "otherwise: swish, no-gate, no-conv, 3:1 (one of four layers is attention), rope, nope. Without it "
+                                  "kda,deltanet,mamba2,linear_attention"));
     sub->add_option("--length", lab.length, "tokens of a row")->check(between(2, 1 << 16));
     auto* pairs = sub->add_option("--pairs", lab.items, "of mqar; without it 8")->check(between(1, 1 << 16));
-    sub->add_option("--stacks", lab.items, "of stack; without it 4")->check(between(1, 1 << 16))->excludes(pairs);
-    sub->add_option("--vocabulary", lab.vocabulary, "different tokens")->check(between(2, 1 << 16));
-    sub->add_option("--layers", lab.layers, "of each learner")->check(between(1, 64));
-    sub->add_option("--heads", lab.heads, "of each layer")->check(between(1, 64));
-    sub->add_option("--width", lab.width, "of the residual stream; a head has its share of it")->check(between(4, 4096));
+    auto* stacks = sub->add_option("--stacks", lab.items, "of stack; without it 4")->check(between(1, 1 << 16))->excludes(pairs);
+    auto* vocabulary = sub->add_option("--vocabulary", lab.vocabulary, "different tokens")->check(between(2, 1 << 16));
+    sub->add_option("--layers", lab.layers, "of each learner; without it 2, of a ladder 4")->check(between(1, 64));
+    auto* heads = sub->add_option("--heads", lab.heads, "of each layer")->check(between(1, 64));
+    auto* width = sub->add_option("--width", lab.width, "of the residual stream; a head has its share of it")->check(between(4, 4096));
     auto* many = sub->add_option("--steps", lab.steps, "of each learner")->check(between(1, 1e9));
-    sub->add_option("--seconds", lab.seconds, "of learning for all together, instead")->check(between(1, 1e7))->excludes(many);
+    auto* seconds = sub->add_option("--seconds", lab.seconds, "of learning for all together, instead")->check(between(1, 1e7))->excludes(many);
     sub->add_option("--batch", lab.batch, "tokens a step")->check(between(1, 1 << 24));
     names("LIST", sub->add_option("--rates", lab.rates, "learning rates to try first, with commas; one alone is taken. Without it 0.005,0.01,0.02"));
     sub->add_option("-s,--seed", lab.seed, "of first weights and batches")->check(seed());
     sub->add_option("-t,--threads", lab.threads, "CPU threads; 0: one for each core")->check(between(0, 4096));
     names("FILE", sub->add_option("-o,--out", lab.out, "files with the result: .json, .svg"))->take_all();
-    names("DIR", sub->add_option("--save", lab.save, "a folder for what they have become, a model each"));
+    auto* save = sub->add_option("--save", lab.save, "a folder for what they have become, a model each");
+    names("DIR", save);
+    auto* ladder = sub->add_flag("--ladder", lab.ladder,
+                                 "several widths of each, loss against what training cost, and a power law through it; without --mixers kda+3:1,mla")
+                       ->excludes(save)
+                       ->excludes(seconds)
+                       ->excludes(heads)
+                       ->excludes(width);
+    names("LIST", sub->add_option("--widths", lab.widths, "of the ladder, with commas, multiples of 16; without it 32,48,64,96,128"))->needs(ladder);
+    auto* data = sub->add_option("--data", lab.data, "files that the ladder learns instead of a task, as klp train reads them")
+                     ->needs(ladder)
+                     ->type_name("FILE")
+                     ->take_all();
+    for (CLI::Option* of_task : {task, pairs, stacks, vocabulary}) data->excludes(of_task);
+    data->needs(sub->add_option("--tokenizer", lab.tokenizer, "the model whose tokens they become")->needs(data)->type_name("MODEL"));
     sub->add_flag("--json", lab.json, "lines of JSON while they learn, all of it in the last one");
 
     ModelsOptions models;

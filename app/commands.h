@@ -110,15 +110,20 @@ struct TrainFlags {
 int train_command(const TrainFlags& flags, Terminal& terminal);
 
 struct LabFlags {
-    std::string task = "stack", mixers = "kda,deltanet,mamba2,linear_attention";
+    std::string task = "stack", mixers;  // "": LabSpec's, of a ladder LadderSpec's
     int64_t length = 48, steps = 300, batch = 2048;
-    int vocabulary = 32, layers = 2, heads = 2, width = 32, threads = 0;
+    int vocabulary = 32, heads = 2, width = 32, threads = 0;
+    std::optional<int> layers;
     std::optional<int> items;       // pairs or stacks
     std::optional<double> seconds;  // instead of steps
     std::string rates;              // "0.01,0.02"; "": the grid of LabSpec
     uint64_t seed = 1;
     std::vector<std::string> out;  // files, each what its name says: .json, .svg
     std::string save;              // a folder for the learners
+    bool ladder = false;
+    std::string widths;             // of a ladder
+    std::vector<std::string> data;  // of a ladder, instead of a task
+    std::string tokenizer;
     bool json = false;
 };
 int lab_command(const LabFlags& flags, Terminal& terminal);

@@ -15,16 +15,16 @@
 
 namespace klp {
 
-namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<std::string> parts_of(const std::string& text) {
+std::vector<std::string> lab_parts(const std::string& text) {
     std::vector<std::string> parts;
     std::istringstream in(text);
     for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
     return parts;
 }
+
+namespace {
+
+namespace fs = std::filesystem;
 
 Result<LabSpec> lab_spec(const LabFlags& flags) {
     LabSpec spec;
@@ -32,26 +32,14 @@ Result<LabSpec> lab_spec(const LabFlags& flags) {
     if (!kind) return tl::unexpected(kind.error());
     spec.task = {.kind = *kind, .length = flags.length, .vocabulary = flags.vocabulary};
     spec.task.items = flags.items.value_or(*kind == TaskKind::stack ? 4 : 8);
-    spec.mixers = parts_of(flags.mixers);
-    spec.layers = flags.layers, spec.heads = flags.heads, spec.width = flags.width;
+    spec.mixers = lab_parts(flags.mixers.empty() ? "kda,deltanet,mamba2,linear_attention" : flags.mixers);
+    spec.layers = flags.layers.value_or(spec.layers), spec.heads = flags.heads, spec.width = flags.width;
     spec.steps = flags.steps, spec.seconds = flags.seconds.value_or(0), spec.tokens = flags.batch;
     spec.seed = flags.seed, spec.threads = flags.threads;
-    if (!flags.rates.empty()) {
-        spec.rates.clear();
-        for (const std::string& part : parts_of(flags.rates)) {
-            size_t read = 0;
-            double rate = 0;
-            try {
-                rate = std::stod(part, &read);
-            } catch (const std::exception&) {
-                read = std::string::npos;
-            }
-            if (read != part.size()) return fail(Error::usage, "--rates: '" + one_line(part) + "' is no number");
-            spec.rates.push_back(rate);
-        }
-    }
-    spec.search_steps = std::clamp<int64_t>(spec.steps / 5, 20, 100);
-    spec.every = std::max<int64_t>(1, spec.steps / 40);
+    auto rates = lab_numbers("--rates", flags.rates);
+    if (!rates) return tl::unexpected(rates.error());
+    if (!rates->empty()) spec.rates = std::move(*rates);
+    pace(spec);
     if (auto sound = check(spec); !sound) return tl::unexpected(sound.error());
     return spec;
 }
@@ -76,7 +64,24 @@ Result<void> check_folders(const LabFlags& flags, const LabSpec& spec) {
 
 }  // namespace
 
+Result<std::vector<double>> lab_numbers(const std::string& option, const std::string& text) {
+    std::vector<double> numbers;
+    for (const std::string& part : lab_parts(text)) {
+        size_t read = 0;
+        double number = 0;
+        try {
+            number = std::stod(part, &read);
+        } catch (const std::exception&) {
+            read = std::string::npos;
+        }
+        if (read != part.size()) return fail(Error::usage, option + ": '" + one_line(part) + "' is no number");
+        numbers.push_back(number);
+    }
+    return numbers;
+}
+
 int lab_command(const LabFlags& flags, Terminal& terminal) {
+    if (flags.ladder) return ladder_command(flags, terminal);
     const auto spec = lab_spec(flags);
     if (!spec) return report(spec.error());
     for (const std::string& file : flags.out) {
@@ -85,10 +90,11 @@ int lab_command(const LabFlags& flags, Terminal& terminal) {
     }
     if (auto free = check_folders(flags, *spec); !free) return report(free.error());
 
-    say_that_it_takes_long(terminal);
+    LongTime patience(terminal);
     std::optional<Progress> progress(std::in_place, terminal, "searching learning rates", "step");
     LabHooks hooks{.cancel = &g_interrupted};
     hooks.on_step = [&](const std::string& mixer, int64_t done, int64_t total) {
+        patience.at(done, total);
         progress->name(mixer + " learns");
         progress->at(done, total);
     };
@@ -102,7 +108,9 @@ int lab_command(const LabFlags& flags, Terminal& terminal) {
         };
     }
     if (!flags.save.empty())
-        hooks.on_end = [&](const LabLearner& one, const Learner& learner) { return save_learner(learner, (fs::path(flags.save) / one.mixer).string()); };
+        hooks.on_end = [&](const LabLearner& one, const Learner& learner) {
+            return save_learner(learner, spec->task, (fs::path(flags.save) / one.mixer).string());
+        };
     const auto result = run_lab(*spec, hooks);
     progress.reset();
     if (!result) return report(result.error());

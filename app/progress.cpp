@@ -60,6 +60,16 @@ void say_that_it_takes_long(const Terminal& terminal) {
     if (!terminal.errors && !terminal.progress) note("klp: this may take minutes; --progress says how far it is");
 }
 
+void LongTime::at(int64_t done, int64_t total) {
+    constexpr double kKnown = 1e9, kLong = 20e9;
+    const int64_t now = now_ns();
+    if (start_ == 0) start_ = now;
+    const auto spent = static_cast<double>(now - start_);
+    if (said_ || spent < kKnown || (total > 0 && spent / static_cast<double>(done) * static_cast<double>(total) < kLong)) return;
+    said_ = true;
+    say_that_it_takes_long(terminal_);
+}
+
 std::unique_lock<std::recursive_mutex> pause_progress() {
     std::unique_lock lock(g_line);
     erase();

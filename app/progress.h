@@ -41,6 +41,17 @@ private:
 
 // At the beginning of what takes minutes: in a pipe nobody would see that anything happens.
 void say_that_it_takes_long(const Terminal& terminal);
+// The same of what may take milliseconds: once it is known to take long.
+class LongTime {
+public:
+    explicit LongTime(const Terminal& terminal) : terminal_(terminal) {}
+    void at(int64_t done, int64_t total);  // total 0: nobody knows
+
+private:
+    const Terminal& terminal_;
+    int64_t start_ = 0;
+    bool said_ = false;
+};
 
 // Takes the line away, for whoever prints something; it stays away as long as this lock is held, and until the next count.
 std::unique_lock<std::recursive_mutex> pause_progress();

@@ -5,48 +5,18 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
-#include "core/files/checkpoint_writer.h"
 #include "core/files/json.h"
 #include "core/learn/run_folder.h"
+#include "core/learn/task_words.h"
 #include "core/model/sequence.h"
-#include "core/system.h"
 
 namespace klp {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr uint64_t kSearch = 0x5ea7c4, kHeld = 0x4e1d;  // seeds of their own beside the learners'
-constexpr int64_t kWarmUp = 20;
-
-// Rates rise, stay, and where the end is known fall to a tenth over its last quarter.
-Rates rates_at(double rate, int64_t step, int64_t steps) {
-    double share = std::min(1.0, static_cast<double>(step + 1) / kWarmUp);
-    if (const int64_t fall = steps / 4; steps > 0 && step >= steps - fall)
-        share *= 0.1 + 0.9 * static_cast<double>(steps - step) / static_cast<double>(fall + 1);
-    return {.muon = rate * share, .adamw = rate / 5 * share};
-}
-
-int64_t rows_of(const LabSpec& spec) { return std::max<int64_t>(1, spec.tokens / row_tokens(spec.task)); }
-
-// One learner on its way.
-struct Running {
-    std::shared_ptr<Learner> learner;
-    int64_t step = 0;
-    double seconds = 0, sum = 0;  // of losses since the last look
-    int64_t summed = 0;
-};
-
-Result<void> one_step(const LabSpec& spec, Running& r, double rate, int64_t steps, uint64_t seed) {
-    const int64_t start = now_ns();
-    const auto figures = r.learner->step(make_batch(spec.task, rows_of(spec), seed, static_cast<uint64_t>(r.step)), rates_at(rate, r.step, steps));
-    r.seconds += static_cast<double>(now_ns() - start) * 1e-9;
-    if (!figures) return tl::unexpected(figures.error());
-    ++r.step, r.sum += figures->loss, ++r.summed;
-    return {};
-}
 
 // Sums of log decay over the tokens, by layer, head and channel.
 class GateTap final : public Tap {
@@ -63,20 +33,64 @@ public:
 
 }  // namespace
 
-std::string_view lab_name(const std::string& mixer) {
-    const UpdateRule* rule = rule_named(mixer);
-    return rule ? rule->name : "softmax attention";
+Result<LabMixer> lab_mixer(const std::string& name) {
+    const auto wrong = [&](const std::string& why) { return fail(Error::usage, "the mixer " + in_quotes(name) + " " + why); };
+    LabMixer m;
+    std::istringstream in(name);
+    std::getline(in, m.rule, '+');
+    if (!rule_named(m.rule) && m.rule != "mla") {
+        std::string known;
+        for (const UpdateRule& rule : update_rules()) known += std::string(rule.id) + ", ";
+        return wrong("is none of " + known + "mla");
+    }
+    bool rope = false, nope = false;
+    for (std::string part; std::getline(in, part, '+');) {
+        const size_t colon = part.find(":1");
+        const bool number = colon != 0 && colon != part.npos && colon + 2 == part.size() && part.find_first_not_of("0123456789") == colon && colon <= 2;
+        if (part == "swish" || part == "no-gate")
+            m.output_gate = part == "swish" ? "swish" : "none";
+        else if (part == "no-conv")
+            m.convolution = false;
+        else if (part == "rope" || part == "nope")
+            (part == "rope" ? rope : nope) = true;
+        else if (number && std::stoi(part) > 0)
+            m.ratio = std::stoi(part);
+        else
+            return wrong("has the switch " + in_quotes(part) + ", which is none of swish, no-gate, no-conv, rope, nope, or a ratio such as 3:1");
+    }
+    if (!m.has_state() && (m.ratio > 0 || m.output_gate != "sigmoid" || !m.convolution)) return wrong("has attention alone: it has no such switch but nope");
+    if ((rope || nope) && !m.has_attention()) return wrong("has no attention, so positions are nothing to it; a ratio such as 3:1 gives it some");
+    if (rope && nope) return wrong("has attention with positions and without");
+    m.positions = rope || (!nope && !m.has_state());
+    return m;
+}
+
+std::string lab_name(const std::string& name) {
+    const auto m = lab_mixer(name);
+    if (!m) return name;
+    const UpdateRule* rule = rule_named(m->rule);
+    std::string text = rule ? std::string(rule->name) : "softmax attention";
+    if (m->ratio > 0) text += " and attention " + std::to_string(m->ratio) + ":1";
+    if (m->has_attention() && m->positions == m->has_state()) text += m->positions ? ", with positions" : ", without positions";
+    if (m->output_gate != "sigmoid") text += m->output_gate == "none" ? ", no output gate" : ", swish gate";
+    if (!m->convolution) text += ", no short convolution";
+    return text;
+}
+
+void pace(LabSpec& spec) {
+    spec.search_steps = std::clamp<int64_t>(spec.steps / 5, 20, 100);
+    spec.every = std::max<int64_t>(1, spec.steps / 40);
 }
 
 Result<void> check(const LabSpec& s) {
     if (auto sound = check(s.task); !sound) return sound;
     if (s.mixers.empty()) return fail(Error::usage, "say which mixers are to learn");
     for (size_t i = 0; i < s.mixers.size(); ++i) {
-        if (!rule_named(s.mixers[i]) && s.mixers[i] != "mla") {
-            std::string known;
-            for (const UpdateRule& rule : update_rules()) known += std::string(rule.id) + ", ";
-            return fail(Error::usage, "the mixer " + in_quotes(s.mixers[i]) + " is none of " + known + "mla");
-        }
+        const auto mixer = lab_mixer(s.mixers[i]);
+        if (!mixer) return tl::unexpected(mixer.error());
+        if (mixer->ratio >= s.layers)
+            return fail(Error::usage, "the mixer " + in_quotes(s.mixers[i]) + " takes " + std::to_string(mixer->ratio + 1) +
+                                          " layers at least, and there are " + std::to_string(s.layers));
         if (std::find(s.mixers.begin(), s.mixers.begin() + static_cast<int64_t>(i), s.mixers[i]) != s.mixers.begin() + static_cast<int64_t>(i))
             return fail(Error::usage, "the mixer " + in_quotes(s.mixers[i]) + " is named twice");
     }
@@ -88,23 +102,26 @@ Result<void> check(const LabSpec& s) {
     return {};
 }
 
-ModelConfig lab_config(const LabSpec& s, const std::string& mixer) {
+ModelConfig lab_config(const LabSpec& s, const std::string& name) {
+    const LabMixer mixer = *lab_mixer(name);
     ModelConfig c;
     c.model_type = "kimi_linear";
     c.vocab_size = (s.task.vocabulary + 31) / 32 * 32;
     c.hidden_size = s.width, c.num_hidden_layers = s.layers;
     c.model_max_length = std::max<int64_t>(4096, s.task.length);
     const int channels = s.width / s.heads;
-    if (mixer == "mla") {
+    if (mixer.has_attention()) {
         c.num_attention_heads = s.heads, c.kv_lora_rank = 2 * channels;
         c.qk_nope_head_dim = c.v_head_dim = channels, c.qk_rope_head_dim = channels / 2;
-        c.mla_use_nope = false;
-    } else {
+        c.mla_use_nope = !mixer.positions;
+    }
+    if (mixer.has_state()) {
         c.kda_heads = s.heads, c.kda_key_dim = c.kda_value_dim = c.kda_gate_rank = channels;
-        c.update_rule = mixer;
+        c.update_rule = mixer.rule, c.output_gate = mixer.output_gate;
+        if (!mixer.convolution) c.short_conv_kernel_size = 1;
     }
     c.intermediate_size = 2 * s.width;
-    c.layer_kinds.assign(static_cast<size_t>(s.layers), mixer == "mla" ? "mla" : "kda");
+    for (int i = 0; i < s.layers; ++i) c.layer_kinds.push_back(!mixer.has_state() || (mixer.ratio > 0 && (i + 1) % (mixer.ratio + 1) == 0) ? "mla" : "kda");
     return c;
 }
 
@@ -135,95 +152,6 @@ int64_t LabLearner::learned_at(double accuracy) const {
     int64_t at = -1;
     for (auto look = looks.rbegin(); look != looks.rend() && look->accuracy >= accuracy; ++look) at = look->step;
     return at;
-}
-
-Result<LabResult> run_lab(const LabSpec& spec, const LabHooks& hooks) {
-    if (auto sound = check(spec); !sound) return tl::unexpected(sound.error());
-    LabResult result{.rows = rows_of(spec)};
-    const Batch held = make_batch(spec.task, spec.held_out, spec.seed ^ kHeld, 0);
-    const int items = spec.task.kind == TaskKind::mqar    ? (spec.task.vocabulary - 1) - (spec.task.vocabulary - 1) / 2
-                      : spec.task.kind == TaskKind::stack ? spec.task.vocabulary - 2 - spec.task.items
-                                                          : spec.task.vocabulary - 1;
-    result.chance = 1.0 / items;
-    const auto cancelled = [&] { return hooks.cancel && *hooks.cancel; };
-    const auto begin = [&](const std::string& mixer) {
-        return make_learner(lab_config(spec, mixer), nullptr, {.threads = spec.threads, .seed = spec.seed, .type = DType::f32});
-    };
-    const bool searches = spec.rates.size() > 1;
-    const auto mixers = static_cast<int64_t>(spec.mixers.size());
-    const int64_t searched = searches ? mixers * static_cast<int64_t>(spec.rates.size()) * spec.search_steps : 0, total = searched + mixers * spec.steps;
-    int64_t done = 0;
-    const auto told = [&](const std::string& mixer) {
-        ++done;
-        if (hooks.on_step) hooks.on_step(mixer, done, spec.seconds > 0 ? 0 : total);
-    };
-
-    int64_t start = now_ns();
-    for (const std::string& mixer : spec.mixers) {
-        LabLearner& one = result.learners.emplace_back();
-        one.mixer = mixer, one.rate = spec.rates[0], one.parameters = count_parameters(lab_config(spec, mixer)).total;
-        double best = std::numeric_limits<double>::infinity();
-        for (const double rate : spec.rates) {
-            if (!searches || cancelled()) break;
-            auto learner = begin(mixer);
-            if (!learner) return tl::unexpected(learner.error());
-            Running run{*learner};
-            Result<void> sound;
-            while (run.step < spec.search_steps && sound && !cancelled())
-                sound = one_step(spec, run, rate, spec.search_steps, spec.seed ^ kSearch), told(mixer);
-            if (cancelled()) break;
-            LabTry tried{.rate = rate, .loss = std::numeric_limits<double>::quiet_NaN()};
-            if (sound)
-                if (const auto seen = run.learner->measure(held)) tried.loss = seen->loss, tried.accuracy = seen->accuracy;
-            if (tried.loss < best) best = tried.loss, one.rate = rate;
-            one.tried.push_back(tried);
-            if (hooks.on_try) hooks.on_try(one, tried);
-        }
-    }
-    result.search_seconds = static_cast<double>(now_ns() - start) * 1e-9;
-
-    std::vector<Running> running;
-    for (const LabLearner& one : result.learners) {
-        auto learner = begin(one.mixer);
-        if (!learner) return tl::unexpected(learner.error());
-        running.push_back({*learner});
-    }
-    start = now_ns();
-    const auto look = [&](size_t i) -> Result<void> {
-        Running& run = running[i];
-        LabLearner& one = result.learners[i];
-        if (!one.looks.empty() && one.looks.back().step == run.step) return {};
-        const auto seen = run.learner->measure(held);
-        if (!seen) return tl::unexpected(seen.error());
-        one.looks.push_back({run.step, run.seconds, run.summed ? run.sum / static_cast<double>(run.summed) : seen->loss, seen->loss, seen->accuracy,
-                             half_lives(*run.learner, held)});
-        run.sum = 0, run.summed = 0;
-        if (hooks.on_look) hooks.on_look(one, one.looks.back());
-        return {};
-    };
-    const auto past = [&] { return static_cast<double>(now_ns() - start) * 1e-9; };
-    const auto over = [&](int64_t step) { return spec.seconds > 0 ? past() >= spec.seconds : step >= spec.steps; };
-    int64_t step = 0;
-    for (; !cancelled() && !over(step); ++step)
-        for (size_t i = 0; i < running.size() && !cancelled(); ++i) {
-            LabLearner& one = result.learners[i];
-            if (!one.trouble.empty()) continue;
-            Result<void> sound;
-            if (step % spec.every == 0) sound = look(i);
-            if (sound) sound = one_step(spec, running[i], one.rate, spec.seconds > 0 ? 0 : spec.steps, spec.seed);
-            if (!sound) one.trouble = sound.error().message;
-            told(one.mixer);
-        }
-    result.finished = !cancelled();
-    for (size_t i = 0; i < running.size(); ++i) {
-        LabLearner& one = result.learners[i];
-        if (one.trouble.empty())
-            if (auto sound = look(i); !sound) one.trouble = sound.error().message;
-        if (hooks.on_end)
-            if (auto ended = hooks.on_end(one, *running[i].learner); !ended) return tl::unexpected(ended.error());
-    }
-    result.seconds = past();
-    return result;
 }
 
 std::string lab_json(const LabSpec& s, const LabResult& r) {
@@ -260,8 +188,51 @@ std::string lab_json(const LabSpec& s, const LabResult& r) {
     return j.dump() + "\n";
 }
 
-Result<void> save_learner(const Learner& learner, const std::string& folder) {
-    return save_model(learner, folder, {{"config.json", to_json(learner.config())}}, DType::f32);
+namespace {
+
+double number_of(const nlohmann::json& j) { return j.is_number() ? j.get<double>() : std::numeric_limits<double>::infinity(); }
+
+LabLook look_of(const nlohmann::json& j) {
+    LabLook look{j.at("step"), j.at("seconds"), number_of(j.at("train_loss")), number_of(j.at("loss")), j.at("accuracy"), {}};
+    if (const auto& half = j.at("half_lives"); half.is_array()) {
+        look.half_lives.gates = 1;  // how many is not said
+        for (size_t i = 0; i < look.half_lives.quantiles.size(); ++i) look.half_lives.quantiles[i] = number_of(half.at(i));
+    }
+    return look;
+}
+
+}  // namespace
+
+Result<LabRecord> read_lab(const std::string& text, const std::string& said) {
+    const auto parsed = parse_json(text, said);
+    if (!parsed) return tl::unexpected(parsed.error());
+    LabRecord record;
+    LabSpec& s = record.spec;
+    LabResult& r = record.result;
+    try {
+        const nlohmann::json& j = *parsed;
+        const auto kind = task_named(j.at("task").at("kind"), said + ": task.kind");
+        if (!kind) return tl::unexpected(kind.error());
+        s.task = {*kind, j.at("task").at("length"), j.at("task").at("vocabulary")};
+        s.task.items = j.at("task").value("pairs", j.at("task").value("stacks", s.task.items));
+        s.layers = j.at("layers"), s.heads = j.at("heads"), s.width = j.at("width"), s.seed = j.at("seed");
+        r.rows = j.at("rows"), r.chance = j.at("chance"), r.finished = j.at("finished"), r.seconds = j.at("seconds");
+        for (const auto& one : j.at("learners")) {
+            LabLearner& learner = r.learners.emplace_back();
+            learner.mixer = one.at("mixer"), learner.parameters = one.at("parameters"), learner.rate = one.at("rate");
+            for (const auto& look : one.at("looks")) learner.looks.push_back(look_of(look));
+            s.mixers.push_back(learner.mixer);
+        }
+    } catch (const nlohmann::json::exception& wrong) {
+        return fail(Error::failure, said + " is no result of klp lab: " + wrong.what());
+    }
+    return record;
+}
+
+Result<void> save_learner(const Learner& learner, const Task& task, const std::string& folder) {
+    NamedTexts files = task_files(task, learner.config().vocab_size);
+    files.emplace_back("config.json", to_json(learner.config()));
+    return save_model(learner, folder, files, DType::f32);
 }
 
 }  // namespace klp

@@ -1,6 +1,6 @@
 // The lab: several mixers learn one made task side by side, on the same batches, each at the learning rate that a short search found for it (report, section 5.1:
 // without one, a comparison is of rates). Learners take turns step by step, so that their curves grow together, and differ in the rule of their state alone
-// (UpdateRule, config.h), or have softmax attention with positions in its place.
+// (UpdateRule, config.h), in a switch of the layer around it, or have softmax attention in its place.
 #pragma once
 
 #include <array>
@@ -14,9 +14,26 @@
 
 namespace klp {
 
+// What a learner is, from its name: a rule of update_rules() or "mla" (attention in every layer), and behind plus signs what is otherwise (ablations of the
+// report, section 5.2): "kda+no-conv", "kda+3:1+rope".
+//   swish, no-gate   SiLU instead of the sigmoid behind the output, or nothing
+//   no-conv          no short convolution: SiLU alone (a factor for each channel is left)
+//   N:1              behind N layers with a state one of attention
+//   rope, nope       attention with positions or without; if nothing is said, in company without, as Kimi Linear has it, and alone with
+struct LabMixer {
+    std::string rule;  // or "mla"
+    std::string output_gate = "sigmoid";
+    bool convolution = true;
+    int ratio = 0;  // 0: all layers are alike
+    bool positions = true;
+    bool has_state() const { return rule != "mla"; }
+    bool has_attention() const { return !has_state() || ratio > 0; }
+};
+Result<LabMixer> lab_mixer(const std::string& name);
+
 struct LabSpec {
     Task task;
-    std::vector<std::string> mixers;  // ids of update_rules(), or "mla"; each once
+    std::vector<std::string> mixers;  // names of learners, each once
     int layers = 2, heads = 2, width = 64;
     int64_t steps = 400;                              // of each learner
     double seconds = 0;                               // or of all learners together, behind the search; 0: as the steps say
@@ -28,10 +45,14 @@ struct LabSpec {
     uint64_t seed = 1;
     int threads = 0;
 };
-// An Error where a task, a size or a mixer cannot be. `said` stands in front of what is wrong with the task.
+// Rates rise, stay, and where the end is known (steps > 0) fall to a tenth over its last quarter.
+Rates lab_rates(double rate, int64_t step, int64_t steps);
+// As many steps of search, and between looks, as such a run should have.
+void pace(LabSpec& spec);
+// An Error where a task, a size or a mixer cannot be.
 Result<void> check(const LabSpec& spec);
-ModelConfig lab_config(const LabSpec& spec, const std::string& mixer);
-std::string_view lab_name(const std::string& mixer);  // as people call it
+ModelConfig lab_config(const LabSpec& spec, const std::string& mixer);  // check() was content
+std::string lab_name(const std::string& mixer);                         // as people call it: "KDA, no short convolution"
 
 // Half-lives of the gates on held-out tokens, in tokens; infinite where a channel does not forget.
 struct HalfLives {
@@ -72,18 +93,50 @@ struct LabResult {
 
 struct LabHooks {
     const std::atomic<bool>* cancel = nullptr;
-    std::function<void(const std::string& mixer, int64_t done, int64_t total)> on_step;  // of all steps, the search's included
+    std::function<void(const std::string& mixer, int64_t done, int64_t total)> on_step;  // of all steps, the search's included; who must wait waits in here
     std::function<void(const LabLearner&, const LabTry&)> on_try;
     std::function<void(const LabLearner&, const LabLook&)> on_look;
     std::function<Result<void>(const LabLearner&, const Learner&)> on_end;  // each, when all are done or were cancelled
 };
-// Cancelled, it gives what there is.
+
+// A lab in the hands of whoever calls: first search(), then learn() as often as there is more to learn.
+class LabRun {
+public:
+    explicit LabRun(LabSpec spec);  // check() was content
+    ~LabRun();
+    Result<void> search(const LabHooks& hooks = {});  // of learning rates
+    // So many steps of each learner, in turns; 0: spec.seconds of all together. Rates rise and fall anew. Cancelled, the next call goes on.
+    Result<void> learn(int64_t steps, const LabHooks& hooks = {});
+    const LabSpec& spec() const { return spec_; }
+    const LabResult& result() const { return result_; }
+    const Learner* learner(size_t i) const;  // null: it has not begun
+
+private:
+    struct Running;
+    Result<void> one_step(Running& r, double rate, int64_t steps, uint64_t seed);
+    Result<void> look(size_t i, const LabHooks& hooks);
+    Result<std::shared_ptr<Learner>> begin(const std::string& mixer) const;
+    LabSpec spec_;
+    LabResult result_;
+    Batch held_;
+    std::vector<Running> running_;
+    int64_t done_ = 0, total_ = 0;  // steps
+};
+
+// All of it; cancelled, it gives what there is.
 Result<LabResult> run_lab(const LabSpec& spec, const LabHooks& hooks = {});
 
 // Everything that was seen, as one JSON object.
 std::string lab_json(const LabSpec& spec, const LabResult& result);
 
-// The learner as a folder that opens like any model; it must not be there.
-Result<void> save_learner(const Learner& learner, const std::string& folder);
+// What such a file says, as far as it can be drawn again: an Error says where it is none.
+struct LabRecord {
+    LabSpec spec;
+    LabResult result;
+};
+Result<LabRecord> read_lab(const std::string& json, const std::string& name_for_errors);
+
+// The learner as a folder that opens like any model and is asked in the words of its task (task_words.h); it must not be there.
+Result<void> save_learner(const Learner& learner, const Task& task, const std::string& folder);
 
 }  // namespace klp

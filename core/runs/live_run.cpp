@@ -395,7 +395,7 @@ void LiveRun::handle(const MakeAnswer& c) {
     if (!stood) return end_here(stood.error(), c.hands ? "" : "Let the model sum the talk up, or begin a new chat.");
     tell(AnswerBegun{c.answer, c.line, c.sampling, c.hands});
     const bool goes_on = c.line.back().role == "assistant" && c.line.back().open;
-    const size_t tail = goes_on ? 1 : target->opening;  // left for generate()
+    const size_t tail = goes_on ? 1 : std::max<size_t>(1, target->opening);  // left for generate()
     int top = capture_what_is_watched();
     auto move = stand(*target, line.size() - tail, *stood);
     if (!move) return end_here(move.error());

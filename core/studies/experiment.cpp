@@ -91,6 +91,7 @@ public:
         auto turn = turn_tokens(tokenizer_, model_->config());
         if (!turn) return tl::unexpected(turn.error());
         turn_ = std::move(*turn);
+        if (turn_.opening.empty()) return fail(Error::usage, "this model learned a made task and cannot be asked in words");
         std::vector<std::pair<int, int64_t>> all;
         for (const int64_t distance : experiment_.distances)
             for (int chat = 0; chat < static_cast<int>(experiment_.chats.size()); ++chat) all.emplace_back(chat, distance);

@@ -153,6 +153,7 @@ public:
         auto turn = turn_tokens(tokenizer_, model_->config());
         if (!turn) return tl::unexpected(turn.error());
         turn_ = std::move(*turn);
+        if (turn_.opening.empty()) return fail(Error::usage, "this model learned a made task and cannot be asked in words");
         Sequence sequence(model_);
         auto fits = sequence.set_rolling(rows_ > 0);
         return fits ? sequence.touch(hands_) : fits;

@@ -207,11 +207,22 @@ void plain_message(Parts& to, const Message& m) {
 constexpr std::string_view kQwenWords[] = {"<|im_start|>", "<|im_end|>"};
 constexpr std::string_view kQwenEnds[] = {"<|im_end|>", "<|endoftext|>"};
 
+// --- Made tasks -----------------------------------------------------------------------------------------------------------
+
+Result<void> task_front(Parts&, const std::string& tools, const std::string& system, bool) {
+    if (!tools.empty() || !system.empty())
+        return fail(Error::failure, "a model that learned a made task knows its words alone: no system prompt, and no tools");
+    return {};
+}
+void task_message(Parts& to, const Message& m) { to.text(trimmed(m.content)); }
+void task_opening(Parts&, bool) {}
+
 constexpr ChatForm kForms[] = {
     {"Kimi's", "<|im_middle|>", kKimiWords, kKimiEnds, kimi_front, kimi_message, kimi_opening, kimi_answer, "", ""},
     {"Ling's", "<|role_end|>", kLingWords, kLingEnds, ling_front, ling_message, ling_opening, ling_answer, "", kThinkBegin},
     {"Qwen's", "<|im_start|>", kQwenWords, kQwenEnds, qwen_front, qwen_message, qwen_opening, qwen_answer, "\n", "<think>\n"},
     {"Qwen's", "<|im_start|>", kQwenWords, kQwenEnds, qwen_front, plain_message, plain_opening, kimi_answer, "\n", ""},
+    {"of made tasks", kTaskMark, {}, {}, task_front, task_message, task_opening, kimi_answer, "", ""},
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ struct ChatForm {
     std::string_view makers;                  // "Kimi's"
     std::string_view mark;                    // a control token that its vocabularies have, and no other's
     std::span<const std::string_view> words;  // what its templates write, in whatever version
-    std::span<const std::string_view> ends;   // control tokens that end an answer, the one first that closes a turn
+    std::span<const std::string_view> ends;   // control tokens that end an answer, the one first that closes a turn; none: nothing closes one
     // Before the first message: the declared tools and the system prompt, "" for none.
     Result<void> (*front)(Parts& to, const std::string& tools, const std::string& system, bool thinks);
     void (*message)(Parts& to, const Message& message);
@@ -43,6 +43,9 @@ struct ChatForm {
     std::string_view between;                          // text in front of every message that is not the first, and of an answer's opening
     std::string_view thinking;                         // what an answer that thinks begins with, and the opening holds; "": it does not
 };
+// Models of the lab (core/learn/task_words.h) have this token in their vocabulary and never read it: a talk with one is what was said and answered, letter by
+// letter, without anything around it.
+inline constexpr std::string_view kTaskMark = "<|made_task|>";
 // By its mark; of two with one mark that which thinks, unless the tokenizer's template has no place for thoughts.
 const ChatForm& chat_form(const Tokenizer& tokenizer);
 const ChatForm& kimi_form();

@@ -218,7 +218,7 @@ Result<TurnTokens> turn_tokens(const Tokenizer& tokenizer, const ModelConfig& co
         if (const auto id = tokenizer.special(name)) ends.push_back(*id);
     for (int32_t id : ends)
         if (id < config.vocab_size && std::find(turn.stop.begin(), turn.stop.end(), id) == turn.stop.end()) turn.stop.push_back(id);
-    turn.end = tokenizer.special(form.ends[0]).value_or(turn.stop.empty() ? -1 : turn.stop[0]);
+    if (!form.ends.empty()) turn.end = tokenizer.special(form.ends[0]).value_or(turn.stop.empty() ? -1 : turn.stop[0]);
     return turn;
 }
 
