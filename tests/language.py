@@ -183,7 +183,8 @@ APART = re.compile(
     |cpu|auto|bf16|config\.json|models|Ollama|klp[- %].*|klp|CPU|Inter|http://[\w.:/]+|http|https|embedded|follow|rename|race|decay|state|memory|explore|chat|monitor|present
     |waterfall.*|served.*|dock-.*|panel-.*|klp_|sampling.*|\#[0-9a-fA-F]{6}
     |File|Chat|View|Capture|Run|Help|linear_attn_config.*|byte|replay|open|timeline|record|search|find|stop|keys|about|quit|pull|unload|fork|send|restore|newest|freeze|tour|composer|continue|regenerate
-    |token|layer|head|channel|position|rank|rule|id|value|key|expert|tokens|what|message|level|.*\([\w/ ,'Σ]+\)|mixer|state|tails|cache|probability|as\ (?:MLA|attention)|multi-head|,\ recorded  # headings of tables, by heading()
+    |(?:gdn|deltanet|gla|mamba2|mla|kda)(?:\+[\w:+-]+)?(?:,\ [\w:+-]+)?|lab                                    # names of what learns
+    |loss|rate|weights|steps|answers\ right|90\ %\ from\ step|token|layer|head|channel|position|rank|rule|id|value|key|expert|tokens|what|message|level|.*\([\w/ ,'Σ]+\)|mixer|state|tails|cache|probability|as\ (?:MLA|attention)|multi-head|,\ recorded  # headings of tables, by heading()
     |experts|logits|attention|life|map|cosine|log|kda|mla|Precise|Text\ and\ numbers\ made.*|g\ =.*softplus.*|\ ·\ klp\ |\[\{.*   # ids; what is kept in files; formulas
     |yyyy.*|HH:mm.*|hh:mm|ddd|0000|conversations|explanations|visual|[SVK]|α|nothing)$""",
     re.X,

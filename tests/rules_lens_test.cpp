@@ -202,6 +202,16 @@ TEST(ModelMap, IsEveryLayerFromBottomToTopAndAClickChoosesIt) {
     apply_theme(*qApp, ThemeChoice::dark);
 }
 
+TEST(ModelMap, NamesTheRuleOfAState) {
+    for (const auto& [rule, name] : {std::pair("gla", "GLA"), {"deltanet", "DeltaNet"}, {"mamba2", "decay per head"}, {"kda", "KDA"}}) {
+        auto card = std::make_shared<RunCard>(*scripted_card());
+        card->config.update_rule = rule;
+        ScriptedSession s(card);
+        Lens lens(s, "map");
+        EXPECT_EQ(lens.named<LayerColumn>("Layers from bottom to top")->rows()[1].mixer, name);
+    }
+}
+
 // Every family that can be opened, and the full-attention twin of each: a row a layer in its own words, wide enough or scrolled.
 TEST(ModelMap, KnowsEveryFamily) {
     for (const NamedShape& shape : named_shapes())

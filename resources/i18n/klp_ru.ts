@@ -1183,6 +1183,270 @@
         <source>Choose the cell</source>
         <translation>Выбрать ячейку</translation>
     </message>
+    <message>
+        <source>Task</source>
+        <translation>Задача</translation>
+    </message>
+    <message>
+        <source>Tokens of a row</source>
+        <translation>Токенов в строке</translation>
+    </message>
+    <message>
+        <source>Stacks</source>
+        <translation>Стеки</translation>
+    </message>
+    <message>
+        <source>Different tokens</source>
+        <translation>Разных токенов</translation>
+    </message>
+    <message>
+        <source>Layers</source>
+        <translation>Слои</translation>
+    </message>
+    <message>
+        <source>Heads</source>
+        <translation>Головы</translation>
+    </message>
+    <message>
+        <source>Width</source>
+        <translation>Ширина</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Шаги</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Зерно</translation>
+    </message>
+    <message>
+        <source>Try three learning rates first</source>
+        <translation>Сначала испытать три скорости</translation>
+    </message>
+    <message>
+        <source>Each mixer gets the rate that a short search finds for it; without that a comparison is of rates</source>
+        <translation>Каждый смеситель получает скорость обучения, которую для него находит короткий поиск; без этого сравнивались бы скорости</translation>
+    </message>
+    <message>
+        <source>Who learns</source>
+        <translation>Кто учится</translation>
+    </message>
+    <message>
+        <source>With something left out, or otherwise</source>
+        <translation>Без чего-то или иначе</translation>
+    </message>
+    <message>
+        <source>such as %1</source>
+        <translation>например %1</translation>
+    </message>
+    <message>
+        <source>Others, by their names</source>
+        <translation>Другие, по именам</translation>
+    </message>
+    <message>
+        <source>A rule, and behind + what is otherwise: swish, no-gate, no-conv, 3:1 (three layers with a state for one of attention), rope, nope</source>
+        <translation>Правило, а после + отличия: swish, no-gate, no-conv, 3:1 (три слоя с состоянием на один слой внимания), rope, nope</translation>
+    </message>
+    <message>
+        <source>Lab: rules of memory that learn</source>
+        <translation>Лаборатория: правила памяти учатся</translation>
+    </message>
+    <message>
+        <source>Curves by</source>
+        <translation>Кривые по</translation>
+    </message>
+    <message>
+        <source>by step</source>
+        <translation>по шагам</translation>
+    </message>
+    <message>
+        <source>by second</source>
+        <translation>по секундам</translation>
+    </message>
+    <message>
+        <source>Steps compare what is learned of the same rows, seconds what it costs: those of each learner's own steps</source>
+        <translation>Шаги сравнивают, чему учатся на одних и тех же строках, секунды — во что это обходится: время собственных шагов каждого</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>Старт</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Пауза</translation>
+    </message>
+    <message>
+        <source>Learn on</source>
+        <translation>Учить дальше</translation>
+    </message>
+    <message>
+        <source>So many steps more of each, with rates that rise and fall anew</source>
+        <translation>Ещё столько шагов каждому; скорость обучения снова растёт и падает</translation>
+    </message>
+    <message>
+        <source>Steps more</source>
+        <translation>Ещё шагов</translation>
+    </message>
+    <message>
+        <source>Answers that are right</source>
+        <translation>Верные ответы</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>Потери</translation>
+    </message>
+    <message>
+        <source>Half-lives of gates</source>
+        <translation>Периоды полураспада вентилей</translation>
+    </message>
+    <message>
+        <source>Learners</source>
+        <translation>Ученики</translation>
+    </message>
+    <message>
+        <source>Open it</source>
+        <translation>Открыть</translation>
+    </message>
+    <message>
+        <source>The chosen learner becomes the model of the window: it can be asked, and every lens looks into it</source>
+        <translation>Выбранный ученик становится моделью окна: его можно спрашивать, и каждая панель в него смотрит</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>Сохранить…</translation>
+    </message>
+    <message>
+        <source>All numbers, as klp lab -o writes them</source>
+        <translation>Все числа, как их пишет klp lab -o</translation>
+    </message>
+    <message>
+        <source>Lay beside…</source>
+        <translation>Положить рядом…</translation>
+    </message>
+    <message>
+        <source>The curves of a saved run, dashed</source>
+        <translation>Кривые сохранённого опыта, пунктиром</translation>
+    </message>
+    <message>
+        <source>A result of klp lab</source>
+        <translation>Результат klp lab</translation>
+    </message>
+    <message>
+        <source>Results of the lab (*.json)</source>
+        <translation>Результаты лаборатории (*.json)</translation>
+    </message>
+    <message>
+        <source>Choose a task and who is to learn it, and press Start. All learn from the same rows, in turns, step by step.</source>
+        <translation>Выберите задачу и тех, кто будет её учить, и нажмите «Начать». Все учатся на одних и тех же строках, по очереди, шаг за шагом.</translation>
+    </message>
+    <message>
+        <source>%1 stopped: %2</source>
+        <translation>%1: остановка, %2</translation>
+    </message>
+    <message>
+        <source>%1 of %2 steps</source>
+        <translation>%1 из %2 шагов</translation>
+    </message>
+    <message>
+        <source>%1. Paused at %2; a learner can be opened as it is now.</source>
+        <translation>%1. Пауза: %2; ученика можно открыть таким, какой он сейчас.</translation>
+    </message>
+    <message>
+        <source>%1. Learning rates are tried: %2.</source>
+        <translation>%1. Испытываются скорости обучения: %2.</translation>
+    </message>
+    <message>
+        <source>%1. They learn: %2.</source>
+        <translation>%1. Идёт обучение: %2.</translation>
+    </message>
+    <message>
+        <source>%1. Stopped before anything was learned.</source>
+        <translation>%1. Остановлено прежде, чем что-либо было выучено.</translation>
+    </message>
+    <message>
+        <source>%1. After %2, %3 of the answers of %4 are right.</source>
+        <translation>%1. Через %2 верны %3 ответов %4.</translation>
+    </message>
+    <message>
+        <source>%1. After %2, %3 of the answers of %4 are right, and %5 of those of %6.</source>
+        <translation>%1. Через %2 верны %3 ответов %4 и %5 ответов %6.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Продолжить</translation>
+    </message>
+    <message>
+        <source>seconds of its own steps</source>
+        <translation>секунды собственных шагов</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>шаги</translation>
+    </message>
+    <message>
+        <source>loss, nats an answer</source>
+        <translation>потери, наты на ответ</translation>
+    </message>
+    <message>
+        <source>answers that are right</source>
+        <translation>верные ответы</translation>
+    </message>
+    <message>
+        <source>%1, recorded</source>
+        <translation>%1, запись</translation>
+    </message>
+    <message>
+        <source>chance</source>
+        <translation>наугад</translation>
+    </message>
+    <message>
+        <source>Curves begin when the rates are found.</source>
+        <translation>Кривые начнутся, когда найдены скорости.</translation>
+    </message>
+    <message>
+        <source>10 % are shorter</source>
+        <translation>10 % короче</translation>
+    </message>
+    <message>
+        <source>median</source>
+        <translation>медиана</translation>
+    </message>
+    <message>
+        <source>10 % are longer</source>
+        <translation>10 % длиннее</translation>
+    </message>
+    <message>
+        <source>half-lives of %1, tokens</source>
+        <translation>периоды полураспада %1, токены</translation>
+    </message>
+    <message>
+        <source>half-lives of gates, tokens</source>
+        <translation>периоды полураспада вентилей, токены</translation>
+    </message>
+    <message>
+        <source>%1 has no gates: its memory does not fade by itself.</source>
+        <translation>У %1 нет вентилей: память сама не тускнеет.</translation>
+    </message>
+    <message>
+        <source>Save the numbers</source>
+        <translation>Сохранить числа</translation>
+    </message>
+    <message>
+        <source>Saved: %1</source>
+        <translation>Сохранено: %1</translation>
+    </message>
+    <message>
+        <source>%1 could not be written: %2</source>
+        <translation>Не удалось записать %1: %2</translation>
+    </message>
+    <message>
+        <source>%1 could not be read: %2</source>
+        <translation>Не удалось прочитать %1: %2</translation>
+    </message>
+    <message>
+        <source>Dashed: %1, seed %2, width %3, from %4</source>
+        <translation>Пунктир: %1, зерно %2, ширина %3, из %4</translation>
+    </message>
     <message numerus="yes">
         <source>%Ln word(s)</source>
         <translation>
@@ -1285,6 +1549,18 @@
         <source>%1 %2</source>
         <comment>two sentences</comment>
         <translation>%1 %2</translation>
+    </message>
+    <message>
+        <source>rows of %1</source>
+        <translation>строки длиной %1</translation>
+    </message>
+    <message>
+        <source>endless</source>
+        <translation>бесконечно</translation>
+    </message>
+    <message>
+        <source>It has not begun to learn.</source>
+        <translation>Обучение ещё не началось.</translation>
     </message>
     <message numerus="yes">
         <source>and %Ln other(s): klp models lists them all</source>
@@ -1458,6 +1734,14 @@
     <message>
         <source>full attention</source>
         <translation>полное внимание</translation>
+    </message>
+    <message>
+        <source>linear attention</source>
+        <translation>линейное внимание</translation>
+    </message>
+    <message>
+        <source>decay per head</source>
+        <translation>затухание по головам</translation>
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
@@ -1964,6 +2248,10 @@
     <message>
         <source>Race against the full-attention twin</source>
         <translation>Гонка с двойником полного внимания</translation>
+    </message>
+    <message>
+        <source>Lab: rules of memory that learn…</source>
+        <translation>Лаборатория: правила памяти учатся…</translation>
     </message>
     <message>
         <source>About</source>
@@ -2906,10 +3194,6 @@
         <translation>Чисел пока нет.</translation>
     </message>
     <message>
-        <source>%1 could not be written: %2</source>
-        <translation>Не удалось записать %1: %2</translation>
-    </message>
-    <message>
         <source>model %1</source>
         <translation>модель %1</translation>
     </message>
@@ -3086,10 +3370,6 @@
         <translation>Назад к беседе как она есть (Ctrl+Shift+X)</translation>
     </message>
     <message>
-        <source>Pause</source>
-        <translation>Пауза</translation>
-    </message>
-    <message>
         <source>The state under other rules</source>
         <translation>Состояние при других правилах</translation>
     </message>
@@ -3124,10 +3404,6 @@
     <message>
         <source>Looking…</source>
         <translation>Поиск…</translation>
-    </message>
-    <message>
-        <source>linear attention</source>
-        <translation>линейное внимание</translation>
     </message>
     <message>
         <source>Linear attention</source>
@@ -3332,10 +3608,6 @@
     <message>
         <source>Random seed</source>
         <translation>Случайное зерно</translation>
-    </message>
-    <message>
-        <source>Seed</source>
-        <translation>Зерно</translation>
     </message>
     <message>
         <source>The same seed, settings and conversation give the same answer</source>
@@ -4765,6 +5037,30 @@
         <translation>уровень</translation>
     </message>
     <message>
+        <source>answers right</source>
+        <translation>верных ответов</translation>
+    </message>
+    <message>
+        <source>loss</source>
+        <translation>потери</translation>
+    </message>
+    <message>
+        <source>90 % from step</source>
+        <translation>90 % с шага</translation>
+    </message>
+    <message>
+        <source>rate</source>
+        <translation>скорость</translation>
+    </message>
+    <message>
+        <source>weights</source>
+        <translation>веса</translation>
+    </message>
+    <message>
+        <source>median, tokens</source>
+        <translation>медиана, токены</translation>
+    </message>
+    <message>
         <source>message</source>
         <translation>сообщение</translation>
     </message>
@@ -4839,6 +5135,82 @@
     <message>
         <source>Tokens of the last 64 are held back.</source>
         <translation>Токены из последних 64 сдерживаются.</translation>
+    </message>
+    <message>
+        <source>What lies on top of which of several stacks, pushed and popped in any order</source>
+        <translation>Что лежит наверху какого из нескольких стеков, при любых вталкиваниях и выталкиваниях</translation>
+    </message>
+    <message>
+        <source>Keys and values</source>
+        <translation>Ключи и значения</translation>
+    </message>
+    <message>
+        <source>Pairs of key and value, then the value of each key is asked (MQAR)</source>
+        <translation>Пары «ключ — значение», затем спрашивается значение каждого ключа (MQAR)</translation>
+    </message>
+    <message>
+        <source>Pairs</source>
+        <translation>Пары</translation>
+    </message>
+    <message>
+        <source>Palindrome</source>
+        <translation>Палиндром</translation>
+    </message>
+    <message>
+        <source>What was read, backwards</source>
+        <translation>Прочитанное задом наперёд</translation>
+    </message>
+    <message>
+        <source>What was read, as it was</source>
+        <translation>Прочитанное как было</translation>
+    </message>
+    <message>
+        <source>KDA</source>
+        <translation>KDA</translation>
+    </message>
+    <message>
+        <source>Gated DeltaNet</source>
+        <translation>Gated DeltaNet</translation>
+    </message>
+    <message>
+        <source>DeltaNet: no decay</source>
+        <translation>DeltaNet: без затухания</translation>
+    </message>
+    <message>
+        <source>GLA: plain writing</source>
+        <translation>GLA: простая запись</translation>
+    </message>
+    <message>
+        <source>Decay per head, plain writing</source>
+        <translation>Затухание по головам, простая запись</translation>
+    </message>
+    <message>
+        <source>Softmax attention</source>
+        <translation>Внимание softmax</translation>
+    </message>
+    <message>
+        <source>Softmax attention without positions</source>
+        <translation>Внимание softmax без позиций</translation>
+    </message>
+    <message>
+        <source>KDA, swish as output gate</source>
+        <translation>KDA, swish вместо сигмоиды</translation>
+    </message>
+    <message>
+        <source>KDA, no output gate</source>
+        <translation>KDA без выходного вентиля</translation>
+    </message>
+    <message>
+        <source>KDA, no short convolution</source>
+        <translation>KDA без короткой свёртки</translation>
+    </message>
+    <message>
+        <source>KDA and attention 1:1</source>
+        <translation>KDA и внимание 1:1</translation>
+    </message>
+    <message>
+        <source>KDA and attention with positions 1:1</source>
+        <translation>KDA и внимание с позициями 1:1</translation>
     </message>
     <message>
         <source>An answer begins: “%1”</source>
@@ -5177,10 +5549,6 @@
     <message>
         <source>chosen channel</source>
         <translation>выбранный канал</translation>
-    </message>
-    <message>
-        <source>median</source>
-        <translation>медиана</translation>
     </message>
     <message>
         <source>head × token, layer %1</source>
@@ -5531,10 +5899,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>Copy what is selected, or all that is shown</source>
         <translation>Копировать выделенное или всё показанное</translation>
-    </message>
-    <message>
-        <source>Save…</source>
-        <translation>Сохранить…</translation>
     </message>
     <message>
         <source>Write all that is shown to a text file</source>
@@ -5962,10 +6326,6 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>Контекст, до которого идёт гонка</translation>
     </message>
     <message>
-        <source>Start</source>
-        <translation>Старт</translation>
-    </message>
-    <message>
         <source>Start or stop the race</source>
         <translation>Начать или остановить гонку</translation>
     </message>
@@ -6016,10 +6376,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>all %1</source>
         <translation>все %1</translation>
-    </message>
-    <message>
-        <source>%1, recorded</source>
-        <translation>%1, запись</translation>
     </message>
     <message>
         <source>making the twin ready</source>
@@ -6464,10 +6820,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>A state without gates: only the delta rule takes away what was written before.</source>
         <translation>Состояние без вентилей: записанное раньше убирает только дельта-правило.</translation>
-    </message>
-    <message>
-        <source>Gated DeltaNet</source>
-        <translation>Gated DeltaNet</translation>
     </message>
     <message>
         <source>The delta rule behind one gate for a whole head. KDA has a gate for each channel.</source>

@@ -1183,6 +1183,270 @@
         <source>Choose the cell</source>
         <translation>选中该格</translation>
     </message>
+    <message>
+        <source>Task</source>
+        <translation>任务</translation>
+    </message>
+    <message>
+        <source>Tokens of a row</source>
+        <translation>每行词元数</translation>
+    </message>
+    <message>
+        <source>Stacks</source>
+        <translation>栈</translation>
+    </message>
+    <message>
+        <source>Different tokens</source>
+        <translation>不同词元数</translation>
+    </message>
+    <message>
+        <source>Layers</source>
+        <translation>层数</translation>
+    </message>
+    <message>
+        <source>Heads</source>
+        <translation>头数</translation>
+    </message>
+    <message>
+        <source>Width</source>
+        <translation>宽度</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>步数</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>随机种子</translation>
+    </message>
+    <message>
+        <source>Try three learning rates first</source>
+        <translation>先试三种学习率</translation>
+    </message>
+    <message>
+        <source>Each mixer gets the rate that a short search finds for it; without that a comparison is of rates</source>
+        <translation>每种混合器用短暂搜索为它找到的学习率；否则比的就是学习率</translation>
+    </message>
+    <message>
+        <source>Who learns</source>
+        <translation>谁来学</translation>
+    </message>
+    <message>
+        <source>With something left out, or otherwise</source>
+        <translation>少一部分，或换一种做法</translation>
+    </message>
+    <message>
+        <source>such as %1</source>
+        <translation>如 %1</translation>
+    </message>
+    <message>
+        <source>Others, by their names</source>
+        <translation>其他，按名字</translation>
+    </message>
+    <message>
+        <source>A rule, and behind + what is otherwise: swish, no-gate, no-conv, 3:1 (three layers with a state for one of attention), rope, nope</source>
+        <translation>一条规则，+ 之后是不同之处：swish、no-gate、no-conv、3:1（三个带状态的层配一个注意力层）、rope、nope</translation>
+    </message>
+    <message>
+        <source>Lab: rules of memory that learn</source>
+        <translation>实验室：会学习的记忆规则</translation>
+    </message>
+    <message>
+        <source>Curves by</source>
+        <translation>曲线横轴</translation>
+    </message>
+    <message>
+        <source>by step</source>
+        <translation>按步</translation>
+    </message>
+    <message>
+        <source>by second</source>
+        <translation>按秒</translation>
+    </message>
+    <message>
+        <source>Steps compare what is learned of the same rows, seconds what it costs: those of each learner's own steps</source>
+        <translation>按步比较从同样的行学到了什么，按秒比较代价：各自步骤所用的时间</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>开始</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Learn on</source>
+        <translation>继续学</translation>
+    </message>
+    <message>
+        <source>So many steps more of each, with rates that rise and fall anew</source>
+        <translation>每个再学这么多步，学习率重新升降一次</translation>
+    </message>
+    <message>
+        <source>Steps more</source>
+        <translation>再学步数</translation>
+    </message>
+    <message>
+        <source>Answers that are right</source>
+        <translation>答对的比例</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>损失</translation>
+    </message>
+    <message>
+        <source>Half-lives of gates</source>
+        <translation>门的半衰期</translation>
+    </message>
+    <message>
+        <source>Learners</source>
+        <translation>学习者</translation>
+    </message>
+    <message>
+        <source>Open it</source>
+        <translation>打开它</translation>
+    </message>
+    <message>
+        <source>The chosen learner becomes the model of the window: it can be asked, and every lens looks into it</source>
+        <translation>选中的学习者成为窗口的模型：可以问它，每个透镜都能看进去</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>保存…</translation>
+    </message>
+    <message>
+        <source>All numbers, as klp lab -o writes them</source>
+        <translation>全部数字，与 klp lab -o 所写相同</translation>
+    </message>
+    <message>
+        <source>Lay beside…</source>
+        <translation>并排显示…</translation>
+    </message>
+    <message>
+        <source>The curves of a saved run, dashed</source>
+        <translation>已保存实验的曲线，虚线</translation>
+    </message>
+    <message>
+        <source>A result of klp lab</source>
+        <translation>klp lab 的结果</translation>
+    </message>
+    <message>
+        <source>Results of the lab (*.json)</source>
+        <translation>实验室结果 (*.json)</translation>
+    </message>
+    <message>
+        <source>Choose a task and who is to learn it, and press Start. All learn from the same rows, in turns, step by step.</source>
+        <translation>选一个任务和学它的规则，然后按“开始”。大家轮流一步一步从同样的行中学习。</translation>
+    </message>
+    <message>
+        <source>%1 stopped: %2</source>
+        <translation>%1 停下了：%2</translation>
+    </message>
+    <message>
+        <source>%1 of %2 steps</source>
+        <translation>%1 / %2 步</translation>
+    </message>
+    <message>
+        <source>%1. Paused at %2; a learner can be opened as it is now.</source>
+        <translation>%1。已暂停于 %2；可以按现在的样子打开某个学习者。</translation>
+    </message>
+    <message>
+        <source>%1. Learning rates are tried: %2.</source>
+        <translation>%1。正在试学习率：%2。</translation>
+    </message>
+    <message>
+        <source>%1. They learn: %2.</source>
+        <translation>%1。正在学习：%2。</translation>
+    </message>
+    <message>
+        <source>%1. Stopped before anything was learned.</source>
+        <translation>%1。还没学到什么就停下了。</translation>
+    </message>
+    <message>
+        <source>%1. After %2, %3 of the answers of %4 are right.</source>
+        <translation>%1。%2后，%4 的回答有 %3 正确。</translation>
+    </message>
+    <message>
+        <source>%1. After %2, %3 of the answers of %4 are right, and %5 of those of %6.</source>
+        <translation>%1。%2后，%4 的回答有 %3 正确，%6 的有 %5 正确。</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>seconds of its own steps</source>
+        <translation>各自步骤的秒数</translation>
+    </message>
+    <message>
+        <source>steps</source>
+        <translation>步数</translation>
+    </message>
+    <message>
+        <source>loss, nats an answer</source>
+        <translation>损失，每个答案的奈特</translation>
+    </message>
+    <message>
+        <source>answers that are right</source>
+        <translation>答对的比例</translation>
+    </message>
+    <message>
+        <source>%1, recorded</source>
+        <translation>%1，录制</translation>
+    </message>
+    <message>
+        <source>chance</source>
+        <translation>瞎猜</translation>
+    </message>
+    <message>
+        <source>Curves begin when the rates are found.</source>
+        <translation>找到学习率后曲线才开始。</translation>
+    </message>
+    <message>
+        <source>10 % are shorter</source>
+        <translation>10 % 更短</translation>
+    </message>
+    <message>
+        <source>median</source>
+        <translation>中位数</translation>
+    </message>
+    <message>
+        <source>10 % are longer</source>
+        <translation>10 % 更长</translation>
+    </message>
+    <message>
+        <source>half-lives of %1, tokens</source>
+        <translation>%1 的半衰期，词元</translation>
+    </message>
+    <message>
+        <source>half-lives of gates, tokens</source>
+        <translation>门的半衰期，词元</translation>
+    </message>
+    <message>
+        <source>%1 has no gates: its memory does not fade by itself.</source>
+        <translation>%1 没有门：它的记忆不会自己消退。</translation>
+    </message>
+    <message>
+        <source>Save the numbers</source>
+        <translation>保存数字</translation>
+    </message>
+    <message>
+        <source>Saved: %1</source>
+        <translation>已保存：%1</translation>
+    </message>
+    <message>
+        <source>%1 could not be written: %2</source>
+        <translation>%1 无法写入：%2</translation>
+    </message>
+    <message>
+        <source>%1 could not be read: %2</source>
+        <translation>无法读取 %1：%2</translation>
+    </message>
+    <message>
+        <source>Dashed: %1, seed %2, width %3, from %4</source>
+        <translation>虚线：%1，种子 %2，宽度 %3，来自 %4</translation>
+    </message>
     <message numerus="yes">
         <source>%Ln word(s)</source>
         <translation>
@@ -1265,6 +1529,18 @@
         <source>%1 %2</source>
         <comment>two sentences</comment>
         <translation>%1%2</translation>
+    </message>
+    <message>
+        <source>rows of %1</source>
+        <translation>每行%1</translation>
+    </message>
+    <message>
+        <source>endless</source>
+        <translation>无穷</translation>
+    </message>
+    <message>
+        <source>It has not begun to learn.</source>
+        <translation>还没有开始学。</translation>
     </message>
     <message numerus="yes">
         <source>and %Ln other(s): klp models lists them all</source>
@@ -1414,6 +1690,14 @@
     <message>
         <source>full attention</source>
         <translation>全注意力</translation>
+    </message>
+    <message>
+        <source>linear attention</source>
+        <translation>线性注意力</translation>
+    </message>
+    <message>
+        <source>decay per head</source>
+        <translation>逐头衰减</translation>
     </message>
     <message>
         <source>Nothing has been fed after %1: no decay has touched it yet.</source>
@@ -1916,6 +2200,10 @@
     <message>
         <source>Race against the full-attention twin</source>
         <translation>与全注意力对照模型竞速</translation>
+    </message>
+    <message>
+        <source>Lab: rules of memory that learn…</source>
+        <translation>实验室：会学习的记忆规则…</translation>
     </message>
     <message>
         <source>About</source>
@@ -2858,10 +3146,6 @@
         <translation>还没有数字。</translation>
     </message>
     <message>
-        <source>%1 could not be written: %2</source>
-        <translation>%1 无法写入：%2</translation>
-    </message>
-    <message>
         <source>model %1</source>
         <translation>模型 %1</translation>
     </message>
@@ -3038,10 +3322,6 @@
         <translation>回到当前的对话（Ctrl+Shift+X）</translation>
     </message>
     <message>
-        <source>Pause</source>
-        <translation>暂停</translation>
-    </message>
-    <message>
         <source>The state under other rules</source>
         <translation>其他规则下的状态</translation>
     </message>
@@ -3076,10 +3356,6 @@
     <message>
         <source>Looking…</source>
         <translation>正在查找…</translation>
-    </message>
-    <message>
-        <source>linear attention</source>
-        <translation>线性注意力</translation>
     </message>
     <message>
         <source>Linear attention</source>
@@ -3284,10 +3560,6 @@
     <message>
         <source>Random seed</source>
         <translation>随机的种子</translation>
-    </message>
-    <message>
-        <source>Seed</source>
-        <translation>随机种子</translation>
     </message>
     <message>
         <source>The same seed, settings and conversation give the same answer</source>
@@ -4717,6 +4989,30 @@
         <translation>级别</translation>
     </message>
     <message>
+        <source>answers right</source>
+        <translation>答对</translation>
+    </message>
+    <message>
+        <source>loss</source>
+        <translation>损失</translation>
+    </message>
+    <message>
+        <source>90 % from step</source>
+        <translation>90 % 起始步</translation>
+    </message>
+    <message>
+        <source>rate</source>
+        <translation>学习率</translation>
+    </message>
+    <message>
+        <source>weights</source>
+        <translation>权重数</translation>
+    </message>
+    <message>
+        <source>median, tokens</source>
+        <translation>中位数，词元</translation>
+    </message>
+    <message>
         <source>message</source>
         <translation>消息</translation>
     </message>
@@ -4791,6 +5087,82 @@
     <message>
         <source>Tokens of the last 64 are held back.</source>
         <translation>最近 64 个词元会受到抑制。</translation>
+    </message>
+    <message>
+        <source>What lies on top of which of several stacks, pushed and popped in any order</source>
+        <translation>若干个栈任意压入弹出，每个栈顶是什么</translation>
+    </message>
+    <message>
+        <source>Keys and values</source>
+        <translation>键和值</translation>
+    </message>
+    <message>
+        <source>Pairs of key and value, then the value of each key is asked (MQAR)</source>
+        <translation>先给若干键值对，再问每个键的值（MQAR）</translation>
+    </message>
+    <message>
+        <source>Pairs</source>
+        <translation>对数</translation>
+    </message>
+    <message>
+        <source>Palindrome</source>
+        <translation>回文</translation>
+    </message>
+    <message>
+        <source>What was read, backwards</source>
+        <translation>倒着说出读到的</translation>
+    </message>
+    <message>
+        <source>What was read, as it was</source>
+        <translation>原样说出读到的</translation>
+    </message>
+    <message>
+        <source>KDA</source>
+        <translation>KDA</translation>
+    </message>
+    <message>
+        <source>Gated DeltaNet</source>
+        <translation>Gated DeltaNet</translation>
+    </message>
+    <message>
+        <source>DeltaNet: no decay</source>
+        <translation>DeltaNet：无衰减</translation>
+    </message>
+    <message>
+        <source>GLA: plain writing</source>
+        <translation>GLA：直接写入</translation>
+    </message>
+    <message>
+        <source>Decay per head, plain writing</source>
+        <translation>逐头衰减，直接写入</translation>
+    </message>
+    <message>
+        <source>Softmax attention</source>
+        <translation>Softmax 注意力</translation>
+    </message>
+    <message>
+        <source>Softmax attention without positions</source>
+        <translation>无位置的 Softmax 注意力</translation>
+    </message>
+    <message>
+        <source>KDA, swish as output gate</source>
+        <translation>KDA，输出门用 swish</translation>
+    </message>
+    <message>
+        <source>KDA, no output gate</source>
+        <translation>KDA，无输出门</translation>
+    </message>
+    <message>
+        <source>KDA, no short convolution</source>
+        <translation>KDA，无短卷积</translation>
+    </message>
+    <message>
+        <source>KDA and attention 1:1</source>
+        <translation>KDA 与注意力 1:1</translation>
+    </message>
+    <message>
+        <source>KDA and attention with positions 1:1</source>
+        <translation>KDA 与带位置的注意力 1:1</translation>
     </message>
     <message>
         <source>An answer begins: “%1”</source>
@@ -5129,10 +5501,6 @@
     <message>
         <source>chosen channel</source>
         <translation>所选通道</translation>
-    </message>
-    <message>
-        <source>median</source>
-        <translation>中位数</translation>
     </message>
     <message>
         <source>head × token, layer %1</source>
@@ -5483,10 +5851,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>Copy what is selected, or all that is shown</source>
         <translation>复制选中的内容，或显示的全部内容</translation>
-    </message>
-    <message>
-        <source>Save…</source>
-        <translation>保存…</translation>
     </message>
     <message>
         <source>Write all that is shown to a text file</source>
@@ -5912,10 +6276,6 @@ half-life %3 tokens %4 α %5  g %6</source>
         <translation>竞速到的上下文</translation>
     </message>
     <message>
-        <source>Start</source>
-        <translation>开始</translation>
-    </message>
-    <message>
         <source>Start or stop the race</source>
         <translation>开始或停止竞速</translation>
     </message>
@@ -5966,10 +6326,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>all %1</source>
         <translation>全部 %1</translation>
-    </message>
-    <message>
-        <source>%1, recorded</source>
-        <translation>%1，录制</translation>
     </message>
     <message>
         <source>making the twin ready</source>
@@ -6414,10 +6770,6 @@ half-life %3 tokens %4 α %5  g %6</source>
     <message>
         <source>A state without gates: only the delta rule takes away what was written before.</source>
         <translation>没有门控的状态：只有 delta 规则会去掉以前写入的内容。</translation>
-    </message>
-    <message>
-        <source>Gated DeltaNet</source>
-        <translation>Gated DeltaNet</translation>
     </message>
     <message>
         <source>The delta rule behind one gate for a whole head. KDA has a gate for each channel.</source>

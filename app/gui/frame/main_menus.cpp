@@ -19,6 +19,7 @@
 #include "app/gui/draw/language.h"
 #include "app/gui/frame/banner.h"
 #include "app/gui/frame/keys.h"
+#include "app/gui/frame/lab_window.h"
 #include "app/gui/frame/pace_box.h"
 #include "app/gui/frame/pull_dialog.h"
 #include "app/gui/frame/recorder.h"
@@ -63,6 +64,24 @@ void MainWindow::open_elsewhere(const QString& at, const QString& ssh) {
     if (!at.isEmpty()) dialog->ask(at, ssh);
 }
 
+LabWindow* MainWindow::open_lab() {
+    if (!lab_) {
+        lab_ = new LabWindow;  // no child: either may lie above the other
+        lab_->setAttribute(Qt::WA_DeleteOnClose);
+        connect(lab_, &LabWindow::open_asked, this, [this](const QString& folder, const QString& question) {
+            chats_.new_chat();
+            load_model(folder);
+            chat_view_->composer().set_text(question);
+            raise();
+            activateWindow();
+        });
+    }
+    lab_->show();
+    lab_->raise();
+    lab_->activateWindow();
+    return lab_;
+}
+
 void MainWindow::make_menus() {
     for (const auto& [id, name] : {std::pair("File", tr("&File")),
                                    {"Chat", tr("&Chat")},
@@ -100,7 +119,8 @@ void MainWindow::make_menus() {
     int key = 1;
     for (const PanelRow& row : panels()) {
         const QString id = row.info.id;
-        add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(key < 10 ? QString("Ctrl+%1").arg(key) : QString("Ctrl+Alt+0")), [this, id] { show_panel(id); });
+        add_action("View", "show-" + id, Panel::tr(row.info.title), QKeySequence(key < 10 ? QString("Ctrl+%1").arg(key) : QString("Ctrl+Alt+0")),
+                   [this, id] { show_panel(id); });
         ++key;
     }
     menu("View")->addSeparator();
@@ -187,6 +207,7 @@ void MainWindow::make_menus() {
         if (!session_.baseline().twin) session_.set_baseline({});
         session_.post(StartRace{});
     });
+    add_action("Run", "lab", tr("Lab: rules of memory that learn…"), QKeySequence("Ctrl+Shift+A"), [this] { open_lab(); });
     add_action("Help", "keys", tr("Keys"), QKeySequence("F1"), [this] {
         if (!keys_) keys_ = new Keys(*menuBar(), this);
         keys_->show();

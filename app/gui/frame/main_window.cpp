@@ -20,6 +20,7 @@
 #include "app/gui/chat/starters.h"
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/frame/banner.h"
+#include "app/gui/frame/lab_window.h"
 #include "app/gui/frame/monitor.h"
 #include "app/gui/frame/recorder.h"
 #include "app/gui/frame/replay_bar.h"
@@ -120,6 +121,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
 
 MainWindow::~MainWindow() {  // its widgets go after its maps, and some say something as they go
     close_beside();
+    delete lab_.data();
     chats_.disconnect(this);
     session_.disconnect(this);
     session_.selection().disconnect(this);
@@ -336,6 +338,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     session_.tick();  // what was made and not shown belongs to the chat
     recorder_->stop();
     close_beside();
+    if (lab_) lab_->close();
     save_layout();
     QMainWindow::closeEvent(event);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <QPointer>
 
 #include "app/gui/chat/chats.h"
 #include "app/gui/frame/side_by_side.h"
@@ -21,6 +22,7 @@ class Recorder;
 class ReplayBar;
 class StartPage;
 class Tour;
+class LabWindow;
 
 class MainWindow : public QMainWindow {
     Q_OBJECT
@@ -51,6 +53,7 @@ public:
     void close_beside();
     SideBySide* side() const { return side_; }  // null: there is one side
     void next_region(int by);                   // of conversations, chat, lens, timeline, run bar: the keyboard goes there
+    LabWindow* open_lab();                      // the one there is, or a new one
     void escape();                              // stops what runs, or else dismisses the message, or else follows the newest token
 
 signals:
@@ -99,6 +102,7 @@ private:
     StartPage* start_ = nullptr;
     Keys* keys_ = nullptr;
     Tour* tour_ = nullptr;
+    QPointer<LabWindow> lab_;
     SideBySide* side_ = nullptr;
     QByteArray before_side_;  // where the docks stood
     double zoom_ = 1;

@@ -290,7 +290,7 @@ private:
             const auto& layers = session.trace().shape().layers(kind.implicit ? Site::beta : Site::log_sum_exp);
             if (card)
                 for (int l : layers) kind.layer->addItem(tr("layer %1").arg(l), l);
-            kind.reads.mixer = card && !layers.empty() ? words::mixer_name(card->config.layer_kinds[static_cast<size_t>(layers[0])]) : QString();
+            kind.reads.mixer = card && !layers.empty() ? words::mixer_name(card->config, layers[0]) : QString();
             if (!kind.reads.mixer.isEmpty()) {
                 const QString name =
                     QString("%1 (%2)").arg(kind.implicit ? tr("State", "before its boxes") : tr("Cache", "before its boxes"), kind.reads.mixer);

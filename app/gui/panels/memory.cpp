@@ -331,7 +331,7 @@ private:
             const SequenceBytes b = sequence_bytes(one, in_pages(n), s.value_bytes);
             const MemoryModel model = memory_model(one, s.value_bytes);
             const auto text = [](int64_t bytes) { return bytes > 0 ? local(bytes_text(bytes)) : tr("none"); };
-            std::vector<QVariant> row{l, words::mixer_name(one.layer_kinds[0]), text(b.state), text(b.conv), text(b.cache)};
+            std::vector<QVariant> row{l, words::mixer_name(one, 0), text(b.state), text(b.conv), text(b.cache)};
             if (compared.twin) row.push_back(text(model.twin.at(in_pages(n))));
             if (compared.multi_head) row.push_back(text(model.multi_head.at(in_pages(n))));
             rows.rows.push_back(std::move(row));

@@ -105,7 +105,7 @@ private:
         for (int l = 0; l < c.num_hidden_layers; ++l) {
             const LayerCost& cost = costs_[static_cast<size_t>(l)];
             LayerRow row{.layer = l, .name = tr("Layer %1").arg(l), .mixer_bytes = cost.mixer, .ffn_bytes = cost.ffn};
-            row.mixer = words::mixer_name(c.layer_kinds[static_cast<size_t>(l)]);
+            row.mixer = words::mixer_name(c, l);
             row.experts = c.is_moe(l);
             row.ffn = row.experts ? tr("%1 of %2 experts").arg(c.num_experts_per_token).arg(local(grouped(c.num_experts))) : tr("dense");
             if (row.experts && c.shared_width() > 0) row.ffn += " + " + QString::number(std::max(1, c.num_shared_experts));

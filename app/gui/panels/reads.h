@@ -8,6 +8,7 @@
 
 #include "app/gui/draw/heat_map.h"
 #include "app/gui/draw/language.h"
+#include "app/gui/draw/text.h"
 #include "app/gui/draw/theme.h"
 #include "app/gui/panels/words.h"
 #include "core/runs/run.h"
@@ -42,7 +43,7 @@ struct Reads {
     }
     QString what() const {
         return (picture.implicit ? Language::tr("State (%1), layer %2, head %3") : Language::tr("Cache (%1), layer %2, head %3"))
-            .arg(mixer.isEmpty() ? words::mixer_name(picture.implicit ? "kda" : "mla") : mixer)
+            .arg(mixer.isEmpty() ? text_of(kind_name(picture.implicit ? "kda" : "mla")) : mixer)
             .arg(picture.layer)
             .arg(picture.head);
     }

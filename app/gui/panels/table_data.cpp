@@ -85,6 +85,13 @@ namespace {
     QT_TRANSLATE_NOOP("klp", "time"),
     QT_TRANSLATE_NOOP("klp", "ISO 8601, local"),
     QT_TRANSLATE_NOOP("klp", "level"),
+    QT_TRANSLATE_NOOP("klp", "answers right"),
+    QT_TRANSLATE_NOOP("klp", "loss"),
+    QT_TRANSLATE_NOOP("klp", "steps"),
+    QT_TRANSLATE_NOOP("klp", "90 % from step"),
+    QT_TRANSLATE_NOOP("klp", "rate"),
+    QT_TRANSLATE_NOOP("klp", "weights"),
+    QT_TRANSLATE_NOOP("klp", "median, tokens"),
     QT_TRANSLATE_NOOP("klp", "message"),
 };
 

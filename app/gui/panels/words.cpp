@@ -34,8 +34,13 @@ QString speed(double ns) { return local(short_number(1e9 / ns)); }
 
 QString gates_text(int64_t n, bool one_gate) { return one_gate ? Language::tr("%Ln head(s)", nullptr, n) : Language::tr("%Ln channel(s)", nullptr, n); }
 
-QString mixer_name(std::string_view kind) {
-    return kind == "full_attention" ? Language::tr("full attention") : text_of(kind_name(kind));
+QString mixer_name(const ModelConfig& c, int layer) {
+    const std::string& kind = c.layer_kinds[static_cast<size_t>(layer)];
+    const std::string_view name = kind == "kda" ? c.rule().name : kind_name(kind);
+    return name == "full attention"     ? Language::tr("full attention")
+           : name == "linear attention" ? Language::tr("linear attention")
+           : name == "decay per head"   ? Language::tr("decay per head")
+                                        : text_of(name);
 }
 
 QString of(const Decay& d) {

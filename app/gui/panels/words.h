@@ -24,8 +24,8 @@ struct Decay {
 QString of(const Decay& d);
 // Before anything has been answered: the gates of one token.
 QString of_gates(int64_t channels, float median, const QString& token, bool one_gate = false);
-QString gates_text(int64_t n, bool one_gate);  // "12 channels", or of one gate a head "12 heads"
-QString mixer_name(std::string_view kind);     // of ModelConfig::layer_kinds, as people call it
+QString gates_text(int64_t n, bool one_gate);              // "12 channels", or of one gate a head "12 heads"
+QString mixer_name(const ModelConfig& config, int layer);  // of this layer, as people call it
 
 struct State {
     int layer = 0, head = 0;
