@@ -1337,7 +1337,7 @@
     </message>
     <message>
         <source>Choose a task and who is to learn it, and press Start. All learn from the same rows, in turns, step by step.</source>
-        <translation>Выберите задачу и тех, кто будет её учить, и нажмите «Начать». Все учатся на одних и тех же строках, по очереди, шаг за шагом.</translation>
+        <translation>Выберите задачу и тех, кто будет её учить, и нажмите «Старт». Все учатся на одних и тех же строках, по очереди, шаг за шагом.</translation>
     </message>
     <message>
         <source>%1 stopped: %2</source>
