@@ -104,6 +104,7 @@ private:
 
     // Of the backward ops; the arena is not reset in between.
     void back(const LinearBack& a);
+    Rows normalised(const Norm& norm, const Rows& x);                                                              // x itself where there is no norm
     void normalised(const Norm& norm, const Rows& x, float* out);                                                  // [rows, columns]
     void norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm);  // dx +=, dnorm +=
     Maker maker(bool alone = false);

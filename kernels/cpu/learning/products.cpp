@@ -84,6 +84,13 @@ void CpuBackend::normalised(const Norm& norm, const Rows& x, float* out) {
     });
 }
 
+Rows CpuBackend::normalised(const Norm& norm, const Rows& x) {
+    if (!norm.weight) return x;
+    float* to = arena_.take<float>(x.rows * x.columns);
+    normalised(norm, x, to);
+    return {to, x.rows, x.columns, x.columns};
+}
+
 void CpuBackend::norm_back(const Norm& norm, const Rows& x, const float* dn, float* dx, int64_t dx_stride, float* dnorm) {
     const int64_t T = x.rows, D = x.columns, pieces = (T + kSumRows - 1) / kSumRows;
     float* sums = dnorm ? arena_.take<float>(pieces * D) : nullptr;
@@ -121,12 +128,7 @@ void CpuBackend::packed_linear(const Linear& a) {
     arena_.reset();
     const int64_t T = a.x.dim[0], in = a.x.dim[1];
     const Maker make = maker();
-    Rows n{a.x.data, T, in, a.x_step()};
-    if (a.norm.weight) {
-        float* to = arena_.take<float>(T * in);
-        normalised(a.norm, n, to);
-        n = {to, T, in, in};
-    }
+    const Rows n = normalised(a.norm, {a.x.data, T, in, a.x_step()});
     const auto all = [&](Piece& memory) {
         const Left x = make.left(n, true, memory);
         int64_t column = 0;
@@ -144,12 +146,7 @@ void CpuBackend::back(const LinearBack& a) {
     const int64_t T = a.x.dim[0], in = a.x.dim[1];
     if (T == 0) return;
     const Maker make = maker();
-    Rows n{a.x.data, T, in, a.x_step()};
-    if (a.norm.weight) {
-        float* to = arena_.take<float>(T * in);
-        normalised(a.norm, n, to);
-        n = {to, T, in, in};
-    }
+    const Rows n = normalised(a.norm, {a.x.data, T, in, a.x_step()});
     float* dn = a.dx ? arena_.take<float>(T * in) : nullptr;
     bool begun = false;
     for (const bool bf16 : {false, true}) {  // weights that round alike share their operands
