@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "app/gui/chat/chat_view.h"
+#include "app/gui/chat/starters.h"
 #include "app/gui/draw/line_chart.h"
 #include "app/gui/frame/lab_window.h"
 #include "app/gui/frame/main_window.h"
@@ -176,6 +177,12 @@ TEST(LabWindow, ALearnerIsAskedInTheWindow) {
     ASSERT_TRUE(QTest::qWaitFor([&] { return session.card() && session.phase().phase == Phase::ready; }, kLong)) << hands.said().toStdString();
     EXPECT_EQ(session.card()->config.update_rule, "gdn");
     EXPECT_EQ(session.card()->name, "mqar-gdn");
+    Starters starters(chats, {{.title = "words", .turns = {"Hello, who are you?"}, .watch = "", .lens = "decay"},
+                              {.title = "a row", .turns = {window.chat_view().composer().message().toStdString()}, .watch = "", .lens = "decay"}});
+    const auto buttons = starters.findChildren<StarterButton*>();
+    ASSERT_EQ(buttons.size(), 2);
+    EXPECT_TRUE(buttons[0]->isHidden()) << "it knows no words";
+    EXPECT_FALSE(buttons[1]->isHidden());
     const QString question = window.chat_view().composer().message();
     EXPECT_EQ(question.count('|'), 1) << question.toStdString();
     window.chat_view().composer().send();

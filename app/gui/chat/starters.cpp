@@ -4,6 +4,7 @@
 #include <QLabel>
 #include <QPainter>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "app/gui/draw/language.h"
 #include "app/gui/draw/pieces.h"
@@ -102,12 +103,19 @@ Starters::Starters(Chats& chats, std::vector<Starter> starters, QWidget* parent)
     offer();
 }
 
-// Those whose lens has something to show of this model.
+// Those whose lens has something to show of this model, and whose words it knows: a learner of the lab has letters alone, and more ids than embeddings.
 void Starters::offer() {
     int n = 0;
+    const RunCard* card = chats_.session().card();
+    const auto knows = [&](const std::string& words) {
+        if (!card || !card->tokenizer || card->config.vocab_size == 0) return true;
+        const std::vector<int32_t> ids = card->tokenizer->encode(words);
+        return std::all_of(ids.begin(), ids.end(), [&](int32_t id) { return id < card->config.vocab_size; });
+    };
     for (size_t i = 0; i < buttons_.size(); ++i) {
         grid_->removeWidget(buttons_[i]);
-        const bool on = chats_.session().shows(text(starters_[i].lens));
+        const Starter& starter = starters_[i];
+        const bool on = chats_.session().shows(text(starter.lens)) && std::all_of(starter.turns.begin(), starter.turns.end(), knows);
         buttons_[i]->setVisible(on);
         if (on) grid_->addWidget(buttons_[i], n / 2, n % 2), ++n;
     }
