@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "app/format.h"
+#include "app/progress.h"
 #include "app/slash.h"
 
 namespace klp {
@@ -119,7 +120,8 @@ std::string compared(const Session& session, int left_branch, int left_tip) {
 
 // "KL 0.31 nats a token, most 4.02 at 'Nora'": over the answer before, between what the model would say next under its hands and under those of now.
 std::string distance(Session& session, int left_tip) {
-    const auto apart = session.talk.apart(left_tip, session.ws, &g_interrupted);
+    Progress progress(session.terminal, "comparing", "token");
+    const auto apart = session.talk.apart(left_tip, session.ws, &g_interrupted, [&](int64_t done, int64_t total) { progress.at(done, total); });
     if (!apart || apart->tokens.empty()) return "";
     const auto& each = apart->tokens;
     const auto most = std::max_element(each.begin(), each.end(), [](const TokenApart& a, const TokenApart& b) { return a.divergence < b.divergence; });

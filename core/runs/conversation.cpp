@@ -223,7 +223,7 @@ int64_t Conversation::last_question() const {
     return question > 0 ? node(node(question).parent).end : -1;
 }
 
-Result<Apart> Conversation::apart(int answer, Workspace& ws, Cancel cancel) const {
+Result<Apart> Conversation::apart(int answer, Workspace& ws, Cancel cancel, const std::function<void(int64_t, int64_t)>& progress) const {
     const int question = node(answer).parent;
     const int64_t last_fed = node(question).end + static_cast<int64_t>(turn_.opening.size()) - 1;  // before each is asked for the answer's first token
     std::vector<int32_t> all;
@@ -238,9 +238,15 @@ Result<Apart> Conversation::apart(int answer, Workspace& ws, Cancel cancel) cons
             if (memory && memory->dropped() == one.dropped_at(node(at).end) && same_until(memory->touched(), one.touched().get(), node(at).end))
                 one.restore(*memory);
         }
-        const auto rest = std::span<const int32_t>(all).subspan(static_cast<size_t>(one.position()), static_cast<size_t>(last_fed - one.position()));
-        if (auto fed = one.feed(rest, ws, cancel, &kGreedy); !fed) return tl::unexpected(fed.error());
     }
+    const int64_t total = 2 * last_fed - both[0]->position() - both[1]->position();
+    for (auto& one : both)
+        while (one->position() < last_fed) {
+            if (progress) progress(total - 2 * last_fed + both[0]->position() + both[1]->position(), total);
+            const int64_t count = std::min(one->model().pass_tokens(), last_fed - one->position());
+            const auto next = std::span<const int32_t>(all).subspan(static_cast<size_t>(one->position()), static_cast<size_t>(count));
+            if (auto fed = one->feed(next, ws, cancel, &kGreedy); !fed) return tl::unexpected(fed.error());
+        }
     return tell_apart(*both[0], *both[1], std::span<const int32_t>(all).subspan(static_cast<size_t>(last_fed)), ws, cancel);
 }
 

@@ -62,7 +62,9 @@ public:
         return touch(Interventions{std::move(what)}, whole_line, ws, std::move(options));
     }
     // How far an answer and what the model would say in its place now, under the hands that lie on this line, are apart. The talk stays where it stands.
-    Result<Apart> apart(int answer, Workspace& ws, const std::atomic<bool>* cancel) const;
+    // `progress` hears of what is read again for it.
+    Result<Apart> apart(int answer, Workspace& ws, const std::atomic<bool>* cancel,
+                        const std::function<void(int64_t done, int64_t total)>& progress = {}) const;
     // For a talk that has not begun; rewinding to its beginning forgets them.
     Result<void> begin_touched(InterventionsPtr all);
     const InterventionsPtr& touched() const { return sequence_.touched(); }
