@@ -6,6 +6,7 @@
 #include <QLineEdit>
 #include <QPointer>
 #include <QPushButton>
+#include <QScreen>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTemporaryDir>
@@ -169,6 +170,7 @@ TEST(LabWindow, ALearnerIsAskedInTheWindow) {
     window.action("lab")->trigger();
     LabWindow* lab = window.open_lab();  // the one that there is
     EXPECT_TRUE(lab->isVisible());
+    EXPECT_TRUE(QTest::qWaitFor([&] { return lab->screen()->availableGeometry().contains(lab->frameGeometry()); })) << "its title can be reached";
     const Hands hands(*lab);
     hands.small({"gdn"}, 12);
     hands.click("lab-start");

@@ -11,5 +11,9 @@ QWidget* scrolling_page(QWidget* parent);
 QLabel* figures(QWidget* parent, const QString& name);
 // A remark in the muted colour, over as many lines as it takes.
 QLabel* remark(QWidget* parent);
+// A window never larger than the screen it is on, nor beside it.
+void fit_screen(QWidget& window);
+// The same a moment after it is shown, when the frame around it is known.
+void fit_screen_soon(QWidget& window);
 
 }  // namespace klp::gui

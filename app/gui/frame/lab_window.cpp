@@ -50,7 +50,7 @@ QString tokens_or_endless(double tokens) { return std::isfinite(tokens) ? local(
 LabWindow::LabWindow(QWidget* parent) : QDialog(parent, Qt::Window) {
     setObjectName("lab");
     setWindowTitle(tr("Lab: rules of memory that learn"));
-    resize(QSize(1180, 720).boundedTo(screen()->availableSize() - QSize(16, 48)));  // with a frame around it
+    resize(1180, 720);
     auto* both = new QHBoxLayout(this);
     auto* left = new QVBoxLayout;
     auto* asked = new QWidget(this);
@@ -407,6 +407,11 @@ QString LabWindow::lay_beside(const QString& file) {
                              .arg(QFileInfo(file).fileName()));
     draw();
     return {};
+}
+
+void LabWindow::showEvent(QShowEvent* event) {
+    QDialog::showEvent(event);
+    fit_screen_soon(*this);
 }
 
 void LabWindow::changeEvent(QEvent* event) {

@@ -13,6 +13,7 @@
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/conversations.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/pieces.h"
 #include "app/gui/frame/run_bar.h"
 
 namespace klp::gui {
@@ -147,20 +148,7 @@ void MainWindow::showEvent(QShowEvent* event) {
     size_timeline();
     shown_ = true;
     chat_view_->focus_first();
-    QTimer::singleShot(250, this, &MainWindow::fit_screen);  // when the frame around it is known
-}
-
-// Never larger than the screen it is on, nor beside it.
-void MainWindow::fit_screen() {
-    if (isMaximized() || isFullScreen()) return;
-    const QRect room = screen()->availableGeometry();
-    const QSize frame = frameGeometry().size() - size();
-    const QSize most = room.size() - frame;
-    if (width() > most.width() || height() > most.height()) resize(size().boundedTo(most));
-    const QRect now = frameGeometry();
-    const QPoint at(std::clamp(now.x(), room.x(), std::max(room.x(), room.right() + 1 - now.width())),
-                    std::clamp(now.y(), room.y(), std::max(room.y(), room.bottom() + 1 - now.height())));
-    if (at != now.topLeft()) move(at);
+    fit_screen_soon(*this);
 }
 
 std::vector<QWidget*> MainWindow::regions() const {

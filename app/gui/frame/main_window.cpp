@@ -19,6 +19,7 @@
 #include "app/gui/chat/chat_view.h"
 #include "app/gui/chat/starters.h"
 #include "app/gui/draw/heat_map.h"
+#include "app/gui/draw/pieces.h"
 #include "app/gui/frame/banner.h"
 #include "app/gui/frame/lab_window.h"
 #include "app/gui/frame/monitor.h"
@@ -114,7 +115,7 @@ MainWindow::MainWindow(Session& session, Chats& chats, QWidget* parent) : QMainW
     zoom_ = QSettings().value("zoom", 1.0).toDouble();
     if (!restore_layout()) apply_layout("explore");
     set_text_size(zoom_);
-    fit_screen();
+    fit_screen(*this);
     replay_bar_->parentWidget()->hide();
     refresh_actions();
 }

@@ -78,7 +78,6 @@ private:
     void make_capture();
     void watch_notices();
     void refresh_actions();
-    void fit_screen();
     void make_tour();
     void size_timeline();
     void make_room(int before);  // when the window's width has changed
